@@ -1,0 +1,50 @@
+# Two commands do everything: `make demo` and `make test`. The others are parts of them.
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.PHONY: demo test check bench dist packages runtime develop proto clean
+
+demo: runtime  ## a controller, a node, a container and a VM on this machine; CHECK=1 proves each step and ends
+	$(PYTHON) -m eaves demo $(if $(CHECK),--check,)
+
+runtime: packages $(VENV)/.runtime
+develop: packages $(VENV)/.develop
+
+packages:
+	./packaging/ensure-packages
+
+$(VENV)/bin/python:
+	python3 -m venv $(VENV)
+
+$(VENV)/.runtime: requirements/runtime.lock pyproject.toml | $(VENV)/bin/python
+	test -e $(VENV)/.develop || $(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.lock
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/.develop: requirements/dev.lock pyproject.toml | $(VENV)/bin/python
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+check: $(VENV)/.develop  ## static only: format, lint, types, structure
+	ruff format --check .
+	ruff check .
+	mypy
+	basedpyright
+	lint-imports
+
+test: develop  ## everything CI runs, on this machine
+	pytest
+
+proto: $(VENV)/.develop
+	proto/generate
+
+bench: runtime  ## all benchmarks, or one: make bench NAME=x
+	bench/run $(NAME)
+
+dist: $(VENV)/.develop  ## wheel and .deb below dist/
+	packaging/dist
+
+clean:
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,171 @@
+"""Starting programs: the only place of the node that does.
+
+Two ways.  `run` waits for a short command.  `spawn_detached` starts a workload that must outlive
+the node process: a transient systemd scope where systemd runs, else a session of its own.
+"""
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from eaves.errors import Rejected, Transient
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    argv: tuple[str, ...]
+    code: int
+    out: str
+    err: str
+
+
+class CommandFailed(Transient):
+    def __init__(self, done: Completed) -> None:
+        said = (done.err or done.out).strip().splitlines()
+        super().__init__(
+            f"`{' '.join(done.argv)[:300]}` exited {done.code}: {' / '.join(said[-3:])[:600] or 'no output'}"
+        )
+        self.done = done
+
+
+class CommandMissing(Rejected):
+    def __init__(self, program: str) -> None:
+        super().__init__(f"program {program} is not installed; install its Debian package")
+        self.program = program
+
+
+async def run(
+    argv: Sequence[str],
+    *,
+    stdin: bytes = b"",
+    timeout_s: float = 30.0,
+    check: bool = True,
+    cwd: Path | None = None,
+) -> Completed:
+    """Run to its end with a deadline; raises CommandFailed on a code other than 0 if `check`."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *argv,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=cwd,
+        )
+    except FileNotFoundError as error:
+        raise CommandMissing(argv[0]) from error
+    try:
+        async with asyncio.timeout(timeout_s):
+            out, err = await process.communicate(stdin)
+    except TimeoutError:
+        done = Completed(tuple(argv), -1, "", f"no end after {timeout_s:g} s")
+        raise CommandFailed(done) from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    done = Completed(
+        tuple(argv),
+        process.returncode or 0,
+        out.decode(errors="replace"),
+        err.decode(errors="replace"),
+    )
+    log.debug("command", argv=" ".join(argv), code=done.code)
+    if check and done.code:
+        raise CommandFailed(done)
+    return done
+
+
+def systemd_runs() -> bool:
+    return Path("/run/systemd/system").is_dir() and shutil.which("systemd-run") is not None
+
+
+async def spawn_detached(
+    argv: Sequence[str],
+    *,
+    unit: str,
+    output: Path,
+    env: Mapping[str, str] | None = None,
+    pass_fds: Sequence[int] = (),
+) -> int:
+    """Start a program that lives on when the node dies; returns its pid.
+
+    `unit` names the systemd scope; `output` receives what it prints (appended).
+    """
+    full = list(argv)
+    if systemd_runs():
+        full = ["systemd-run", "--scope", "--quiet", "--collect", f"--unit={unit}", "--", *full]
+    with output.open("ab") as sink:
+        try:
+            process = subprocess.Popen(  # noqa: S603 - argv is built here, never by a shell
+                full,
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                env=None if env is None else {**os.environ, **env},
+                pass_fds=tuple(pass_fds),
+                start_new_session=True,
+            )
+        except FileNotFoundError as error:
+            raise CommandMissing(argv[0]) from error
+    return process.pid
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessId:
+    """A pid that cannot be mistaken for a later process of the same number."""
+
+    pid: int
+    start_ticks: int  # field 22 of /proc/PID/stat
+
+
+def identify(pid: int) -> ProcessId | None:
+    """None when no such process lives (a zombie does not)."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    fields = stat.rpartition(")")[2].split()
+    return None if fields[0] in {"Z", "X"} else ProcessId(pid, int(fields[19]))
+
+
+def alive(process: ProcessId) -> bool:
+    return identify(process.pid) == process
+
+
+def send_signal(process: ProcessId, number: signal.Signals) -> bool:
+    """Signal it if it is still the same process; False when it is gone."""
+    if not alive(process):
+        return False
+    try:
+        os.kill(process.pid, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+async def reap(pid: int) -> None:
+    """Collect a dead child of ours, if it is one; a detached child that died is a zombie else."""
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return
+
+
+async def wait_gone(process: ProcessId, timeout_s: float, poll_s: float = 0.05) -> bool:
+    """True when the process ended within `timeout_s`."""
+    deadline = asyncio.get_running_loop().time() + timeout_s
+    while alive(process):
+        if asyncio.get_running_loop().time() >= deadline:
+            return False
+        await asyncio.sleep(poll_s)
+        await reap(process.pid)
+    return True

@@ -1,0 +1,94 @@
+"""How the node's subsystems name each other's items, and the facts they share by value.
+
+Subsystems do not import each other: a VM names its vif by a reference from here, and the graph
+joins them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from eaves.evapi.config import AppInstanceConfig
+from eaves.ids import AppInstanceId, ContentTreeId, NetworkInstanceId, VolumeId
+from eaves.reconcile.item import ItemRef
+
+
+def content_tree(tree: ContentTreeId, generation: int) -> ItemRef:
+    """Downloaded, verified, ready to make volumes from."""
+    return ItemRef("content-tree", f"{tree}#{generation}")
+
+
+def volume(volume_id: VolumeId, generation: int) -> ItemRef:
+    return ItemRef("volume", f"{volume_id}#{generation}")
+
+
+def bridge(network_instance: NetworkInstanceId) -> ItemRef:
+    return ItemRef("bridge", network_instance)
+
+
+def vif(app: AppInstanceId, index: int) -> ItemRef:
+    """A tap (VM) or a veth inside the app's network namespace, firewalled and addressed."""
+    return ItemRef("vif", f"{app}/{index}")
+
+
+def domain(app: AppInstanceId) -> ItemRef:
+    """A running virtual machine."""
+    return ItemRef("domain", app)
+
+
+def container(app: AppInstanceId) -> ItemRef:
+    """A running OCI container."""
+    return ItemRef("container", app)
+
+
+# Interface and namespace names that two subsystems must agree on (at most 15 characters).
+
+
+def vif_name(app_number: int, index: int) -> str:
+    """Host side of an app's interface: the tap of a VM, the veth of a container."""
+    return f"nbu{index}x{app_number}"
+
+
+def netns_name(app_number: int) -> str:
+    """Network namespace of a container app, below /run/netns."""
+    return f"eaves-app{app_number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """One adapter of the host, as observed.  `addresses` in CIDR text."""
+
+    logical_label: str
+    ifname: str
+    up: bool
+    mac: str
+    mtu: int
+    addresses: tuple[str, ...]
+    gateways: tuple[str, ...]
+    dns_servers: tuple[str, ...]
+    management: bool  # usage says the controller may be reached through it
+    cost: int = 0
+    labels: frozenset[str] = frozenset()  # shared labels incl. "all", "uplink", "freeuplink"
+
+
+@dataclass(frozen=True, slots=True)
+class AppInForce:
+    """An app as it should run now: counters and deferred changes are already worked in.
+
+    `incarnation` moves with every restart or purge; a domain of another incarnation is replaced.
+    """
+
+    config: AppInstanceConfig
+    app: AppInstanceId
+    number: int  # 1..255, stable over restarts
+    activate: bool
+    incarnation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Allocations:
+    """Numbers that outlive restarts and redeployments of others (persisted by the checkpoint)."""
+
+    bridge_numbers: Mapping[NetworkInstanceId, int] = field(default_factory=dict)
+    vif_numbers: Mapping[tuple[NetworkInstanceId, AppInstanceId, int], int] = field(
+        default_factory=dict
+    )  # offset from the start of the DHCP range, lowest free first

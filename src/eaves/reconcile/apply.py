@@ -1,0 +1,195 @@
+"""Effects: run the planner's steps, each in its own task, until nothing more can be done.
+
+Long work (a download) does not hold anything that does not need it.  Work on an item that is no
+longer intended is cancelled before the item is taken down.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import structlog
+
+from eaves.errors import EavesError, Rejected
+from eaves.reconcile.item import Fault, Graph, Item, ItemRef, Observation, Progress
+from eaves.reconcile.plan import Create, Delete, Modify, Plan, Step, plan
+from eaves.reconcile.report import Report, report
+
+log = structlog.get_logger(__name__)
+
+Clock = Callable[[], datetime]
+ProgressSink = Callable[[Progress], None]
+
+
+class Configurator(Protocol):
+    """Makes, changes and removes items of one kind.  Each call must bear being repeated."""
+
+    async def create(self, item: Any, progress: ProgressSink, /) -> None: ...
+    async def modify(self, running: Any, item: Any, progress: ProgressSink, /) -> None: ...
+    async def delete(self, item: Any, progress: ProgressSink, /) -> None: ...
+    def retry_delay(self, item: Any, attempts: int, /) -> timedelta:
+        """How long to wait after the `attempts`-th failure in a row."""
+        ...
+
+
+def backoff(attempts: int, first_s: float = 1.0, most_s: float = 600.0) -> timedelta:
+    """Doubling from `first_s`, capped at `most_s`."""
+    return timedelta(seconds=min(most_s, first_s * 2.0 ** min(attempts - 1, 20)))
+
+
+class Reconciler:
+    """Keeps a current graph near the intended one.  One instance, one task: `run_forever`."""
+
+    def __init__(
+        self,
+        configurators: Mapping[str, Configurator],
+        clock: Clock,
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._configurators = configurators
+        self._clock = clock
+        self._changed = changed  # told whenever the report may differ
+        self._intended: dict[ItemRef, Item] = {}
+        self._current: dict[ItemRef, Item] = {}
+        self._faults: dict[ItemRef, Fault] = {}
+        self._progress: dict[ItemRef, Progress] = {}
+        self._tasks: dict[ItemRef, tuple[Step, asyncio.Task[None]]] = {}
+        self._wake = asyncio.Event()
+        self.steps_run = 0  # steps started since the process began; tests hold it still
+
+    def intend(self, graph: Graph) -> None:
+        """Replace the intention.  A fault that belongs to another wish is forgotten."""
+        for ref, fault in list(self._faults.items()):
+            if self._intended.get(ref) != graph.get(ref) or (fault.final and ref not in graph):
+                del self._faults[ref]
+        self._intended = dict(graph)
+        self._wake.set()
+
+    def observed(self, kinds: frozenset[str], seen: Observation) -> None:
+        """Take what a subsystem saw as the truth about `kinds`; work under way is left alone."""
+        for ref in [r for r in self._current if r.kind in kinds and r not in self._tasks]:
+            if ref not in seen.present:
+                del self._current[ref]
+        for ref, item in seen.present.items():
+            if ref not in self._tasks:
+                self._current[ref] = item
+        for ref, fault in seen.faults.items():
+            if ref not in self._tasks and ref not in self._faults:
+                self._faults[ref] = fault
+        self._wake.set()
+
+    def retry(self, ref: ItemRef) -> None:
+        """Forget a fault: the next plan tries again at once."""
+        if self._faults.pop(ref, None) is not None:
+            self._wake.set()
+
+    def plan(self) -> Plan:
+        return plan(self._intended, self._current, self._faults, self._tasks.keys(), self._clock())
+
+    def report(self) -> Report:
+        return report(self._intended, self._current, self._faults, self._progress, self.plan())
+
+    @property
+    def current(self) -> Graph:
+        return dict(self._current)
+
+    @property
+    def intended(self) -> Graph:
+        return dict(self._intended)
+
+    async def run_forever(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                self._wake.clear()
+                todo = self._start_what_can(tasks)
+                await self._wait(todo)
+
+    async def settle(self) -> Report:
+        """Run until nothing can be done now: for tests and for the way down."""
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                self._wake.clear()
+                if self._start_what_can(tasks).settled:
+                    return self.report()
+                await self._wake.wait()
+
+    def _start_what_can(self, tasks: asyncio.TaskGroup) -> Plan:
+        self._cancel_unwanted()
+        todo = self.plan()
+        for step in todo.steps:
+            self.steps_run += 1
+            task = tasks.create_task(self._run(step), name=f"{type(step).__name__} {step.ref}")
+            self._tasks[step.ref] = (step, task)
+        return self.plan() if todo.steps else todo
+
+    def _cancel_unwanted(self) -> None:
+        for ref, (step, task) in self._tasks.items():
+            if isinstance(step, Create | Modify) and self._intended.get(ref) != step.item:
+                task.cancel()
+
+    async def _wait(self, todo: Plan) -> None:
+        until = todo.next_retry
+        delay = None if until is None else max(0.05, (until - self._clock()).total_seconds())
+        try:
+            async with asyncio.timeout(delay):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    async def _run(self, step: Step) -> None:
+        ref = step.ref
+        configurator = self._configurators[ref.kind]
+
+        def note(progress: Progress) -> None:
+            self._progress[ref] = progress
+            self._changed()
+
+        try:
+            await self._perform(configurator, step, note)
+        except asyncio.CancelledError:
+            # A half-made item is taken for present, so that its deletion cleans up after it.
+            if isinstance(step, Create | Modify):
+                self._current[ref] = step.item
+            if self._intended.get(ref) == step.item and not isinstance(step, Delete):
+                raise  # the whole node is going down; nobody withdrew the wish
+        except EavesError as error:
+            self._fail(step, configurator, error, str(error))
+        except Exception as error:  # noqa: BLE001 - the boundary of one step: the rest goes on
+            log.exception("step_crashed", step=type(step).__name__, item=str(ref))
+            self._fail(step, configurator, error, f"{ref}: internal error {error!r}")
+        else:
+            self._faults.pop(ref, None)
+            if isinstance(step, Delete):
+                self._current.pop(ref, None)
+            else:
+                self._current[ref] = step.item
+            log.info("step_done", step=type(step).__name__.lower(), item=str(ref))
+        finally:
+            self._progress.pop(ref, None)
+            self._tasks.pop(ref, None)
+            self._wake.set()
+            self._changed()
+
+    @staticmethod
+    def _perform(configurator: Configurator, step: Step, note: ProgressSink) -> Awaitable[None]:
+        match step:
+            case Create(item):
+                return configurator.create(item, note)
+            case Modify(running, item):
+                return configurator.modify(running, item, note)
+            case Delete(item):
+                return configurator.delete(item, note)
+
+    def _fail(
+        self, step: Step, configurator: Configurator, error: BaseException, text: str
+    ) -> None:
+        now = self._clock()
+        before = self._faults.get(step.ref)
+        attempts = before.attempts + 1 if before else 1
+        final = isinstance(error, Rejected)
+        delay = configurator.retry_delay(step.item, attempts)
+        # Even a rejected step is tried again, late: a person may have mended the outside.
+        retry_at = now + (max(delay, timedelta(minutes=10)) if final else delay)
+        self._faults[step.ref] = Fault(text, now, attempts, retry_at, final)
+        log.warning("step_failed", item=str(step.ref), error=text, attempts=attempts)
