@@ -155,7 +155,7 @@ class Reconciler:
                 raise  # the whole node is going down; nobody withdrew the wish
         except EavesError as error:
             self._fail(step, configurator, error, str(error))
-        except Exception as error:  # noqa: BLE001 - the boundary of one step: the rest goes on
+        except Exception as error:
             log.exception("step_crashed", step=type(step).__name__, item=str(ref))
             self._fail(step, configurator, error, f"{ref}: internal error {error!r}")
         else:

@@ -8,7 +8,6 @@ import asyncio
 import os
 import shutil
 import signal
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,9 +30,8 @@ class Completed:
 class CommandFailed(Transient):
     def __init__(self, done: Completed) -> None:
         said = (done.err or done.out).strip().splitlines()
-        super().__init__(
-            f"`{' '.join(done.argv)[:300]}` exited {done.code}: {' / '.join(said[-3:])[:600] or 'no output'}"
-        )
+        tail = " / ".join(said[-3:])[:600] or "no output"
+        super().__init__(f"`{' '.join(done.argv)[:300]}` exited {done.code}: {tail}")
         self.done = done
 
 
@@ -94,7 +92,6 @@ async def spawn_detached(
     unit: str,
     output: Path,
     env: Mapping[str, str] | None = None,
-    pass_fds: Sequence[int] = (),
 ) -> int:
     """Start a program that lives on when the node dies; returns its pid.
 
@@ -103,20 +100,25 @@ async def spawn_detached(
     full = list(argv)
     if systemd_runs():
         full = ["systemd-run", "--scope", "--quiet", "--collect", f"--unit={unit}", "--", *full]
-    with output.open("ab") as sink:
-        try:
-            process = subprocess.Popen(  # noqa: S603 - argv is built here, never by a shell
-                full,
-                stdin=subprocess.DEVNULL,
-                stdout=sink,
-                stderr=subprocess.STDOUT,
-                env=None if env is None else {**os.environ, **env},
-                pass_fds=tuple(pass_fds),
-                start_new_session=True,
-            )
-        except FileNotFoundError as error:
-            raise CommandMissing(argv[0]) from error
-    return process.pid
+    program = shutil.which(full[0])
+    if program is None or shutil.which(argv[0]) is None:
+        raise CommandMissing(argv[0])
+    return await asyncio.to_thread(_spawn, program, full, output, {**os.environ, **(env or {})})
+
+
+def _spawn(program: str, argv: list[str], output: Path, env: dict[str, str]) -> int:
+    append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    return os.posix_spawn(
+        program,
+        argv,
+        env,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(output), append, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +130,24 @@ class ProcessId:
 
 
 def identify(pid: int) -> ProcessId | None:
-    """None when no such process lives (a zombie does not)."""
+    """None when no such process lives; a dead child of ours is collected on the way."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return None
     fields = stat.rpartition(")")[2].split()
-    return None if fields[0] in {"Z", "X"} else ProcessId(pid, int(fields[19]))
+    if fields[0] in {"Z", "X"}:
+        reap(pid)
+        return None
+    return ProcessId(pid, int(fields[19]))
+
+
+def reap(pid: int) -> None:
+    """Collect a dead detached child; one that another process started is not ours to collect."""
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return
 
 
 def alive(process: ProcessId) -> bool:
@@ -152,14 +165,6 @@ def send_signal(process: ProcessId, number: signal.Signals) -> bool:
     return True
 
 
-async def reap(pid: int) -> None:
-    """Collect a dead child of ours, if it is one; a detached child that died is a zombie else."""
-    try:
-        os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        return
-
-
 async def wait_gone(process: ProcessId, timeout_s: float, poll_s: float = 0.05) -> bool:
     """True when the process ended within `timeout_s`."""
     deadline = asyncio.get_running_loop().time() + timeout_s
@@ -167,5 +172,4 @@ async def wait_gone(process: ProcessId, timeout_s: float, poll_s: float = 0.05) 
         if asyncio.get_running_loop().time() >= deadline:
             return False
         await asyncio.sleep(poll_s)
-        await reap(process.pid)
     return True

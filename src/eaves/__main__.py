@@ -1,0 +1,3 @@
+from eaves.main import main
+
+main(prog_name="eaves")
