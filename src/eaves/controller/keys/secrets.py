@@ -1,0 +1,50 @@
+"""Secrets at rest: AES-256-GCM under a key that lives outside the database.
+
+A sealed value is one byte of version, 12 bytes of nonce, then ciphertext and tag.  The purpose
+is authenticated with it, so a value cannot be moved to another column or object.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from eaves.errors import Rejected
+
+VERSION: Final = b"\x01"
+NONCE_BYTES: Final = 12
+KEY_BYTES: Final = 32
+
+
+class SecretUnreadable(Rejected):
+    """A sealed value that this key or this purpose does not open."""
+
+
+class SecretBox:
+    """Seals and opens secrets; `random(n)` gives n unpredictable bytes."""
+
+    def __init__(self, key: bytes, random: Callable[[int], bytes]) -> None:
+        if len(key) != KEY_BYTES:
+            raise Rejected(f"secret key has {len(key)} bytes, {KEY_BYTES} are needed")
+        self._cipher = AESGCM(key)
+        self._random = random
+
+    def seal(self, purpose: str, clear: bytes) -> bytes:
+        nonce = self._random(NONCE_BYTES)
+        return VERSION + nonce + self._cipher.encrypt(nonce, clear, purpose.encode())
+
+    def open(self, purpose: str, sealed: bytes) -> bytes:
+        if sealed[:1] != VERSION:
+            raise SecretUnreadable(
+                f"sealed value for {purpose!r} has version {sealed[:1].hex() or 'none'}, "
+                "this release reads 01; check that the database belongs to this state folder"
+            )
+        nonce, body = sealed[1 : 1 + NONCE_BYTES], sealed[1 + NONCE_BYTES :]
+        try:
+            return self._cipher.decrypt(nonce, body, purpose.encode())
+        except (InvalidTag, ValueError) as error:
+            raise SecretUnreadable(
+                f"sealed value for {purpose!r} does not open with secret.key; "
+                "restore the secret.key that the database was written with"
+            ) from error

@@ -1,0 +1,308 @@
+"""The key store: made at first start, kept, renewed without a stop.
+
+Files below the state folder, mode 0600:
+
+    root-certificate.pem      what devices and REST clients trust
+    secret.key                opens the secrets of the database
+    signing/root.pem signing/intermediate.pem signing/signing.pem signing/ecdh-<n>.pem
+    onboarding/authority.pem  issues the identities that installers carry
+    tls/cert.pem tls/key.pem  the server certificate with its chain
+
+A pair of ours is one file, key and certificate, so that a power cut never leaves halves of two
+pairs.  Both threads of the controller read it: what changes is one frozen `Ring`, exchanged whole.
+"""
+
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+
+from eaves.controller.keys import files, issue
+from eaves.controller.keys.issue import Issued
+from eaves.controller.keys.names import server_names
+from eaves.controller.keys.ring import EcdhIdentity, Identity, Ring
+from eaves.controller.keys.secrets import KEY_BYTES, SecretBox
+from eaves.controller.settings import OwnSigning, Settings
+
+Clock = Callable[[], datetime]
+Random = Callable[[int], bytes]
+
+KEPT_ECDH = 2  # the newest, and the one that devices may still refer to
+
+
+@dataclass(frozen=True, slots=True)
+class OnboardingIdentity:
+    """What goes into the configuration folder of a device."""
+
+    certificate_pem: bytes
+    key_pem: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """What a renewal check changed."""
+
+    tls: bool = False
+    signing: bool = False  # the published list: every device must hear of it
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """What the listeners serve: certificate with chain, and its key."""
+
+    certificate: Path
+    key: Path
+
+
+class KeyStore:
+    """See the module text.  Made by `open_keys`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        root: Issued,
+        intermediate: Issued,
+        onboarding: Issued,
+        secrets: SecretBox,
+        ring: Ring,
+        clock: Clock,
+    ) -> None:
+        self._settings = settings
+        self._root = root
+        self._intermediate = intermediate
+        self._onboarding = onboarding
+        self._secrets = secrets
+        self._ring = ring
+        self._clock = clock
+        self._tls_seen = b""
+        self._lock = threading.Lock()  # one renewal at a time; readers need none
+
+    # --- what is in force ---------------------------------------------------------------------
+
+    @property
+    def ring(self) -> Ring:
+        """The certificates in force; take it once and use that value."""
+        return self._ring
+
+    @property
+    def controllercert_confighash(self) -> str:
+        return self._ring.controllercert_confighash
+
+    @property
+    def root_certificate_pem(self) -> bytes:
+        """The content of `root-certificate.pem` for devices: all roots they need to trust."""
+        roots = self._ring.root_pem
+        own = self._settings.own_tls
+        if own is not None and own.root is not None:
+            roots += b"".join(files.read_certificates(own.root))
+        elif own is None and self._settings.own_signing is not None:
+            roots += self._root.pem
+        return roots
+
+    @property
+    def tls(self) -> TlsFiles:
+        own = self._settings.own_tls
+        if own is not None:
+            return TlsFiles(own.certificate, own.key)
+        folder = self._settings.state_dir / "tls"
+        return TlsFiles(folder / "cert.pem", folder / "key.pem")
+
+    # --- secrets at rest ------------------------------------------------------------------------
+
+    def seal(self, purpose: str, clear: bytes) -> bytes:
+        """Encrypt a secret for the database; `purpose` names table, column and object."""
+        return self._secrets.seal(purpose, clear)
+
+    def open(self, purpose: str, sealed: bytes) -> bytes:
+        """Decrypt what `seal` made for the same purpose.  Raises SecretUnreadable."""
+        return self._secrets.open(purpose, sealed)
+
+    # --- onboarding -----------------------------------------------------------------------------
+
+    def issue_onboarding(self, onboarding_key: str) -> OnboardingIdentity:
+        """Make an identity whose common name is the onboarding key; every call makes a new one."""
+        made = issue.issue_onboarding(onboarding_key, self._onboarding, self._clock())
+        return OnboardingIdentity(made.pem, made.key_pem)
+
+    def is_own_onboarding(self, certificate: x509.Certificate) -> bool:
+        """Tell whether this controller issued an onboarding certificate; dates do not count."""
+        try:
+            certificate.verify_directly_issued_by(self._onboarding.certificate)
+        except (InvalidSignature, ValueError, TypeError):
+            return False
+        return True
+
+    # --- renewal --------------------------------------------------------------------------------
+
+    def renew(self) -> Renewed:
+        """Make what expires soon anew, read what others renewed; blocking file work."""
+        with self._lock:
+            now = self._clock()
+            signing = self._renew_signing(now)
+            tls = self._renew_tls(now)
+            return Renewed(tls=tls, signing=signing)
+
+    def _renew_signing(self, now: datetime) -> bool:
+        folder = self._settings.state_dir / "signing"
+        ring = self._ring
+        if self._settings.own_signing is not None:
+            ring = _with_own_signing(ring, self._settings.own_signing)
+        elif ring.signing.expires - now < issue.SIGNING_RENEWAL:
+            made = issue.issue_signing(self._intermediate, now)
+            files.write_issued(folder / "signing.pem", made)
+            ring = replace(ring, signing=Identity(made.pem, made.certificate, made.key))
+        if ring.ecdh[0].expires - now < issue.SIGNING_RENEWAL:
+            made = issue.issue_ecdh(self._intermediate, now)
+            files.write_issued(folder / f"ecdh-{_next_number(folder)}.pem", made)
+            fresh = EcdhIdentity(made.pem, made.certificate, made.key)
+            ring = replace(ring, ecdh=(fresh, *ring.ecdh)[:KEPT_ECDH])
+        changed = ring.controllercert_confighash != self._ring.controllercert_confighash
+        self._ring = ring
+        return changed
+
+    def _renew_tls(self, now: datetime) -> bool:
+        if self._settings.own_tls is None:
+            _keep_tls(self._settings, server_names(self._settings), self._intermediate, now)
+        seen = tls_digest(self.tls)
+        changed = bool(self._tls_seen) and seen != self._tls_seen
+        self._tls_seen = seen
+        return changed
+
+
+def tls_digest(tls: TlsFiles) -> bytes:
+    """What the files hold now; a difference is a reason to reload the listeners."""
+    return hashlib.sha256(tls.certificate.read_bytes() + tls.key.read_bytes()).digest()
+
+
+def open_keys(settings: Settings, *, clock: Clock, random: Random = os.urandom) -> KeyStore:
+    """Read the key files of a state folder, making what is missing."""
+    now = clock()
+    state = settings.state_dir
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    signing = state / "signing"
+    root = _kept(signing / "root.pem", lambda: issue.issue_root(now))
+    published = state / "root-certificate.pem"
+    if not published.exists() or published.read_bytes() != root.pem:
+        files.write_private(published, root.pem, 0o644)  # clients of any user read it
+    intermediate = _kept(
+        signing / "intermediate.pem", lambda: issue.issue_authority("Eaves devices", root, now)
+    )
+    onboarding = _kept(
+        state / "onboarding" / "authority.pem",
+        lambda: issue.issue_authority("Eaves onboarding", root, now),
+    )
+    ring = _read_ring(settings, root, intermediate, now)
+    store = KeyStore(
+        settings,
+        root=root,
+        intermediate=intermediate,
+        onboarding=onboarding,
+        secrets=SecretBox(_secret_key(state / "secret.key", random), random),
+        ring=ring,
+        clock=clock,
+    )
+    store.renew()
+    return store
+
+
+def _kept(path: Path, make: Callable[[], Issued]) -> Issued:
+    found = files.read_issued(path)
+    if found is not None:
+        return found
+    made = make()
+    files.write_issued(path, made)
+    return made
+
+
+def _secret_key(path: Path, random: Random) -> bytes:
+    if path.exists():
+        text = path.read_text(encoding="ascii").strip()
+        try:
+            key = bytes.fromhex(text)
+        except ValueError as error:
+            raise files.BadKeyFile(f"{path} is not hexadecimal; restore it") from error
+        if len(key) != KEY_BYTES:
+            raise files.BadKeyFile(f"{path} holds {len(key)} bytes, {KEY_BYTES} are needed")
+        return key
+    key = random(KEY_BYTES)
+    files.write_private(path, key.hex().encode() + b"\n")
+    return key
+
+
+def _read_ring(settings: Settings, root: Issued, intermediate: Issued, now: datetime) -> Ring:
+    folder = settings.state_dir / "signing"
+    signing = _kept(folder / "signing.pem", lambda: issue.issue_signing(intermediate, now))
+    numbers = _ecdh_numbers(folder)
+    if not numbers:
+        files.write_issued(folder / "ecdh-1.pem", issue.issue_ecdh(intermediate, now))
+        numbers = (1,)
+    ecdh = tuple(_read_ecdh(folder, n) for n in sorted(numbers, reverse=True)[:KEPT_ECDH])
+    ring = Ring(
+        root_pem=root.pem,
+        intermediates=(intermediate.pem,),
+        signing=Identity(signing.pem, signing.certificate, signing.key),
+        ecdh=ecdh,
+    )
+    own = settings.own_signing
+    return ring if own is None else _with_own_signing(ring, own)
+
+
+def _with_own_signing(ring: Ring, own: OwnSigning) -> Ring:
+    """Put somebody's chain in front; the ECDH certificates keep theirs, below both roots."""
+    leaf, *chain = files.read_certificates(own.certificates)
+    certificate = files.parse_certificate(leaf, own.certificates)
+    key = files.read_key(own.key)
+    if certificate.public_key() != key.public_key():
+        raise files.BadKeyFile(f"{own.key} is not the key of {own.certificates}")
+    roots = b"".join(files.read_certificates(own.root))
+    return replace(
+        ring,
+        root_pem=roots if ring.root_pem.startswith(roots) else roots + ring.root_pem,
+        intermediates=_unique((*ring.intermediates, *chain)),
+        signing=Identity(leaf, certificate, key),
+    )
+
+
+def _unique(pems: Iterable[bytes]) -> tuple[bytes, ...]:
+    return tuple(dict.fromkeys(pems))
+
+
+def _ecdh_numbers(folder: Path) -> tuple[int, ...]:
+    names = (path.stem.removeprefix("ecdh-") for path in folder.glob("ecdh-*.pem"))
+    return tuple(int(name) for name in names if name.isdecimal())
+
+
+def _next_number(folder: Path) -> int:
+    return max(_ecdh_numbers(folder), default=0) + 1
+
+
+def _read_ecdh(folder: Path, number: int) -> EcdhIdentity:
+    path = folder / f"ecdh-{number}.pem"
+    found = files.read_issued(path)
+    if found is None:
+        raise files.BadKeyFile(f"{path} is missing; restore it from the backup")
+    return EcdhIdentity(found.pem, found.certificate, found.key)
+
+
+def _keep_tls(
+    settings: Settings, names: tuple[str, ...], intermediate: Issued, now: datetime
+) -> None:
+    """Make the server certificate unless a good one is there: names covered, far from expiry."""
+    folder = settings.state_dir / "tls"
+    certificate, key = folder / "cert.pem", folder / "key.pem"
+    if certificate.exists() and key.exists():
+        current = files.parse_certificate(files.read_certificates(certificate)[0], certificate)
+        covered = set(names) <= issue.names_of(current)
+        fits = current.public_key() == files.read_ec_key(key).public_key()
+        if covered and fits and current.not_valid_after_utc - now >= issue.TLS_RENEWAL:
+            return
+    made = issue.issue_tls(names, intermediate, now)
+    files.write_private(key, made.key_pem)
+    files.write_private(certificate, made.pem + intermediate.pem)

@@ -1,0 +1,202 @@
+"""The memory of the hot path.
+
+A poll reads here and nowhere else: certificate hash -> device, device -> config hash, token,
+policy.  The database is the truth; an entry is what a row said when it was last read.  The loop
+that serves devices owns the memory; other threads only say which device changed
+(`device_changed`), and the owner reads the rows again and wakes who waits.
+"""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from cryptography import x509
+
+from eaves.ids import ConfigHash, DeviceId
+
+
+@dataclass(frozen=True)
+class LiveDevice:
+    """What the memory keeps of one device."""
+
+    device_id: DeviceId
+    certificate_hash: bytes  # SHA-256 over the DER certificate
+    certificate_der: bytes
+    config_hash: ConfigHash  # empty: nothing rendered yet
+    integrity_token: bytes  # empty: none given out yet
+    attestation_required: bool
+    gone: bool  # deleted or off-boarded: a verified envelope gets 404
+
+    @cached_property
+    def certificate(self) -> x509.Certificate:
+        """The certificate, read at first use: thousands of devices start with the controller."""
+        return x509.load_der_x509_certificate(self.certificate_der)
+
+
+ReadRows = Callable[[Sequence[DeviceId]], Awaitable[Sequence[LiveDevice]]]
+
+HASH16: Final = 16
+REFRESH_BATCH: Final = 500
+
+
+class NoWaiterPlace(Exception):  # an answer, not a failure: the device polls instead
+    """Every place of the long poll is taken."""
+
+
+class Live:
+    """See the module text.  Made before its loop runs; `bind` gives it the loop."""
+
+    def __init__(self, *, waiters: int) -> None:
+        self._devices: dict[DeviceId, LiveDevice] = {}
+        self._by_hash: dict[bytes, LiveDevice] = {}
+        self._by_hash16: dict[bytes, LiveDevice] = {}
+        self._waiting: dict[DeviceId, set[asyncio.Event]] = {}
+        self._waiters = waiters
+        self._waiter_count = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._changed: set[DeviceId] = set()
+        self._lock = threading.Lock()  # guards _changed and _loop only
+        self._wake = asyncio.Event()
+
+    # --- called from any thread -------------------------------------------------------------
+
+    def device_changed(self, device_id: DeviceId) -> None:
+        """Say that rows of this device were committed: made, changed, rendered, deleted."""
+        self.devices_changed((device_id,))
+
+    def devices_changed(self, device_ids: Iterable[DeviceId]) -> None:
+        """As `device_changed`, for many; returns at once."""
+        with self._lock:
+            self._changed.update(device_ids)
+            loop = self._loop
+        if loop is not None:
+            loop.call_soon_threadsafe(self._wake.set)
+
+    # --- called on the loop that serves devices -----------------------------------------------
+
+    def bind(self, loop: asyncio.AbstractEventLoop) -> None:
+        with self._lock:
+            self._loop = loop
+            if self._changed:
+                self._wake.set()
+
+    def unbind(self) -> None:
+        with self._lock:
+            self._loop = None
+
+    def put(self, device: LiveDevice) -> None:
+        """Take in what a row says now, and wake who waits for a change of its config."""
+        before = self._devices.get(device.device_id)
+        if before is not None and before.certificate_hash != device.certificate_hash:
+            self._forget_hash(before)
+        self._devices[device.device_id] = device
+        holder = self._by_hash.get(device.certificate_hash)
+        if not (device.gone and holder is not None and not holder.gone):
+            # a deleted device that came back under a new record: the living record answers
+            self._by_hash[device.certificate_hash] = device
+            self._by_hash16[device.certificate_hash[:HASH16]] = device
+        if before is not None and (
+            before.config_hash != device.config_hash or before.gone != device.gone
+        ):
+            self._wake_waiters(device.device_id)
+
+    def remove(self, device_id: DeviceId) -> None:
+        """Forget a device whose row is no more, certificate included."""
+        device = self._devices.pop(device_id, None)
+        if device is not None:
+            self._forget_hash(device)
+            self._wake_waiters(device_id)
+
+    def find(self, device_id: DeviceId) -> LiveDevice | None:
+        return self._devices.get(device_id)
+
+    def find_by_hash(self, sender_hash: bytes) -> LiveDevice | None:
+        """Find the sender of an envelope; its hash has 32 bytes, or 16 in the short form."""
+        if len(sender_hash) == HASH16:
+            return self._by_hash16.get(sender_hash)
+        return self._by_hash.get(sender_hash)
+
+    def __len__(self) -> int:
+        return len(self._devices)
+
+    @property
+    def waiter_count(self) -> int:
+        return self._waiter_count
+
+    async def wait_for_change(self, device_id: DeviceId, known: str, timeout_s: float) -> bool:
+        """Wait until the config hash differs from `known`; False after `timeout_s`.
+
+        Raises NoWaiterPlace when every place is taken.
+        """
+        if self._differs(device_id, known):
+            return True
+        if self._waiter_count >= self._waiters:
+            raise NoWaiterPlace
+        changed = asyncio.Event()
+        self._waiter_count += 1
+        self._waiting.setdefault(device_id, set()).add(changed)
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not self._differs(device_id, known):
+                    changed.clear()
+                    await changed.wait()
+            return True
+        except TimeoutError:
+            return False
+        finally:
+            self._waiter_count -= 1
+            waiting = self._waiting[device_id]
+            waiting.discard(changed)
+            if not waiting:
+                del self._waiting[device_id]
+
+    async def refresh(self, read_rows: ReadRows, device_ids: Iterable[DeviceId]) -> None:
+        """Read these devices again, now."""
+        wanted = tuple(device_ids)
+        rows = {row.device_id: row for row in await read_rows(wanted)}
+        for device_id in wanted:
+            row = rows.get(device_id)
+            if row is None:
+                self.remove(device_id)
+            else:
+                self.put(row)
+
+    async def follow_forever(self, read_rows: ReadRows, failed: Callable[[], None]) -> None:
+        """Read again whatever was said to have changed; `failed` tells of a round to repeat."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while batch := self._take_changed():
+                try:
+                    await self.refresh(read_rows, batch)
+                except Exception:  # noqa: BLE001 - a task boundary: the batch is kept for later
+                    with self._lock:
+                        self._changed.update(batch)
+                    failed()
+                    await asyncio.sleep(0.5)
+
+    # --- inside ---------------------------------------------------------------------------
+
+    def _take_changed(self) -> tuple[DeviceId, ...]:
+        with self._lock:
+            batch = tuple(self._changed)[:REFRESH_BATCH]
+            self._changed.difference_update(batch)
+        return batch
+
+    def _differs(self, device_id: DeviceId, known: str) -> bool:
+        device = self._devices.get(device_id)
+        return device is None or device.gone or device.config_hash != known
+
+    def _forget_hash(self, device: LiveDevice) -> None:
+        if self._by_hash.get(device.certificate_hash) is device:
+            del self._by_hash[device.certificate_hash]
+        short = device.certificate_hash[:HASH16]
+        if self._by_hash16.get(short) is device:
+            del self._by_hash16[short]
+
+    def _wake_waiters(self, device_id: DeviceId) -> None:
+        for event in self._waiting.get(device_id, ()):
+            event.set()

@@ -1,0 +1,208 @@
+"""What one controller process is told at its start: read once, then frozen."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from eaves.errors import Rejected
+
+MIB = 1024 * 1024
+
+
+class BadSetting(Rejected):
+    """A setting that the controller cannot start with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A TCP address to listen on or to be told to others."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def parse_endpoint(text: str, *, name: str, default_port: int) -> Endpoint:
+    """Read `host`, `host:port`, `[v6]:port` or `:port` (all addresses)."""
+    value = text.strip()
+    if value.startswith("["):
+        host, bracket, rest = value[1:].partition("]")
+        port = rest[1:] if rest.startswith(":") else ""
+        if not bracket or (rest and not rest.startswith(":")):
+            raise BadSetting(f"{name} is {text!r}; write an IPv6 address as [address]:port")
+    elif value.count(":") > 1:
+        host, port = value, ""
+    else:
+        host, _, port = value.partition(":")
+    try:
+        number = int(port) if port else default_port
+    except ValueError:
+        number = -1
+    if not 0 <= number <= 65535:
+        raise BadSetting(f"{name} is {text!r}; give host:port with a port from 0 to 65535")
+    return Endpoint(host or "0.0.0.0", number)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnTls:
+    """A server certificate that somebody else renews; the files are watched for changes."""
+
+    certificate: Path  # PEM, leaf first, then its chain
+    key: Path
+    root: Path | None = None  # PEM; goes into the onboarding folders of devices when set
+
+
+@dataclass(frozen=True, slots=True)
+class OwnSigning:
+    """A device-signing chain that somebody else issues; the files are watched for changes."""
+
+    certificates: Path  # PEM: signing certificate first, then intermediates
+    key: Path
+    root: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """How often the jobs tick and how much the writers gather."""
+
+    renewal_check: timedelta = timedelta(hours=1)
+    retention: timedelta = timedelta(minutes=10)
+    liveness: timedelta = timedelta(seconds=15)
+    last_seen_flush: timedelta = timedelta(seconds=10)
+    offline_after: timedelta = timedelta(minutes=5)  # silence of a device
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What one process holds at most; past a bound the answer is 413, 429 or 503, never a crash."""
+
+    body_bytes: int = 16 * MIB
+    inflated_log_bytes: int = 16 * MIB
+    ingest_queue: int = 2048  # messages that wait for their commit
+    ingest_queue_bytes: int = 64 * MIB
+    ingest_batch: int = 256  # messages in one commit
+    waiters: int = 20_000
+    wait_s: float = 50.0
+    concurrent_requests: int = 1024  # besides the waiters
+    registrations_per_minute: int = 6000
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How much of the telemetry is kept."""
+
+    log_days: int = 30
+    log_rows_per_device: int = 200_000
+    metric_rows_per_device: int = 1_000
+    flow_rows_per_device: int = 20_000
+    event_days: int = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    state_dir: Path
+    device_listen: Endpoint = Endpoint("0.0.0.0", 8443)
+    rest_listen: Endpoint = Endpoint("0.0.0.0", 9443)
+    database_url: str = ""  # empty: SQLite in the state folder
+    device_server: str = ""  # host:port that devices are told; empty: made from device_listen
+    admin_password_file: Path | None = None
+    own_tls: OwnTls | None = None
+    own_signing: OwnSigning | None = None
+    intervals: Intervals = field(default_factory=Intervals)
+    bounds: Bounds = field(default_factory=Bounds)
+    retention: Retention = field(default_factory=Retention)
+
+    @property
+    def database(self) -> str:
+        """The SQLAlchemy URL in force."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.state_dir.absolute() / 'eaves.db'}"
+
+    @property
+    def shared_port(self) -> bool:
+        """True when devices and users come through one listener."""
+        return self.device_listen.port != 0 and self.device_listen == self.rest_listen
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The command line as given; `None` falls back to the environment, then to the default."""
+
+    state_dir: str | None = None
+    device_listen: str | None = None
+    rest_listen: str | None = None
+    database: str | None = None
+    device_server: str | None = None
+    admin_password_file: str | None = None
+    tls_certificate: str | None = None
+    tls_key: str | None = None
+    tls_root: str | None = None
+    signing_certificates: str | None = None
+    signing_key: str | None = None
+    signing_root: str | None = None
+
+
+def _path(text: str) -> Path | None:
+    return Path(text) if text else None
+
+
+def read_settings(options: Options, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Join the command line and the EAVES_* environment.  Raises BadSetting."""
+
+    def given(name: str) -> str:
+        value = getattr(options, name)
+        return value if value is not None else environment.get(f"EAVES_{name.upper()}", "")
+
+    state_dir = Path(given("state_dir") or "/var/lib/eaves/controller")
+    return Settings(
+        state_dir=state_dir,
+        device_listen=parse_endpoint(
+            given("device_listen"), name="--device-listen", default_port=8443
+        ),
+        rest_listen=parse_endpoint(given("rest_listen"), name="--rest-listen", default_port=9443),
+        database_url=given("database"),
+        device_server=given("device_server"),
+        admin_password_file=_path(given("admin_password_file")),
+        own_tls=_own_tls(
+            _path(given("tls_certificate")), _path(given("tls_key")), _path(given("tls_root"))
+        ),
+        own_signing=_own_signing(
+            _path(given("signing_certificates")),
+            _path(given("signing_key")),
+            _path(given("signing_root")),
+        ),
+        bounds=_bounds(environment),
+    )
+
+
+def _own_tls(certificate: Path | None, key: Path | None, root: Path | None) -> OwnTls | None:
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        raise BadSetting("--tls-certificate and --tls-key go together; give both or none")
+    return OwnTls(certificate, key, root)
+
+
+def _own_signing(
+    certificates: Path | None, key: Path | None, root: Path | None
+) -> OwnSigning | None:
+    if certificates is None and key is None and root is None:
+        return None
+    if certificates is None or key is None or root is None:
+        raise BadSetting(
+            "--signing-certificates, --signing-key and --signing-root go together; "
+            "give all three or none"
+        )
+    return OwnSigning(certificates, key, root)
+
+
+def _bounds(environment: Mapping[str, str]) -> Bounds:
+    waiters = environment.get("EAVES_WAITERS", "")
+    if not waiters:
+        return Bounds()
+    if not waiters.isdecimal():
+        raise BadSetting(f"EAVES_WAITERS is {waiters!r}; give a whole number of waiting devices")
+    return Bounds(waiters=int(waiters))
