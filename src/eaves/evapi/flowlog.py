@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from eaves.evapi.codec import OpenEnum
+from eaves.evapi.codec import Codec, OpenEnum
+from eaves.evapi.pb.flowlog import flowlog_pb2
 
 
 class ACLAction(OpenEnum):
@@ -63,3 +64,14 @@ class FlowMessage:
     flows: tuple[FlowRecord, ...] = ()
     dns_reqs: tuple[DnsRequest, ...] = ()
     rest: bytes = field(default=b"", repr=False)
+
+
+FLOW_MESSAGE = Codec(FlowMessage, flowlog_pb2.FlowMessage)
+
+
+def decode_flow_message(data: bytes) -> FlowMessage:
+    return FLOW_MESSAGE.decode(data)
+
+
+def encode_flow_message(message: FlowMessage) -> bytes:
+    return FLOW_MESSAGE.encode(message)

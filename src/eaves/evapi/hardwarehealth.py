@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from eaves.evapi.codec import Codec
 from eaves.evapi.info.disks import StorageDiskInfo
+from eaves.evapi.pb.hardwarehealth import hardware_health_pb2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,3 +38,14 @@ class ZHardwareHealth:
     mr: ECCMemoryReport | None = None
     disks: tuple[StorageDiskInfo, ...] = ()
     rest: bytes = field(default=b"", repr=False)
+
+
+Z_HARDWARE_HEALTH = Codec(ZHardwareHealth, hardware_health_pb2.ZHardwareHealth)
+
+
+def decode_z_hardware_health(data: bytes) -> ZHardwareHealth:
+    return Z_HARDWARE_HEALTH.decode(data)
+
+
+def encode_z_hardware_health(health: ZHardwareHealth) -> bytes:
+    return Z_HARDWARE_HEALTH.encode(health)

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from eaves.evapi.codec import OpenEnum
+from eaves.evapi.codec import Codec, OpenEnum
+from eaves.evapi.pb.metrics import metrics_pb2
 
 
 class ZmetricTypes(OpenEnum):
@@ -394,3 +395,14 @@ class ZMetricMsg:
     vm: tuple[ZMetricVolume, ...] = ()
     pr: tuple[ZMetricProcess, ...] = ()
     rest: bytes = field(default=b"", repr=False)
+
+
+Z_METRIC_MSG = Codec(ZMetricMsg, metrics_pb2.ZMetricMsg)
+
+
+def decode_z_metric_msg(data: bytes) -> ZMetricMsg:
+    return Z_METRIC_MSG.decode(data)
+
+
+def encode_z_metric_msg(message: ZMetricMsg) -> bytes:
+    return Z_METRIC_MSG.encode(message)

@@ -35,6 +35,7 @@ from eaves.evapi.config.devmodel import (
     VfList,
     VlanAdapter,
 )
+from eaves.evapi.config.digest import config_hash, section_digests
 from eaves.evapi.config.edge_node_cluster import (
     ClusterType,
     EdgeNodeCluster,
@@ -101,6 +102,26 @@ from eaves.evapi.config.storage import (
     VolumeContentOriginType,
 )
 from eaves.evapi.config.vm import VmBootMode, VmConfig, VmMode
+from eaves.evapi.config.wire import (
+    decode_bootstrap_config,
+    decode_cipher_block,
+    decode_cipher_context,
+    decode_compound_edge_dev_config,
+    decode_compound_edge_dev_config_request,
+    decode_config_request,
+    decode_config_response,
+    decode_edge_dev_config,
+    decode_encryption_block,
+    encode_bootstrap_config,
+    encode_cipher_block,
+    encode_cipher_context,
+    encode_compound_edge_dev_config,
+    encode_compound_edge_dev_config_request,
+    encode_config_request,
+    encode_config_response,
+    encode_edge_dev_config,
+    encode_encryption_block,
+)
 from eaves.evapi.evecommon import (
     BearerType,
     BondMode,
@@ -265,4 +286,24 @@ __all__ = [
     "WirelessType",
     "ZNetworkInstType",
     "ZnetStaticDNSEntry",
+    "config_hash",
+    "decode_bootstrap_config",
+    "decode_cipher_block",
+    "decode_cipher_context",
+    "decode_compound_edge_dev_config",
+    "decode_compound_edge_dev_config_request",
+    "decode_config_request",
+    "decode_config_response",
+    "decode_edge_dev_config",
+    "decode_encryption_block",
+    "encode_bootstrap_config",
+    "encode_cipher_block",
+    "encode_cipher_context",
+    "encode_compound_edge_dev_config",
+    "encode_compound_edge_dev_config_request",
+    "encode_config_request",
+    "encode_config_response",
+    "encode_edge_dev_config",
+    "encode_encryption_block",
+    "section_digests",
 ]

@@ -128,6 +128,7 @@ from eaves.evapi.info.volumes import (
     ZInfoContentTree,
     ZInfoVolume,
 )
+from eaves.evapi.info.wire import decode_z_info_msg, encode_z_info_msg
 
 __all__ = [
     "BIOS",
@@ -247,4 +248,6 @@ __all__ = [
     "ZioBundle",
     "ZmetIPAssignmentEntry",
     "ZmetVifInfo",
+    "decode_z_info_msg",
+    "encode_z_info_msg",
 ]
