@@ -3,16 +3,19 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: demo test check bench dist packages runtime develop proto clean
+.PHONY: demo test check bench dist packages test-packages runtime develop proto clean
 
 demo: runtime  ## a controller, a node, a container and a VM on this machine; CHECK=1 proves each step and ends
 	$(PYTHON) -m eaves demo $(if $(CHECK),--check,)
 
 runtime: packages $(VENV)/.runtime
-develop: packages $(VENV)/.develop
+develop: test-packages $(VENV)/.develop
 
 packages:
 	./packaging/ensure-packages
+
+test-packages:
+	./packaging/ensure-packages --with-tests
 
 $(VENV)/bin/python:
 	python3 -m venv $(VENV)

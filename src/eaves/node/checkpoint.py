@@ -1,0 +1,216 @@
+"""What a node remembers across a power cut: documents, counters and allocations.
+
+Documents (the last good config, the controller's certificates) are whole files with a backup
+beside them.  Counters and numbers live in one SQLite file, synced at each commit; a counter is
+stored before the action it stands for, so that an action happens once, not zero or two times.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from eaves.errors import Rejected
+from eaves.ids import AppInstanceId, NetworkInstanceId
+from eaves.node.host.files import atomic_write, read_or_none
+from eaves.node.refs import Allocations
+
+log = structlog.get_logger(__name__)
+
+MOST_NUMBERS = 255  # of apps and of network instances: they are part of interface names
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS facts (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS app_numbers (app TEXT PRIMARY KEY, number INTEGER NOT NULL UNIQUE);
+CREATE TABLE IF NOT EXISTS bridge_numbers (ni TEXT PRIMARY KEY, number INTEGER NOT NULL UNIQUE);
+CREATE TABLE IF NOT EXISTS vif_numbers (
+    ni TEXT NOT NULL, app TEXT NOT NULL, position INTEGER NOT NULL, number INTEGER NOT NULL,
+    PRIMARY KEY (ni, app, position), UNIQUE (ni, number));
+CREATE TABLE IF NOT EXISTS apps (
+    app TEXT PRIMARY KEY, restart_counter INTEGER NOT NULL, purge_counter INTEGER NOT NULL,
+    incarnation INTEGER NOT NULL, in_force BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS log_offsets (source TEXT PRIMARY KEY, position TEXT NOT NULL);
+"""
+
+
+class NumbersExhausted(Rejected):
+    def __init__(self, what: str, name: str) -> None:
+        super().__init__(f"no free {what} number for {name}: all {MOST_NUMBERS} are in use")
+
+
+@dataclass(frozen=True, slots=True)
+class AppRecord:
+    """What of an app is in force, and the counters that were worked in.
+
+    `in_force` is an encoded EdgeDevConfig that holds only this app, its volumes and their content
+    trees, so that an old generation outlives the config that dropped it.
+    """
+
+    restart_counter: int
+    purge_counter: int
+    incarnation: int
+    in_force: bytes
+
+
+class Checkpoint:
+    """One state directory.  Synchronous: writes are rare and small."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._db = sqlite3.connect(folder / "node.db", isolation_level=None)
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = FULL")
+        self._db.executescript(SCHEMA)
+
+    def close(self) -> None:
+        self._db.close()
+
+    # Documents
+
+    def save(self, name: str, data: bytes) -> None:
+        """Replace a document; the one before stays as the backup."""
+        path = self.folder / name
+        before = read_or_none(path)
+        if before == data:
+            return
+        if before is not None:
+            atomic_write(path.with_name(path.name + ".bak"), before)
+        atomic_write(path, data)
+
+    def documents(self, name: str) -> Iterator[bytes]:
+        """The document, then its backup; the reader takes the first that decodes."""
+        for path in (self.folder / name, self.folder / f"{name}.bak"):
+            data = read_or_none(path)
+            if data:
+                yield data
+
+    # Facts: small values under a name
+
+    def fact(self, key: str) -> str | None:
+        row = self._db.execute("SELECT value FROM facts WHERE key = ?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def number(self, key: str) -> int | None:
+        value = self.fact(key)
+        return None if value is None else int(value)
+
+    def remember(self, **facts: str | int | None) -> None:
+        """Store several facts at once; None forgets."""
+        with self._transaction():
+            for key, value in facts.items():
+                if value is None:
+                    self._db.execute("DELETE FROM facts WHERE key = ?", (key,))
+                else:
+                    self._db.execute(
+                        "INSERT INTO facts VALUES (?, ?) "
+                        "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                        (key, str(value)),
+                    )
+
+    # Apps
+
+    def apps(self) -> dict[AppInstanceId, AppRecord]:
+        rows = self._db.execute(
+            "SELECT app, restart_counter, purge_counter, incarnation, in_force FROM apps"
+        )
+        return {AppInstanceId(r[0]): AppRecord(*r[1:]) for r in rows}
+
+    def save_apps(self, records: Mapping[AppInstanceId, AppRecord]) -> None:
+        """Make the stored set equal to `records`, in one transaction."""
+        with self._transaction():
+            for app in set(self.apps()) - set(records):
+                self._db.execute("DELETE FROM apps WHERE app = ?", (app,))
+            for app, r in records.items():
+                self._db.execute(
+                    "INSERT OR REPLACE INTO apps VALUES (?, ?, ?, ?, ?)",
+                    (app, r.restart_counter, r.purge_counter, r.incarnation, r.in_force),
+                )
+
+    # Numbers
+
+    def app_numbers(self, apps: Iterable[AppInstanceId]) -> dict[AppInstanceId, int]:
+        """A number for each, the lowest free ones for new apps; those of gone apps are freed."""
+        return {
+            AppInstanceId(k): n for k, n in self._number("app_numbers", "app", list(apps)).items()
+        }
+
+    def allocate(
+        self,
+        network_instances: Iterable[NetworkInstanceId],
+        vifs: Iterable[tuple[NetworkInstanceId, AppInstanceId, int]],
+    ) -> Allocations:
+        """Bridge and vif numbers; a vif keeps its number for as long as it is asked for."""
+        bridges = self._number("bridge_numbers", "ni", list(network_instances))
+        wanted = list(vifs)
+        with self._transaction():
+            rows = self._db.execute("SELECT ni, app, position, number FROM vif_numbers").fetchall()
+            have = {(r[0], r[1], r[2]): r[3] for r in rows}
+            for gone in set(have) - set(wanted):
+                self._db.execute(
+                    "DELETE FROM vif_numbers WHERE ni = ? AND app = ? AND position = ?", gone
+                )
+                del have[gone]
+            for key in wanted:
+                if key not in have:
+                    used = {n for (ni, _, _), n in have.items() if ni == key[0]}
+                    have[key] = next(n for n in range(len(used) + 1) if n not in used)
+                    self._db.execute(
+                        "INSERT INTO vif_numbers VALUES (?, ?, ?, ?)", (*key, have[key])
+                    )
+        return Allocations(
+            {NetworkInstanceId(k): n for k, n in bridges.items()},
+            {(NetworkInstanceId(a), AppInstanceId(b), c): n for (a, b, c), n in have.items()},
+        )
+
+    def _number(self, table: str, column: str, names: list[str]) -> dict[str, int]:
+        with self._transaction():
+            have: dict[str, int] = dict(
+                self._db.execute(f"SELECT {column}, number FROM {table}").fetchall()  # noqa: S608 - two fixed words
+            )
+            for gone in set(have) - set(names):
+                self._db.execute(f"DELETE FROM {table} WHERE {column} = ?", (gone,))  # noqa: S608 - fixed words
+                del have[gone]
+            for name in names:
+                if name in have:
+                    continue
+                used = set(have.values())
+                number = next((n for n in range(1, MOST_NUMBERS + 1) if n not in used), None)
+                if number is None:
+                    raise NumbersExhausted(column, name)
+                have[name] = number
+                self._db.execute(f"INSERT INTO {table} VALUES (?, ?)", (name, number))  # noqa: S608 - fixed word
+        return have
+
+    # Log offsets: how far each source was taken over
+
+    def log_offset(self, source: str) -> dict[str, int] | None:
+        row = self._db.execute(
+            "SELECT position FROM log_offsets WHERE source = ?", (source,)
+        ).fetchone()
+        if row is None:
+            return None
+        try:
+            return {str(k): int(v) for k, v in json.loads(row[0]).items()}
+        except (ValueError, AttributeError) as error:
+            log.warning("log_offset_unreadable", source=source, error=str(error))
+            return None
+
+    def save_log_offset(self, source: str, position: Mapping[str, int]) -> None:
+        self._db.execute(
+            "INSERT OR REPLACE INTO log_offsets VALUES (?, ?)", (source, json.dumps(dict(position)))
+        )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")

@@ -1,0 +1,157 @@
+"""Which version of an app runs now.  Pure.
+
+The controller says what an app should be; some of it waits for a counter.  The first counter seen
+is a baseline and starts nothing.  ACLs, activation and names apply at once; resources, interfaces
+and addresses wait for a restart, volumes for a purge.  A purge keeps the old app running until
+its new volumes are there.  Source: node reference 8.3; EVE API v2, "Command counters".
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from eaves.evapi.config import (
+    AppInstanceConfig,
+    ContentTree,
+    EdgeDevConfig,
+    NetworkAdapter,
+    Volume,
+    decode_edge_dev_config,
+    encode_edge_dev_config,
+)
+from eaves.ids import AppInstanceId, VolumeId
+from eaves.node.checkpoint import AppRecord
+
+VolumePresent = Callable[[VolumeId, int], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    record: AppRecord
+    config: AppInstanceConfig  # in force
+    waits_for: str = ""  # "restart", "purge": a change is known and not yet applied
+    purging: bool = False  # new volumes are being made while the old app runs
+
+
+def app_id(app: AppInstanceConfig) -> AppInstanceId:
+    return AppInstanceId(app.uuidandversion.uuid if app.uuidandversion else "")
+
+
+def decide_apps(
+    config: EdgeDevConfig, records: Mapping[AppInstanceId, AppRecord], present: VolumePresent
+) -> dict[AppInstanceId, Decided]:
+    """For every configured app what is in force; apps without a UUID are left out."""
+    return {
+        app_id(app): _decide(app, config, records.get(app_id(app)), present)
+        for app in config.apps
+        if app_id(app)
+    }
+
+
+def _decide(
+    wanted: AppInstanceConfig,
+    config: EdgeDevConfig,
+    record: AppRecord | None,
+    present: VolumePresent,
+) -> Decided:
+    restart = wanted.restart.counter if wanted.restart else 0
+    purge = wanted.purge.counter if wanted.purge else 0
+    if record is None:
+        return Decided(AppRecord(restart, purge, 0, _fragment(wanted, config)), wanted)
+    held = decode_edge_dev_config(record.in_force)
+    running = held.apps[0]
+    if purge != record.purge_counter:
+        if running.activate and not _volumes_there(wanted, present):
+            kept = _apply_live(running, wanted)
+            return Decided(replace(record, in_force=_fragment(kept, held)), kept, purging=True)
+        taken = AppRecord(restart, purge, record.incarnation + 1, _fragment(wanted, config))
+        return Decided(taken, wanted)
+    if not running.activate:
+        # Nothing runs, so nothing has to be protected: the next start takes it all.
+        taken = AppRecord(restart, purge, record.incarnation, _fragment(wanted, config))
+        return Decided(taken, wanted)
+    if restart != record.restart_counter:
+        app = replace(wanted, volume_ref_list=running.volume_ref_list)
+        taken = AppRecord(restart, purge, record.incarnation + 1, _fragment(app, config, held))
+        return Decided(taken, app, _pending(app, wanted))
+    live = _apply_live(running, wanted)
+    record = replace(record, in_force=_fragment(live, config, held))
+    return Decided(record, live, _pending(live, wanted))
+
+
+def _fragment(app: AppInstanceConfig, *configs: EdgeDevConfig) -> bytes:
+    """`app`, its volumes and their content trees, from the first config that knows each."""
+    refs = {(r.uuid, r.generation_count) for r in app.volume_ref_list}
+    volumes: dict[tuple[str, int], Volume] = {}
+    trees: dict[str, ContentTree] = {}
+    for config in configs:
+        for volume in config.volumes:
+            key = (volume.uuid, volume.generation_count)
+            if key not in refs or key in volumes:
+                continue
+            volumes[key] = volume
+            tree = volume.origin.download_content_tree_id if volume.origin else ""
+            trees.update({t.uuid: t for t in config.content_info if t.uuid == tree != ""})
+    return encode_edge_dev_config(
+        EdgeDevConfig(
+            apps=(app,), volumes=tuple(volumes.values()), content_info=tuple(trees.values())
+        )
+    )
+
+
+def _volumes_there(app: AppInstanceConfig, present: VolumePresent) -> bool:
+    return all(present(VolumeId(r.uuid), r.generation_count) for r in app.volume_ref_list)
+
+
+def _apply_live(running: AppInstanceConfig, wanted: AppInstanceConfig) -> AppInstanceConfig:
+    """`wanted`, with what needs a restart or a purge taken from `running`."""
+    resources = running.fixedresources
+    if resources and wanted.fixedresources:
+        resources = replace(resources, disable_logs=wanted.fixedresources.disable_logs)
+    return replace(
+        wanted,
+        fixedresources=resources,
+        volume_ref_list=running.volume_ref_list,
+        adapters=running.adapters,
+        interfaces=_live_interfaces(running.interfaces, wanted.interfaces),
+        user_data=running.user_data,
+        cipher_data=running.cipher_data,
+        cloud_init_version=running.cloud_init_version,
+    )
+
+
+def _live_interfaces(
+    running: tuple[NetworkAdapter, ...], wanted: tuple[NetworkAdapter, ...]
+) -> tuple[NetworkAdapter, ...]:
+    """Only the ACLs change under a running app."""
+    if len(running) != len(wanted):
+        return running
+    return tuple(replace(r, acls=w.acls) for r, w in zip(running, wanted, strict=True))
+
+
+def _pending(in_force: AppInstanceConfig, wanted: AppInstanceConfig) -> str:
+    """What the controller's wish still needs; a purge covers a restart."""
+    if (in_force.volume_ref_list, in_force.adapters) != (wanted.volume_ref_list, wanted.adapters):
+        return "purge"
+    # A cipher block is another text at each rendering; the counter says when it matters.
+    if (in_force.fixedresources, in_force.interfaces, in_force.cloud_init_version) != (
+        wanted.fixedresources,
+        wanted.interfaces,
+        wanted.cloud_init_version,
+    ):
+        return "restart"
+    return ""
+
+
+def with_storage_in_force(
+    config: EdgeDevConfig, decided: Mapping[AppInstanceId, Decided]
+) -> EdgeDevConfig:
+    """`config` plus the volumes and content trees that running apps hold though it dropped them."""
+    volumes = {(v.uuid, v.generation_count): v for v in config.volumes}
+    trees = {(t.uuid, t.generation_count): t for t in config.content_info}
+    for one in decided.values():
+        kept = decode_edge_dev_config(one.record.in_force)
+        for volume in kept.volumes:
+            volumes.setdefault((volume.uuid, volume.generation_count), volume)
+        for tree in kept.content_info:
+            trees.setdefault((tree.uuid, tree.generation_count), tree)
+    return replace(config, volumes=tuple(volumes.values()), content_info=tuple(trees.values()))

@@ -1,0 +1,58 @@
+"""Device commands and what a start of the node means.  Pure.
+
+A command is a counter: the first one ever seen is only stored, a different one later acts once.
+Source: EVE API v2, "Command counters"; node reference 8.5 and 12.3.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from eaves.evapi.config import DeviceOpsCmd
+from eaves.evapi.info import BootReason
+
+
+class Reboot(StrEnum):
+    NOTHING = "nothing"
+    REMEMBER = "remember"  # a baseline, or the field went away: store and report only
+    ACT = "act"
+
+
+def decide_command(command: DeviceOpsCmd | None, stored: int | None) -> Reboot:
+    """What a reboot or shutdown counter asks for, given the counter stored before."""
+    if command is None:
+        return Reboot.NOTHING if stored is None else Reboot.REMEMBER
+    if stored is None:
+        return Reboot.REMEMBER
+    return Reboot.NOTHING if command.counter == stored else Reboot.ACT
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """How this start of the node came about."""
+
+    fresh: bool  # the machine, or what stands for it, started anew; else the process alone did
+    reason: BootReason
+    text: str
+
+
+def decide_boot(
+    *, first: bool, same_boot_id: bool, run_state_there: bool, planned: BootReason | None
+) -> Boot:
+    """Tell a boot from a restart of the process, and name its reason.
+
+    `planned` is what the node wrote before it went down by itself.
+    """
+    if first:
+        return Boot(
+            fresh=True, reason=BootReason.BOOT_REASON_FIRST, text="first start of this node"
+        )
+    if planned is not None:
+        return Boot(fresh=True, reason=planned, text="the controller asked for a reboot")
+    if same_boot_id and run_state_there:
+        return Boot(
+            fresh=False,
+            reason=BootReason.BOOT_REASON_UNSPECIFIED,
+            text="the node process was restarted",
+        )
+    why = "its run-time state is gone" if same_boot_id else "the machine was started again"
+    return Boot(fresh=True, reason=BootReason.BOOT_REASON_POWER_FAIL, text=f"power was lost: {why}")
