@@ -22,6 +22,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from eaves.controller.keys import files, issue
 from eaves.controller.keys.issue import Issued
@@ -29,6 +30,11 @@ from eaves.controller.keys.names import server_names
 from eaves.controller.keys.ring import EcdhIdentity, Identity, Ring
 from eaves.controller.keys.secrets import KEY_BYTES, SecretBox
 from eaves.controller.settings import OwnSigning, Settings
+from eaves.evapi.cipher import cipher_context, cipher_key, encrypt
+from eaves.evapi.envelope import Sender, controller_sender
+from eaves.evapi.errors import UnusableKey
+from eaves.evapi.evecommon import CipherBlock, CipherContext
+from eaves.evapi.keys import KeySigner, SoftKeyAgreement
 
 Clock = Callable[[], datetime]
 Random = Callable[[int], bytes]
@@ -73,7 +79,10 @@ class KeyStore:
         secrets: SecretBox,
         ring: Ring,
         clock: Clock,
+        random: Random,
     ) -> None:
+        self._random = random
+        self._sender: tuple[Ring, Sender] | None = None
         self._settings = settings
         self._root = root
         self._intermediate = intermediate
@@ -113,6 +122,33 @@ class KeyStore:
             return TlsFiles(own.certificate, own.key)
         folder = self._settings.state_dir / "tls"
         return TlsFiles(folder / "cert.pem", folder / "key.pem")
+
+    @property
+    def sender(self) -> Sender:
+        """Seals answers to devices: `evapi.envelope.seal(payload, keys.sender)`."""
+        ring = self._ring
+        if self._sender is None or self._sender[0] is not ring:
+            signer = KeySigner(ring.signing.key)
+            self._sender = (ring, controller_sender(signer, ring.signing.pem))
+        return self._sender[1]
+
+    # --- cipher blocks --------------------------------------------------------------------------
+
+    def encrypt_for_device(
+        self, device_ecdh_pem: bytes, plaintext: bytes
+    ) -> tuple[CipherContext, CipherBlock]:
+        """Encrypt for the device that uploaded this key-exchange certificate.
+
+        `plaintext` is a serialized EncryptionBlock (or what the field asks for).  The context is
+        the same for every block of one pair of certificates; list it once in the config.
+        """
+        own = self._ring.ecdh[0]
+        peer = x509.load_pem_x509_certificate(device_ecdh_pem).public_key()
+        if not isinstance(peer, ec.EllipticCurvePublicKey):
+            raise UnusableKey("ECDH certificate of the device", "its key is not on a curve")
+        context = cipher_context(own.hash16, hashlib.sha256(device_ecdh_pem).digest()[:16])
+        key = cipher_key(SoftKeyAgreement(own.key), peer)
+        return context, encrypt(plaintext, key, context.context_id, self._random)
 
     # --- secrets at rest ------------------------------------------------------------------------
 
@@ -207,6 +243,7 @@ def open_keys(settings: Settings, *, clock: Clock, random: Random = os.urandom) 
         secrets=SecretBox(_secret_key(state / "secret.key", random), random),
         ring=ring,
         clock=clock,
+        random=random,
     )
     store.renew()
     return store

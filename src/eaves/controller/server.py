@@ -1,0 +1,139 @@
+"""One TLS listener: Granian in this process, on the loop that starts it.
+
+Two things differ from Granian as it comes.  The listening socket is one, made once and shared by
+successive workers, so that a worker exchanged for a new certificate loses no connection that
+waits in the queue.  And the port is known after binding, so that port 0 may be asked for.
+"""
+
+import asyncio
+import os
+import resource
+import socket
+from pathlib import Path
+from typing import Any, Literal
+
+from granian.constants import HTTPModes, Interfaces, SSLProtocols
+from granian import net
+from granian.server.embed import Server
+
+from eaves.controller.settings import Endpoint
+from eaves.errors import Rejected
+
+
+class CannotListen(Rejected):
+    """The address is taken or is not ours."""
+
+
+_socket_spec: Any = net.SocketSpec  # type: ignore[attr-defined]  # re-exported by its use
+_socket_holder: Any = net.SocketHolder  # type: ignore[attr-defined]  # re-exported by its use
+
+
+class Listener:
+    """A listener of its own loop: `serve` runs until `stop`, `reload` takes the files anew."""
+
+    def __init__(
+        self,
+        target: Any,
+        *,
+        interface: Literal["rsgi", "asgi"],
+        listen: Endpoint,
+        certificate: Path,
+        key: Path,
+        concurrent: int,
+    ) -> None:
+        self._listen = listen
+        self._certificate, self._key = certificate, key
+        self._server: Any = _Shared(
+            target,
+            address=listen.host,
+            port=listen.port,
+            interface=Interfaces.RSGI if interface == "rsgi" else Interfaces.ASGINL,
+            http=HTTPModes.http1 if interface == "rsgi" else HTTPModes.auto,
+            websockets=interface == "asgi",
+            backlog=4096,
+            backpressure=concurrent,
+            runtime_threads=1,
+            log_enabled=False,
+            ssl_cert=certificate,
+            ssl_key=key,
+            ssl_protocol_min=SSLProtocols.tls12,
+        )
+        self._server.respawn_interval = 0.2
+        self._server.workers_kill_timeout = None
+
+    def bind(self) -> Endpoint:
+        """Open the socket; connections wait in its queue until `serve`.  Raises CannotListen."""
+        try:
+            port = self._server.open_socket()
+        except OSError as error:
+            raise CannotListen(
+                f"cannot listen on {self._listen}: {error}; "
+                "stop what holds the port, or choose another one"
+            ) from error
+        return Endpoint(self._listen.host, port)
+
+    async def serve(self) -> None:
+        try:
+            await self._server.serve()
+        finally:
+            self._server.close_socket()
+
+    def stop(self) -> None:
+        """Finish what is in flight, then let `serve` return; on the loop of the listener."""
+        self._server.stop()
+
+    def reload(self) -> None:
+        """Serve new connections with what the certificate files hold now; on its loop."""
+        self._server.build_ssl_context(
+            self._certificate, self._key, None, SSLProtocols.tls12, None, [], client_verify=False
+        )
+        self._server.reload()
+
+
+class _Shared(Server):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._listening: Any = None
+
+    def open_socket(self) -> int:
+        if self._listening is None:
+            self._listening = _socket_spec(self.bind_addr, self.bind_port, self.backlog).build()
+            with socket.socket(fileno=os.dup(self._listening.get_fd())) as view:
+                self.bind_port = int(view.getsockname()[1])
+        return self.bind_port
+
+    def close_socket(self) -> None:
+        if self._listening is not None:
+            os.close(self._listening.get_fd())
+            self._listening = None
+
+    def _init_shared_socket(self) -> None:
+        self.open_socket()
+
+    def _spawn_worker(self, *args: Any, **kwargs: Any) -> Any:
+        # a worker closes its descriptor when it ends, so each gets one of its own
+        if self._listening is not None:
+            self._shd = _socket_holder(os.dup(self._listening.get_fd()), False, self.backlog)
+        return super()._spawn_worker(*args, **kwargs)
+
+
+def raise_file_limit(wanted: int) -> int:
+    """Raise the limit of open files to `wanted` where allowed; tells the limit in force."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    goal = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < goal:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (goal, hard))
+        return goal
+    return soft if soft != resource.RLIM_INFINITY else goal
+
+
+async def wait_listening(endpoint: Endpoint) -> None:
+    """Wait until a listener takes connections."""
+    while True:
+        try:
+            _, writer = await asyncio.open_connection(endpoint.host, endpoint.port)
+        except OSError:
+            await asyncio.sleep(0.01)
+        else:
+            writer.close()
+            return
