@@ -1,0 +1,55 @@
+"""The two messages of a configuration poll, with the configuration itself left as bytes.
+
+Neither end looks inside a configuration to answer or to accept a poll: the controller serves stored
+bytes, the device keeps what it received.  `eaves.evapi.config` has the typed forms.
+"""
+
+from dataclasses import dataclass, field
+
+from eaves.evapi.codec import Codec
+from eaves.evapi.pb.config import devconfig_pb2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollRequest:
+    """config.ConfigRequest: the hash in force (empty after a start) and the attestation token."""
+
+    config_hash: str = ""
+    integrity_token: bytes = field(default=b"", repr=False)
+    rest: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollResponse:
+    """config.ConfigResponse, where `config` is a serialized EdgeDevConfig or absent."""
+
+    config: bytes | None = field(default=None, repr=False)
+    config_hash: str = ""
+    rest: bytes = field(default=b"", repr=False)
+
+
+_REQUEST = Codec(PollRequest, devconfig_pb2.ConfigRequest)
+decode_poll_request = _REQUEST.decode
+encode_poll_request = _REQUEST.encode
+
+_RESPONSE = Codec(PollResponse, devconfig_pb2.ConfigResponse)
+decode_poll_response = _RESPONSE.decode
+
+
+def encode_poll_response(response: PollResponse) -> bytes:
+    """Splice stored bytes into an answer: a large configuration is not parsed for each poll."""
+    config_hash = response.config_hash.encode()
+    parts = [] if response.config is None else [b"\x0a", _length(response.config), response.config]
+    if config_hash:
+        parts += [b"\x12", _length(config_hash), config_hash]
+    return b"".join([*parts, response.rest])
+
+
+def _length(data: bytes) -> bytes:
+    """A protobuf varint."""
+    length, encoded = len(data), bytearray()
+    while length > 0x7F:
+        encoded.append(length & 0x7F | 0x80)
+        length >>= 7
+    encoded.append(length)
+    return bytes(encoded)
