@@ -40,6 +40,7 @@ ReadRows = Callable[[Sequence[DeviceId]], Awaitable[Sequence[LiveDevice]]]
 
 HASH16: Final = 16
 REFRESH_BATCH: Final = 500
+RETRY_S: Final = 0.5
 
 
 class NoWaiterPlace(Exception):  # an answer, not a failure: the device polls instead
@@ -60,6 +61,8 @@ class Live:
         self._changed: set[DeviceId] = set()
         self._lock = threading.Lock()  # guards _changed and _loop only
         self._wake = asyncio.Event()
+        self._failed = False
+        self._closed = False
 
     # --- called from any thread -------------------------------------------------------------
 
@@ -94,7 +97,8 @@ class Live:
             self._forget_hash(before)
         self._devices[device.device_id] = device
         holder = self._by_hash.get(device.certificate_hash)
-        if not (device.gone and holder is not None and not holder.gone):
+        taken = holder is not None and holder.device_id != device.device_id and not holder.gone
+        if not (device.gone and taken):
             # a deleted device that came back under a new record: the living record answers
             self._by_hash[device.certificate_hash] = device
             self._by_hash16[device.certificate_hash[:HASH16]] = device
@@ -123,6 +127,11 @@ class Live:
         return len(self._devices)
 
     @property
+    def in_doubt(self) -> bool:
+        """True while a change is known of, but the database could not be read."""
+        return self._failed
+
+    @property
     def waiter_count(self) -> int:
         return self._waiter_count
 
@@ -133,7 +142,7 @@ class Live:
         """
         if self._differs(device_id, known):
             return True
-        if self._waiter_count >= self._waiters:
+        if self._closed or self._waiter_count >= self._waiters:
             raise NoWaiterPlace
         changed = asyncio.Event()
         self._waiter_count += 1
@@ -143,6 +152,8 @@ class Live:
                 while not self._differs(device_id, known):
                     changed.clear()
                     await changed.wait()
+                    if self._closed:
+                        raise NoWaiterPlace
             return True
         except TimeoutError:
             return False
@@ -152,6 +163,13 @@ class Live:
             waiting.discard(changed)
             if not waiting:
                 del self._waiting[device_id]
+
+    def close(self) -> None:
+        """Let every waiter answer: the controller stops."""
+        self._closed = True
+        for waiting in self._waiting.values():
+            for event in waiting:
+                event.set()
 
     async def refresh(self, read_rows: ReadRows, device_ids: Iterable[DeviceId]) -> None:
         """Read these devices again, now."""
@@ -173,10 +191,13 @@ class Live:
                 try:
                     await self.refresh(read_rows, batch)
                 except Exception:  # noqa: BLE001 - a task boundary: the batch is kept for later
+                    self._failed = True
                     with self._lock:
                         self._changed.update(batch)
                     failed()
-                    await asyncio.sleep(0.5)
+                    await asyncio.sleep(RETRY_S)
+                else:
+                    self._failed = False
 
     # --- inside ---------------------------------------------------------------------------
 

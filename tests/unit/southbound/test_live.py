@@ -1,0 +1,133 @@
+"""The memory of the hot path: who is known, and who waits for a change."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import pytest
+
+from eaves.controller.live import Live, LiveDevice, NoWaiterPlace
+from eaves.ids import ConfigHash, DeviceId
+
+FIRST = LiveDevice(
+    device_id=DeviceId("11111111-1111-4111-8111-111111111111"),
+    certificate_hash=bytes(32),
+    certificate_der=b"",
+    config_hash=ConfigHash("one"),
+    integrity_token=b"",
+    attestation_required=False,
+    gone=False,
+)
+
+
+@pytest.fixture
+async def live() -> Live:
+    live = Live(waiters=2)
+    live.bind(asyncio.get_running_loop())
+    live.put(FIRST)
+    return live
+
+
+async def test_a_sender_is_found_by_both_lengths_of_its_hash(live: Live) -> None:
+    """EVE API v2, section 4: senderCertHash has 16 or 32 bytes."""
+    assert live.find_by_hash(bytes(32)) is FIRST
+    assert live.find_by_hash(bytes(16)) is FIRST
+    assert live.find_by_hash(b"x" * 32) is None
+
+
+async def test_a_waiter_wakes_when_another_thread_says_what_changed(live: Live) -> None:
+    changed = replace(FIRST, config_hash=ConfigHash("two"))
+
+    async def read_rows(_: Sequence[DeviceId]) -> Sequence[LiveDevice]:
+        return [changed]
+
+    async with asyncio.TaskGroup() as tasks:
+        following = tasks.create_task(live.follow_forever(read_rows, lambda: None))
+        waiting = tasks.create_task(live.wait_for_change(FIRST.device_id, "one", 60))
+        await asyncio.to_thread(live.device_changed, FIRST.device_id)
+        async with asyncio.timeout(5):
+            assert await waiting
+        following.cancel()
+    assert live.waiter_count == 0
+
+
+async def test_who_has_another_hash_does_not_wait(live: Live) -> None:
+    assert await live.wait_for_change(FIRST.device_id, "other", 60)
+
+
+async def test_a_wait_ends_without_a_change(live: Live) -> None:
+    assert not await live.wait_for_change(FIRST.device_id, "one", 0.01)
+
+
+async def test_waiters_past_the_bound_are_told_so(live: Live) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        waiting = [
+            tasks.create_task(live.wait_for_change(FIRST.device_id, "one", 60)) for _ in range(2)
+        ]
+        await _until(lambda: live.waiter_count == 2)
+        with pytest.raises(NoWaiterPlace):
+            await live.wait_for_change(FIRST.device_id, "one", 60)
+        for task in waiting:
+            task.cancel()
+    assert live.waiter_count == 0
+
+
+async def test_a_deleted_device_stays_known_until_its_row_goes(live: Live) -> None:
+    """Section 3.3: 404 for a deleted device, 401 for an unknown key."""
+    live.put(replace(FIRST, gone=True))
+    assert (found := live.find_by_hash(bytes(32))) is not None
+    assert found.gone
+    live.remove(FIRST.device_id)
+    assert live.find_by_hash(bytes(32)) is None
+
+
+async def test_a_device_that_came_back_under_a_new_record_is_the_living_one(live: Live) -> None:
+    again = replace(FIRST, device_id=DeviceId("22222222-2222-4222-8222-222222222222"))
+    live.put(again)
+    live.put(replace(FIRST, gone=True))
+    assert live.find_by_hash(bytes(32)) is again
+
+
+async def test_a_change_that_cannot_be_read_leaves_doubt_until_it_can(live: Live) -> None:
+    """Section 3.3: what is not certain is 503, never 401 or 404."""
+    healed = asyncio.Event()
+    told = asyncio.Event()
+
+    async def read_rows(_: Sequence[DeviceId]) -> Sequence[LiveDevice]:
+        if not healed.is_set():
+            raise OSError
+        return [replace(FIRST, config_hash=ConfigHash("two"))]
+
+    async with asyncio.TaskGroup() as tasks:
+        following = tasks.create_task(live.follow_forever(read_rows, told.set))
+        live.device_changed(FIRST.device_id)
+        async with asyncio.timeout(5):
+            await told.wait()
+        assert live.in_doubt
+        healed.set()
+        async with asyncio.timeout(5):
+            assert await live.wait_for_change(FIRST.device_id, "one", 5)
+        following.cancel()
+
+
+async def test_closing_sends_every_waiter_away(live: Live) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        waiting = tasks.create_task(_refused(live))
+        await _until(lambda: live.waiter_count == 1)
+        live.close()
+        async with asyncio.timeout(5):
+            assert await waiting
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    for _ in range(100):
+        if condition():
+            return
+        await asyncio.sleep(0)
+    pytest.fail("what was waited for did not happen")
+
+
+async def _refused(live: Live) -> bool:
+    with pytest.raises(NoWaiterPlace):
+        await live.wait_for_change(FIRST.device_id, "one", 60)
+    return True
