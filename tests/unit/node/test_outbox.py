@@ -3,33 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
-import pytest
-
-from eaves.node.comms.outbox import Outbox, Outcome, outcome_of
-
-ROWS = {
-    None: Outcome.UNREACHABLE,
-    200: Outcome.ACCEPTED,
-    201: Outcome.ACCEPTED,
-    204: Outcome.ACCEPTED,
-    304: Outcome.ACCEPTED,
-    400: Outcome.DROPPED,
-    404: Outcome.DROPPED,
-    422: Outcome.DROPPED,
-    401: Outcome.REFUSED,
-    403: Outcome.REFUSED,
-    407: Outcome.REFUSED,
-    408: Outcome.REFUSED,
-    429: Outcome.REFUSED,
-    500: Outcome.REFUSED,
-    503: Outcome.REFUSED,
-}
-
-
-@pytest.mark.parametrize(("status", "outcome"), ROWS.items(), ids=[str(s) for s in ROWS])
-def test_a_status_decides_the_fate_of_a_message(status: int | None, outcome: Outcome) -> None:
-    """EVE API v2, section 3.3, row "info"."""
-    assert outcome_of(status) is outcome
+from eaves.evapi.flows.report import Delivered, Dropped, Fate, Kept
+from eaves.node.comms.outbox import Outbox
 
 
 async def _until(condition: Callable[[], bool]) -> None:
@@ -41,9 +16,9 @@ async def _until(condition: Callable[[], bool]) -> None:
 async def test_only_the_newest_message_of_an_object_is_sent() -> None:
     sent: list[bytes] = []
 
-    async def send(payload: bytes) -> int | None:
+    async def send(payload: bytes) -> Fate:
         sent.append(payload)
-        return 201
+        return Delivered()
 
     outbox = Outbox(lambda: 0.0)
     outbox.put("app a", b"old")
@@ -59,11 +34,11 @@ async def test_only_the_newest_message_of_an_object_is_sent() -> None:
 async def test_a_message_that_nobody_took_is_sent_again_and_holds_up_no_other() -> None:
     sent: list[bytes] = []
     now = 0.0
-    refusals = [503]
+    refusals = [Kept("status 429", refused=True)]
 
-    async def send(payload: bytes) -> int | None:
+    async def send(payload: bytes) -> Fate:
         sent.append(payload)
-        return refusals.pop() if payload == b"a" and refusals else 201
+        return refusals.pop() if payload == b"a" and refusals else Delivered()
 
     outbox = Outbox(lambda: now)
     outbox.put("a", b"a")
@@ -75,3 +50,15 @@ async def test_a_message_that_nobody_took_is_sent_again_and_holds_up_no_other() 
         await _until(lambda: len(outbox) == 0)
         sending.cancel()
     assert sent == [b"a", b"b", b"a"]
+
+
+async def test_a_message_refused_for_ever_is_dropped() -> None:
+    async def send(payload: bytes) -> Fate:
+        return Dropped(f"status 422 for {payload!r}")
+
+    outbox = Outbox(lambda: 0.0)
+    outbox.put("a", b"a")
+    async with asyncio.TaskGroup() as tasks:
+        sending = tasks.create_task(outbox.send_forever(send))
+        await _until(lambda: len(outbox) == 0)
+        sending.cancel()

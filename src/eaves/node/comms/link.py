@@ -1,0 +1,145 @@
+"""One node's conversation with its controller: flows driven over a transport."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+
+import structlog
+
+from eaves.evapi.flows.attest import Attested, Attester, NotKnown, prove, upload_certs
+from eaves.evapi.flows.onboard import Applicant, Onboarded, UuidLookup, look_up_uuid, onboard
+from eaves.evapi.flows.poll import NothingNew, NotServed, Polled, PollNow, await_change, poll
+from eaves.evapi.flows.report import Fate, report
+from eaves.evapi.flows.steps import Flow, Reply, Send, Wait
+from eaves.evapi.flows.trust import Failed, Trust, fetch_trust
+from eaves.evapi.paths import Endpoint
+from eaves.ids import AppInstanceId, DeviceId
+from eaves.node.comms.identity import Identity
+from eaves.node.comms.transport import Transport
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Standing:
+    """How we stand with the controller; shown by `eaves node status`."""
+
+    phase: str = "starting"
+    waiting_for: str = ""  # why, when something does not get on
+    token: bytes = field(default=b"", repr=False)
+
+
+class Link:
+    """Knows trust and UUID; every call is one flow."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        identity: Identity,
+        roots_pem: bytes,
+        now: Callable[[], datetime],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.transport = transport
+        self.identity = identity
+        self.standing = Standing()
+        self.trust: Trust | None = None
+        self.device_id: DeviceId | None = None
+        self.roots_pem = roots_pem
+        self.now = now
+        self._sleep = sleep
+        self._jitter = jitter
+
+    def jitter(self, interval_s: float) -> float:
+        """A periodic timer of the API: uniform in 30 to 100 % of the interval."""
+        return interval_s * (0.3 + 0.7 * self._jitter())
+
+    async def onboard(self, applicant: Applicant) -> Onboarded:
+        self.standing.phase = "onboarding"
+        done = await self._drive(
+            onboard(applicant, self.roots_pem, self.now, self._jitter, self.trust)
+        )
+        self.trust, self.device_id = done.trust, done.device_id
+        return done
+
+    async def look_up_uuid(self) -> UuidLookup:
+        found = await self._drive(look_up_uuid(self.identity.sender, self._trusted(), self.now))
+        self.trust = found.trust
+        return found
+
+    async def refresh_certs(self) -> Trust | Failed:
+        fetched = await self._drive(fetch_trust(self.roots_pem, self.now))
+        if isinstance(fetched, Trust):
+            self.trust = self._trusted().renewed(fetched.current, fetched.listed)
+        return fetched
+
+    async def upload_certs(self, attester: Attester) -> Trust | NotKnown:
+        done = await self._drive(upload_certs(attester, self._trusted(), self.now))
+        self.trust = done if isinstance(done, Trust) else done.trust
+        return done
+
+    async def attest(self, attester: Attester) -> Attested:
+        done = await self._drive(prove(attester, self._trusted(), self.now))
+        self.trust, self.standing.token = done.trust, done.integrity_token
+        return done
+
+    async def poll(self, config_hash: str) -> Polled:
+        done = await self._drive(
+            poll(
+                self.identity.sender,
+                self._known(),
+                self._trusted(),
+                self.now,
+                config_hash=config_hash,
+                integrity_token=self.standing.token,
+            )
+        )
+        self.trust = done.trust
+        return done
+
+    async def await_change(self, config_hash: str) -> PollNow | NothingNew | NotServed:
+        return await self._drive(
+            await_change(self.identity.sender, self._known(), config_hash, self.standing.token)
+        )
+
+    async def report(
+        self, endpoint: Endpoint, payload: bytes, app: AppInstanceId | None = None
+    ) -> Fate:
+        return await self._drive(
+            report(self.identity.sender, self._known(), endpoint, payload, app)
+        )
+
+    def _trusted(self) -> Trust:
+        if self.trust is None:
+            raise RuntimeError("a flow was started before onboarding")
+        return self.trust
+
+    def _known(self) -> DeviceId:
+        if self.device_id is None:
+            raise RuntimeError("a flow was started before onboarding")
+        return self.device_id
+
+    async def _drive(self, flow: Flow[T]) -> T:
+        reply: Reply | None = None
+        try:
+            while True:
+                step = flow.send(reply)
+                match step:
+                    case Send():
+                        reply = await self.transport.perform(step)
+                    case Wait(seconds, because):
+                        self.standing.waiting_for = because
+                        log.info("waiting_for_controller", seconds=round(seconds, 1), why=because)
+                        reply = None
+                        await self._sleep(seconds)
+        except StopIteration as done:
+            self.standing.waiting_for = ""
+            result: T = done.value
+            return result
+        finally:
+            flow.close()

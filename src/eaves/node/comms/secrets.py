@@ -1,0 +1,39 @@
+"""Opening what the controller encrypted for this node: only when it is used, never stored open."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from eaves.errors import Rejected
+from eaves.evapi.certs import ControllerCerts
+from eaves.evapi.cipher import cipher_key, decrypt
+from eaves.evapi.config import CipherBlock, CipherContext, EncryptionBlock, decode_encryption_block
+from eaves.evapi.keys import KeyAgreement
+
+
+class CipherContextUnknown(Rejected):
+    def __init__(self, context_id: str, reason: str) -> None:
+        super().__init__(
+            f"a secret of the configuration is encrypted under context {context_id or '(none)'},"
+            f" {reason}; the controller has to encrypt it again"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Decryptor:
+    contexts: Mapping[str, CipherContext]
+    certs: Callable[[], tuple[ControllerCerts, ...]] = field(repr=False)  # current, then previous
+    own: KeyAgreement = field(repr=False)
+
+    def open(self, block: CipherBlock) -> EncryptionBlock:
+        """Raises CipherContextUnknown or the cipher's own errors; all are Rejected."""
+        context = self.contexts.get(block.cipher_context_id)
+        if context is None:
+            raise CipherContextUnknown(block.cipher_context_id, "which the configuration lacks")
+        for certs in self.certs():
+            peer = certs.ecdh_by_hash(context.controller_cert_hash)
+            if peer is not None:
+                clear = decrypt(block, cipher_key(self.own, peer.key))
+                return decode_encryption_block(clear)
+        raise CipherContextUnknown(
+            block.cipher_context_id, "whose controller certificate is not published any more"
+        )
