@@ -425,7 +425,7 @@ def _restore_remainder(message: Any, other: Any, name: str) -> None:
     kept = getattr(other, name)
     if message.HasField(name):
         stamp = getattr(message, name)
-        if kept.nanos // 1000 * 1000 == stamp.nanos:
+        if not kept.seconds and kept.nanos // 1000 * 1000 == stamp.nanos:
             stamp.nanos = kept.nanos
         kept.ClearField("seconds")
         kept.ClearField("nanos")
