@@ -187,9 +187,9 @@ class CipherContext:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CipherBlock:
     cipher_context_id: str = ""
-    initial_value: bytes = b""
+    initial_value: bytes = b""  # exactly 16 bytes
     cipher_data: bytes = b""
-    clear_text_sha256: bytes = b""
+    clear_text_sha256: bytes = b""  # of the plaintext
     rest: bytes = field(default=b"", repr=False)
 
 
@@ -199,7 +199,7 @@ class EncryptionBlock:
     ds_password: str = field(default="", repr=False)
     wifi_user_name: str = field(default="", repr=False)
     wifi_password: str = field(default="", repr=False)
-    protected_user_data: str = field(default="", repr=False)
+    protected_user_data: str = field(default="", repr=False)  # base64
     cellular_net_username: str = field(default="", repr=False)
     cellular_net_password: str = field(default="", repr=False)
     cluster_token: str = field(default="", repr=False)
@@ -231,8 +231,8 @@ class ProxyServer:
 class ProxyConfig:
     network_proxy_enable: bool = False
     proxies: tuple[ProxyServer, ...] = ()
-    exceptions: str = ""
-    pacfile: str = ""
+    exceptions: str = ""  # hosts, .domains, CIDRs, separated by commas
+    pacfile: str = ""  # base64
     network_proxy_url: str = ""
     proxy_cert_pem: tuple[bytes, ...] = ()
     rest: bytes = field(default=b"", repr=False)
@@ -257,7 +257,7 @@ class DhcpOptionsIgnore:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ipspec:
     dhcp: DHCPType = DHCPType.DHCPNoop
-    subnet: str = ""
+    subnet: str = ""  # CIDR
     gateway: str = ""
     domain: str = ""
     ntp: str = ""

@@ -27,8 +27,8 @@ class CipherError(OpenEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryMetric:
-    used_mem: int = 0
-    avail_mem: int = 0
+    used_mem: int = 0  # MB
+    avail_mem: int = 0  # MB
     used_percentage: float = 0.0
     avail_percentage: float = 0.0
     rest: bytes = field(default=b"", repr=False)
@@ -52,7 +52,7 @@ class DeviceMemoryMetric:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkMetric:
-    i_name: str = ""
+    i_name: str = ""  # logical label
     alias: str = ""
     tx_bytes: int = 0
     rx_bytes: int = 0
@@ -66,7 +66,7 @@ class NetworkMetric:
     rx_acl_drops: int = 0
     tx_acl_rate_limit_drops: int = 0
     rx_acl_rate_limit_drops: int = 0
-    local_name: str = ""
+    local_name: str = ""  # interface on the host
     rest: bytes = field(default=b"", repr=False)
 
 
@@ -149,8 +149,8 @@ class CipherMetric:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppCpuMetric:
-    up_time: datetime | None = None
-    total: int = 0
+    up_time: datetime | None = None  # seconds since boot, counted from 1970-01-01
+    total: int = 0  # seconds
     system_total: int = 0
     total_ns: int = 0
     rest: bytes = field(default=b"", repr=False)
@@ -160,13 +160,13 @@ class AppCpuMetric:
 class DiskMetric:
     disk: str = ""
     mount_path: str = ""
-    read_bytes: int = 0
-    write_bytes: int = 0
+    read_bytes: int = 0  # MB, whatever the name says
+    write_bytes: int = 0  # MB
     read_count: int = 0
     write_count: int = 0
-    total: int = 0
-    used: int = 0
-    free: int = 0
+    total: int = 0  # MB
+    used: int = 0  # MB
+    free: int = 0  # MB
     rest: bytes = field(default=b"", repr=False)
 
 
@@ -257,7 +257,7 @@ class DeviceMetric:
     zedbox: ZedboxStats | None = None
     device_memory: DeviceMemoryMetric | None = None
     last_received_config: datetime | None = None
-    last_processed_config: datetime | None = None
+    last_processed_config: datetime | None = None  # acknowledges config_timestamp
     cellular: tuple[CellularMetric, ...] = ()
     flowlog: FlowlogMetric | None = None
     dormant_time_in_seconds: int = 0
@@ -280,8 +280,8 @@ class AppContainerMetric:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppDiskMetric:
     disk: str = ""
-    provisioned: int = 0
-    used: int = 0
+    provisioned: int = 0  # MB
+    used: int = 0  # MB
     disk_type: str = ""
     dirty: bool = False
     rest: bytes = field(default=b"", repr=False)

@@ -35,7 +35,7 @@ class AppRuntimeType(OpenEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceOpsCmd:
-    counter: int = 0
+    counter: int = 0  # a value that differs from the last one triggers
     ops_time: str = ""
     rest: bytes = field(default=b"", repr=False)
 
@@ -76,19 +76,19 @@ class AppInstanceConfig:
     uuidandversion: UUIDandVersion | None = None
     displayname: str = ""
     fixedresources: VmConfig | None = None
-    drives: tuple[Drive, ...] = ()
-    activate: bool = False
+    drives: tuple[Drive, ...] = ()  # obsolete, see volume_ref_list
+    activate: bool = False  # False: prepared but not started
     interfaces: tuple[NetworkAdapter, ...] = ()
     adapters: tuple[Adapter, ...] = ()
     restart: InstanceOpsCmd | None = None
     purge: InstanceOpsCmd | None = None
-    user_data: str = field(default="", repr=False)
+    user_data: str = field(default="", repr=False)  # base64
     remote_console: bool = False
-    cipher_data: CipherBlock | None = None
-    collect_stats_ip_addr: str = ""
+    cipher_data: CipherBlock | None = None  # an EncryptionBlock with protected_user_data
+    collect_stats_ip_addr: str = ""  # where nested container counters are asked for
     volume_ref_list: tuple[VolumeRef, ...] = ()
     meta_data_type: MetaDataType = MetaDataType.MetaDataDrive
-    profile_list: tuple[str, ...] = ()
+    profile_list: tuple[str, ...] = ()  # empty: in every profile
     start_delay_in_seconds: int = 0
     service: bool = False
     cloud_init_version: int = 0

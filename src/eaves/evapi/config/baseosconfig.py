@@ -21,5 +21,5 @@ class BaseOS:
     content_tree_uuid: str = ""
     retry_update: DeviceOpsCmd | None = None
     activate: bool = False
-    base_os_version: str = ""
+    base_os_version: str = ""  # exactly the version inside the image
     rest: bytes = field(default=b"", repr=False)

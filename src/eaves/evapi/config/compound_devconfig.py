@@ -15,8 +15,8 @@ class CompoundEdgeDevConfigRequest:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompoundEdgeDevConfig:
     timestamp: int = 0
-    protected_config: bytes | None = None
-    dev_cmd: bytes | None = None
-    app_cmd_list: bytes | None = None
-    radio_config: bytes | None = None
+    protected_config: bytes | None = None  # AuthContainer of a ConfigResponse, serialized
+    dev_cmd: bytes | None = None  # profile.LocalDevCmd, serialized
+    app_cmd_list: bytes | None = None  # profile.LocalAppCmdList, serialized
+    radio_config: bytes | None = None  # profile.RadioConfig, serialized
     rest: bytes = field(default=b"", repr=False)

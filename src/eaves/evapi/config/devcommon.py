@@ -7,15 +7,15 @@ from eaves.evapi.evecommon import PhyIoType
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UUIDandVersion:
-    uuid: str = ""
+    uuid: str = ""  # lower-case UUID text
     version: str = ""
     rest: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceOpsCmd:
-    counter: int = 0
-    desired_state: bool = False
+    counter: int = 0  # a value that differs from the stored one triggers
+    desired_state: bool = False  # stored, not interpreted
     ops_time: str = ""
     rest: bytes = field(default=b"", repr=False)
 

@@ -30,7 +30,7 @@ class EdgeDevConfig:
     apps: tuple[AppInstanceConfig, ...] = ()
     networks: tuple[NetworkConfig, ...] = ()
     datastores: tuple[DatastoreConfig, ...] = ()
-    base: tuple[BaseOSConfig, ...] = ()
+    base: tuple[BaseOSConfig, ...] = ()  # obsolete, see baseos
     reboot: DeviceOpsCmd | None = None
     backup: DeviceOpsCmd | None = None
     config_items: tuple[ConfigItem, ...] = ()
@@ -42,9 +42,9 @@ class EdgeDevConfig:
     cipher_contexts: tuple[CipherContext, ...] = ()
     content_info: tuple[ContentTree, ...] = ()
     volumes: tuple[Volume, ...] = ()
-    controllercert_confighash: str = ""
+    controllercert_confighash: str = ""  # changes when the controller certificates do
     maintenance_mode: bool = False
-    controller_epoch: int = 0
+    controller_epoch: int = 0  # another value: the device publishes all info again
     baseos: BaseOS | None = None
     global_profile: str = ""
     local_profile_server: str = ""
@@ -59,7 +59,7 @@ class EdgeDevConfig:
     project_id: str = ""
     enterprise_name: str = ""
     enterprise_id: str = ""
-    config_timestamp: datetime | None = None
+    config_timestamp: datetime | None = None  # older than the one in force: the config is ignored
     loc_config: LOCConfig | None = None
     patch_envelopes: tuple[EvePatchEnvelope, ...] = ()
     cluster: EdgeNodeCluster | None = None
@@ -70,7 +70,7 @@ class EdgeDevConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigRequest:
-    config_hash: str = ""
+    config_hash: str = ""  # of the last response since the process started; empty after boot
     integrity_token: bytes = field(default=b"", repr=False)
     rest: bytes = field(default=b"", repr=False)
 
@@ -78,12 +78,12 @@ class ConfigRequest:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigResponse:
     config: EdgeDevConfig | None = None
-    config_hash: str = ""
+    config_hash: str = ""  # opaque, never empty
     rest: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BootstrapConfig:
-    signed_config: bytes | None = None
-    controller_certs: tuple[bytes, ...] = ()
+    signed_config: bytes | None = None  # AuthContainer of an EdgeDevConfig, serialized
+    controller_certs: tuple[bytes, ...] = ()  # each a ZCert, serialized
     rest: bytes = field(default=b"", repr=False)

@@ -9,14 +9,14 @@ from eaves.evapi.evecommon import BondMode, LacpRate, PhyIoMemberUsage, PhyIoTyp
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SystemAdapter:
-    name: str = ""
+    name: str = ""  # logical label of a PhysicalIO, VLAN or bond
     free_uplink: bool = False
     uplink: bool = False
-    network_uuid: str = ""
+    network_uuid: str = ""  # a NetworkConfig
     addr: str = ""
     alias: str = ""
     lower_layer_name: str = ""
-    cost: int = 0
+    cost: int = 0  # 0 preferred, 255 last
     shared_labels: tuple[str, ...] = ()
     allow_local_modifications: bool = False
     rest: bytes = field(default=b"", repr=False)
@@ -37,11 +37,13 @@ class VfList:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhysicalIO:
+    """`phyaddrs` has the keys ifname, pcilong, serial, irq, ioports, usbaddr, usbproduct."""
+
     ptype: PhyIoType = PhyIoType.PhyIoNoop
     phylabel: str = ""
     phyaddrs: Mapping[str, str] = field(default_factory=dict[str, str])
     logicallabel: str = ""
-    assigngrp: str = ""
+    assigngrp: str = ""  # assigned together; empty: never assignable
     usage: PhyIoMemberUsage = PhyIoMemberUsage.PhyIoUsageNone
     usage_policy: PhyIOUsagePolicy | None = None
     cbattr: Mapping[str, str] = field(default_factory=dict[str, str])

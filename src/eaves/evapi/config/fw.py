@@ -13,7 +13,7 @@ class ACEDirection(OpenEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ACEMatch:
-    type: str = ""
+    type: str = ""  # ip, host, eidset, protocol, lport, fport, adapter
     value: str = ""
     rest: bytes = field(default=b"", repr=False)
 
@@ -22,11 +22,11 @@ class ACEMatch:
 class ACEAction:
     drop: bool = False
     limit: bool = False
-    limitrate: int = 0
-    limitunit: str = ""
+    limitrate: int = 0  # packets for each limitunit
+    limitunit: str = ""  # second, minute or hour
     limitburst: int = 0
     portmap: bool = False
-    app_port: int = 0
+    app_port: int = 0  # port of the app that the matched device port maps to
     rest: bytes = field(default=b"", repr=False)
 
 

@@ -100,16 +100,16 @@ class NetworkConfig:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkAdapter:
     name: str = ""
-    network_id: str = ""
-    addr: str = ""
+    network_id: str = ""  # a NetworkInstanceConfig
+    addr: str = ""  # static address; empty: from DHCP
     hostname: str = ""
     crypto_eid: str = ""
     lispsignature: str = ""
     pemcert: bytes = b""
     pemprivatekey: bytes = field(default=b"", repr=False)
-    mac_address: str = ""
-    acls: tuple[ACE, ...] = ()
-    access_vlan_id: int = 0
+    mac_address: str = ""  # empty: derived
+    acls: tuple[ACE, ...] = ()  # without any, all traffic is blocked
+    access_vlan_id: int = 0  # of a switch instance; 0: trunk
     allow_to_discover: bool = False
     interface_order: int = 0
     rest: bytes = field(default=b"", repr=False)

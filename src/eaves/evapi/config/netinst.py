@@ -65,14 +65,14 @@ class NetworkInstanceConfig:
     displayname: str = ""
     inst_type: ZNetworkInstType = ZNetworkInstType.ZNetInstFirst
     activate: bool = False
-    port: Adapter | None = None
+    port: Adapter | None = None  # its name: a label of ports, or a logical label
     stp: SpanningTreeProtocol | None = None
     ip_type: AddressType = AddressType.First
     ip: Ipspec | None = None
     dns: tuple[ZnetStaticDNSEntry, ...] = ()
     propagate_connected_routes: bool = False
     static_routes: tuple[IPRoute, ...] = ()
-    mtu: int = 0
+    mtu: int = 0  # 0: the lowest of its ports, 1500 without any
     disable_flowlog: bool = False
     vlan_access_ports: tuple[VlanAccessPort, ...] = ()
     forward_lldp: bool = False

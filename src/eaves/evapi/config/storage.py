@@ -93,7 +93,7 @@ class DatastoreConfig:
     fqdn: str = ""
     api_key: str = field(default="", repr=False)
     password: str = field(default="", repr=False)
-    dpath: str = ""
+    dpath: str = ""  # path or bucket below fqdn
     region: str = ""
     cipher_data: CipherBlock | None = None
     ds_cert_pem: tuple[bytes, ...] = ()
@@ -127,15 +127,15 @@ class Drive:
 class ContentTree:
     uuid: str = ""
     ds_id: str = ""
-    url: str = ""
+    url: str = ""  # relative to the datastore
     iformat: Format = Format.FmtUnknown
     sha256: str = ""
     max_size_bytes: int = 0
     siginfo: SignatureInfo | None = None
     display_name: str = ""
-    generation_count: int = 0
+    generation_count: int = 0  # another value: create again
     custom_meta_data: str = ""
-    ds_ids_list: tuple[str, ...] = ()
+    ds_ids_list: tuple[str, ...] = ()  # tried in order; else ds_id
     designated_node_id: str = ""
     rest: bytes = field(default=b"", repr=False)
 
@@ -152,8 +152,8 @@ class Volume:
     uuid: str = ""
     origin: VolumeContentOrigin | None = None
     protocols: tuple[VolumeAccessProtocols, ...] = ()
-    generation_count: int = 0
-    maxsizebytes: int = 0
+    generation_count: int = 0  # another value: create again
+    maxsizebytes: int = 0  # 0: as its content
     readonly: bool = False
     display_name: str = ""
     clear_text: bool = False

@@ -25,8 +25,8 @@ class VmBootMode(OpenEnum):
 class VmConfig:
     kernel: str = ""
     ramdisk: str = ""
-    memory: int = 0
-    maxmem: int = 0
+    memory: int = 0  # KiB
+    maxmem: int = 0  # KiB
     vcpus: int = 0
     maxcpus: int = 0
     rootdev: str = ""
@@ -39,11 +39,11 @@ class VmConfig:
     iomem: tuple[str, ...] = ()
     virtualization_mode: VmMode = VmMode.PV
     enable_vnc: bool = False
-    vnc_display: int = 0
+    vnc_display: int = 0  # 5900 + this is the TCP port
     vnc_passwd: str = field(default="", repr=False)
-    disable_logs: bool = False
+    disable_logs: bool = False  # the output of the app stays on the device
     pin_cpu: bool = False
-    vmm_maxmem: int = 0
+    vmm_maxmem: int = 0  # overhead of the emulator, KiB; 0: estimated
     enable_vnc_shim_vm: bool = False
     boot_mode: VmBootMode = VmBootMode.VM_BOOT_MODE_UNSPECIFIED
     enforce_network_interface_order: bool = False

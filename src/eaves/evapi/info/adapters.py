@@ -121,7 +121,7 @@ class ProxyStatus:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZInfoNetwork:
     mac_addr: str = ""
-    dev_name: str = ""
+    dev_name: str = ""  # interface inside the app
     alias: str = ""
     ip_addrs: tuple[str, ...] = ()
     default_routers: tuple[str, ...] = ()
@@ -130,7 +130,7 @@ class ZInfoNetwork:
     location: GeoLoc | None = None
     uplink: bool = False
     network_err: ErrorInfo | None = None
-    local_name: str = ""
+    local_name: str = ""  # interface on the host
     proxy: ProxyStatus | None = None
     ip_addr_mis_match: bool = False
     ntp_servers: tuple[str, ...] = ()
@@ -220,8 +220,8 @@ class WirelessStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DevicePort:
-    ifname: str = ""
-    name: str = ""
+    ifname: str = ""  # of the host
+    name: str = ""  # logical label
     is_mgmt: bool = False
     free: bool = False
     dhcp_type: int = 0
@@ -255,7 +255,7 @@ class DevicePort:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DevicePortStatus:
     version: int = 0
-    key: str = ""
+    key: str = ""  # zedagent, bootstrap, lastresort, ...
     time_priority: datetime | None = None
     last_failed: datetime | None = None
     last_succeeded: datetime | None = None
@@ -266,6 +266,6 @@ class DevicePortStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SystemAdapterInfo:
-    current_index: int = 0
+    current_index: int = 0  # into status
     status: tuple[DevicePortStatus, ...] = ()
     rest: bytes = field(default=b"", repr=False)

@@ -40,14 +40,14 @@ class ZInfoSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZInfoApp:
-    app_id: str = ""
+    app_id: str = ""  # alone: the app was deleted
     app_version: str = ""
     system_app: bool = False
     app_name: str = ""
     software_list: tuple[ZInfoSW, ...] = ()
     boot_time: datetime | None = None
     assigned_adapters: tuple[ZioBundle, ...] = ()
-    app_err: tuple[ErrorInfo, ...] = ()
+    app_err: tuple[ErrorInfo, ...] = ()  # the state stays where it got stuck
     state: ZSwState = ZSwState.INVALID
     network: tuple[ZInfoNetwork, ...] = ()
     volume_refs: tuple[str, ...] = ()

@@ -203,9 +203,9 @@ class ZInfoAppInstance:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZInfoDevSW:
     activated: bool = False
-    partition_label: str = ""
+    partition_label: str = ""  # IMGA or IMGB
     partition_device: str = ""
-    partition_state: str = ""
+    partition_state: str = ""  # active, inprogress, updating or unused
     status: ZSwState = ZSwState.INVALID
     short_version: str = ""
     long_version: str = ""
@@ -214,7 +214,7 @@ class ZInfoDevSW:
     user_status: BaseOsStatus = BaseOsStatus.NONE
     sub_status_str: str = ""
     sub_status: BaseOsSubStatus = BaseOsSubStatus.NONE_SUBSTATUS
-    sub_status_progress: int = 0
+    sub_status_progress: int = 0  # seconds left while testing
     rest: bytes = field(default=b"", repr=False)
 
 
@@ -242,12 +242,17 @@ class AttestationInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZInfoDevice:
+    """`sw_list`: current slot, other slot, then what no slot holds.
+
+    `api_capability` implies all lower numbers.
+    """
+
     machine_arch: str = ""
     cpu_arch: str = ""
     platform: str = ""
     ncpu: int = 0
-    memory: int = 0
-    storage: int = 0
+    memory: int = 0  # MB
+    storage: int = 0  # MB of the persistent partition
     power_cycle_counter: int = 0
     minfo: ZInfoManufacturer | None = None
     network: tuple[ZInfoNetwork, ...] = ()
@@ -256,7 +261,7 @@ class ZInfoDevice:
     storage_list: tuple[ZInfoStorage, ...] = ()
     boot_time: datetime | None = None
     sw_list: tuple[ZInfoDevSW, ...] = ()
-    host_name: str = ""
+    host_name: str = ""  # the UUID once onboarded
     last_reboot_reason: str = ""
     last_reboot_time: datetime | None = None
     system_adapter: SystemAdapterInfo | None = None
@@ -268,7 +273,7 @@ class ZInfoDevice:
     sec_info: SecurityInfo | None = None
     config_item_status: ZInfoConfigItemStatus | None = None
     app_instances: tuple[ZInfoAppInstance, ...] = ()
-    reboot_config_counter: int = 0
+    reboot_config_counter: int = 0  # acknowledges EdgeDevConfig.reboot
     last_boot_reason: BootReason = BootReason.BOOT_REASON_UNSPECIFIED
     cell_radios: tuple[ZCellularModuleInfo, ...] = ()
     sims: tuple[ZSimcardInfo, ...] = ()

@@ -97,8 +97,8 @@ class StorageInfo:
 class ZInfoStorage:
     device: str = ""
     mount_path: str = ""
-    total: int = 0
-    storage_location: bool = False
+    total: int = 0  # MB
+    storage_location: bool = False  # apps are stored here
     partition_label: str = ""
     partition_type_guid: str = ""
     partition_uuid: str = ""

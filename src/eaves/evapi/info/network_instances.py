@@ -37,7 +37,7 @@ class IPRoute:
 class ZInfoNetworkInstance:
     network_id: str = ""
     network_version: str = ""
-    inst_type: int = 0
+    inst_type: int = 0  # number of a ZNetworkInstType
     displayname: str = ""
     activated: bool = False
     up_time_stamp: datetime | None = None

@@ -24,13 +24,13 @@ class VolumeResources:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZInfoVolume:
-    uuid: str = ""
+    uuid: str = ""  # alone: the volume was deleted
     display_name: str = ""
     usage: UsageInfo | None = None
     resources: VolumeResources | None = None
     state: ZSwState = ZSwState.INVALID
     progress_percentage: int = 0
-    volume_err: ErrorInfo | None = None
+    volume_err: ErrorInfo | None = None  # the state stays where it got stuck
     generation_count: int = 0
     rest: bytes = field(default=b"", repr=False)
 
@@ -43,7 +43,7 @@ class ContentResources:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZInfoContentTree:
-    uuid: str = ""
+    uuid: str = ""  # alone: the content tree was deleted
     display_name: str = ""
     sha256: str = ""
     resources: ContentResources | None = None
