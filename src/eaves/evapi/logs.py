@@ -14,7 +14,6 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from types import MappingProxyType
 from typing import Any, Final
 
 from eaves.evapi.codec import Codec
@@ -29,7 +28,6 @@ _MAX_PARSED_LINE: Final = 256 * 1024  # a longer one is kept as text
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FHCRC, _FEXTRA, _FNAME, _FCOMMENT, _RESERVED = 2, 4, 8, 16, 0xE0
-_NO_TAGS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +37,7 @@ class LogEntry:
     iid: str = ""
     content: str = ""
     msgid: int = 0
-    tags: Mapping[str, str] = _NO_TAGS
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
     timestamp: datetime | None = None
     filename: str = ""
     function: str = ""
@@ -298,9 +296,9 @@ def _text(words: Mapping[str, Any], name: str) -> str:
 
 def _tags(value: object) -> Mapping[str, str]:
     if not isinstance(value, dict) or not value:
-        return _NO_TAGS
+        return {}
     tags: dict[str, Any] = value
-    return MappingProxyType({_text({"": name}, ""): _text(tags, name) for name in tags})
+    return {_text({"": name}, ""): _text(tags, name) for name in tags}
 
 
 def _time(value: object) -> datetime | None:
