@@ -1,0 +1,115 @@
+"""May this device register, and as which device?  EVE API v2, sections 3.4 and 6.1.
+
+A record reserves (onboarding key, serial).  The first device certificate that comes with both is
+bound to the record for ever: the same certificate may come again at every boot, another one is a
+clone or a replaced machine and is refused.  The serial is tried first, then the soft serial.
+"""
+
+from dataclasses import dataclass
+
+from eaves.ids import DeviceId
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What a device says of itself; the envelope proves its onboarding key."""
+
+    serial: str
+    soft_serial: str
+    certificate_hash: bytes  # SHA-256 of its device certificate's DER
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A device record that waits for this key and `serial`."""
+
+    serial: str
+    device_id: DeviceId
+    enterprise_id: str
+    bound_certificate: bytes = b""  # empty: none yet
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What is known about a registration.  `onboarding_key` None: unknown certificate."""
+
+    onboarding_key: str | None
+    claims: tuple[Claim, ...] = ()
+    certificate_bound_to: DeviceId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterNew:
+    """Bind the certificate to this record; answer 201."""
+
+    device_id: DeviceId
+    enterprise_id: str
+    onboarding_key: str
+    serial: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyRegistered:
+    """The certificate is bound to a record already; answer 200."""
+
+    device_id: DeviceId
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownOnboarding:
+    """Nobody issued this onboarding certificate; answer 403."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownSerial:
+    """No record waits for this serial; answer 403 and remember who knocked."""
+
+    onboarding_key: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Another certificate holds the record; answer 409 and raise an event."""
+
+    device_id: DeviceId
+    reason: str
+
+
+RegisterAnswer = RegisterNew | AlreadyRegistered | UnknownOnboarding | UnknownSerial | Conflict
+
+
+def decide_register(asked: Registration, known: Knowledge) -> RegisterAnswer:
+    if known.onboarding_key is None:
+        return UnknownOnboarding(
+            "the onboarding certificate is not one of this controller; write the configuration "
+            "folder of the device again"
+        )
+    if known.certificate_bound_to is not None:
+        return AlreadyRegistered(known.certificate_bound_to)
+    claim = _claim_for(asked, known.claims)
+    if claim is None:
+        return UnknownSerial(
+            known.onboarding_key,
+            f"no device record has serial {asked.serial!r} or {asked.soft_serial!r} with this "
+            "onboarding key; create one, the device tries again by itself",
+        )
+    if not claim.bound_certificate:
+        return RegisterNew(claim.device_id, claim.enterprise_id, known.onboarding_key, claim.serial)
+    if claim.bound_certificate == asked.certificate_hash:
+        return AlreadyRegistered(claim.device_id)
+    return Conflict(
+        claim.device_id,
+        f"serial {claim.serial!r} is registered with another device certificate; a replaced or "
+        "cloned machine comes in after the record is off-boarded",
+    )
+
+
+def _claim_for(asked: Registration, claims: tuple[Claim, ...]) -> Claim | None:
+    by_serial = {claim.serial: claim for claim in claims}
+    for serial in (asked.serial, asked.soft_serial):
+        if serial and serial in by_serial:
+            return by_serial[serial]
+    return None

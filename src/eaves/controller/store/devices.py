@@ -1,0 +1,455 @@
+"""What the device side asks: who is this certificate, may it register, what did it attest.
+
+These functions take no Scope: a device proves itself by its key, and its row says whose it is.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from eaves.controller.domain.onboarding import Claim, Knowledge
+from eaves.controller.store.dialect import insert_new, upsert, upsert_many
+from eaves.controller.store.tables import (
+    Kind,
+    attestations,
+    device_bindings,
+    device_certificates,
+    device_seen,
+    objects,
+    onboarding_certificates,
+    onboarding_claims,
+    rendered_configs,
+    unclaimed_devices,
+)
+from eaves.controller.store.unit import Db
+from eaves.errors import Rejected
+from eaves.ids import ConfigHash, DeviceId
+
+
+class SerialTaken(Rejected):
+    def __init__(self, onboarding_key: str, serial: str) -> None:
+        super().__init__(
+            f"a device with onboarding key {onboarding_key!r} and serial {serial!r} exists; "
+            "each pair belongs to one device, whichever enterprise it is in: check the serial"
+        )
+
+
+class CertificateTaken(Rejected):
+    """The certificate belongs to another device that is not gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRow:
+    """What the memory of the hot path keeps of a device that has registered."""
+
+    device_id: DeviceId
+    enterprise_id: str
+    certificate_hash: bytes
+    certificate_der: bytes = field(repr=False)
+    config_hash: ConfigHash
+    integrity_token: bytes = field(repr=False)
+    attestation_required: bool
+    gone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A device certificate, bound to a device record for ever (until it is off-boarded)."""
+
+    device_id: DeviceId
+    enterprise_id: str
+    certificate_hash: bytes
+    certificate_der: bytes = field(repr=False)
+    onboarding_key: str
+    serial: str
+    bound_at: datetime
+    attestation_required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeNodeCertificate:
+    type: int  # ZCertType
+    certificate_hash: bytes
+    pem: bytes
+    received_at: datetime
+
+
+def _device_rows() -> Select[tuple[object, ...]]:
+    b = device_bindings.c
+    return (
+        select(
+            b.device_id,
+            b.enterprise_id,
+            b.certificate_hash,
+            b.certificate_der,
+            func.coalesce(rendered_configs.c.config_hash, ""),
+            attestations.c.integrity_token,
+            b.attestation_required,
+            b.gone,
+        )
+        .outerjoin_from(
+            device_bindings, rendered_configs, rendered_configs.c.device_id == b.device_id
+        )
+        .outerjoin(attestations, attestations.c.device_id == b.device_id)
+    )
+
+
+def _device_row(row: Sequence[object]) -> DeviceRow:
+    device, enterprise, digest, der, config, token, required, gone = row
+    return DeviceRow(
+        device,  # type: ignore[arg-type]  # a row's columns have the types of the table
+        enterprise,  # type: ignore[arg-type]  # as above
+        digest,  # type: ignore[arg-type]  # as above
+        der,  # type: ignore[arg-type]  # as above
+        config,  # type: ignore[arg-type]  # as above
+        token or b"",  # type: ignore[arg-type]  # as above
+        required,  # type: ignore[arg-type]  # as above
+        gone,  # type: ignore[arg-type]  # as above
+    )
+
+
+async def all_devices(db: Db) -> tuple[DeviceRow, ...]:
+    """Every device that ever registered, gone ones too: read once, when the controller starts."""
+    return tuple(_device_row(row) for row in (await db.execute(_device_rows())).all())
+
+
+async def read_devices(db: Db, device_ids: Sequence[DeviceId]) -> tuple[DeviceRow, ...]:
+    """These devices, without those that never registered."""
+    query = _device_rows().where(device_bindings.c.device_id.in_(device_ids))
+    return tuple(_device_row(row) for row in (await db.execute(query)).all())
+
+
+async def find_device_by_certificate(db: Db, certificate_hash: bytes) -> DeviceRow | None:
+    """The living device of this certificate, or else the one it was."""
+    query = _device_rows().where(device_bindings.c.certificate_hash == certificate_hash)
+    rows = [_device_row(row) for row in (await db.execute(query)).all()]
+    rows.sort(key=lambda row: row.gone)
+    return rows[0] if rows else None
+
+
+# --- onboarding -------------------------------------------------------------------------------
+
+
+async def put_onboarding_certificate(
+    db: Db, certificate_hash: bytes, onboarding_key: str, pem: str, now: datetime
+) -> None:
+    """`certificate_hash`: SHA-256 of the DER; `onboarding_key`: what device records name."""
+    await upsert(
+        db,
+        onboarding_certificates,
+        {
+            "certificate_hash": certificate_hash,
+            "onboarding_key": onboarding_key,
+            "pem": pem,
+            "created_at": now,
+        },
+        keep=("created_at",),
+    )
+
+
+async def find_onboarding_key(db: Db, certificate_hash: bytes) -> str | None:
+    row = (
+        await db.execute(
+            select(onboarding_certificates.c.onboarding_key).where(
+                onboarding_certificates.c.certificate_hash == certificate_hash
+            )
+        )
+    ).one_or_none()
+    return None if row is None else row.onboarding_key
+
+
+async def find_onboarding_pem(db: Db, onboarding_key: str) -> str | None:
+    row = (
+        await db.execute(
+            select(onboarding_certificates.c.pem)
+            .where(onboarding_certificates.c.onboarding_key == onboarding_key)
+            .limit(1)
+        )
+    ).one_or_none()
+    return None if row is None else row.pem
+
+
+async def claim_serial(db: Db, device_id: DeviceId, onboarding_key: str, serial: str) -> None:
+    """Reserve (key, serial) for a device record; call it with every write of the record.
+
+    Empty parts release the claim.  Raises SerialTaken.
+    """
+    held = (
+        await db.execute(
+            select(onboarding_claims.c.device_id).where(
+                onboarding_claims.c.onboarding_key == onboarding_key,
+                onboarding_claims.c.serial == serial,
+            )
+        )
+    ).one_or_none()
+    if held is not None and held.device_id == device_id:
+        return
+    if held is not None:
+        raise SerialTaken(onboarding_key, serial)
+    await db.execute(delete(onboarding_claims).where(onboarding_claims.c.device_id == device_id))
+    if not (onboarding_key and serial):
+        return
+    try:
+        await db.execute(
+            insert(onboarding_claims).values(
+                onboarding_key=onboarding_key, serial=serial, device_id=device_id
+            )
+        )
+    except IntegrityError as error:
+        raise SerialTaken(onboarding_key, serial) from error
+
+
+async def known_for_register(
+    db: Db, onboarding_certificate_hash: bytes, serial: str, soft_serial: str, certificate: bytes
+) -> Knowledge:
+    """Everything `decide_register` needs; `certificate` is the SHA-256 of the device's DER."""
+    key = await find_onboarding_key(db, onboarding_certificate_hash)
+    holder = await find_device_by_certificate(db, certificate)
+    bound_to = None if holder is None or holder.gone else holder.device_id
+    claims: list[Claim] = []
+    if key is not None:
+        devices = objects[Kind.DEVICE]
+        query = (
+            select(
+                onboarding_claims.c.serial,
+                onboarding_claims.c.device_id,
+                devices.c.enterprise_id,
+                device_bindings.c.certificate_hash,
+                device_bindings.c.gone,
+            )
+            .join_from(onboarding_claims, devices, devices.c.id == onboarding_claims.c.device_id)
+            .outerjoin(
+                device_bindings, device_bindings.c.device_id == onboarding_claims.c.device_id
+            )
+            .where(
+                onboarding_claims.c.onboarding_key == key,
+                onboarding_claims.c.serial.in_([s for s in (serial, soft_serial) if s]),
+            )
+        )
+        claims = [
+            Claim(
+                row.serial,
+                DeviceId(row.device_id),
+                row.enterprise_id,
+                b"" if row.gone else row.certificate_hash or b"",
+            )
+            for row in await db.execute(query)
+        ]
+    return Knowledge(onboarding_key=key, claims=tuple(claims), certificate_bound_to=bound_to)
+
+
+async def register_binding(db: Db, binding: Binding) -> None:
+    """Bind a certificate to a device that has none.  Raises CertificateTaken.
+
+    Of two registrations at once one wins; the other sees the winner's row.
+    """
+    values: dict[str, object] = {
+        "device_id": binding.device_id,
+        "enterprise_id": binding.enterprise_id,
+        "certificate_hash": binding.certificate_hash,
+        "certificate_der": binding.certificate_der,
+        "gone": False,
+        "attestation_required": binding.attestation_required,
+        "onboarding_key": binding.onboarding_key,
+        "serial": binding.serial,
+        "bound_at": binding.bound_at,
+    }
+    if not await insert_new(db, device_bindings, values):
+        taken = CertificateTaken(
+            f"device {binding.device_id}: another certificate is bound to it, or this certificate "
+            "to another device; off-board the old one first"
+        )
+        try:
+            done = await db.execute(
+                update(device_bindings)
+                .where(
+                    device_bindings.c.device_id == binding.device_id,
+                    device_bindings.c.gone,
+                )
+                .values(values)
+            )
+        except IntegrityError as error:
+            raise taken from error
+        if done.rowcount != 1:
+            raise taken
+    await db.execute(
+        delete(unclaimed_devices).where(
+            unclaimed_devices.c.certificate_hash == binding.certificate_hash
+        )
+    )
+
+
+async def mark_gone(db: Db, device_id: DeviceId) -> None:
+    """The device was deleted or off-boarded: its envelope gets 404; what it said is dropped."""
+    await db.execute(
+        update(device_bindings).where(device_bindings.c.device_id == device_id).values(gone=True)
+    )
+    for table in (attestations, device_certificates, rendered_configs, device_seen):
+        await db.execute(delete(table).where(table.c.device_id == device_id))
+
+
+async def set_attestation_required(
+    db: Db, device_ids: Sequence[DeviceId], *, required: bool
+) -> None:
+    await db.execute(
+        update(device_bindings)
+        .where(device_bindings.c.device_id.in_(device_ids))
+        .values(attestation_required=required)
+    )
+
+
+async def note_unclaimed(
+    db: Db, onboarding_key: str, serial: str, soft_serial: str, certificate: bytes, now: datetime
+) -> None:
+    """Remember who knocked: an answer to "why does my device not come up"."""
+    values: dict[str, object] = {
+        "onboarding_key": onboarding_key,
+        "serial": serial,
+        "soft_serial": soft_serial,
+        "certificate_hash": certificate,
+        "attempts": 1,
+        "first_at": now,
+        "last_at": now,
+    }
+    if not await insert_new(db, unclaimed_devices, values):
+        await db.execute(
+            update(unclaimed_devices)
+            .where(unclaimed_devices.c.certificate_hash == certificate)
+            .values(
+                attempts=unclaimed_devices.c.attempts + 1,
+                last_at=now,
+                onboarding_key=onboarding_key,
+                serial=serial,
+                soft_serial=soft_serial,
+            )
+        )
+
+
+async def unclaimed_serials(db: Db, *, limit: int = 100) -> tuple[tuple[str, str, datetime], ...]:
+    """(serial, soft serial, last attempt) of devices without a record, newest first."""
+    query = select(unclaimed_devices).order_by(unclaimed_devices.c.last_at.desc()).limit(limit)
+    return tuple((r.serial, r.soft_serial, r.last_at) for r in await db.execute(query))
+
+
+# --- certificates of the device, attestation ----------------------------------------------------
+
+
+async def put_device_certificates(
+    db: Db, device_id: DeviceId, certificates: Sequence[EdgeNodeCertificate]
+) -> bool:
+    """Store what a device uploaded; True when its ECDH certificate (type 13) changed."""
+    before = {c.type: c.pem for c in await find_device_certificates(db, device_id)}
+    await upsert_many(
+        db,
+        device_certificates,
+        [
+            {
+                "device_id": device_id,
+                "type": c.type,
+                "certificate_hash": c.certificate_hash,
+                "pem": c.pem,
+                "received_at": c.received_at,
+            }
+            for c in certificates
+        ],
+    )
+    after = before | {c.type: c.pem for c in certificates}
+    return before.get(ECDH_TYPE) != after.get(ECDH_TYPE)
+
+
+ECDH_TYPE = 13  # ZCertType.CERT_TYPE_DEVICE_ECDH_EXCHANGE
+ATTESTATION_TYPE = 11  # ZCertType.CERT_TYPE_DEVICE_RESTRICTED_SIGNING
+
+
+async def find_device_certificates(db: Db, device_id: DeviceId) -> tuple[EdgeNodeCertificate, ...]:
+    c = device_certificates.c
+    query = select(device_certificates).where(c.device_id == device_id).order_by(c.type)
+    return tuple(
+        EdgeNodeCertificate(row.type, row.certificate_hash, row.pem, row.received_at)
+        for row in await db.execute(query)
+    )
+
+
+async def put_nonce(db: Db, device_id: DeviceId, nonce: bytes, now: datetime) -> None:
+    """A new nonce replaces the old one; the token stays valid until the next success."""
+    await upsert(db, attestations, {"device_id": device_id, "nonce": nonce, "nonce_at": now})
+
+
+async def take_nonce(db: Db, device_id: DeviceId) -> tuple[bytes, datetime] | None:
+    """The outstanding nonce, which is used up by this call."""
+    c = attestations.c
+    row = (
+        await db.execute(select(c.nonce, c.nonce_at).where(c.device_id == device_id))
+    ).one_or_none()
+    if row is None or row.nonce is None:
+        return None
+    done = await db.execute(
+        update(attestations)
+        .where(c.device_id == device_id, c.nonce == row.nonce)
+        .values(nonce=None, nonce_at=None)
+    )
+    return (row.nonce, row.nonce_at) if done.rowcount == 1 else None
+
+
+async def put_attestation(
+    db: Db, device_id: DeviceId, state: str, detail: str, *, token: bytes | None, now: datetime
+) -> None:
+    """What the last quote came to; a token is given out with a success and replaces the old one."""
+    values: dict[str, object] = {"device_id": device_id, "state": state, "detail": detail}
+    if token is not None:
+        values |= {"integrity_token": token, "token_at": now}
+    await upsert(db, attestations, values)
+
+
+async def find_attestation(db: Db, device_id: DeviceId) -> tuple[str, str, datetime | None]:
+    """State, detail and the time of the last success; all empty before the first quote."""
+    c = attestations.c
+    row = (
+        await db.execute(select(c.state, c.detail, c.token_at).where(c.device_id == device_id))
+    ).one_or_none()
+    return ("", "", None) if row is None else (row.state, row.detail, row.token_at)
+
+
+async def put_escrow(db: Db, device_id: DeviceId, keys: bytes) -> None:
+    """Opaque key material of a device; the version before is kept, losing it loses data."""
+    await upsert(db, attestations, {"device_id": device_id})
+    c = attestations.c
+    await db.execute(
+        update(attestations)
+        .where(c.device_id == device_id, c.escrow.is_distinct_from(keys))
+        .values(escrow_before=c.escrow, escrow=keys)
+    )
+
+
+async def find_escrow(db: Db, device_id: DeviceId) -> bytes | None:
+    row = (
+        await db.execute(select(attestations.c.escrow).where(attestations.c.device_id == device_id))
+    ).one_or_none()
+    return None if row is None else row.escrow
+
+
+# --- liveness -----------------------------------------------------------------------------------
+
+
+async def put_last_seen(db: Db, seen: Mapping[DeviceId, datetime]) -> None:
+    await upsert_many(
+        db,
+        device_seen,
+        [{"device_id": device_id, "last_seen_at": at} for device_id, at in sorted(seen.items())],
+    )
+
+
+async def find_last_seen(db: Db, device_ids: Sequence[DeviceId]) -> Mapping[DeviceId, datetime]:
+    c = device_seen.c
+    rows = await db.execute(select(device_seen).where(c.device_id.in_(device_ids)))
+    return {DeviceId(row.device_id): row.last_seen_at for row in rows}
+
+
+async def find_bound_at(db: Db, device_ids: Sequence[DeviceId]) -> Mapping[DeviceId, datetime]:
+    """When each of these devices registered; those that never did are left out."""
+    c = device_bindings.c
+    query = select(c.device_id, c.bound_at).where(c.device_id.in_(device_ids), ~c.gone)
+    return {DeviceId(row.device_id): row.bound_at for row in await db.execute(query)}

@@ -1,0 +1,405 @@
+"""Objects of every kind: one set of statements, since all kinds have the same columns.
+
+What an object says stands in `body` (JSON of its contract type); the columns beside it are what
+queries need.  Every function takes the Scope of the caller, and what lies outside of it is as if
+it were not there.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import ColumnElement, Row, Table, and_, delete, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from eaves.controller.domain.scope import Scope
+from eaves.controller.store.tables import Kind, object_ids, object_references, objects
+from eaves.controller.store.unit import Db
+from eaves.errors import Rejected
+
+MAX_PAGE: Final = 10_000
+
+
+class NoSuchObject(Rejected):
+    """Not there, or not for this caller to know of."""
+
+    def __init__(self, kind: Kind, key: str) -> None:
+        super().__init__(f"{kind}: there is no {key!r}; look at the list for its name or id")
+        self.kind, self.key = kind, key
+
+
+class NameTaken(Rejected):
+    def __init__(self, kind: Kind, name: str) -> None:
+        super().__init__(f"{kind}: the name {name!r} is taken; choose another one")
+        self.kind, self.name = kind, name
+
+
+class VersionConflict(Rejected):
+    def __init__(self, kind: Kind, name: str, expected: int, current: int) -> None:
+        super().__init__(
+            f"{kind}: {name!r} is at revision {current}, the change was made from revision "
+            f"{expected}; read it again and repeat the change"
+        )
+        self.kind, self.name, self.expected, self.current = kind, name, expected, current
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRef:
+    kind: Kind
+    id: str
+    name: str
+
+
+class StillReferenced(Rejected):
+    def __init__(self, kind: Kind, name: str, dependants: Sequence[ObjectRef], total: int) -> None:
+        named = ", ".join(f"{d.kind} {d.name!r}" for d in dependants)
+        more = f" and {total - len(dependants)} more" if total > len(dependants) else ""
+        super().__init__(
+            f"{kind}: {name!r} is still needed by {named or 'another object'}{more}; "
+            "delete or change them first"
+        )
+        self.kind, self.name, self.dependants, self.total = kind, name, tuple(dependants), total
+
+
+class UnknownReference(Rejected):
+    """An object refers to another that is not there (any more)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Who changes something, and when."""
+
+    at: datetime
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    curr: int
+    prev: int
+    created_at: datetime
+    created_by: str
+    updated_at: datetime
+    updated_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    kind: Kind
+    id: str
+    enterprise_id: str
+    project_id: str
+    name: str
+    title: str
+    device_id: str
+    state: str
+    revision: Revision
+    body: str = field(repr=False)  # JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An object as it should be stored.  `references` are the ids of all objects it needs."""
+
+    kind: Kind
+    id: str
+    enterprise_id: str
+    name: str
+    body: str = field(repr=False)
+    project_id: str = ""
+    title: str = ""
+    device_id: str = ""
+    state: str = ""
+    references: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which objects a list is about; empty means all."""
+
+    name_part: str = ""  # whatever its case
+    title_part: str = ""
+    project_id: str = ""
+    device_id: str = ""
+    states: frozenset[str] = frozenset()
+    ids: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
+
+
+ALL: Final = Filter()
+
+
+def _visible(table: Table, kind: Kind, scope: Scope) -> ColumnElement[bool]:
+    if kind is Kind.ENTERPRISE:
+        return table.c.id == scope.enterprise
+    inside = table.c.enterprise_id == scope.enterprise
+    if scope.projects is None:
+        return inside
+    if kind is Kind.PROJECT:
+        return and_(inside, table.c.id.in_(scope.projects))
+    return and_(inside, or_(table.c.project_id == "", table.c.project_id.in_(scope.projects)))
+
+
+def _like(column: ColumnElement[str], part: str) -> ColumnElement[bool]:
+    return func.lower(column).contains(part.lower(), autoescape=True)
+
+
+def _matches(table: Table, wanted: Filter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.name_part:
+        conditions.append(_like(table.c.name, wanted.name_part))
+    if wanted.title_part:
+        conditions.append(_like(table.c.title, wanted.title_part))
+    if wanted.project_id:
+        conditions.append(table.c.project_id == wanted.project_id)
+    if wanted.device_id:
+        conditions.append(table.c.device_id == wanted.device_id)
+    if wanted.states:
+        conditions.append(table.c.state.in_(wanted.states))
+    if wanted.ids:
+        conditions.append(table.c.id.in_(wanted.ids))
+    if wanted.names:
+        conditions.append(table.c.name.in_(wanted.names))
+    return conditions
+
+
+def stored_from_row(kind: Kind, row: Row[tuple[object, ...]]) -> StoredObject:
+    return StoredObject(
+        kind=kind,
+        id=row.id,
+        enterprise_id=row.enterprise_id,
+        project_id=row.project_id,
+        name=row.name,
+        title=row.title,
+        device_id=row.device_id,
+        state=row.state,
+        revision=Revision(
+            row.revision,
+            row.revision_before,
+            row.created_at,
+            row.created_by,
+            row.updated_at,
+            row.updated_by,
+        ),
+        body=row.body,
+    )
+
+
+async def insert_object(db: Db, scope: Scope, draft: Draft, stamp: Stamp) -> StoredObject:
+    """Raises NameTaken, UnknownReference; NoSuchObject for a project outside of the scope."""
+    table = objects[draft.kind]
+    _require_inside(scope, draft)
+    taken = await db.execute(
+        select(table.c.id).where(
+            table.c.enterprise_id == draft.enterprise_id, table.c.name == draft.name
+        )
+    )
+    if taken.first() is not None:
+        raise NameTaken(draft.kind, draft.name)
+    try:
+        await db.execute(
+            insert(object_ids).values(
+                id=draft.id, kind=draft.kind.value, enterprise_id=draft.enterprise_id
+            )
+        )
+        await db.execute(
+            insert(table).values(
+                id=draft.id,
+                enterprise_id=draft.enterprise_id,
+                revision=1,
+                revision_before=0,
+                created_at=stamp.at,
+                created_by=stamp.by,
+                **_columns(draft, stamp),
+            )
+        )
+    except IntegrityError as error:
+        raise NameTaken(draft.kind, draft.name) from error
+    await _refer(db, draft)
+    return await get_object(db, scope, draft.kind, draft.id)
+
+
+def _require_inside(scope: Scope, draft: Draft) -> None:
+    if draft.kind is not Kind.ENTERPRISE and not scope.sees(draft.enterprise_id, draft.project_id):
+        raise NoSuchObject(Kind.PROJECT, draft.project_id or draft.enterprise_id)
+
+
+def _columns(draft: Draft, stamp: Stamp) -> dict[str, object]:
+    return {
+        "project_id": draft.project_id,
+        "name": draft.name,
+        "title": draft.title,
+        "device_id": draft.device_id,
+        "state": draft.state,
+        "updated_at": stamp.at,
+        "updated_by": stamp.by,
+        "body": draft.body,
+    }
+
+
+async def _refer(db: Db, draft: Draft) -> None:
+    """Make the references of an object exactly those of the draft."""
+    await db.execute(delete(object_references).where(object_references.c.from_id == draft.id))
+    wanted = sorted(draft.references - {"", draft.id})
+    if not wanted:
+        return
+    try:
+        await db.execute(
+            insert(object_references), [{"from_id": draft.id, "to_id": to} for to in wanted]
+        )
+    except IntegrityError as error:
+        raise UnknownReference(
+            f"{draft.kind}: {draft.name!r} refers to an object that is not there any more "
+            f"(one of {', '.join(wanted)}); read the objects again"
+        ) from error
+
+
+async def find_object(db: Db, scope: Scope, kind: Kind, object_id: str) -> StoredObject | None:
+    table = objects[kind]
+    row = (
+        await db.execute(select(table).where(table.c.id == object_id, _visible(table, kind, scope)))
+    ).one_or_none()
+    return None if row is None else stored_from_row(kind, row)
+
+
+async def find_object_by_name(db: Db, scope: Scope, kind: Kind, name: str) -> StoredObject | None:
+    table = objects[kind]
+    row = (
+        await db.execute(select(table).where(table.c.name == name, _visible(table, kind, scope)))
+    ).one_or_none()
+    return None if row is None else stored_from_row(kind, row)
+
+
+async def get_object(db: Db, scope: Scope, kind: Kind, object_id: str) -> StoredObject:
+    """Raises NoSuchObject."""
+    found = await find_object(db, scope, kind, object_id)
+    if found is None:
+        raise NoSuchObject(kind, object_id)
+    return found
+
+
+async def list_objects(
+    db: Db, scope: Scope, kind: Kind, wanted: Filter = ALL, *, after: str = "", limit: int = 1000
+) -> tuple[StoredObject, ...]:
+    """At most `limit` objects in the order of their names, from behind the name `after`.
+
+    Names are unique in an enterprise, so the last name of a page is the cursor to the next.
+    """
+    table = objects[kind]
+    query = (
+        select(table)
+        .where(_visible(table, kind, scope), table.c.name > after, *_matches(table, wanted))
+        .order_by(table.c.name)
+        .limit(min(limit, MAX_PAGE))
+    )
+    return tuple(stored_from_row(kind, row) for row in await db.execute(query))
+
+
+async def count_by_state(
+    db: Db, scope: Scope, kind: Kind, wanted: Filter = ALL
+) -> Mapping[str, int]:
+    """How many objects are in each state; the sum is the total."""
+    table = objects[kind]
+    query = (
+        select(table.c.state, func.count())
+        .where(_visible(table, kind, scope), *_matches(table, wanted))
+        .group_by(table.c.state)
+        .order_by(table.c.state)
+    )
+    return {row[0]: row[1] for row in await db.execute(query)}
+
+
+async def replace_object(
+    db: Db, scope: Scope, draft: Draft, stamp: Stamp, *, expected: int | None
+) -> StoredObject:
+    """Store a new version of an object; `expected` is the revision it was made from, None for any.
+
+    Raises NoSuchObject, VersionConflict, UnknownReference.
+    """
+    table = objects[draft.kind]
+    before = await get_object(db, scope, draft.kind, draft.id)
+    _require_inside(scope, draft)
+    current = before.revision.curr
+    if expected is not None and expected != current:
+        raise VersionConflict(draft.kind, before.name, expected, current)
+    try:
+        done = await db.execute(
+            update(table)
+            .where(table.c.id == draft.id, table.c.revision == current)
+            .values(revision=current + 1, revision_before=current, **_columns(draft, stamp))
+        )
+    except IntegrityError as error:
+        raise NameTaken(draft.kind, draft.name) from error
+    if done.rowcount != 1:  # another transaction was between our read and our write
+        raise VersionConflict(draft.kind, before.name, current, current + 1)
+    await _refer(db, draft)
+    return await get_object(db, scope, draft.kind, draft.id)
+
+
+async def delete_object(db: Db, scope: Scope, kind: Kind, object_id: str) -> StoredObject:
+    """Delete what nothing refers to, and give it back.  Raises NoSuchObject, StillReferenced."""
+    table = objects[kind]
+    gone = await get_object(db, scope, kind, object_id)
+    total = await _reference_count(db, object_id)
+    if total:
+        raise StillReferenced(kind, gone.name, await dependants(db, object_id), total)
+    await db.execute(delete(table).where(table.c.id == object_id))
+    try:
+        await db.execute(delete(object_ids).where(object_ids.c.id == object_id))
+    except IntegrityError as error:  # a reference made by a transaction beside ours
+        raise StillReferenced(kind, gone.name, (), 1) from error
+    return gone
+
+
+async def _reference_count(db: Db, object_id: str) -> int:
+    query = (
+        select(func.count())
+        .select_from(object_references)
+        .where(object_references.c.to_id == object_id)
+    )
+    return (await db.execute(query)).scalar_one()
+
+
+async def dependants(db: Db, object_id: str, *, limit: int = 10) -> tuple[ObjectRef, ...]:
+    """What refers to this object, by name: for the sentence that refuses to delete it."""
+    query = (
+        select(object_ids.c.id, object_ids.c.kind)
+        .join(object_references, object_references.c.from_id == object_ids.c.id)
+        .where(object_references.c.to_id == object_id)
+        .order_by(object_ids.c.kind, object_ids.c.id)
+        .limit(limit)
+    )
+    rows = (await db.execute(query)).all()
+    return tuple([await _named(db, Kind(row.kind), row.id) for row in rows])
+
+
+async def _named(db: Db, kind: Kind, object_id: str) -> ObjectRef:
+    table = objects[kind]
+    row = (await db.execute(select(table.c.name).where(table.c.id == object_id))).one_or_none()
+    return ObjectRef(kind, object_id, "" if row is None else row.name)
+
+
+async def referring_ids(db: Db, object_ids_changed: Iterable[str]) -> frozenset[str]:
+    """Ids of everything that refers to one of these, through any number of steps."""
+    found: set[str] = set()
+    frontier = set(object_ids_changed)
+    while frontier:
+        rows = await db.execute(
+            select(object_references.c.from_id).where(object_references.c.to_id.in_(frontier))
+        )
+        frontier = {row.from_id for row in rows} - found
+        found |= frontier
+    return frozenset(found)
+
+
+async def devices_affected(db: Db, object_id: str) -> tuple[str, ...]:
+    """Devices whose configuration may change with this object, sorted: render these again."""
+    reached = await referring_ids(db, (object_id,)) | {object_id}
+    devices: set[str] = set()
+    for kind in (Kind.DEVICE, Kind.NETINST, Kind.VOLUME, Kind.APP_INSTANCE):
+        table = objects[kind]
+        wanted = table.c.id if kind is Kind.DEVICE else table.c.device_id
+        rows = await db.execute(select(wanted).where(table.c.id.in_(reached)))
+        devices |= {row[0] for row in rows if row[0]}
+    return tuple(sorted(devices))

@@ -1,0 +1,84 @@
+"""Engines and transactions.  The edge opens one transaction for each request; the store never
+commits.
+
+SQLite: write-ahead log with synced commits, foreign keys on, and a write transaction takes its
+lock at the start (`BEGIN IMMEDIATE`), so that it waits there and not half way.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from sqlalchemy import Connection, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from eaves.errors import Rejected
+
+Db = AsyncConnection
+
+BUSY_TIMEOUT_MS: Final = 30_000
+_BEGIN: Final = "eaves_sqlite_begin"
+_DRIVERS: Final = {
+    "sqlite": "sqlite+aiosqlite",
+    "postgresql": "postgresql+psycopg",
+    "postgres": "postgresql+psycopg",
+}
+
+
+class UnusableDatabase(Rejected):
+    """A database URL that this controller does not serve."""
+
+
+def open_engine(url: str) -> AsyncEngine:
+    """An engine for one event loop; the caller disposes of it.
+
+    `url`: `sqlite:////path/eaves.db` or `postgresql://user@host/name`, with or without driver.
+    """
+    parsed = make_url(url)
+    driver = _DRIVERS.get(parsed.drivername.partition("+")[0])
+    if driver is None:
+        raise UnusableDatabase(
+            f"database {parsed.render_as_string()} is neither SQLite nor PostgreSQL; "
+            "give sqlite:////path/file or postgresql://user@host/name"
+        )
+    parsed = parsed.set(drivername=driver)
+    if driver == _DRIVERS["postgresql"]:
+        return create_async_engine(parsed, pool_size=10, max_overflow=10, pool_pre_ping=True)
+    engine = create_async_engine(parsed, pool_size=5, max_overflow=5)
+    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the driver would begin by itself, and too late
+    cursor = connection.cursor()
+    for pragma in (
+        f"busy_timeout = {BUSY_TIMEOUT_MS}",
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
+
+
+@asynccontextmanager
+async def unit_of_work(engine: AsyncEngine) -> AsyncIterator[Db]:
+    """One write transaction: committed at a clean exit, rolled back else."""
+    async with engine.connect() as connection:
+        db = await connection.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+        async with db.begin():
+            yield db
+
+
+@asynccontextmanager
+async def snapshot(engine: AsyncEngine) -> AsyncIterator[Db]:
+    """One transaction to read in; on SQLite it never waits for a writer."""
+    async with engine.connect() as connection, connection.begin():
+        yield connection
