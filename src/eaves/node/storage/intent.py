@@ -1,0 +1,241 @@
+"""From the device's configuration to content trees and volumes, with a sentence for each refusal.
+
+What is already here keeps what it was made from: a content tree that changed its generation, or
+left the configuration, stays for the volumes that stand on it.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from eaves.errors import Rejected
+from eaves.evapi.config import (
+    AppInstanceConfig,
+    DatastoreConfig,
+    DsType,
+    EdgeDevConfig,
+    Format,
+    VolumeContentOriginType,
+)
+from eaves.evapi.config import ContentTree as ContentTreeConfig
+from eaves.evapi.config import Volume as VolumeConfig
+from eaves.ids import ContentTreeId, DatastoreId, VolumeId
+from eaves.node import refs
+from eaves.node.storage.items import CONTAINER, DISK_FORMATS, ContentTree, Source, Volume
+from eaves.node.storage.names import image_name, registry_base
+from eaves.reconcile.item import Graph, Item, ItemRef
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A wish that cannot be carried out as it stands, and why."""
+
+    ref: ItemRef
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class StorageIntent:
+    items: tuple[Item, ...]
+    refusals: tuple[Refusal, ...]
+
+
+def intent(config: EdgeDevConfig, present: Graph | None = None) -> StorageIntent:
+    """`present` is what was observed to be there."""
+    there: Graph = present or {}
+    stores = {store.id: store for store in config.datastores}
+    trees: dict[ItemRef, ContentTree] = {}
+    refused: dict[ItemRef, str] = {}
+    generations: dict[str, int] = {}
+    for wish in config.content_info:
+        ref = refs.content_tree(ContentTreeId(wish.uuid.lower()), wish.generation_count)
+        generations[wish.uuid.lower()] = wish.generation_count
+        try:
+            trees[ref] = content_tree(wish, stores)
+        except Rejected as error:
+            refused[ref] = str(error)
+    volumes: dict[ItemRef, Volume] = {}
+    for volume_wish in config.volumes:
+        ref = refs.volume(VolumeId(volume_wish.uuid.lower()), volume_wish.generation_count)
+        try:
+            volume = _standing_on(volume_config(volume_wish, trees, generations), there.get(ref))
+        except Rejected as error:
+            refused[ref] = str(error)
+            continue
+        origin = volume.origin
+        if origin is not None and origin not in trees:
+            kept = there.get(origin)
+            if not isinstance(kept, ContentTree):
+                why = refused.get(origin, f"{origin} is not in the configuration")
+                refused[ref] = f"{ref} cannot be made: {why}"
+                continue
+            trees[origin] = kept
+        volumes[ref] = volume
+    items: tuple[Item, ...] = (*trees.values(), *volumes.values())
+    return StorageIntent(items, tuple(Refusal(r, text) for r, text in refused.items()))
+
+
+def _standing_on(volume: Volume, present: Item | None) -> Volume:
+    """A volume that exists keeps the generation of the content tree it was made from."""
+    if isinstance(present, Volume) and present.tree == volume.tree:
+        return replace(volume, tree_generation=present.tree_generation, format=present.format)
+    return volume
+
+
+def content_tree(wish: ContentTreeConfig, stores: Mapping[str, DatastoreConfig]) -> ContentTree:
+    tree = _uuid(wish.uuid, "content tree")
+    word = wish.iformat.name
+    sha256 = wish.sha256.lower().removeprefix("sha256:")
+    what = f"content tree {wish.display_name or tree}"
+    if word not in DISK_FORMATS and word != CONTAINER:
+        known = ", ".join(sorted({*DISK_FORMATS, CONTAINER}))
+        raise Rejected(f"{what}: format {word} is not supported; use one of {known}")
+    if not sha256 and word != CONTAINER:
+        raise Rejected(f"{what}: no sha256; only a container image may come without")
+    if sha256 and not _SHA256.fullmatch(sha256):
+        raise Rejected(f"{what}: sha256 {wish.sha256[:80]!r} is not 64 hexadecimal digits")
+    if not wish.url.strip("/ "):
+        raise Rejected(f"{what}: no relative URL; name the file or the image in the datastore")
+    names = wish.ds_ids_list or ((wish.ds_id,) if wish.ds_id else ())
+    if not names:
+        raise Rejected(f"{what}: no datastore is named")
+    if word == CONTAINER:
+        image_name(wish.url, sha256)
+    sources: list[Source] = []
+    problems: list[str] = []
+    for name in names:
+        try:
+            sources.append(source(_find(stores, name), word))
+        except Rejected as error:
+            problems.append(str(error))
+    if not sources:
+        raise Rejected(f"{what}: {'; '.join(problems)}")
+    return ContentTree(
+        id=ContentTreeId(tree),
+        generation=wish.generation_count,
+        url=wish.url,
+        format=word,
+        sha256=sha256,
+        max_size_bytes=wish.max_size_bytes,
+        sources=tuple(sources),
+    )
+
+
+def _find(stores: Mapping[str, DatastoreConfig], name: str) -> DatastoreConfig:
+    store = stores.get(name)
+    if store is None:
+        raise Rejected(f"datastore {name} is not in the configuration")
+    return store
+
+
+def source(store: DatastoreConfig, format_word: str) -> Source:
+    """One datastore as a source for content of that format."""
+    container = format_word == CONTAINER
+    match store.d_type:
+        case DsType.DsHttp | DsType.DsHttps:
+            if container:
+                raise Rejected(
+                    f"datastore {store.id} holds files; a container image comes from a registry"
+                )
+            kind, base = "http", _http_base(store)
+        case DsType.DsContainerRegistry:
+            if not container:
+                raise Rejected(
+                    f"datastore {store.id} is a container registry; "
+                    f"content of format {format_word} comes from HTTP or HTTPS"
+                )
+            kind, base = "registry", registry_base(store.fqdn.strip(), store.dpath)
+        case _:
+            raise Rejected(
+                f"datastore {store.id} is of type {store.d_type.name.removeprefix('Ds')}; this "
+                "node fetches from HTTP, HTTPS and container registries"
+            )
+    return Source(
+        datastore=DatastoreId(store.id),
+        kind=kind,
+        base=base,
+        credentials=f"datastore/{store.id}" if has_credentials(store) else "",
+        ca_pem=tuple(pem.decode(errors="replace") for pem in store.ds_cert_pem),
+    )
+
+
+def has_credentials(store: DatastoreConfig) -> bool:
+    return bool(store.api_key or store.password or store.cipher_data is not None)
+
+
+def _http_base(store: DatastoreConfig) -> str:
+    usual = "https" if store.d_type is DsType.DsHttps else "http"
+    address = store.fqdn.strip().rstrip("/")
+    parts = urlsplit(address if "://" in address else f"{usual}://{address}")
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise Rejected(f"datastore {store.id}: address {store.fqdn!r} is no http(s) address")
+    if parts.username or parts.password:
+        raise Rejected(f"datastore {store.id}: its address holds a password; use its own field")
+    if usual == "https" and parts.scheme == "http":
+        raise Rejected(f"datastore {store.id} is of type HTTPS but its address says http://")
+    path = "/".join(p for p in (parts.path.strip("/"), store.dpath.strip("/")) if p)
+    return f"{parts.scheme}://{parts.netloc}" + (f"/{path}" if path else "")
+
+
+def volume_config(
+    wish: VolumeConfig, trees: Mapping[ItemRef, ContentTree], generations: Mapping[str, int]
+) -> Volume:
+    volume = VolumeId(_uuid(wish.uuid, "volume"))
+    what = f"volume {wish.display_name or volume}"
+    origin = VolumeContentOriginType.VCOT_UNKNOWN if wish.origin is None else wish.origin.type
+    if wish.maxsizebytes < 0:
+        raise Rejected(f"{what}: size {wish.maxsizebytes} is negative")
+    tree: ContentTreeId | None
+    match origin:
+        case VolumeContentOriginType.VCOT_BLANK:
+            if not wish.maxsizebytes:
+                raise Rejected(f"{what}: blank and without a size; give maxsizebytes")
+            tree, generation, word = None, 0, "RAW"
+        case VolumeContentOriginType.VCOT_DOWNLOAD:
+            named = "" if wish.origin is None else wish.origin.download_content_tree_id
+            tree = ContentTreeId(_uuid(named, f"{what}: content tree"))
+            generation = generations.get(tree, 0)
+            made_from = trees.get(refs.content_tree(tree, generation))
+            word = "RAW" if made_from is None else made_from.format
+        case _:  # not only the known ones: the wire's enums are open
+            raise Rejected(f"{what}: origin {origin.name} is neither blank nor a download")
+    return Volume(
+        id=volume,
+        generation=wish.generation_count,
+        tree=tree,
+        tree_generation=generation,
+        size_bytes=wish.maxsizebytes,
+        format=word,
+        read_only=wish.readonly,
+        encrypted=not wish.clear_text,
+    )
+
+
+def _uuid(text: str, what: str) -> str:
+    """Identifiers become file names: nothing but the canonical form may pass."""
+    try:
+        return str(UUID(text)) if len(text) == 36 else _no_uuid(text, what)
+    except ValueError:
+        return _no_uuid(text, what)
+
+
+def _no_uuid(text: str, what: str) -> str:
+    raise Rejected(f"{what} {text[:80]!r}: not a UUID")
+
+
+def users_of(apps: tuple[AppInstanceConfig, ...]) -> dict[ItemRef, int]:
+    """How many apps name each volume."""
+    counts: dict[ItemRef, int] = {}
+    for app in apps:
+        for used in app.volume_ref_list:
+            ref = refs.volume(VolumeId(used.uuid.lower()), used.generation_count)
+            counts[ref] = counts.get(ref, 0) + 1
+    return counts
+
+
+def format_named(word: str) -> Format:
+    return Format[word] if word in Format.__members__ else Format.FmtUnknown
