@@ -1,0 +1,280 @@
+"""Talking with the controller, for ever: onboard, fetch, attest, wait for changes.
+
+Nothing here starts or stops an app: a config is handed to `NewConfig`, and what the controller's
+silence means is left to whoever runs the apps.  Source: EVE API v2, sections 3.3, 6 and 7.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+
+from eaves.errors import EavesError
+from eaves.evapi.config import EdgeDevConfig, decode_edge_dev_config
+from eaves.evapi.config_items import ItemValues
+from eaves.evapi.flows.attest import Attester, NotKnown, versions_only
+from eaves.evapi.flows.onboard import Applicant
+from eaves.evapi.flows.poll import (
+    AttestFirst,
+    DeviceUnknown,
+    NewConfig,
+    NothingNew,
+    NotServed,
+    PollNow,
+    Unchanged,
+    Unreachable,
+    is_obsolete,
+)
+from eaves.evapi.flows.trust import Failed
+from eaves.evapi.info import AttestationState
+from eaves.ids import DeviceId
+from eaves.node.checkpoint import Checkpoint
+from eaves.node.comms.link import Link
+from eaves.node.runtime.saved import open_saved_config, open_saved_trust
+
+log = structlog.get_logger(__name__)
+
+LOOK_UP_AGAIN_S = 600.0  # at most every ten minutes
+ONBOARD_PATIENCE_S = 5.0  # then a node that knows its UUID goes on with it
+CERTS, CERTS_ACCEPTED = "controller-certs", "controller_certs_accepted"
+UUID, CONFIG = "uuid", "config"
+
+
+@dataclass(slots=True)
+class Heard:
+    """What the controller said last; read by status and reports."""
+
+    config: EdgeDevConfig | None = None
+    config_hash: str = ""
+    received: datetime | None = None
+    processed: datetime | None = None
+    from_controller: bool = False  # since this process started
+    unreachable: str = ""
+    attestation: AttestationState = AttestationState.ATTESTATION_STATE_UNSPECIFIED
+    attestation_error: str = ""
+    uuid_asked_at: float = field(default=float("-inf"))
+
+
+class Conversation:
+    def __init__(
+        self,
+        link: Link,
+        checkpoint: Checkpoint,
+        version: str,
+        items: Callable[[], ItemValues],
+        deliver: Callable[[EdgeDevConfig], Awaitable[None]],
+        reachable: Callable[[], None],
+    ) -> None:
+        self.link = link
+        self.heard = Heard()
+        self._checkpoint = checkpoint
+        self._version = version
+        self._items = items
+        self._deliver = deliver
+        self._reachable = reachable
+        self._poll_now = asyncio.Event()
+        self._attest_now = asyncio.Event()
+        self._polled = asyncio.Event()
+
+    def load_checkpoint(self) -> EdgeDevConfig | None:
+        """Trust, UUID and the last good config from disk, whatever the controller does."""
+        uuid = self._checkpoint.fact(UUID)
+        if uuid:
+            self.link.device_id = DeviceId(uuid)
+        accepted = self._checkpoint.fact(CERTS_ACCEPTED)
+        saved = open_saved_trust(
+            self._checkpoint.documents(CERTS),
+            self.link.roots_pem,
+            self.link.now(),
+            datetime.fromisoformat(accepted) if accepted else None,
+        )
+        self.link.trust = saved.usable_now
+        if saved.clock_problem:
+            log.error("clock_wrong", why=saved.clock_problem, now=str(self.link.now()))
+        found = open_saved_config(self._checkpoint.documents(CONFIG), saved.for_saved)
+        for problem in found.problems:
+            log.error("saved_config_unusable", why=problem)
+        self.heard.config = found.config
+        return found.config
+
+    async def run_forever(self, applicant: Applicant) -> None:
+        await self._onboard(applicant)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._poll_forever(), name="poll")
+            tasks.create_task(self._attest_forever(), name="attest")
+            tasks.create_task(self._await_changes_forever(), name="await changes")
+            tasks.create_task(self._refresh_certs_forever(), name="certs")
+
+    async def _onboard(self, applicant: Applicant) -> None:
+        """Succeed, or go on with what is known when the network is not there."""
+        known = self.link.device_id is not None and self.link.trust is not None
+        try:
+            async with asyncio.timeout(ONBOARD_PATIENCE_S if known else None):
+                await self.link.onboard(applicant)
+        except TimeoutError:
+            log.warning("going_on_with_known_uuid", why=self.link.standing.waiting_for)
+        self._remember()
+        log.info("onboarded", device_id=self.link.device_id)
+        self.link.standing.phase = "onboarded"
+
+    def _remember(self) -> None:
+        if self.link.trust is not None:
+            self._checkpoint.save(CERTS, self.link.trust.listed)
+            self._checkpoint.remember(**{CERTS_ACCEPTED: self.link.now().isoformat()})
+        if self.link.device_id is not None:
+            self._checkpoint.remember(**{UUID: self.link.device_id})
+
+    async def _poll_forever(self) -> None:
+        while True:
+            self._poll_now.clear()
+            await self._poll()
+            self._polled.set()
+            # Until the first config came, an extra second of darkness helps nobody.
+            interval = self.link.jitter(self._items().seconds("timer.config.interval"))
+            pause = interval if self.heard.from_controller else min(interval, 10.0)
+            try:
+                async with asyncio.timeout(pause):
+                    await self._poll_now.wait()
+            except TimeoutError:
+                continue
+
+    async def _poll(self) -> None:
+        polled = await self.link.poll(self.heard.config_hash)
+        match polled.answer:
+            case Unchanged():
+                self._well()
+            case NewConfig() as new:
+                self._well()
+                await self._take(new)
+            case AttestFirst(reason):
+                self.heard.unreachable = reason
+                self._attest_now.set()
+            case DeviceUnknown(reason):
+                self.heard.unreachable = reason
+                await self._ask_for_uuid()
+            case Unreachable(reason):
+                self.heard.unreachable = reason
+                log.warning("controller_unreachable", why=reason)
+
+    def _well(self) -> None:
+        back = bool(self.heard.unreachable) or not self.heard.from_controller
+        self.heard.unreachable = ""
+        self.heard.from_controller = True
+        self.link.standing.phase = "online"
+        if back:
+            self._reachable()
+
+    async def _take(self, new: NewConfig) -> None:
+        """Check, keep as received (the next boot's config), deliver."""
+        try:
+            config = decode_edge_dev_config(new.config)
+        except EavesError as error:
+            self.heard.unreachable = str(error)
+            log.warning("config_unreadable", error=str(error))
+            return
+        for_uuid = (config.id.uuid if config.id else "").lower()
+        if for_uuid != self.link.device_id:
+            self.heard.unreachable = (
+                f"the controller sent a config for {for_uuid or 'no UUID'}, this is"
+                f" {self.link.device_id}; it is not applied"
+            )
+            log.error("config_for_another_device", uuid=for_uuid)
+            return
+        held = self.heard.config
+        if is_obsolete(config.config_timestamp, held.config_timestamp if held else None):
+            log.warning("config_obsolete", offered=str(config.config_timestamp))
+            return
+        self.heard.config_hash = new.config_hash
+        self.heard.received = self.link.now()
+        self._checkpoint.save(CONFIG, new.container)
+        stale_certs = held is None or (
+            held.controllercert_confighash != config.controllercert_confighash
+        )
+        self.heard.config = config
+        if stale_certs and config.controllercert_confighash:
+            await self._refresh_certs()
+        await self._deliver(config)
+        self.heard.processed = config.config_timestamp or self.link.now()
+
+    async def _ask_for_uuid(self) -> None:
+        """The device may live on under another UUID; the config in force stays meanwhile."""
+        now = asyncio.get_running_loop().time()
+        if now - self.heard.uuid_asked_at < LOOK_UP_AGAIN_S:
+            return
+        self.heard.uuid_asked_at = now
+        found = await self.link.look_up_uuid()
+        if found.device_id is not None and found.device_id != self.link.device_id:
+            log.warning("uuid_changed", old=self.link.device_id, new=found.device_id)
+            self.link.device_id = found.device_id
+            self.heard.config_hash = ""
+            self._remember()
+            self._attest_now.set()
+            self._reachable()
+
+    async def _attest_forever(self) -> None:
+        """At each start, on 403, and under a new UUID.  A 403 to the next poll starts it again."""
+        while True:
+            self._attest_now.clear()
+            device_id = self.link.device_id
+            if device_id is None:
+                raise RuntimeError("attestation before onboarding")
+            attester = Attester(
+                self.link.identity.sender,
+                device_id,
+                self.link.identity.certs,
+                versions_only(self._version),
+            )
+            self.heard.attestation = AttestationState.ATTESTATION_STATE_NONCE_WAIT
+            uploaded = await self.link.upload_certs(attester)
+            if isinstance(uploaded, NotKnown):
+                self.heard.attestation_error = uploaded.unknown.reason
+                await self._ask_for_uuid()
+                await asyncio.sleep(10.0)
+                self._attest_now.set()
+            else:
+                await self.link.attest(attester)
+                self.heard.attestation = AttestationState.ATTESTATION_STATE_COMPLETE
+                self.heard.attestation_error = ""
+                log.info("attested")
+                self._poll_now.set()
+            await self._attest_now.wait()
+
+    async def _await_changes_forever(self) -> None:
+        """The fast lane of Eaves controllers; another controller says 404 and is asked seldom."""
+        while True:
+            if not self.heard.config_hash:
+                await asyncio.sleep(0.5)
+                continue
+            match await self.link.await_change(self.heard.config_hash):
+                case PollNow():
+                    before = self.heard.config_hash
+                    self._poll_now.set()
+                    await self._other_hash_than(before)
+                case NothingNew():
+                    continue
+                case NotServed(temporary=temporary):
+                    await asyncio.sleep(5.0 if temporary else 60.0)
+
+    async def _other_hash_than(self, before: str) -> None:
+        """Give the poll a moment, so that one change is not asked for twice."""
+        self._polled.clear()
+        try:
+            async with asyncio.timeout(5.0):
+                while self.heard.config_hash == before:
+                    await self._polled.wait()
+                    self._polled.clear()
+        except TimeoutError:
+            return
+
+    async def _refresh_certs_forever(self) -> None:
+        while True:
+            await asyncio.sleep(self.link.jitter(self._items().seconds("timer.cert.interval")))
+            await self._refresh_certs()
+
+    async def _refresh_certs(self) -> None:
+        fetched = await self.link.refresh_certs()
+        if isinstance(fetched, Failed):
+            log.warning("certs_not_refreshed", why=fetched.reason)
+        self._remember()
