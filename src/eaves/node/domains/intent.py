@@ -1,0 +1,74 @@
+"""Active apps that are virtual machines, as items.  Pure."""
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+
+from eaves.evapi.config import AppInstanceConfig, MetaDataType, VmBootMode, VmConfig, VmMode
+from eaves.ids import AppInstanceId, VolumeId
+from eaves.node import refs
+from eaves.node.domains.items import Disk, Domain, Firmware, Nic, Vnc
+from eaves.node.refs import AppInForce
+from eaves.reconcile.item import ItemRef
+
+LEAST_MEMORY_KIB = 64 * 1024
+
+
+def intent(
+    apps: Sequence[AppInForce],
+    containers: AbstractSet[AppInstanceId],
+    user_data: Mapping[AppInstanceId, str],
+    macs: Mapping[ItemRef, str],
+) -> tuple[Domain, ...]:
+    """One item for each active app that is not in `containers`.
+
+    `user_data` is decrypted and decoded; `macs` tells the hardware address of each vif.
+    """
+    return tuple(
+        _domain(app, user_data.get(app.app, ""), macs)
+        for app in apps
+        if app.activate and app.app not in containers
+    )
+
+
+def _domain(app: AppInForce, user_data: str, macs: Mapping[ItemRef, str]) -> Domain:
+    config = app.config
+    resources = config.fixedresources or VmConfig()
+    mode = resources.virtualization_mode
+    version = config.uuidandversion.version if config.uuidandversion else ""
+    return Domain(
+        app=app.app,
+        number=app.number,
+        incarnation=app.incarnation,
+        memory_kib=max(resources.memory, LEAST_MEMORY_KIB),
+        vcpus=max(1, resources.vcpus),
+        firmware=_firmware(resources),
+        disks=tuple(Disk(VolumeId(v.uuid), v.generation_count) for v in config.volume_ref_list),
+        nics=tuple(_nic(app, n, macs) for n in range(len(config.interfaces))),
+        legacy_devices=mode == VmMode.LEGACY,
+        hide_hypervisor=mode == VmMode.FML,
+        vnc=_vnc(config, resources),
+        seed=config.meta_data_type
+        in {MetaDataType.MetaDataDrive, MetaDataType.MetaDataDriveMultipart},
+        name=config.displayname,
+        user_data=user_data,
+        # A plain restart must not run cloud-init again, so the counters are not part of it.
+        seed_version=str(config.cloud_init_version) if config.cloud_init_version else version,
+    )
+
+
+def _firmware(resources: VmConfig) -> Firmware:
+    if resources.boot_mode == VmBootMode.VM_BOOT_MODE_UEFI:
+        return Firmware.UEFI
+    if resources.boot_mode == VmBootMode.VM_BOOT_MODE_LEGACY:
+        return Firmware.BIOS
+    return Firmware.UEFI if resources.virtualization_mode == VmMode.FML else Firmware.BIOS
+
+
+def _nic(app: AppInForce, index: int, macs: Mapping[ItemRef, str]) -> Nic:
+    return Nic(index, refs.vif_name(app.number, index), macs.get(refs.vif(app.app, index), ""))
+
+
+def _vnc(config: AppInstanceConfig, resources: VmConfig) -> Vnc | None:
+    if not (resources.enable_vnc or config.remote_console):
+        return None
+    return Vnc(resources.vnc_display, resources.vnc_passwd)

@@ -1,0 +1,78 @@
+"""A virtual machine as the node means it: plain values, no path and no accelerator.
+
+    volume, vif <- domain
+
+Everything a guest would notice takes a new machine; the runtime decides when a change may pass.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Self
+
+from eaves.ids import AppInstanceId, VolumeId
+from eaves.node import refs
+from eaves.reconcile.item import ItemRef
+
+DOMAIN = "domain"
+NOT_RUNNING = -1  # incarnation of something half made or ended: any wish replaces it
+
+
+class Firmware(StrEnum):
+    BIOS = "bios"
+    UEFI = "uefi"
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    volume: VolumeId
+    generation: int
+
+    @property
+    def ref(self) -> ItemRef:
+        return refs.volume(self.volume, self.generation)
+
+
+@dataclass(frozen=True, slots=True)
+class Nic:
+    index: int
+    ifname: str  # the tap, made by the network
+    mac: str
+
+
+@dataclass(frozen=True, slots=True)
+class Vnc:
+    display: int  # TCP port 5900 + display, loopback only
+    password: str = field(default="", repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    app: AppInstanceId
+    number: int
+    incarnation: int
+    memory_kib: int
+    vcpus: int
+    firmware: Firmware
+    disks: tuple[Disk, ...]
+    nics: tuple[Nic, ...]
+    legacy_devices: bool = False  # emulated SATA and e1000 in place of virtio
+    hide_hypervisor: bool = False
+    vnc: Vnc | None = None
+    seed: bool = True  # a NoCloud CD is attached
+    # Read at the next start only; a change alone is no reason to stop a guest, and a secret that
+    # cannot be decrypted at the moment must not be one either.
+    name: str = field(default="", compare=False)
+    user_data: str = field(default="", repr=False, compare=False)
+    seed_version: str = field(default="", compare=False)
+
+    @property
+    def ref(self) -> ItemRef:
+        return refs.domain(self.app)
+
+    def needs(self) -> frozenset[ItemRef]:
+        volumes = {disk.ref for disk in self.disks}
+        return frozenset(volumes | {refs.vif(self.app, nic.index) for nic in self.nics})
+
+    def replaces(self, running: Self, /) -> bool:
+        """Always: none of the compared fields can change under a running guest."""
+        return True

@@ -1,0 +1,151 @@
+"""What apps print, read back without losing or doubling a line.
+
+A source is a file that only grows: the writer (QEMU, conmon) appends and outlives the node.  The
+reader hands out whole lines and a position; the caller stores the position when the lines are
+durable elsewhere, and then `release` frees the bytes before it.  Freed bytes become a hole, so
+offsets never move and nothing races with the writer.
+"""
+
+import ctypes
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+import structlog
+
+from eaves.ids import AppInstanceId
+
+log = structlog.get_logger(__name__)
+
+MOST_WAITING_BYTES = 64 * 1024 * 1024  # of one app; older ones are dropped and counted
+LONGEST_LINE = 16 * 1024  # a longer one is cut into several
+PUNCH_HOLE_KEEP_SIZE = 0x03
+BLOCK = 4096
+
+
+class LogFormat(StrEnum):
+    RAW = "raw"  # a serial console
+    K8S_FILE = "conmon k8s-file"  # "time stream P|F text"
+
+
+@dataclass(frozen=True, slots=True)
+class LogSource:
+    app: AppInstanceId
+    path: Path
+    format: LogFormat
+
+    @property
+    def key(self) -> str:
+        """Names the stored position."""
+        return f"{self.app}/{self.path.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    text: str
+    stream: str  # "console", "stdout", "stderr"
+    at: datetime | None  # None: the writer does not say
+
+
+@dataclass(frozen=True, slots=True)
+class LogBatch:
+    lines: tuple[LogLine, ...]
+    position: str  # store it once `lines` are durable, and pass it to the next read
+    dropped_bytes: int = 0  # skipped because too much was waiting
+
+    @property
+    def empty(self) -> bool:
+        return not self.lines and not self.dropped_bytes
+
+
+def read_lines(source: LogSource, position: str, most_bytes: int = 256 * 1024) -> LogBatch:
+    """Whole lines after `position` ("" = from the start); what has no line end yet waits."""
+    try:
+        fd = os.open(source.path, os.O_RDONLY)
+    except FileNotFoundError:
+        return LogBatch((), position)
+    try:
+        stat = os.fstat(fd)
+        start = _offset(position, stat.st_ino, stat.st_size)
+        dropped = 0
+        if stat.st_size - start > MOST_WAITING_BYTES:
+            kept = stat.st_size - MOST_WAITING_BYTES // 2
+            dropped, start = kept - start, kept
+        data = os.pread(fd, max(most_bytes, 2 * LONGEST_LINE), start)
+    finally:
+        os.close(fd)
+    whole = data.rfind(b"\n") + 1
+    if not whole and len(data) >= LONGEST_LINE:
+        whole = len(data)
+    lines = _parse(source.format, data[:whole])
+    return LogBatch(lines, f"{stat.st_ino}:{start + whole}", dropped)
+
+
+def release(source: LogSource, position: str) -> None:
+    """Free the disk blocks before a stored position; where that is not supported, do nothing."""
+    try:
+        fd = os.open(source.path, os.O_RDWR)
+    except FileNotFoundError:
+        return
+    try:
+        stat = os.fstat(fd)
+        length = _offset(position, stat.st_ino, stat.st_size) // BLOCK * BLOCK
+        if length and stat.st_blocks * 512 > BLOCK:
+            _punch(fd, length)
+    finally:
+        os.close(fd)
+
+
+def _punch(fd: int, length: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
+    if libc.fallocate(fd, PUNCH_HOLE_KEEP_SIZE, 0, length) != 0:
+        log.debug("log_blocks_kept", error=os.strerror(ctypes.get_errno()))
+
+
+def _offset(position: str, inode: int, size: int) -> int:
+    """Where to read on; another file under the name, or one a power cut shortened: its start."""
+    known, _, offset = position.partition(":")
+    if known != str(inode) or not offset.isdigit() or int(offset) > size:
+        return 0
+    return int(offset)
+
+
+def _parse(format_: LogFormat, data: bytes) -> tuple[LogLine, ...]:
+    match format_:
+        case LogFormat.RAW:
+            texts = (_clean(line) for line in data.split(b"\n"))
+            return tuple(LogLine(text, "console", None) for text in texts if text)
+        case LogFormat.K8S_FILE:
+            return _parse_k8s(data)
+
+
+def _parse_k8s(data: bytes) -> tuple[LogLine, ...]:
+    lines: list[LogLine] = []
+    for raw in data.split(b"\n"):
+        head = raw.lstrip(b"\0").split(b" ", 3)
+        if len(head) < 3:
+            continue
+        text = _clean(head[3] if len(head) == 4 else b"")
+        lines.append(LogLine(text, head[1].decode(errors="replace"), _time(head[0])))
+    return tuple(lines)
+
+
+def _clean(line: bytes) -> str:
+    return line.replace(b"\0", b"").decode(errors="replace").rstrip("\r")
+
+
+def _time(text: bytes) -> datetime | None:
+    """RFC 3339 with nanoseconds; Python keeps microseconds."""
+    try:
+        stamp = text.decode()
+        main, dot, rest = stamp.partition(".")
+        digits = len(rest) - len(rest.lstrip("0123456789"))
+        zone = rest[digits:]
+        return datetime.fromisoformat(
+            f"{main}{dot}{rest[:6] if digits > 6 else rest[:digits]}{zone}"
+        )
+    except ValueError:
+        return None
