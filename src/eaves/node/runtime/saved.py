@@ -27,7 +27,7 @@ class SavedTrust:
 def open_saved_trust(
     listings: Iterable[bytes], roots_pem: bytes, now: datetime, accepted_at: datetime | None
 ) -> SavedTrust:
-    """`listings` are saved ZControllerCert lists, the newest first; unusable ones are passed over."""
+    """`listings`: saved ZControllerCert lists, the newest first; unusable ones are passed over."""
     usable: Trust | None = None
     believed: list[Trust] = []
     problem = ""
@@ -56,7 +56,7 @@ class SavedConfig:
 
 
 def open_saved_config(containers: Iterable[bytes], trusts: tuple[Trust, ...]) -> SavedConfig:
-    """The first of `containers` that one of `trusts` signed, and why earlier ones were passed over."""
+    """The first container that one of `trusts` signed, and why earlier ones were passed over."""
     problems: list[str] = []
     for container in containers:
         try:
