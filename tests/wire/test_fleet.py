@@ -1,0 +1,88 @@
+"""Soft devices over real TLS connections, against a small controller."""
+
+import os
+import ssl
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from wire.peer import NOW, Controller, clock, issue, serve
+
+from eaves.evapi.flows.attest import Attested
+from eaves.evapi.flows.poll import NewConfig, Unchanged, Unreachable
+from eaves.evapi.flows.report import Delivered
+from eaves.evapi.flows.steps import Cause, NoConnection, Send
+from eaves.evapi.paths import Endpoint, endpoint_path
+from eaves.fleet.device import Onboarding, SoftDevice, new_identity
+from eaves.fleet.run import drive, line_to, request
+
+
+async def no_wait(_seconds: float) -> None:
+    raise AssertionError("nothing should have to be waited for")
+
+
+def soft_device(controller: Controller) -> SoftDevice:
+    folder = Onboarding(controller.root.pem, controller.onboard.pem, controller.onboard.key_pem)
+    return SoftDevice(new_identity("SN-7", NOW, os.urandom), folder, clock, lambda: 0.5)
+
+
+async def test_a_soft_device_onboards_attests_polls_and_reports(tmp_path: Path) -> None:
+    controller = Controller(token=b"a-token-to-enforce")
+    device = soft_device(controller)
+    async with serve(controller, issue("localhost", controller.root), tmp_path) as server:
+        line = line_to(f"{server}\n", controller.root.pem)
+        await drive(device.onboarded(), line, no_wait)
+        assert isinstance(await drive(device.attested(), line, no_wait), Attested)
+        first = await drive(device.polled(), line, no_wait)
+        again = await drive(device.polled(), line, no_wait)
+        told = await drive(device.reported(Endpoint.INFO, b"\x08\x01"), line, no_wait)
+    assert isinstance(first.answer, NewConfig)
+    assert again.answer == Unchanged()
+    assert told == Delivered()
+    assert device.standing.device_id == controller.device_id
+
+
+async def test_a_refused_connection_is_told_apart(tmp_path: Path) -> None:
+    controller = Controller()
+    device = soft_device(controller)
+    async with serve(controller, issue("localhost", controller.root), tmp_path) as server:
+        line = line_to(server, controller.root.pem)
+        await drive(device.onboarded(), line, no_wait)
+    done = await drive(device.polled(), line, no_wait)
+    assert isinstance(done.answer, Unreachable)
+    assert done.answer.temporary
+
+
+@pytest.mark.parametrize("case", ["foreign root", "expired"])
+async def test_an_untrusted_server_is_told_apart(tmp_path: Path, case: str) -> None:
+    controller = Controller()
+    root, end = controller.root, NOW + timedelta(days=3650)
+    if case == "foreign root":
+        root = issue("another root", ca=True)
+    else:
+        end = NOW - timedelta(days=10)  # long ago by any real clock
+    send = Send(Endpoint.CERTS, "GET", endpoint_path(Endpoint.CERTS))
+    async with serve(controller, issue("localhost", root, end=end), tmp_path) as server:
+        reply = await request(send, line_to(server, controller.root.pem))
+    assert isinstance(reply, NoConnection)
+    assert reply.cause is (Cause.UNKNOWN_CA if case == "foreign root" else Cause.TIME_INVALID)
+
+
+@pytest.mark.parametrize(
+    ("server", "host", "port", "plain"),
+    [
+        ("controller.example\n", "controller.example", 443, False),
+        (" controller.example:8443 ", "controller.example", 8443, False),
+        ("https://controller.example:1", "controller.example", 1, False),
+        ("http://10.0.0.1:8080", "10.0.0.1", 8080, True),
+        ("[::1]:8443", "::1", 8443, False),
+    ],
+)
+def test_the_server_file_names_scheme_host_and_port(
+    server: str, host: str, port: int, *, plain: bool
+) -> None:
+    line = line_to(server, Controller().root.pem)
+    assert (line.host, line.port, line.tls is None) == (host, port, plain)
+    if line.tls is not None:
+        assert line.tls.minimum_version is ssl.TLSVersion.TLSv1_2
+        assert line.tls.check_hostname
