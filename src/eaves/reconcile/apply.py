@@ -56,6 +56,7 @@ class Reconciler:
         self._progress: dict[ItemRef, Progress] = {}
         self._tasks: dict[ItemRef, tuple[Step, asyncio.Task[None]]] = {}
         self._wake = asyncio.Event()
+        self._watchers: list[asyncio.Future[None]] = []
         self.steps_run = 0  # steps started since the process began; tests hold it still
 
     def intend(self, graph: Graph) -> None:
@@ -64,7 +65,7 @@ class Reconciler:
             if self._intended.get(ref) != graph.get(ref) or (fault.final and ref not in graph):
                 del self._faults[ref]
         self._intended = dict(graph)
-        self._wake.set()
+        self._notify()
 
     def observed(self, kinds: frozenset[str], seen: Observation) -> None:
         """Take what a subsystem saw as the truth about `kinds`; work under way is left alone."""
@@ -77,7 +78,7 @@ class Reconciler:
         for ref, fault in seen.faults.items():
             if ref not in self._tasks and ref not in self._faults:
                 self._faults[ref] = fault
-        self._wake.set()
+        self._notify()
 
     def retry(self, ref: ItemRef) -> None:
         """Forget a fault: the next plan tries again at once."""
@@ -97,6 +98,20 @@ class Reconciler:
     @property
     def intended(self) -> Graph:
         return dict(self._intended)
+
+    async def until(self, condition: Callable[[Report], bool]) -> None:
+        """Wait while somebody else runs the steps; looks again whenever one ended."""
+        while not condition(self.report()):
+            watcher = asyncio.get_running_loop().create_future()
+            self._watchers.append(watcher)
+            await watcher
+
+    def _notify(self) -> None:
+        self._wake.set()
+        for watcher in self._watchers:
+            if not watcher.done():
+                watcher.set_result(None)
+        self._watchers.clear()
 
     async def run_forever(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -168,7 +183,7 @@ class Reconciler:
         finally:
             self._progress.pop(ref, None)
             self._tasks.pop(ref, None)
-            self._wake.set()
+            self._notify()
             self._changed()
 
     @staticmethod

@@ -129,8 +129,9 @@ class Engine:
             self.reconciler.intend(keep)
         try:
             async with asyncio.timeout(timeout_s):
-                while any(s.ref not in keep for s in self.reconciler.report().unmet()):
-                    await asyncio.sleep(0.1)
+                await self.reconciler.until(
+                    lambda report: all(s.ref in keep for s in report.unmet())
+                )
         except TimeoutError:
             log.warning("not_all_stopped", timeout_s=timeout_s)
         return self.reconciler.report()
@@ -167,149 +168,6 @@ class Engine:
                 if self._config is config:
                     self.ports = ports
                     self._intend(config)
-
-    async def close(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What the engine asks of the rest of the node."""
-
-    ports: Callable[[EdgeDevConfig], Awaitable[tuple[Port, ...]]]
-    open_secret: OpenSecret
-    table: str  # name of the node's nftables tables
-
-
-class Engine:
-    def __init__(
-        self,
-        checkpoint: Checkpoint,
-        subsystems: tuple[Subsystem, ...],
-        surroundings: Surroundings,
-        clock: Clock,
-        changed: Callable[[], None],
-    ) -> None:
-        self._checkpoint = checkpoint
-        self._subsystems = subsystems
-        self._around = surroundings
-        configurators: dict[str, Configurator] = {}
-        for one in subsystems:
-            configurators.update(one.configurators())
-        self.reconciler = Reconciler(configurators, clock, changed)
-        self.wish: Wish | None = None
-        self.decided: Mapping[AppInstanceId, Decided] = {}
-        self.ports: tuple[Port, ...] = ()
-        self._config: EdgeDevConfig | None = None
-        self._lock = asyncio.Lock()
-        self._changed = changed
-
-    async def observe_all(self) -> None:
-        for one in self._subsystems:
-            self.reconciler.observed(one.kinds, await one.observe())
-
-    async def follow(self, config: EdgeDevConfig) -> None:
-        """Make `config` the intention.  Counters and numbers are on disk before anything moves."""
-        async with self._lock:
-            self._config = config
-            self.ports = await self._around.ports(config)
-            self._intend(config)
-        self._changed()
-
-    def _intend(self, config: EdgeDevConfig) -> None:
-        current = self.reconciler.current
-        decided = decide_apps(
-            config,
-            self._checkpoint.apps(),
-            lambda volume, generation: refs.volume(volume, generation) in current,
-        )
-        self._checkpoint.save_apps({app: one.record for app, one in decided.items()})
-        numbers = self._checkpoint.app_numbers(decided)
-        apps = tuple(
-            AppInForce(one.config, app, numbers[app], one.config.activate, one.record.incarnation)
-            for app, one in decided.items()
-        )
-        allocations = self._checkpoint.allocate(
-            (
-                NetworkInstanceId(ni.uuidandversion.uuid)
-                for ni in config.network_instances
-                if ni.uuidandversion
-            ),
-            (
-                (NetworkInstanceId(adapter.network_id), app.app, index)
-                for app in apps
-                for index, adapter in enumerate(app.config.interfaces)
-                if not adapter.addr
-            ),
-        )
-        self.decided = decided
-        self.wish = make_wish(
-            with_storage_in_force(config, decided),
-            apps,
-            allocations,
-            self.ports,
-            current,
-            self._around.open_secret,
-            self._around.table,
-        )
-        self.reconciler.intend(self.wish.graph)
-
-    async def stop_everything(self, timeout_s: float) -> Report:
-        """Apps down, network away, content and volumes kept: what a reboot command asks for."""
-        keep = {
-            r: i for r, i in self.reconciler.current.items() if r.kind in ("content-tree", "volume")
-        }
-        async with self._lock:
-            self._config = None
-            self.wish = None
-            self.reconciler.intend(keep)
-        try:
-            async with asyncio.timeout(timeout_s):
-                while any(s.ref not in keep for s in self.reconciler.report().unmet()):
-                    await asyncio.sleep(0.1)
-        except TimeoutError:
-            log.warning("not_all_stopped", timeout_s=timeout_s)
-        return self.reconciler.report()
-
-    async def run_forever(self) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self.reconciler.run_forever(), name="reconcile")
-            for one in self._subsystems:
-                tasks.create_task(self._observe_forever(one), name=f"observe {sorted(one.kinds)}")
-            tasks.create_task(self._reconsider_forever(), name="reconsider")
-
-    async def _observe_forever(self, one: Subsystem) -> None:
-        while True:
-            await asyncio.sleep(OBSERVE_S)
-            try:
-                self.reconciler.observed(one.kinds, await one.observe())
-            except Exception:
-                # One look that fails must not stop the others; the next one comes soon.
-                log.exception("observation_failed", kinds=sorted(one.kinds))
-
-    async def _reconsider_forever(self) -> None:
-        """Facts that are no items: ports that come and go, volumes that a purge waits for."""
-        while True:
-            await asyncio.sleep(OBSERVE_S)
-            config = self._config
-            if config is None:
-                continue
-            ports = await self._around.ports(config)
-            purging = any(d.purging for d in self.decided.values())
-            locked = self.wish is not None and bool(self.wish.refusals)
-            if ports == self.ports and not purging and not locked:
-                continue
-            async with self._lock:
-                if self._config is config:
-                    self.ports = ports
-                    self._intend(config)
-
-    def app_runs(self, app: AppInstanceId) -> bool:
-        current = self.reconciler.current
-        return refs.domain(app) in current or refs.container(app) in current
-
-    def volume_there(self, volume: VolumeId, generation: int) -> bool:
-        status = self.reconciler.report().items.get(refs.volume(volume, generation))
-        return status is not None and status.state is ItemState.PRESENT
 
     async def close(self) -> None:
         for one in self._subsystems:
