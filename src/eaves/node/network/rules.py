@@ -176,7 +176,8 @@ def firewall_programs(item: AppFirewall) -> tuple[Program, ...]:
         if ace.action is not Action.PORTMAP:
             continue
         name = f"pm-{item.vif}-{ace.protocol}{ace.lport}"
-        chains.append(Chain(name, (Rule((Translate("dnat", item.address, ace.app_port),)),)))
+        translate = Translate("dnat", item.address, ace.app_port)
+        chains.append(Chain(name, (Rule((Match("meta l4proto", ace.protocol), translate)),)))
         elements += [
             Element("portmap-of", (ifname, address, ace.protocol, str(ace.lport)), name)
             for ifname in (*ace.ports, *item.portmaps_from)
@@ -249,8 +250,8 @@ def _matches(item: AppFirewall, ace: Ace, way: str) -> tuple[Part, ...] | None:
     if portmap:
         parts += [
             Match("ct status", "dnat"),
-            Match("ct original proto-dst", ace.lport),
             Match(f"{ace.protocol} dport", ace.app_port),
+            Match("ct original proto-dst", ace.lport),
         ]
     elif ace.lport:
         parts.append(Match(f"{ace.protocol} {'sport' if sending else 'dport'}", ace.lport))

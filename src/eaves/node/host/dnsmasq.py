@@ -1,0 +1,111 @@
+"""One dnsmasq in one folder: started detached, found again, reloaded, stopped.
+
+The folder holds what is needed to adopt it after a restart of the node: configuration, process
+identity and the index of the interface that it is bound to.
+"""
+
+import asyncio
+import json
+import pwd
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+from eaves.errors import Transient
+from eaves.node.host.files import atomic_write, read_or_none
+from eaves.node.host.process import (
+    ProcessId,
+    alive,
+    identify,
+    reap,
+    send_signal,
+    spawn_detached,
+    wait_gone,
+)
+
+START_S = 10.0
+STOP_S = 5.0
+
+
+class DnsmasqFailed(Transient):
+    def __init__(self, bridge: str, said: str) -> None:
+        super().__init__(f"dnsmasq for {bridge} did not start: {said or 'no output'}")
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    process: ProcessId
+    ifindex: int
+    conf: str
+
+
+def user_for(folder: Path) -> str:
+    """An unprivileged user if it can reach the folder (it re-reads host files), else root."""
+    if all(parent.stat().st_mode & 0o001 for parent in (folder, *folder.parents)):
+        for name in ("dnsmasq", "nobody"):
+            try:
+                return pwd.getpwnam(name).pw_name
+            except KeyError:
+                continue
+    return "root"
+
+
+def running(folder: Path) -> Running | None:
+    """The dnsmasq that was started for this folder, if it still lives."""
+    raw, conf = read_or_none(folder / "process.json"), read_or_none(folder / "dnsmasq.conf")
+    if raw is None or conf is None:
+        return None
+    try:
+        saved = json.loads(raw)
+        process = ProcessId(saved["pid"], saved["start_ticks"])
+        ifindex = int(saved["ifindex"])
+    except (ValueError, KeyError, TypeError):
+        return None
+    return Running(process, ifindex, conf.decode()) if alive(process) else None
+
+
+def _prepare(folder: Path, conf: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "pid").unlink(missing_ok=True)
+    (folder / "output").write_bytes(b"")
+    atomic_write(folder / "dnsmasq.conf", conf.encode(), mode=0o644)
+
+
+async def start(folder: Path, bridge: str, ifindex: int, conf: str, unit: str) -> None:
+    """Stop the one before, write the configuration, start, wait until it answers for the port."""
+    await stop(folder)
+    pid_file, output = folder / "pid", folder / "output"
+    _prepare(folder, conf)
+    argv = ["dnsmasq", "--keep-in-foreground", f"--conf-file={folder / 'dnsmasq.conf'}"]
+    pid = await spawn_detached(argv, unit=unit, output=output)
+    process = identify(pid)
+    deadline = asyncio.get_running_loop().time() + START_S
+    while process is not None and alive(process) and not read_or_none(pid_file):
+        if asyncio.get_running_loop().time() > deadline:
+            send_signal(process, signal.SIGKILL)
+            await wait_gone(process, STOP_S)
+            raise DnsmasqFailed(bridge, f"not ready after {START_S:g} s")
+        await asyncio.sleep(0.02)
+    if process is None or not alive(process):
+        reap(pid)
+        raise DnsmasqFailed(bridge, output.read_text(errors="replace").strip()[-400:])
+    saved = {"pid": process.pid, "start_ticks": process.start_ticks, "ifindex": ifindex}
+    atomic_write(folder / "process.json", json.dumps(saved).encode())
+
+
+def reload(folder: Path) -> None:
+    """Forget cached answers and read the host files again."""
+    found = running(folder)
+    if found is not None:
+        send_signal(found.process, signal.SIGHUP)
+
+
+async def stop(folder: Path) -> None:
+    found = running(folder)
+    if found is None:
+        return
+    send_signal(found.process, signal.SIGTERM)
+    if not await wait_gone(found.process, STOP_S):
+        send_signal(found.process, signal.SIGKILL)
+        await wait_gone(found.process, STOP_S)
+    (folder / "process.json").unlink(missing_ok=True)

@@ -1,0 +1,363 @@
+"""Create, change and delete each kind of network item.  Every call bears being repeated."""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from eaves.errors import Transient
+from eaves.node.host import dnsmasq, links, nft
+from eaves.node.host.files import atomic_write
+from eaves.node.network.dhcp import conf_text, dhcp_host_line, hosts_line
+from eaves.node.network.items import (
+    AppFirewall,
+    AppNetns,
+    Bridge,
+    DhcpDns,
+    DhcpHost,
+    Nat,
+    NetworkItem,
+    NftBase,
+    Sysctl,
+    Vif,
+    VifKind,
+)
+from eaves.node.network.nftlang import Json, Program, element_json, load_commands
+from eaves.node.network.records import Records
+from eaves.node.network.rules import base_programs, firewall_programs, nat_programs
+from eaves.reconcile.apply import Configurator, ProgressSink, backoff
+
+LONGEST_RETRY_S = 60.0
+FAMILIES = ("inet", "bridge")
+
+
+class BridgeGone(Transient):
+    def __init__(self, name: str) -> None:
+        super().__init__(f"bridge {name} is gone; it is made again first")
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What all configurators share.  nftables transactions read before they write: `lock`."""
+
+    table: str
+    folder: Path
+    lock: asyncio.Lock
+
+    @property
+    def records(self) -> Records:
+        return Records(self.folder / "items")
+
+    def dnsmasq_folder(self, bridge: str) -> Path:
+        return self.folder / "dnsmasq" / bridge
+
+
+def programs(item: NetworkItem) -> tuple[Program, ...]:
+    """The nftables part of an item; empty for what has none."""
+    match item:
+        case NftBase():
+            return base_programs(item)
+        case Nat():
+            return nat_programs(item)
+        case AppFirewall():
+            return firewall_programs(item)
+        case _:
+            return ()
+
+
+class _Made:
+    """Keeps the record; the subclasses know how it is done."""
+
+    def __init__(self, workshop: Workshop) -> None:
+        self.shop = workshop
+
+    async def make(self, item: Any, running: Any) -> None:
+        raise NotImplementedError
+
+    async def unmake(self, item: Any) -> None:
+        raise NotImplementedError
+
+    async def create(self, item: Any, progress: ProgressSink, /) -> None:
+        await self.make(item, self.shop.records.get(item.ref))
+        self.shop.records.put(item)
+
+    async def modify(self, running: Any, item: Any, progress: ProgressSink, /) -> None:
+        await self.make(item, running)
+        self.shop.records.put(item)
+
+    async def delete(self, item: Any, progress: ProgressSink, /) -> None:
+        await self.unmake(item)
+        self.shop.records.drop(item.ref)
+
+    def retry_delay(self, item: Any, attempts: int, /) -> timedelta:
+        return backoff(attempts, most_s=LONGEST_RETRY_S)
+
+
+class Rules(_Made):
+    """nft-base, nat and firewall: one transaction for each family."""
+
+    async def make(self, item: NetworkItem, running: NetworkItem | None) -> None:
+        async with self.shop.lock:
+            await nft.apply(await self._replacement(item, running))
+        if isinstance(item, AppFirewall) and isinstance(running, AppFirewall):
+            await forget_forbidden_flows(running, item)
+        if isinstance(item, Nat) and item.hosts:
+            # The sets may be new: answers that dnsmasq has cached would never fill them.
+            dnsmasq.reload(self.shop.dnsmasq_folder(item.bridge))
+
+    async def unmake(self, item: NetworkItem) -> None:
+        async with self.shop.lock:
+            commands: list[Json] = []
+            for program in programs(item):
+                seen = await nft.list_table(program.family, program.table)
+                if seen is not None:
+                    commands += removal(program, seen)
+            await nft.apply(commands)
+        if isinstance(item, AppFirewall):
+            await links.forget_flows(item.address)
+
+    async def _replacement(self, item: NetworkItem, running: NetworkItem | None) -> list[Json]:
+        before = {p.family: p for p in (programs(running) if running else ())}
+        commands: list[Json] = []
+        for program in programs(item):
+            seen = await nft.list_table(program.family, program.table)
+            if seen is None:
+                commands += load_commands(program, {})
+                continue
+            old = before.get(program.family)
+            if old is not None and old.table == program.table:
+                commands += stale(old, program, seen)
+            kept = {
+                (chain, label): (rule.packets, rule.bytes)
+                for chain, rules in seen.chains.items()
+                for rule in rules
+                if (label := rule.comment.partition(" ")[2].partition(" ")[2])
+            }
+            commands += without_conflicts(program, seen)
+            commands += load_commands(program, kept)
+        return commands
+
+
+async def forget_forbidden_flows(running: AppFirewall, item: AppFirewall) -> None:
+    """Entries that were only added at the end forbid nothing that was allowed."""
+    if running.aces != item.aces[: len(running.aces)] or running.address != item.address:
+        await links.forget_flows(running.address)
+
+
+def without_conflicts(program: Program, seen: nft.SeenTable) -> list[Json]:
+    """Deletions of map entries that lead elsewhere: the kernel refuses to overwrite them."""
+    at: Json = {"family": program.family, "table": program.table}
+    return [
+        {
+            "delete": {
+                "element": at
+                | {
+                    "name": e.container,
+                    "elem": element_json(program, e)["elem"][0][:1],
+                }
+            }
+        }
+        for e in program.elements
+        if e.goto and seen.elements.get(e.container, {}).get(e.key, e.goto) != e.goto
+    ]
+
+
+def stale(old: Program, new: Program, seen: nft.SeenTable) -> list[Json]:
+    """What the old program put there and the new one does not have."""
+    keep_elements = {(e.container, e.key) for e in new.elements}
+    keep_chains = {c.name for c in new.chains}
+    keep_containers = {c.name for c in new.containers}
+    rest = Program(
+        old.family,
+        old.table,
+        tuple(c for c in old.chains if c.name not in keep_chains),
+        tuple(c for c in old.containers if c.name not in keep_containers),
+        tuple(e for e in old.elements if (e.container, e.key) not in keep_elements),
+    )
+    # Rules of the chains that stay may still look into sets that go.
+    at: Json = {"family": old.family, "table": old.table}
+    flush = [
+        {"flush": {"chain": at | {"name": c.name}}} for c in new.chains if c.name in seen.chains
+    ]
+    return [*flush, *removal(rest, seen)] if rest.chains or rest.containers or rest.elements else []
+
+
+def removal(program: Program, seen: nft.SeenTable) -> list[Json]:
+    """Take a program out of a table: elements, then chains, then sets; only what is there."""
+    at: Json = {"family": program.family, "table": program.table}
+    if program.owns_table:
+        return [{"delete": {"table": {"family": program.family, "name": program.table}}}]
+    commands: list[Json] = []
+    for element in program.elements:
+        if element.key in seen.elements.get(element.container, {}):
+            spec = element_json(program, element)
+            if element.goto:
+                spec["elem"] = [spec["elem"][0][0]]
+            commands.append({"delete": {"element": spec}})
+    chains = [c.name for c in program.chains if c.name in seen.chains]
+    commands += [{"flush": {"chain": at | {"name": name}}} for name in chains]
+    commands += [{"delete": {"chain": at | {"name": name}}} for name in chains]
+    commands += [
+        {"delete": {"set": at | {"name": c.name}}}
+        for c in program.containers
+        if c.name in seen.elements
+    ]
+    return commands
+
+
+class Settings(_Made):
+    async def make(self, item: Sysctl, running: Sysctl | None) -> None:
+        links.set_sysctl(item.name, item.value)
+
+    async def unmake(self, item: Sysctl) -> None:
+        """Forwarding stays as it is: others on the machine may rely on it."""
+
+
+class Bridges(_Made):
+    async def make(self, item: Bridge, running: Bridge | None) -> None:
+        seen = await links.interfaces()
+        name = item.name
+        lines = [] if name in seen.links else [f"link add {name} type bridge stp_state 0"]
+        lines.append(f"link set {name} address {item.mac} mtu {item.mtu}")
+        index = seen.links[name].index if name in seen.links else 0
+        have = seen.addresses.get(index, ())
+        lines += [f"addr del {a} dev {name}" for a in have if a != item.address and ":" not in a]
+        if item.address not in have:
+            lines.append(f"addr add {item.address} dev {name}")
+        await links.ip_batch([lines[0]] if not index else [])
+        for setting, value in bridge_settings(name):
+            links.set_sysctl(setting, value)
+        await links.ip_batch([*(lines if index else lines[1:]), f"link set {name} up"])
+
+    async def unmake(self, item: Bridge) -> None:
+        if item.name in (await links.interfaces()).links:
+            await links.ip_batch([f"link delete {item.name}"])
+
+
+def bridge_settings(name: str) -> Iterator[tuple[str, str]]:
+    """The bridge answers ARP for the whole subnet at once, so that apps meet only through it."""
+    yield f"net.ipv4.conf.{name}.proxy_arp_pvlan", "1"
+    yield f"net.ipv4.neigh.{name}.proxy_delay", "0"
+    yield "net.ipv4.conf.all.send_redirects", "0"  # either one set would send them
+    yield f"net.ipv4.conf.{name}.send_redirects", "0"
+    if links.get_sysctl(f"net.ipv6.conf.{name}.disable_ipv6"):
+        yield f"net.ipv6.conf.{name}.disable_ipv6", "1"
+
+
+class Dnsmasqs(_Made):
+    async def make(self, item: DhcpDns, running: DhcpDns | None) -> None:
+        folder = self.shop.dnsmasq_folder(item.bridge)
+        prepare_dnsmasq_folder(folder)
+        bridge = (await links.interfaces()).links.get(item.bridge)
+        if bridge is None:
+            raise BridgeGone(item.bridge)
+        conf = conf_text(item, folder, dnsmasq.user_for(folder))
+        unit = f"{self.shop.table}-dnsmasq-{item.bridge}"
+        await dnsmasq.start(folder, item.bridge, bridge.index, conf, unit)
+
+    async def unmake(self, item: DhcpDns) -> None:
+        folder = self.shop.dnsmasq_folder(item.bridge)
+        await dnsmasq.stop(folder)
+        (folder / "leases").unlink(missing_ok=True)
+
+
+def prepare_dnsmasq_folder(folder: Path) -> None:
+    """Readable by the user that dnsmasq becomes; there is no secret in it."""
+    for path in (folder, folder / "dhcp-hosts", folder / "hosts"):
+        path.mkdir(parents=True, exist_ok=True)
+        path.chmod(0o755)
+
+
+class DhcpHosts(_Made):
+    """Two files that a running dnsmasq notices by itself."""
+
+    @staticmethod
+    def _name(item: DhcpHost) -> str:
+        return f"{item.app}-{item.index}"
+
+    async def make(self, item: DhcpHost, running: DhcpHost | None) -> None:
+        folder = self.shop.dnsmasq_folder(item.bridge)
+        prepare_dnsmasq_folder(folder)
+        for kind, text in (("hosts", hosts_line(item)), ("dhcp-hosts", dhcp_host_line(item))):
+            atomic_write(folder / kind / self._name(item), text.encode(), mode=0o644)
+        if running is not None and running != item:
+            dnsmasq.reload(folder)  # it adds by itself, but forgets only when told
+
+    async def unmake(self, item: DhcpHost) -> None:
+        folder = self.shop.dnsmasq_folder(item.bridge)
+        for kind in ("hosts", "dhcp-hosts"):
+            (folder / kind / self._name(item)).unlink(missing_ok=True)
+        dnsmasq.reload(folder)
+
+
+class Namespaces(_Made):
+    async def make(self, item: AppNetns, running: AppNetns | None) -> None:
+        await links.make_netns(item.name)
+
+    async def unmake(self, item: AppNetns) -> None:
+        await links.remove_netns(item.name)
+
+
+class Vifs(_Made):
+    async def make(self, item: Vif, running: Vif | None) -> None:
+        seen = await links.interfaces()
+        if item.bridge not in seen.links:
+            raise BridgeGone(item.bridge)
+        there = seen.links.get(item.name)
+        whole = there is not None and (item.kind is VifKind.TAP or await self._inside(item))
+        lines = [f"link delete {item.name}"] if there is not None and not whole else []
+        if not whole:
+            lines += self._making(item)
+        lines += [
+            f"link set {item.name} mtu {item.mtu} master {item.bridge}",
+            f"link set {item.name} type bridge_slave isolated on",
+            f"link set {item.name} up",
+        ]
+        await links.ip_batch(lines)
+        if item.kind is VifKind.VETH:
+            await links.ip_batch(self._addressing(item), netns=item.netns)
+
+    @staticmethod
+    async def _inside(item: Vif) -> bool:
+        """Is the other end where it belongs?"""
+        return await links.has_link(item.netns, item.inside)
+
+    @staticmethod
+    def _making(item: Vif) -> list[str]:
+        if item.kind is VifKind.TAP:
+            return [f"tuntap add dev {item.name} mode tap"]
+        return [f"link add {item.name} type veth peer name {item.inside} netns {item.netns}"]
+
+    @staticmethod
+    def _addressing(item: Vif) -> Sequence[str]:
+        lines = [
+            "link set lo up",
+            f"link set {item.inside} address {item.mac} mtu {item.mtu}",
+            f"addr flush dev {item.inside} scope global",
+            f"addr add {item.address} dev {item.inside}",
+            f"link set {item.inside} up",
+        ]
+        if item.gateway:
+            lines.append(f"route replace default via {item.gateway} dev {item.inside}")
+        return lines
+
+    async def unmake(self, item: Vif) -> None:
+        if item.name in (await links.interfaces()).links:
+            await links.ip_batch([f"link delete {item.name}"])
+
+
+def configurators(workshop: Workshop) -> Mapping[str, Configurator]:
+    rules = Rules(workshop)
+    return {
+        "nft-base": rules,
+        "nat": rules,
+        "firewall": rules,
+        "sysctl": Settings(workshop),
+        "bridge": Bridges(workshop),
+        "dnsmasq": Dnsmasqs(workshop),
+        "dhcp-host": DhcpHosts(workshop),
+        "netns": Namespaces(workshop),
+        "vif": Vifs(workshop),
+    }

@@ -1,0 +1,70 @@
+"""What dnsmasq is told.  Pure, but for `parse_leases` nothing comes back."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from eaves.node.network.items import DhcpDns, DhcpHost
+from eaves.node.network.rules import host_set
+
+LEASE_S = 3600
+CACHE_S = 3600
+
+
+def conf_text(item: DhcpDns, folder: Path, user: str) -> str:
+    """Known MACs only: the range is `static`, leases come from the host files."""
+    lines = [
+        "# made by the node; changes are overwritten",
+        "no-resolv",
+        "no-hosts",
+        "no-poll",
+        "bind-dynamic",
+        f"interface={item.bridge}",
+        "except-interface=lo",
+        f"user={user}",
+        f"pid-file={folder / 'pid'}",
+        f"dhcp-leasefile={folder / 'leases'}",
+        f"dhcp-hostsdir={folder / 'dhcp-hosts'}",
+        f"hostsdir={folder / 'hosts'}",
+        "dhcp-authoritative",
+        "dhcp-no-override",
+        f"max-cache-ttl={CACHE_S}",
+        "local-ttl=10",
+        "log-facility=-",
+        "quiet-dhcp",
+        "quiet-ra",
+        f"dhcp-range={item.range_start},static,{item.netmask},{LEASE_S}",
+        f"dhcp-option=option:router{f',{item.gateway}' if item.routed else ''}",
+        f"dhcp-option=option:dns-server,{item.gateway}",
+        f"dhcp-option=option:mtu,{item.mtu}",
+        f"host-record=router,{item.gateway}",
+    ]
+    if item.domain:
+        lines += [f"domain={item.domain}", f"local=/{item.domain}/", "expand-hosts"]
+    if item.ntp:
+        lines.append(f"dhcp-option=option:ntp-server,{','.join(item.ntp)}")
+    lines += [f"host-record={name},{address}" for name, address in item.entries]
+    lines += [f"server={upstream}" for upstream in item.upstreams]
+    lines += [
+        f"nftset=/{host}/4#inet#{item.table}#{host_set(item.bridge, host)}" for host in item.hosts
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def dhcp_host_line(item: DhcpHost) -> str:
+    return f"{item.mac},{item.address},{LEASE_S}\n"
+
+
+def hosts_line(item: DhcpHost) -> str:
+    return f"{item.address} {item.host_name}\n" if item.host_name else ""
+
+
+def parse_leases(text: str, now: float) -> Mapping[str, str]:
+    """MAC -> address of leases that run; a line is `expiry MAC address name client-id`."""
+    leases: dict[str, str] = {}
+    for line in text.splitlines():
+        fields = line.split()
+        if len(fields) >= 3 and fields[0].isdecimal():
+            expiry = int(fields[0])
+            if expiry == 0 or expiry > now:
+                leases[fields[1].lower()] = fields[2]
+    return leases

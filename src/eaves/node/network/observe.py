@@ -1,0 +1,254 @@
+"""What is really there: every record checked against the kernel, and ports as they are now."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from eaves.evapi.config import EdgeDevConfig, PhysicalIO, SystemAdapter
+from eaves.evapi.evecommon import PhyIoType
+from eaves.node.host import dnsmasq, links, nft
+from eaves.node.host.files import read_or_none
+from eaves.node.network.configurators import FAMILIES, Workshop, programs
+from eaves.node.network.dhcp import conf_text, dhcp_host_line, hosts_line, parse_leases
+from eaves.node.network.items import (
+    AppFirewall,
+    AppNetns,
+    Bridge,
+    DhcpDns,
+    DhcpHost,
+    Nat,
+    NetworkItem,
+    NftBase,
+    Sysctl,
+    Vif,
+)
+from eaves.node.network.nftlang import Program, comments
+from eaves.node.refs import Port
+from eaves.reconcile.item import Item, ItemRef, Observation
+
+RESOLV_CONF = "/etc/resolv.conf"
+ETHERNET = frozenset({PhyIoType.PhyIoNetEth, PhyIoType.PhyIoNetWLAN, PhyIoType.PhyIoNetWWAN})
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    interfaces: links.Interfaces
+    tables: Mapping[str, nft.SeenTable | None]
+
+
+async def see(workshop: Workshop) -> Observation:
+    """Items that are there, as recorded if they are whole.
+
+    A damaged one is told with an attribute that no intention has: making it again mends it in
+    place, and when it is no longer wanted it is still taken down.
+    """
+    seen = Seen(
+        await links.interfaces(),
+        {family: await nft.list_table(family, workshop.table) for family in FAMILIES},
+    )
+    present: dict[ItemRef, Item] = {}
+    for item in workshop.records.all():
+        found = item if await is_there(item, seen, workshop) else damaged(item, seen, workshop)
+        if found is not None:
+            present[item.ref] = found
+    return Observation(present, {})
+
+
+def damaged(item: NetworkItem, seen: Seen, workshop: Workshop) -> NetworkItem | None:
+    """What is left of an item that is not whole; None when nothing is."""
+    links_seen = seen.interfaces.links
+    match item:
+        case Nat():
+            return replace(item, subnet="") if _chains_left(item, seen) else None
+        case AppFirewall():
+            return replace(item, mac="") if _chains_left(item, seen) else None
+        case Bridge():
+            return replace(item, mtu=0) if item.name in links_seen else None
+        case Vif():
+            return replace(item, mtu=0) if item.name in links_seen else None
+        case DhcpDns():
+            folder = workshop.dnsmasq_folder(item.bridge)
+            return replace(item, netmask="") if dnsmasq.running(folder) else None
+        case DhcpHost() | NftBase() | Sysctl() | AppNetns():
+            return None
+
+
+def _chains_left(item: NetworkItem, seen: Seen) -> bool:
+    for program in programs(item):
+        table = seen.tables.get(program.family)
+        if table and any(chain.name in table.chains for chain in program.chains):
+            return True
+    return False
+
+
+async def is_there(item: NetworkItem, seen: Seen, workshop: Workshop) -> bool:
+    net = seen.interfaces
+    match item:
+        case NftBase() | Nat() | AppFirewall():
+            return all(_loaded(p, seen.tables.get(p.family)) for p in programs(item))
+        case Sysctl():
+            return links.get_sysctl(item.name) == item.value
+        case Bridge():
+            link = net.links.get(item.name)
+            return (
+                link is not None
+                and (link.kind, link.mac, link.mtu, link.up) == ("bridge", item.mac, item.mtu, True)
+                and item.address in net.addresses.get(link.index, ())
+            )
+        case DhcpDns():
+            return _dnsmasq_runs(item, net, workshop)
+        case DhcpHost():
+            folder = workshop.dnsmasq_folder(item.bridge)
+            name = f"{item.app}-{item.index}"
+            return read_or_none(folder / "hosts" / name) == hosts_line(item).encode() and (
+                read_or_none(folder / "dhcp-hosts" / name) == dhcp_host_line(item).encode()
+            )
+        case AppNetns():
+            return await links.adopt_netns(item.name)
+        case Vif():
+            return _vif_is_there(item, net) and (
+                not item.netns or await links.adopt_netns(item.netns)
+            )
+
+
+def _vif_is_there(item: Vif, net: links.Interfaces) -> bool:
+    link, bridge = net.links.get(item.name), net.links.get(item.bridge)
+    return (
+        link is not None
+        and bridge is not None
+        and link.master == bridge.index
+        and link.up
+        and link.mtu == item.mtu
+    )
+
+
+def _dnsmasq_runs(item: DhcpDns, net: links.Interfaces, workshop: Workshop) -> bool:
+    """Alive, with this configuration, and bound to the bridge that is there now."""
+    folder, bridge = workshop.dnsmasq_folder(item.bridge), net.links.get(item.bridge)
+    found = dnsmasq.running(folder)
+    if found is None or bridge is None or found.ifindex != bridge.index:
+        return False
+    return found.conf == conf_text(item, folder, dnsmasq.user_for(folder))
+
+
+def _loaded(program: Program, table: nft.SeenTable | None) -> bool:
+    if table is None:
+        return False
+    for chain in program.chains:
+        if [r.comment for r in table.chains.get(chain.name, ())] != comments(program, chain):
+            return False
+    if any(c.name not in table.elements for c in program.containers):
+        return False
+    return all(table.elements.get(e.container, {}).get(e.key) == e.goto for e in program.elements)
+
+
+def read_leases(workshop: Workshop) -> Mapping[str, str]:
+    """MAC -> address over all network instances."""
+    leases: dict[str, str] = {}
+    folder = workshop.folder / "dnsmasq"
+    for path in sorted(folder.glob("*/leases")) if folder.is_dir() else ():
+        leases |= parse_leases((read_or_none(path) or b"").decode(errors="replace"), time.time())
+    return leases
+
+
+# Counters
+
+
+@dataclass(frozen=True, slots=True)
+class VifDrops:
+    """Packets dropped by the list and by its limits; tx is from the app, rx towards it."""
+
+    tx_acl: int = 0
+    rx_acl: int = 0
+    tx_limit: int = 0
+    rx_limit: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    traffic: Mapping[str, links.Traffic]  # by interface name, as the node sees the interface
+    drops: Mapping[str, VifDrops]  # by vif name
+    aces: Mapping[tuple[str, str], int]  # (chain, "ace=5"): packets
+
+
+async def read_counters(workshop: Workshop) -> Counters:
+    seen = await links.interfaces()
+    table = await nft.list_table("inet", workshop.table)
+    aces: dict[tuple[str, str], int] = {}
+    for chain, rules in (table.chains if table else {}).items():
+        for rule in rules:
+            label = rule.comment.partition(" ")[2].partition(" ")[2]
+            if label:
+                aces[chain, label] = rule.packets
+    vifs = [item for item in workshop.records.all() if isinstance(item, AppFirewall)]
+    drops = {item.vif: _drops(item, aces) for item in vifs}
+    return Counters({n: link.traffic for n, link in seen.links.items()}, drops, aces)
+
+
+def _drops(item: AppFirewall, aces: Mapping[tuple[str, str], int]) -> VifDrops:
+    dropping = {"default", *(f"ace={a.number}" for a in item.aces if a.action == "drop")}
+
+    def acl(way: str) -> int:
+        return sum(
+            n for (c, label), n in aces.items() if c == f"{way}-{item.vif}" and label in dropping
+        )
+
+    def limit(way: str) -> int:
+        return sum(n for (c, _), n in aces.items() if c == f"{way}-limit-{item.vif}")
+
+    return VifDrops(acl("tx"), acl("rx"), limit("tx"), limit("rx"))
+
+
+# Ports
+
+
+async def observe_ports(config: EdgeDevConfig, resolv_conf: str = RESOLV_CONF) -> tuple[Port, ...]:
+    """The ports that the configuration names and this machine has, as the host set them up."""
+    seen = await links.interfaces()
+    fallback = _nameservers((read_or_none(Path(resolv_conf)) or b"").decode(errors="replace"))
+    by_label = {io.logicallabel: io for io in config.device_io_list if io.ptype in ETHERNET}
+    networks = {network.id: network for network in config.networks}
+    ports: list[Port] = []
+    for adapter in config.system_adapter_list:
+        io = by_label.get(adapter.lower_layer_name) or by_label.get(adapter.name)
+        link = seen.links.get(_ifname(io)) if io else None
+        if io is None or link is None:
+            continue
+        network = networks.get(adapter.network_uuid)
+        dns = network.ip.dns if network and network.ip else ()
+        ports.append(_port(adapter, link, seen, tuple(dns) or fallback))
+    return tuple(ports)
+
+
+def _port(
+    adapter: SystemAdapter, link: links.Link, seen: links.Interfaces, dns: tuple[str, ...]
+) -> Port:
+    labels = {"all", *adapter.shared_labels}
+    if adapter.uplink:
+        labels |= {"uplink"} | ({"freeuplink"} if adapter.cost == 0 else set())
+    addresses = seen.addresses.get(link.index, ())
+    return Port(
+        logical_label=adapter.name,
+        ifname=link.name,
+        up=link.up and link.carrier,
+        mac=link.mac,
+        mtu=link.mtu,
+        addresses=tuple(a for a in addresses if not a.startswith("fe80:")),
+        gateways=seen.gateways.get(link.index, ()),
+        dns_servers=dns,
+        management=adapter.uplink,
+        cost=adapter.cost,
+        labels=frozenset(labels),
+    )
+
+
+def _ifname(io: PhysicalIO) -> str:
+    return next((v for k, v in io.phyaddrs.items() if k.lower() == "ifname"), io.logicallabel)
+
+
+def _nameservers(resolv_conf: str) -> tuple[str, ...]:
+    """Resolvers that are not on the node itself: those would be asked in a circle."""
+    words = (line.split() for line in resolv_conf.splitlines())
+    found = (w[1] for w in words if len(w) > 1 and w[0] == "nameserver")
+    return tuple(n for n in found if not n.startswith("127.") and n != "::1")

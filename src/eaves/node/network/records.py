@@ -1,0 +1,55 @@
+"""What was made, written down beside it, so that a new node process can tell it again.
+
+A record alone proves nothing: `observe` checks each against the kernel.  Records live below /run
+and go with a power cut, like what they describe.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import msgspec
+import structlog
+
+from eaves.node.host.files import atomic_write, read_or_none
+from eaves.node.network.items import TYPES, NetworkItem
+from eaves.reconcile.item import ItemRef
+
+log = structlog.get_logger(__name__)
+
+
+class Records:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def _path(self, ref: ItemRef) -> Path:
+        return self._folder / ref.kind / f"{quote(ref.name, safe='')}.json"
+
+    def put(self, item: NetworkItem) -> None:
+        atomic_write(self._path(item.ref), msgspec.json.encode(item))
+
+    def drop(self, ref: ItemRef) -> None:
+        self._path(ref).unlink(missing_ok=True)
+
+    def get(self, ref: ItemRef) -> NetworkItem | None:
+        return self._read(self._path(ref), ref.kind)
+
+    def all(self) -> Iterator[NetworkItem]:
+        for kind in TYPES:
+            folder = self._folder / kind
+            for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
+                item = self._read(path, kind)
+                if item is not None:
+                    yield item
+
+    @staticmethod
+    def _read(path: Path, kind: str) -> NetworkItem | None:
+        raw = read_or_none(path)
+        if raw is None:
+            return None
+        try:
+            return msgspec.json.decode(raw, type=TYPES[kind])
+        except msgspec.MsgspecError as error:
+            # Written by another release: the item is made again over what is there.
+            log.warning("network_record_unreadable", path=str(path), error=str(error))
+            return None
