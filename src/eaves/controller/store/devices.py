@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from eaves.controller.domain.onboarding import Claim, Knowledge
@@ -26,7 +26,7 @@ from eaves.controller.store.tables import (
 )
 from eaves.controller.store.unit import Db
 from eaves.errors import Rejected
-from eaves.ids import ConfigHash, DeviceId
+from eaves.ids import DeviceId
 
 
 class SerialTaken(Rejected):
@@ -39,20 +39,6 @@ class SerialTaken(Rejected):
 
 class CertificateTaken(Rejected):
     """The certificate belongs to another device that is not gone."""
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceRow:
-    """What the memory of the hot path keeps of a device that has registered."""
-
-    device_id: DeviceId
-    enterprise_id: str
-    certificate_hash: bytes
-    certificate_der: bytes = field(repr=False)
-    config_hash: ConfigHash
-    integrity_token: bytes = field(repr=False)
-    attestation_required: bool
-    gone: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,57 +63,12 @@ class EdgeNodeCertificate:
     received_at: datetime
 
 
-def _device_rows() -> Select[tuple[object, ...]]:
+async def find_bound_device(db: Db, certificate_hash: bytes) -> DeviceId | None:
+    """The living device that this certificate (SHA-256 of its DER) is bound to."""
     b = device_bindings.c
-    return (
-        select(
-            b.device_id,
-            b.enterprise_id,
-            b.certificate_hash,
-            b.certificate_der,
-            func.coalesce(rendered_configs.c.config_hash, ""),
-            attestations.c.integrity_token,
-            b.attestation_required,
-            b.gone,
-        )
-        .outerjoin_from(
-            device_bindings, rendered_configs, rendered_configs.c.device_id == b.device_id
-        )
-        .outerjoin(attestations, attestations.c.device_id == b.device_id)
-    )
-
-
-def _device_row(row: Sequence[object]) -> DeviceRow:
-    device, enterprise, digest, der, config, token, required, gone = row
-    return DeviceRow(
-        device,  # type: ignore[arg-type]  # a row's columns have the types of the table
-        enterprise,  # type: ignore[arg-type]  # as above
-        digest,  # type: ignore[arg-type]  # as above
-        der,  # type: ignore[arg-type]  # as above
-        config,  # type: ignore[arg-type]  # as above
-        token or b"",  # type: ignore[arg-type]  # as above
-        required,  # type: ignore[arg-type]  # as above
-        gone,  # type: ignore[arg-type]  # as above
-    )
-
-
-async def all_devices(db: Db) -> tuple[DeviceRow, ...]:
-    """Every device that ever registered, gone ones too: read once, when the controller starts."""
-    return tuple(_device_row(row) for row in (await db.execute(_device_rows())).all())
-
-
-async def read_devices(db: Db, device_ids: Sequence[DeviceId]) -> tuple[DeviceRow, ...]:
-    """These devices, without those that never registered."""
-    query = _device_rows().where(device_bindings.c.device_id.in_(device_ids))
-    return tuple(_device_row(row) for row in (await db.execute(query)).all())
-
-
-async def find_device_by_certificate(db: Db, certificate_hash: bytes) -> DeviceRow | None:
-    """The living device of this certificate, or else the one it was."""
-    query = _device_rows().where(device_bindings.c.certificate_hash == certificate_hash)
-    rows = [_device_row(row) for row in (await db.execute(query)).all()]
-    rows.sort(key=lambda row: row.gone)
-    return rows[0] if rows else None
+    query = select(b.device_id).where(b.certificate_hash == certificate_hash, ~b.gone)
+    row = (await db.execute(query)).one_or_none()
+    return None if row is None else DeviceId(row.device_id)
 
 
 # --- onboarding -------------------------------------------------------------------------------
@@ -207,8 +148,7 @@ async def known_for_register(
 ) -> Knowledge:
     """Everything `decide_register` needs; `certificate` is the SHA-256 of the device's DER."""
     key = await find_onboarding_key(db, onboarding_certificate_hash)
-    holder = await find_device_by_certificate(db, certificate)
-    bound_to = None if holder is None or holder.gone else holder.device_id
+    bound_to = await find_bound_device(db, certificate)
     claims: list[Claim] = []
     if key is not None:
         devices = objects[Kind.DEVICE]

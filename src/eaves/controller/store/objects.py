@@ -100,7 +100,10 @@ class StoredObject:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An object as it should be stored.  `references` are the ids of all objects it needs."""
+    """An object as it should be stored.  `references` are the ids of all objects it needs.
+
+    `state` sums up lists; a network that is the default of its enterprise has the state `default`.
+    """
 
     kind: Kind
     id: str

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from eaves.controller.store.dialect import upsert
 from eaves.controller.store.tables import rendered_configs, rendered_contents
@@ -79,3 +79,12 @@ async def put_rendered(
         },
     )
     await upsert(db, rendered_contents, {"device_id": device_id, "config": rendered.config})
+
+
+async def put_missing(db: Db, device_id: DeviceId, missing: tuple[str, ...]) -> None:
+    """The configuration is as before, the reasons beside it are not."""
+    await db.execute(
+        update(rendered_configs)
+        .where(rendered_configs.c.device_id == device_id)
+        .values(missing=json.dumps(missing))
+    )

@@ -1,0 +1,47 @@
+"""Everything that the configuration of one device is made from, as values."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from eaves.controller.domain.contract.apps import App, AppInstance
+from eaves.controller.domain.contract.catalogue import SysModel
+from eaves.controller.domain.contract.datastores import DatastoreInfo, ImageConfig
+from eaves.controller.domain.contract.devices import DeviceConfig
+from eaves.controller.domain.contract.netinsts import NetInstConfig
+from eaves.controller.domain.contract.networks import NetConfig
+from eaves.controller.domain.contract.projects import Tag
+from eaves.controller.domain.contract.volumes import VolInstConfig
+from eaves.controller.domain.secrets import SecretName
+from eaves.evapi.keys import KeyAgreement
+
+
+@dataclass(frozen=True)
+class DeviceInputs:
+    """Objects carry their ids.  Lookups by id; `images` by id and by name; secrets are sealed."""
+
+    device: DeviceConfig
+    enterprise_id: str = ""
+    enterprise_name: str = ""
+    project: Tag | None = None
+    model: SysModel | None = None
+    networks: Mapping[str, NetConfig] = field(default_factory=dict[str, NetConfig])
+    netinsts: tuple[NetInstConfig, ...] = ()
+    volumes: tuple[VolInstConfig, ...] = ()
+    instances: tuple[AppInstance, ...] = ()
+    bundles: Mapping[str, App] = field(default_factory=dict[str, App])
+    images: Mapping[str, ImageConfig] = field(default_factory=dict[str, ImageConfig])
+    datastores: Mapping[str, DatastoreInfo] = field(default_factory=dict[str, DatastoreInfo])
+    secrets: Mapping[SecretName, bytes] = field(default_factory=dict[SecretName, bytes], repr=False)
+    ecdh_pem: bytes = b""  # certificate of the device; empty until it has sent it
+    ecdh_hash: bytes = b""  # 16 bytes, as the device computed it
+
+
+@dataclass(frozen=True)
+class ControllerFacts:
+    """What the controller itself adds to every configuration."""
+
+    controllercert_confighash: str
+    ecdh_hash: bytes  # 16 bytes: of the certificate that new cipher blocks use
+    ecdh_key: KeyAgreement = field(repr=False)
+    open_secret: Callable[[str, bytes], bytes] = field(repr=False)  # (purpose, sealed) -> clear
+    epoch: int = 0

@@ -1,0 +1,141 @@
+"""From objects to the configuration of one device.
+
+Pure: the same inputs give the same bytes, whatever the time and however often.  Lists are in a
+stable order.  What cannot be delivered yet is left out and named in `missing`; nothing secret is
+ever in clear text.
+"""
+
+from dataclasses import dataclass, field
+
+from eaves.controller.domain.contract.datastores import ImageConfig
+from eaves.controller.domain.inputs import ControllerFacts, DeviceInputs
+from eaves.controller.domain.render import adapters, apps, items, netinsts, storage
+from eaves.controller.domain.render.secrets import Secrets, open_secrets
+from eaves.evapi.config import (
+    AppInstanceConfig,
+    BaseOS,
+    ContentTree,
+    DatastoreConfig,
+    EdgeDevConfig,
+    UUIDandVersion,
+    Volume,
+)
+
+__all__ = ["ControllerFacts", "DeviceInputs", "Rendered", "render_device"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A configuration without its timestamp, and what it lacks, as sentences."""
+
+    config: EdgeDevConfig
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """What apps, volumes and the base OS bring together: each thing once."""
+
+    volumes: dict[str, Volume] = field(default_factory=dict[str, Volume])
+    trees: dict[str, ContentTree] = field(default_factory=dict[str, ContentTree])
+    stores: set[str] = field(default_factory=set[str])
+    missing: list[str] = field(default_factory=list[str])
+
+    def use(self, image: ImageConfig | None) -> None:
+        if image is not None:
+            tree = storage.content_tree(image)
+            self.trees[tree.uuid] = tree
+            self.stores.update(storage.datastore_ids(image))
+
+
+def render_device(inputs: DeviceInputs, facts: ControllerFacts) -> Rendered:
+    secrets = open_secrets(inputs, facts)
+    device = inputs.device
+    gathered = _Gathered()
+    for own in inputs.volumes:
+        volume, image = storage.own_volume(own, inputs)
+        gathered.volumes[volume.uuid] = volume
+        gathered.use(image)
+    rendered_apps = _apps(inputs, secrets, gathered)
+    base_os = _base_os(inputs, gathered)
+    datastores = _datastores(inputs, secrets, gathered)
+    networks, lacks = adapters.networks(inputs, secrets)
+    gathered.missing += lacks
+    model, project = inputs.model, inputs.project
+    return Rendered(
+        EdgeDevConfig(
+            id=UUIDandVersion(uuid=device.id, version="1"),
+            apps=rendered_apps,
+            networks=networks,
+            datastores=datastores,
+            reboot=items.reboot(device),
+            shutdown=items.shutdown(device),
+            config_items=items.config_items(device),
+            system_adapter_list=adapters.system_adapters(inputs),
+            device_io_list=adapters.physical_ios(inputs),
+            manufacturer=model.brand_name if model is not None else "",
+            product_name=model.name if model is not None else "",
+            network_instances=netinsts.network_instances(inputs),
+            cipher_contexts=(secrets.sealer.context,) if secrets.sealer is not None else (),
+            content_info=tuple(gathered.trees[key] for key in sorted(gathered.trees)),
+            volumes=tuple(gathered.volumes[key] for key in sorted(gathered.volumes)),
+            controllercert_confighash=facts.controllercert_confighash,
+            controller_epoch=facts.epoch,
+            baseos=base_os,
+            vlans=adapters.vlans(device),
+            bonds=adapters.bonds(device),
+            device_name=device.name,
+            project_name=project.name if project is not None else "",
+            project_id=device.project_id,
+            enterprise_name=inputs.enterprise_name,
+            enterprise_id=inputs.enterprise_id,
+        ),
+        tuple(dict.fromkeys(gathered.missing)),
+    )
+
+
+def _apps(
+    inputs: DeviceInputs, secrets: Secrets, gathered: _Gathered
+) -> tuple[AppInstanceConfig, ...]:
+    """Sorted by id; one whose bundle is gone is left out."""
+    rendered: list[AppInstanceConfig] = []
+    for instance in sorted(inputs.instances, key=lambda item: item.id):
+        bundle = inputs.bundles.get(instance.app_id)
+        if bundle is None:
+            gathered.missing.append(
+                f"app instance {instance.name!r}: its bundle is not there; deploy it again"
+            )
+            continue
+        disks = storage.app_disks(instance, bundle, inputs)
+        gathered.volumes |= {volume.uuid: volume for volume in disks.volumes}
+        for image in disks.images:
+            gathered.use(image)
+        one = apps.app(instance, disks, inputs, secrets)
+        rendered.append(one.config)
+        gathered.missing += one.missing
+    return tuple(rendered)
+
+
+def _base_os(inputs: DeviceInputs, gathered: _Gathered) -> BaseOS | None:
+    base_os, image, lacks = items.base_os(inputs)
+    gathered.missing += lacks
+    gathered.use(image)
+    return base_os
+
+
+def _datastores(
+    inputs: DeviceInputs, secrets: Secrets, gathered: _Gathered
+) -> tuple[DatastoreConfig, ...]:
+    """Those that some content tree names, sorted by id."""
+    rendered: list[DatastoreConfig] = []
+    for store_id in sorted(gathered.stores):
+        store = inputs.datastores.get(store_id)
+        if store is None:
+            gathered.missing.append(
+                f"datastore {store_id} is not there; change the image that names it"
+            )
+            continue
+        one, lacks = storage.datastore(store, secrets)
+        rendered.append(one)
+        gathered.missing += lacks
+    return tuple(rendered)

@@ -1,0 +1,338 @@
+"""I/O members, system adapters, VLANs, bonds, and the networks that ports use."""
+
+import ipaddress
+
+from eaves.controller.domain.contract.catalogue import AdapterUsage, IoMember, IoType
+from eaves.controller.domain.contract.devices import BondAdapter, DeviceConfig, SysInterface
+from eaves.controller.domain.contract.networks import (
+    IpSpec,
+    NetConfig,
+    NetProxyConfig,
+    NetworkDHCPType,
+    NetworkKind,
+    NetworkProxyProto,
+    NetworkWiFiKeyScheme,
+    NetworkWirelessType,
+)
+from eaves.controller.domain.inputs import DeviceInputs
+from eaves.controller.domain.render.ids import adapter_network_id
+from eaves.controller.domain.render.secrets import NO_ECDH, Secrets
+from eaves.evapi import config as eve
+from eaves.evapi.evecommon import (
+    BondMode,
+    DhcpOptionsIgnore,
+    DHCPType,
+    EncryptionBlock,
+    IpRange,
+    Ipspec,
+    LacpRate,
+    NetworkType,
+    PhyIoMemberUsage,
+    PhyIoType,
+    ProxyConfig,
+    ProxyProto,
+    ProxyServer,
+    WiFiKeyScheme,
+    WirelessType,
+    ZnetStaticDNSEntry,
+)
+
+IO_TYPES = {
+    IoType.ETH: PhyIoType.PhyIoNetEth,
+    IoType.USB: PhyIoType.PhyIoUSB,
+    IoType.COM: PhyIoType.PhyIoCOM,
+    IoType.AUDIO: PhyIoType.PhyIoAudio,
+    IoType.WLAN: PhyIoType.PhyIoNetWLAN,
+    IoType.WWAN: PhyIoType.PhyIoNetWWAN,
+    IoType.LTE: PhyIoType.PhyIoNetWWAN,
+    IoType.HDMI: PhyIoType.PhyIoHDMI,
+    IoType.STORAGE_NVME_DEVICE: PhyIoType.PhyIoNVMEStorage,
+    IoType.STORAGE_SATA_DEVICE: PhyIoType.PhyIoSATAStorage,
+    IoType.ETH_PF: PhyIoType.PhyIoNetEthPF,
+    IoType.ETH_VF: PhyIoType.PhyIoNetEthVF,
+    IoType.USB_CONTROLLER: PhyIoType.PhyIoUSBController,
+    IoType.USB_DEVICE: PhyIoType.PhyIoUSBDevice,
+    IoType.CAN: PhyIoType.PhyIoCAN,
+    IoType.VCAN: PhyIoType.PhyIoVCAN,
+    IoType.LCAN: PhyIoType.PhyIoLCAN,
+    IoType.OTHER: PhyIoType.PhyIoOther,
+}
+USAGES = {
+    AdapterUsage.MANAGEMENT: PhyIoMemberUsage.PhyIoUsageMgmtAndApps,
+    AdapterUsage.APP_DIRECT: PhyIoMemberUsage.PhyIoUsageDedicated,
+    AdapterUsage.APP_SHARED: PhyIoMemberUsage.PhyIoUsageShared,
+    AdapterUsage.DISABLED: PhyIoMemberUsage.PhyIoUsageDisabled,
+    AdapterUsage.VLANS_ONLY: PhyIoMemberUsage.PhyIoUsageShared,
+    AdapterUsage.BOND_MEMBER: PhyIoMemberUsage.PhyIoUsageShared,
+}
+WITH_ADDRESSES = frozenset(
+    {AdapterUsage.UNSPECIFIED, AdapterUsage.MANAGEMENT, AdapterUsage.APP_SHARED}
+)
+NETWORK_TYPES = {
+    NetworkKind.V4: NetworkType.V4,
+    NetworkKind.V6: NetworkType.V6,
+    NetworkKind.V4_ONLY: NetworkType.V4Only,
+    NetworkKind.V6_ONLY: NetworkType.V6Only,
+    NetworkKind.DUAL_V4_V6: NetworkType.DualV4V6,
+}
+PROXY_PROTOCOLS = {
+    NetworkProxyProto.HTTP: ProxyProto.PROXY_HTTP,
+    NetworkProxyProto.HTTPS: ProxyProto.PROXY_HTTPS,
+    NetworkProxyProto.SOCKS: ProxyProto.PROXY_SOCKS,
+    NetworkProxyProto.FTP: ProxyProto.PROXY_FTP,
+    NetworkProxyProto.OTHER: ProxyProto.PROXY_OTHER,
+}
+WIFI_KEYS = {
+    NetworkWiFiKeyScheme.WPAPSK: WiFiKeyScheme.WPAPSK,
+    NetworkWiFiKeyScheme.WPAEAP: WiFiKeyScheme.WPAEAP,
+}
+
+
+def physical_ios(inputs: DeviceInputs) -> tuple[eve.PhysicalIO, ...]:
+    """In the order of the model; the usage on the device wins over that of the model."""
+    if inputs.model is None:
+        return ()
+    own = {port.intfname: port.intf_usage for port in inputs.device.interfaces}
+    return tuple(_physical_io(member, own) for member in inputs.model.io_member_list)
+
+
+def _physical_io(member: IoMember, own: dict[str, AdapterUsage]) -> eve.PhysicalIO:
+    usage = own.get(member.logicallabel, AdapterUsage.UNSPECIFIED)
+    if usage is AdapterUsage.UNSPECIFIED:
+        usage = member.usage
+    free = any(on for name, on in member.usage_policy.items() if name.lower() == "freeuplink")
+    return eve.PhysicalIO(
+        ptype=IO_TYPES.get(member.ztype, PhyIoType.PhyIoNoop),
+        phylabel=member.phylabel,
+        phyaddrs=dict(sorted(member.phyaddrs.items())),
+        logicallabel=member.logicallabel,
+        assigngrp=member.assigngrp,
+        usage=USAGES.get(usage, PhyIoMemberUsage.PhyIoUsageNone),
+        usage_policy=eve.PhyIOUsagePolicy(free_uplink=True) if free else None,
+        cbattr=dict(sorted(member.cbattr.items())),
+        vflist=(
+            eve.VfList(vf_count=member.vfs.count)
+            if member.vfs is not None and member.vfs.count
+            else None
+        ),
+        parentassigngrp=member.parentassigngrp,
+    )
+
+
+def ports_of(device: DeviceConfig) -> tuple[tuple[str, SysInterface], ...]:
+    """(logical label, settings) of each port with addresses: plain ports, then VLANs, then bonds.
+
+    A port with a usage that carries no addresses (direct, disabled, member of a bond) is left out.
+    """
+    ports = [(port.intfname, port) for port in device.interfaces]
+    ports += [(v.logical_label, v.interface) for v in device.vlan_adapters if v.interface]
+    ports += [(b.logical_label, b.interface) for b in device.bond_adapter if b.interface]
+    return tuple((label, port) for label, port in ports if port.intf_usage in WITH_ADDRESSES)
+
+
+def usage_of(label: str, port: SysInterface, inputs: DeviceInputs) -> AdapterUsage:
+    if port.intf_usage is not AdapterUsage.UNSPECIFIED or inputs.model is None:
+        return port.intf_usage
+    members = (m for m in inputs.model.io_member_list if m.logicallabel == label)
+    return next((member.usage for member in members), AdapterUsage.UNSPECIFIED)
+
+
+def system_adapters(inputs: DeviceInputs) -> tuple[eve.SystemAdapter, ...]:
+    adapters: list[eve.SystemAdapter] = []
+    for label, port in ports_of(inputs.device):
+        usage = usage_of(label, port, inputs)
+        if usage not in WITH_ADDRESSES:
+            continue
+        network = _network_of(label, port, inputs)
+        adapters.append(
+            eve.SystemAdapter(
+                name=label,
+                free_uplink=usage is AdapterUsage.MANAGEMENT and port.cost == 0,
+                uplink=usage is AdapterUsage.MANAGEMENT,
+                network_uuid=network.id if network is not None else "",
+                addr=port.ipaddr,
+                lower_layer_name=label,
+                cost=port.cost,
+                shared_labels=tuple(sorted(set(port.shared_labels))),
+                allow_local_modifications=port.allow_local_modifications,
+            )
+        )
+    return tuple(adapters)
+
+
+def _network_of(label: str, port: SysInterface, inputs: DeviceInputs) -> NetConfig | None:
+    """The network of a port: its own, a named one, the default, else plain DHCP."""
+    own_id = adapter_network_id(inputs.device.id, label)
+    if port.adapter_specific_net is not None:
+        return port.adapter_specific_net.model_copy(update={"id": own_id})
+    for network in inputs.networks.values():
+        if network.id == port.netid or (port.netname and network.name == port.netname):
+            return network
+    if usage_of(label, port, inputs) is not AdapterUsage.MANAGEMENT:
+        return None
+    for network in inputs.networks.values():
+        if network.enterprise_default:
+            return network
+    return NetConfig(
+        id=own_id,
+        name=f"DHCP on {label}",
+        kind=NetworkKind.V4,
+        ip=IpSpec(dhcp=NetworkDHCPType.CLIENT),
+    )
+
+
+def networks(
+    inputs: DeviceInputs, secrets: Secrets
+) -> tuple[tuple[eve.NetworkConfig, ...], tuple[str, ...]]:
+    """The networks that ports use, sorted by id, and what of them could not be delivered."""
+    used: dict[str, NetConfig] = {}
+    for label, port in ports_of(inputs.device):
+        network = _network_of(label, port, inputs)
+        if network is not None:
+            used[network.id] = network
+    missing: list[str] = []
+    rendered = [_network(used[key], secrets, missing) for key in sorted(used)]
+    return tuple(rendered), tuple(missing)
+
+
+def _network(network: NetConfig, secrets: Secrets, missing: list[str]) -> eve.NetworkConfig:
+    return eve.NetworkConfig(
+        id=network.id,
+        type=NETWORK_TYPES.get(network.kind, NetworkType.V4),
+        ip=_ip(network.ip or IpSpec(dhcp=NetworkDHCPType.CLIENT)),
+        dns=tuple(
+            ZnetStaticDNSEntry(host_name=entry.hostname, address=entry.addrs)
+            for entry in network.dns_list
+        ),
+        ent_proxy=_proxy(network.proxy),
+        wireless=_wireless(network, secrets, missing),
+        mtu=network.mtu,
+    )
+
+
+def _ip(ip: IpSpec) -> Ipspec:
+    static = ip.dhcp in (NetworkDHCPType.STATIC, NetworkDHCPType.STATIC_ADAPTER_SPECIFIC)
+    none = ip.dhcp is NetworkDHCPType.PASSTHROUGH
+    ntp = tuple(server.server for server in ip.ntp_servers if server.server)
+    first = ip.ntp or (ntp[0] if ntp else "")
+    return Ipspec(
+        dhcp=DHCPType.Static if static else DHCPType.DHCPNone if none else DHCPType.Client,
+        subnet=cidr(ip.subnet, ip.mask),
+        gateway=ip.gateway,
+        domain=ip.domain,
+        ntp=first,
+        more_ntp=tuple(server for server in ntp if server != first),
+        dns=ip.dns,
+        dhcp_range=(
+            IpRange(start=ip.dhcp_range.start, end=ip.dhcp_range.end) if ip.dhcp_range else None
+        ),
+        dhcp_options_ignore=(
+            DhcpOptionsIgnore(ntp_server_exclusively=True) if ip.ntp_server_exclusively else None
+        ),
+    )
+
+
+def cidr(subnet: str, mask: str) -> str:
+    """`10.0.0.0/24` from either spelling; empty for none."""
+    if not subnet:
+        return ""
+    text = subnet if "/" in subnet or not mask else f"{subnet}/{mask}"
+    return str(ipaddress.ip_network(text, strict=False))
+
+
+def _proxy(proxy: NetProxyConfig | None) -> ProxyConfig | None:
+    if proxy is None:
+        return None
+    wanted = ProxyConfig(
+        network_proxy_enable=proxy.network_proxy,
+        proxies=tuple(
+            ProxyServer(
+                proto=PROXY_PROTOCOLS.get(server.proto, ProxyProto.PROXY_OTHER),
+                server=server.server,
+                port=server.port,
+            )
+            for server in proxy.proxies
+        ),
+        exceptions=proxy.exceptions,
+        pacfile=proxy.pacfile,
+        network_proxy_url=proxy.network_proxy_url,
+        proxy_cert_pem=tuple(pem.encode() for pem in proxy.network_proxy_certs),
+    )
+    return None if wanted == ProxyConfig() else wanted
+
+
+def _wireless(
+    network: NetConfig, secrets: Secrets, missing: list[str]
+) -> eve.WirelessConfig | None:
+    wireless = network.wireless
+    if wireless is None or wireless.type is NetworkWirelessType.UNSPECIFIED:
+        return None
+    if wireless.type is NetworkWirelessType.CELLULAR:
+        cellular = wireless.cellular_cfg
+        return eve.WirelessConfig(
+            type=WirelessType.Cellular,
+            cellular_cfg=(eve.CellularConfig(apn=cellular.apn),) if cellular is not None else (),
+        )
+    wifi = wireless.wifi_cfg
+    if wifi is None:
+        return None
+    password = secrets.clear(network.id, "WiFiPasswd")
+    cipher = None
+    if password and secrets.sealer is None:
+        missing.append(f"network {network.name!r} goes without its Wi-Fi password: {NO_ECDH}")
+    elif password and secrets.sealer is not None:
+        cipher = secrets.sealer.seal(
+            f"wifi/{network.id}",
+            EncryptionBlock(wifi_user_name=wifi.identity, wifi_password=password),
+        )
+    return eve.WirelessConfig(
+        type=WirelessType.WiFi,
+        wifi_cfg=(
+            eve.WifiConfig(
+                wifi_ssid=wifi.wifi_ssid,
+                key_scheme=WIFI_KEYS.get(wifi.key_scheme, WiFiKeyScheme.SchemeNOOP),
+                priority=wifi.priority,
+                cipher_data=cipher,
+            ),
+        ),
+    )
+
+
+def vlans(device: DeviceConfig) -> tuple[eve.VlanAdapter, ...]:
+    return tuple(
+        eve.VlanAdapter(
+            logicallabel=vlan.logical_label,
+            interface_name=vlan.interface_name,
+            lower_layer_name=vlan.lower_layer_name,
+            vlan_id=vlan.vlan_id,
+        )
+        for vlan in device.vlan_adapters
+    )
+
+
+def bonds(device: DeviceConfig) -> tuple[eve.BondAdapter, ...]:
+    return tuple(_bond(bond) for bond in device.bond_adapter)
+
+
+def _bond(bond: BondAdapter) -> eve.BondAdapter:
+    modes = list(type(bond.bond_mode))
+    rates = list(type(bond.lacp_rate))
+    return eve.BondAdapter(
+        logicallabel=bond.logical_label,
+        interface_name=bond.interface_name,
+        lower_layer_names=bond.lower_layer_names,
+        bond_mode=BondMode(modes.index(bond.bond_mode) if bond.bond_mode in modes else 0),
+        mii=(
+            eve.MIIMonitor(
+                interval=bond.mii.interval, updelay=bond.mii.updelay, downdelay=bond.mii.downdelay
+            )
+            if bond.mii is not None
+            else None
+        ),
+        arp=(
+            eve.ArpMonitor(interval=bond.arp.interval, ip_targets=bond.arp.ip_targets)
+            if bond.arp is not None
+            else None
+        ),
+        lacp_rate=LacpRate(rates.index(bond.lacp_rate) if bond.lacp_rate in rates else 0),
+    )

@@ -1,0 +1,67 @@
+"""Configuration items, commands and the base OS of a device."""
+
+from eaves.controller.domain.contract.datastores import ImageConfig
+from eaves.controller.domain.contract.devices import DeviceConfig, EDConfigItem
+from eaves.controller.domain.inputs import DeviceInputs
+from eaves.controller.domain.render.storage import content_tree
+from eaves.evapi.config import BaseOS, ConfigItem, DeviceOpsCmd
+
+SECURE_DEFAULTS = {
+    "debug.enable.console": "false",
+    "debug.enable.usb": "false",
+    "debug.enable.vga": "false",
+}
+NO_TIME = "0001-01-01T00:00:00Z"
+
+
+def config_items(device: DeviceConfig) -> tuple[ConfigItem, ...]:
+    """Sorted by key; what the device record says wins over the secure defaults."""
+    values = SECURE_DEFAULTS | {item.key: _text(item) for item in device.config_item if item.key}
+    return tuple(ConfigItem(key=key, value=values[key]) for key in sorted(values))
+
+
+def _text(item: EDConfigItem) -> str:
+    kind = item.value_type.lower()
+    if "bool" in kind:
+        return "true" if item.bool_value or item.string_value.lower() == "true" else "false"
+    if item.string_value or "string" in kind:
+        return item.string_value
+    if "float" in kind or (not kind and item.float_value):
+        return f"{item.float_value:g}"
+    number = item.uint64_value or item.uint32_value
+    if number or "int" in kind:
+        return str(number)
+    return "true" if item.bool_value else "false"
+
+
+def reboot(device: DeviceConfig) -> DeviceOpsCmd:
+    """Always sent: leaving it out would make the next command a mere baseline."""
+    return _command(device.reset_counter, device.reset_time)
+
+
+def shutdown(device: DeviceConfig) -> DeviceOpsCmd:
+    return _command(device.prepare_power_off_counter, device.prepare_power_off_time)
+
+
+def _command(counter: int, time: str) -> DeviceOpsCmd:
+    return DeviceOpsCmd(counter=counter, desired_state=True, ops_time=time or NO_TIME)
+
+
+def base_os(inputs: DeviceInputs) -> tuple[BaseOS | None, ImageConfig | None, tuple[str, ...]]:
+    """The wanted base OS with its image; one that is not there is a reason."""
+    for wanted in inputs.device.base_image:
+        image = inputs.images.get(wanted.image_name) or inputs.images.get(wanted.uuid)
+        if image is None:
+            reason = (
+                f"base OS image {wanted.image_name!r} is not there; create it or change the device"
+            )
+            return None, None, (reason,)
+        retry = inputs.device.base_os_retry_counter
+        base = BaseOS(
+            content_tree_uuid=content_tree(image).uuid,
+            retry_update=(_command(retry, inputs.device.base_os_retry_time) if retry else None),
+            activate=wanted.activate,
+            base_os_version=wanted.version or image.image_version,
+        )
+        return base, image, ()
+    return None, None, ()

@@ -1,0 +1,140 @@
+"""Network instances: virtual networks on the device for its apps."""
+
+import hashlib
+import ipaddress
+from collections.abc import Sequence
+
+from eaves.controller.domain.contract.netinsts import (
+    DhcpServerConfig,
+    NetInstConfig,
+    NetworkInstanceDhcpType,
+    NetworkInstanceKind,
+)
+from eaves.controller.domain.contract.projects import NetworkInstanceFlowLogTransmission
+from eaves.controller.domain.inputs import DeviceInputs
+from eaves.controller.domain.render.adapters import IO_TYPES, cidr
+from eaves.evapi.config import (
+    Adapter,
+    AddressType,
+    IPRoute,
+    NetworkInstanceConfig,
+    UUIDandVersion,
+    ZNetworkInstType,
+)
+from eaves.evapi.evecommon import DHCPType, IpRange, Ipspec, PhyIoType, ZnetStaticDNSEntry
+
+KINDS = {
+    NetworkInstanceKind.TRANSPARENT: ZNetworkInstType.ZnetInstTransparent,
+    NetworkInstanceKind.SWITCH: ZNetworkInstType.ZnetInstSwitch,
+    NetworkInstanceKind.LOCAL: ZNetworkInstType.ZnetInstLocal,
+    NetworkInstanceKind.CLOUD: ZNetworkInstType.ZnetInstCloud,
+    NetworkInstanceKind.MESH: ZNetworkInstType.ZnetInstMesh,
+    NetworkInstanceKind.HONEYPOT: ZNetworkInstType.ZnetInstHoneyPot,
+}
+ADDRESS_TYPES = {
+    NetworkInstanceDhcpType.V4: AddressType.IPV4,
+    NetworkInstanceDhcpType.V6: AddressType.IPV6,
+    NetworkInstanceDhcpType.CRYPTOV4: AddressType.CryptoIPV4,
+    NetworkInstanceDhcpType.CRYPTOV6: AddressType.CryptoIPV6,
+}
+
+
+def network_instances(inputs: DeviceInputs) -> tuple[NetworkInstanceConfig, ...]:
+    """Sorted by id."""
+    in_order = sorted(inputs.netinsts, key=lambda netinst: netinst.id)
+    subnets = _automatic_subnets(in_order)
+    settings = inputs.project.tag_level_settings if inputs.project is not None else None
+    flow_logs = (
+        settings is not None
+        and settings.flow_log_transmission is NetworkInstanceFlowLogTransmission.ENABLED
+    )
+    return tuple(
+        _network_instance(netinst, inputs, subnets.get(netinst.id, ""), flow_logs=flow_logs)
+        for netinst in in_order
+    )
+
+
+def _network_instance(
+    netinst: NetInstConfig, inputs: DeviceInputs, automatic: str, *, flow_logs: bool
+) -> NetworkInstanceConfig:
+    local = netinst.kind is not NetworkInstanceKind.SWITCH
+    return NetworkInstanceConfig(
+        uuidandversion=UUIDandVersion(uuid=netinst.id, version="1"),
+        displayname=netinst.name,
+        inst_type=KINDS.get(netinst.kind, ZNetworkInstType.ZNetInstFirst),
+        activate=True,
+        port=_port(netinst, inputs),
+        ip_type=(ADDRESS_TYPES.get(netinst.type, AddressType.IPV4) if local else AddressType.First),
+        ip=_addresses(netinst.ip, automatic) if local else None,
+        dns=tuple(
+            ZnetStaticDNSEntry(host_name=entry.hostname, address=entry.addrs)
+            for entry in netinst.dns_list
+        ),
+        propagate_connected_routes=netinst.propagate_connected_routes,
+        static_routes=tuple(
+            IPRoute(destination_network=route.prefix, gateway=route.gateway, port=route.output_port)
+            for route in netinst.static_routes
+        ),
+        mtu=netinst.mtu,
+        disable_flowlog=not flow_logs,
+        forward_lldp=netinst.forward_lldp,
+    )
+
+
+def _port(netinst: NetInstConfig, inputs: DeviceInputs) -> Adapter | None:
+    """None: no port, an air-gapped network."""
+    if not netinst.port:
+        return None
+    members = inputs.model.io_member_list if inputs.model is not None else ()
+    kinds = {member.logicallabel: member.ztype for member in members}
+    kind = kinds.get(netinst.port)
+    ptype = IO_TYPES.get(kind, PhyIoType.PhyIoNoop) if kind is not None else PhyIoType.PhyIoNoop
+    return Adapter(type=ptype, name=netinst.port)
+
+
+def _automatic_subnets(in_order: Sequence[NetInstConfig]) -> dict[str, str]:
+    """A /24 of 10.0.0.0/8 for each local instance without one, made from its id."""
+    taken = [
+        ipaddress.ip_network(cidr(n.ip.subnet, n.ip.mask))
+        for n in in_order
+        if n.ip is not None and n.ip.subnet
+    ]
+    chosen: dict[str, str] = {}
+    for netinst in in_order:
+        given = netinst.ip is not None and netinst.ip.subnet
+        if given or netinst.kind is NetworkInstanceKind.SWITCH:
+            continue
+        first = int.from_bytes(hashlib.sha256(netinst.id.encode()).digest()[:2], "big")
+        for step in range(1 << 16):
+            number = (first + step) % (1 << 16)
+            subnet = ipaddress.IPv4Network(f"10.{number >> 8}.{number & 255}.0/24")
+            if not any(other.version == 4 and subnet.overlaps(other) for other in taken):
+                chosen[netinst.id] = str(subnet)
+                taken.append(subnet)
+                break
+    return chosen
+
+
+def _addresses(ip: DhcpServerConfig | None, automatic: str) -> Ipspec:
+    """Gateway: the first address, leases: all behind it, unless the object says otherwise."""
+    wanted = ip or DhcpServerConfig()
+    subnet = cidr(wanted.subnet, wanted.mask) or automatic
+    network = ipaddress.ip_network(subnet)
+    gateway = wanted.gateway or str(network[1])
+    lease = wanted.dhcp_range
+    if lease is not None and lease.start and lease.end:
+        leases = IpRange(start=lease.start, end=lease.end)
+    else:
+        leases = IpRange(start=str(network[2]), end=str(network[-2]))
+    ntp = tuple(server.server for server in wanted.ntp_servers if server.server)
+    first = wanted.ntp or (ntp[0] if ntp else "")
+    return Ipspec(
+        dhcp=DHCPType.Static,
+        subnet=subnet,
+        gateway=gateway,
+        domain=wanted.domain,
+        ntp=first,
+        more_ntp=tuple(server for server in ntp if server != first),
+        dns=wanted.dns,
+        dhcp_range=leases,
+    )

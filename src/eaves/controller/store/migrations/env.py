@@ -1,0 +1,12 @@
+"""Alembic runs this; the connection comes from `store.schema`, which owns the transaction."""
+
+from alembic import context
+
+from eaves.controller.store.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    render_as_batch=True,
+)
+context.run_migrations()

@@ -1,0 +1,387 @@
+"""The tables as revision 0001 makes them: frozen, whatever `store.tables` becomes."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.types import TypeDecorator
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware time, kept as microseconds: exact, sortable and alike in both databases."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        return None if value is None else (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else _EPOCH + value * _MICROSECOND
+
+
+class Kind(StrEnum):
+    """Objects of the REST contract; the word is also the name of the table."""
+
+    ENTERPRISE = "enterprises"
+    USER = "users"
+    BRAND = "brands"
+    MODEL = "sysmodels"
+    PROJECT = "projects"
+    NETWORK = "networks"
+    DATASTORE = "datastores"
+    IMAGE = "images"
+    DEVICE = "devices"
+    NETINST = "netinsts"
+    VOLUME = "volume_instances"
+    APP = "apps"
+    APP_INSTANCE = "app_instances"
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite counts up only where the column is exactly INTEGER
+_RowId = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _id(name: str = "id") -> "Column[str]":
+    return Column(name, Text, nullable=False)
+
+
+def _text(name: str) -> "Column[str]":
+    return Column(name, Text, nullable=False, server_default=text("''"))
+
+
+def _moment(name: str, *, nullable: bool = False) -> "Column[datetime]":
+    return Column(name, Moment, nullable=nullable)
+
+
+object_ids = Table(
+    "object_ids",
+    metadata,
+    _id(),
+    _text("kind"),
+    _text("enterprise_id"),
+    PrimaryKeyConstraint("id"),
+)
+
+
+def _objects(kind: Kind) -> Table:
+    """A table for one kind.  `state` is what lists are summed up by, `device_id` who carries it."""
+    return Table(
+        kind.value,
+        metadata,
+        Column("id", Text, ForeignKey("object_ids.id"), nullable=False),
+        _text("enterprise_id"),
+        _text("project_id"),
+        _text("name"),
+        _text("title"),
+        _text("device_id"),
+        _text("state"),
+        Column("revision", Integer, nullable=False),
+        Column("revision_before", Integer, nullable=False),
+        _moment("created_at"),
+        _text("created_by"),
+        _moment("updated_at"),
+        _text("updated_by"),
+        _text("body"),
+        PrimaryKeyConstraint("id"),
+        UniqueConstraint("enterprise_id", "name"),  # lists read this index, in this order
+        Index(None, "device_id"),
+        *((UniqueConstraint("name"),) if kind in (Kind.ENTERPRISE, Kind.USER) else ()),
+    )
+
+
+objects: Final[Mapping[Kind, Table]] = {kind: _objects(kind) for kind in Kind}
+
+object_references = Table(
+    "object_references",
+    metadata,
+    Column("from_id", Text, ForeignKey("object_ids.id", ondelete="CASCADE"), nullable=False),
+    Column("to_id", Text, ForeignKey("object_ids.id", ondelete="RESTRICT"), nullable=False),
+    PrimaryKeyConstraint("from_id", "to_id"),
+    Index(None, "to_id"),
+)
+
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("object_id", Text, ForeignKey("object_ids.id", ondelete="CASCADE"), nullable=False),
+    _text("field"),
+    Column("sealed", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("object_id", "field"),
+)
+
+credentials = Table(
+    "credentials",
+    metadata,
+    Column("user_id", Text, ForeignKey("object_ids.id", ondelete="CASCADE"), nullable=False),
+    _text("password_hash"),
+    Column("must_change", Boolean, nullable=False),
+    Column("failed_attempts", Integer, nullable=False, server_default=text("0")),
+    _moment("changed_at"),
+    PrimaryKeyConstraint("user_id"),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    _id(),
+    Column("token_hash", LargeBinary, nullable=False),
+    Column("user_id", Text, ForeignKey("object_ids.id", ondelete="CASCADE"), nullable=False),
+    _text("enterprise_id"),
+    _text("kind"),  # session | api
+    _moment("created_at"),
+    _moment("expires_at"),
+    _moment("last_used_at", nullable=True),
+    _text("client"),
+    PrimaryKeyConstraint("id"),
+    UniqueConstraint("token_hash"),
+    Index(None, "user_id"),
+    Index(None, "expires_at"),
+)
+
+onboarding_certificates = Table(
+    "onboarding_certificates",
+    metadata,
+    Column("certificate_hash", LargeBinary, nullable=False),  # SHA-256 of the DER
+    _text("onboarding_key"),
+    _text("pem"),
+    _moment("created_at"),
+    PrimaryKeyConstraint("certificate_hash"),
+    Index(None, "onboarding_key"),
+)
+
+onboarding_claims = Table(  # over all tenants: who may register with this key and serial
+    "onboarding_claims",
+    metadata,
+    _text("onboarding_key"),
+    _text("serial"),
+    Column("device_id", Text, ForeignKey("devices.id", ondelete="CASCADE"), nullable=False),
+    PrimaryKeyConstraint("onboarding_key", "serial"),
+    UniqueConstraint("device_id"),
+)
+
+device_bindings = Table(  # kept after the device is deleted: its envelope then gets 404
+    "device_bindings",
+    metadata,
+    _text("device_id"),
+    _text("enterprise_id"),
+    Column("certificate_hash", LargeBinary, nullable=False),  # SHA-256 of the DER
+    Column("certificate_der", LargeBinary, nullable=False),
+    Column("gone", Boolean, nullable=False),
+    Column("attestation_required", Boolean, nullable=False),
+    _text("onboarding_key"),
+    _text("serial"),
+    _moment("bound_at"),
+    PrimaryKeyConstraint("device_id"),
+    Index(
+        "uq_device_bindings_live_certificate",
+        "certificate_hash",
+        unique=True,
+        sqlite_where=text("gone = 0"),
+        postgresql_where=text("NOT gone"),
+    ),
+    Index(None, "certificate_hash"),
+)
+
+unclaimed_devices = Table(
+    "unclaimed_devices",
+    metadata,
+    _text("onboarding_key"),
+    _text("serial"),
+    _text("soft_serial"),
+    Column("certificate_hash", LargeBinary, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    _moment("first_at"),
+    _moment("last_at"),
+    PrimaryKeyConstraint("certificate_hash"),
+)
+
+device_certificates = Table(  # ECDH, attestation, endorsement; newest of each type
+    "device_certificates",
+    metadata,
+    _text("device_id"),
+    Column("type", Integer, nullable=False),
+    Column("certificate_hash", LargeBinary, nullable=False),  # as the device computed it
+    Column("pem", LargeBinary, nullable=False),
+    _moment("received_at"),
+    PrimaryKeyConstraint("device_id", "type"),
+)
+
+attestations = Table(
+    "attestations",
+    metadata,
+    _text("device_id"),
+    Column("nonce", LargeBinary, nullable=True),
+    _moment("nonce_at", nullable=True),
+    Column("integrity_token", LargeBinary, nullable=False, server_default=text("''")),
+    _moment("token_at", nullable=True),
+    _text("state"),
+    _text("detail"),
+    Column("escrow", LargeBinary, nullable=True),
+    Column("escrow_before", LargeBinary, nullable=True),
+    PrimaryKeyConstraint("device_id"),
+)
+
+rendered_configs = Table(
+    "rendered_configs",
+    metadata,
+    _text("device_id"),
+    _text("config_hash"),
+    _moment("config_timestamp"),
+    _text("missing"),  # JSON list of sentences: what could not be rendered
+    PrimaryKeyConstraint("device_id"),
+)
+
+rendered_contents = Table(
+    "rendered_contents",
+    metadata,
+    Column(
+        "device_id",
+        Text,
+        ForeignKey("rendered_configs.device_id", ondelete="CASCADE"),
+        nullable=False,
+    ),
+    Column("config", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("device_id"),
+)
+
+device_seen = Table(
+    "device_seen",
+    metadata,
+    _text("device_id"),
+    _moment("last_seen_at"),
+    PrimaryKeyConstraint("device_id"),
+)
+
+info_latest = Table(
+    "info_latest",
+    metadata,
+    _text("device_id"),
+    Column("kind", Integer, nullable=False),  # ZInfoTypes
+    _text("object_id"),
+    _moment("at", nullable=True),  # clock of the device
+    _moment("received_at"),
+    Column("message", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("device_id", "kind", "object_id"),
+)
+
+metrics = Table(
+    "metrics",
+    metadata,
+    Column("row", _RowId, primary_key=True, autoincrement=True),
+    _text("device_id"),
+    _moment("at", nullable=True),
+    _moment("received_at"),
+    Column("message", LargeBinary, nullable=False),
+    Index(None, "device_id", "row"),
+)
+
+messages = Table(  # flow logs and hardware health, as they came
+    "messages",
+    metadata,
+    Column("row", _RowId, primary_key=True, autoincrement=True),
+    _text("device_id"),
+    _text("kind"),
+    Column("digest", LargeBinary, nullable=False),
+    _moment("received_at"),
+    Column("message", LargeBinary, nullable=False),
+    UniqueConstraint("device_id", "kind", "digest"),
+    Index(None, "device_id", "kind", "row"),
+)
+
+log_uploads = Table(  # a file that a device sends twice is stored once
+    "log_uploads",
+    metadata,
+    _text("device_id"),
+    Column("digest", LargeBinary, nullable=False),
+    _moment("received_at"),
+    PrimaryKeyConstraint("device_id", "digest"),
+    Index(None, "received_at"),
+)
+
+logs = Table(
+    "logs",
+    metadata,
+    Column("row", _RowId, primary_key=True, autoincrement=True),
+    _text("device_id"),
+    _text("app_id"),  # empty: a log of the device itself
+    Column("time_ns", BigInteger, nullable=False),  # since 1970, clock of the device
+    _text("severity"),
+    _text("source"),
+    _text("iid"),
+    Column("msgid", BigInteger, nullable=False),
+    _text("content"),
+    Index(None, "device_id", "app_id", "time_ns", "row"),
+    Index(None, "time_ns"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("row", _RowId, primary_key=True, autoincrement=True),
+    _moment("at"),
+    _text("enterprise_id"),
+    _text("project_id"),
+    _text("device_id"),
+    _text("event_type"),
+    _text("severity"),
+    _text("source"),
+    _text("user_name"),
+    _text("object_kind"),
+    _text("object_id"),
+    _text("object_name"),
+    _text("description"),
+    _text("data"),  # JSON
+    Index(None, "enterprise_id", "row"),
+    Index(None, "object_id", "row"),
+    Index(None, "at"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("row", _RowId, primary_key=True, autoincrement=True),
+    _moment("at"),
+    _text("enterprise_id"),
+    _text("project_id"),
+    _text("user_id"),
+    _text("user_name"),
+    _text("client"),
+    _text("request_id"),
+    _text("verb"),
+    _text("object_kind"),
+    _text("object_id"),
+    _text("object_name"),
+    _text("result"),
+    _text("changes"),  # JSON, secrets masked
+    Index(None, "enterprise_id", "row"),
+)

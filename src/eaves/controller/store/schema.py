@@ -1,0 +1,64 @@
+"""Bring a database to the schema of this release.
+
+Alembic is loaded only when there is something to do: a controller that restarts answers its first
+poll sooner.
+"""
+
+from typing import Final
+
+import structlog
+from sqlalchemy import Connection, inspect, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from eaves.controller.store.unit import unit_of_work
+from eaves.errors import Rejected
+
+log = structlog.get_logger()
+
+HEAD: Final = "0001"  # the newest file below migrations/versions
+BASE: Final = "base"
+
+
+class NewerDatabase(Rejected):
+    """The database was written by a later release."""
+
+
+async def upgrade(engine: AsyncEngine) -> None:
+    """Make or migrate the tables; raises NewerDatabase."""
+    async with engine.connect() as connection:
+        version = await connection.run_sync(_version)
+    if version == HEAD:
+        return
+    if version is not None and version > HEAD:
+        raise NewerDatabase(
+            f"the database has schema {version}, this release knows {HEAD}; "
+            "start the release that wrote it, or restore a backup"
+        )
+    await migrate(engine, HEAD)
+    log.info("schema_upgraded", before=version, after=HEAD)
+
+
+async def migrate(engine: AsyncEngine, to: str) -> None:
+    """Go up or down to a revision (`base`: no tables), in one transaction."""
+    async with unit_of_work(engine) as db:
+        await db.run_sync(_migrate, to)
+
+
+def _version(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+
+
+def _migrate(connection: Connection, to: str) -> None:
+    from alembic import command  # noqa: PLC0415 - see the module text
+    from alembic.config import Config  # noqa: PLC0415 - see the module text
+
+    config = Config()
+    config.set_main_option("script_location", "eaves.controller.store:migrations")
+    config.attributes["connection"] = connection
+    before = _version(connection)
+    if to == BASE or (before is not None and before > to):
+        command.downgrade(config, to)
+    else:
+        command.upgrade(config, to)
