@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from eaves.controller.domain.onboarding import Claim, Knowledge
@@ -26,7 +26,7 @@ from eaves.controller.store.tables import (
 )
 from eaves.controller.store.unit import Db
 from eaves.errors import Rejected
-from eaves.ids import DeviceId
+from eaves.ids import ConfigHash, DeviceId
 
 
 class SerialTaken(Rejected):
@@ -39,6 +39,20 @@ class SerialTaken(Rejected):
 
 class CertificateTaken(Rejected):
     """The certificate belongs to another device that is not gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRow:
+    """What the memory of the hot path keeps of a device that has registered."""
+
+    device_id: DeviceId
+    enterprise_id: str
+    certificate_hash: bytes
+    certificate_der: bytes = field(repr=False)
+    config_hash: ConfigHash
+    integrity_token: bytes = field(repr=False)
+    attestation_required: bool
+    gone: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +75,51 @@ class EdgeNodeCertificate:
     certificate_hash: bytes
     pem: bytes
     received_at: datetime
+
+
+def _device_rows() -> Select[tuple[object, ...]]:
+    b = device_bindings.c
+    return (
+        select(
+            b.device_id,
+            b.enterprise_id,
+            b.certificate_hash,
+            b.certificate_der,
+            func.coalesce(rendered_configs.c.config_hash, ""),
+            attestations.c.integrity_token,
+            b.attestation_required,
+            b.gone,
+        )
+        .outerjoin_from(
+            device_bindings, rendered_configs, rendered_configs.c.device_id == b.device_id
+        )
+        .outerjoin(attestations, attestations.c.device_id == b.device_id)
+    )
+
+
+def _device_row(row: Sequence[object]) -> DeviceRow:
+    device, enterprise, digest, der, config, token, required, gone = row
+    return DeviceRow(
+        device,  # type: ignore[arg-type]  # a row's columns have the types of the table
+        enterprise,  # type: ignore[arg-type]  # as above
+        digest,  # type: ignore[arg-type]  # as above
+        der,  # type: ignore[arg-type]  # as above
+        config,  # type: ignore[arg-type]  # as above
+        token or b"",  # type: ignore[arg-type]  # as above
+        required,  # type: ignore[arg-type]  # as above
+        gone,  # type: ignore[arg-type]  # as above
+    )
+
+
+async def all_devices(db: Db) -> tuple[DeviceRow, ...]:
+    """Every device that ever registered, gone ones too: read once, when the controller starts."""
+    return tuple(_device_row(row) for row in (await db.execute(_device_rows())).all())
+
+
+async def read_devices(db: Db, device_ids: Sequence[DeviceId]) -> tuple[DeviceRow, ...]:
+    """These devices, without those that never registered."""
+    query = _device_rows().where(device_bindings.c.device_id.in_(device_ids))
+    return tuple(_device_row(row) for row in (await db.execute(query)).all())
 
 
 async def find_bound_device(db: Db, certificate_hash: bytes) -> DeviceId | None:
