@@ -291,7 +291,10 @@ def check_edge_node_cert(cert: ZCert, device_cert_pem: bytes) -> x509.Certificat
     if cert.cert_hash != cert_hash(cert.cert):
         raise UnreadableCertificate(what, "certHash is not that of its PEM bytes")
     device_key = certificate_key(load_certificate(device_cert_pem, "device certificate"))
-    algorithm = certificate.signature_hash_algorithm
+    try:
+        algorithm = certificate.signature_hash_algorithm
+    except UnsupportedAlgorithm:
+        algorithm = None
     if not isinstance(device_key, ec.EllipticCurvePublicKey) or algorithm is None:
         raise CertificateNotTrusted(_name(certificate), "not signed by an EC device key")
     try:

@@ -12,11 +12,22 @@ _BEGIN = b"-----BEGIN CERTIFICATE-----"
 
 
 def load_certificates(pem: bytes, what: str) -> tuple[x509.Certificate, ...]:
-    """Every certificate in the text, at least one.  Raises UnreadableCertificate."""
+    """Every certificate in the text, at least one.  Raises UnreadableCertificate.
+
+    The library parses names and times when they are asked for; asked here, they fail here.
+    """
     try:
-        return tuple(x509.load_pem_x509_certificates(pem))
-    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
+        certificates = tuple(x509.load_pem_x509_certificates(pem))
+        for certificate in certificates:
+            _ = certificate.subject, certificate.issuer, certificate.version
+            _ = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+            _ = certificate.signature_algorithm_oid
+            if certificate.serial_number <= 0:
+                raise UnreadableCertificate(what, "its serial number is not positive")
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion, Warning) as error:
+        # What the library only warns of is an error where the interpreter is told so.
         raise UnreadableCertificate(what, str(error)) from error
+    return certificates
 
 
 def load_certificate(pem: bytes, what: str = "certificate") -> x509.Certificate:
