@@ -1,0 +1,163 @@
+"""Status of a device: its last info message, the age of its last contact, what it lacks."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from eaves.controller.domain.contract.device_status import (
+    AttestState,
+    DeviceBootReason,
+    DeviceStatusMsg,
+    DeviceSWInfo,
+    DeviceSWStatus,
+    HardwareSummary,
+    StorageStatus,
+    ZManufacturerInfo,
+)
+from eaves.controller.domain.contract.devices import DeviceConfig
+from eaves.controller.domain.contract.statuses import RunState
+from eaves.controller.domain.status.liveness import Contact, Liveness
+from eaves.controller.domain.status.words import (
+    device_error,
+    device_errors,
+    lacks,
+    port_status,
+    sw_state,
+    timestamp,
+    without_repeats,
+)
+from eaves.evapi.info import BootReason, DevicePort, ZDeviceState, ZInfoDevice, ZInfoDevSW
+
+DEVICE_STATES = {
+    ZDeviceState.ZDEVICE_STATE_ONLINE: RunState.ONLINE,
+    ZDeviceState.ZDEVICE_STATE_REBOOTING: RunState.REBOOTING,
+    ZDeviceState.ZDEVICE_STATE_MAINTENANCE_MODE: RunState.MAINTENANCE_MODE,
+    ZDeviceState.ZDEVICE_STATE_BASEOS_UPDATING: RunState.BASEOS_UPDATING,
+    ZDeviceState.ZDEVICE_STATE_BOOTING: RunState.BOOTING,
+    ZDeviceState.ZDEVICE_STATE_PREPARING_POWEROFF: RunState.PREPARING_POWEROFF,
+    ZDeviceState.ZDEVICE_STATE_POWERING_OFF: RunState.POWERING_OFF,
+    ZDeviceState.ZDEVICE_STATE_PREPARED_POWEROFF: RunState.PREPARED_POWEROFF,
+}
+
+
+@dataclass(frozen=True)
+class DeviceReports:
+    info: ZInfoDevice | None = None
+    received_at: datetime | None = None
+    attest_state: str = ""
+    missing: tuple[str, ...] = ()
+
+
+def device_run_state(alive: Liveness, info: ZInfoDevice | None) -> RunState:
+    match alive.contact:
+        case Contact.NEVER_REGISTERED:
+            return RunState.UNPROVISIONED
+        case Contact.REGISTERED:
+            return RunState.PROVISIONED
+        case Contact.SUSPECT:
+            return RunState.SUSPECT
+        case Contact.SILENT:
+            return RunState.OFFLINE
+        case Contact.ALIVE:
+            if info is None:
+                return RunState.PROVISIONED
+            return DEVICE_STATES.get(info.state, RunState.ONLINE)
+
+
+def device_status(device: DeviceConfig, alive: Liveness, reports: DeviceReports) -> DeviceStatusMsg:
+    info = reports.info or ZInfoDevice()
+    errors = device_errors(adapter.err for adapter in info.assignable_adapters)
+    errors += device_errors(sw.sw_err for sw in info.sw_list)
+    if info.attestation_info is not None:
+        errors += device_errors((info.attestation_info.error,))
+    ports = _ports(info)
+    errors += device_errors(port.err for port in ports)
+    return DeviceStatusMsg(
+        id=device.id,
+        name=device.name,
+        title=device.title,
+        project_id=device.project_id,
+        admin_state=device.admin_state,
+        run_state=device_run_state(alive, reports.info),
+        attest_state=AttestState(reports.attest_state or AttestState.UNSPECIFIED.value),
+        last_update=timestamp(alive.last_seen or reports.received_at),
+        boot_time=timestamp(info.boot_time),
+        up_time=timestamp(info.boot_time),
+        host_name=info.host_name,
+        last_reboot_reason=info.last_reboot_reason,
+        last_reboot_time=timestamp(info.last_reboot_time),
+        device_reboot_reason=_boot_reason(info.last_boot_reason),
+        dev_error=without_repeats(errors + lacks(reports.missing)),
+        dinfo=_hardware(reports.info),
+        minfo=_manufacturer(info),
+        net_status_list=tuple(port_status(port) for port in ports),
+        storage_list=tuple(
+            StorageStatus(mount_path=s.mount_path, name=s.device, size_mb=s.total)
+            for s in info.storage_list
+        ),
+        sw_info=tuple(_software(sw) for sw in info.sw_list),
+        tags=dict(device.tags),
+    )
+
+
+def _ports(info: ZInfoDevice) -> tuple[DevicePort, ...]:
+    """Those of the network configuration in force."""
+    adapters = info.system_adapter
+    if adapters is None or not 0 <= adapters.current_index < len(adapters.status):
+        return ()
+    return adapters.status[adapters.current_index].ports
+
+
+def _boot_reason(reason: BootReason) -> DeviceBootReason:
+    words = list(DeviceBootReason)
+    if reason is BootReason.BOOT_REASON_PARSE_FAIL:
+        return words[-1]
+    return words[int(reason)] if int(reason) < len(words) else DeviceBootReason.UNSPECIFIED
+
+
+def _hardware(info: ZInfoDevice | None) -> HardwareSummary | None:
+    if info is None:
+        return None
+    return HardwareSummary(
+        cpu_arch=info.cpu_arch,
+        machine_arch=info.machine_arch,
+        mem_mb=info.memory,
+        n_cpu=info.ncpu,
+        platform=info.platform,
+        storage_mb=info.storage,
+    )
+
+
+def _manufacturer(info: ZInfoDevice) -> ZManufacturerInfo | None:
+    maker = info.minfo
+    if maker is None:
+        return None
+    return ZManufacturerInfo(
+        manufacturer=maker.manufacturer,
+        product_name=maker.product_name,
+        version=maker.version,
+        serial_number=maker.serial_number,
+        uuid=maker.uuid,
+        compatible=maker.compatible,
+        bios_vendor=maker.bios_vendor,
+        bios_version=maker.bios_version,
+        bios_release_date=maker.bios_release_date,
+    )
+
+
+def _software(sw: ZInfoDevSW) -> DeviceSWInfo:
+    states = list(DeviceSWStatus)
+    status = int(sw.user_status)
+    return DeviceSWInfo(
+        activated=sw.activated,
+        partition_label=sw.partition_label,
+        partition_device=sw.partition_device,
+        partition_state=sw.partition_state,
+        short_version=sw.short_version,
+        long_version=sw.long_version,
+        status=sw_state(sw.status),
+        download_progress=sw.download_progress,
+        sw_status=states[status] if status < len(states) else DeviceSWStatus.UNSPECIFIED,
+        sw_sub_status_str=sw.sub_status_str,
+        sub_status_progress=sw.sub_status_progress,
+        sw_error=device_error(sw.sw_err) if sw.sw_err is not None else None,
+    )
