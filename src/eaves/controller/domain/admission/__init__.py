@@ -5,7 +5,13 @@ caller, and returns the reasons to refuse it: an empty tuple admits.  A referenc
 looked up in vain is passed as None.  Nothing here reads a clock, a database or the network.
 """
 
-from eaves.controller.domain.admission.apps import DeviceLoad, admit_app, admit_app_instance
+from eaves.controller.domain.admission.apps import (
+    DeviceLoad,
+    admit_app,
+    admit_app_instance,
+    effective_vminfo,
+    resource_of,
+)
 from eaves.controller.domain.admission.hardware import (
     admit_brand,
     admit_device,
@@ -31,5 +37,7 @@ __all__ = [
     "admit_network",
     "admit_project",
     "admit_volume",
+    "effective_vminfo",
     "http_status",
+    "resource_of",
 ]

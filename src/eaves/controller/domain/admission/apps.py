@@ -1,7 +1,7 @@
 """App bundles and app instances: does the bundle hold together, can the device carry the app?"""
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from eaves.controller.domain.admission.networks import shared_labels, subnet_of
@@ -16,7 +16,7 @@ from eaves.controller.domain.admission.refusal import (
 )
 from eaves.controller.domain.admission.rules import admit_rules, port_maps
 from eaves.controller.domain.admission.storage import refuse_undeployable
-from eaves.controller.domain.contract.apps import App, AppInstance, AppInterface
+from eaves.controller.domain.contract.apps import App, AppInstance, AppInterface, VmInfo
 from eaves.controller.domain.contract.catalogue import AdapterUsage, SysModel
 from eaves.controller.domain.contract.datastores import ImageConfig
 from eaves.controller.domain.contract.devices import DeviceConfig
@@ -38,20 +38,48 @@ class DeviceLoad:
     volumes: tuple[VolInstConfig, ...] = ()
     instances: tuple[AppInstance, ...] = ()
     images: Mapping[str, ImageConfig] = field(default_factory=dict[str, ImageConfig])
+    bundles: Mapping[str, App] = field(default_factory=dict[str, App])  # by id
 
     def netinst_of(self, interface: AppInterface) -> NetInstConfig | None:
         """The network instance that an interface names, or else the device's default."""
-        for netinst in self.netinsts:
-            if interface.netinstid and netinst.id == interface.netinstid:
-                return netinst
-            if not interface.netinstid and interface.netinstname == netinst.name:
-                return netinst
-            tags = interface.netinsttag
-            if tags and tags.items() <= netinst.tags.items():
-                return netinst
-        if interface.netinstid or interface.netinstname or interface.netinsttag:
-            return None
-        return next((netinst for netinst in self.netinsts if netinst.device_default), None)
+        # the name wins: a client that changes it sends the id of the old one along, as it read it
+        if interface.netinstname:
+            return _first(n for n in self.netinsts if n.name == interface.netinstname)
+        if interface.netinstid:
+            return _first(n for n in self.netinsts if n.id == interface.netinstid)
+        if tags := interface.netinsttag:
+            return _first(n for n in self.netinsts if tags.items() <= n.tags.items())
+        return _first(n for n in self.netinsts if n.device_default)
+
+    def vminfo_of(self, instance: AppInstance) -> VmInfo:
+        """What an instance runs with: its own figures, else those of its bundle."""
+        return effective_vminfo(instance, self.bundles.get(instance.app_id))
+
+
+def _first(netinsts: Iterable[NetInstConfig]) -> NetInstConfig | None:
+    return next(iter(netinsts), None)
+
+
+def resource_of(bundle: App | None, name: str) -> int:
+    """A figure of the manifest's resources, as a whole number; 0 where it has none."""
+    manifest = bundle.manifest_json if bundle is not None else None
+    for resource in manifest.resources if manifest is not None else ():
+        if resource.name == name:
+            try:
+                return int(float(resource.value))
+            except (ValueError, OverflowError):
+                return 0
+    return 0
+
+
+def effective_vminfo(instance: AppInstance, bundle: App | None) -> VmInfo:
+    own = instance.vminfo or VmInfo()
+    return own.model_copy(
+        update={
+            "cpus": own.cpus or resource_of(bundle, "cpus"),
+            "memory": own.memory or resource_of(bundle, "memory"),
+        }
+    )
 
 
 def admit_app(
@@ -195,8 +223,8 @@ def _admit_drives(wanted: AppInstance, load: DeviceLoad) -> list[Refusal]:
     return refusals
 
 
-def _memory_bytes(instance: AppInstance) -> int:
-    return (instance.vminfo.memory if instance.vminfo else 0) * KIB
+def _memory_bytes(instance: AppInstance, load: DeviceLoad) -> int:
+    return load.vminfo_of(instance).memory * KIB
 
 
 def _storage_bytes(instance: AppInstance, images: Mapping[str, ImageConfig]) -> int:
@@ -215,9 +243,10 @@ def _admit_resources(wanted: AppInstance, load: DeviceLoad) -> list[Refusal]:
     refusals: list[Refusal] = []
     memory = parse_size_bytes(attributes.get("memory", ""))
     if memory is not None:
-        free = memory - sum(_memory_bytes(other) for other in load.instances)
-        if _memory_bytes(wanted) > free:
-            refusals.append(_too_little("memory", "vminfo.memory", _memory_bytes(wanted), free))
+        free = memory - sum(_memory_bytes(other, load) for other in load.instances)
+        need = _memory_bytes(wanted, load)
+        if need > free:
+            refusals.append(_too_little("memory", "vminfo.memory", need, free))
     storage = parse_size_bytes(attributes.get("storage", ""))
     if storage is not None:
         used = sum(_storage_bytes(other, load.images) for other in load.instances)
@@ -233,26 +262,22 @@ def _admit_resources(wanted: AppInstance, load: DeviceLoad) -> list[Refusal]:
 
 def _admit_cpus(wanted: AppInstance, load: DeviceLoad, cpus: int) -> list[Refusal]:
     """Shared processors may be promised more than once; pinned ones only once."""
-    if wanted.vminfo is None:
-        return []
-    if wanted.vminfo.cpus > cpus:
+    mine = load.vminfo_of(wanted)
+    if mine.cpus > cpus:
         return [
             invalid(
                 "vminfo.cpus",
-                f"{wanted.vminfo.cpus} processors are asked for, the device's model has {cpus}; "
+                f"{mine.cpus} processors are asked for, the device's model has {cpus}; "
                 "ask for fewer",
             )
         ]
-    pinned = sum(
-        other.vminfo.cpus
-        for other in load.instances
-        if other.vminfo is not None and other.vminfo.cpu_pinning_enabled
-    )
-    if wanted.vminfo.cpu_pinning_enabled and pinned + wanted.vminfo.cpus > cpus:
+    others = [load.vminfo_of(other) for other in load.instances]
+    pinned = sum(other.cpus for other in others if other.cpu_pinning_enabled)
+    if mine.cpu_pinning_enabled and pinned + mine.cpus > cpus:
         return [
             invalid(
                 "vminfo.cpus",
-                f"{wanted.vminfo.cpus} pinned processors are asked for, {cpus - pinned} of {cpus} "
+                f"{mine.cpus} pinned processors are asked for, {cpus - pinned} of {cpus} "
                 "are not pinned yet; ask for fewer",
             )
         ]

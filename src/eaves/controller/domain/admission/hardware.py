@@ -128,7 +128,8 @@ def _admit_port(
         refusals.append(
             invalid(f"{at}.cost", f"interface {port.intfname!r}: cost {port.cost} is not 0 to 255")
         )
-    reference, member = (port.netid, "netid") if port.netid else (port.netname, "netname")
+    # the name wins: a client that changes it sends the id of the old one along, as it read it
+    reference, member = (port.netname, "netname") if port.netname else (port.netid, "netid")
     if not reference:
         return refusals
     network = networks.get(reference)

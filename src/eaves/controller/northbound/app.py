@@ -1,0 +1,184 @@
+"""The user-facing application: the REST contract, its additions, how a request passes through."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Final, TypeVar
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from eaves.controller.domain.contract.base import Contract
+from eaves.controller.domain.contract.envelope import ZcOpsType
+from eaves.controller.keys import KeyStore
+from eaves.controller.live import Live
+from eaves.controller.northbound import actions, auth, catalog, crud, problems
+from eaves.controller.northbound.context import Context
+from eaves.controller.northbound.crud import Resource
+from eaves.controller.northbound.operations import BASE_PATH, Operations, read_operations
+from eaves.controller.northbound.passwords import Passwords
+from eaves.controller.northbound.problems import Envelopes, Problem
+from eaves.controller.northbound.work import Clock, Random
+from eaves.controller.settings import Settings
+from eaves.controller.store.unit import open_engine
+
+T = TypeVar("T", bound=Contract)
+
+log = structlog.get_logger()
+
+MAX_BODY: Final = 4 * 1024 * 1024
+MAX_REQUEST_ID: Final = 128
+
+Endpoint = Callable[[Context, Request], Awaitable[Response]]
+
+
+def build_app(
+    *,
+    settings: Settings,
+    database_url: str,
+    keys: KeyStore,
+    live: Live,
+    clock: Clock,
+    random: Random,
+) -> FastAPI:
+    """Make the ASGI application; its engine belongs to the loop that serves it."""
+    context = Context(
+        settings=settings,
+        engine=open_engine(database_url),
+        keys=keys,
+        live=live,
+        clock=clock,
+        random=random,
+        envelopes=Envelopes(clock),
+        passwords=Passwords(),
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await context.engine.dispose()
+
+    operations = read_operations()
+    app = FastAPI(
+        title="Eaves",
+        version="1",
+        lifespan=lifespan,
+        openapi_url="/api/openapi.json",
+        docs_url="/api/docs",
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.context = context
+    for resource in catalog.ALL:
+        serve_resource(app, context, resource, operations)
+    for method, path, endpoint in (*auth.ROUTES, *actions.ROUTES):
+        serve(app, context, operations, method, path, endpoint)
+    problems.install(app, context.envelopes, operations)
+    app.add_middleware(Passage, random=random)
+    return app
+
+
+def serve(
+    app: FastAPI,
+    context: Context,
+    operations: Operations,
+    method: str,
+    path: str,
+    endpoint: Endpoint,
+) -> None:
+    async def answer(request: Request) -> Response:
+        return await endpoint(context, request)
+
+    known = operations.find(method, path)
+    app.add_api_route(
+        BASE_PATH + path,
+        answer,
+        methods=[method],
+        name=known.name if known is not None else f"{method} {path}",
+        operation_id=f"{method.lower()}{path.replace('/', '_')}",
+        tags=[known.service if known is not None else "eaves"],
+        response_class=JSONResponse,
+        response_model=None,
+    )
+
+
+def serve_resource(
+    app: FastAPI, context: Context, resource: Resource[T], operations: Operations
+) -> None:
+    """The six operations that every resource has."""
+    path, envelopes = resource.path, context.envelopes
+
+    async def create(context: Context, request: Request) -> Response:
+        sent = await crud.read_body(request, resource.of.contract)
+        async with context.writing(request) as work:
+            target = await crud.create(work, resource, sent)
+        return envelopes.success(target, operation=ZcOpsType.CREATE, user=work.principal.user_name)
+
+    async def replace(context: Context, request: Request) -> Response:
+        sent = await crud.read_body(request, resource.of.contract)
+        async with context.writing(request) as work:
+            target = await crud.replace(work, resource, request.path_params["id"], sent)
+        return envelopes.success(target, operation=ZcOpsType.UPDATE, user=work.principal.user_name)
+
+    async def delete(context: Context, request: Request) -> Response:
+        async with context.writing(request) as work:
+            target = await crud.delete(work, resource, request.path_params["id"])
+        return envelopes.success(target, operation=ZcOpsType.DELETE, user=work.principal.user_name)
+
+    async def read(context: Context, request: Request) -> Response:
+        params = request.path_params
+        async with context.reading(request) as work:
+            item = await crud.find(
+                work, resource, object_id=params.get("id", ""), name=params.get("name", "")
+            )
+            shown = await resource.present(work, item)
+        return JSONResponse(shown.to_json())
+
+    async def listing(context: Context, request: Request) -> Response:
+        query = crud.list_query(request)
+        async with context.reading(request) as work:
+            return await crud.listing(work, resource, query)
+
+    for method, suffix, endpoint in (
+        ("GET", "", listing),
+        ("POST", "", create),
+        ("GET", "/id/{id}", read),
+        ("GET", "/name/{name}", read),
+        ("PUT", "/id/{id}", replace),
+        ("DELETE", "/id/{id}", delete),
+    ):
+        serve(app, context, operations, method, path + suffix, endpoint)
+
+
+class Passage:
+    """Gives every request an id, which its answer and log lines carry, and its body a bound."""
+
+    def __init__(self, app: ASGIApp, random: Random) -> None:
+        self._app, self._random = app, random
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        given = headers.get(b"x-request-id", b"")[:MAX_REQUEST_ID]
+        request_id = given if given.isascii() and given else self._random(8).hex().encode()
+        scope.setdefault("state", {})["request_id"] = request_id.decode()
+        left = MAX_BODY
+
+        async def bounded() -> Message:
+            nonlocal left
+            message = await receive()
+            left -= len(message.get("body", b""))
+            if left < 0:
+                raise Problem(413, f"the body is larger than {MAX_BODY} bytes; send less")
+            return message
+
+        async def with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id)]
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id.decode()):
+            await self._app(scope, bounded, with_id)

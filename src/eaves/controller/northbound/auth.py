@@ -1,0 +1,338 @@
+"""Login, sessions, API tokens, the own user and password."""
+
+import base64
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from fastapi import Request
+from fastapi.responses import JSONResponse, Response
+
+from eaves.controller.domain.contract.base import JsonObject, rfc3339
+from eaves.controller.domain.contract.envelope import ObjectType, ZcOpsType
+from eaves.controller.domain.contract.users import (
+    Credential,
+    DetailedUser,
+    GenerateTokenResponse,
+    GenerateTokenResponseCause,
+    LoginResponse,
+    LoginResponseCause,
+    LoginWithPasswordRequest,
+    LogoutResponse,
+    LogoutResponseCause,
+    RefreshResponse,
+    RefreshResponseCause,
+    SessionDetailsResponse,
+    SessionDetailsResponseCause,
+    Token,
+    UserState,
+)
+from eaves.controller.northbound import journal, records
+from eaves.controller.northbound.context import (
+    API,
+    SESSION,
+    Context,
+    client_of,
+    request_id_of,
+    token_hash,
+    token_of,
+)
+from eaves.controller.northbound.crud import read_body
+from eaves.controller.northbound.passwords import refuse_weak
+from eaves.controller.northbound.problems import Problem, Target
+from eaves.controller.northbound.work import Work
+from eaves.controller.store import people
+from eaves.controller.store.events import AuditEntry, insert_audit
+from eaves.controller.store.objects import StoredObject
+from eaves.controller.store.people import StoredToken
+from eaves.controller.store.tables import Kind
+from eaves.controller.store.unit import snapshot, unit_of_work
+
+SESSION_LASTS = timedelta(hours=12)
+API_TOKEN_LASTS = timedelta(days=365)
+TOKEN_BYTES = 32
+MUST_CHANGE = (
+    "this password was printed once and must be changed now: "
+    "PUT /api/v1/credentials with currentCred and newCred; this token can do nothing else"
+)
+
+
+def _new_token(context: Context) -> str:
+    return base64.urlsafe_b64encode(context.random(TOKEN_BYTES)).decode().rstrip("=")
+
+
+def _username(sent: LoginWithPasswordRequest) -> str:
+    """`username`, or what stands before the realm in `usernameAtRealm`."""
+    if sent.username:
+        return sent.username
+    name, at, _realm = sent.username_at_realm.rpartition("@")
+    return name if at else sent.username_at_realm
+
+
+def _candidates(sent: LoginWithPasswordRequest) -> tuple[str, ...]:
+    """User names may be mail addresses, so the whole text is tried before its first part."""
+    whole = sent.username_at_realm
+    return tuple(dict.fromkeys(name for name in (sent.username, whole, _username(sent)) if name))
+
+
+async def _find_login(
+    context: Context, names: tuple[str, ...]
+) -> tuple[StoredObject | None, people.Credential | None]:
+    async with snapshot(context.engine) as db:
+        for name in names:
+            user = await people.find_user_for_login(db, name)
+            if user is not None:
+                return user, await people.find_credential(db, user.id)
+    return None, None
+
+
+async def login(context: Context, request: Request) -> Response:
+    sent = await read_body(request, LoginWithPasswordRequest)
+    names, now = _candidates(sent), context.clock()
+    if not names or not sent.password:
+        raise Problem(400, "a login needs username (or usernameAtRealm) and password")
+    key = names[-1]
+    if context.passwords.attempts_left(key, now) <= 0:
+        return _login_refused(
+            context, LoginResponseCause.CREDENTIAL_MISMATCH_MAX_FAILED_PWD_ATTEMPT, 0
+        )
+    user, credential = await _find_login(context, names)
+    stored_hash = credential.password_hash if credential is not None else ""
+    if not await context.passwords.verify(stored_hash, sent.password) or user is None:
+        context.passwords.failed(key, now)
+        if user is not None:
+            await _audit_login(context, request, user, "login failed")
+        return _login_refused(
+            context,
+            LoginResponseCause.CREDENTIAL_MISMATCH,
+            context.passwords.attempts_left(key, now),
+        )
+    detailed = records.USER.read(user)
+    if detailed.state not in (UserState.ACTIVE, UserState.UNSPECIFIED):
+        return _login_refused(context, LoginResponseCause.USER_INACTIVE, 0)
+    context.passwords.succeeded(key)
+    token, must_change = _new_token(context), credential is not None and credential.must_change
+    expires = now + SESSION_LASTS
+    async with unit_of_work(context.engine) as db:
+        await people.insert_token(
+            db,
+            StoredToken(
+                id=base64.urlsafe_b64encode(context.random(12)).decode(),
+                token_hash=token_hash(token),
+                user_id=user.id,
+                enterprise_id=user.enterprise_id,
+                kind=SESSION,
+                created_at=now,
+                expires_at=expires,
+                client=client_of(request),
+            ),
+        )
+        await people.note_login(db, user.id, succeeded=True)
+        await people.delete_expired_tokens(db, now)
+        await insert_audit(db, _login_entry(context, request, user, "logged in"))
+    answer = LoginResponse(
+        cause=LoginResponseCause.OK,
+        token=Token(base64=token, expires=int(expires.timestamp())),
+        user_id=user.id,
+        detailed_user=detailed if sent.verbose_detailed_user else None,
+    ).to_json()
+    if must_change:
+        answer |= {"mustChangePassword": True, "message": MUST_CHANGE}
+    return JSONResponse(answer)
+
+
+def _login_refused(context: Context, cause: LoginResponseCause, left: int) -> Response:
+    if cause is LoginResponseCause.USER_INACTIVE:
+        details = "this user is not active; ask an administrator"
+    elif left > 0:
+        details = f"user name or password is wrong; {left} attempts are left in this minute"
+    else:
+        details = "too many wrong passwords; wait a minute and try again"
+    envelope = context.envelopes.body(Problem(401, details))
+    reply = LoginResponse(cause=cause, no_of_login_attempts_left=left)
+    return JSONResponse({**reply.to_json(), **envelope}, status_code=401)
+
+
+def _login_entry(context: Context, request: Request, user: StoredObject, result: str) -> AuditEntry:
+    return AuditEntry(
+        at=context.clock(),
+        enterprise_id=user.enterprise_id,
+        verb="login",
+        result=result,
+        user_id=user.id,
+        user_name=user.name,
+        client=client_of(request),
+        request_id=request_id_of(request),
+        object_kind=Kind.USER.value,
+        object_id=user.id,
+        object_name=user.name,
+    )
+
+
+async def _audit_login(context: Context, request: Request, user: StoredObject, result: str) -> None:
+    async with unit_of_work(context.engine) as db:
+        await people.note_login(db, user.id, succeeded=False)
+        await insert_audit(db, _login_entry(context, request, user, result))
+
+
+async def logout(context: Context, request: Request) -> Response:
+    async with context.writing(request, restricted=True) as work:
+        await people.delete_token(work.db, token_hash(token_of(request)))
+    return JSONResponse(LogoutResponse(cause=LogoutResponseCause.OK).to_json())
+
+
+async def refresh(context: Context, request: Request) -> Response:
+    """Extend the session; the token stays the same, an API token keeps its own end."""
+    async with context.writing(request, restricted=True) as work:
+        token = token_of(request)
+        stored = await people.find_token(work.db, token_hash(token), work.now)
+        expires = work.now + SESSION_LASTS
+        if stored is not None and stored.kind == API:
+            expires = stored.expires_at
+        await people.note_token_use(work.db, work.principal.token_id, work.now, expires)
+        user_id = work.principal.user_id
+    return JSONResponse(
+        RefreshResponse(
+            cause=RefreshResponseCause.OK,
+            token=Token(base64=token, expires=int(expires.timestamp())),
+            user_id=user_id,
+        ).to_json()
+    )
+
+
+async def api_token(context: Context, request: Request) -> Response:
+    """A long-lived token with the rights of the caller; shown this once."""
+    token = _new_token(context)
+    async with context.writing(request) as work:
+        enterprise = await records.find(
+            work.db, work.scope, records.ENTERPRISE, work.scope.enterprise
+        )
+        lasts = API_TOKEN_LASTS
+        if enterprise is not None and enterprise.api_token_expiry_in_seconds > 0:
+            lasts = timedelta(seconds=enterprise.api_token_expiry_in_seconds)
+        expires = work.now + lasts
+        await people.insert_token(
+            work.db,
+            StoredToken(
+                id=base64.urlsafe_b64encode(work.random(12)).decode(),
+                token_hash=token_hash(token),
+                user_id=work.principal.user_id,
+                enterprise_id=work.scope.enterprise,
+                kind=API,
+                created_at=work.now,
+                expires_at=expires,
+                client=work.principal.client,
+            ),
+        )
+        await _note_user(work, "api token made")
+        name = work.principal.user_name
+    return JSONResponse(
+        GenerateTokenResponse(
+            cause=GenerateTokenResponseCause.OK,
+            token=token,
+            expires_at=rfc3339(expires),
+            user_name=name,
+            client_ip=request.client.host if request.client is not None else "",
+            user_agent=request.headers.get("user-agent", "")[:200],
+        ).to_json()
+    )
+
+
+async def _note_user(work: Work, what: str) -> None:
+    await journal.note(
+        work,
+        journal.Entry(
+            kind=Kind.USER,
+            noun="user",
+            object_id=work.principal.user_id,
+            object_name=work.principal.user_name,
+            what=what,
+        ),
+    )
+
+
+async def _own_user(work: Work) -> DetailedUser:
+    stored = await people.find_user_of_token(work.db, work.principal.user_id)
+    if stored is None:
+        raise Problem(401, "this user is no more; log in again")
+    return records.USER.read(stored)
+
+
+async def session(context: Context, request: Request) -> Response:
+    async with context.reading(request, restricted=True) as work:
+        user = await _own_user(work)
+    answer = SessionDetailsResponse(cause=SessionDetailsResponseCause.OK, user=user).to_json()
+    if work.principal.must_change_password:
+        answer |= {"mustChangePassword": True, "message": MUST_CHANGE}
+    return JSONResponse(answer)
+
+
+async def own_user(context: Context, request: Request) -> Response:
+    async with context.reading(request, restricted=True) as work:
+        return JSONResponse((await _own_user(work)).to_json())
+
+
+async def own_enterprise(context: Context, request: Request) -> Response:
+    async with context.reading(request) as work:
+        found = await records.find(work.db, work.scope, records.ENTERPRISE, work.scope.enterprise)
+    body: JsonObject = found.to_json() if found is not None else {"id": work.scope.enterprise}
+    return JSONResponse(body)
+
+
+async def change_password(context: Context, request: Request) -> Response:
+    """Set the own password.  Every other session and token of the user ends with it."""
+    sent = await read_body(request, Credential)
+    async with context.reading(request, restricted=True) as work:
+        principal = work.principal
+        credential = await people.find_credential(work.db, principal.user_id)
+    if sent.owner and sent.owner not in (principal.user_id, principal.user_name):
+        raise Problem(403, "only the own password can be changed here", location="owner")
+    stored_hash = credential.password_hash if credential is not None else ""
+    now = context.clock()
+    key = principal.user_name
+    if context.passwords.attempts_left(key, now) <= 0:
+        raise Problem(429, "too many wrong passwords; wait a minute and try again")
+    if not await context.passwords.verify(stored_hash, sent.current_cred):
+        context.passwords.failed(key, now)
+        raise Problem(403, "currentCred is not the present password", location="currentCred")
+    refuse_weak(sent.new_cred, principal.user_name)
+    if sent.new_cred == sent.current_cred:
+        raise Problem(400, "the new password is the old one; choose another", location="newCred")
+    new_hash = await context.passwords.hash(sent.new_cred)
+    async with context.writing(request, restricted=True) as work:
+        kept = await people.find_token(work.db, token_hash(token_of(request)), work.now)
+        await people.put_credential(
+            work.db,
+            people.Credential(
+                user_id=principal.user_id,
+                password_hash=new_hash,
+                must_change=False,
+                failed_attempts=0,
+                changed_at=work.now,
+            ),
+        )
+        await people.delete_tokens_of(work.db, principal.user_id)
+        if kept is not None:
+            await people.insert_token(work.db, kept)
+        await _note_user(work, "password changed")
+    target = Target(
+        kind="credentials",
+        object_type=ObjectType.CREDENTIAL,
+        id=principal.user_id,
+        name=principal.user_name,
+    )
+    return context.envelopes.success(target, operation=ZcOpsType.UPDATE, user=principal.user_name)
+
+
+Endpoint = Callable[[Context, Request], Awaitable[Response]]
+
+ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
+    ("POST", "/v1/login", login),
+    ("POST", "/v1/logout", logout),
+    ("PUT", "/v1/sessions/refresh", refresh),
+    ("GET", "/v1/sessions/self", session),
+    ("POST", "/v1/sessions/token/self", api_token),
+    ("GET", "/v1/users/self", own_user),
+    ("GET", "/v1/enterprises/self", own_enterprise),
+    ("POST", "/v1/credentials", change_password),
+    ("PUT", "/v1/credentials", change_password),
+)

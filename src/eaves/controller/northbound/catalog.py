@@ -1,0 +1,119 @@
+"""The resources that follow the common pattern, one line of rules each."""
+
+from typing import Any
+
+from eaves.controller.domain.contract.apps import App, AppInstance
+from eaves.controller.domain.contract.catalogue import SysBrand, SysModel
+from eaves.controller.domain.contract.datastores import DatastoreInfo, ImageConfig
+from eaves.controller.domain.contract.devices import DeviceConfig
+from eaves.controller.domain.contract.envelope import ObjectType
+from eaves.controller.domain.contract.netinsts import NetInstConfig
+from eaves.controller.domain.contract.networks import NetConfig
+from eaves.controller.domain.contract.projects import Tag
+from eaves.controller.domain.contract.volumes import VolInstConfig
+from eaves.controller.northbound import lists, records
+from eaves.controller.northbound.crud import Resource
+from eaves.controller.northbound.resources import apps, hardware, networking, storage
+from eaves.controller.northbound.resources.facts import (
+    device_facts,
+    facts_of_carried,
+    instance_facts,
+    project_facts,
+)
+from eaves.controller.northbound.resources.reading import (
+    present_app,
+    present_datastore,
+    present_instance,
+    present_project,
+)
+
+BRANDS: Resource[SysBrand] = Resource(
+    "/v1/brands", records.BRAND, ObjectType.UNSPECIFIED, hardware.prepare_brand, lists.brands
+)
+MODELS: Resource[SysModel] = Resource(
+    "/v1/sysmodels", records.MODEL, ObjectType.UNSPECIFIED, hardware.prepare_model, lists.models
+)
+PROJECTS: Resource[Tag] = Resource(
+    "/v1/projects",
+    records.PROJECT,
+    ObjectType.PROJECT,
+    hardware.prepare_project,
+    lists.projects,
+    present=present_project,
+)
+NETWORKS: Resource[NetConfig] = Resource(
+    "/v1/networks",
+    records.NETWORK,
+    ObjectType.NETWORK,
+    networking.prepare_network,
+    lists.networks,
+    facts=project_facts,
+)
+NETINSTS: Resource[NetInstConfig] = Resource(
+    "/v1/netinsts",
+    records.NETINST,
+    ObjectType.NETWORK_INSTANCE,
+    networking.prepare_netinst,
+    lists.netinsts,
+    facts=facts_of_carried,
+)
+DATASTORES: Resource[DatastoreInfo] = Resource(
+    "/v1/datastores",
+    records.DATASTORE,
+    ObjectType.DATASTORE,
+    storage.prepare_datastore,
+    lists.datastores,
+    present=present_datastore,
+)
+IMAGES: Resource[ImageConfig] = Resource(
+    "/v1/apps/images", records.IMAGE, ObjectType.IMAGE, storage.prepare_image, lists.images
+)
+VOLUMES: Resource[VolInstConfig] = Resource(
+    "/v1/volumes/instances",
+    records.VOLUME,
+    ObjectType.VOLUME_INSTANCE,
+    storage.prepare_volume,
+    lists.volumes,
+    facts=facts_of_carried,
+)
+DEVICES: Resource[DeviceConfig] = Resource(
+    "/v1/devices",
+    records.DEVICE,
+    ObjectType.EDGE_NODE,
+    hardware.prepare_device,
+    lists.devices,
+    facts=device_facts,
+    after_write=hardware.claim,
+    before_delete=hardware.release,
+)
+APPS: Resource[App] = Resource(
+    "/v1/apps",
+    records.APP,
+    ObjectType.EDGE_APP,
+    apps.prepare_app,
+    lists.apps,
+    present=present_app,
+)
+INSTANCES: Resource[AppInstance] = Resource(
+    "/v1/apps/instances",
+    records.APP_INSTANCE,
+    ObjectType.EDGE_APP_INSTANCE,
+    apps.prepare_instance,
+    lists.instances,
+    facts=instance_facts,
+    present=present_instance,
+)
+
+ALL: tuple[Resource[Any], ...] = (  # each of its own type; the pattern treats them alike
+    BRANDS,
+    MODELS,
+    PROJECTS,
+    NETWORKS,
+    NETINSTS,
+    DATASTORES,
+    IMAGES,
+    VOLUMES,
+    DEVICES,
+    APPS,
+    INSTANCES,
+)

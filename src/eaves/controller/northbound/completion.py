@@ -1,0 +1,316 @@
+"""What the controller itself sets on an object that somebody writes.  Pure: values in, value out.
+
+The rule behind all of it: what a caller sent stays as it was sent; only members which the contract
+gives to the server are filled.  A counter never goes back, whatever a replacement says.
+"""
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import TypeVar
+
+from eaves.controller.domain.admission import effective_vminfo, resource_of
+from eaves.controller.domain.contract.apps import App, AppInstance, ManifestInfo
+from eaves.controller.domain.contract.base import rfc3339
+from eaves.controller.domain.contract.catalogue import SysModel
+from eaves.controller.domain.contract.datastores import (
+    DatastoreInfo,
+    DatastoreStatus,
+    ImageConfig,
+    ImageStatus,
+)
+from eaves.controller.domain.contract.devices import (
+    AdminState,
+    DeviceConfig,
+    DeviceConfigLock,
+    PolicyConfig,
+    PolicyStatus,
+)
+from eaves.controller.domain.contract.envelope import (
+    ObjectParentDetail,
+    ObjectRevision,
+    OpsCounter,
+    Origin,
+)
+from eaves.controller.domain.contract.netinsts import (
+    DhcpServerConfig,
+    NetInstConfig,
+    NetworkInstanceKind,
+)
+from eaves.controller.domain.contract.networks import (
+    NetCellularConfig,
+    NetConfig,
+    NetProxyConfig,
+    NetWirelessConfig,
+)
+from eaves.controller.domain.contract.projects import Tag
+from eaves.controller.domain.contract.volumes import VolInstConfig
+
+T = TypeVar("T")
+
+NEVER = "0001-01-01T00:00:00Z"
+NO_OPS = OpsCounter(counter=0, ops_time=NEVER)
+NO_PARENT = ObjectParentDetail(
+    id_of_parent_object="",
+    reference_exists=False,
+    update_available=False,
+    version_of_parent_object=0,
+)
+POLICIES = (
+    "app_policy",
+    "attestation_policy",
+    "cloud_policy",
+    "configuration_lock_policy",
+    "edgeview_policy",
+    "local_operator_console_policy",
+    "network_policy",
+    "pcr_policy",
+    "port_based_network_access_control_policy",
+)
+
+
+def first_revision(user: str, now: datetime) -> ObjectRevision:
+    moment = rfc3339(now)
+    return ObjectRevision(
+        prev="", curr="1", created_by=user, created_at=moment, updated_by=user, updated_at=moment
+    )
+
+
+def next_revision(current: ObjectRevision | None, user: str, now: datetime) -> ObjectRevision:
+    if current is None:
+        return first_revision(user, now)
+    number = int(current.curr) if current.curr.isdecimal() else 0
+    return current.model_copy(
+        update={
+            "prev": current.curr,
+            "curr": str(number + 1),
+            "updated_by": user,
+            "updated_at": rfc3339(now),
+        }
+    )
+
+
+def bumped(counter: OpsCounter | None, now: datetime) -> OpsCounter:
+    """The counter after one more command."""
+    return OpsCounter(
+        counter=(counter.counter if counter is not None else 0) + 1, ops_time=rfc3339(now)
+    )
+
+
+def later(wanted: OpsCounter | None, current: OpsCounter | None) -> OpsCounter:
+    """The further of two counters: one that went back would be a command never given."""
+    mine, stored = wanted or NO_OPS, current or NO_OPS
+    if mine.counter <= stored.counter:
+        return stored
+    return mine.model_copy(update={"ops_time": mine.ops_time or NEVER})
+
+
+def complete_project(wanted: Tag) -> Tag:
+    """Every policy that is present is in force at once."""
+    ready: dict[str, object] = {
+        name: _in_force(policy)
+        for name in POLICIES
+        if (policy := _policy(wanted, name)) is not None
+    }
+    ready["module_policy"] = tuple(_in_force(policy) for policy in wanted.module_policy)
+    return wanted.model_copy(update=ready)
+
+
+def _policy(project: Tag, name: str) -> PolicyConfig | None:
+    policy: object = getattr(project, name)
+    return policy if isinstance(policy, PolicyConfig) else None
+
+
+def _in_force(policy: PolicyConfig) -> PolicyConfig:
+    return policy.model_copy(
+        update={
+            "status": PolicyStatus.READY,
+            "status_message": "Policy configured successfully",
+        }
+    )
+
+
+def complete_network(wanted: NetConfig) -> NetConfig:
+    proxy = wanted.proxy or NetProxyConfig()
+    wireless = wanted.wireless or NetWirelessConfig()
+    if wireless.cellular_cfg is None:
+        wireless = wireless.model_copy(update={"cellular_cfg": NetCellularConfig()})
+    return wanted.model_copy(update={"proxy": proxy, "wireless": wireless})
+
+
+def complete_datastore(wanted: DatastoreInfo, *, enterprise: str) -> DatastoreInfo:
+    """A datastore is taken as it is: the device downloads, the controller need not reach it."""
+    return wanted.model_copy(
+        update={
+            "ds_status": DatastoreStatus.ACTIVE,
+            "origin_type": Origin.LOCAL,
+            "enterprise_id": enterprise,
+        }
+    )
+
+
+def complete_image(wanted: ImageConfig, current: ImageConfig | None) -> ImageConfig:
+    status = current.image_status if current is not None else ImageStatus.CREATED
+    return wanted.model_copy(update={"image_status": status, "origin_type": Origin.LOCAL})
+
+
+def uplinked(current: ImageConfig, body: ImageConfig | None) -> ImageConfig:
+    """The image after its file is known to be in the datastore; the body may say more of it."""
+    said = {
+        name: getattr(body, name)
+        for name in ("image_rel_url", "image_sha256", "image_size_bytes", "image_version")
+        if body is not None and getattr(body, name)
+    }
+    return current.model_copy(update={**said, "image_status": ImageStatus.READY, "image_error": ""})
+
+
+def complete_device(
+    wanted: DeviceConfig,
+    current: DeviceConfig | None,
+    *,
+    model: SysModel | None,
+    network_ids: Mapping[str, str],
+) -> DeviceConfig:
+    """`network_ids` leads from the names that the interfaces use to the ids of the networks."""
+    changes: dict[str, object] = {
+        "interfaces": tuple(
+            port.model_copy(update={"netid": network_ids[port.netname]})
+            if port.netname in network_ids
+            else port
+            for port in wanted.interfaces
+        )
+    }
+    if wanted.admin_state is AdminState.UNSPECIFIED:
+        changes["admin_state"] = current.admin_state if current else AdminState.CREATED
+    if wanted.config_lock is DeviceConfigLock.UNSPECIFIED:
+        changes["config_lock"] = DeviceConfigLock.DISABLED
+    if model is not None:
+        changes["utype"] = model.type
+    if current is not None:
+        if wanted.reset_counter <= current.reset_counter:
+            changes |= {
+                "reset_counter": current.reset_counter,
+                "reset_time": current.reset_time,
+            }
+        for counter in ("base_os_retry_counter", "prepare_power_off_counter"):
+            changes[counter] = max(getattr(wanted, counter), getattr(current, counter))
+        if not wanted.obkey:
+            changes["obkey"] = current.obkey
+        if not wanted.serialno:
+            changes["serialno"] = current.serialno
+        changes["identity"] = current.identity
+        changes["onboarding"] = current.onboarding
+    return wanted.model_copy(update=changes)
+
+
+def complete_netinst(
+    wanted: NetInstConfig, *, project: str, siblings: Iterable[NetInstConfig]
+) -> NetInstConfig:
+    """A LOCAL network instance without a subnet gets a private one that the device has free."""
+    changes: dict[str, object] = {"project_id": project}
+    if wanted.kind is NetworkInstanceKind.LOCAL and (wanted.ip is None or not wanted.ip.subnet):
+        subnet = _free_subnet(siblings)
+        if wanted.ip is None:
+            changes["ip"] = DhcpServerConfig(subnet=str(subnet), gateway=str(subnet[1]))
+        elif not wanted.ip.gateway:
+            changes["ip"] = wanted.ip.model_copy(update={"subnet": str(subnet)})
+    return wanted.model_copy(update=changes)
+
+
+def _free_subnet(siblings: Iterable[NetInstConfig]) -> ipaddress.IPv4Network:
+    taken: list[ipaddress.IPv4Network] = []
+    for other in siblings:
+        try:
+            subnet = other.ip.subnet if other.ip is not None else ""
+            taken.append(ipaddress.IPv4Network(subnet, strict=False))
+        except ValueError:
+            continue  # no subnet, or one of IPv6
+    candidates = ipaddress.IPv4Network("10.64.0.0/10").subnets(new_prefix=24)
+    return next(one for one in candidates if not any(one.overlaps(other) for other in taken))
+
+
+def complete_volume(
+    wanted: VolInstConfig, current: VolInstConfig | None, *, project: str
+) -> VolInstConfig:
+    changes: dict[str, object] = {"project_id": project}
+    if current is not None and current.purge is not None:
+        changes["purge"] = later(wanted.purge, current.purge)
+    return wanted.model_copy(update=changes)
+
+
+def complete_app(wanted: App) -> App:
+    """Figures that a list shows come from the manifest."""
+    manifest = wanted.manifest_json
+    return wanted.model_copy(
+        update={
+            "cpus": resource_of(wanted, "cpus"),
+            "memory": resource_of(wanted, "memory"),
+            "storage": resource_of(wanted, "storage"),
+            "drives": len(manifest.images) if manifest is not None else 0,
+            "networks": len(manifest.interfaces) if manifest is not None else 0,
+            "origin_type": Origin.LOCAL,
+            "parent_detail": wanted.parent_detail or NO_PARENT,
+        }
+    )
+
+
+def complete_instance(
+    wanted: AppInstance,
+    current: AppInstance | None,
+    *,
+    bundle: App | None,
+    project: str,
+    netinst_ids: Mapping[str, str],
+) -> AppInstance:
+    """`netinst_ids` leads from the names that the interfaces use to the ids on the device."""
+    revision = bundle.revision.curr if bundle is not None and bundle.revision is not None else ""
+    version = current.bundleversion if current is not None else revision
+    info = wanted.manifest_info or ManifestInfo()
+    manifest = bundle.manifest_json if bundle is not None else None
+    changes: dict[str, object] = {
+        "project_id": project,
+        "bundleversion": version,
+        "manifest_info": info.model_copy(
+            update={"bundle_version": version, "next_bundle_version": revision}
+        ),
+        "interfaces": tuple(
+            interface.model_copy(update={"netinstid": netinst_ids[interface.netinstname]})
+            if interface.netinstname in netinst_ids
+            else interface
+            for interface in wanted.interfaces
+        ),
+    }
+    for counter in ("purge", "refresh", "restart"):
+        changes[counter] = later(getattr(wanted, counter), getattr(current, counter, None))
+    if bundle is not None:
+        changes["user_defined_version"] = bundle.user_defined_version
+    if manifest is not None:
+        changes["deployment_type"] = manifest.deployment_type
+    if wanted.vminfo is not None:
+        changes["vminfo"] = effective_vminfo(wanted, bundle)
+    return wanted.model_copy(update=changes)
+
+
+def refreshed(current: AppInstance, bundle: App, now: datetime) -> AppInstance:
+    """The instance on the newest version of its bundle."""
+    revision = bundle.revision.curr if bundle.revision is not None else ""
+    manifest = bundle.manifest_json
+    images = manifest.images if manifest is not None else ()
+    info = current.manifest_info or ManifestInfo()
+    drives = tuple(
+        drive.model_copy(update={"imagename": images[index].imagename})
+        if index < len(images) and drive.imagename and not (drive.mvolname or drive.imvolname)
+        else drive
+        for index, drive in enumerate(current.drives)
+    )
+    return current.model_copy(
+        update={
+            "bundleversion": revision,
+            "user_defined_version": bundle.user_defined_version,
+            "drives": drives,
+            "manifest_info": info.model_copy(
+                update={"bundle_version": revision, "next_bundle_version": revision}
+            ),
+            "refresh": bumped(current.refresh, now),
+        }
+    )

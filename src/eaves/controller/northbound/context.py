@@ -1,0 +1,118 @@
+"""What every endpoint is given, and how a request becomes a transaction of somebody."""
+
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from fastapi import Request
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from eaves.controller.domain.scope import Scope
+from eaves.controller.keys import KeyStore
+from eaves.controller.live import Live
+from eaves.controller.northbound.passwords import Passwords
+from eaves.controller.northbound.problems import Envelopes, Problem
+from eaves.controller.northbound.work import Clock, Principal, Random, Work
+from eaves.controller.settings import Settings
+from eaves.controller.store import people
+from eaves.controller.store.unit import Db, snapshot, unit_of_work
+from eaves.ids import EnterpriseId
+
+SESSION = "session"
+API = "api"
+
+
+def token_hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
+
+
+def token_of(request: Request) -> str:
+    """The token that a request carries; empty when none."""
+    scheme, _, credential = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() in ("bearer", "basic") and credential.strip():
+        return credential.strip()
+    return request.headers.get("x-api-key", "").strip()
+
+
+def client_of(request: Request) -> str:
+    address = request.client.host if request.client is not None else ""
+    agent = request.headers.get("user-agent", "")[:200]
+    return f"{address} {agent}".strip()
+
+
+def request_id_of(request: Request) -> str:
+    return str(getattr(request.state, "request_id", ""))
+
+
+@dataclass(frozen=True)
+class Context:
+    settings: Settings
+    engine: AsyncEngine
+    keys: KeyStore
+    live: Live
+    clock: Clock
+    random: Random
+    envelopes: Envelopes
+    passwords: Passwords
+
+    @asynccontextmanager
+    async def writing(self, request: Request, *, restricted: bool = False) -> AsyncIterator[Work]:
+        """A write transaction; when it is committed, devices that changed are told.
+
+        `restricted` endpoints are those that somebody who must change a password may still use.
+        """
+        async with unit_of_work(self.engine) as db:
+            work = await self._work(db, request, restricted=restricted)
+            yield work
+        if work.changed:
+            self.live.devices_changed(work.changed)
+
+    @asynccontextmanager
+    async def reading(self, request: Request, *, restricted: bool = False) -> AsyncIterator[Work]:
+        async with snapshot(self.engine) as db:
+            yield await self._work(db, request, restricted=restricted)
+
+    async def _work(self, db: Db, request: Request, *, restricted: bool) -> Work:
+        now = self.clock()
+        principal = await self.authenticate(db, request, now)
+        request.state.user = principal.user_name
+        if principal.must_change_password and not restricted:
+            raise Problem(
+                403,
+                "this password must be changed before anything else: "
+                "PUT /api/v1/credentials with currentCred and newCred",
+            )
+        return Work(
+            db=db,
+            principal=principal,
+            now=now,
+            request_id=request_id_of(request),
+            random=self.random,
+            keys=self.keys,
+        )
+
+    async def authenticate(self, db: Db, request: Request, now: datetime) -> Principal:
+        """Who holds the token of this request.  Raises Problem(401)."""
+        token = token_of(request)
+        if not token:
+            raise Problem(
+                401, "no token; log in with POST /api/v1/login and send Authorization: Bearer TOKEN"
+            )
+        stored = await people.find_token(db, token_hash(token), now)
+        user = await people.find_user_of_token(db, stored.user_id) if stored else None
+        if stored is None or user is None:
+            raise Problem(401, "this token is unknown, revoked or expired; log in again")
+        credential = await people.find_credential(db, user.id)
+        return Principal(
+            user_id=user.id,
+            user_name=user.name,
+            scope=Scope(EnterpriseId(user.enterprise_id)),
+            token_id=stored.id,
+            token_kind=stored.kind,
+            client=client_of(request),
+            must_change_password=credential is not None
+            and credential.must_change
+            and stored.kind == SESSION,
+        )

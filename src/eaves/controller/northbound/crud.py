@@ -1,0 +1,301 @@
+"""The one pattern of every resource: create, read, list, replace, delete.
+
+A write is one transaction: the object, what it refers to, its secrets, the configuration of every
+device it touches, the event and the audit row.  Whatever fails undoes all of it; only then does the
+device side hear which devices changed.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from fastapi import Request
+from fastapi.responses import JSONResponse, Response
+
+from eaves.controller.domain.admission import Refusal
+from eaves.controller.domain.contract.base import Contract, JsonObject
+from eaves.controller.domain.contract.envelope import ObjectRevision, ObjectType, ZsrvErrorCode
+from eaves.controller.domain.secrets import SecretName
+from eaves.controller.northbound import journal, records, rendering
+from eaves.controller.northbound.context import Context
+from eaves.controller.northbound.paging import (
+    ListQuery,
+    Page,
+    Row,
+    page_of,
+    project,
+    read_list_query,
+)
+from eaves.controller.northbound.problems import Problem, Target, not_found, of_validation
+from eaves.controller.northbound.records import KindOf
+from eaves.controller.northbound.work import Prepared, Work
+from eaves.controller.store import objects, sealed
+from eaves.controller.store.objects import Draft, StoredObject
+from eaves.ids import DeviceId
+
+T = TypeVar("T", bound=Contract)
+
+Prepare = Callable[[Work, T, T | None], Awaitable[Prepared[T]]]
+AfterWrite = Callable[[Work, T, T | None], Awaitable[None]]
+Present = Callable[[Work, T], Awaitable[T]]
+ListFacts = Callable[[Work, tuple[T, ...]], Awaitable[Mapping[str, Mapping[str, str]]]]
+MakeList = Callable[[Page[T], tuple[Row[T], ...]], JsonObject]
+
+
+async def _nothing(_work: Work, _wanted: T, _current: T | None) -> None:
+    return None
+
+
+async def _as_stored(_work: Work, item: T) -> T:
+    return item
+
+
+async def _no_facts(_work: Work, _items: tuple[T, ...]) -> Mapping[str, Mapping[str, str]]:
+    return {}
+
+
+@dataclass(frozen=True)
+class Resource(Generic[T]):
+    """What one kind of object adds to the pattern."""
+
+    path: str  # below the base path
+    of: KindOf[T]
+    object_type: ObjectType
+    prepare: Prepare[T]
+    make_list: MakeList[T]
+    present: Present[T] = field(default=_as_stored)
+    facts: ListFacts[T] = field(default=_no_facts)
+    before_delete: AfterWrite[T] = field(default=_nothing)
+    after_write: AfterWrite[T] = field(default=_nothing)
+    default_filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def target(self, item: T, revision: str = "") -> Target:
+        return Target(
+            kind=self.path.removeprefix("/v1/"),
+            object_type=self.object_type,
+            id=str(getattr(item, "id", "")),
+            name=name_of(item),
+            revision=revision,
+        )
+
+
+def name_of(item: Contract) -> str:
+    return str(getattr(item, "name", ""))
+
+
+def revision_in(item: Contract) -> ObjectRevision | None:
+    revision: object = getattr(item, "revision", None)
+    return revision if isinstance(revision, ObjectRevision) else None
+
+
+async def read_body(request: Request, contract: type[T]) -> T:
+    """The body as a contract value.  Raises Problem with every fault."""
+    raw = await request.body()
+    if not raw.strip():
+        raise Problem(400, "the request has no body; send the object as JSON")
+    item = contract.from_json_text(raw)
+    strangers = tuple(
+        Refusal(ZsrvErrorCode.INVALID_DATA, text.partition(":")[0], text)
+        for text in item.strangers()
+    )
+    if strangers:
+        raise Problem.of_refusals(strangers)
+    return item
+
+
+async def find(work: Work, resource: Resource[T], *, object_id: str = "", name: str = "") -> T:
+    """Raises Problem(404)."""
+    stored = await find_stored(work, resource, object_id=object_id, name=name)
+    return resource.of.read(stored)
+
+
+async def find_stored(
+    work: Work, resource: Resource[T], *, object_id: str = "", name: str = ""
+) -> StoredObject:
+    kind = resource.of.kind
+    if object_id:
+        stored = await objects.find_object(work.db, work.scope, kind, object_id)
+    else:
+        stored = await objects.find_object_by_name(work.db, work.scope, kind, name)
+    if stored is None:
+        raise not_found(resource.of.noun, object_id or name)
+    return stored
+
+
+def draft_of(resource: Resource[T], work: Work, prepared: Prepared[T]) -> Draft:
+    wanted = prepared.wanted
+    return Draft(
+        kind=resource.of.kind,
+        id=str(getattr(wanted, "id", "")),
+        enterprise_id=work.scope.enterprise,
+        project_id=prepared.project_id,
+        name=name_of(wanted),
+        title=str(getattr(wanted, "title", "")),
+        device_id=prepared.device_id,
+        state=prepared.state,
+        references=prepared.references,
+        body=wanted.model_copy(update={"revision": None}).to_json_text(),
+    )
+
+
+async def create(work: Work, resource: Resource[T], sent: T) -> Target:
+    wanted = sent.model_copy(update={"id": work.new_id(), "revision": None})
+    prepared = await resource.prepare(work, wanted, None)
+    refusals = prepared.refusals + await _refuse_taken_name(work, resource, wanted)
+    if refusals:
+        raise Problem.of_refusals(refusals, resource.target(sent))
+    stored = await objects.insert_object(
+        work.db, work.scope, draft_of(resource, work, prepared), work.stamp
+    )
+    await _finish(work, resource, prepared, None, "created")
+    return resource.target(prepared.wanted, str(stored.revision.curr))
+
+
+async def _refuse_taken_name(work: Work, resource: Resource[T], wanted: T) -> tuple[Refusal, ...]:
+    name = name_of(wanted)
+    there = await objects.find_object_by_name(work.db, work.scope, resource.of.kind, name)
+    if there is None:
+        return ()
+    return (
+        Refusal(
+            ZsrvErrorCode.ALREADY_EXISTS,
+            "name",
+            f"{resource.of.noun} {name!r} exists already; choose another name or change that one",
+        ),
+    )
+
+
+async def replace(work: Work, resource: Resource[T], object_id: str, sent: T) -> Target:
+    """Store a whole new version; the revision that was sent must be the one in force."""
+    stored = await find_stored(work, resource, object_id=object_id)
+    current = resource.of.read(stored)
+    wanted = sent.model_copy(update={"id": stored.id, "revision": None})
+    return await store_version(work, resource, wanted, current, expected=_expected(sent))
+
+
+def _expected(sent: Contract) -> int | None:
+    revision = revision_in(sent)
+    if revision is None or not revision.curr:
+        return None
+    if not revision.curr.isdecimal():
+        raise Problem(
+            400,
+            f"revision.curr is {revision.curr!r}; send the revision as it was read",
+            code=ZsrvErrorCode.INVALID_FIELD_FORMAT,
+            location="revision.curr",
+        )
+    return int(revision.curr)
+
+
+async def store_version(
+    work: Work,
+    resource: Resource[T],
+    wanted: T,
+    current: T,
+    *,
+    expected: int | None = None,
+    what: str = "changed",
+) -> Target:
+    prepared = await resource.prepare(work, wanted, current)
+    if prepared.refusals:
+        raise Problem.of_refusals(prepared.refusals, resource.target(current))
+    return await store_prepared(work, resource, prepared, current, expected=expected, what=what)
+
+
+async def store_prepared(
+    work: Work,
+    resource: Resource[T],
+    prepared: Prepared[T],
+    current: T,
+    *,
+    expected: int | None = None,
+    what: str = "changed",
+) -> Target:
+    work.changed.update(await rendering.devices_of(work, prepared.wanted))
+    stored = await objects.replace_object(
+        work.db, work.scope, draft_of(resource, work, prepared), work.stamp, expected=expected
+    )
+    await _finish(work, resource, prepared, current, what)
+    return resource.target(prepared.wanted, str(stored.revision.curr))
+
+
+async def _finish(
+    work: Work, resource: Resource[T], prepared: Prepared[T], current: T | None, what: str
+) -> None:
+    wanted = prepared.wanted
+    object_id = str(getattr(wanted, "id", ""))
+    for member, clear in prepared.secrets.items():
+        name = SecretName(object_id, member)
+        await sealed.put_secret(work.db, name, work.keys.seal(name.purpose, clear.encode()))
+    await resource.after_write(work, wanted, current)
+    work.changed.update(await rendering.devices_of(work, wanted))
+    await rendering.render_changed(work)
+    await journal.note(
+        work,
+        journal.Entry(
+            kind=resource.of.kind,
+            noun=resource.of.noun,
+            object_id=object_id,
+            object_name=name_of(wanted),
+            project_id=prepared.project_id,
+            device_id=prepared.device_id or (object_id if resource.of is records.DEVICE else ""),
+            what=what,
+            before=current,
+            after=wanted,
+        ),
+    )
+
+
+async def delete(work: Work, resource: Resource[T], object_id: str) -> Target:
+    stored = await find_stored(work, resource, object_id=object_id)
+    current = resource.of.read(stored)
+    work.changed.update(await rendering.devices_of(work, current))
+    await resource.before_delete(work, current, current)
+    await objects.delete_object(work.db, work.scope, resource.of.kind, stored.id)
+    if resource.of is records.DEVICE:
+        work.changed.add(DeviceId(stored.id))
+    await rendering.render_changed(work)
+    await journal.note(
+        work,
+        journal.Entry(
+            kind=resource.of.kind,
+            noun=resource.of.noun,
+            object_id=stored.id,
+            object_name=stored.name,
+            project_id=stored.project_id,
+            device_id=stored.device_id,
+            what="deleted",
+            before=current,
+            after=None,
+        ),
+    )
+    return resource.target(current, str(stored.revision.curr))
+
+
+async def listing(work: Work, resource: Resource[T], query: ListQuery) -> Response:
+    items = await records.list_all(work.db, work.scope, resource.of)
+    facts = await resource.facts(work, items)
+    rows = tuple(Row(item, facts.get(str(getattr(item, "id", "")), {})) for item in items)
+    page = page_of(rows, query)
+    if query.summary:
+        page = Page((), page.next, page.total)
+    answer = resource.make_list(page, rows)
+    for name in ("list", "cfgList"):
+        if query.fields and isinstance(answer.get(name), list):
+            answer[name] = [project(item, query.fields) for item in answer[name]]
+    return JSONResponse({**answer, "totalCount": page.total})
+
+
+def list_query(request: Request) -> ListQuery:
+    return read_list_query(request.query_params)
+
+
+@asynccontextmanager
+async def answering(context: Context, request: Request) -> AsyncIterator[Work]:
+    """The write transaction of a request; what it changed is told when it is committed."""
+    async with context.writing(request) as work:
+        yield work
+
+
+__all__ = ["Resource", "answering", "create", "delete", "find", "listing", "of_validation"]

@@ -1,0 +1,168 @@
+"""The shapes of list replies: each kind of object has its own, and its own counts."""
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from eaves.controller.domain.contract.apps import (
+    App,
+    AppInstance,
+    AppInstances,
+    Apps,
+    AppSummary,
+    VMManifestSummary,
+)
+from eaves.controller.domain.contract.base import Contract, JsonObject
+from eaves.controller.domain.contract.catalogue import SysBrand, SysBrands, SysModel, SysModels
+from eaves.controller.domain.contract.datastores import (
+    DatastoreInfo,
+    Datastores,
+    ImageConfig,
+    Images,
+)
+from eaves.controller.domain.contract.devices import (
+    DeviceConfig,
+    DeviceConfigList,
+    DeviceConfigSummary,
+)
+from eaves.controller.domain.contract.netinsts import (
+    NetInstConfig,
+    NetInstList,
+    NetInstShortConfig,
+)
+from eaves.controller.domain.contract.networks import NetConfig, NetConfigList
+from eaves.controller.domain.contract.projects import Tag, Tags
+from eaves.controller.domain.contract.volumes import (
+    VolInstConfig,
+    VolInstList,
+    VolInstShortConfig,
+)
+from eaves.controller.northbound.paging import Page, Row, summary_of
+
+T = TypeVar("T", bound=Contract)
+S = TypeVar("S", bound=Contract)
+
+
+def _items(page: Page[T]) -> tuple[T, ...]:
+    return tuple(row.item for row in page.rows)
+
+
+def _short(kind: type[S], items: Iterable[Contract]) -> tuple[S, ...]:
+    """The members that the short form has, of objects that have more."""
+    return tuple(
+        kind.model_construct(
+            {*kind.model_fields} & item.model_fields_set,
+            **{
+                name: getattr(item, name)
+                for name in kind.model_fields
+                if name in item.model_fields_set
+            },
+        )
+        for item in items
+    )
+
+
+def brands(page: Page[SysBrand], rows: tuple[Row[SysBrand], ...]) -> JsonObject:
+    return SysBrands(
+        list=_items(page), next=page.next, terse=summary_of((r.item.state for r in rows), "state")
+    ).to_json()
+
+
+def models(page: Page[SysModel], rows: tuple[Row[SysModel], ...]) -> JsonObject:
+    return SysModels(
+        list=_items(page),
+        next=page.next,
+        terse=summary_of((r.item.state for r in rows), "state"),
+        summary_by_brand_distribution=summary_of((r.item.brand_id for r in rows), "brand"),
+    ).to_json()
+
+
+def projects(page: Page[Tag], rows: tuple[Row[Tag], ...]) -> JsonObject:
+    return Tags(
+        list=_items(page),
+        next=page.next,
+        summary_by_type=summary_of((r.item.type for r in rows), "type"),
+    ).to_json()
+
+
+def networks(page: Page[NetConfig], rows: tuple[Row[NetConfig], ...]) -> JsonObject:
+    return NetConfigList(
+        list=_items(page),
+        next=page.next,
+        summary_by_kind=summary_of((r.item.kind for r in rows), "kind"),
+    ).to_json()
+
+
+def netinsts(page: Page[NetInstConfig], rows: tuple[Row[NetInstConfig], ...]) -> JsonObject:
+    return NetInstList(
+        cfg_list=_items(page),
+        list=_short(NetInstShortConfig, (r.item for r in page.rows)),
+        next=page.next,
+        summary_by_kind=summary_of((r.item.kind for r in rows), "kind"),
+    ).to_json()
+
+
+def datastores(page: Page[DatastoreInfo], rows: tuple[Row[DatastoreInfo], ...]) -> JsonObject:
+    return Datastores(
+        list=_items(page),
+        next=page.next,
+        summary_by_type=summary_of((r.item.ds_type for r in rows), "type"),
+        summary_by_origin=summary_of((r.item.origin_type for r in rows), "origin"),
+    ).to_json()
+
+
+def images(page: Page[ImageConfig], rows: tuple[Row[ImageConfig], ...]) -> JsonObject:
+    return Images(
+        list=_items(page),
+        next=page.next,
+        summary_by_image_status=summary_of((r.item.image_status for r in rows), "status"),
+        summary_by_image_type=summary_of((r.item.image_type for r in rows), "type"),
+        summary_by_image_arch=summary_of((r.item.image_arch for r in rows), "architecture"),
+        summary_by_image_format=summary_of((r.item.image_format for r in rows), "format"),
+    ).to_json()
+
+
+def volumes(page: Page[VolInstConfig], rows: tuple[Row[VolInstConfig], ...]) -> JsonObject:
+    return VolInstList(
+        cfg_list=_items(page),
+        list=_short(VolInstShortConfig, (r.item for r in page.rows)),
+        next=page.next,
+        summary_by_type=summary_of((r.item.type for r in rows), "type"),
+    ).to_json()
+
+
+def devices(page: Page[DeviceConfig], rows: tuple[Row[DeviceConfig], ...]) -> JsonObject:
+    return DeviceConfigList(
+        list=_short(DeviceConfigSummary, (r.item for r in page.rows)),
+        next=page.next,
+        summary_by_state=summary_of((r.item.admin_state for r in rows), "state"),
+    ).to_json()
+
+
+def apps(page: Page[App], rows: tuple[Row[App], ...]) -> JsonObject:
+    short = tuple(
+        summary.model_copy(
+            update={"manifest_json": _short(VMManifestSummary, (app.manifest_json,))[0]}
+        )
+        if app.manifest_json is not None
+        else summary
+        for app in _items(page)
+        for summary in _short(AppSummary, (app.model_copy(update={"manifest_json": None}),))
+    )
+    return Apps(
+        list=short,
+        next=page.next,
+        summary_by_app_type=summary_of(
+            (r.item.manifest_json.app_type for r in rows if r.item.manifest_json), "type"
+        ),
+        summary_by_origin=summary_of((r.item.origin_type for r in rows), "origin"),
+    ).to_json()
+
+
+def instances(page: Page[AppInstance], rows: tuple[Row[AppInstance], ...]) -> JsonObject:
+    return AppInstances(
+        list=_items(page),
+        next=page.next,
+        summary_by_state=summary_of(
+            ("ACTIVE" if r.item.activate else "INACTIVE" for r in rows), "state"
+        ),
+    ).to_json()

@@ -1,0 +1,219 @@
+"""Lists: filters, order, pages, projections.
+
+A filter is a query parameter.  `xPattern` finds a part of member `x`, whatever its case; `x`
+compares the whole, and an enum word may leave its prefix out.  What a list knows beside the members
+of the objects (the name of a project or device, a run state) are its facts.
+"""
+
+import base64
+import binascii
+import functools
+import json
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar, cast
+
+from starlette.datastructures import QueryParams
+
+from eaves.controller.domain.contract.base import Contract, JsonObject, OpenEnum
+from eaves.controller.domain.contract.envelope import Cursor, Summary, ZsrvErrorCode
+from eaves.controller.northbound.problems import Problem
+
+T = TypeVar("T", bound=Contract)
+
+DEFAULT_PAGE_SIZE = 1000
+MAX_PAGE_SIZE = 10_000
+PREFIXES = ("next.", "Cursor.")
+NOT_FILTERS = frozenset({"summary", "fields"})
+PATTERN = "Pattern"
+
+
+@dataclass(frozen=True, slots=True)
+class ListQuery:
+    page_size: int
+    page_num: int  # 1-based
+    page_token: str
+    order_by: tuple[str, ...]
+    summary: bool
+    fields: frozenset[str]
+    filters: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Row(Generic[T]):
+    """One object of a list with what is known beside its members."""
+
+    item: T
+    facts: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Page(Generic[T]):
+    rows: tuple[Row[T], ...]
+    next: Cursor
+    total: int
+
+
+def _refuse(details: str, location: str) -> Problem:
+    return Problem(400, details, code=ZsrvErrorCode.BAD_REQ_PARAM, location=location)
+
+
+def _whole(params: QueryParams, name: str, default: int, largest: int) -> int:
+    for prefix in PREFIXES:
+        text = params.get(prefix + name, "")
+        if not text or text == "0":
+            continue
+        if not text.isdecimal() or int(text) > largest:
+            raise _refuse(
+                f"{prefix}{name} is {text!r}; give a whole number up to {largest}", prefix + name
+            )
+        return int(text)
+    return default
+
+
+def read_list_query(params: QueryParams) -> ListQuery:
+    """Raises Problem for a value that means nothing."""
+    order: list[str] = []
+    token = ""
+    for prefix in PREFIXES:
+        for text in params.getlist(prefix + "orderBy"):
+            order += [part.strip() for part in text.split(",") if part.strip()]
+        token = token or params.get(prefix + "pageToken", "")
+    names = {name for name in params if not name.startswith(PREFIXES)} - NOT_FILTERS
+    fields = {part for text in params.getlist("fields") for part in text.split(",") if part}
+    return ListQuery(
+        page_size=_whole(params, "pageSize", DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE),
+        page_num=_whole(params, "pageNum", 1, 1 << 31),
+        page_token=token,
+        order_by=tuple(order),
+        summary=params.get("summary", "").lower() in ("true", "1"),
+        fields=frozenset(fields),
+        filters={
+            name: tuple(text for text in params.getlist(name) if text)
+            for name in sorted(names)
+            if any(params.getlist(name))
+        },
+    )
+
+
+def _value_of(row: "Row[T]", member: str) -> object:
+    """A fact, or the member of that JSON name; raises KeyError for an unknown name."""
+    if member in row.facts:
+        return row.facts[member]
+    for name, about in type(row.item).model_fields.items():
+        if member in (about.serialization_alias, about.alias, name):
+            return cast("object", getattr(row.item, name))
+    raise KeyError(member)
+
+
+def _equals(value: object, wanted: str) -> bool:
+    if isinstance(value, OpenEnum):
+        return wanted in (value.value, value.value.removeprefix(type(value).prefix()))
+    if isinstance(value, bool):
+        return wanted.lower() == str(value).lower()
+    if isinstance(value, tuple):
+        return any(_equals(item, wanted) for item in cast("tuple[object, ...]", value))
+    if isinstance(value, Mapping):
+        key, _, text = wanted.partition(":")
+        return cast("Mapping[str, object]", value).get(key.strip()) == text.strip()
+    return str(value) == wanted
+
+
+def _keeps(row: Row[T], filters: Mapping[str, tuple[str, ...]]) -> bool:
+    for name, wanted in filters.items():
+        if name.endswith(PATTERN):
+            text = str(_value_of(row, name.removesuffix(PATTERN))).lower()
+            if not any(part.lower() in text for part in wanted):
+                return False
+        elif not any(_equals(_value_of(row, name), one) for one in wanted):
+            return False
+    return True
+
+
+def _direction(text: str) -> tuple[str, int]:
+    """Read `field`, `-field`, `field:desc` or `field desc`."""
+    member, _, way = text.replace(" ", ":").partition(":")
+    if member.startswith("-"):
+        return member[1:], -1
+    return member, -1 if way.strip().lower().startswith("desc") else 1
+
+
+Key = tuple[str, ...]
+
+
+def _comparison(order: Sequence[tuple[str, int]]) -> Callable[[Key, Key], int]:
+    def compare(one: Key, other: Key) -> int:
+        for index, (_, sign) in enumerate(order):
+            if one[index] != other[index]:
+                return sign if one[index] > other[index] else -sign
+        return 0
+
+    return compare
+
+
+def page_of(rows: Iterable[Row[T]], query: ListQuery) -> Page[T]:
+    """Filter, sort and cut.  Raises Problem for a member that the objects do not have."""
+    order = [_direction(text) for text in query.order_by] or [("name", 1)]
+    order += [("id", 1)]
+    try:
+        kept = [row for row in rows if _keeps(row, query.filters)]
+        keyed: list[tuple[Key, Row[T]]] = [
+            (tuple(str(_value_of(row, m)) for m, _ in order), row) for row in kept
+        ]
+    except KeyError as error:
+        raise _refuse(
+            f"this list has no member {error.args[0]!r} to filter or sort by", str(error.args[0])
+        ) from error
+    compare = _comparison(order)
+    in_order = functools.cmp_to_key(compare)
+    keyed.sort(key=lambda entry: in_order(entry[0]))
+    total = len(keyed)
+    if query.page_token:
+        last = _read_token(query.page_token, len(order))
+        rest = [entry for entry in keyed if compare(entry[0], last) > 0]
+    else:
+        rest = keyed[(query.page_num - 1) * query.page_size :]
+    cut = rest[: query.page_size]
+    token = _write_token(cut[-1][0]) if cut and len(rest) > len(cut) else ""
+    return Page(
+        rows=tuple(row for _, row in cut),
+        next=Cursor(
+            page_size=query.page_size,
+            page_num=query.page_num,
+            page_token=token,
+            order_by=query.order_by,
+            total_pages=math.ceil(total / query.page_size),
+        ),
+        total=total,
+    )
+
+
+def _write_token(key: Key) -> str:
+    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode()
+
+
+def _read_token(token: str, length: int) -> Key:
+    try:
+        value: object = json.loads(base64.urlsafe_b64decode(token.encode()))
+    except (binascii.Error, ValueError):
+        value = None
+    if not isinstance(value, list) or len(cast("list[object]", value)) != length:
+        raise _refuse("the page token is not one of this list and order", "next.pageToken")
+    return tuple(str(part) for part in cast("list[object]", value))
+
+
+def summary_of(values: Iterable[str], description: str) -> Summary:
+    """How many objects there are of each value."""
+    counts = Counter(values)
+    return Summary(
+        total=counts.total(), values=dict(sorted(counts.items())), description=description
+    )
+
+
+def project(item: JsonObject, fields: frozenset[str]) -> JsonObject:
+    """Only the members asked for; `id` and `name` always."""
+    if not fields:
+        return item
+    return {name: value for name, value in item.items() if name in fields | {"id", "name"}}

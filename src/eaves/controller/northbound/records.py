@@ -1,0 +1,142 @@
+"""Stored objects as contract types, within the scope of the caller."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from sqlalchemy import select
+
+from eaves.controller.domain.contract.apps import App, AppInstance
+from eaves.controller.domain.contract.base import Contract, rfc3339
+from eaves.controller.domain.contract.catalogue import SysBrand, SysModel
+from eaves.controller.domain.contract.datastores import DatastoreInfo, ImageConfig
+from eaves.controller.domain.contract.devices import DeviceConfig
+from eaves.controller.domain.contract.envelope import ObjectRevision
+from eaves.controller.domain.contract.netinsts import NetInstConfig
+from eaves.controller.domain.contract.networks import NetConfig
+from eaves.controller.domain.contract.projects import Tag
+from eaves.controller.domain.contract.users import DetailedUser, Enterprise
+from eaves.controller.domain.contract.volumes import VolInstConfig
+from eaves.controller.domain.scope import Scope
+from eaves.controller.store import objects
+from eaves.controller.store.objects import Filter, Revision, StoredObject
+from eaves.controller.store.tables import Kind, object_references, onboarding_claims
+from eaves.controller.store.unit import Db
+
+T = TypeVar("T", bound=Contract)
+
+
+@dataclass(frozen=True, slots=True)
+class KindOf(Generic[T]):
+    """Which table holds which type, and what a person calls it."""
+
+    kind: Kind
+    contract: type[T]
+    noun: str
+
+    def read(self, stored: StoredObject) -> T:
+        item = self.contract.from_json_text(stored.body)
+        return item.model_copy(update={"id": stored.id, "revision": revision_of(stored.revision)})
+
+
+BRAND = KindOf(Kind.BRAND, SysBrand, "brand")
+MODEL = KindOf(Kind.MODEL, SysModel, "model")
+PROJECT = KindOf(Kind.PROJECT, Tag, "project")
+NETWORK = KindOf(Kind.NETWORK, NetConfig, "network")
+DATASTORE = KindOf(Kind.DATASTORE, DatastoreInfo, "datastore")
+IMAGE = KindOf(Kind.IMAGE, ImageConfig, "image")
+DEVICE = KindOf(Kind.DEVICE, DeviceConfig, "device")
+NETINST = KindOf(Kind.NETINST, NetInstConfig, "network instance")
+VOLUME = KindOf(Kind.VOLUME, VolInstConfig, "volume instance")
+APP = KindOf(Kind.APP, App, "app bundle")
+APP_INSTANCE = KindOf(Kind.APP_INSTANCE, AppInstance, "app instance")
+ENTERPRISE = KindOf(Kind.ENTERPRISE, Enterprise, "enterprise")
+USER = KindOf(Kind.USER, DetailedUser, "user")
+
+
+def revision_of(revision: Revision) -> ObjectRevision:
+    return ObjectRevision(
+        curr=str(revision.curr),
+        prev=str(revision.prev) if revision.prev else "",
+        created_at=rfc3339(revision.created_at),
+        created_by=revision.created_by,
+        updated_at=rfc3339(revision.updated_at),
+        updated_by=revision.updated_by,
+    )
+
+
+async def find(db: Db, scope: Scope, of: KindOf[T], object_id: str) -> T | None:
+    stored = await objects.find_object(db, scope, of.kind, object_id) if object_id else None
+    return None if stored is None else of.read(stored)
+
+
+async def find_named(db: Db, scope: Scope, of: KindOf[T], reference: str) -> T | None:
+    """Look a reference up that may be a name or an id."""
+    if not reference:
+        return None
+    stored = await objects.find_object_by_name(db, scope, of.kind, reference)
+    if stored is None:
+        stored = await objects.find_object(db, scope, of.kind, reference)
+    return None if stored is None else of.read(stored)
+
+
+async def list_all(
+    db: Db, scope: Scope, of: KindOf[T], wanted: Filter = objects.ALL
+) -> tuple[T, ...]:
+    """Every object, however many, read in batches that follow the names."""
+    found: list[T] = []
+    after = ""
+    while True:
+        batch = await objects.list_objects(
+            db, scope, of.kind, wanted, after=after, limit=objects.MAX_PAGE
+        )
+        found += [of.read(stored) for stored in batch]
+        if len(batch) < objects.MAX_PAGE:
+            return tuple(found)
+        after = batch[-1].name
+
+
+async def on_device(db: Db, scope: Scope, of: KindOf[T], device_id: str) -> tuple[T, ...]:
+    if not device_id:
+        return ()
+    return await list_all(db, scope, of, Filter(device_id=device_id))
+
+
+async def by_reference(
+    db: Db, scope: Scope, of: KindOf[T], references: Iterable[str]
+) -> Mapping[str, T]:
+    """Objects by the name or id under which something refers to them; the lost ones are absent."""
+    found: dict[str, T] = {}
+    for reference in sorted(set(references) - {""}):
+        item = await find_named(db, scope, of, reference)
+        if item is not None:
+            found[reference] = item
+    return found
+
+
+async def missing(
+    db: Db, scope: Scope, of: KindOf[T], references: Iterable[str]
+) -> tuple[str, ...]:
+    wanted = tuple(references)
+    found = await by_reference(db, scope, of, wanted)
+    return tuple(reference for reference in wanted if reference and reference not in found)
+
+
+async def claimed_by_another(db: Db, onboarding_key: str, serial: str, device_id: str) -> bool:
+    """Whether another device, of whichever enterprise, has this onboarding key and serial."""
+    if not (onboarding_key and serial):
+        return False
+    claims = onboarding_claims.c
+    query = select(claims.device_id).where(
+        claims.onboarding_key == onboarding_key,
+        claims.serial == serial,
+        claims.device_id != device_id,
+    )
+    return (await db.execute(query)).first() is not None
+
+
+async def references_of(db: Db, object_id: str) -> frozenset[str]:
+    """The ids of what an object refers to, as they are stored."""
+    references = object_references.c
+    rows = await db.execute(select(references.to_id).where(references.from_id == object_id))
+    return frozenset(row.to_id for row in rows)

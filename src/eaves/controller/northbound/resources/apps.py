@@ -1,0 +1,119 @@
+"""App bundles and app instances."""
+
+from eaves.controller.domain.admission import DeviceLoad, admit_app, admit_app_instance
+from eaves.controller.domain.contract.apps import App, AppInstance
+from eaves.controller.domain.contract.manifests import CustomConfig, VariableVariableFormat
+from eaves.controller.domain.secrets import variable_field
+from eaves.controller.northbound import records
+from eaves.controller.northbound.completion import complete_app, complete_instance
+from eaves.controller.northbound.work import Prepared, Work
+
+
+async def prepare_app(work: Work, wanted: App, current: App | None) -> Prepared[App]:
+    manifest = wanted.manifest_json
+    drives = manifest.images if manifest is not None else ()
+    names = [drive.imagename for drive in drives] + [drive.imageid for drive in drives]
+    images = await records.by_reference(work.db, work.scope, records.IMAGE, names)
+    lost = await records.missing(work.db, work.scope, records.DATASTORE, wanted.datastore_id_list)
+    references = {image.id for image in images.values()}
+    references |= set(wanted.datastore_id_list) - set(lost)
+    return Prepared(
+        complete_app(wanted),
+        admit_app(wanted, current, images=images),
+        references=frozenset(references),
+        state=manifest.app_type.value if manifest is not None else "",
+    )
+
+
+async def load_of(
+    work: Work, device_id: str, *, without: str, drives_of: AppInstance
+) -> DeviceLoad | None:
+    """What is on a device beside the instance of id `without`; None for an unknown device."""
+    db, scope = work.db, work.scope
+    device = await records.find(db, scope, records.DEVICE, device_id)
+    if device is None:
+        return None
+    others = tuple(
+        other
+        for other in await records.on_device(db, scope, records.APP_INSTANCE, device_id)
+        if other.id != without
+    )
+    wanted_images = [
+        drive.imagename for instance in (*others, drives_of) for drive in instance.drives
+    ]
+    bundle_ids = {instance.app_id for instance in (*others, drives_of)}
+    bundles = await records.by_reference(db, scope, records.APP, bundle_ids)
+    return DeviceLoad(
+        device=device,
+        model=await records.find(db, scope, records.MODEL, device.model_id),
+        netinsts=await records.on_device(db, scope, records.NETINST, device_id),
+        volumes=await records.on_device(db, scope, records.VOLUME, device_id),
+        instances=others,
+        images=await records.by_reference(db, scope, records.IMAGE, wanted_images),
+        bundles=bundles,
+    )
+
+
+async def prepare_instance(
+    work: Work, wanted: AppInstance, current: AppInstance | None
+) -> Prepared[AppInstance]:
+    bundle = await records.find(work.db, work.scope, records.APP, wanted.app_id)
+    load = await load_of(work, wanted.device_id, without=wanted.id, drives_of=wanted)
+    refusals = admit_app_instance(wanted, current, bundle=bundle, load=load)
+    netinsts = {netinst.name: netinst.id for netinst in load.netinsts} if load else {}
+    complete = complete_instance(
+        wanted,
+        current,
+        bundle=bundle,
+        project=load.device.project_id if load else wanted.project_id,
+        netinst_ids=netinsts,
+    )
+    public, secrets = without_secrets(complete)
+    return Prepared(
+        public,
+        refusals,
+        references=references_of(complete, load),
+        project_id=complete.project_id,
+        device_id=complete.device_id,
+        state=complete.app_type.value,
+        secrets=secrets,
+    )
+
+
+def references_of(instance: AppInstance, load: DeviceLoad | None) -> frozenset[str]:
+    found = {instance.app_id, instance.device_id}
+    if load is None:
+        return frozenset(found)
+    volumes = {volume.name: volume.id for volume in load.volumes}
+    for drive in instance.drives:
+        volume = volumes.get(drive.mvolname or drive.imvolname)
+        image = load.images.get(drive.imagename)
+        found |= {volume} if volume else set()
+        found |= {image.id} if image is not None and not volume else set()
+    for interface in instance.interfaces:
+        netinst = None if interface.directattach else load.netinst_of(interface)
+        found |= {netinst.id} if netinst is not None else set()
+    return frozenset(found)
+
+
+def without_secrets(instance: AppInstance) -> tuple[AppInstance, dict[str, str]]:
+    """The instance as it may be stored, and the secrets it came with."""
+    if instance.custom_config is None:
+        return instance, {}
+    config, secrets = _without_passwords(instance.custom_config)
+    return instance.model_copy(update={"custom_config": config}), secrets
+
+
+def _without_passwords(config: CustomConfig) -> tuple[CustomConfig, dict[str, str]]:
+    secrets: dict[str, str] = {}
+    groups = []
+    for group in config.variable_groups:
+        variables = []
+        for variable in group.variables:
+            if variable.format is VariableVariableFormat.PASSWORD and variable.value:
+                secrets[variable_field(variable.name)] = variable.value
+                variables.append(variable.model_copy(update={"value": ""}))
+            else:
+                variables.append(variable)
+        groups.append(group.model_copy(update={"variables": tuple(variables)}))
+    return config.model_copy(update={"variable_groups": tuple(groups)}), secrets

@@ -1,0 +1,90 @@
+"""Brands, models, projects, devices."""
+
+from eaves.controller.domain.admission import (
+    admit_brand,
+    admit_device,
+    admit_model,
+    admit_project,
+)
+from eaves.controller.domain.contract.catalogue import SysBrand, SysModel
+from eaves.controller.domain.contract.devices import DeviceConfig
+from eaves.controller.domain.contract.projects import Tag
+from eaves.controller.northbound import records
+from eaves.controller.northbound.completion import complete_device, complete_project
+from eaves.controller.northbound.work import Prepared, Work
+from eaves.controller.store import devices, reports
+from eaves.ids import DeviceId
+
+
+async def prepare_brand(
+    _work: Work, wanted: SysBrand, current: SysBrand | None
+) -> Prepared[SysBrand]:
+    return Prepared(wanted, admit_brand(wanted, current), state=wanted.state.value)
+
+
+async def prepare_model(
+    work: Work, wanted: SysModel, current: SysModel | None
+) -> Prepared[SysModel]:
+    brand = await records.find(work.db, work.scope, records.BRAND, wanted.brand_id)
+    return Prepared(
+        wanted,
+        admit_model(wanted, current, brand=brand),
+        references=frozenset({wanted.brand_id}),
+        state=wanted.state.value,
+    )
+
+
+async def prepare_project(_work: Work, wanted: Tag, current: Tag | None) -> Prepared[Tag]:
+    return Prepared(
+        complete_project(wanted), admit_project(wanted, current), state=wanted.type.value
+    )
+
+
+async def prepare_device(
+    work: Work, wanted: DeviceConfig, current: DeviceConfig | None
+) -> Prepared[DeviceConfig]:
+    db, scope = work.db, work.scope
+    project = await records.find(db, scope, records.PROJECT, wanted.project_id)
+    model = await records.find(db, scope, records.MODEL, wanted.model_id)
+    ports = [*wanted.interfaces]
+    ports += [vlan.interface for vlan in wanted.vlan_adapters if vlan.interface is not None]
+    ports += [bond.interface for bond in wanted.bond_adapter if bond.interface is not None]
+    networks = await records.by_reference(
+        db, scope, records.NETWORK, (port.netname or port.netid for port in ports)
+    )
+    complete = complete_device(
+        wanted,
+        current,
+        model=model,
+        network_ids={name: network.id for name, network in networks.items()},
+    )
+    refusals = admit_device(
+        complete,
+        current,
+        project=project,
+        model=model,
+        networks=networks,
+        claimed=await records.claimed_by_another(
+            db, complete.obkey, complete.serialno, complete.id
+        ),
+    )
+    references = {complete.project_id, complete.model_id}
+    references |= {network.id for network in networks.values()}
+    return Prepared(
+        complete,
+        refusals,
+        references=frozenset(references),
+        project_id=complete.project_id,
+        state=complete.admin_state.value,
+    )
+
+
+async def claim(work: Work, wanted: DeviceConfig, _current: DeviceConfig | None) -> None:
+    """Reserve onboarding key and serial, over all enterprises."""
+    await devices.claim_serial(work.db, DeviceId(wanted.id), wanted.obkey, wanted.serialno)
+
+
+async def release(work: Work, gone: DeviceConfig, _current: DeviceConfig | None) -> None:
+    """The device gets 404 from now on; what it reported is dropped."""
+    await devices.mark_gone(work.db, DeviceId(gone.id))
+    await reports.forget_device(work.db, DeviceId(gone.id))

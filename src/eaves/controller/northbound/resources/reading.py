@@ -1,0 +1,47 @@
+"""What a read of one object shows beside what is stored."""
+
+from eaves.controller.domain.contract.apps import App, AppInstance, ManifestInfo
+from eaves.controller.domain.contract.datastores import DatastoreInfo
+from eaves.controller.domain.contract.projects import Tag
+from eaves.controller.northbound import records
+from eaves.controller.northbound.resources.storage import with_secrets
+from eaves.controller.northbound.work import Work
+from eaves.controller.store import objects, sealed
+from eaves.controller.store.objects import Filter
+from eaves.controller.store.tables import Kind
+
+
+async def clear_secrets(work: Work, object_id: str) -> dict[str, str]:
+    found = await sealed.find_secrets(work.db, (object_id,))
+    return {
+        name.field: work.keys.open(name.purpose, value).decode() for name, value in found.items()
+    }
+
+
+async def present_datastore(work: Work, item: DatastoreInfo) -> DatastoreInfo:
+    return with_secrets(item, await clear_secrets(work, item.id))
+
+
+async def present_project(work: Work, item: Tag) -> Tag:
+    counts = await objects.count_by_state(
+        work.db, work.scope, Kind.DEVICE, Filter(project_id=item.id)
+    )
+    return item.model_copy(update={"numdevices": sum(counts.values())})
+
+
+async def present_app(work: Work, item: App) -> App:
+    instances = await records.list_all(work.db, work.scope, records.APP_INSTANCE)
+    using = sum(1 for instance in instances if instance.app_id == item.id)
+    return item.model_copy(update={"app_inst_count": using})
+
+
+async def present_instance(work: Work, item: AppInstance) -> AppInstance:
+    """The newest version of the bundle is a fact of this moment."""
+    bundle = await records.find(work.db, work.scope, records.APP, item.app_id)
+    info = item.manifest_info or ManifestInfo()
+    changes: dict[str, object] = {}
+    if bundle is not None and bundle.revision is not None:
+        changes["manifest_info"] = info.model_copy(
+            update={"next_bundle_version": bundle.revision.curr}
+        )
+    return item.model_copy(update=changes)

@@ -1,0 +1,70 @@
+"""One request that writes: who asks, when, in which transaction, and what it changed so far."""
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from eaves.controller.domain.admission import Refusal
+from eaves.controller.domain.contract.base import Contract
+from eaves.controller.domain.scope import Scope
+from eaves.controller.keys import KeyStore
+from eaves.controller.store.objects import Stamp
+from eaves.controller.store.unit import Db
+from eaves.ids import DeviceId
+
+T = TypeVar("T", bound=Contract)
+
+Random = Callable[[int], bytes]
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who makes a request; made by authorization only."""
+
+    user_id: str
+    user_name: str
+    scope: Scope
+    token_id: str
+    token_kind: str  # session | api
+    client: str
+    must_change_password: bool
+
+
+@dataclass(frozen=True)
+class Work:
+    """A transaction of one request."""
+
+    db: Db
+    principal: Principal
+    now: datetime
+    request_id: str
+    random: Random
+    keys: KeyStore
+    changed: set[DeviceId] = field(default_factory=set[DeviceId])
+
+    @property
+    def scope(self) -> Scope:
+        return self.principal.scope
+
+    @property
+    def stamp(self) -> Stamp:
+        return Stamp(at=self.now, by=self.principal.user_name)
+
+    def new_id(self) -> str:
+        return str(uuid.UUID(bytes=self.random(16), version=4))
+
+
+@dataclass(frozen=True)
+class Prepared(Generic[T]):
+    """An object as it would be stored, and every reason not to."""
+
+    wanted: T
+    refusals: tuple[Refusal, ...]
+    references: frozenset[str] = frozenset()
+    project_id: str = ""
+    device_id: str = ""
+    state: str = ""
+    secrets: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)  # by field

@@ -1,0 +1,194 @@
+"""A real REST side: the ASGI application over a SQLite file, and a client that is logged in."""
+
+import base64
+import json
+import os
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+from argon2 import PasswordHasher
+from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from eaves.controller.domain.contract.users import DetailedUser, Enterprise, UserState
+from eaves.controller.domain.scope import Scope
+from eaves.controller.keys import KeyStore, open_keys
+from eaves.controller.live import Live
+from eaves.controller.northbound.app import build_app
+from eaves.controller.settings import Settings
+from eaves.controller.store.objects import Draft, Stamp, insert_object
+from eaves.controller.store.people import Credential, put_credential
+from eaves.controller.store.schema import upgrade
+from eaves.controller.store.tables import Kind
+from eaves.controller.store.unit import open_engine, unit_of_work
+from eaves.ids import EnterpriseId
+
+PASSWORD = "correct horse battery"
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+Json = dict[str, Any]
+
+
+@dataclass
+class Clock:
+    now: datetime = field(default_factory=lambda: datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_by(self, span: timedelta) -> None:
+        self.now += span
+
+
+@dataclass
+class Rest:
+    """The application and what stands behind it."""
+
+    app: FastAPI
+    engine: AsyncEngine
+    keys: KeyStore
+    live: Live
+    clock: Clock
+
+    def client(self, token: str = "", **headers: str) -> httpx.AsyncClient:
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        return httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=self.app, raise_app_exceptions=False),
+            base_url="https://controller/api",
+            headers=headers,
+        )
+
+    async def add_user(
+        self, username: str, *, enterprise: str = "", must_change: bool = False
+    ) -> str:
+        """Make a user, and an enterprise for it unless one is given; returns the enterprise."""
+        scope = Scope(EnterpriseId(enterprise or str(uuid.uuid4())))
+        stamp = Stamp(self.clock(), "test")
+        user_id = base64.urlsafe_b64encode(os.urandom(21)).decode()
+        async with unit_of_work(self.engine) as db:
+            if not enterprise:
+                entity = Enterprise(name=username + "-enterprise", title="Enterprise")
+                await insert_object(
+                    db,
+                    scope,
+                    Draft(
+                        kind=Kind.ENTERPRISE,
+                        id=scope.enterprise,
+                        enterprise_id=scope.enterprise,
+                        name=entity.name,
+                        body=entity.to_json_text(),
+                    ),
+                    stamp,
+                )
+            user = DetailedUser(username=username, full_name="A User", state=UserState.ACTIVE)
+            await insert_object(
+                db,
+                scope,
+                Draft(
+                    kind=Kind.USER,
+                    id=user_id,
+                    enterprise_id=scope.enterprise,
+                    name=username,
+                    body=user.to_json_text(),
+                ),
+                stamp,
+            )
+            await put_credential(
+                db,
+                Credential(
+                    user_id=user_id,
+                    password_hash=CHEAP.hash(PASSWORD),
+                    must_change=must_change,
+                    failed_attempts=0,
+                    changed_at=self.clock(),
+                ),
+            )
+        return scope.enterprise
+
+    async def login(self, username: str) -> str:
+        async with self.client() as client:
+            answer = await client.post(
+                "/v1/login", json={"usernameAtRealm": username, "password": PASSWORD}
+            )
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["token"]["base64"])
+
+
+@asynccontextmanager
+async def running_rest(folder: Path) -> AsyncIterator[Rest]:
+    clock = Clock()
+    settings = Settings(state_dir=folder, device_server="controller.example:8443")
+    keys = open_keys(settings, clock=clock, random=os.urandom)
+    live = Live(waiters=10)
+    engine = open_engine(settings.database)
+    await upgrade(engine)
+    app = build_app(
+        settings=settings,
+        database_url=settings.database,
+        keys=keys,
+        live=live,
+        clock=clock,
+        random=os.urandom,
+    )
+    async with app.router.lifespan_context(app):
+        try:
+            yield Rest(app, engine, keys, live, clock)
+        finally:
+            await engine.dispose()
+
+
+@dataclass
+class Caller:
+    """A logged-in client; every write must succeed as the contract says unless told otherwise."""
+
+    http: httpx.AsyncClient
+
+    async def create(self, path: str, body: Json) -> str:
+        answer = await self.http.post(path, json=body)
+        return self._object_id(answer)
+
+    async def put(self, path: str, body: Json | None = None) -> str:
+        answer = await self.http.put(path, json=body) if body else await self.http.put(path)
+        return self._object_id(answer)
+
+    async def get(self, path: str, **params: str) -> Json:
+        answer = await self.http.get(path, params=params)
+        assert answer.status_code == 200, answer.text
+        found: Json = answer.json()
+        return found
+
+    async def delete(self, path: str) -> str:
+        return self._object_id(await self.http.delete(path))
+
+    @staticmethod
+    def _object_id(answer: httpx.Response) -> str:
+        assert answer.status_code == 200, answer.text
+        envelope = json.loads(answer.text)
+        assert envelope["error"] == [], envelope
+        assert envelope["httpStatusCode"] == 200
+        assert envelope["objectId"]
+        return str(envelope["objectId"])
+
+
+def contains(reply: object, sent: object) -> bool:
+    """Whether all that was sent stands in the reply; null and absent mean the same."""
+    if isinstance(sent, dict):
+        if not isinstance(reply, dict):
+            return False
+        return all(
+            contains(reply.get(name), value) for name, value in sent.items() if value is not None
+        )
+    if isinstance(sent, list):
+        return (
+            isinstance(reply, list)
+            and len(reply) == len(sent)
+            and all(contains(one, other) for one, other in zip(reply, sent, strict=True))
+        )
+    return reply == sent
