@@ -11,6 +11,7 @@ from eaves.ids import ConfigHash, DeviceId
 
 FIRST = LiveDevice(
     device_id=DeviceId("11111111-1111-4111-8111-111111111111"),
+    enterprise_id="e",
     certificate_hash=bytes(32),
     certificate_der=b"",
     config_hash=ConfigHash("one"),

@@ -23,6 +23,7 @@ class LiveDevice:
     """What the memory keeps of one device."""
 
     device_id: DeviceId
+    enterprise_id: str
     certificate_hash: bytes  # SHA-256 over the DER certificate
     certificate_der: bytes
     config_hash: ConfigHash  # empty: nothing rendered yet
@@ -77,6 +78,10 @@ class Live:
             loop = self._loop
         if loop is not None:
             loop.call_soon_threadsafe(self._wake.set)
+
+    def snapshot(self) -> tuple[LiveDevice, ...]:
+        """All entries as they are now."""
+        return tuple(self._devices.copy().values())
 
     # --- called on the loop that serves devices -----------------------------------------------
 
@@ -163,6 +168,10 @@ class Live:
             waiting.discard(changed)
             if not waiting:
                 del self._waiting[device_id]
+
+    def limit_waiters(self, waiters: int) -> None:
+        """Take fewer waiters than was asked for: the machine does not allow more."""
+        self._waiters = min(self._waiters, waiters)
 
     def close(self) -> None:
         """Let every waiter answer: the controller stops."""

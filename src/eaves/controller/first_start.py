@@ -1,0 +1,153 @@
+"""What a database needs before anybody can use it: tables, one enterprise, the user admin.
+
+The password of admin is printed once and kept only as an argon2 hash; it must be changed at the
+first interactive login, unless it came from a file that automation wrote.
+"""
+
+import base64
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from eaves.controller.settings import Settings
+from eaves.controller.store.people import Credential, find_user_for_login, put_credential
+from eaves.controller.store.schema import upgrade
+from eaves.controller.store.unit import Db, open_engine, unit_of_work
+from eaves.errors import Rejected
+
+ADMIN = "admin"
+PASSWORD_BYTES = 18  # 24 characters
+
+Clock = Callable[[], datetime]
+Random = Callable[[int], bytes]
+
+
+class NoAdmin(Rejected):
+    """There is no user admin to give a password to."""
+
+
+async def prepare_database(settings: Settings, *, clock: Clock, random: Random) -> tuple[str, ...]:
+    """Bring the database up to this release; the lines to print, once, after a first start."""
+    engine = open_engine(settings.database)
+    try:
+        await upgrade(engine)
+        async with unit_of_work(engine) as db:
+            if await find_user_for_login(db, ADMIN) is not None:
+                return ()
+            return await _make_admin(db, settings, clock(), random)
+    finally:
+        await engine.dispose()
+
+
+async def _make_admin(db: Db, settings: Settings, now: datetime, random: Random) -> tuple[str, ...]:
+    # imported here: only a first start needs the types of the contract
+    from eaves.controller.domain.contract.users import (  # noqa: PLC0415 - see above
+        AuthType,
+        DetailedUser,
+        Enterprise,
+        EnterpriseState,
+        UserState,
+    )
+    from eaves.controller.domain.scope import Scope  # noqa: PLC0415 - see above
+    from eaves.controller.store.objects import (  # noqa: PLC0415 - see above
+        Draft,
+        Stamp,
+        insert_object,
+    )
+    from eaves.controller.store.tables import Kind  # noqa: PLC0415 - see above
+    from eaves.ids import EnterpriseId  # noqa: PLC0415 - see above
+
+    enterprise_id, user_id = (
+        str(uuid.UUID(bytes=random(16), version=4)),
+        str(uuid.UUID(bytes=random(16), version=4)),
+    )
+    scope, stamp = Scope(EnterpriseId(enterprise_id)), Stamp(now, "system")
+    enterprise = Enterprise(
+        id=enterprise_id, name="default", title="Default", state=EnterpriseState.ACTIVE
+    )
+    user = DetailedUser(
+        id=user_id,
+        username=ADMIN,
+        full_name="Administrator",
+        enterprise_id=enterprise_id,
+        state=UserState.ACTIVE,
+        type=AuthType.LOCAL,
+    )
+    for kind, object_id, name, title, body in (
+        (
+            Kind.ENTERPRISE,
+            enterprise_id,
+            "default",
+            "Default",
+            enterprise.to_json_text(),
+        ),
+        (Kind.USER, user_id, ADMIN, "Administrator", user.to_json_text()),
+    ):
+        draft = Draft(
+            kind=kind,
+            id=object_id,
+            enterprise_id=enterprise_id,
+            name=name,
+            title=title,
+            body=body,
+        )
+        await insert_object(db, scope, draft, stamp)
+    given = _given_password(settings.admin_password_file)
+    password = given or _new_password(random)
+    await put_credential(db, _credential(user_id, password, now, must_change=not given))
+    if given:
+        return ()
+    return (f"user {ADMIN}, password {password} (shown once; change it at the first login)",)
+
+
+def _credential(user_id: str, password: str, now: datetime, *, must_change: bool) -> Credential:
+    from argon2 import PasswordHasher  # noqa: PLC0415 - only where a password is set
+
+    return Credential(
+        user_id=user_id,
+        password_hash=PasswordHasher().hash(password),
+        must_change=must_change,
+        failed_attempts=0,
+        changed_at=now,
+    )
+
+
+def _given_password(path: Path | None) -> str:
+    if path is None:
+        return ""
+    try:
+        password = path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise Rejected(f"--admin-password-file {path}: {error}; give a readable file") from error
+    if not password:
+        raise Rejected(f"--admin-password-file {path} is empty; write the password into it")
+    return password
+
+
+def _new_password(random: Random) -> str:
+    return base64.urlsafe_b64encode(random(PASSWORD_BYTES)).decode()
+
+
+async def reset_admin_password(settings: Settings, *, clock: Clock, random: Random) -> str:
+    """Give admin a new password and end its sessions; the line to print."""
+    from eaves.controller.store.people import delete_tokens_of  # noqa: PLC0415 - rarely needed
+
+    engine = open_engine(settings.database)
+    try:
+        await upgrade(engine)
+        async with unit_of_work(engine) as db:
+            user = await find_user_for_login(db, ADMIN)
+            if user is None:
+                raise NoAdmin(
+                    f"{settings.database}: no user {ADMIN} yet; start `eaves controller` once"
+                )
+            given = _given_password(settings.admin_password_file)
+            password = given or _new_password(random)
+            await put_credential(db, _credential(user.id, password, clock(), must_change=not given))
+            await delete_tokens_of(db, user.id)
+    finally:
+        await engine.dispose()
+    if given:
+        return f"user {ADMIN} has the password of {settings.admin_password_file}"
+    return f"user {ADMIN}, password {password} (shown once; change it at the first login)"

@@ -1,0 +1,74 @@
+"""`eaves controller`: run the controller, reset its admin, print its OpenAPI document."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from eaves.controller.settings import Options, Settings, read_settings
+from eaves.errors import EavesError
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--state-dir", help="Folder for database, keys and certificates.")
+@click.option("--device-listen", metavar="HOST:PORT", help="Where devices connect (8443).")
+@click.option("--rest-listen", metavar="HOST:PORT", help="Where users connect (9443).")
+@click.option("--database", metavar="URL", help="SQLAlchemy URL; SQLite in the state folder.")
+@click.option("--device-server", metavar="HOST:PORT", help="What devices are told to connect to.")
+@click.option("--admin-password-file", metavar="FILE", help="First password of the user admin.")
+@click.option("--tls-certificate", metavar="FILE", help="Own server certificate with its chain.")
+@click.option("--tls-key", metavar="FILE", help="Its private key.")
+@click.option("--tls-root", metavar="FILE", help="Its root, for the onboarding folders.")
+@click.option("--signing-certificates", metavar="FILE", help="Own signing certificate and chain.")
+@click.option("--signing-key", metavar="FILE", help="Its private key.")
+@click.option("--signing-root", metavar="FILE", help="Its root.")
+@click.pass_context
+def command(context: click.Context, /, **options: str | None) -> None:
+    """Run the controller of a fleet; every option also stands in EAVES_<OPTION>."""
+    try:
+        settings = read_settings(Options(**options), os.environ)
+        context.obj = settings
+        if context.invoked_subcommand is None:
+            from eaves.controller.process import (  # noqa: PLC0415 - help needs none of it
+                configure_logging,
+                run_controller,
+            )
+
+            configure_logging()
+            run_controller(settings, _say)
+    except EavesError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@command.command("reset-admin")
+@click.pass_obj
+def reset_admin(settings: Settings) -> None:
+    """Give the user admin a new password and print it once."""
+    from eaves.controller.first_start import reset_admin_password  # noqa: PLC0415 - as above
+    from eaves.controller.process import clock  # noqa: PLC0415 - as above
+
+    try:
+        _say(asyncio.run(reset_admin_password(settings, clock=clock, random=os.urandom)))
+    except EavesError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@command.command()
+@click.option("--out", type=click.Path(path_type=Path), help="A file; stdout without it.")
+@click.pass_obj
+def openapi(settings: Settings, out: Path | None) -> None:
+    """Print the OpenAPI document of the REST side."""
+    from eaves.controller.first_start import openapi_document  # noqa: PLC0415 - as above
+
+    document = openapi_document(settings)
+    if out is None:
+        _say(document)
+    else:
+        out.write_text(document + "\n", encoding="utf-8")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,253 @@
+"""The composition root: which parts run, in which thread, in which order.
+
+Devices come first: their thread starts before anything of the REST side is imported, because a
+restarted controller with thousands of devices must answer polls again within two seconds.  The
+REST side and the jobs share the main thread's loop.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from eaves.controller.first_start import prepare_database
+from eaves.controller.jobs.run import Jobs, RenderWanted, start_jobs
+from eaves.controller.keys import KeyStore, open_keys
+from eaves.controller.keys.names import device_server
+from eaves.controller.live import Live
+from eaves.controller.server import Listener
+from eaves.controller.settings import Endpoint, Settings
+from eaves.controller.southbound.http import Answering, asgi_application
+from eaves.controller.southbound.service import DeviceService, Parts, devices_only
+from eaves.controller.store.unit import open_engine
+
+log = structlog.get_logger()
+
+DEVICE_PATHS: Final = ("/api/v2/edgedevice", "/api/v1/edgedevice", "/api/v2/ext")
+
+
+def clock() -> datetime:
+    return datetime.now(UTC)
+
+
+def configure_logging() -> None:
+    """Events as lines on stderr; stdout is for the few lines that a person or script waits for."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.StackInfoRenderer(),
+            structlog.processors.format_exc_info,
+            structlog.processors.LogfmtRenderer(key_order=("timestamp", "level", "event")),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelNamesMapping().get(
+                os.environ.get("EAVES_LOG_LEVEL", "info").upper(), logging.INFO
+            )
+        ),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+class SharedPort:
+    """Devices and users through one listener: paths tell them apart."""
+
+    def __init__(self) -> None:
+        self._rest: Any = None
+
+    def serve_rest(self, app: Any) -> None:
+        self._rest = app
+
+    def application(self, answering: Answering) -> tuple[Literal["rsgi", "asgi"], Any]:
+        devices = asgi_application(answering)
+
+        async def dispatch(scope: Any, receive: Any, send: Any) -> None:
+            of_device = scope["type"] == "http" and scope["path"].lower().startswith(DEVICE_PATHS)
+            if of_device or self._rest is None:
+                # before the REST side is up its paths are answered as unknown ones of devices
+                await devices(scope, receive, send)
+            else:
+                await self._rest(scope, receive, send)
+
+        return "asgi", dispatch
+
+
+def run_controller(settings: Settings, announce: Callable[[str], None]) -> None:
+    """Run until SIGTERM or SIGINT; `announce` gets the lines meant for a person.
+
+    Raises EavesError with what stood against a start.
+    """
+    keys = open_keys(settings, clock=clock, random=os.urandom)
+    for line in asyncio.run(prepare_database(settings, clock=clock, random=os.urandom)):
+        announce(line)
+    live = Live(waiters=settings.bounds.waiters)
+    wanted = RenderWanted()
+    shared = SharedPort() if settings.shared_port else None
+    devices = DeviceService(
+        Parts(
+            settings=settings,
+            keys=keys,
+            live=live,
+            clock=clock,
+            random=os.urandom,
+            ecdh_changed=lambda device_id: wanted.add((device_id,)),
+            application=devices_only if shared is None else shared.application,
+        )
+    )
+    endpoint = devices.start()
+    log.info("devices_served", listen=str(endpoint), devices=len(live))
+    try:
+        asyncio.run(
+            _rest_side(_Rest(settings, keys, live, devices, endpoint, shared, wanted), announce)
+        )
+    finally:
+        devices.stop()
+    if devices.error is not None:
+        raise devices.error
+    log.info("controller_stopped")
+
+
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    settings: Settings
+    keys: KeyStore
+    live: Live
+    devices: DeviceService
+    device_endpoint: Endpoint
+    shared: SharedPort | None
+    wanted: RenderWanted
+
+
+async def _rest_side(rest: _Rest, announce: Callable[[str], None]) -> None:
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    rest.devices.ended = lambda: loop.call_soon_threadsafe(stop.set)
+    if rest.devices.error is not None:
+        return
+    app = await asyncio.to_thread(_build_rest, rest)
+    serving = _beside_devices if rest.shared is not None else _own_listener
+    engine = open_engine(rest.settings.database)
+    async with _disposed(engine), serving(rest, app) as (endpoint, reload_listener):
+        announce(_ready(rest, endpoint))
+        async with asyncio.TaskGroup() as tasks:
+            jobs = start_jobs(
+                tasks,
+                Jobs(
+                    settings=rest.settings,
+                    engine=engine,
+                    keys=rest.keys,
+                    live=rest.live,
+                    clock=clock,
+                    wanted=rest.wanted,
+                    reload_listeners=lambda: _reload(rest, reload_listener),
+                ),
+            )
+            await stop.wait()
+            log.info("controller_stopping")
+            for job in jobs:
+                job.cancel()
+
+
+@asynccontextmanager
+async def _disposed(engine: AsyncEngine) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        await engine.dispose()
+
+
+def _reload(rest: _Rest, reload_listener: Callable[[], None]) -> None:
+    rest.devices.reload_certificate()
+    reload_listener()
+
+
+def _build_rest(rest: _Rest) -> Any:
+    # imported here: it takes longer than everything that a poll needs
+    from eaves.controller.northbound.app import build_app  # noqa: PLC0415 - see above
+
+    return build_app(
+        settings=_told(rest),
+        database_url=rest.settings.database,
+        keys=rest.keys,
+        live=rest.live,
+        clock=clock,
+        random=os.urandom,
+    )
+
+
+def _told(rest: _Rest) -> Settings:
+    """The settings with what devices are told filled in."""
+    return replace(
+        rest.settings, device_server=device_server(rest.settings, rest.device_endpoint.port)
+    )
+
+
+Serving = AsyncIterator[tuple[Endpoint, Callable[[], None]]]
+
+
+@asynccontextmanager
+async def _own_listener(rest: _Rest, app: Any) -> Serving:
+    listener = Listener(
+        app,
+        interface="asgi",
+        listen=rest.settings.rest_listen,
+        certificate=rest.keys.tls.certificate,
+        key=rest.keys.tls.key,
+        concurrent=rest.settings.bounds.concurrent_requests,
+    )
+    endpoint = listener.bind()
+    async with app.router.lifespan_context(app), asyncio.TaskGroup() as tasks:
+        serving = tasks.create_task(listener.serve(), name="rest")
+        try:
+            yield endpoint, listener.reload
+        finally:
+            listener.stop()
+            await serving
+
+
+@asynccontextmanager
+async def _beside_devices(rest: _Rest, app: Any) -> Serving:
+    """Serve REST from the listener of the devices; its loop runs the app's lifespan too."""
+    assert rest.shared is not None  # noqa: S101 - the caller chose this way by it
+    begun, over = threading.Event(), asyncio.Event()
+
+    async def live_long() -> None:
+        async with app.router.lifespan_context(app):
+            begun.set()
+            await over.wait()
+
+    living = rest.devices.run(live_long())
+    await asyncio.to_thread(begun.wait)
+    rest.shared.serve_rest(app)
+    try:
+        yield rest.device_endpoint, lambda: None
+    finally:
+        rest.devices.call(over.set)
+        await asyncio.wrap_future(living)
+
+
+def _ready(rest: _Rest, endpoint: Endpoint) -> str:
+    told = _told(rest).device_server
+    return (
+        f"eaves controller ready: devices https://{told} "
+        f"(listening on {rest.device_endpoint}), REST https://{_reachable(endpoint)}, "
+        f"root certificate {rest.settings.state_dir.absolute() / 'root-certificate.pem'}"
+    )
+
+
+def _reachable(endpoint: Endpoint) -> Endpoint:
+    any_address = endpoint.host in {"0.0.0.0", "::"}
+    return Endpoint("localhost", endpoint.port) if any_address else endpoint

@@ -1,0 +1,163 @@
+"""From a request to an endpoint: bounds, envelope, sender, path.  EVE API v2, sections 3 and 4.
+
+The order is that of the trust: bound the body, parse the envelope, find who signed it, verify,
+only then read what it says.  What each refusal means to a device stands in section 3.3: 404 and
+400 make it ask for its UUID again, 401 and 403 do not, 503 says "the controller is not sure, keep
+everything and come back".  So whatever is not known for certain is 503.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from eaves.controller.southbound import (
+    attest,
+    certs,
+    config,
+    flowlog,
+    hardwarehealth,
+    info,
+    metrics,
+    newlogs,
+    register,
+    uuid,
+    wait,
+)
+from eaves.controller.southbound.context import (
+    DOUBT,
+    FORBIDDEN,
+    NOT_FOUND,
+    TOO_MANY,
+    Call,
+    Southbound,
+)
+from eaves.controller.southbound.http import Answer, BodyTooLarge, Request
+from eaves.controller.telemetry.writer import Busy
+from eaves.errors import Rejected, Transient
+from eaves.evapi.envelope import Sealed, parse_envelope
+from eaves.evapi.errors import BadSignature, TooLarge
+from eaves.evapi.paths import METHODS, Endpoint, Route, parse_path
+from eaves.evapi.pem import certificate_key
+
+log = structlog.get_logger()
+
+Handler = Callable[[Southbound, Call], Awaitable[Answer]]
+
+HANDLERS: Mapping[Endpoint, Handler] = {
+    Endpoint.UUID: uuid.answer,
+    Endpoint.CONFIG: config.answer,
+    Endpoint.ATTEST: attest.answer,
+    Endpoint.INFO: info.answer,
+    Endpoint.METRICS: metrics.answer,
+    Endpoint.NEWLOGS: newlogs.answer,
+    Endpoint.APP_NEWLOGS: newlogs.answer,
+    Endpoint.FLOWLOG: flowlog.answer,
+    Endpoint.HARDWAREHEALTH: hardwarehealth.answer,
+    Endpoint.WAIT: wait.answer,
+}
+
+_BODY_MISSING = Answer(422)
+_UNPARSABLE = Answer(400)
+_UNPROCESSABLE = Answer(422)
+_UNKNOWN = Answer(401)
+_TOO_LARGE = Answer(413)
+_WRONG_METHOD = Answer(405)
+
+
+def endpoints(context: Southbound) -> Callable[[Request], Awaitable[Answer]]:
+    """The device-facing API as one function from request to answer; it never raises."""
+
+    async def answer(request: Request) -> Answer:
+        try:
+            return await _answer(context, request)
+        except (Transient, SQLAlchemyError, OSError) as error:
+            log.warning("request_in_doubt", path=request.path, error=str(error))
+            return DOUBT
+        except Exception:
+            # the device keeps what it sent and comes back; the traceback tells us what to mend
+            log.exception("request_failed", path=request.path)
+            return DOUBT
+
+    return answer
+
+
+async def _answer(context: Southbound, request: Request) -> Answer:
+    route = parse_path(request.path)
+    if route is None:
+        return NOT_FOUND
+    if request.method not in METHODS[route.endpoint]:
+        return _WRONG_METHOD
+    if route.endpoint is Endpoint.PING:
+        return Answer(200)
+    if route.endpoint is Endpoint.CERTS:
+        return certs.answer(context)
+    limit = context.settings.bounds.body_bytes
+    if request.content_length is not None and request.content_length > limit:
+        return _TOO_LARGE
+    try:
+        body = await request.read_body(limit)
+    except BodyTooLarge:
+        return _TOO_LARGE
+    if not body:
+        return _BODY_MISSING
+    return await _enveloped(context, request, route, body)
+
+
+async def _enveloped(context: Southbound, request: Request, route: Route, body: bytes) -> Answer:
+    try:
+        sealed = parse_envelope(body)
+    except Rejected as error:
+        log.info("envelope_malformed", path=request.path, client=request.client, why=str(error))
+        return _UNPARSABLE
+    if route.endpoint is Endpoint.REGISTER:
+        return await register.answer(context, sealed, request.client)
+    call = _verified(context, request, route, sealed)
+    if isinstance(call, Answer):
+        return call
+    handler = HANDLERS.get(route.endpoint)
+    if handler is None:
+        return FORBIDDEN  # of the API, but not offered here; 404 would say "you were deleted"
+    context.seen.note(call.device.device_id, context.clock())
+    try:
+        return await handler(context, call)
+    except Busy:
+        return TOO_MANY if route.endpoint in _RATE_LIMITED else DOUBT
+    except TooLarge as error:
+        log.warning("message_too_large", device_id=call.device.device_id, why=str(error))
+        return _TOO_LARGE
+    except Rejected as error:
+        log.warning(
+            "message_refused",
+            device_id=call.device.device_id,
+            endpoint=str(route.endpoint),
+            why=str(error),
+        )
+        return _UNPROCESSABLE
+
+
+_RATE_LIMITED = frozenset({Endpoint.NEWLOGS, Endpoint.APP_NEWLOGS})
+
+
+def _verified(context: Southbound, request: Request, route: Route, sealed: Sealed) -> Call | Answer:
+    device = context.live.find_by_hash(sealed.sender_hash)
+    if device is None:
+        if context.live.in_doubt:
+            return DOUBT  # a change that could not be read yet may be this very device
+        log.info("sender_unknown", sender_hash=sealed.sender_hash.hex(), client=request.client)
+        return _UNKNOWN
+    try:
+        # dates of device certificates do not count: a device clock may be anywhere
+        payload = sealed.verify(certificate_key(device.certificate))
+    except BadSignature as error:
+        log.warning("signature_refused", device_id=device.device_id, why=str(error))
+        return _UNKNOWN
+    except Rejected as error:
+        log.warning("envelope_refused", device_id=device.device_id, why=str(error))
+        return _UNPARSABLE
+    if device.gone:
+        return NOT_FOUND
+    if route.device_id is not None and route.device_id != device.device_id:
+        log.warning("foreign_path", device_id=device.device_id, path=request.path)
+        return FORBIDDEN
+    return Call(device, route, payload, request)

@@ -1,0 +1,63 @@
+"""POST config: the poll.  EVE API v2, sections 6.4 and 7.
+
+The unchanged path reads memory only.  What is sent is what was rendered and stored when an object
+was written.
+"""
+
+from typing import assert_never
+
+import structlog
+
+from eaves.controller.domain.poll import (
+    AttestFirst,
+    NotRenderedYet,
+    Replace,
+    Unchanged,
+    answer_poll,
+    attestation_of,
+)
+from eaves.controller.southbound.context import DOUBT, FORBIDDEN, NOT_MODIFIED, Call, Southbound
+from eaves.controller.southbound.http import Answer
+from eaves.controller.store.rendered import find_rendered
+from eaves.evapi.poll import PollResponse, decode_poll_request, encode_poll_response
+
+log = structlog.get_logger()
+
+
+async def answer(context: Southbound, call: Call) -> Answer:
+    poll, device = decode_poll_request(call.payload), call.device
+    decided = answer_poll(
+        poll.config_hash,
+        poll.integrity_token,
+        device.config_hash,
+        attestation_of(required=device.attestation_required, token=device.integrity_token),
+    )
+    match decided:
+        case Unchanged():
+            return NOT_MODIFIED
+        case Replace():
+            return await _stored(context, call, poll.config_hash)
+        case AttestFirst(reason=reason):
+            log.info("attest_first", device_id=device.device_id, why=reason)
+            return FORBIDDEN
+        case NotRenderedYet():
+            log.info("nothing_rendered", device_id=device.device_id)
+            return DOUBT
+    assert_never(decided)
+
+
+async def _stored(context: Southbound, call: Call, known: str) -> Answer:
+    async with context.database.read() as db:
+        rendered = await find_rendered(db, call.device.device_id)
+    if rendered is None:
+        return DOUBT  # deleted since, or not rendered again yet; the next poll knows
+    if rendered.config_hash == known:
+        return NOT_MODIFIED  # the memory was one change behind
+    log.info(
+        "config_served",
+        device_id=call.device.device_id,
+        config_hash=rendered.config_hash,
+        bytes=len(rendered.config),
+    )
+    response = PollResponse(config=rendered.config, config_hash=rendered.config_hash)
+    return context.sealed(encode_poll_response(response))

@@ -1,0 +1,84 @@
+"""What every endpoint is given: passed in once, looked up nowhere."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from eaves.controller.keys import KeyStore
+from eaves.controller.live import Live, LiveDevice
+from eaves.controller.live.rows import read_devices
+from eaves.controller.settings import Settings
+from eaves.controller.southbound.database import Database
+from eaves.controller.southbound.http import Answer, Request
+from eaves.controller.telemetry.seen import Seen
+from eaves.controller.telemetry.writer import Writer
+from eaves.evapi.envelope import seal
+from eaves.evapi.paths import Route
+from eaves.ids import DeviceId
+
+Clock = Callable[[], datetime]
+Random = Callable[[int], bytes]
+
+
+class RateLimit:
+    """At most so many in a minute, refilled evenly: for work that strangers may ask for."""
+
+    def __init__(self, per_minute: int) -> None:
+        self._per_s = per_minute / 60
+        self._limit = float(per_minute)
+        self._left = float(per_minute)
+        self._last: datetime | None = None
+
+    def admits(self, now: datetime) -> bool:
+        if self._last is not None:
+            passed = max((now - self._last).total_seconds(), 0.0)
+            self._left = min(self._limit, self._left + passed * self._per_s)
+        self._last = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Southbound:
+    settings: Settings
+    keys: KeyStore
+    live: Live
+    writer: Writer
+    seen: Seen
+    database: Database
+    registrations: RateLimit
+    ecdh_changed: Callable[[DeviceId], None]  # its cipher blocks are to be made again
+    clock: Clock
+    random: Random
+
+    async def read_devices(self, device_ids: Sequence[DeviceId]) -> Sequence[LiveDevice]:
+        async with self.database.read() as db:
+            return await read_devices(db, device_ids)
+
+    async def refresh(self, device_id: DeviceId) -> None:
+        """Take into memory what was just committed, before the answer tells of it."""
+        await self.live.refresh(self.read_devices, (device_id,))
+
+    def sealed(self, payload: bytes, status: int = 200) -> Answer:
+        """An answer in an envelope of the signing key."""
+        return Answer(status, seal(payload, self.keys.sender))
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request of a device that proved who it is; `payload` is what it signed."""
+
+    device: LiveDevice
+    route: Route
+    payload: bytes = field(repr=False)
+    request: Request
+
+
+CREATED = Answer(201)
+NOT_MODIFIED = Answer(304)
+NOT_FOUND = Answer(404)
+FORBIDDEN = Answer(403)
+DOUBT = Answer(503, retry_after_s=5)
+TOO_MANY = Answer(429, retry_after_s=15)

@@ -1,0 +1,226 @@
+"""The device side as a whole: memory warmed, writer running, listener open.
+
+It has a thread and an event loop of its own, so that no REST call or render ever holds a poll.
+Devices are served only once the memory is whole: an unknown sender is refused for certain, so
+knowing only half of the devices would tell the other half that they are strangers.
+"""
+
+import asyncio
+import concurrent.futures
+import threading
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal
+
+import structlog
+
+from eaves.controller.keys import KeyStore
+from eaves.controller.live import Live
+from eaves.controller.live.rows import read_all
+from eaves.controller.server import Listener, raise_file_limit
+from eaves.controller.settings import Endpoint, Settings
+from eaves.controller.southbound.app import endpoints
+from eaves.controller.southbound.context import Clock, Random, RateLimit, Southbound
+from eaves.controller.southbound.database import open_database
+from eaves.controller.southbound.http import Answering, rsgi_application
+from eaves.controller.store.devices import put_last_seen
+from eaves.controller.telemetry.seen import Seen
+from eaves.controller.telemetry.writer import Writer
+from eaves.ids import DeviceId
+
+log = structlog.get_logger()
+
+SPARE_FILES = 256  # besides connections: database, logs, the REST listener
+
+Application = Callable[[Answering], tuple[Literal["rsgi", "asgi"], Any]]
+"""Makes what the listener serves from the device endpoints."""
+
+
+def devices_only(answering: Answering) -> tuple[Literal["rsgi", "asgi"], Any]:
+    return "rsgi", rsgi_application(answering)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the device side is built from."""
+
+    settings: Settings
+    keys: KeyStore
+    live: Live
+    clock: Clock
+    random: Random
+    ecdh_changed: Callable[[DeviceId], None]  # called in the thread of the devices
+    application: Application = devices_only
+
+
+class DeviceService:
+    """Runs the device side in a thread; `start` returns when it serves."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._thread = threading.Thread(target=self._run, name="devices")
+        self._started = threading.Event()
+        self._error: BaseException | None = None
+        self._endpoint: Endpoint | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._listener: Listener | None = None
+        self.ended: Callable[[], None] = lambda: None  # called in the thread when it ends
+
+    def start(self) -> Endpoint:
+        """Start to serve; raises what stood against it."""
+        self._thread.start()
+        self._started.wait()
+        if self._endpoint is None:
+            self._thread.join()
+            raise self._error or RuntimeError("the device side ended before it served")
+        return self._endpoint
+
+    def stop(self) -> None:
+        """Answer what is in flight, commit what waits, end the thread."""
+        if self._loop is not None and self._stop is not None and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+
+    def reload_certificate(self) -> None:
+        """Serve new connections with what the certificate files hold now; from any thread."""
+        if self._loop is not None and self._listener is not None:
+            self._loop.call_soon_threadsafe(self._listener.reload)
+
+    def call(self, callback: Callable[[], None]) -> None:
+        """Call on the loop of the devices; from any thread."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(callback)
+
+    def run(self, work: Coroutine[Any, Any, None]) -> concurrent.futures.Future[None]:
+        """Run on the loop of the devices; from any thread."""
+        if self._loop is None:
+            raise RuntimeError("the device side is not started")
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    @property
+    def error(self) -> BaseException | None:
+        """Why the thread ended, if not by `stop`."""
+        return self._error
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except Exception as error:
+            self._error = error
+            log.exception("device_side_failed")
+        finally:
+            self._started.set()
+            self.ended()
+
+    async def _serve(self) -> None:
+        parts = self._parts
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        async with open_database(parts.settings.database) as database:
+            async with database.read() as db:
+                for device in await read_all(db):
+                    parts.live.put(device)
+            parts.live.bind(self._loop)
+            bounds = parts.settings.bounds
+            writer = Writer(
+                database.write,
+                queue=bounds.ingest_queue,
+                queue_bytes=bounds.ingest_queue_bytes,
+                batch=bounds.ingest_batch,
+            )
+            context = Southbound(
+                settings=parts.settings,
+                keys=parts.keys,
+                live=parts.live,
+                writer=writer,
+                seen=Seen(),
+                database=database,
+                registrations=RateLimit(bounds.registrations_per_minute),
+                ecdh_changed=parts.ecdh_changed,
+                clock=parts.clock,
+                random=parts.random,
+            )
+            self._listener = self._listen(endpoints(context))
+            self._endpoint = self._listener.bind()
+            try:
+                await self._serve_until_stopped(context, self._listener, self._stop)
+            finally:
+                parts.live.unbind()
+
+    def _listen(self, answering: Answering) -> Listener:
+        settings, keys = self._parts.settings, self._parts.keys
+        bounds = settings.bounds
+        wanted = bounds.waiters + bounds.concurrent_requests
+        allowed = raise_file_limit(wanted + SPARE_FILES) - SPARE_FILES
+        if allowed < wanted:
+            log.warning(
+                "fewer_waiters",
+                waiters=max(allowed - bounds.concurrent_requests, 0),
+                wanted=bounds.waiters,
+                hint="raise the limit of open files",
+            )
+            self._parts.live.limit_waiters(max(allowed - bounds.concurrent_requests, 0))
+        interface, target = self._parts.application(answering)
+        return Listener(
+            target,
+            interface=interface,
+            listen=settings.device_listen,
+            certificate=keys.tls.certificate,
+            key=keys.tls.key,
+            concurrent=max(min(wanted, allowed), 64),
+        )
+
+    async def _serve_until_stopped(
+        self, context: Southbound, listener: Listener, stop: asyncio.Event
+    ) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            following = tasks.create_task(
+                context.live.follow_forever(
+                    context.read_devices,
+                    lambda: log.warning("change_not_read", again_in_s=0.5),
+                ),
+                name="follow",
+            )
+            flushing = tasks.create_task(
+                _flush_seen_forever(context, context.settings.intervals.last_seen_flush),
+                name="seen",
+            )
+            writing = tasks.create_task(context.writer.run_forever(), name="writer")
+            serving = tasks.create_task(listener.serve(), name="listener")
+            self._started.set()
+            await _first_of(stop, serving)
+            context.live.close()
+            listener.stop()
+            await serving
+            for task in (following, flushing):
+                task.cancel()
+            await _flush_seen(context)
+            context.writer.stop()
+            await writing
+
+
+async def _first_of(stop: asyncio.Event, serving: asyncio.Task[None]) -> None:
+    stopping = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait((stopping, serving), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+
+
+async def _flush_seen_forever(context: Southbound, interval: timedelta) -> None:
+    while True:
+        await asyncio.sleep(interval.total_seconds())
+        await _flush_seen(context)
+
+
+async def _flush_seen(context: Southbound) -> None:
+    taken = context.seen.take()
+    if not taken:
+        return
+    try:
+        await context.writer.write(lambda db: put_last_seen(db, taken))
+    except Exception as error:  # noqa: BLE001 - a task boundary: kept for the next flush
+        context.seen.give_back(taken)
+        log.warning("last_seen_not_written", devices=len(taken), why=str(error))

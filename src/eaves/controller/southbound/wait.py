@@ -1,0 +1,39 @@
+"""POST ext/wait, an addition of Eaves: answers when the configuration differs from the sender's.
+
+The request is that of a poll.  200 with an empty body: poll now.  304: nothing changed within the
+time of a wait.  503: every place is taken, poll as other devices do.
+"""
+
+import asyncio
+
+from eaves.controller.live import NoWaiterPlace
+from eaves.controller.southbound.context import NOT_MODIFIED, Call, Southbound
+from eaves.controller.southbound.http import Answer
+from eaves.evapi.poll import decode_poll_request
+
+CHANGED = Answer(200, typed=True)
+NO_PLACE = Answer(503, retry_after_s=60)
+
+
+async def answer(context: Southbound, call: Call) -> Answer:
+    known = decode_poll_request(call.payload).config_hash
+    try:
+        changed = await _changed_or_gone(context, call, known)
+    except NoWaiterPlace:
+        return NO_PLACE
+    return CHANGED if changed else NOT_MODIFIED
+
+
+async def _changed_or_gone(context: Southbound, call: Call, known: str) -> bool:
+    """Wait for a change, and give the place back at once when the client leaves."""
+    waiting = asyncio.ensure_future(
+        context.live.wait_for_change(call.device.device_id, known, context.settings.bounds.wait_s)
+    )
+    leaving = asyncio.ensure_future(call.request.disconnected())
+    try:
+        await asyncio.wait((waiting, leaving), return_when=asyncio.FIRST_COMPLETED)
+        return waiting.done() and waiting.result()
+    finally:
+        for task in (waiting, leaving):
+            task.cancel()
+        await asyncio.gather(waiting, leaving, return_exceptions=True)

@@ -1,0 +1,478 @@
+"""The device-facing API over real TLS, with real envelopes and a real database."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+from support.controller import InProcess, WireDevice, https, in_process, render
+
+from eaves.controller.settings import Bounds
+from eaves.controller.store import tables
+from eaves.controller.store.devices import mark_gone, set_attestation_required
+from eaves.controller.store.unit import Db, snapshot
+from eaves.evapi.attest import (
+    ZAttestQuote,
+    ZAttestReq,
+    ZAttestReqType,
+    ZAttestResponse,
+    ZAttestResponseCode,
+    decode_z_attest_response,
+    encode_z_attest_req,
+)
+from eaves.evapi.certs import decode_z_controller_cert, verify_controller_certs
+from eaves.evapi.envelope import parse_envelope
+from eaves.evapi.paths import PROTOBUF, Endpoint, endpoint_path
+from eaves.evapi.poll import PollRequest, encode_poll_request
+from eaves.evapi.uuid import UUID_REQUEST
+from eaves.ids import DeviceId
+
+pytestmark = pytest.mark.system
+
+SMALL = Bounds(waiters=2, wait_s=0.5, body_bytes=1 << 20)
+
+
+@pytest.fixture
+async def controller(tmp_path: Path) -> AsyncIterator[InProcess]:
+    async with in_process(tmp_path / "state", bounds=SMALL) as running:
+        yield running
+
+
+@pytest.fixture
+async def device(controller: InProcess) -> WireDevice:
+    return await controller.registered()
+
+
+async def _count(controller: InProcess, table: str) -> int:
+    async with controller.database() as engine, snapshot(engine) as db:
+        rows = await db.execute(select(func.count()).select_from(tables.metadata.tables[table]))
+        return int(rows.scalar_one())
+
+
+async def _events(controller: InProcess) -> list[str]:
+    async with controller.database() as engine, snapshot(engine) as db:
+        rows = await db.execute(select(tables.events.c.event_type).order_by(tables.events.c.row))
+        return [row.event_type for row in rows]
+
+
+# --- what is open to everybody
+
+
+async def test_ping_answers_anybody(controller: InProcess) -> None:
+    """Section 6, step 3: GET ping, no envelope, 200, empty."""
+    reply = await controller.get(endpoint_path(Endpoint.PING))
+    assert (reply.status, reply.body) == (200, b"")
+
+
+async def test_certs_pass_the_checks_of_a_device(controller: InProcess) -> None:
+    """Section 5: GET certs is an envelope whose list chains to root-certificate.pem."""
+    reply = await controller.get(endpoint_path(Endpoint.CERTS))
+    assert reply.status == 200
+    assert reply.headers["content-type"] == PROTOBUF
+    listed = decode_z_controller_cert(parse_envelope(reply.body).payload)
+    verified = verify_controller_certs(
+        listed, controller.keys.root_certificate_pem, controller.clock()
+    )
+    assert verified.signing_hash == controller.controller_key.signing_hash
+
+
+async def test_paths_match_in_any_case(controller: InProcess) -> None:
+    """Section 3: `edgedevice` and `edgeDevice`."""
+    assert (await controller.get("/api/v2/edgeDevice/ping")).status == 200
+
+
+async def test_a_path_that_is_not_of_the_api_is_not_found(controller: InProcess) -> None:
+    """Section 3: URL forms."""
+    assert (await controller.get("/api/v2/edgedevice/nothing")).status == 404
+    assert (await controller.get("/")).status == 404
+
+
+async def test_a_method_that_an_endpoint_does_not_take_is_refused(controller: InProcess) -> None:
+    """Section 3: the method stands with the path."""
+    assert (await controller.get(endpoint_path(Endpoint.UUID))).status == 405
+
+
+# --- registration
+
+
+async def test_a_new_device_registers_and_learns_its_uuid_at_once(controller: InProcess) -> None:
+    """Section 3.4: 201 with a type and no body, and `uuid` succeeds immediately afterwards."""
+    device = WireDevice(serial="SN-9")
+    device_id = await controller.add_record("SN-9")
+    identity = controller.onboarding()
+    body = device.registration(identity.certificate_pem, identity.key_pem)
+    reply = await controller.post(endpoint_path(Endpoint.REGISTER), body)
+    assert (reply.status, reply.body) == (201, b"")
+    assert reply.headers["content-type"] == PROTOBUF
+    answer = await controller.post(endpoint_path(Endpoint.UUID), device.sealed(UUID_REQUEST))
+    assert answer.status == 200
+    assert controller.controller_key.uuid(answer.body) == device_id
+    assert await _events(controller) == ["EDGE_NODE_REGISTERED"]
+
+
+async def test_a_repeated_registration_gets_200(controller: InProcess, device: WireDevice) -> None:
+    """Section 3.4: register is repeated on every boot."""
+    identity = controller.onboarding()
+    body = device.registration(identity.certificate_pem, identity.key_pem)
+    reply = await controller.post(endpoint_path(Endpoint.REGISTER), body)
+    assert (reply.status, reply.headers["content-type"]) == (200, PROTOBUF)
+
+
+async def test_another_certificate_for_a_bound_serial_is_a_conflict(
+    controller: InProcess, device: WireDevice
+) -> None:
+    """Section 3.2: 409; a clash is a security event."""
+    clone = WireDevice(serial=device.serial)
+    identity = controller.onboarding()
+    body = clone.registration(identity.certificate_pem, identity.key_pem)
+    assert (await controller.post(endpoint_path(Endpoint.REGISTER), body)).status == 409
+    assert "EDGE_NODE_SERIAL_CLASH" in await _events(controller)
+    uuid = await controller.post(endpoint_path(Endpoint.UUID), clone.sealed(UUID_REQUEST))
+    assert uuid.status == 401
+
+
+async def test_a_soft_serial_matches_where_the_serial_does_not(controller: InProcess) -> None:
+    """Section 6.1: serial first, then softSerial."""
+    device = WireDevice(serial="from the board", soft_serial="soft-1")
+    device_id = await controller.add_record("soft-1")
+    identity = controller.onboarding()
+    body = device.registration(identity.certificate_pem, identity.key_pem)
+    assert (await controller.post(endpoint_path(Endpoint.REGISTER), body)).status == 201
+    uuid = await controller.post(endpoint_path(Endpoint.UUID), device.sealed(UUID_REQUEST))
+    assert controller.controller_key.uuid(uuid.body) == device_id
+
+
+async def test_an_unknown_serial_is_forbidden_until_its_record_is_made(
+    controller: InProcess,
+) -> None:
+    """Section 3.2: 403; creating the record makes the next retry work."""
+    device = WireDevice(serial="SN-later")
+    identity = controller.onboarding()
+    body = device.registration(identity.certificate_pem, identity.key_pem)
+    path = endpoint_path(Endpoint.REGISTER)
+    assert (await controller.post(path, body)).status == 403
+    await controller.add_record("SN-later")
+    assert (await controller.post(path, body)).status == 201
+
+
+async def test_a_foreign_onboarding_certificate_is_forbidden(controller: InProcess) -> None:
+    """Section 3.2: register with an unknown onboarding certificate is 403."""
+    await controller.add_record("SN-1")
+    stranger = WireDevice()
+    pem = stranger.key.private_bytes(*_pkcs8())
+    body = WireDevice(serial="SN-1").registration(stranger.certificate_pem, pem)
+    assert (await controller.post(endpoint_path(Endpoint.REGISTER), body)).status == 403
+
+
+async def test_a_registration_with_a_wrong_signature_is_refused(controller: InProcess) -> None:
+    """Section 4: the envelope of register is signed by the onboarding key."""
+    await controller.add_record("SN-1")
+    identity = controller.onboarding()
+    other = WireDevice().key.private_bytes(*_pkcs8())
+    body = WireDevice(serial="SN-1").registration(identity.certificate_pem, other)
+    assert (await controller.post(endpoint_path(Endpoint.REGISTER), body)).status == 401
+
+
+# --- who may ask
+
+
+async def test_an_unknown_key_is_refused(controller: InProcess, device: WireDevice) -> None:
+    """Section 3.2: 401 for an unknown sender."""
+    stranger = WireDevice()
+    stranger.device_id = device.device_id
+    assert (await controller.post(device.path(Endpoint.CONFIG), stranger.poll())).status == 401
+
+
+async def test_a_wrong_signature_is_refused(controller: InProcess, device: WireDevice) -> None:
+    """Section 4: the signature covers the payload."""
+    sealed = bytearray(device.poll("something to sign"))
+    at = sealed.index(b"something")
+    sealed[at] ^= 1
+    assert (await controller.post(device.path(Endpoint.CONFIG), bytes(sealed))).status == 401
+
+
+async def test_the_path_of_another_device_is_forbidden(
+    controller: InProcess, device: WireDevice
+) -> None:
+    """Section 4: the UUID of the path must be that of the sender, else 403."""
+    other = await controller.registered("SN-2")
+    assert (await controller.post(other.path(Endpoint.INFO), device.sealed(b""))).status == 403
+
+
+async def test_a_deleted_device_is_told_so(controller: InProcess, device: WireDevice) -> None:
+    """Section 3.3: a verified envelope of a deleted device gets 404, of a stranger 401."""
+    await controller.change(device.device_id, lambda db: mark_gone(db, device.device_id))
+    await _until_status(controller, device.path(Endpoint.CONFIG), device.poll(), 404)
+    forged = bytearray(device.poll("something to sign"))
+    forged[forged.index(b"something")] ^= 1
+    assert (await controller.post(device.path(Endpoint.CONFIG), bytes(forged))).status == 401
+
+
+async def test_a_database_in_doubt_says_come_back_and_not_that_the_device_is_gone(
+    controller: InProcess, device: WireDevice
+) -> None:
+    """Section 3.3 and device behaviour 8.7: doubt is 503, never 404 or 400."""
+
+    async def break_it(db: Db) -> None:
+        await db.run_sync(lambda c: tables.rendered_contents.drop(c))
+
+    async with controller.database() as engine:
+        async with engine.connect() as db:
+            await break_it(db)
+            await db.commit()
+    assert (await controller.post(device.path(Endpoint.CONFIG), device.poll())).status == 503
+
+
+# --- bodies
+
+
+async def test_a_missing_body_is_unprocessable(controller: InProcess, device: WireDevice) -> None:
+    """Section 3.2: 422 when the body is missing."""
+    assert (await controller.post(device.path(Endpoint.CONFIG), b"")).status == 422
+
+
+@pytest.mark.parametrize("body", [b"\xff" * 40, b"not protobuf at all", b"\x0a\x00"])
+async def test_a_malformed_envelope_is_refused(
+    controller: InProcess, device: WireDevice, body: bytes
+) -> None:
+    """Section 3.2: unparsable is 400."""
+    assert (await controller.post(device.path(Endpoint.CONFIG), body)).status == 400
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        Endpoint.CONFIG,
+        Endpoint.ATTEST,
+        Endpoint.INFO,
+        Endpoint.METRICS,
+        Endpoint.NEWLOGS,
+        Endpoint.FLOWLOG,
+        Endpoint.HARDWAREHEALTH,
+        Endpoint.WAIT,
+    ],
+)
+async def test_a_malformed_payload_is_unprocessable_and_the_next_request_is_served(
+    controller: InProcess, device: WireDevice, endpoint: Endpoint
+) -> None:
+    """Section 3.2: 422; hostile input never stops the controller."""
+    body = device.sealed(b"\xff\xff\xff\xff")
+    assert (await controller.post(device.path(endpoint), body)).status == 422
+    assert (await controller.post(device.path(Endpoint.CONFIG), device.poll())).status == 200
+
+
+async def test_an_oversize_body_is_refused_before_it_is_read(
+    controller: InProcess, device: WireDevice
+) -> None:
+    """Section 10: bodies are capped, 413."""
+    body = bytes((1 << 20) + 1)
+    assert (await controller.post(device.path(Endpoint.INFO), body)).status == 413
+
+
+async def test_an_oversize_body_without_a_length_is_refused_too(
+    controller: InProcess, device: WireDevice
+) -> None:
+    """Section 10: the cap holds for chunked bodies."""
+    reply = await https(
+        controller.port,
+        "POST",
+        device.path(Endpoint.INFO),
+        tls=controller.tls(),
+        headers=("Transfer-Encoding: chunked",),
+        raw=b"80000\r\n"
+        + bytes(0x80000)
+        + b"\r\n"
+        + b"90000\r\n"
+        + bytes(0x90000)
+        + b"\r\n0\r\n\r\n",
+    )
+    assert reply.status == 413
+
+
+# --- polling
+
+
+async def test_a_poll_gets_the_config_once_and_then_304(
+    controller: InProcess, device: WireDevice
+) -> None:
+    """Section 7: 200 with the complete config and its hash; the same hash is 304 and empty."""
+    reply = await controller.post(device.path(Endpoint.CONFIG), device.poll())
+    assert (reply.status, reply.headers["content-type"]) == (200, PROTOBUF)
+    response = controller.controller_key.poll_response(reply.body)
+    assert response.config
+    assert response.config_hash
+    again = await controller.post(device.path(Endpoint.CONFIG), device.poll(response.config_hash))
+    assert (again.status, again.body) == (304, b"")
+
+
+async def test_a_poll_without_the_device_in_its_path_is_served(
+    controller: InProcess, device: WireDevice
+) -> None:
+    """Section 3: accept `POST config` without id."""
+    assert (await controller.post("/api/v2/edgedevice/config", device.poll())).status == 200
+
+
+async def test_enforced_attestation_comes_before_the_config(
+    controller: InProcess, device: WireDevice
+) -> None:
+    """Section 6.4: 403 without the token."""
+    await controller.change(
+        device.device_id,
+        lambda db: set_attestation_required(db, (device.device_id,), required=True),
+    )
+    await _until_status(controller, device.path(Endpoint.CONFIG), device.poll(), 403)
+
+
+# --- attestation
+
+
+async def _attest(
+    controller: InProcess, device: WireDevice, request: ZAttestReq
+) -> ZAttestResponse:
+    reply = await controller.post(
+        device.path(Endpoint.ATTEST), device.sealed(encode_z_attest_req(request))
+    )
+    assert reply.status == 201
+    return decode_z_attest_response(controller.controller_key.open(reply.body))
+
+
+async def test_a_quote_before_the_certificates_is_told_so(
+    controller: InProcess, device: WireDevice
+) -> None:
+    """Section 6.3: NO_CERT_FOUND, and the device starts again."""
+    nonce = await _attest(controller, device, ZAttestReq(req_type=ZAttestReqType.ATTEST_REQ_NONCE))
+    assert nonce.nonce is not None
+    assert 12 <= len(nonce.nonce.nonce) <= 32
+    quote = await _attest(
+        controller,
+        device,
+        ZAttestReq(req_type=ZAttestReqType.ATTEST_REQ_QUOTE, quote=ZAttestQuote()),
+    )
+    assert quote.quote_resp is not None
+    assert quote.quote_resp.response == ZAttestResponseCode.Z_ATTEST_RESPONSE_CODE_NO_CERT_FOUND
+
+
+async def test_a_quote_without_a_nonce_is_a_mismatch(
+    controller: InProcess, device: WireDevice
+) -> None:
+    """Section 6.3: NONCE_MISMATCH."""
+    quote = await _attest(
+        controller,
+        device,
+        ZAttestReq(req_type=ZAttestReqType.ATTEST_REQ_QUOTE, quote=ZAttestQuote()),
+    )
+    assert quote.quote_resp is not None
+    assert quote.quote_resp.response == ZAttestResponseCode.Z_ATTEST_RESPONSE_CODE_NONCE_MISMATCH
+
+
+# --- the long poll of Eaves
+
+
+async def test_a_wait_ends_within_a_second_of_a_change(
+    controller: InProcess, device: WireDevice
+) -> None:
+    """Extension ext/wait: 200 with a type and no body when the hash differs."""
+    hashed = controller.live.find(device.device_id)
+    assert hashed is not None
+    waiting = asyncio.create_task(
+        controller.post(device.path(Endpoint.WAIT), device.poll(hashed.config_hash))
+    )
+    while not controller.live.waiter_count:
+        assert not waiting.done()
+        await asyncio.sleep(0.005)
+    async with asyncio.timeout(1):
+        await controller.change(device.device_id, lambda db: render(db, device.device_id, "second"))
+        reply = await waiting
+    assert (reply.status, reply.body) == (200, b"")
+    assert reply.headers["content-type"] == PROTOBUF
+
+
+async def test_a_wait_without_a_change_is_304(controller: InProcess, device: WireDevice) -> None:
+    """Extension ext/wait: 304 after its time."""
+    hashed = controller.live.find(device.device_id)
+    assert hashed is not None
+    reply = await controller.post(device.path(Endpoint.WAIT), device.poll(hashed.config_hash))
+    assert reply.status == 304
+
+
+async def test_waiters_past_their_bound_get_503_while_polls_are_served(tmp_path: Path) -> None:
+    """Extension ext/wait: a bound of its own, past it 503."""
+    bounds = replace(SMALL, waiters=1, wait_s=30)
+    async with in_process(tmp_path / "state", bounds=bounds) as controller:
+        device = await controller.registered()
+        hashed = controller.live.find(device.device_id)
+        assert hashed is not None
+        body = device.sealed(encode_poll_request(PollRequest(config_hash=hashed.config_hash)))
+        first = asyncio.create_task(controller.post(device.path(Endpoint.WAIT), body))
+        while not controller.live.waiter_count:
+            assert not first.done()
+            await asyncio.sleep(0.005)
+        assert (await controller.post(device.path(Endpoint.WAIT), body)).status == 503
+        assert (await controller.post(device.path(Endpoint.CONFIG), body)).status == 304
+        first.cancel()
+        while controller.live.waiter_count:
+            await asyncio.sleep(0.005)
+        assert (await _status_soon(controller, device, DeviceId(""))) == 304
+
+
+async def _status_soon(controller: InProcess, device: WireDevice, _: DeviceId) -> int:
+    hashed = controller.live.find(device.device_id)
+    assert hashed is not None
+    return (
+        await controller.post(device.path(Endpoint.CONFIG), device.poll(hashed.config_hash))
+    ).status
+
+
+# --- TLS
+
+
+@pytest.mark.parametrize(
+    ("version", "cipher"),
+    [
+        (ssl.TLSVersion.TLSv1_2, "ECDHE-ECDSA-AES256-GCM-SHA384"),
+        (ssl.TLSVersion.TLSv1_3, ""),
+    ],
+)
+async def test_both_tls_versions_of_a_device_are_served(
+    controller: InProcess, version: ssl.TLSVersion, cipher: str
+) -> None:
+    """Section 2, TLS: 1.2 with an ECDSA certificate allows AES256-GCM-SHA384, 1.3 as usual."""
+    tls = controller.tls()
+    tls.minimum_version = tls.maximum_version = version
+    if cipher:
+        tls.set_ciphers(cipher)
+    reply = await https(controller.port, "GET", endpoint_path(Endpoint.PING), tls=tls)
+    assert reply.status == 200
+    assert not cipher or reply.cipher == cipher
+
+
+async def test_older_tls_is_refused(controller: InProcess) -> None:
+    """Section 2: TLS >= 1.2."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    tls.check_hostname = False
+    tls.verify_mode = ssl.CERT_NONE
+    with pytest.warns(DeprecationWarning):
+        tls.minimum_version = ssl.TLSVersion.TLSv1_1
+        tls.maximum_version = ssl.TLSVersion.TLSv1_1
+    tls.set_ciphers("ALL:@SECLEVEL=0")
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        await https(controller.port, "GET", endpoint_path(Endpoint.PING), tls=tls)
+
+
+async def _until_status(controller: InProcess, path: str, body: bytes, status: int) -> None:
+    async with asyncio.timeout(10):
+        while (await controller.post(path, body)).status != status:
+            await asyncio.sleep(0.01)
+
+
+def _pkcs8() -> tuple[object, ...]:
+    from cryptography.hazmat.primitives import serialization
+
+    return (
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
