@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pyroute2 import AsyncIPRoute
 
@@ -61,7 +62,9 @@ async def interfaces() -> Interfaces:
     links: dict[str, Link] = {}
     addresses: dict[int, tuple[str, ...]] = {}
     gateways: dict[int, tuple[str, ...]] = {}
-    async with AsyncIPRoute() as route:
+    netlink: Any = AsyncIPRoute()
+    message: Any
+    async with netlink as route:
         async for message in await route.get_links():
             link = _link(message)
             links[link.name] = link
@@ -76,10 +79,10 @@ async def interfaces() -> Interfaces:
     return Interfaces(links, addresses, gateways)
 
 
-def _link(message: object) -> Link:
-    get = message.get  # type: ignore[attr-defined]  # pyroute2 publishes no types
+def _link(message: Any) -> Link:
+    get = message.get
     info = get("IFLA_LINKINFO")
-    stats = get("IFLA_STATS64") or {}
+    stats: Any = get("IFLA_STATS64") or {}
     fields = Traffic.__dataclass_fields__
     return Link(
         index=get("index"),

@@ -46,31 +46,44 @@ async def list_table(family: str, table: str) -> SeenTable | None:
 def parse_table(text: str) -> SeenTable:
     chains: dict[str, list[SeenRule]] = {}
     elements: dict[str, dict[tuple[str, ...], str]] = {}
-    for entry in json.loads(text)["nftables"]:
+    document: Any = json.loads(text)
+    for entry in document["nftables"]:
         if chain := entry.get("chain"):
             chains.setdefault(chain["name"], [])
         elif rule := entry.get("rule"):
-            counter: dict[str, int] = next(
-                (e["counter"] for e in rule["expr"] if "counter" in e), {}
-            )
-            chains.setdefault(rule["chain"], []).append(
-                SeenRule(
-                    rule.get("comment", ""), counter.get("packets", 0), counter.get("bytes", 0)
-                )
-            )
+            chains.setdefault(rule["chain"], []).append(_rule(rule))
         elif container := entry.get("map") or entry.get("set"):
             elements[container["name"]] = dict(_element(e) for e in container.get("elem", ()))
     return SeenTable({name: tuple(rules) for name, rules in chains.items()}, elements)
 
 
+def _rule(rule: Any) -> SeenRule:
+    for expression in rule["expr"]:
+        if "counter" in expression:
+            counter = expression["counter"]
+            return SeenRule(rule.get("comment", ""), counter["packets"], counter["bytes"])
+    return SeenRule(rule.get("comment", ""), 0, 0)
+
+
 def _element(element: Any) -> tuple[tuple[str, ...], str]:
-    target = ""
-    if isinstance(element, list):
-        element, verdict = element
-        body = next(iter(verdict.values()), None) if isinstance(verdict, dict) else None
-        target = body["target"] if isinstance(body, dict) else ""
-    if isinstance(element, dict) and "elem" in element:
-        element = element["elem"]["val"]
-    if isinstance(element, dict) and "concat" in element:
-        return tuple(str(part) for part in element["concat"]), target
-    return (str(element),), target
+    """A key, or [key, verdict]; a key is a value, a concatenation, or either with attributes."""
+    if not _has_type(element, list):
+        return _key(element), ""
+    key, verdict = element
+    for body in verdict.values():
+        if body:
+            return _key(key), str(body["target"])
+    return _key(key), ""
+
+
+def _key(key: Any) -> tuple[str, ...]:
+    if not _has_type(key, dict):
+        return (str(key),)
+    if "elem" in key:
+        return _key(key["elem"]["val"])
+    return tuple(str(part) for part in key["concat"])
+
+
+def _has_type(value: object, kind: type) -> bool:
+    """Tells without narrowing: the insides stay what the parser gave, unknown."""
+    return isinstance(value, kind)

@@ -31,6 +31,7 @@ from eaves.reconcile.apply import Configurator, ProgressSink, backoff
 
 LONGEST_RETRY_S = 60.0
 FAMILIES = ("inet", "bridge")
+BRIDGE_NETFILTER = "net.bridge.bridge-nf-call-iptables"  # of this network namespace
 
 
 class BridgeGone(Transient):
@@ -242,6 +243,9 @@ def bridge_settings(name: str) -> Iterator[tuple[str, str]]:
     yield f"net.ipv4.neigh.{name}.proxy_delay", "0"
     yield "net.ipv4.conf.all.send_redirects", "0"  # either one set would send them
     yield f"net.ipv4.conf.{name}.send_redirects", "0"
+    if links.get_sysctl(BRIDGE_NETFILTER):
+        # It translates frames within the bridge: a hairpin would never be routed.
+        yield BRIDGE_NETFILTER, "0"
     if links.get_sysctl(f"net.ipv6.conf.{name}.disable_ipv6"):
         yield f"net.ipv6.conf.{name}.disable_ipv6", "1"
 

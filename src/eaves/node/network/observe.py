@@ -9,7 +9,7 @@ from eaves.evapi.config import EdgeDevConfig, PhysicalIO, SystemAdapter
 from eaves.evapi.evecommon import PhyIoType
 from eaves.node.host import dnsmasq, links, nft
 from eaves.node.host.files import read_or_none
-from eaves.node.network.configurators import FAMILIES, Workshop, programs
+from eaves.node.network.configurators import FAMILIES, Workshop, bridge_settings, programs
 from eaves.node.network.dhcp import conf_text, dhcp_host_line, hosts_line, parse_leases
 from eaves.node.network.items import (
     AppFirewall,
@@ -95,6 +95,7 @@ async def is_there(item: NetworkItem, seen: Seen, workshop: Workshop) -> bool:
                 link is not None
                 and (link.kind, link.mac, link.mtu, link.up) == ("bridge", item.mac, item.mtu, True)
                 and item.address in net.addresses.get(link.index, ())
+                and all(links.get_sysctl(n) == value for n, value in bridge_settings(item.name))
             )
         case DhcpDns():
             return _dnsmasq_runs(item, net, workshop)
@@ -176,11 +177,11 @@ async def read_counters(workshop: Workshop) -> Counters:
     seen = await links.interfaces()
     table = await nft.list_table("inet", workshop.table)
     aces: dict[tuple[str, str], int] = {}
-    for chain, rules in (table.chains if table else {}).items():
-        for rule in rules:
-            label = rule.comment.partition(" ")[2].partition(" ")[2]
-            if label:
-                aces[chain, label] = rule.packets
+    rules = [(c, rule) for c, found in table.chains.items() for rule in found] if table else []
+    for chain, rule in rules:
+        label = rule.comment.partition(" ")[2].partition(" ")[2]
+        if label:
+            aces[chain, label] = rule.packets
     vifs = [item for item in workshop.records.all() if isinstance(item, AppFirewall)]
     drops = {item.vif: _drops(item, aces) for item in vifs}
     return Counters({n: link.traffic for n, link in seen.links.items()}, drops, aces)
