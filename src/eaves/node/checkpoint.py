@@ -5,21 +5,16 @@ beside them.  Counters and numbers live in one SQLite file, synced at each commi
 stored before the action it stands for, so that an action happens once, not zero or two times.
 """
 
-import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
-
 from eaves.errors import Rejected
 from eaves.ids import AppInstanceId, NetworkInstanceId
 from eaves.node.host.files import atomic_write, read_or_none
 from eaves.node.refs import Allocations
-
-log = structlog.get_logger(__name__)
 
 MOST_NUMBERS = 255  # of apps and of network instances: they are part of interface names
 
@@ -33,8 +28,32 @@ CREATE TABLE IF NOT EXISTS vif_numbers (
 CREATE TABLE IF NOT EXISTS apps (
     app TEXT PRIMARY KEY, restart_counter INTEGER NOT NULL, purge_counter INTEGER NOT NULL,
     incarnation INTEGER NOT NULL, in_force BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS log_offsets (source TEXT PRIMARY KEY, position TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS log_positions (source TEXT PRIMARY KEY, position TEXT NOT NULL);
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Numbering:
+    """The statements on one table of numbers."""
+
+    what: str
+    read: str
+    free: str
+    take: str
+
+
+APP_NUMBERS = Numbering(
+    "app",
+    "SELECT app, number FROM app_numbers",
+    "DELETE FROM app_numbers WHERE app = ?",
+    "INSERT INTO app_numbers VALUES (?, ?)",
+)
+BRIDGE_NUMBERS = Numbering(
+    "network instance",
+    "SELECT ni, number FROM bridge_numbers",
+    "DELETE FROM bridge_numbers WHERE ni = ?",
+    "INSERT INTO bridge_numbers VALUES (?, ?)",
+)
 
 
 class NumbersExhausted(Rejected):
@@ -135,9 +154,7 @@ class Checkpoint:
 
     def app_numbers(self, apps: Iterable[AppInstanceId]) -> dict[AppInstanceId, int]:
         """A number for each, the lowest free ones for new apps; those of gone apps are freed."""
-        return {
-            AppInstanceId(k): n for k, n in self._number("app_numbers", "app", list(apps)).items()
-        }
+        return {AppInstanceId(k): n for k, n in self._number(APP_NUMBERS, list(apps)).items()}
 
     def allocate(
         self,
@@ -145,7 +162,7 @@ class Checkpoint:
         vifs: Iterable[tuple[NetworkInstanceId, AppInstanceId, int]],
     ) -> Allocations:
         """Bridge and vif numbers; a vif keeps its number for as long as it is asked for."""
-        bridges = self._number("bridge_numbers", "ni", list(network_instances))
+        bridges = self._number(BRIDGE_NUMBERS, list(network_instances))
         wanted = list(vifs)
         with self._transaction():
             rows = self._db.execute("SELECT ni, app, position, number FROM vif_numbers").fetchall()
@@ -167,13 +184,11 @@ class Checkpoint:
             {(NetworkInstanceId(a), AppInstanceId(b), c): n for (a, b, c), n in have.items()},
         )
 
-    def _number(self, table: str, column: str, names: list[str]) -> dict[str, int]:
+    def _number(self, statements: Numbering, names: list[str]) -> dict[str, int]:
         with self._transaction():
-            have: dict[str, int] = dict(
-                self._db.execute(f"SELECT {column}, number FROM {table}").fetchall()  # noqa: S608 - two fixed words
-            )
+            have: dict[str, int] = dict(self._db.execute(statements.read).fetchall())
             for gone in set(have) - set(names):
-                self._db.execute(f"DELETE FROM {table} WHERE {column} = ?", (gone,))  # noqa: S608 - fixed words
+                self._db.execute(statements.free, (gone,))
                 del have[gone]
             for name in names:
                 if name in have:
@@ -181,29 +196,22 @@ class Checkpoint:
                 used = set(have.values())
                 number = next((n for n in range(1, MOST_NUMBERS + 1) if n not in used), None)
                 if number is None:
-                    raise NumbersExhausted(column, name)
+                    raise NumbersExhausted(statements.what, name)
                 have[name] = number
-                self._db.execute(f"INSERT INTO {table} VALUES (?, ?)", (name, number))  # noqa: S608 - fixed word
+                self._db.execute(statements.take, (name, number))
         return have
 
-    # Log offsets: how far each source was taken over
+    # Log positions: how far each source was taken over
 
-    def log_offset(self, source: str) -> dict[str, int] | None:
+    def log_position(self, source: str) -> str:
+        """Empty for a source never read."""
         row = self._db.execute(
-            "SELECT position FROM log_offsets WHERE source = ?", (source,)
+            "SELECT position FROM log_positions WHERE source = ?", (source,)
         ).fetchone()
-        if row is None:
-            return None
-        try:
-            return {str(k): int(v) for k, v in json.loads(row[0]).items()}
-        except (ValueError, AttributeError) as error:
-            log.warning("log_offset_unreadable", source=source, error=str(error))
-            return None
+        return "" if row is None else str(row[0])
 
-    def save_log_offset(self, source: str, position: Mapping[str, int]) -> None:
-        self._db.execute(
-            "INSERT OR REPLACE INTO log_offsets VALUES (?, ?)", (source, json.dumps(dict(position)))
-        )
+    def save_log_position(self, source: str, position: str) -> None:
+        self._db.execute("INSERT OR REPLACE INTO log_positions VALUES (?, ?)", (source, position))
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -44,7 +44,7 @@ class Transport:
     def __init__(
         self, base_url: str, roots_pem: bytes, now: Callable[[], datetime], limits: Limits
     ) -> None:
-        self._base = base_url
+        self.base_url = base_url
         self._now = now
         self._tls = ssl.create_default_context()
         self._tls.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -86,7 +86,7 @@ class Transport:
         try:
             async with self._session.request(
                 send.method,
-                self._base + send.path,
+                self.base_url + send.path,
                 data=send.body if send.method == "POST" else None,
                 headers=_headers(send),
                 timeout=aiohttp.ClientTimeout(total=total, sock_connect=self.limits.dial),

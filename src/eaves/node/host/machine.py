@@ -126,6 +126,13 @@ class Host:
                 return LinkCounters(ifname, n[0], n[8], n[1], n[9], n[3], n[11], n[2], n[10])
         return None
 
+    def own_memory_mib(self) -> int:
+        """Resident memory of this process."""
+        for line in self._text("proc/self/status").splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) // 1024
+        return 0
+
     def _meminfo(self) -> dict[str, int]:
         """Figures of /proc/meminfo in MiB."""
         figures: dict[str, int] = {}

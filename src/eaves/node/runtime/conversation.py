@@ -74,6 +74,7 @@ class Conversation:
         self._items = items
         self._deliver = deliver
         self._reachable = reachable
+        self.ready = asyncio.Event()  # a UUID is known and a controller is believed
         self._poll_now = asyncio.Event()
         self._attest_now = asyncio.Event()
         self._polled = asyncio.Event()
@@ -118,6 +119,7 @@ class Conversation:
         self._remember()
         log.info("onboarded", device_id=self.link.device_id)
         self.link.standing.phase = "onboarded"
+        self.ready.set()
 
     def _remember(self) -> None:
         if self.link.trust is not None:

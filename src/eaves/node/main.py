@@ -1,0 +1,307 @@
+"""`eaves node`: run it, install it as a service, ask it how it is."""
+
+import asyncio
+import json
+import os
+import secrets
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+import structlog
+
+from eaves import __version__
+from eaves.errors import EavesError
+from eaves.evapi.config import EdgeDevConfig
+from eaves.evapi.device_certs import Chance
+from eaves.evapi.flows.onboard import Applicant
+from eaves.evapi.info import BootReason
+from eaves.node.checkpoint import Checkpoint
+from eaves.node.comms.folder import ConfigFolder, FolderIncomplete, read_folder
+from eaves.node.comms.identity import load_identity, onboarding_identity
+from eaves.node.comms.link import Link
+from eaves.node.comms.outbox import Outbox
+from eaves.node.comms.secrets import Decryptor
+from eaves.node.comms.transport import Limits, Transport
+from eaves.node.containers.subsystem import ContainersSubsystem
+from eaves.node.domains.subsystem import DomainsSubsystem
+from eaves.node.host.journal import log_to_file
+from eaves.node.host.machine import Host
+from eaves.node.host.power import reboot_machine, restart_process
+from eaves.node.install import install
+from eaves.node.network.observe import observe_ports
+from eaves.node.network.subsystem import NetworkSubsystem
+from eaves.node.runtime.commands import Boot, decide_boot
+from eaves.node.runtime.conversation import Conversation
+from eaves.node.runtime.device_status import Identity
+from eaves.node.runtime.engine import Engine, Surroundings
+from eaves.node.runtime.log_store import LogStore
+from eaves.node.runtime.service import Parts, RestartNode, Service
+from eaves.node.runtime.status_file import read_status
+from eaves.node.runtime.workloads import Workloads
+from eaves.node.settings import DEFAULT_CONFIG, DEFAULT_STATE, RUN_ROOT, HostPower, Settings
+from eaves.node.status_text import status_text
+from eaves.node.storage.subsystem import StorageSubsystem
+from eaves.node.storage.transport import Credentials
+from eaves.reconcile.item import ItemRef
+
+log = structlog.get_logger(__name__)
+
+VERSION = f"eaves-{__version__}"
+
+
+@click.group(invoke_without_command=True)
+@click.option(
+    "--config",
+    "config_dir",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_CONFIG,
+    show_default=True,
+)
+@click.option(
+    "--state-dir", type=click.Path(path_type=Path), default=DEFAULT_STATE, show_default=True
+)
+@click.option("--name", default="node", show_default=True, help="Tells nodes of one machine apart.")
+@click.option(
+    "--host-power",
+    type=click.Choice(HostPower),
+    default=HostPower.NONE,
+    show_default=True,
+    help="Whether a reboot command restarts this machine.",
+)
+@click.pass_context
+def command(
+    ctx: click.Context, config_dir: Path, state_dir: Path, name: str, host_power: HostPower
+) -> None:
+    """Run the node of this machine (root)."""
+    settings = Settings(
+        config_dir.resolve(), state_dir.resolve(), RUN_ROOT / name, name, host_power
+    )
+    ctx.obj = settings
+    if ctx.invoked_subcommand is not None:
+        return
+    if os.geteuid() != 0:
+        raise click.ClickException(
+            f"a node changes networks and starts machines: run `sudo {' '.join(sys.argv)}`"
+        )
+    try:
+        restart = asyncio.run(run_node(settings))
+    except EavesError as error:
+        raise click.ClickException(str(error)) from error
+    except KeyboardInterrupt:
+        log.info("stopped", note="apps go on")
+        return
+    if restart:
+        log.info("restarting", host_power=str(settings.host_power))
+        if settings.host_power is HostPower.REAL:
+            reboot_machine()
+        restart_process()
+
+
+@command.command("status")
+@click.option("-o", "--output", "form", type=click.Choice(["text", "json"]), default="text")
+@click.pass_obj
+def status(settings: Settings, form: str) -> None:
+    """Identity, connectivity and every unmet intention, without a controller."""
+    seen = read_status(settings.run_dir)
+    if seen is None:
+        raise click.ClickException(
+            f"no node {settings.name!r} has run since this machine was started;"
+            f" start one with `eaves node --config {settings.config_dir}`"
+        )
+    click.echo(json.dumps(seen, indent=2) if form == "json" else status_text(seen))
+
+
+command.add_command(install)
+
+
+def monotonic_clock() -> Callable[[], datetime]:
+    """Times that advance evenly: a clock set by decades must trigger nothing."""
+    wall, start = datetime.now(UTC), time.monotonic()
+    return lambda: wall + timedelta(seconds=time.monotonic() - start)
+
+
+async def run_node(settings: Settings) -> bool:
+    """Runs until a reboot command; True asks for a restart."""
+    settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    settings.run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    device_log = settings.state_dir / "logs" / "device.log"
+    log_to_file(device_log)
+    folder = await wait_for_folder(settings.config_dir)
+    checkpoint = Checkpoint(settings.state_dir)
+    transport = Transport(folder.server, folder.root_certificate, now, Limits())
+    try:
+        service, applicant = compose(settings, folder, checkpoint, transport, device_log)
+        await run_until_restart(service, applicant)
+    finally:
+        await transport.close()
+        checkpoint.close()
+    return True
+
+
+async def run_until_restart(service: Service, applicant: Applicant) -> None:
+    try:
+        await service.run(applicant)
+    except BaseExceptionGroup as group:
+        _, others = group.split(RestartNode)
+        if others is not None:
+            raise
+
+
+async def wait_for_folder(folder: Path) -> ConfigFolder:
+    """An empty folder may still be filled: look again, say what is missing once."""
+    said = ""
+    while True:
+        try:
+            return read_folder(folder)
+        except FolderIncomplete as error:
+            if str(error) != said:
+                said = str(error)
+                log.warning("waiting_for_configuration", why=said)
+            await asyncio.sleep(2.0)
+
+
+def compose(
+    settings: Settings,
+    folder: ConfigFolder,
+    checkpoint: Checkpoint,
+    transport: Transport,
+    device_log: Path,
+) -> tuple[Service, Applicant]:
+    host = Host()
+    machine = host.machine()
+    boot = note_boot(settings, checkpoint, machine.boot_id)
+    identity = load_identity(
+        settings.state_dir / "identity", lambda: Chance(now(), secrets.token_bytes)
+    )
+    link = Link(transport, identity, folder.root_certificate, now)
+    clock = monotonic_clock()
+
+    # The parts below refer to each other; the functions run only once all of them exist.
+    def decryptor() -> Decryptor:
+        config = conversation.heard.config
+        trust = link.trust
+        known = (
+            () if trust is None else (trust.current, *((trust.previous,) if trust.previous else ()))
+        )
+        contexts = {c.context_id: c for c in (config.cipher_contexts if config else ())}
+        return Decryptor(contexts, lambda: known, identity.ecdh)
+
+    def retry(ref: ItemRef) -> None:
+        engine.reconciler.retry(ref)
+
+    def changed() -> None:
+        service.changed()
+
+    def reachable() -> None:
+        service.reachable()
+
+    async def follow(config: EdgeDevConfig) -> None:
+        await service.follow(config)
+
+    storage = StorageSubsystem(
+        settings.state_dir / "vault",
+        clock,
+        retry=retry,
+        credentials=lambda key: datastore_secret(key, conversation.heard.config, decryptor()),
+    )
+    network = NetworkSubsystem(settings.table, settings.run_dir)
+    domains = DomainsSubsystem(settings.name, settings.state_dir, settings.run_dir, storage, clock)
+    containers = ContainersSubsystem(
+        settings.name, settings.state_dir, settings.run_dir, storage, clock
+    )
+    engine = Engine(
+        checkpoint,
+        (storage, network, domains, containers),
+        Surroundings(observe_ports, lambda block: decryptor().open(block), settings.table),
+        clock,
+        changed,
+    )
+    conversation = Conversation(
+        link,
+        checkpoint,
+        VERSION,
+        lambda: service.items,
+        follow,
+        reachable,
+    )
+    parts = Parts(
+        engine=engine,
+        conversation=conversation,
+        checkpoint=checkpoint,
+        storage=storage,
+        workloads=Workloads(domains, containers, network, device_log),
+        host=host,
+        logs=LogStore(settings.state_dir / "logs", now),
+        identity=Identity(
+            host_name=checkpoint.fact("uuid") or settings.name,
+            root_ca=folder.root_certificate,
+            boot_time=datetime.fromisoformat(checkpoint.fact("boot_time") or now().isoformat()),
+            boot_reason=BootReason(checkpoint.number("boot_reason") or 0),
+            boot_text=checkpoint.fact("boot_text") or boot.text,
+            last_reboot_time=None,
+            restart_counter=checkpoint.number("restart_counter") or 0,
+            soft_serial=folder.soft_serial,
+        ),
+        state_dir=settings.state_dir,
+        run_dir=settings.run_dir,
+        now=now,
+        version=VERSION,
+    )
+    service = Service(parts, Outbox(time.monotonic))
+    applicant = Applicant(
+        identity.sender,
+        identity.device_cert_pem,
+        onboarding_identity(folder),
+        folder.soft_serial or machine.serial,
+        folder.soft_serial,
+    )
+    return service, applicant
+
+
+def datastore_secret(
+    key: str, config: EdgeDevConfig | None, decryptor: Decryptor
+) -> Credentials | None:
+    """Account and secret of the datastore that `key` (`datastore/<id>`) names."""
+    wanted = key.removeprefix("datastore/")
+    for store in config.datastores if config else ():
+        if store.id != wanted:
+            continue
+        if store.cipher_data is not None:
+            opened = decryptor.open(store.cipher_data)
+            return Credentials(opened.ds_api_key, opened.ds_password)
+        if store.api_key or store.password:
+            return Credentials(store.api_key, store.password)
+    return None
+
+
+def note_boot(settings: Settings, checkpoint: Checkpoint, boot_id: str) -> Boot:
+    """Tell a boot from a restart of the process, count it, and keep its reason."""
+    planned = checkpoint.number("planned_boot")
+    marker = settings.run_dir / "boot"
+    boot = decide_boot(
+        first=checkpoint.fact("boot_id") is None,
+        same_boot_id=checkpoint.fact("boot_id") == boot_id,
+        run_state_there=marker.exists(),
+        planned=None if planned is None else BootReason(planned),
+    )
+    if boot.fresh:
+        checkpoint.remember(
+            boot_id=boot_id,
+            planned_boot=None,
+            restart_counter=(checkpoint.number("restart_counter") or 0) + 1,
+            boot_reason=int(boot.reason),
+            boot_text=boot.text,
+            boot_time=now().isoformat(),
+        )
+    marker.touch()
+    log.info("node_started", fresh=boot.fresh, why=boot.text, version=VERSION)
+    return boot
+
+
+def now() -> datetime:
+    """Wall clock: for stamps and certificates only; timers use the monotonic one."""
+    return datetime.now(UTC)

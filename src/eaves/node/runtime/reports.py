@@ -1,0 +1,197 @@
+"""Everything the node says of its objects, as info messages.  Pure: facts in, messages out."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from eaves.evapi.config import EdgeDevConfig
+from eaves.evapi.info import (
+    ErrorInfo,
+    Severity,
+    ZInfoApp,
+    ZInfoContentTree,
+    ZInfoDevice,
+    ZInfoHardware,
+    ZInfoMsg,
+    ZInfoNetwork,
+    ZInfoNetworkInstance,
+    ZInfoVolume,
+    ZSwState,
+)
+from eaves.evapi.info.states import ZInfoTypes
+from eaves.ids import AppInstanceId, VolumeId
+from eaves.node import refs
+from eaves.node.domains.app_state import AppParts, app_state
+from eaves.node.network.items import Vif, VifKind
+from eaves.node.refs import AppInForce
+from eaves.node.runtime.apps_in_force import Decided
+from eaves.node.runtime.wish import Wish
+from eaves.reconcile.item import ItemRef
+from eaves.reconcile.report import ItemState, Report
+
+PRIORITY = {"device": 0, "app": 1, "hardware": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class AppFacts:
+    """What is known of apps beside the reconciler's report."""
+
+    leases: Mapping[str, str] = field(default_factory=dict[str, str])  # MAC -> address taken
+    boot_times: Mapping[AppInstanceId, datetime] = field(
+        default_factory=dict[AppInstanceId, datetime]
+    )
+    ran_before: frozenset[AppInstanceId] = frozenset()
+    notes: Mapping[AppInstanceId, str] = field(default_factory=dict[AppInstanceId, str])
+
+
+def app_parts(app: AppInForce, wish: Wish) -> AppParts:
+    workload = refs.container if app.app in wish.containers else refs.domain
+    return AppParts(
+        tuple(
+            refs.volume(VolumeId(r.uuid), r.generation_count) for r in app.config.volume_ref_list
+        ),
+        tuple(refs.vif(app.app, n) for n in range(len(app.config.interfaces))),
+        workload(app.app),
+    )
+
+
+def app_info(
+    app: AppInForce, wish: Wish, decided: Decided, report: Report, facts: AppFacts
+) -> ZInfoApp:
+    config = app.config
+    warnings = [
+        text
+        for text in (
+            wish.refusals.get(app.app, ""),
+            wish.warnings.get(app.app, ""),
+            facts.notes.get(app.app, ""),
+            f"a change of the configuration waits for a {decided.waits_for}"
+            if decided.waits_for
+            else "",
+        )
+        if text
+    ]
+    seen = app_state(
+        report,
+        app_parts(app, wish),
+        activate=app.activate,
+        ran_before=app.app in facts.ran_before,
+        warnings=warnings,
+    )
+    running = seen.state == ZSwState.RUNNING
+    state = ZSwState.PURGING if decided.purging and not running else seen.state
+    return ZInfoApp(
+        app_id=app.app,
+        app_version=config.uuidandversion.version if config.uuidandversion else "",
+        app_name=config.displayname,
+        state=state,
+        app_err=tuple(_refused(e, app, wish) for e in seen.errors),
+        boot_time=facts.boot_times.get(app.app) if running else None,
+        network=tuple(_networks(app, wish, report, facts)),
+        volume_refs=tuple(r.uuid for r in config.volume_ref_list),
+    )
+
+
+def _refused(error: ErrorInfo, app: AppInForce, wish: Wish) -> ErrorInfo:
+    """A refusal keeps something from working: that is no mere warning."""
+    if error.description == wish.refusals.get(app.app, ""):
+        return replace(
+            error,
+            severity=Severity.SEVERITY_ERROR,
+            retry_condition="a change of the configuration",
+        )
+    return error
+
+
+def _networks(
+    app: AppInForce, wish: Wish, report: Report, facts: AppFacts
+) -> Iterable[ZInfoNetwork]:
+    for index, adapter in enumerate(app.config.interfaces):
+        ref = refs.vif(app.app, index)
+        vif = wish.graph.get(ref)
+        if not isinstance(vif, Vif):
+            continue
+        up = _present(report, ref)
+        # A container has its address from the start, a guest once it took the lease.
+        fixed = vif.address.partition("/")[0] if vif.kind is VifKind.VETH and up else ""
+        address = fixed or facts.leases.get(vif.mac, "")
+        yield ZInfoNetwork(
+            dev_name=adapter.name,
+            local_name=vif.name,
+            mac_addr=vif.mac,
+            ip_addrs=(address,) if address else (),
+            ipv4_up=bool(address),
+            default_routers=(vif.gateway,) if vif.gateway else (),
+        )
+
+
+def _present(report: Report, ref: ItemRef) -> bool:
+    status = report.items.get(ref)
+    return status is not None and status.state is ItemState.PRESENT
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """All messages of one moment, by the key under which the newest replaces the older."""
+
+    messages: Mapping[str, ZInfoMsg]
+
+    def priority(self, key: str) -> int:
+        return PRIORITY.get(key.partition(" ")[0], 5)
+
+
+def say(
+    device: ZInfoDevice,
+    hardware: ZInfoHardware,
+    apps: Iterable[ZInfoApp],
+    network_instances: Iterable[ZInfoNetworkInstance],
+    volumes: Iterable[ZInfoVolume],
+    content_trees: Iterable[ZInfoContentTree],
+) -> Said:
+    messages: dict[str, ZInfoMsg] = {
+        "device": ZInfoMsg(ztype=ZInfoTypes.ZiDevice, dinfo=device),
+        "hardware": ZInfoMsg(ztype=ZInfoTypes.ZiHardware, hwinfo=hardware),
+    }
+    for app in apps:
+        messages[f"app {app.app_id}"] = ZInfoMsg(ztype=ZInfoTypes.ZiApp, ainfo=app)
+    for ni in network_instances:
+        messages[f"network-instance {ni.network_id}"] = ZInfoMsg(
+            ztype=ZInfoTypes.ZiNetworkInstance, niinfo=ni
+        )
+    for volume in volumes:
+        messages[f"volume {volume.uuid}"] = ZInfoMsg(ztype=ZInfoTypes.ZiVolume, vinfo=volume)
+    for tree in content_trees:
+        messages[f"content-tree {tree.uuid}"] = ZInfoMsg(ztype=ZInfoTypes.ZiContentTree, cinfo=tree)
+    return Said(messages)
+
+
+def farewell(key: str) -> ZInfoMsg | None:
+    """The message that an object is gone: only its id."""
+    kind, _, name = key.partition(" ")
+    match kind:
+        case "app":
+            return ZInfoMsg(ztype=ZInfoTypes.ZiApp, ainfo=ZInfoApp(app_id=name))
+        case "network-instance":
+            return ZInfoMsg(
+                ztype=ZInfoTypes.ZiNetworkInstance, niinfo=ZInfoNetworkInstance(network_id=name)
+            )
+        case "volume":
+            return ZInfoMsg(ztype=ZInfoTypes.ZiVolume, vinfo=ZInfoVolume(uuid=name))
+        case "content-tree":
+            return ZInfoMsg(ztype=ZInfoTypes.ZiContentTree, cinfo=ZInfoContentTree(uuid=name))
+        case _:
+            return None
+
+
+def object_keys(config: EdgeDevConfig) -> frozenset[str]:
+    """The keys of everything a config names: what may have been reported before."""
+    apps = (a.uuidandversion.uuid for a in config.apps if a.uuidandversion)
+    nis = (n.uuidandversion.uuid for n in config.network_instances if n.uuidandversion)
+    return frozenset(
+        (
+            *(f"app {a}" for a in apps),
+            *(f"network-instance {n}" for n in nis),
+            *(f"volume {v.uuid}" for v in config.volumes),
+            *(f"content-tree {t.uuid}" for t in config.content_info),
+        )
+    )

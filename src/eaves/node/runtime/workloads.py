@@ -1,0 +1,98 @@
+"""Machines and containers side by side: what the service asks of either."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from eaves.evapi.config import VolumeRef
+from eaves.evapi.metrics import AppDiskMetric, AppMetric, ZMetricNetworkInstance
+from eaves.ids import AppInstanceId, VolumeId
+from eaves.node import refs
+from eaves.node.containers import status as container_status
+from eaves.node.containers.subsystem import ContainersSubsystem
+from eaves.node.domains import status as domain_status
+from eaves.node.domains.subsystem import DomainsSubsystem
+from eaves.node.host.applogs import LogFormat, LogSource
+from eaves.node.network import status as network_status
+from eaves.node.network.items import NetworkItem
+from eaves.node.network.subsystem import NetworkSubsystem
+from eaves.node.runtime.wish import Wish
+from eaves.node.storage.facts import StorageFacts
+
+DEVICE = AppInstanceId("device")  # the name under which the node's own log is a source
+
+
+class Workloads:
+    def __init__(
+        self,
+        domains: DomainsSubsystem,
+        containers: ContainersSubsystem,
+        network: NetworkSubsystem,
+        device_log: Path,
+    ) -> None:
+        self._domains = domains
+        self._containers = containers
+        self._network = network
+        self._device_log = LogSource(DEVICE, device_log, LogFormat.RAW)
+
+    def set_boot_retry(self, delay: timedelta) -> None:
+        """timer.boot.retry: how long a workload that ended by itself stays down."""
+        self._domains.boot_retry = delay
+        self._containers.boot_retry = delay
+
+    def leases(self) -> Mapping[str, str]:
+        return self._network.leases()
+
+    def boot_time(self, app: AppInstanceId) -> datetime | None:
+        facts = self._containers.facts(app) or self._domains.facts(app)
+        return facts.boot_time if facts else None
+
+    def runs_by(self, app: AppInstanceId) -> str:
+        """What carries a running app: the accelerator, or the OCI runtime."""
+        facts = self._containers.facts(app) or self._domains.facts(app)
+        return facts.runs_by if facts else ""
+
+    def device_log(self) -> LogSource:
+        return self._device_log
+
+    def log_source(self, app: AppInstanceId, *, container: bool) -> LogSource:
+        return (self._containers if container else self._domains).log_source(app)
+
+    def forget(self, app: AppInstanceId) -> None:
+        """The app is gone and its last lines are taken over."""
+        self._containers.forget(app)
+        self._domains.forget(app)
+
+    async def metrics(
+        self, wish: Wish | None, stored: StorageFacts
+    ) -> tuple[tuple[AppMetric, ...], tuple[ZMetricNetworkInstance, ...]]:
+        if wish is None:
+            return (), ()
+        counters = await self._network.counters()
+        items = network_items(wish)
+        found: list[AppMetric] = []
+        for app in wish.apps:
+            traffic = network_status.app_metrics(app.app, items, counters)
+            disks = tuple(_disks(app.config.volume_ref_list, stored))
+            if app.app in wish.containers:
+                facts = self._containers.facts(app.app)
+                found.append(container_status.app_metric(app, facts, traffic, disks))
+            else:
+                seen = self._domains.facts(app.app)
+                found.append(domain_status.app_metric(app, seen, traffic, disks))
+        return tuple(found), network_status.network_instance_metrics(wish.config, items, counters)
+
+
+def network_items(wish: Wish) -> list[NetworkItem]:
+    return [item for item in wish.graph.values() if isinstance(item, NetworkItem)]
+
+
+def _disks(volumes: Iterable[VolumeRef], stored: StorageFacts) -> Iterable[AppDiskMetric]:
+    for one in volumes:
+        fact = stored.volumes.get(refs.volume(VolumeId(one.uuid), one.generation_count))
+        if fact is not None:
+            yield AppDiskMetric(
+                disk=one.uuid,
+                provisioned=fact.max_bytes >> 20,
+                used=fact.used_bytes >> 20,
+            )

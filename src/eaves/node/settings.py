@@ -1,0 +1,31 @@
+"""How a node is started: read once, then passed on by value."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+
+class HostPower(StrEnum):
+    """What a reboot command does to the machine under the node."""
+
+    NONE = "none"  # apps stop, the network goes, the node process starts anew
+    REAL = "real"  # the machine restarts
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    config_dir: Path  # server, root-certificate.pem, onboarding key
+    state_dir: Path
+    run_dir: Path  # on a file system that a power cut empties
+    name: str  # tells nodes of one machine apart: interface tables, cgroups
+    host_power: HostPower = HostPower.NONE
+
+    @property
+    def table(self) -> str:
+        """Name of the node's nftables tables."""
+        return f"eaves-{self.name}"
+
+
+DEFAULT_CONFIG = Path("/etc/eaves/node")
+DEFAULT_STATE = Path("/var/lib/eaves/node")
+RUN_ROOT = Path("/run/eaves-node")
