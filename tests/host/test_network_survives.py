@@ -98,6 +98,24 @@ async def test_traffic_flows_on_while_the_killed_node_is_away(bench: Bench) -> N
     assert bench.node.reconciler.steps_run == 0
 
 
+async def test_a_namespace_that_lost_its_name_is_found_by_who_lives_in_it(bench: Bench) -> None:
+    """So it goes when the killed node had a mount namespace of its own."""
+    await bench.node.bring(NETWORKS, APPS)
+    enter = ["nsenter", f"--net=/run/netns/{NS_A}"]
+    app_process = await asyncio.create_subprocess_exec(*enter, "sleep", "600")
+    try:
+        netns.ip("-n", NS_A, "link", "show", "eth0")
+        await netns.until(lambda: netns.is_in(app_process.pid, NS_A))
+        netns.ip("netns", "delete", NS_A)
+        bench.node = NetworkNode(bench.run_dir)
+        await bench.node.bring(NETWORKS, APPS)
+        assert bench.node.reconciler.steps_run == 0
+        assert answers(bench)
+    finally:
+        app_process.kill()
+        await app_process.wait()
+
+
 def delete_bridge(_: Bench) -> None:
     netns.ip("link", "delete", "bn1")
 
@@ -203,6 +221,9 @@ async def test_a_guest_takes_the_lease_that_belongs_to_it(bench: Bench) -> None:
     await bench.node.bring(NETWORKS, [guest], virtual_machines=frozenset({guest.app}))
     vif = next(item for item in bench.node.items if isinstance(item, Vif))
     assert bench.node.subsystem.leases() == {}
+    before = bench.node.reconciler.steps_run
+    await bench.node.again()
+    assert bench.node.reconciler.steps_run == before
     with netns.namespace("guest") as inside:
         netns.ip("link", "delete", vif.name)
         netns.ip("link", "add", vif.name, "type", "veth", "peer", "name", "eth0", "netns", inside)

@@ -161,3 +161,8 @@ async def until(what: Callable[[], bool | Awaitable[bool]], timeout_s: float = 1
 
 def exists(name: str) -> bool:
     return Path("/run/netns", name).exists()
+
+
+def is_in(pid: int, name: str) -> bool:
+    there = Path("/run/netns", name).stat()
+    return Path(f"/proc/{pid}/ns/net").stat().st_ino == there.st_ino

@@ -120,8 +120,9 @@ def get_sysctl(name: str) -> str:
 
 
 # Named network namespaces.  A process in a mount namespace of its own (a hardened service,
-# `ip netns exec`) would take its bind mounts with it when it dies, so they are made in the mount
-# namespace of process 1 and shown here.
+# `ip netns exec`) takes its bind mounts with it when it dies.  So they are made in the mount
+# namespace of process 1 where that can be reached, and shown here; a name that was lost all the
+# same is bound again through a process that still lives in the namespace.
 
 
 def netns_exists(name: str) -> bool:
@@ -160,15 +161,38 @@ async def make_netns(name: str) -> None:
     await ip_batch(["link set lo up"], netns=name)
 
 
-async def adopt_netns(name: str) -> bool:
-    """True when it exists; one that process 1 sees is shown in this mount namespace too."""
+async def adopt_netns(name: str, inode: int = 0) -> bool:
+    """True when it exists; one whose name was lost is bound to it again.
+
+    `inode` is what `netns_inode` gave when it was made; 0 when that is not known.
+    """
     if netns_exists(name):
         return True
-    if not (_apart() and _outer_exists(name)):
+    source = _outer(name) if _apart() and _outer_exists(name) else _inhabited(inode)
+    if source is None:
         return False
     _place_for(name)
-    await run(["mount", "--bind", os.fspath(_outer(name)), os.fspath(NETNS / name)])
+    await run(["mount", "--bind", os.fspath(source), os.fspath(NETNS / name)])
     return netns_exists(name)
+
+
+def netns_inode(name: str) -> int:
+    """What tells this namespace from every other that lives."""
+    try:
+        return (NETNS / name).stat().st_ino
+    except OSError:
+        return 0
+
+
+def _inhabited(inode: int) -> Path | None:
+    """The namespace by way of a process that is in it."""
+    for path in Path("/proc").glob("[0-9]*/ns/net") if inode else ():
+        try:
+            if path.stat().st_ino == inode:
+                return path
+        except OSError:
+            continue  # it just ended
+    return None
 
 
 def _place_for(name: str) -> None:

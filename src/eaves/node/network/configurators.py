@@ -9,7 +9,7 @@ from typing import Any
 
 from eaves.errors import Transient
 from eaves.node.host import dnsmasq, links, nft
-from eaves.node.host.files import atomic_write
+from eaves.node.host.files import atomic_write, read_or_none
 from eaves.node.network.dhcp import conf_text, dhcp_host_line, hosts_line
 from eaves.node.network.items import (
     AppFirewall,
@@ -53,6 +53,14 @@ class Workshop:
 
     def dnsmasq_folder(self, bridge: str) -> Path:
         return self.folder / "dnsmasq" / bridge
+
+    def netns_inode_file(self, name: str) -> Path:
+        return self.folder / "netns" / name
+
+    async def adopt_netns(self, name: str) -> bool:
+        """Is the namespace there?  One that only lost its name gets it back."""
+        written = read_or_none(self.netns_inode_file(name)) or b"0"
+        return await links.adopt_netns(name, int(written) if written.isdigit() else 0)
 
 
 def programs(item: NetworkItem) -> tuple[Program, ...]:
@@ -299,9 +307,12 @@ class DhcpHosts(_Made):
 class Namespaces(_Made):
     async def make(self, item: AppNetns, running: AppNetns | None) -> None:
         await links.make_netns(item.name)
+        inode = str(links.netns_inode(item.name)).encode()
+        atomic_write(self.shop.netns_inode_file(item.name), inode)
 
     async def unmake(self, item: AppNetns) -> None:
         await links.remove_netns(item.name)
+        self.shop.netns_inode_file(item.name).unlink(missing_ok=True)
 
 
 class Vifs(_Made):

@@ -106,10 +106,10 @@ async def is_there(item: NetworkItem, seen: Seen, workshop: Workshop) -> bool:
                 read_or_none(folder / "dhcp-hosts" / name) == dhcp_host_line(item).encode()
             )
         case AppNetns():
-            return await links.adopt_netns(item.name)
+            return await workshop.adopt_netns(item.name)
         case Vif():
             return _vif_is_there(item, net) and (
-                not item.netns or await links.adopt_netns(item.netns)
+                not item.netns or await workshop.adopt_netns(item.netns)
             )
 
 
