@@ -92,4 +92,4 @@ async def kill_all_with(text: str, timeout_s: float = 10.0) -> None:
     for process in list(with_argument(text)):
         send_signal(process, signal.SIGKILL)
         await wait_gone(process, timeout_s)
-        await reap(process.pid)
+        reap(process.pid)

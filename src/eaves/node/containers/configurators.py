@@ -1,0 +1,32 @@
+"""Create, change and delete containers."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from eaves.node.containers.items import Container
+from eaves.node.containers.workshop import Workshop
+from eaves.reconcile.apply import ProgressSink
+from eaves.reconcile.item import Progress
+
+FIRST_TRIES = 3
+BETWEEN_FIRST_TRIES = timedelta(seconds=5)
+
+
+class Containers:
+    def __init__(self, workshop: Workshop, boot_retry: Callable[[], timedelta]) -> None:
+        self._workshop = workshop
+        self._boot_retry = boot_retry
+
+    async def create(self, item: Container, progress: ProgressSink, /) -> None:
+        progress(Progress(0, 1, "BOOTING"))
+        await self._workshop.start(item)
+
+    async def modify(self, running: Container, item: Container, progress: ProgressSink, /) -> None:
+        await self._workshop.limit(item)
+
+    async def delete(self, item: Container, progress: ProgressSink, /) -> None:
+        progress(Progress(0, 1, "HALTING"))
+        await self._workshop.stop(item.app)
+
+    def retry_delay(self, item: Container, attempts: int, /) -> timedelta:
+        return BETWEEN_FIRST_TRIES if attempts < FIRST_TRIES else self._boot_retry()

@@ -1,0 +1,78 @@
+"""Containers as the runtime sees them."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+from eaves.ids import AppInstanceId
+from eaves.node.containers.configurators import Containers
+from eaves.node.containers.items import CONTAINER
+from eaves.node.containers.observe import see
+from eaves.node.containers.status import ContainerFacts
+from eaves.node.containers.workshop import RootFs, RootFsProvider, Workshop
+from eaves.node.host import cgroups
+from eaves.node.host.applogs import LogSource
+from eaves.reconcile.apply import Configurator
+from eaves.reconcile.item import Observation
+
+STOP_GRACE_S = 10.0
+WATCH_S = 1.0
+
+R = TypeVar("R", bound=RootFs)
+
+
+class ContainersSubsystem:
+    """One for each node.  `boot_retry` follows the property timer.boot.retry."""
+
+    kinds = frozenset({CONTAINER})
+
+    def __init__(
+        self,
+        node: str,
+        state_dir: Path,
+        run_dir: Path,
+        rootfs: RootFsProvider[R],
+        clock: Callable[[], datetime],
+        stop_grace_s: float = STOP_GRACE_S,
+    ) -> None:
+        self.boot_retry = timedelta(seconds=600)
+        self._workshop = Workshop(node, state_dir, run_dir, rootfs, clock, stop_grace_s)
+
+    def configurators(self) -> Mapping[str, Configurator]:
+        return {CONTAINER: Containers(self._workshop, lambda: self.boot_retry)}
+
+    async def observe(self) -> Observation:
+        return await asyncio.to_thread(see, self._workshop, self.boot_retry)
+
+    async def watch_forever(self, changed: Callable[[], None]) -> None:
+        """Call `changed` within about a second of an end: time to observe."""
+        running = self._running()
+        while True:
+            await asyncio.sleep(WATCH_S)
+            before, running = running, self._running()
+            if before - running:
+                changed()
+
+    def facts(self, app: AppInstanceId) -> ContainerFacts | None:
+        """Usage of a running container; None when it does not run."""
+        run = self._workshop.run_of(app)
+        if run is None or not run.alive:
+            return None
+        group = self._workshop.cgroup(app)
+        return ContainerFacts(run, cgroups.usage(group), cgroups.memory_limit(group))
+
+    def log_source(self, app: AppInstanceId) -> LogSource:
+        return self._workshop.log_source(app)
+
+    def forget(self, app: AppInstanceId) -> None:
+        """The app was deleted and its last lines are uploaded: drop its log."""
+        self._workshop.forget(app)
+
+    async def close(self) -> None:
+        """Nothing is held open: containers go on under conmon."""
+
+    def _running(self) -> frozenset[AppInstanceId]:
+        runs = ((app, self._workshop.run_of(app)) for app in self._workshop.known_apps())
+        return frozenset(app for app, run in runs if run is not None and run.alive)

@@ -1,0 +1,189 @@
+"""The emulator's command line.  Pure: golden tests catch every reordering a guest would notice.
+
+Each disk and each interface has a PCIe root port of its own, disks first, in configured order.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from eaves.errors import Rejected
+from eaves.node.domains.items import Domain, Firmware
+from eaves.node.host.accel import Accel
+
+EMULATOR = "qemu-system-x86_64"
+LONGEST_SOCKET_PATH = 107  # sun_path of Linux, with its final zero
+FIRST_PORT_SLOT = 2  # of bus 0; lower ones belong to the machine
+
+# Keeps QEMU and writes its exit code, whatever happens to the node meanwhile.
+KEEPER = 'out="$1"; shift; "$@"; echo $? > "$out.new"; mv "$out.new" "$out"'
+
+
+@dataclass(frozen=True, slots=True)
+class DiskFile:
+    path: Path
+    format: str  # "qcow2", "raw"
+    read_only: bool
+    cdrom: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ovmf:
+    code: Path
+    variables: Path  # the app's own copy
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What the host decides: where things are on this machine."""
+
+    folder: Path  # run state: sockets, pid file
+    console: Path
+    accel: Accel
+    disks: tuple[DiskFile, ...]
+    seed: Path | None
+    ovmf: Ovmf | None
+
+    @property
+    def qmp(self) -> Path:
+        return self.folder / "qmp.sock"
+
+    @property
+    def pid_file(self) -> Path:
+        return self.folder / "qemu.pid"
+
+    @property
+    def exit_file(self) -> Path:
+        return self.folder / "exit"
+
+
+def keeper_argv(item: Domain, place: Place) -> tuple[str, ...]:
+    return ("/bin/sh", "-c", KEEPER, "eaves-vm", str(place.exit_file), *qemu_argv(item, place))
+
+
+def qemu_argv(item: Domain, place: Place) -> tuple[str, ...]:
+    if len(str(place.qmp)) > LONGEST_SOCKET_PATH:
+        raise Rejected(f"{place.qmp}: path too long for a socket; give the node a shorter name")
+    return (
+        EMULATOR,
+        *("-name", f"guest={item.app},process=eaves-vm-{item.number}", "-uuid", item.app),
+        *("-nodefaults", "-no-user-config", "-S", "-pidfile", str(place.pid_file)),
+        *("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"),
+        *_machine(item, place),
+        *("-m", f"size={item.memory_kib}k"),
+        *("-smp", f"{item.vcpus},sockets=1,cores={item.vcpus},threads=1"),
+        *("-rtc", "base=utc,driftfix=slew", "-boot", "strict=on"),
+        *("-global", "ICH9-LPC.disable_s3=1", "-global", "ICH9-LPC.disable_s4=1"),
+        *("-chardev", f"socket,id=qmp,path={_text(place.qmp)},server=on,wait=off"),
+        *("-mon", "chardev=qmp,mode=control"),
+        *_console(place),
+        *_display(item),
+        *("-object", "rng-random,id=rng0,filename=/dev/urandom"),
+        *_port(0),
+        *("-device", "virtio-rng-pci,rng=rng0,bus=port0"),
+        *_drives(item, place),
+        *_nics(item, len(place.disks) + 2),
+    )
+
+
+def _machine(item: Domain, place: Place) -> tuple[str, ...]:
+    kvm = place.accel.kvm
+    accel = "kvm" if kvm else "tcg,thread=multi,tb-size=128"
+    cpu = "host" if kvm else "max"
+    if item.hide_hypervisor and kvm:
+        cpu += ",kvm=off,hv-relaxed,hv-vapic,hv-spinlocks=0x1fff,hv-time"
+    argv = ["-machine", "q35,smm=off,vmport=off,usb=off", "-accel", accel, "-cpu", cpu]
+    if place.ovmf is not None:
+        for unit, path, options in (
+            (0, place.ovmf.code, ",readonly=on"),
+            (1, place.ovmf.variables, ""),
+        ):
+            argv += ["-drive", f"if=pflash,unit={unit},format=raw,file={_text(path)}{options}"]
+    elif item.firmware is Firmware.UEFI:
+        raise Rejected("the app asks for UEFI firmware; install the package ovmf on this node")
+    return tuple(argv)
+
+
+def _console(place: Place) -> tuple[str, ...]:
+    return (
+        *("-chardev", f"file,id=console,path={_text(place.console)},append=on"),
+        *("-serial", "chardev:console"),
+    )
+
+
+def _display(item: Domain) -> tuple[str, ...]:
+    if item.vnc is None:
+        return ("-display", "none")
+    password = ",password=on" if item.vnc.password else ""
+    return (
+        *("-device", "virtio-vga,max_outputs=1"),
+        *("-display", f"vnc=127.0.0.1:{item.vnc.display}{password}"),
+        *("-device", "qemu-xhci,id=usb", "-device", "usb-tablet,bus=usb.0"),
+    )
+
+
+def _port(number: int) -> tuple[str, ...]:
+    slot = FIRST_PORT_SLOT + number // 8
+    function = number % 8
+    many = ",multifunction=on" if function == 0 else ""
+    return (
+        "-device",
+        f"pcie-root-port,id=port{number},chassis={number + 1},addr={slot:#x}.{function:#x}{many}",
+    )
+
+
+def _drives(item: Domain, place: Place) -> tuple[str, ...]:
+    """Port 0 is the random source's, port 1 the CD controller's, then the disks'."""
+    argv: list[str] = [*_port(1), "-device", "virtio-scsi-pci,id=scsi,bus=port1"]
+    for number, disk in enumerate(place.disks):
+        argv += _port(number + 2)
+        argv += _blockdev(f"disk{number}", disk.path, disk.format, disk.read_only or disk.cdrom)
+        if disk.cdrom:
+            device = "ide-cd" if item.legacy_devices else "scsi-cd"
+            bus = f"bus=ide.{number}" if item.legacy_devices else "bus=scsi.0"
+        elif item.legacy_devices:
+            device, bus = "ide-hd", f"bus=ide.{number}"
+        else:
+            device, bus = "virtio-blk-pci", f"bus=port{number + 2}"
+        serial = item.disks[number].volume.replace("-", "")[:20]
+        identity = f",serial={serial}" if serial else ""
+        argv += ["-device", f"{device},drive=disk{number},bootindex={number},{bus}{identity}"]
+    if place.seed is not None:
+        argv += _blockdev("seed", place.seed, "raw", read_only=True)
+        last = "bus=ide.5" if item.legacy_devices else "bus=scsi.0"
+        argv += ["-device", f"{'ide-cd' if item.legacy_devices else 'scsi-cd'},drive=seed,{last}"]
+    return tuple(argv)
+
+
+def _blockdev(name: str, path: Path, format_: str, read_only: bool) -> list[str]:  # noqa: FBT001 - QEMU's own switch
+    switch = "on" if read_only else "off"
+    cache = "cache.direct=off,cache.no-flush=off"
+    return [
+        "-blockdev",
+        f"driver=file,node-name={name}-file,filename={_text(path)},read-only={switch},{cache}",
+        "-blockdev",
+        f"driver={format_},node-name={name},file={name}-file,read-only={switch},{cache}",
+    ]
+
+
+def _nics(item: Domain, first_port: int) -> tuple[str, ...]:
+    argv: list[str] = []
+    model = "e1000" if item.legacy_devices else "virtio-net-pci"
+    for number, nic in enumerate(item.nics):
+        port = first_port + number
+        argv += [
+            *_port(port),
+            *("-netdev", f"tap,id=net{number},ifname={nic.ifname},script=no,downscript=no"),
+            *("-device", f"{model},netdev=net{number},mac={nic.mac},bus=port{port},romfile="),
+        ]
+    return tuple(argv)
+
+
+def _text(path: Path) -> str:
+    """A comma separates options; doubled it stands for itself."""
+    return str(path).replace(",", ",,")
+
+
+def memory_limit_bytes(item: Domain) -> int:
+    """RAM and what the emulator needs beside it.  Source: node reference 7.3."""
+    ram = item.memory_kib * 1024
+    return ram + (350 + 20 + 3 * item.vcpus) * 1024 * 1024 + ram // 40

@@ -1,0 +1,34 @@
+"""The NoCloud CD that tells a guest who it is: label `cidata`, `meta-data` and `user-data`."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pycdlib
+
+from eaves.node.domains.items import Domain
+
+
+def seed_files(item: Domain) -> dict[str, bytes]:
+    """Pure.  The instance id moves only with the version, so a restart runs nothing again."""
+    meta = f"instance-id: {item.app}/{item.seed_version}\n"
+    named = any(line.startswith("hostname:") for line in item.user_data.splitlines())
+    if not named:
+        meta += f"local-hostname: {item.app}\n"
+    return {"meta-data": meta.encode(), "user-data": item.user_data.encode()}
+
+
+def write_seed(path: Path, item: Domain) -> None:
+    iso: Any = pycdlib.PyCdlib()
+    iso.new(interchange_level=3, joliet=3, rock_ridge="1.09", vol_ident="cidata")
+    for number, (name, data) in enumerate(sorted(seed_files(item).items())):
+        iso.add_fp(
+            io.BytesIO(data),
+            len(data),
+            f"/FILE{number}.;1",
+            rr_name=name,
+            joliet_path=f"/{name}",
+        )
+    iso.write(str(path))
+    iso.close()
+    path.chmod(0o600)

@@ -1,0 +1,79 @@
+"""Virtual machines as the runtime sees them."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from eaves.ids import AppInstanceId
+from eaves.node.domains.configurators import Domains
+from eaves.node.domains.items import DOMAIN
+from eaves.node.domains.observe import see
+from eaves.node.domains.status import DomainFacts
+from eaves.node.domains.workshop import DiskProvider, Workshop
+from eaves.node.host import cgroups
+from eaves.node.host.accel import Accel
+from eaves.node.host.applogs import LogSource
+from eaves.reconcile.apply import Configurator
+from eaves.reconcile.item import Observation
+
+STOP_GRACE_S = 60.0
+WATCH_S = 1.0
+
+
+class DomainsSubsystem:
+    """One for each node.  `boot_retry` follows the property timer.boot.retry."""
+
+    kinds = frozenset({DOMAIN})
+
+    def __init__(
+        self,
+        node: str,
+        state_dir: Path,
+        run_dir: Path,
+        disks: DiskProvider,
+        clock: Callable[[], datetime],
+        stop_grace_s: float = STOP_GRACE_S,
+    ) -> None:
+        self.boot_retry = timedelta(seconds=600)
+        self._workshop = Workshop(node, state_dir, run_dir, disks, clock, stop_grace_s)
+
+    def configurators(self) -> Mapping[str, Configurator]:
+        return {DOMAIN: Domains(self._workshop, lambda: self.boot_retry)}
+
+    async def observe(self) -> Observation:
+        return await asyncio.to_thread(see, self._workshop, self.boot_retry)
+
+    async def watch_forever(self, changed: Callable[[], None]) -> None:
+        """Call `changed` within about a second of an end: time to observe."""
+        running = self._running()
+        while True:
+            await asyncio.sleep(WATCH_S)
+            before, running = running, self._running()
+            if before - running:
+                changed()
+
+    async def accelerator(self) -> Accel:
+        """Which one machines get here, and why; the first call may take 15 s."""
+        return await self._workshop.probe.choose()
+
+    def facts(self, app: AppInstanceId) -> DomainFacts | None:
+        """Usage of a running machine; None when it does not run."""
+        run, item = self._workshop.run_of(app), self._workshop.recorded(app)
+        if run is None or item is None or not run.alive:
+            return None
+        return DomainFacts(run, cgroups.usage(self._workshop.cgroup(app)), item.memory_kib)
+
+    def log_source(self, app: AppInstanceId) -> LogSource:
+        return self._workshop.log_source(app)
+
+    def forget(self, app: AppInstanceId) -> None:
+        """The app was deleted and its last lines are uploaded: drop what is kept of it."""
+        self._workshop.forget(app)
+
+    async def close(self) -> None:
+        """Nothing is held open: machines go on under their keepers."""
+
+    def _running(self) -> frozenset[AppInstanceId]:
+        runs = ((app, self._workshop.run_of(app)) for app in self._workshop.known_apps())
+        return frozenset(app for app, run in runs if run is not None and run.alive)

@@ -1,0 +1,225 @@
+"""Where a machine's parts are, and the two long ways: from nothing to running, and back."""
+
+import asyncio
+import shutil
+import signal
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+import structlog
+
+from eaves.errors import Transient
+from eaves.ids import AppInstanceId, VolumeId
+from eaves.node.domains.items import Domain, Firmware
+from eaves.node.domains.monitor import monitor, run_state, tell
+from eaves.node.domains.qemu import DiskFile, Ovmf, Place, keeper_argv, memory_limit_bytes
+from eaves.node.domains.seed import write_seed
+from eaves.node.host import cgroups
+from eaves.node.host.accel import Accel, AccelProbe
+from eaves.node.host.applogs import LogFormat, LogSource
+from eaves.node.host.files import atomic_write, read_or_none
+from eaves.node.host.process import (
+    ProcessId,
+    identify,
+    send_signal,
+    spawn_detached,
+    systemd_runs,
+    wait_gone,
+)
+from eaves.node.host.workloads import Run, kill_all_with, read_run, write_run
+
+log = structlog.get_logger(__name__)
+
+OVMF = (
+    (Path("/usr/share/OVMF/OVMF_CODE_4M.fd"), Path("/usr/share/OVMF/OVMF_VARS_4M.fd")),
+    (Path("/usr/share/OVMF/OVMF_CODE.fd"), Path("/usr/share/OVMF/OVMF_VARS.fd")),
+)
+LAUNCH_TIMEOUT_S = 60.0
+ANSWER_TIMEOUT_S = 5.0
+QUIT_TIMEOUT_S = 10.0
+
+
+class Volume(Protocol):
+    @property
+    def kind(self) -> str: ...
+    @property
+    def path(self) -> Path: ...
+    @property
+    def format(self) -> str: ...
+    @property
+    def read_only(self) -> bool: ...
+    @property
+    def cdrom(self) -> bool: ...
+
+
+class DiskProvider(Protocol):
+    """What a machine needs from those who keep volumes."""
+
+    def volume_paths(self, volume: VolumeId, generation: int, /) -> Volume:
+        """A finished volume; Transient while it is not."""
+        ...
+
+
+class Workshop:
+    """One for each node.  `run_dir` does not outlive a boot, `state_dir` does."""
+
+    def __init__(
+        self,
+        node: str,
+        state_dir: Path,
+        run_dir: Path,
+        disks: DiskProvider,
+        clock: Callable[[], datetime],
+        stop_grace_s: float,
+    ) -> None:
+        self.node = node
+        self.clock = clock
+        self.stop_grace_s = stop_grace_s
+        self.probe = AccelProbe(state_dir / "domains")
+        self._folder = run_dir / "domains"
+        self._state_dir = state_dir / "domains"
+        self._disks = disks
+
+    def folder(self, app: AppInstanceId) -> Path:
+        return self._folder / app
+
+    def exit_file(self, app: AppInstanceId) -> Path:
+        return self.folder(app) / "exit"
+
+    def unit(self, app: AppInstanceId) -> str:
+        return f"eaves-{self.node}-{app}-vm"
+
+    def cgroup(self, app: AppInstanceId) -> str:
+        if systemd_runs():
+            return f"system.slice/{self.unit(app)}.scope"
+        return f"eaves/{self.node}/{app}"
+
+    def log_source(self, app: AppInstanceId) -> LogSource:
+        return LogSource(app, self._state_dir / app / "console.log", LogFormat.RAW)
+
+    def known_apps(self) -> list[AppInstanceId]:
+        if not self._folder.is_dir():
+            return []
+        return [AppInstanceId(p.name) for p in sorted(self._folder.iterdir()) if p.is_dir()]
+
+    def recorded(self, app: AppInstanceId) -> Domain | None:
+        data = read_or_none(self.folder(app) / "item.json")
+        try:
+            return None if data is None else msgspec.json.decode(data, type=Domain)
+        except msgspec.MsgspecError:
+            return None
+
+    def run_of(self, app: AppInstanceId) -> Run | None:
+        return read_run(self.folder(app))
+
+    async def start(self, item: Domain) -> None:
+        """From nothing, or from any half-made state, to a running machine."""
+        await self.remove(item.app, grace_s=0)
+        place = await self._place(item)
+        argv = keeper_argv(item, place)
+        place.folder.mkdir(parents=True, mode=0o700)
+        atomic_write(place.folder / "item.json", msgspec.json.encode(item))
+        if place.seed is not None:
+            await asyncio.to_thread(write_seed, place.seed, item)
+        place.console.touch(mode=0o600)
+        output = place.folder / "qemu.out"
+        keeper = await spawn_detached(argv, unit=self.unit(item.app), output=output)
+        process = await self._launched(place, keeper, output)
+        # Recorded while the guest is still paused: a node that dies here finds this one again.
+        note = f"{place.accel.name}: {place.accel.reason}"
+        write_run(place.folder, Run(process.pid, process.start_ticks, self.clock(), note))
+        await self._limit(item, process, place.accel)
+        async with monitor(place.qmp, ANSWER_TIMEOUT_S) as client:
+            if item.vnc is not None and item.vnc.password:
+                secret = {"protocol": "vnc", "password": item.vnc.password}
+                await tell(client, "set_password", secret)
+            await tell(client, "cont")
+            state = await run_state(client)
+        log.info("domain_started", app=item.app, pid=process.pid, state=state, accel=note)
+
+    async def _place(self, item: Domain) -> Place:
+        folder = self.folder(item.app)
+        kept = self._state_dir / item.app
+        kept.mkdir(parents=True, exist_ok=True, mode=0o700)
+        disks = (self._disks.volume_paths(d.volume, d.generation) for d in item.disks)
+        return Place(
+            folder=folder,
+            console=self.log_source(item.app).path,
+            accel=await self.probe.choose(),
+            disks=tuple(DiskFile(d.path, d.format, d.read_only, d.cdrom) for d in disks),
+            seed=folder / "cidata.iso" if item.seed else None,
+            ovmf=_firmware(kept) if item.firmware is Firmware.UEFI else None,
+        )
+
+    async def _launched(self, place: Place, keeper: int, output: Path) -> ProcessId:
+        """QEMU writes its pid once it is set up; before that it may end with a reason."""
+        deadline = asyncio.get_running_loop().time() + LAUNCH_TIMEOUT_S
+        while True:
+            text = read_or_none(place.pid_file)
+            process = identify(int(text)) if text and text.strip().isdigit() else None
+            if process is not None:
+                return process
+            late = asyncio.get_running_loop().time() >= deadline
+            if late or identify(keeper) is None:
+                said = (read_or_none(output) or b"").decode(errors="replace").strip()
+                raise Transient(f"QEMU did not start: {said[-500:] or 'no output'}")
+            await asyncio.sleep(0.05)
+
+    async def _limit(self, item: Domain, process: ProcessId, accel: Accel) -> None:
+        memory = memory_limit_bytes(item)
+        # Without hardware help the emulator's own threads need time beside the guest's.
+        cpus = item.vcpus if accel.kvm else 0
+        if systemd_runs():
+            await cgroups.limit_scope(self.unit(item.app), memory, cpus)
+        else:
+            cgroups.adopt(self.cgroup(item.app), process.pid, memory, cpus)
+
+    async def stop(self, app: AppInstanceId) -> None:
+        await self.remove(app, grace_s=self.stop_grace_s)
+
+    async def remove(self, app: AppInstanceId, grace_s: float) -> None:
+        """Take down all there is, whole or half made; nothing there: nothing to do."""
+        folder, known = self.folder(app), self.run_of(app)
+        if known is not None and known.alive and grace_s:
+            await self._power_down(folder, known, grace_s)
+        if folder.exists():
+            await kill_all_with(f"{folder}/")
+        await cgroups.remove(self.cgroup(app))
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        cgroups.remove_if_empty(f"eaves/{self.node}")
+        cgroups.remove_if_empty("eaves")
+
+    async def _power_down(self, folder: Path, known: Run, grace_s: float) -> None:
+        """The power button, then the plug, then the axe."""
+        socket = folder / "qmp.sock"
+        try:
+            async with monitor(socket, ANSWER_TIMEOUT_S) as client:
+                await tell(client, "system_powerdown")
+            if await wait_gone(known.process, grace_s):
+                return
+            log.warning("guest_ignores_power_button", pid=known.pid, grace_s=grace_s)
+            async with monitor(socket, ANSWER_TIMEOUT_S) as client:
+                await tell(client, "quit")
+        except Transient as error:
+            log.warning("monitor_failed", pid=known.pid, error=str(error))
+        if not await wait_gone(known.process, QUIT_TIMEOUT_S):
+            send_signal(known.process, signal.SIGKILL)
+            await wait_gone(known.process, QUIT_TIMEOUT_S)
+
+    def forget(self, app: AppInstanceId) -> None:
+        """The app is gone for good: its log and firmware variables go too."""
+        shutil.rmtree(self._state_dir / app, ignore_errors=True)
+
+
+def _firmware(kept: Path) -> Ovmf | None:
+    """The installed firmware with the app's own variables; None when there is none."""
+    for code, template in OVMF:
+        if code.exists() and template.exists():
+            variables = kept / f"{template.name}"
+            if not variables.exists():
+                atomic_write(variables, template.read_bytes())
+            return Ovmf(code, variables)
+    return None
