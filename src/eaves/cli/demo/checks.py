@@ -1,0 +1,258 @@
+"""What `--check` finds out by use, one line of evidence each."""
+
+import json
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from eaves.cli.demo.sandbox import in_namespace, run_tool
+from eaves.cli.demo.scene import HELLO_PORT, MACHINE_PORT, UNMAPPED_PORT, Scene
+from eaves.cli.demo.tell import DemoFailed, Teller
+from eaves.errors import EavesError
+
+NOTES = "/cgi-bin/notes"
+
+
+class NotSo(DemoFailed):
+    """A check found something else than it should."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    what: str
+    find_out: Callable[[Scene], str]  # the evidence; raises EavesError
+
+
+def run_checks(scene: Scene, tell: Teller) -> bool:
+    """True when all hold; a check that fails does not keep the others from running."""
+    tell.title("Each step checked by use")
+    holds = True
+    for check in CHECKS:
+        try:
+            tell.evidence(check.what, holds=True, shown=check.find_out(scene))
+        except EavesError as error:
+            holds = False
+            tell.evidence(check.what, holds=False, shown=str(error))
+    return holds
+
+
+def project_is_there(scene: Scene) -> str:
+    return _one_line(scene.eaves("get", "project", "first-light"), "first-light")
+
+
+def node_is_online(scene: Scene) -> str:
+    scene.until("the node is ONLINE", lambda: _state(scene, "device", "demo-node") == "ONLINE", 60)
+    return _one_line(scene.eaves("get", "device"), "demo-node")
+
+
+def second_apply_changes_nothing(scene: Scene) -> str:
+    lines = scene.eaves("apply", "-f", str(scene.place.yaml_dir)).splitlines()
+    changed = [line for line in lines if not line.endswith("unchanged")]
+    _demand(bool(lines) and not changed, f"the second apply says: {'; '.join(changed)}")
+    return f"all {len(lines)} objects unchanged"
+
+
+def container_answers(scene: Scene) -> str:
+    return _greeting(scene, HELLO_PORT, "GREETING=first light")
+
+
+def machine_answers(scene: Scene) -> str:
+    return _greeting(scene, MACHINE_PORT, "GREETING=by cloud-init")
+
+
+def unmapped_port_is_denied(scene: Scene) -> str:
+    seen = _connect(scene.place.node, UNMAPPED_PORT)
+    _demand(seen != "connected", f"port {UNMAPPED_PORT} of the node lets a connection in")
+    inner = _address(scene, "machine")
+    return f"{scene.place.node}:{UNMAPPED_PORT} {seen}; the machine's own address is {inner}"
+
+
+def apps_are_kept_apart(scene: Scene) -> str:
+    inner = _address(scene, "machine")
+    allowed = _reach(scene, scene.place.host, scene.datastore_port)
+    _demand(allowed == "connected", f"the allowed way to the datastore gives {allowed!r}")
+    denied = _reach(scene, inner, 80)
+    _demand(denied == "no", f"hello reaches {inner}:80 without a rule: {denied!r}")
+    return f"hello to {inner}:80 (no rule) denied; to the datastore (a rule) connected"
+
+
+def host_is_closed_to_the_node(scene: Scene) -> str:
+    probe = (
+        "import socket,sys;s=socket.socket();s.settimeout(2);"
+        "print(s.connect_ex((sys.argv[1],int(sys.argv[2]))))"
+    )
+    argv = in_namespace(["python3", "-c", probe])
+    rest = run_tool([*argv, scene.place.host, str(scene.place.rest_port)]).strip()
+    device = run_tool([*argv, scene.place.host, str(scene.place.device_port)]).strip()
+    _demand(device == "0", f"the node does not reach the controller (errno {device})")
+    _demand(rest != "0", "the node reaches a port of the host that is not for it")
+    return f"port {scene.place.device_port} (devices) open to it, {scene.place.rest_port} dropped"
+
+
+def logs_are_read_back(scene: Scene) -> str:
+    def lines_of(name: str, text: str) -> str:
+        lines = (line for line in scene.eaves("logs", name).splitlines() if text in line)
+        return next(lines, "")
+
+    hello = scene.until("logs of hello", lambda: lines_of("hello", "web app is starting"), 60)
+    machine = scene.until("logs of machine", lambda: lines_of("machine", "ready, GREETING"), 60)
+    return f"{_cut(hello)} | {_cut(machine)}"
+
+
+def metrics_are_read_back(scene: Scene) -> str:
+    def used(name: str) -> dict[str, Any]:
+        status = scene.described("instance", name).get("current") or {}
+        memory = status.get("memorySummary") or status.get("Memory") or {}
+        return {k: v for k, v in memory.items() if _number(v) > 0}
+
+    hello = scene.until("memory figures of hello", lambda: used("hello"), 90)
+    machine = scene.until("memory figures of machine", lambda: used("machine"), 90)
+    return f"memory of hello {json.dumps(hello)}, of machine {json.dumps(machine)}"
+
+
+def restart_makes_a_new_incarnation(scene: Scene) -> str:
+    scene.get(HELLO_PORT, f"{NOTES}?add")
+    before = _notes(scene)
+    _demand(before["notes"] != "0", "a note was not kept on the volume")
+    scene.eaves("restart", "hello")
+    after = scene.until("hello restarts", lambda: _other_start(scene, before), 90)
+    _demand(
+        after["notes"] == before["notes"],
+        f"the volume had {before['notes']} notes before the restart and {after['notes']} after it",
+    )
+    return f"{before['start']} became {after['start']}, {after['notes']} note(s) still there"
+
+
+def purge_makes_a_fresh_volume(scene: Scene) -> str:
+    before = _notes(scene)
+    scene.eaves("purge", "hello")
+    after = scene.until("hello is purged", lambda: _other_start(scene, before), 90)
+    _demand(after["notes"] == "0", f"{after['notes']} notes survived the purge")
+    return f"{before['notes']} note(s) before, {after['notes']} after; the machine was left alone"
+
+
+def machine_kept_running(scene: Scene) -> str:
+    _greeting(scene, MACHINE_PORT, "GREETING")
+    starts = scene.eaves("logs", "machine").count("init runs")
+    _demand(starts <= 1, f"the machine booted {starts} times")
+    return f"one boot in its log, http://{scene.place.node}:{MACHINE_PORT}/ answers"
+
+
+def why_names_the_fact(scene: Scene) -> str:
+    scene.apply("wrong.yaml")
+
+    def chain() -> str:
+        said = scene.eaves("why", "instance", "broken")
+        return said if "sha256" in said.lower() else ""
+
+    said = scene.until("`eaves why` names the digest", chain, 60)
+    scene.eaves("delete", "-f", str(scene.place.yaml_dir / "wrong.yaml"))
+    (scene.place.yaml_dir / "wrong.yaml").unlink()
+    return " ".join(said.split())
+
+
+def too_large_is_refused(scene: Scene) -> str:
+    path = scene.place.yaml_dir / "4-machine.yaml"
+    large = scene.place.folder / "too-large.yaml"
+    text = path.read_text().replace("memory: 262144,", "memory: 99999999,")
+    large.write_text(text.replace('value: "262144"', 'value: "99999999"'))
+    done = scene.try_eaves("apply", "-f", str(large))
+    _demand(done.returncode != 0, "an app larger than the node was accepted")
+    scene.eaves("apply", "-f", str(path))
+    return " ".join(done.stderr.split())
+
+
+def _demand(holds: bool, complaint: str) -> None:  # noqa: FBT001 - an assertion with a sentence
+    if not holds:
+        raise NotSo(complaint)
+
+
+def _greeting(scene: Scene, port: int, wanted: str) -> str:
+    body = scene.until(f"port {port} answers", lambda: scene.get(port), 60).strip()
+    _demand(wanted in body, f"port {port} answers {body[:200]!r}, without {wanted!r}")
+    return f"http://{scene.place.node}:{port}/ -> {body.splitlines()[0]}"
+
+
+def _connect(host: str, port: int) -> str:
+    try:
+        with socket.create_connection((host, port), timeout=3):
+            return "connected"
+    except TimeoutError:
+        return "dropped"
+    except OSError as error:
+        return error.strerror or type(error).__name__
+
+
+def _reach(scene: Scene, host: str, port: int) -> str:
+    """What the container says of its own attempt; "" when the container does not answer."""
+    answer = scene.get(HELLO_PORT, f"/cgi-bin/reach?{quote(host)}+{port}", timeout_s=20).strip()
+    return answer.splitlines()[-1] if answer else ""
+
+
+def _notes(scene: Scene) -> dict[str, str]:
+    body = scene.until("the notes answer", lambda: scene.get(HELLO_PORT, NOTES), 30)
+    return dict(_pairs(body))
+
+
+def _pairs(body: str) -> Iterator[tuple[str, str]]:
+    for line in body.splitlines():
+        name, equals, value = line.partition("=")
+        if equals:
+            yield name, value.strip()
+
+
+def _other_start(scene: Scene, before: dict[str, str]) -> dict[str, str]:
+    now = dict(_pairs(scene.get(HELLO_PORT, NOTES, timeout_s=2)))
+    return now if now.get("start", before["start"]) != before["start"] else {}
+
+
+def _state(scene: Scene, kind: str, name: str) -> str:
+    status = scene.described(kind, name).get("current") or {}
+    return str(status.get("runState", "")).removeprefix("RUN_STATE_")
+
+
+def _address(scene: Scene, instance: str) -> str:
+    def known() -> str:
+        status = scene.described("instance", instance).get("current") or {}
+        found = [a for n in status.get("netStatusList") or [] for a in n.get("ipAddrs") or []]
+        return str(found[0]).partition("/")[0] if found else ""
+
+    return scene.until(f"the address of {instance} is reported", known, 60)
+
+
+def _one_line(table: str, name: str) -> str:
+    line = next((line for line in table.splitlines() if name in line), "")
+    _demand(bool(line), f"{name} is not listed")
+    return " ".join(line.split())
+
+
+def _number(value: object) -> float:
+    try:
+        return float(str(value))
+    except ValueError:
+        return 0.0
+
+
+def _cut(line: str) -> str:
+    return " ".join(line.split())[:110]
+
+
+CHECKS = (
+    Check("step 1, project", project_is_there),
+    Check("step 2 and 3, node on line", node_is_online),
+    Check("step 4, the container answers through its port map", container_answers),
+    Check("step 4, the machine answers through its own", machine_answers),
+    Check("a port without a map is denied", unmapped_port_is_denied),
+    Check("apps reach only what a rule allows", apps_are_kept_apart),
+    Check("the node reaches only its controller", host_is_closed_to_the_node),
+    Check("the same YAML again", second_apply_changes_nothing),
+    Check("step 5, logs read back", logs_are_read_back),
+    Check("step 5, metrics read back", metrics_are_read_back),
+    Check("restart", restart_makes_a_new_incarnation),
+    Check("purge", purge_makes_a_fresh_volume),
+    Check("why", why_names_the_fact),
+    Check("too large an app is refused", too_large_is_refused),
+    Check("the machine was left alone all the time", machine_kept_running),
+)

@@ -1,0 +1,131 @@
+"""One demonstration from its start to its last trace."""
+
+import signal
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from eaves.cli.demo import remains
+from eaves.cli.demo.checks import run_checks
+from eaves.cli.demo.footprint import Footprint
+from eaves.cli.demo.place import Place, choose_place
+from eaves.cli.demo.scene import NODE_NAME, Scene, on_stage
+from eaves.cli.demo.story import Story
+from eaves.cli.demo.tell import Teller
+from eaves.errors import EavesError
+
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SETTLE_S = 15.0
+TARGET_S = 60.0
+
+
+class Stopped(BaseException):
+    """A person, or a service manager, asked for the end."""
+
+
+def run_demo(folder: Path, *, check: bool) -> int:
+    """Exit code: 0 when all went well.  Raises EavesError when nothing could be started."""
+    tell = Teller()
+    with remains.only_one():
+        if remains.remove_leftovers():
+            tell.say("removed what an earlier demo had left behind")
+        remains.fresh_folder(folder)
+        before = Footprint.now()
+        place = choose_place(folder)
+        record = remains.new_record(folder, NODE_NAME)
+        tell.title("Eaves, first light: from nothing to real apps on a real node")
+        went_well = False
+        with stoppable():
+            try:
+                went_well = _play(place, record, tell, check=check)
+            except Stopped:
+                went_well = not check
+            except EavesError as error:
+                tell.evidence("the demo", holds=False, shown=str(error))
+            except Exception:  # noqa: BLE001 - the last resort, before everything is taken away
+                tell.evidence("the demo", holds=False, shown=traceback.format_exc())
+            with undisturbed():
+                tell.title("Taking everything away")
+                remains.remove(record, keep_folder=not went_well)
+                clean = _is_clean(before, tell)
+        if not went_well:
+            tell.say(f"what happened is in {place.log_dir}")
+        if check:
+            verdict = "all checks passed" if went_well and clean else "CHECK FAILED"
+            tell.title(f"{verdict}, {tell.elapsed_s:.0f} s in all")
+        return 0 if went_well and clean else 1
+
+
+def _play(place: Place, record: remains.Record, tell: Teller, *, check: bool) -> bool:
+    with on_stage(place, record) as scene:
+        story = Story(scene, tell)
+        story.tell_all()
+        if check:
+            holds = run_checks(scene, tell)
+            tell.evidence(
+                "start to first answering app",
+                holds=True,
+                shown=f"{story.first_answer_s:.1f} s (aim: {TARGET_S:g} s)",
+            )
+            return holds
+        _how_to_go_on(scene, tell, story.first_answer_s)
+        while True:
+            signal.pause()
+
+
+def _how_to_go_on(scene: Scene, tell: Teller, first_answer_s: float) -> None:
+    place = scene.place
+    eaves = f"EAVES_CONFIG={place.cli_dir} {Path(sys.executable).with_name('eaves')}"
+    tell.title("It is all running")
+    tell.say(f"REST API    {place.rest_url}/api   user admin, password in {place.password_file}")
+    tell.say(f"container   http://{place.node}:8080/")
+    tell.say(f"machine     http://{place.node}:8081/")
+    tell.say(f"YAML        {place.yaml_dir}")
+    tell.say(f"logs        {place.log_dir}")
+    tell.say(f"first app   {first_answer_s:.1f} s after the start")
+    tell.title("Try next")
+    tell.say(f"{eaves} describe instance hello")
+    tell.say(f"{eaves} logs -f machine")
+    tell.say(f"{eaves} restart hello && {eaves} watch")
+    tell.title("Ctrl-C ends the demo and leaves nothing behind")
+
+
+def _is_clean(before: Footprint, tell: Teller) -> bool:
+    """The kernel takes its time with some links and groups: look until all are gone."""
+    differences = remains.settled(lambda: before.differences(Footprint.now()), SETTLE_S)
+    tell.evidence(
+        "the host before and after",
+        holds=not differences,
+        shown="; ".join(differences) or f"the same ({before.summary()})",
+    )
+    return not differences
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """The first signal raises Stopped in the main thread; old handlers come back at the end."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        for each in STOPPING:
+            signal.signal(each, signal.SIG_IGN)  # one is enough: the end is not to be cut short
+        raise Stopped
+
+    old = {number: signal.signal(number, stop) for number in STOPPING}
+    try:
+        yield
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    old = {number: signal.signal(number, signal.SIG_IGN) for number in STOPPING}
+    try:
+        yield
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)

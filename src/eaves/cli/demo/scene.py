@@ -1,0 +1,173 @@
+"""The parts on stage: controller, node, datastore, and the command line that a user would type."""
+
+import http.client
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from eaves.cli.demo.datastore import datastore
+from eaves.cli.demo.place import Place
+from eaves.cli.demo.processes import RUN_VARIABLE
+from eaves.cli.demo.remains import Record
+from eaves.cli.demo.sandbox import close_in, in_namespace, make_network
+from eaves.cli.demo.tell import DemoFailed, last_lines
+
+EAVES: Final = (sys.executable, "-m", "eaves")
+NODE_NAME: Final = "demo"
+POLL_S: Final = 0.1
+COMMAND_TIMEOUT_S: Final = 90.0
+HELLO_PORT, MACHINE_PORT, UNMAPPED_PORT = 8080, 8081, 8090
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Scene:
+    place: Place
+    record: Record
+    datastore_port: int
+    children: dict[str, "subprocess.Popen[bytes]"] = field(
+        default_factory=dict[str, "subprocess.Popen[bytes]"]
+    )
+
+    def log_of(self, name: str) -> Path:
+        return self.place.log_dir / f"{name}.log"
+
+    def start_controller(self) -> None:
+        place = self.place
+        with os.fdopen(
+            os.open(place.password_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w"
+        ) as file:
+            file.write(secrets.token_urlsafe(12) + "\n")
+        argv = [*EAVES, "controller", "--state-dir", str(place.controller_dir)]
+        argv += ["--device-listen", f"0.0.0.0:{place.device_port}"]
+        argv += ["--rest-listen", f"0.0.0.0:{place.rest_port}"]
+        argv += ["--device-server", f"{place.host}:{place.device_port}"]
+        argv += ["--admin-password-file", str(place.password_file)]
+        self.children["controller"] = self.record.start(argv, self.log_of("controller"))
+
+    def log_in(self) -> None:
+        root = self.place.controller_dir / "root-certificate.pem"
+        self.until("the controller answers", self._rest_answers, 60)
+        self.eaves(
+            *("login", self.place.rest_url, "--ca", str(root)),
+            *("--password-file", str(self.place.password_file)),
+        )
+
+    def _rest_answers(self) -> bool:
+        with socket.socket() as probe:
+            probe.settimeout(1)
+            return probe.connect_ex(("127.0.0.1", self.place.rest_port)) == 0
+
+    def start_node(self) -> None:
+        argv = [*EAVES, "node", "--name", NODE_NAME, "--config", str(self.place.config_dir)]
+        argv += ["--state-dir", str(self.place.node_dir)]
+        self.children["node"] = self.record.start(in_namespace(argv), self.log_of("node"))
+
+    def eaves(self, *words: str) -> str:
+        """What a user's `eaves WORDS` prints.  Raises DemoFailed with what it complains of."""
+        done = self.try_eaves(*words)
+        if done.returncode != 0:
+            said = (done.stderr or done.stdout).strip()
+            raise DemoFailed(f"`eaves {' '.join(words)}` ended with {done.returncode}: {said}")
+        return done.stdout
+
+    def try_eaves(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        environment = {"EAVES_CONFIG": str(self.place.cli_dir), RUN_VARIABLE: self.record.token}
+        try:
+            return subprocess.run(  # noqa: S603 - our own program
+                [*EAVES, *words],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=COMMAND_TIMEOUT_S,
+                env={**os.environ, **environment},
+                start_new_session=True,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise DemoFailed(
+                f"`eaves {' '.join(words)}` did not end within {COMMAND_TIMEOUT_S:g} s"
+            ) from error
+
+    def described(self, kind: str, name: str) -> dict[str, Any]:
+        """All that `eaves describe` knows."""
+        shown: Any = json.loads(self.eaves("describe", kind, name, "-o", "json"))
+        return shown if isinstance(shown, dict) else {}
+
+    def apply(self, name: str, **values: str) -> str:
+        """Write a sample YAML with its values filled in, and apply it as a user would."""
+        return self.eaves("apply", "-f", str(self.write_yaml(name, **values)))
+
+    def write_yaml(self, name: str, **values: str) -> Path:
+        values = {
+            "HOST": self.place.host,
+            "DATASTORE": f"http://{self.place.host}:{self.datastore_port}",
+            "DATASTORE_PORT": str(self.datastore_port),
+            **values,
+        }
+        text = filled_in(files("eaves.cli.demo").joinpath(name).read_text("utf-8"), values)
+        self.place.yaml_dir.mkdir(exist_ok=True)
+        path = self.place.yaml_dir / name
+        path.write_text(text)
+        return path
+
+    def until(self, what: str, probe: Callable[[], T], timeout_s: float) -> T:
+        """The first true answer of `probe`.  Raises DemoFailed when it does not come, or when the
+        controller or the node has ended, with the last lines of their logs.
+        """
+        deadline = time.monotonic() + timeout_s
+        while not (answer := probe()):
+            for name, child in self.children.items():
+                code = child.poll()
+                if code is not None:
+                    log = last_lines(self.log_of(name))
+                    raise DemoFailed(f"the {name} ended with {code}; its last lines:\n{log}")
+            if time.monotonic() >= deadline:
+                logs = "\n".join(
+                    f"  last lines of the {name}:\n{last_lines(self.log_of(name))}"
+                    for name in self.children
+                )
+                raise DemoFailed(f"not within {timeout_s:g} s: {what}\n{logs}")
+            time.sleep(POLL_S)
+        return answer
+
+    def get(self, port: int, path: str = "/", timeout_s: float = 10.0) -> str:
+        """Body of an HTTP answer from the node's address; empty where there is none (yet)."""
+        connection = http.client.HTTPConnection(self.place.node, port, timeout=timeout_s)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            body = answer.read().decode(errors="replace")
+        except (OSError, http.client.HTTPException):
+            return ""
+        else:
+            return body if answer.status == http.HTTPStatus.OK else ""
+        finally:
+            connection.close()
+
+
+def filled_in(text: str, values: Mapping[str, str]) -> str:
+    """`@NAME@` replaced by its value, everywhere."""
+    for name, value in values.items():
+        text = text.replace(f"@{name}@", value)
+    return text
+
+
+@contextmanager
+def on_stage(place: Place, record: Record) -> Iterator[Scene]:
+    """Network and datastore for the time of the block; processes are ended by `remains.remove`."""
+    make_network(place)
+    place.store_dir.mkdir(parents=True, exist_ok=True)
+    with datastore(place.store_dir, place.host) as port:
+        close_in(place, port)
+        yield Scene(place, record, port)
