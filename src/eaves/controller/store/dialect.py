@@ -14,8 +14,9 @@ def _insert(db: Db, table: Table) -> "sqlite.Insert | postgresql.Insert":
 
 async def insert_new(db: Db, table: Table, values: Mapping[str, object]) -> bool:
     """Insert unless a row with the same key is there; True when it was not."""
-    done = await db.execute(_insert(db, table).values(dict(values)).on_conflict_do_nothing())
-    return done.rowcount == 1
+    key = next(iter(table.primary_key))  # rows are told by RETURNING: a row count is not reliable
+    statement = _insert(db, table).values(dict(values)).on_conflict_do_nothing().returning(key)
+    return (await db.execute(statement)).first() is not None
 
 
 async def upsert(

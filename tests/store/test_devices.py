@@ -1,0 +1,230 @@
+"""The device side: registration, certificates, attestation, rendered configurations, liveness."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncEngine
+from store.conftest import ACME, NOW, OTHER, STAMP, draft
+
+from eaves.controller.domain.onboarding import (
+    AlreadyRegistered,
+    Conflict,
+    RegisterNew,
+    Registration,
+    UnknownOnboarding,
+    UnknownSerial,
+    decide_register,
+)
+from eaves.controller.store import devices, objects
+from eaves.controller.store.devices import (
+    Binding,
+    CertificateTaken,
+    EdgeNodeCertificate,
+    SerialTaken,
+)
+from eaves.controller.store.rendered import (
+    RenderedConfig,
+    find_in_force,
+    find_rendered,
+    next_timestamp,
+    put_missing,
+    put_rendered,
+)
+from eaves.controller.store.tables import Kind, device_bindings
+from eaves.controller.store.unit import Db, snapshot, unit_of_work
+from eaves.ids import ConfigHash, DeviceId
+
+KEY, KEY_HASH = "5d0767ee-0547-4569-b530-387e526f8cb9", b"o" * 32
+EDGE, CERT, OTHER_CERT = DeviceId("edge-1"), b"c" * 32, b"d" * 32
+
+
+def binding(device: DeviceId = EDGE, certificate: bytes = CERT) -> Binding:
+    return Binding(device, "acme", certificate, b"der", KEY, "serial-1", NOW)
+
+
+async def make_device(db: Db, device: DeviceId = EDGE, serial: str = "serial-1") -> None:
+    await objects.insert_object(db, ACME, draft(Kind.DEVICE, device), STAMP)
+    await devices.claim_serial(db, device, KEY, serial)
+
+
+@pytest.fixture
+async def device(engine: AsyncEngine) -> AsyncEngine:
+    async with unit_of_work(engine) as db:
+        await devices.put_onboarding_certificate(db, KEY_HASH, KEY, "pem", NOW)
+        await make_device(db)
+    return engine
+
+
+async def test_a_device_registers_once_and_again_at_every_boot(device: AsyncEngine) -> None:
+    async def ask(certificate: bytes, serial: str = "serial-1", soft: str = "") -> object:
+        async with snapshot(device) as db:
+            known = await devices.known_for_register(db, KEY_HASH, serial, soft, certificate)
+        return decide_register(Registration(serial, soft, certificate), known)
+
+    assert await ask(CERT) == RegisterNew(EDGE, "acme", KEY, "serial-1")
+    assert await ask(CERT, serial="board", soft="serial-1") == RegisterNew(
+        EDGE, "acme", KEY, "serial-1"
+    )
+    async with unit_of_work(device) as db:
+        await devices.register_binding(db, binding())
+    assert await ask(CERT) == AlreadyRegistered(EDGE)
+    assert isinstance(await ask(OTHER_CERT), Conflict)
+    assert isinstance(await ask(OTHER_CERT, serial="nobody"), UnknownSerial)
+    async with snapshot(device) as db:
+        known = await devices.known_for_register(db, b"?" * 32, "serial-1", "", CERT)
+    answer = decide_register(Registration("serial-1", "", CERT), known)
+    assert isinstance(answer, UnknownOnboarding)
+
+
+async def test_a_key_and_serial_belong_to_one_device_over_all_tenants(device: AsyncEngine) -> None:
+    async with unit_of_work(device) as db:
+        theirs = draft(Kind.DEVICE, "edge-9", enterprise_id="other")
+        await objects.insert_object(db, OTHER, theirs, STAMP)
+    with pytest.raises(SerialTaken, match="serial-1"):
+        async with unit_of_work(device) as db:
+            await devices.claim_serial(db, DeviceId("edge-9"), KEY, "serial-1")
+    async with unit_of_work(device) as db:
+        await devices.claim_serial(db, EDGE, KEY, "serial-2")
+        await make_device(db, DeviceId("edge-2"), "serial-1")
+
+
+async def test_of_two_certificates_at_once_one_is_bound(device: AsyncEngine) -> None:
+    async def register(certificate: bytes) -> bool:
+        try:
+            async with unit_of_work(device) as db:
+                await devices.register_binding(db, binding(certificate=certificate))
+        except CertificateTaken:
+            return False
+        return True
+
+    assert sorted(await asyncio.gather(register(CERT), register(OTHER_CERT))) == [False, True]
+
+
+async def test_a_certificate_has_one_living_device(device: AsyncEngine) -> None:
+    async with unit_of_work(device) as db:
+        await devices.register_binding(db, binding())
+        await make_device(db, DeviceId("edge-2"), "serial-2")
+    with pytest.raises(CertificateTaken):
+        async with unit_of_work(device) as db:
+            await devices.register_binding(db, binding(DeviceId("edge-2")))
+
+
+async def test_a_deleted_device_stays_known_and_may_come_back(device: AsyncEngine) -> None:
+    async with unit_of_work(device) as db:
+        await devices.register_binding(db, binding())
+        await objects.delete_object(db, ACME, Kind.DEVICE, EDGE)
+        await devices.mark_gone(db, EDGE)
+        assert await devices.find_bound_device(db, CERT) is None
+        assert [row.gone for row in await devices.all_devices(db)] == [True]
+        await make_device(db, DeviceId("edge-2"))
+        await devices.register_binding(db, binding(DeviceId("edge-2")))
+        assert await devices.find_bound_device(db, CERT) == "edge-2"
+
+
+async def test_an_off_boarded_record_takes_a_new_certificate(device: AsyncEngine) -> None:
+    async with unit_of_work(device) as db:
+        await devices.register_binding(db, binding())
+        await devices.mark_gone(db, EDGE)
+        await devices.register_binding(db, binding(certificate=OTHER_CERT))
+        assert await devices.find_bound_device(db, OTHER_CERT) == EDGE
+
+
+async def test_who_knocks_in_vain_is_remembered_until_it_registers(device: AsyncEngine) -> None:
+    async with unit_of_work(device) as db:
+        for _ in range(2):
+            await devices.note_unclaimed(db, KEY, "serial-1", "soft", CERT, NOW)
+        assert await devices.unclaimed_serials(db) == (("serial-1", "soft", NOW),)
+        await devices.register_binding(db, binding())
+        assert await devices.unclaimed_serials(db) == ()
+
+
+async def test_a_nonce_serves_once_and_a_new_one_keeps_the_token(device: AsyncEngine) -> None:
+    async with unit_of_work(device) as db:
+        assert await devices.take_nonce(db, EDGE) is None
+        await devices.put_attestation(db, EDGE, "PASS", "ok", token=b"token", now=NOW)
+        await devices.put_nonce(db, EDGE, b"n" * 32, NOW)
+        assert await devices.take_nonce(db, EDGE) == (b"n" * 32, NOW)
+        assert await devices.take_nonce(db, EDGE) is None
+        await devices.put_attestation(db, EDGE, "FAIL", "bad quote", token=None, now=NOW)
+        await devices.register_binding(db, binding())
+        assert [row.integrity_token for row in await devices.all_devices(db)] == [b"token"]
+        assert await devices.find_attestation(db, EDGE) == ("FAIL", "bad quote", NOW)
+
+
+async def test_escrowed_keys_come_back_unchanged(device: AsyncEngine) -> None:
+    async with unit_of_work(device) as db:
+        assert await devices.find_escrow(db, EDGE) is None
+        for keys in (b"first", b"second", b"second"):
+            await devices.put_escrow(db, EDGE, keys)
+        assert await devices.find_escrow(db, EDGE) == b"second"
+
+
+async def test_a_changed_ecdh_certificate_is_noticed(device: AsyncEngine) -> None:
+    def certificate(kind: int, pem: bytes) -> EdgeNodeCertificate:
+        return EdgeNodeCertificate(kind, pem[:1] * 16, pem, NOW)
+
+    ecdh, attest = certificate(devices.ECDH_TYPE, b"ecdh"), certificate(11, b"attest")
+    async with unit_of_work(device) as db:
+        assert await devices.put_device_certificates(db, EDGE, (attest, ecdh))
+        assert not await devices.put_device_certificates(db, EDGE, (ecdh, attest))
+        assert await devices.find_device_certificates(db, EDGE) == (attest, ecdh)
+        other = certificate(devices.ECDH_TYPE, b"other")
+        assert await devices.put_device_certificates(db, EDGE, (other,))
+
+
+async def test_a_rendered_configuration_is_found_by_its_device(device: AsyncEngine) -> None:
+    rendered = RenderedConfig(ConfigHash("h1"), NOW, b"config")
+    async with unit_of_work(device) as db:
+        assert await find_rendered(db, EDGE) is None
+        await put_rendered(db, EDGE, rendered, ("an image is not there",))
+        assert await find_rendered(db, EDGE) == rendered
+        in_force = await find_in_force(db, EDGE)
+        assert in_force is not None
+        assert in_force.missing == ("an image is not there",)
+        await put_missing(db, EDGE, ())
+        await devices.register_binding(db, binding())
+        (row,) = await devices.read_devices(db, [EDGE])
+        assert (row.config_hash, row.gone, row.enterprise_id) == ("h1", False, "acme")
+        assert await devices.read_devices(db, [DeviceId("nobody")]) == ()
+
+
+def test_the_timestamp_of_a_configuration_only_moves_forward() -> None:
+    assert next_timestamp(None, NOW) == NOW
+    assert next_timestamp(NOW, NOW) == NOW + timedelta(seconds=1)
+    assert next_timestamp(NOW, NOW - timedelta(days=400)) == NOW + timedelta(seconds=1)
+    assert next_timestamp(NOW, NOW + timedelta(seconds=5)) == NOW + timedelta(seconds=5)
+
+
+async def test_ten_thousand_devices_are_read_at_once(engine: AsyncEngine) -> None:
+    async with unit_of_work(engine) as db:
+        rows = [
+            {
+                "device_id": f"edge-{n}",
+                "enterprise_id": "acme",
+                "certificate_hash": n.to_bytes(32, "big"),
+                "certificate_der": b"x" * 450,
+                "gone": False,
+                "attestation_required": False,
+                "bound_at": NOW,
+            }
+            for n in range(10_000)
+        ]
+        await db.execute(insert(device_bindings), rows)
+    async with snapshot(engine) as db:
+        found = await devices.all_devices(db)
+    assert len({row.certificate_hash for row in found}) == 10_000
+    assert {(row.config_hash, row.integrity_token) for row in found} == {("", b"")}
+
+
+async def test_the_last_contact_is_kept(device: AsyncEngine) -> None:
+    async with unit_of_work(device) as db:
+        await devices.put_last_seen(db, {EDGE: NOW})
+        await devices.put_last_seen(db, {EDGE: NOW + timedelta(minutes=1)})
+        await devices.put_last_seen(db, {})
+        seen = await devices.find_last_seen(db, [EDGE, DeviceId("nobody")])
+        assert seen == {EDGE: NOW + timedelta(minutes=1)}
+        assert await devices.find_bound_at(db, [EDGE]) == {}
+        await devices.register_binding(db, binding())
+        assert await devices.find_bound_at(db, [EDGE]) == {EDGE: NOW}

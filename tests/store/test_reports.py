@@ -1,0 +1,142 @@
+"""What devices report, what people did: stored once, read in order."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+from store.conftest import ACME, NOW, OTHER, STAMP, draft
+
+from eaves.controller.domain.scope import Scope
+from eaves.controller.store import people, reports
+from eaves.controller.store.events import (
+    AuditEntry,
+    Event,
+    delete_events_before,
+    insert_audit,
+    insert_event,
+    list_events,
+)
+from eaves.controller.store.objects import insert_object
+from eaves.controller.store.people import Credential, StoredToken
+from eaves.controller.store.reports import Info, LogLine, Metric
+from eaves.controller.store.tables import Kind
+from eaves.controller.store.unit import unit_of_work
+from eaves.ids import DeviceId, EnterpriseId, ProjectId
+
+EDGE = DeviceId("edge-1")
+
+
+async def test_the_latest_info_of_each_object_is_kept(engine: AsyncEngine) -> None:
+    app = Info(EDGE, 3, "app-1", NOW, NOW, b"booting")
+    async with unit_of_work(engine) as db:
+        await reports.put_info(db, app)
+        await reports.put_info(db, replace(app, message=b"running", at=None))
+        await reports.put_info(db, Info(EDGE, 1, "", NOW, NOW, b"device"))
+        found = await reports.find_info(db, EDGE, 3, "app-1")
+        assert found is not None
+        assert found.message == b"running"
+        assert [i.message for i in await reports.list_info(db, [EDGE])] == [b"device", b"running"]
+        assert len(await reports.list_info(db, [EDGE], (3,))) == 1
+        await reports.delete_info(db, EDGE, 3, "app-1")
+        assert await reports.find_info(db, EDGE, 3, "app-1") is None
+
+
+async def test_log_lines_come_in_the_order_of_time_and_a_file_counts_once(
+    engine: AsyncEngine,
+) -> None:
+    lines = [LogLine(5, "b"), LogLine(3, "a"), LogLine(5, "c")]
+    async with unit_of_work(engine) as db:
+        for expected in (True, False):
+            stored = await reports.insert_logs(db, EDGE, "app", lines, digest=b"1", now=NOW)
+            assert stored is expected
+        await reports.insert_logs(db, EDGE, "app", [LogLine(9, "d")], digest=b"2", now=NOW)
+        await reports.insert_logs(db, EDGE, "", [LogLine(1, "device")], digest=b"3", now=NOW)
+        read = await reports.list_logs(db, EDGE, "app", limit=2)
+        assert [line.content for line in read] == ["a", "b"]
+        rest = await reports.list_logs(db, EDGE, "app", after=(read[-1].time_ns, read[-1].row))
+        assert [line.content for line in rest] == ["c", "d"]
+        newest = await reports.list_logs(db, EDGE, "app", limit=2, newest=True)
+        assert [line.content for line in newest] == ["c", "d"]
+        assert len(await reports.list_logs(db, EDGE, "app", until_ns=5)) == 3
+        assert [line.content for line in await reports.list_logs(db, EDGE)] == ["device"]
+
+
+async def test_only_the_newest_rows_are_kept(engine: AsyncEngine) -> None:
+    async with unit_of_work(engine) as db:
+        for n in range(5):
+            await reports.insert_metric(db, Metric(EDGE, NOW, NOW, bytes([n])))
+            message, digest = bytes([n]), bytes([n]) * 32
+            assert await reports.insert_message(db, EDGE, "flowlog", message, digest, NOW)
+            assert not await reports.insert_message(db, EDGE, "flowlog", message, digest, NOW)
+        line = LogLine(7, "x")
+        await reports.insert_logs(db, EDGE, "", [line] * 5, digest=b"1", now=NOW)
+        assert await reports.keep_newest_metrics(db, EDGE, 2) == 3
+        assert await reports.keep_newest_metrics(db, EDGE, 2) == 0
+        assert await reports.keep_newest_messages(db, EDGE, 4) == 1
+        assert await reports.keep_newest_logs(db, EDGE, 1) == 4
+        assert [m.message for m in await reports.list_metrics(db, EDGE, limit=9)] == [b"\4", b"\3"]
+        assert (await reports.list_messages(db, EDGE, "flowlog", limit=1)) == (b"\4",)
+        assert await reports.delete_logs_before(db, 8, NOW + timedelta(1)) == 1
+        await reports.forget_device(db, EDGE)
+        assert await reports.list_metrics(db, EDGE) == ()
+
+
+async def test_events_are_read_newest_first_within_the_scope(engine: AsyncEngine) -> None:
+    one = Event(NOW, "acme", "device.online", "edge-1 is online", object_id="edge-1")
+    async with unit_of_work(engine) as db:
+        await insert_event(db, one)
+        await insert_event(db, replace(one, event_type="app.online", project_id="p1"))
+        await insert_event(db, replace(one, event_type="app.error", project_id="p2"))
+        await insert_audit(db, AuditEntry(NOW, "acme", "POST /devices", "200"))
+        every = await list_events(db, ACME)
+        assert [e.event_type for e in every] == ["app.error", "app.online", "device.online"]
+        older = await list_events(db, ACME, before=every[1].row)
+        assert [e.event_type for e in older] == ["device.online"]
+        assert len(await list_events(db, ACME, after=every[1].row)) == 1
+        assert await list_events(db, ACME, object_id="edge-2") == ()
+        assert await list_events(db, OTHER) == ()
+        only_p1 = Scope(EnterpriseId("acme"), frozenset({ProjectId("p1")}))
+        mine = await list_events(db, only_p1)
+        assert [e.event_type for e in mine] == ["app.online", "device.online"]
+        assert await delete_events_before(db, NOW + timedelta(1)) == 3
+
+
+async def test_a_token_is_found_by_its_hash_until_it_expires(engine: AsyncEngine) -> None:
+    later = NOW + timedelta(hours=1)
+    token = StoredToken("t1", b"h" * 32, "u1", "acme", "session", NOW, later, client="curl")
+    async with unit_of_work(engine) as db:
+        await insert_object(db, ACME, draft(Kind.USER, "admin", id="u1"), STAMP)
+        await people.insert_token(db, token)
+        assert await people.find_token(db, b"h" * 32, NOW) == token
+        assert await people.find_token(db, b"h" * 32, later) is None
+        assert await people.find_token(db, b"?" * 32, NOW) is None
+        await people.note_token_use(db, "t1", NOW, later + timedelta(hours=1))
+        used = await people.find_token(db, b"h" * 32, later)
+        assert used is not None
+        assert used.last_used_at == NOW
+        assert await people.list_tokens(db, "u1", NOW) == (used,)
+        assert await people.delete_token(db, b"h" * 32)
+        assert not await people.delete_token(db, b"h" * 32)
+        await people.insert_token(db, token)
+        assert await people.delete_expired_tokens(db, later) == 1
+        await people.insert_token(db, token)
+        assert await people.delete_tokens_of(db, "u1") == 1
+
+
+async def test_failed_logins_count_until_one_succeeds(engine: AsyncEngine) -> None:
+    async with unit_of_work(engine) as db:
+        await insert_object(db, ACME, draft(Kind.USER, "admin", id="u1"), STAMP)
+        await people.put_credential(db, Credential("u1", "$argon2id$", True, 0, NOW))
+        for _ in range(3):
+            await people.note_login(db, "u1", succeeded=False)
+        found = await people.find_credential(db, "u1")
+        assert found is not None
+        assert (found.failed_attempts, found.must_change) == (3, True)
+        await people.note_login(db, "u1", succeeded=True)
+        again = await people.find_credential(db, "u1")
+        assert again is not None
+        assert again.failed_attempts == 0
+        user = await people.find_user_for_login(db, "admin")
+        assert user is not None
+        assert user.id == "u1"
+        assert await people.find_user_of_token(db, "nobody") is None

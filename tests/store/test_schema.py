@@ -1,0 +1,122 @@
+"""Migrations both ways, settings that make a commit durable, and which index a query uses."""
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, inspect, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.sql import Executable
+
+from eaves.controller.store.schema import BASE, HEAD, NewerDatabase, migrate, upgrade
+from eaves.controller.store.tables import (
+    Kind,
+    device_bindings,
+    logs,
+    metadata,
+    object_references,
+    objects,
+    rendered_configs,
+    tokens,
+)
+from eaves.controller.store.unit import UnusableDatabase, open_engine, snapshot, unit_of_work
+
+
+def differences(connection: Connection) -> list[object]:
+    context = MigrationContext.configure(connection, opts={"compare_type": True})
+    found: list[object] = compare_metadata(context, metadata)
+    return found
+
+
+async def test_migrations_make_the_tables_of_this_release_and_take_them_away(
+    bare_engine: AsyncEngine,
+) -> None:
+    await upgrade(bare_engine)
+    await upgrade(bare_engine)  # at head: nothing to do
+    async with bare_engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+    await migrate(bare_engine, BASE)
+    async with bare_engine.connect() as connection:
+        left = await connection.run_sync(lambda c: inspect(c).get_table_names())
+    assert left == ["alembic_version"]
+    await upgrade(bare_engine)
+
+
+async def test_a_database_of_a_later_release_is_refused(bare_engine: AsyncEngine) -> None:
+    await upgrade(bare_engine)
+    async with unit_of_work(bare_engine) as db:
+        await db.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(NewerDatabase, match=f"schema 9999, this release knows {HEAD}"):
+        await upgrade(bare_engine)
+
+
+def test_other_databases_are_refused() -> None:
+    with pytest.raises(UnusableDatabase, match="neither SQLite nor PostgreSQL"):
+        open_engine("mysql://db/eaves")
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_commit_on_sqlite_is_synced_and_checked(engine: AsyncEngine) -> None:
+    async with snapshot(engine) as db:
+        settings = {
+            name: (await db.execute(text(f"PRAGMA {name}"))).scalar_one()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        }
+    full = 2
+    assert settings == {
+        "journal_mode": "wal",
+        "synchronous": full,
+        "foreign_keys": 1,
+        "busy_timeout": 30_000,
+    }
+
+
+QUERIES: dict[str, tuple[Executable, str]] = {
+    "poll": (
+        rendered_configs.select().where(rendered_configs.c.device_id == "x"),
+        "rendered_configs",
+    ),
+    "sender": (
+        device_bindings.select().where(device_bindings.c.certificate_hash == b"x"),
+        "device_bindings",
+    ),
+    "token": (tokens.select().where(tokens.c.token_hash == b"x"), "tokens"),
+    "dependants": (
+        object_references.select().where(object_references.c.to_id == "x"),
+        "object_references",
+    ),
+    "apps of a device": (
+        objects[Kind.APP_INSTANCE].select().where(objects[Kind.APP_INSTANCE].c.device_id == "x"),
+        "app_instances",
+    ),
+    "page of a list": (
+        objects[Kind.DEVICE]
+        .select()
+        .where(objects[Kind.DEVICE].c.enterprise_id == "x", objects[Kind.DEVICE].c.name > "y")
+        .order_by(objects[Kind.DEVICE].c.name)
+        .limit(10),
+        "devices",
+    ),
+    "log lines": (
+        logs.select()
+        .where(logs.c.device_id == "x", logs.c.app_id == "y", logs.c.time_ns >= 1)
+        .order_by(logs.c.time_ns, logs.c.row)
+        .limit(10),
+        "logs",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", QUERIES)
+async def test_a_query_that_runs_often_uses_an_index(engine: AsyncEngine, name: str) -> None:
+    query, table = QUERIES[name]
+    sql = query.compile(engine.sync_engine, compile_kwargs={"literal_binds": True})  # type: ignore[attr-defined]  # every statement here is a select
+    async with snapshot(engine) as db:
+        if engine.dialect.name == "postgresql":
+            await db.execute(text("SET LOCAL enable_seqscan = off"))  # the tables are empty
+            plan = await db.exec_driver_sql(f"EXPLAIN {sql}".replace("%", "%%"))
+        else:
+            plan = await db.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}")
+        steps = "\n".join(str(row[-1]) for row in plan)
+    assert "Seq Scan" not in steps
+    assert f"SCAN {table}" not in steps
+    assert "TEMP B-TREE" not in steps
