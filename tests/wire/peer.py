@@ -5,7 +5,7 @@ It answers values; `serve` puts it behind real TLS.  What it shall refuse is set
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -244,7 +244,7 @@ def play(flow: Flow[T], answer: Callable[[Send], Reply], played: Played, most: i
 
 
 @asynccontextmanager
-async def serve(controller: Controller, server: Issued, folder: Path) -> AsyncIterator[str]:
+async def serve(controller: Controller, server: Issued, folder: Path) -> AsyncGenerator[str]:
     """`host:port` of the controller behind TLS; `folder` keeps key and certificate."""
     (folder / "cert.pem").write_bytes(server.pem)
     (folder / "key.pem").write_bytes(server.key_pem)

@@ -184,11 +184,8 @@ def _latin1(data: bytes, start: int) -> tuple[str, int]:
 
 def _origin(name: str | None, comment: str | None) -> LogOrigin:
     if comment is not None:
-        try:
-            words = json.loads(_LONG_ESCAPE.sub(_unescape_one, comment))
-        except (ValueError, RecursionError) as error:
-            raise _malformed(f"the gzip comment is not JSON: {error}") from error
-        if not isinstance(words, dict):
+        words = _object(_LONG_ESCAPE.sub(_unescape_one, comment))
+        if words is None:
             raise _malformed("the gzip comment is no JSON object")
         return DeviceLogOrigin(
             _text(words, "devID"), _text(words, "image"), _text(words, "eveVersion")
@@ -266,11 +263,8 @@ _MSGID = range(1 << 64)
 
 
 def _read_line(line: bytes) -> LogEntry:
-    try:
-        words = json.loads(line) if len(line) <= _MAX_PARSED_LINE else None
-    except (ValueError, RecursionError):
-        words = None
-    if not isinstance(words, dict):
+    words = _object(line) if len(line) <= _MAX_PARSED_LINE else None
+    if words is None:
         return LogEntry(content=line.decode("utf-8", "replace"))
     msgid = words.get("msgid")
     return LogEntry(
@@ -286,6 +280,21 @@ def _read_line(line: bytes) -> LogEntry:
     )
 
 
+def _object(text: str | bytes) -> dict[str, Any] | None:
+    """A JSON object, or None for any other text: also when it nests deeper than Python goes."""
+    try:
+        return _as_object(json.loads(text))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _as_object(value: Any) -> dict[str, Any] | None:
+    if not isinstance(value, dict):
+        return None
+    words: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]  # JSON keys are str
+    return words
+
+
 def _text(words: Mapping[str, Any], name: str) -> str:
     value = words.get(name, "")
     if not isinstance(value, str):
@@ -294,17 +303,15 @@ def _text(words: Mapping[str, Any], name: str) -> str:
     return value.encode("utf-8", "replace").decode("utf-8")
 
 
-def _tags(value: object) -> Mapping[str, str]:
-    if not isinstance(value, dict) or not value:
-        return {}
-    tags: dict[str, Any] = value
+def _tags(value: Any) -> Mapping[str, str]:
+    tags = _as_object(value) or {}
     return {_text({"": name}, ""): _text(tags, name) for name in tags}
 
 
-def _time(value: object) -> datetime | None:
+def _time(value: Any) -> datetime | None:
     """`{"seconds": s, "nanos": n}`, or RFC 3339; None for anything else."""
-    if isinstance(value, dict):
-        words: dict[str, Any] = value
+    words = _as_object(value)
+    if words is not None:
         seconds, nanos = words.get("seconds", 0), words.get("nanos", 0)
         if not isinstance(seconds, int) or not isinstance(nanos, int):
             return None
@@ -365,11 +372,8 @@ def encode_server_metrics(metrics: ServerMetrics) -> bytes:
 
 def decode_server_metrics(data: bytes) -> ServerMetrics:
     """Raises MalformedMessage; an empty body says nothing and is no ServerMetrics."""
-    try:
-        words = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise MalformedMessage("ServerMetrics", f"not JSON: {error}") from error
-    if not isinstance(words, dict):
+    words = _object(data)
+    if words is None:
         raise MalformedMessage("ServerMetrics", "no JSON object")
     load, delay = words.get("cpu_percentage", 0), words.get("log_process_delay_msec", 0)
     if not isinstance(load, int | float) or not isinstance(delay, int):
