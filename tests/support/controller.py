@@ -24,7 +24,12 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from eaves.controller.domain.scope import Scope
@@ -138,6 +143,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+NOT_YET = DeviceId("")
+
+
 @dataclass
 class WireDevice:
     """A device key and what it signs."""
@@ -148,7 +156,7 @@ class WireDevice:
     serial: str = "SN-1"
     soft_serial: str = ""
     made: datetime = datetime(1995, 1, 1, tzinfo=UTC)  # its clock is far off: dates do not count
-    device_id: DeviceId = DeviceId("")
+    device_id: DeviceId = NOT_YET
     certificate_pem: bytes = b""
 
     def __post_init__(self) -> None:
@@ -162,6 +170,10 @@ class WireDevice:
     @property
     def certificate_hash(self) -> bytes:
         return device_hash(self.certificate_pem)
+
+    @property
+    def key_pem(self) -> bytes:
+        return self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
     @property
     def sender(self) -> Sender:

@@ -60,7 +60,7 @@ def reset_admin(settings: Settings) -> None:
 @click.pass_obj
 def openapi(settings: Settings, out: Path | None) -> None:
     """Print the OpenAPI document of the REST side."""
-    from eaves.controller.first_start import openapi_document  # noqa: PLC0415 - as above
+    from eaves.controller.process import openapi_document  # noqa: PLC0415 - as above
 
     document = openapi_document(settings)
     if out is None:

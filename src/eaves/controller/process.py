@@ -6,15 +6,19 @@ REST side and the jobs share the main thread's loop.
 """
 
 import asyncio
+import contextlib
+import json
 import logging
 import os
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final, Literal
 
 import structlog
@@ -134,7 +138,12 @@ async def _rest_side(rest: _Rest, announce: Callable[[str], None]) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    rest.devices.ended = lambda: loop.call_soon_threadsafe(stop.set)
+
+    def end() -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: it ended first
+            loop.call_soon_threadsafe(stop.set)
+
+    rest.devices.ended = end
     if rest.devices.error is not None:
         return
     app = await asyncio.to_thread(_build_rest, rest)
@@ -251,3 +260,22 @@ def _ready(rest: _Rest, endpoint: Endpoint) -> str:
 def _reachable(endpoint: Endpoint) -> Endpoint:
     any_address = endpoint.host in {"0.0.0.0", "::"}
     return Endpoint("localhost", endpoint.port) if any_address else endpoint
+
+
+def openapi_document(settings: Settings) -> str:
+    """The OpenAPI document of the REST side, as JSON."""
+    with tempfile.TemporaryDirectory() as folder:
+        throw_away = replace(settings, state_dir=Path(folder), database_url="")
+        keys = open_keys(throw_away, clock=clock, random=os.urandom)
+        live = Live(waiters=0)
+        from eaves.controller.northbound.app import build_app  # noqa: PLC0415 - as above
+
+        app = build_app(
+            settings=throw_away,
+            database_url=throw_away.database,
+            keys=keys,
+            live=live,
+            clock=clock,
+            random=os.urandom,
+        )
+        return json.dumps(app.openapi(), indent=1, sort_keys=True)

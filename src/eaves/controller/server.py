@@ -12,8 +12,8 @@ import socket
 from pathlib import Path
 from typing import Any, Literal
 
-from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian import net
+from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.server.embed import Server
 
 from eaves.controller.settings import Endpoint

@@ -107,6 +107,7 @@ class Jobs:
         """Render again what was asked for: in batches, each with its own transaction."""
         while True:
             batch = await self.wanted.take(BATCH)
+            published = self.keys.controllercert_confighash
             try:
                 changed = await render_devices(self.engine, self.keys, batch, self.clock())
             except Exception:
@@ -115,6 +116,8 @@ class Jobs:
                 self.wanted.add(batch)
             else:
                 self.live.devices_changed(changed)
+                if self.wanted.empty and published == self.keys.controllercert_confighash:
+                    await asyncio.to_thread(self.keys.note_published, published)
 
 
 class RenderWanted:
@@ -132,6 +135,11 @@ class RenderWanted:
             loop = self._loop
         if loop is not None:
             loop.call_soon_threadsafe(self._filled.set)
+
+    @property
+    def empty(self) -> bool:
+        with self._lock:
+            return not self._ids
 
     async def take(self, limit: int) -> tuple[DeviceId, ...]:
         """Wait for devices; at most `limit` of them."""
@@ -152,6 +160,9 @@ class RenderWanted:
 
 def start_jobs(tasks: asyncio.TaskGroup, jobs: Jobs) -> tuple[asyncio.Task[None], ...]:
     """Start every job; cancel what is returned to end them."""
+    if not jobs.keys.is_published():
+        # certificates were exchanged while the controller was down, or it died while publishing
+        jobs.wanted.add(device.device_id for device in jobs.devices())
     intervals = jobs.settings.intervals
     return (
         tasks.create_task(tick_forever("renewal", intervals.renewal_check, jobs.renew)),

@@ -34,6 +34,7 @@ async def _changed_or_gone(context: Southbound, call: Call, known: str) -> bool:
         await asyncio.wait((waiting, leaving), return_when=asyncio.FIRST_COMPLETED)
         return waiting.done() and waiting.result()
     finally:
-        for task in (waiting, leaving):
-            task.cancel()
-        await asyncio.gather(waiting, leaving, return_exceptions=True)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        # the server's future takes no cancellation: it ends with the connection, after the answer
+        leaving.cancel()
