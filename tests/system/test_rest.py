@@ -296,7 +296,7 @@ async def test_every_write_that_a_device_can_see_gives_it_another_configuration(
     image = f"/v1/apps/images/id/{world.image}"
     for path, change in (
         (f"{instance}/restart", None),
-        (f"{instance}/deactivate", None),
+        (f"{instance}/refresh/purge", None),
         (f"/v1/devices/id/{world.device}/reboot", None),
         (image, {"imageSizeBytes": "2097152"}),
         (f"/v1/datastores/id/{world.datastore}", {"dsPath": "elsewhere"}),

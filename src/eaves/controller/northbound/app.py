@@ -13,7 +13,16 @@ from eaves.controller.domain.contract.base import Contract
 from eaves.controller.domain.contract.envelope import ZcOpsType
 from eaves.controller.keys import KeyStore
 from eaves.controller.live import Live
-from eaves.controller.northbound import actions, auth, catalog, crud, problems
+from eaves.controller.northbound import (
+    actions,
+    additions,
+    auth,
+    catalog,
+    crud,
+    events,
+    problems,
+    status,
+)
 from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.crud import Resource
 from eaves.controller.northbound.operations import BASE_PATH, Operations, read_operations
@@ -29,6 +38,14 @@ log = structlog.get_logger()
 
 MAX_BODY: Final = 4 * 1024 * 1024
 MAX_REQUEST_ID: Final = 128
+
+ROUTES: Final = (
+    *auth.ROUTES,
+    *actions.ROUTES,
+    *status.ROUTES,
+    *events.ROUTES,
+    *additions.ROUTES,
+)
 
 Endpoint = Callable[[Context, Request], Awaitable[Response]]
 
@@ -72,7 +89,7 @@ def build_app(
     app.state.context = context
     for resource in catalog.ALL:
         serve_resource(app, context, resource, operations)
-    for method, path, endpoint in (*auth.ROUTES, *actions.ROUTES):
+    for method, path, endpoint in ROUTES:
         serve(app, context, operations, method, path, endpoint)
     problems.install(app, context.envelopes, operations)
     app.add_middleware(Passage, random=random)

@@ -129,9 +129,11 @@ async def login(context: Context, request: Request) -> Response:
         await people.note_login(db, user.id, succeeded=True)
         await people.delete_expired_tokens(db, now)
         await insert_audit(db, _login_entry(context, request, user, "logged in"))
+    given = Token(base64=token, expires=int(expires.timestamp()))
     answer = LoginResponse(
         cause=LoginResponseCause.OK,
-        token=Token(base64=token, expires=int(expires.timestamp())),
+        token=None if must_change else given,
+        temp_token=given if must_change else None,
         user_id=user.id,
         detailed_user=detailed if sent.verbose_detailed_user else None,
     ).to_json()

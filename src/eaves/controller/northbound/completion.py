@@ -170,8 +170,11 @@ def complete_device(
     *,
     model: SysModel | None,
     network_ids: Mapping[str, str],
+    onboarding_key: str,
 ) -> DeviceConfig:
-    """`network_ids` leads from the names that the interfaces use to the ids of the networks."""
+    """`network_ids` leads from the names that the interfaces use to the ids of the networks;
+    `onboarding_key` is a fresh one for a device that comes without.
+    """
     changes: dict[str, object] = {
         "interfaces": tuple(
             port.model_copy(update={"netid": network_ids[port.netname]})
@@ -186,6 +189,8 @@ def complete_device(
         changes["config_lock"] = DeviceConfigLock.DISABLED
     if model is not None:
         changes["utype"] = model.type
+    if current is None and not wanted.obkey:
+        changes["obkey"] = onboarding_key
     if current is not None:
         if wanted.reset_counter <= current.reset_counter:
             changes |= {

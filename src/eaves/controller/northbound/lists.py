@@ -46,7 +46,7 @@ def _items(page: Page[T]) -> tuple[T, ...]:
     return tuple(row.item for row in page.rows)
 
 
-def _short(kind: type[S], items: Iterable[Contract]) -> tuple[S, ...]:
+def short_forms(kind: type[S], items: Iterable[Contract]) -> tuple[S, ...]:
     """The members that the short form has, of objects that have more."""
     return tuple(
         kind.model_construct(
@@ -95,7 +95,7 @@ def networks(page: Page[NetConfig], rows: tuple[Row[NetConfig], ...]) -> JsonObj
 def netinsts(page: Page[NetInstConfig], rows: tuple[Row[NetInstConfig], ...]) -> JsonObject:
     return NetInstList(
         cfg_list=_items(page),
-        list=_short(NetInstShortConfig, (r.item for r in page.rows)),
+        list=short_forms(NetInstShortConfig, (r.item for r in page.rows)),
         next=page.next,
         summary_by_kind=summary_of((r.item.kind for r in rows), "kind"),
     ).to_json()
@@ -124,7 +124,7 @@ def images(page: Page[ImageConfig], rows: tuple[Row[ImageConfig], ...]) -> JsonO
 def volumes(page: Page[VolInstConfig], rows: tuple[Row[VolInstConfig], ...]) -> JsonObject:
     return VolInstList(
         cfg_list=_items(page),
-        list=_short(VolInstShortConfig, (r.item for r in page.rows)),
+        list=short_forms(VolInstShortConfig, (r.item for r in page.rows)),
         next=page.next,
         summary_by_type=summary_of((r.item.type for r in rows), "type"),
     ).to_json()
@@ -132,7 +132,7 @@ def volumes(page: Page[VolInstConfig], rows: tuple[Row[VolInstConfig], ...]) -> 
 
 def devices(page: Page[DeviceConfig], rows: tuple[Row[DeviceConfig], ...]) -> JsonObject:
     return DeviceConfigList(
-        list=_short(DeviceConfigSummary, (r.item for r in page.rows)),
+        list=short_forms(DeviceConfigSummary, (r.item for r in page.rows)),
         next=page.next,
         summary_by_state=summary_of((r.item.admin_state for r in rows), "state"),
     ).to_json()
@@ -141,12 +141,12 @@ def devices(page: Page[DeviceConfig], rows: tuple[Row[DeviceConfig], ...]) -> Js
 def apps(page: Page[App], rows: tuple[Row[App], ...]) -> JsonObject:
     short = tuple(
         summary.model_copy(
-            update={"manifest_json": _short(VMManifestSummary, (app.manifest_json,))[0]}
+            update={"manifest_json": short_forms(VMManifestSummary, (app.manifest_json,))[0]}
         )
         if app.manifest_json is not None
         else summary
         for app in _items(page)
-        for summary in _short(AppSummary, (app.model_copy(update={"manifest_json": None}),))
+        for summary in short_forms(AppSummary, (app.model_copy(update={"manifest_json": None}),))
     )
     return Apps(
         list=short,

@@ -57,6 +57,7 @@ async def prepare_device(
         current,
         model=model,
         network_ids={name: network.id for name, network in networks.items()},
+        onboarding_key=work.new_id(),
     )
     refusals = admit_device(
         complete,

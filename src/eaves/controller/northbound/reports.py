@@ -1,0 +1,129 @@
+"""What devices last said, read for the objects of a request in few queries."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from eaves.controller.domain.app_status import AppReports, Holder, missing_of
+from eaves.controller.domain.contract.apps import AppInstance
+from eaves.controller.domain.contract.datastores import ImageConfig
+from eaves.controller.domain.contract.volumes import VolInstConfig
+from eaves.controller.domain.render.ids import implicit_volume_id
+from eaves.controller.domain.render.storage import content_tree
+from eaves.controller.domain.status.devices import DeviceReports
+from eaves.controller.domain.status.liveness import Limits, liveness
+from eaves.controller.northbound import records
+from eaves.controller.northbound.work import Work
+from eaves.controller.store import devices as device_rows
+from eaves.controller.store import rendered, reports
+from eaves.controller.store.objects import Filter
+from eaves.evapi.info import (
+    ZInfoApp,
+    ZInfoContentTree,
+    ZInfoMsg,
+    ZInfoNetworkInstance,
+    ZInfoTypes,
+    ZInfoVolume,
+    decode_z_info_msg,
+)
+from eaves.ids import DeviceId
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A decoded info message and when it came."""
+
+    message: ZInfoMsg
+    info: reports.Info
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """Some devices, how well they are heard, and what they last said."""
+
+    holders: Mapping[str, Holder]
+    heard: Mapping[tuple[str, int, str], Heard]
+    missing: Mapping[str, tuple[str, ...]]
+    attest_states: Mapping[str, str]
+
+    def _message(self, device_id: str, kind: ZInfoTypes, object_id: str = "") -> Heard | None:
+        return self.heard.get((device_id, int(kind), object_id))
+
+    def device(self, device_id: str) -> DeviceReports:
+        heard = self._message(device_id, ZInfoTypes.ZiDevice)
+        return DeviceReports(
+            info=heard.message.dinfo if heard else None,
+            received_at=heard.info.received_at if heard else None,
+            attest_state=self.attest_states.get(device_id, ""),
+            missing=self.missing.get(device_id, ()),
+        )
+
+    def netinst(self, device_id: str, netinst_id: str) -> ZInfoNetworkInstance | None:
+        heard = self._message(device_id, ZInfoTypes.ZiNetworkInstance, netinst_id)
+        return heard.message.niinfo if heard else None
+
+    def volume(self, device_id: str, volume_id: str) -> ZInfoVolume | None:
+        heard = self._message(device_id, ZInfoTypes.ZiVolume, volume_id)
+        return heard.message.vinfo if heard else None
+
+    def tree(self, device_id: str, image: ImageConfig | None) -> ZInfoContentTree | None:
+        if image is None:
+            return None
+        heard = self._message(device_id, ZInfoTypes.ZiContentTree, content_tree(image).uuid)
+        return heard.message.cinfo if heard else None
+
+    def app(self, instance: AppInstance, images: Mapping[str, ImageConfig]) -> AppReports:
+        device_id = instance.device_id
+        heard = self._message(device_id, ZInfoTypes.ZiApp, instance.id)
+        info: ZInfoApp | None = heard.message.ainfo if heard else None
+        volume_ids = [implicit_volume_id(instance.id, n) for n in range(len(instance.drives))]
+        volume_ids += info.volume_refs if info is not None else ()
+        volumes = (self.volume(device_id, one) for one in dict.fromkeys(volume_ids))
+        trees = (self.tree(device_id, images.get(drive.imagename)) for drive in instance.drives)
+        return AppReports(
+            info=info,
+            volumes=tuple(volume for volume in volumes if volume is not None),
+            content_trees=tuple(tree for tree in trees if tree is not None),
+            received_at=heard.info.received_at if heard else None,
+            missing=missing_of(instance, self.missing.get(device_id, ())),
+        )
+
+
+async def read_fleet(work: Work, limits: Limits, device_ids: Iterable[str] | None = None) -> Fleet:
+    """These devices of the caller's scope, or all of them."""
+    if device_ids is None:
+        wanted = await records.list_all(work.db, work.scope, records.DEVICE)
+    else:
+        ids = frozenset(device_ids) - {""}
+        wanted = (
+            await records.list_all(work.db, work.scope, records.DEVICE, Filter(ids=ids))
+            if ids
+            else ()
+        )
+    ids_found = [DeviceId(device.id) for device in wanted]
+    seen = await device_rows.find_last_seen(work.db, ids_found)
+    bound = await device_rows.find_bound_at(work.db, ids_found)
+    holders = {
+        device.id: Holder(device, liveness(bound.get(id_), seen.get(id_), work.now, limits))
+        for device, id_ in zip(wanted, ids_found, strict=True)
+    }
+    heard = {
+        (str(info.device_id), info.kind, info.object_id): Heard(
+            decode_z_info_msg(info.message), info
+        )
+        for info in await reports.list_info(work.db, ids_found)
+    }
+    missing: dict[str, tuple[str, ...]] = {}
+    attest: dict[str, str] = {}
+    for id_ in ids_found:
+        in_force = await rendered.find_in_force(work.db, id_)
+        missing[id_] = in_force.missing if in_force is not None else ()
+        attest[id_] = (await device_rows.find_attestation(work.db, id_))[0]
+    return Fleet(holders, heard, missing, attest)
+
+
+async def images_of(
+    work: Work, instances: Iterable[AppInstance], volumes: Iterable[VolInstConfig] = ()
+) -> Mapping[str, ImageConfig]:
+    names = {drive.imagename for instance in instances for drive in instance.drives}
+    names |= {volume.image for volume in volumes}
+    return await records.by_reference(work.db, work.scope, records.IMAGE, names)

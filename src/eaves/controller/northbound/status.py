@@ -1,0 +1,231 @@
+"""Live status, of one object and of lists, by id and by name."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from fastapi import Request
+from fastapi.responses import JSONResponse, Response
+
+from eaves.controller.domain.app_status import app_status, netinst_status, volume_status
+from eaves.controller.domain.contract.app_status import AppInstStatusMsg, AppInstStatusSummaryMsg
+from eaves.controller.domain.contract.apps import AppInstance
+from eaves.controller.domain.contract.base import Contract, JsonObject
+from eaves.controller.domain.contract.device_status import DeviceStatusMsg, DeviceStatusSummaryMsg
+from eaves.controller.domain.contract.devices import DeviceConfig
+from eaves.controller.domain.contract.netinst_status import (
+    NetInstStatusMsg,
+    NetInstStatusSummaryMsg,
+)
+from eaves.controller.domain.contract.netinsts import NetInstConfig
+from eaves.controller.domain.contract.volume_status import (
+    VolInstStatusMsg,
+    VolInstStatusSummaryMsg,
+)
+from eaves.controller.domain.contract.volumes import VolInstConfig
+from eaves.controller.domain.status.devices import device_status
+from eaves.controller.domain.status.liveness import Limits
+from eaves.controller.northbound import catalog, crud, records
+from eaves.controller.northbound.context import Context
+from eaves.controller.northbound.crud import Resource
+from eaves.controller.northbound.lists import short_forms
+from eaves.controller.northbound.metering import decoded, with_app_metrics, with_device_metrics
+from eaves.controller.northbound.paging import Row, page_of, project, read_list_query, summary_of
+from eaves.controller.northbound.reports import Fleet, images_of, read_fleet
+from eaves.controller.northbound.resources.facts import names
+from eaves.controller.northbound.work import Work
+from eaves.controller.store import reports
+from eaves.controller.store.tables import Kind
+from eaves.ids import DeviceId
+
+T = TypeVar("T", bound=Contract)
+S = TypeVar("S", bound=Contract)
+
+Endpoint = Callable[[Context, Request], Awaitable[Response]]
+Statuses = Callable[[Work, Fleet, tuple[T, ...]], Awaitable[tuple[S, ...]]]
+
+
+@dataclass(frozen=True)
+class StatusOf(Generic[T, S]):
+    """How the status of one kind of object is made and listed."""
+
+    resource: Resource[T]
+    statuses: Statuses[T, S]
+    summary: type[Contract]
+    meter: Callable[[Work, S], Awaitable[S]]
+
+
+async def _devices(
+    _work: Work, fleet: Fleet, items: tuple[DeviceConfig, ...]
+) -> tuple[DeviceStatusMsg, ...]:
+    return tuple(
+        device_status(item, fleet.holders[item.id].alive, fleet.device(item.id))
+        for item in items
+        if item.id in fleet.holders
+    )
+
+
+async def _netinsts(
+    _work: Work, fleet: Fleet, items: tuple[NetInstConfig, ...]
+) -> tuple[NetInstStatusMsg, ...]:
+    return tuple(
+        netinst_status(item, fleet.holders[item.device_id], fleet.netinst(item.device_id, item.id))
+        for item in items
+        if item.device_id in fleet.holders
+    )
+
+
+async def _volumes(
+    work: Work, fleet: Fleet, items: tuple[VolInstConfig, ...]
+) -> tuple[VolInstStatusMsg, ...]:
+    images = await images_of(work, (), items)
+    return tuple(
+        volume_status(
+            item,
+            fleet.holders[item.device_id],
+            fleet.volume(item.device_id, item.id),
+            fleet.tree(item.device_id, images.get(item.image)),
+        )
+        for item in items
+        if item.device_id in fleet.holders
+    )
+
+
+async def _instances(
+    work: Work, fleet: Fleet, items: tuple[AppInstance, ...]
+) -> tuple[AppInstStatusMsg, ...]:
+    images = await images_of(work, items)
+    bundles = await records.by_reference(
+        work.db, work.scope, records.APP, {item.app_id for item in items}
+    )
+    return tuple(
+        app_status(
+            item,
+            bundles.get(item.app_id),
+            fleet.holders[item.device_id],
+            fleet.app(item, images),
+        )
+        for item in items
+        if item.device_id in fleet.holders
+    )
+
+
+async def _meter_device(work: Work, status: DeviceStatusMsg) -> DeviceStatusMsg:
+    rows = await reports.list_metrics(work.db, DeviceId(status.id), limit=2)
+    return with_device_metrics(status, decoded(rows))
+
+
+async def _meter_app(work: Work, status: AppInstStatusMsg) -> AppInstStatusMsg:
+    rows = await reports.list_metrics(work.db, DeviceId(status.device_id), limit=2)
+    return with_app_metrics(status, decoded(rows))
+
+
+async def _unmetered(_work: Work, status: S) -> S:
+    return status
+
+
+DEVICES = StatusOf(catalog.DEVICES, _devices, DeviceStatusSummaryMsg, _meter_device)
+NETINSTS: StatusOf[NetInstConfig, NetInstStatusMsg] = StatusOf(
+    catalog.NETINSTS, _netinsts, NetInstStatusSummaryMsg, _unmetered
+)
+VOLUMES: StatusOf[VolInstConfig, VolInstStatusMsg] = StatusOf(
+    catalog.VOLUMES, _volumes, VolInstStatusSummaryMsg, _unmetered
+)
+INSTANCES = StatusOf(catalog.INSTANCES, _instances, AppInstStatusSummaryMsg, _meter_app)
+
+
+def limits_in(context: Context) -> Limits:
+    offline = context.settings.intervals.offline_after
+    return Limits(suspect=min(Limits().suspect, offline / 2), offline=offline)
+
+
+def _device_id_of(item: Contract) -> str:
+    return item.id if isinstance(item, DeviceConfig) else str(getattr(item, "device_id", ""))
+
+
+async def status_of_one(context: Context, work: Work, of: StatusOf[T, S], item: T) -> S:
+    fleet = await read_fleet(work, limits_in(context), (_device_id_of(item),))
+    (status,) = await of.statuses(work, fleet, (item,))
+    return await of.meter(work, status)
+
+
+def one(of: StatusOf[T, S]) -> Endpoint:
+    async def endpoint(context: Context, request: Request) -> Response:
+        params = request.path_params
+        async with context.reading(request) as work:
+            item = await crud.find(
+                work, of.resource, object_id=params.get("id", ""), name=params.get("name", "")
+            )
+            status = await status_of_one(context, work, of, item)
+        return JSONResponse(status.to_json())
+
+    return endpoint
+
+
+def many(of: StatusOf[T, S]) -> Endpoint:
+    async def endpoint(context: Context, request: Request) -> Response:
+        query = read_list_query(request.query_params)
+        async with context.reading(request) as work:
+            items = await records.list_all(work.db, work.scope, of.resource.of)
+            fleet = await read_fleet(work, limits_in(context))
+            statuses = await of.statuses(work, fleet, items)
+            facts = await _facts(work)
+        rows = tuple(Row(status, facts(status)) for status in statuses)
+        page = page_of(rows, query)
+        shown = () if query.summary else page.rows
+        listed: list[JsonObject] = [
+            {**short.to_json(), **_named(row.facts)}
+            for row in shown
+            for short in short_forms(of.summary, (row.item,))
+        ]
+        states = (str(getattr(row.item, "run_state", "")) for row in rows)
+        return JSONResponse(
+            {
+                "list": [project(item, query.fields) for item in listed],
+                "next": page.next.to_json(),
+                "totalCount": page.total,
+                "summaryByState": summary_of(states, "run state").to_json(),
+            }
+        )
+
+    return endpoint
+
+
+def _named(facts: Mapping[str, str]) -> JsonObject:
+    return {name: text for name, text in facts.items() if text}
+
+
+async def _facts(work: Work) -> Callable[[Contract], dict[str, str]]:
+    """The names of what a status refers to."""
+    projects, devices = await names(work, Kind.PROJECT), await names(work, Kind.DEVICE)
+    bundles = await names(work, Kind.APP)
+
+    def facts(status: Contract) -> dict[str, str]:
+        found = {"projectName": projects.get(str(getattr(status, "project_id", "")), "")}
+        if not isinstance(status, DeviceStatusMsg):
+            found["deviceName"] = devices.get(str(getattr(status, "device_id", "")), "")
+        if isinstance(status, AppInstStatusMsg):
+            found["appName"] = bundles.get(status.app_id, "")
+        return found
+
+    return facts
+
+
+def _routes(of: StatusOf[T, S]) -> tuple[tuple[str, str, Endpoint], ...]:
+    path = of.resource.path
+    return (
+        ("GET", f"{path}/status", many(of)),
+        ("GET", f"{path}/status-config", many(of)),
+        ("GET", f"{path}/id/{{id}}/status", one(of)),
+        ("GET", f"{path}/name/{{name}}/status", one(of)),
+    )
+
+
+ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
+    *_routes(DEVICES),
+    *_routes(NETINSTS),
+    *_routes(VOLUMES),
+    *_routes(INSTANCES),
+    ("GET", "/v1/devices/id/{id}/status/info", one(DEVICES)),
+    ("GET", "/v1/devices/name/{name}/status/info", one(DEVICES)),
+)
