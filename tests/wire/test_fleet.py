@@ -2,6 +2,7 @@
 
 import os
 import ssl
+import uuid
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from eaves.evapi.flows.report import Delivered
 from eaves.evapi.flows.steps import Cause, NoConnection, Send
 from eaves.evapi.paths import Endpoint, endpoint_path
 from eaves.fleet.device import Onboarding, SoftDevice, new_identity
-from eaves.fleet.run import drive, line_to, request
+from eaves.fleet.run import Line, _head, drive, line_to, request
 
 
 async def no_wait(_seconds: float) -> None:
@@ -86,3 +87,22 @@ def test_the_server_file_names_scheme_host_and_port(
     if line.tls is not None:
         assert line.tls.minimum_version is ssl.TLSVersion.TLSv1_2
         assert line.tls.check_hostname
+
+
+def test_each_request_names_itself_anew_and_closes_its_connection() -> None:
+    line = Line("controller.example", 8443, None)
+    post = Send(Endpoint.UUID, "POST", endpoint_path(Endpoint.UUID), b"body", (("X-Serial", "1"),))
+    heads = [_head(post, line).decode().split("\r\n") for _ in range(2)]
+    first, second = (dict(h.split(": ", 1) for h in head[1:] if h) for head in heads)
+    assert heads[0][0] == "POST /api/v2/edgedevice/uuid HTTP/1.1"
+    assert uuid.UUID(first.pop("X-Request-Id")) != uuid.UUID(second.pop("X-Request-Id"))
+    assert first == second
+    assert first == {
+        "Host": "controller.example:8443",
+        "Connection": "close",
+        "Content-Type": "application/x-proto-binary",
+        "Content-Length": "4",
+        "X-Serial": "1",
+    }
+    get = _head(Send(Endpoint.CERTS, "GET", endpoint_path(Endpoint.CERTS)), line).decode()
+    assert "Content-Type" not in get
