@@ -1,0 +1,94 @@
+"""From stored objects to a stored configuration."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+from store.conftest import ACME, NOW, STAMP, draft
+from unit.controller import worlds
+
+from eaves.controller.domain.contract.base import Contract
+from eaves.controller.domain.inputs import DeviceInputs
+from eaves.controller.domain.render import Rendered, render_device
+from eaves.controller.store import devices, objects
+from eaves.controller.store.inputs import load_inputs, render_and_store
+from eaves.controller.store.rendered import find_in_force, find_rendered
+from eaves.controller.store.sealed import put_secret
+from eaves.controller.store.tables import Kind
+from eaves.controller.store.unit import Db, unit_of_work
+from eaves.evapi.config import decode_edge_dev_config
+from eaves.ids import DeviceId
+
+EDGE = DeviceId(worlds.DEVICE.id)
+
+
+def render(inputs: DeviceInputs) -> Rendered:
+    return render_device(inputs, worlds.FACTS)
+
+
+async def put(db: Db, kind: Kind, item: Contract, object_id: str, name: str) -> None:
+    on_device = kind in (Kind.NETINST, Kind.VOLUME, Kind.APP_INSTANCE)
+    wanted = draft(
+        kind, name, id=object_id, body=item.to_json_text(), device_id=EDGE if on_device else ""
+    )
+    await objects.insert_object(db, ACME, wanted, STAMP)
+
+
+async def store_world(db: Db) -> None:
+    world = worlds.WORLD
+    assert world.project is not None
+    assert world.model is not None
+    device = worlds.DEVICE.model_copy(update={"model_id": "m1"})
+    await put(db, Kind.PROJECT, world.project, "p1", "shop")
+    await put(db, Kind.MODEL, world.model, "m1", "QEMU")
+    await put(db, Kind.DEVICE, device, EDGE, "edge-1")
+    for kind, items in (
+        (Kind.NETWORK, [worlds.UPLINK]),
+        (Kind.NETINST, [worlds.APPS_NET]),
+        (Kind.VOLUME, [worlds.DATA]),
+        (Kind.APP_INSTANCE, [worlds.WEB, worlds.VM]),
+        (Kind.APP, [worlds.CONTAINER, worlds.MACHINE]),
+        (Kind.IMAGE, [worlds.DISK, worlds.OCI]),
+        (Kind.DATASTORE, [worlds.DEPOT, worlds.UNUSED]),
+    ):
+        for item in items:
+            await put(db, kind, item, item.id, item.name)
+    for name, sealed in world.secrets.items():
+        await put_secret(db, name, sealed)
+
+
+async def test_what_is_stored_renders_as_what_is_in_memory(engine: AsyncEngine) -> None:
+    async with unit_of_work(engine) as db:
+        await store_world(db)
+        loaded = await load_inputs(db, EDGE)
+        assert await load_inputs(db, DeviceId("nobody")) is None
+    assert loaded is not None
+    assert loaded.enterprise_id == "acme"
+    expected = replace(worlds.WORLD, ecdh_pem=b"", ecdh_hash=b"", enterprise_name="")
+    assert render(replace(loaded, enterprise_name="")) == render(expected)
+
+
+async def test_the_hash_and_timestamp_change_only_with_the_configuration(
+    engine: AsyncEngine,
+) -> None:
+    async with unit_of_work(engine) as db:
+        await store_world(db)
+        first = await render_and_store(db, EDGE, render, NOW)
+        assert first is not None
+        assert await render_and_store(db, EDGE, render, NOW + timedelta(hours=1)) is None
+        in_force = await find_in_force(db, EDGE)
+        assert in_force is not None
+        assert (in_force.config_hash, in_force.config_timestamp) == (first, NOW)
+        assert len(in_force.missing) == 2  # no ECDH certificate yet
+        ecdh = devices.EdgeNodeCertificate(devices.ECDH_TYPE, b"d" * 16, worlds.ECDH_PEM, NOW)
+        assert await devices.put_device_certificates(db, EDGE, (ecdh,))
+        second = await render_and_store(db, EDGE, render, NOW - timedelta(days=1))
+        assert second not in (None, first)
+        rendered = await find_rendered(db, EDGE)
+        assert rendered is not None
+        config = decode_edge_dev_config(rendered.config)
+        assert config.config_timestamp == NOW + timedelta(seconds=1)
+        assert [app.activate for app in config.apps] == [True, True]
+        after = await find_in_force(db, EDGE)
+        assert after is not None
+        assert after.missing == ()

@@ -1,0 +1,265 @@
+"""From objects to a configuration: values, purity, order, and what is never in clear text."""
+
+import base64
+from dataclasses import replace
+
+import pytest
+from unit.controller.worlds import (
+    APPS_NET,
+    CONTAINER,
+    DATA,
+    DEVICE,
+    DISK,
+    FACTS,
+    UPLINK,
+    VM,
+    WEB,
+    WORLD,
+    clear,
+)
+
+from eaves.controller.domain.contract.devices import AdminState
+from eaves.controller.domain.inputs import DeviceInputs
+from eaves.controller.domain.render import render_device
+from eaves.evapi.config import (
+    AppInstanceConfig,
+    EdgeDevConfig,
+    Format,
+    VmMode,
+    VolumeContentOriginType,
+    ZNetworkInstType,
+    config_hash,
+    encode_edge_dev_config,
+)
+from eaves.evapi.evecommon import DHCPType, PhyIoMemberUsage, PhyIoType
+
+CONFIG = render_device(WORLD, FACTS).config
+
+
+def app(name: str, config: EdgeDevConfig = CONFIG) -> AppInstanceConfig:
+    return next(a for a in config.apps if a.displayname == name)
+
+
+def test_nothing_is_missing_in_a_complete_world() -> None:
+    assert render_device(WORLD, FACTS).missing == ()
+
+
+def test_the_same_inputs_give_the_same_bytes() -> None:
+    again = render_device(WORLD, FACTS).config
+    assert encode_edge_dev_config(again) == encode_edge_dev_config(CONFIG)
+    backwards = replace(
+        WORLD,
+        instances=WORLD.instances[::-1],
+        netinsts=WORLD.netinsts[::-1],
+        images=dict(reversed(list(WORLD.images.items()))),
+        datastores=dict(reversed(list(WORLD.datastores.items()))),
+        secrets=dict(reversed(list(WORLD.secrets.items()))),
+    )
+    assert config_hash(render_device(backwards, FACTS).config) == config_hash(CONFIG)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        pytest.param(
+            replace(WORLD, device=DEVICE.model_copy(update={"reset_counter": 4})), id="reboot"
+        ),
+        pytest.param(replace(WORLD, instances=(WEB,)), id="app deleted"),
+        pytest.param(replace(WORLD, ecdh_hash=b"e" * 16), id="new device certificate"),
+        pytest.param(replace(WORLD, enterprise_name="Other"), id="enterprise renamed"),
+    ],
+)
+def test_a_change_of_an_input_is_a_change_of_the_hash(changed: DeviceInputs) -> None:
+    assert config_hash(render_device(changed, FACTS).config) != config_hash(CONFIG)
+
+
+def test_a_change_of_the_controller_certificates_is_a_change_of_the_hash() -> None:
+    rotated = replace(FACTS, controllercert_confighash="certs-2")
+    assert config_hash(render_device(WORLD, rotated).config) != config_hash(CONFIG)
+
+
+def test_a_device_is_told_who_it_is() -> None:
+    assert CONFIG.id is not None
+    assert CONFIG.id.uuid == DEVICE.id
+    names = (CONFIG.device_name, CONFIG.project_name, CONFIG.enterprise_name, CONFIG.enterprise_id)
+    assert names == ("edge-1", "shop", "Acme", "acme")
+    assert (CONFIG.controller_epoch, CONFIG.controllercert_confighash) == (7, "certs-1")
+    assert CONFIG.config_timestamp is None
+    assert CONFIG.reboot is not None
+    assert CONFIG.reboot.counter == 3
+    assert CONFIG.shutdown is not None
+    assert CONFIG.shutdown.counter == 0
+
+
+def test_ports_are_those_of_the_model_with_the_usage_on_the_device() -> None:
+    eth0, eth1 = CONFIG.device_io_list
+    assert (eth0.ptype, eth0.usage) == (
+        PhyIoType.PhyIoNetEth,
+        PhyIoMemberUsage.PhyIoUsageMgmtAndApps,
+    )
+    assert eth1.usage is PhyIoMemberUsage.PhyIoUsageDedicated
+    assert dict(eth1.phyaddrs) == {"Ifname": "eth1", "PciLong": "0000:02:00.0"}
+    (adapter,) = CONFIG.system_adapter_list
+    assert (adapter.name, adapter.uplink, adapter.network_uuid) == ("eth0", True, UPLINK.id)
+    assert adapter.shared_labels == ("fast", "wan")
+
+
+def test_an_uplink_without_a_network_gets_dhcp() -> None:
+    config = render_device(replace(WORLD, networks={}), FACTS).config
+    (network,) = config.networks
+    assert config.system_adapter_list[0].network_uuid == network.id
+    assert network.ip is not None
+    assert network.ip.dhcp is DHCPType.Client
+
+
+def test_a_local_network_instance_without_addresses_gets_a_subnet_of_its_own() -> None:
+    (netinst,) = CONFIG.network_instances
+    assert netinst.inst_type is ZNetworkInstType.ZnetInstLocal
+    assert netinst.port is not None
+    assert netinst.port.name == "eth0"
+    assert netinst.ip is not None
+    network = netinst.ip.subnet.removesuffix(".0/24")
+    assert netinst.ip.subnet.endswith(".0/24")
+    assert netinst.ip.gateway == f"{network}.1"
+    assert netinst.ip.dhcp_range is not None
+    leases = (netinst.ip.dhcp_range.start, netinst.ip.dhcp_range.end)
+    assert leases == (f"{network}.2", f"{network}.254")
+
+
+def test_usb_vga_and_console_are_off_unless_asked_for() -> None:
+    assert {item.key: item.value for item in CONFIG.config_items} == {
+        "debug.enable.console": "true",
+        "debug.enable.usb": "false",
+        "debug.enable.vga": "false",
+        "timer.config.interval": "30",
+    }
+
+
+def test_only_datastores_in_use_are_delivered_and_their_secrets_are_sealed() -> None:
+    (store,) = CONFIG.datastores
+    assert (store.id, store.fqdn) == ("ds1", "http://depot.example")
+    assert (store.api_key, store.password) == ("", "")
+    block = clear(store.cipher_data)
+    assert (block.ds_api_key, block.ds_password) == ("reader", "open sesame")
+    assert [c.context_id for c in CONFIG.cipher_contexts] == [
+        store.cipher_data.cipher_context_id if store.cipher_data else ""
+    ]
+
+
+@pytest.mark.parametrize("secret", [b"open sesame", b"s3cr3t", b"reader"])
+def test_no_secret_is_in_clear_text(secret: bytes) -> None:
+    assert secret not in encode_edge_dev_config(CONFIG)
+    assert base64.b64encode(b"GREETING=hello\nTOKEN=s3cr3t\n") not in encode_edge_dev_config(CONFIG)
+
+
+def test_each_cipher_block_has_an_iv_of_its_own() -> None:
+    blocks = [CONFIG.datastores[0].cipher_data, app("web-1").cipher_data]
+    assert len({block.initial_value for block in blocks if block is not None}) == 2
+
+
+def test_variables_fill_the_template() -> None:
+    text = clear(app("web-1").cipher_data).protected_user_data
+    assert base64.b64decode(text) == b"GREETING=hello\nTOKEN=s3cr3t\n"
+    assert app("web-1").user_data == ""
+
+
+def test_without_an_ecdh_certificate_what_is_secret_is_left_out_and_said() -> None:
+    rendered = render_device(replace(WORLD, ecdh_pem=b""), FACTS)
+    web = app("web-1", rendered.config)
+    assert (web.cipher_data, web.user_data, web.activate) == (None, "", False)
+    assert app("vm-1", rendered.config).activate
+    assert rendered.config.cipher_contexts == ()
+    assert [text.partition(":")[0] for text in rendered.missing] == [
+        "app instance 'web-1' waits for its user data",
+        "datastore 'depot' goes without credentials",
+    ]
+
+
+def test_a_required_variable_without_a_value_holds_the_app_back() -> None:
+    manifest = CONTAINER.manifest_json
+    assert manifest is not None
+    assert manifest.configuration is not None
+    custom = manifest.configuration.custom_config
+    assert custom is not None
+    group = custom.variable_groups[0]
+    word = group.variables[0].model_copy(update={"default": ""})
+    groups = (group.model_copy(update={"variables": (word, group.variables[1])}),)
+    custom = custom.model_copy(update={"variable_groups": groups})
+    instance = WEB.model_copy(update={"custom_config": custom})
+    rendered = render_device(replace(WORLD, instances=(instance,)), FACTS)
+    assert not rendered.config.apps[0].activate
+    assert "variable WORD has no value" in rendered.missing[0]
+
+
+def test_a_container_has_its_bundle_resources_rules_and_port_map() -> None:
+    web = app("web-1")
+    assert web.fixedresources is not None
+    assert web.fixedresources.virtualization_mode is VmMode.NOHYPER
+    assert (web.fixedresources.memory, web.fixedresources.vcpus) == (262_144, 1)
+    (interface,) = web.interfaces
+    assert interface.network_id == APPS_NET.id
+    (rule,) = interface.acls
+    assert [(m.type, m.value) for m in rule.matches] == [("protocol", "tcp"), ("lport", "8080")]
+    assert [(a.portmap, a.app_port) for a in rule.actions] == [(True, 80)]
+    assert web.restart is not None
+    assert web.restart.counter == 0
+
+
+def test_a_vm_has_its_drives_in_order_and_its_rules_with_ids_of_their_own() -> None:
+    vm = app("vm-1")
+    assert vm.fixedresources is not None
+    assert (vm.fixedresources.vcpus, vm.fixedresources.memory) == (2, 1_048_576)
+    boot, blank, data = vm.volume_ref_list
+    volumes = {volume.uuid: volume for volume in CONFIG.volumes}
+    origin = volumes[boot.uuid].origin
+    assert origin is not None
+    tree = next(t for t in CONFIG.content_info if t.uuid == origin.download_content_tree_id)
+    assert (tree.iformat, tree.sha256, tree.ds_ids_list) == (Format.QCOW2, "ab" * 32, ("ds1",))
+    assert volumes[boot.uuid].maxsizebytes == 2048 * 1024
+    assert (boot.generation_count, volumes[boot.uuid].generation_count) == (4, 4)
+    blank_origin = volumes[blank.uuid].origin
+    assert blank_origin is not None
+    assert blank_origin.type is VolumeContentOriginType.VCOT_BLANK
+    assert (data.uuid, data.generation_count) == (DATA.id, 2)
+    ids = [rule.id for interface in vm.interfaces for rule in interface.acls]
+    assert len(set(ids)) == 2
+    assert all(0 < number < 2**31 for number in ids)
+    (direct,) = vm.adapters
+    assert (direct.name, direct.type) == ("group1", PhyIoType.PhyIoNetEth)
+
+
+def test_on_a_device_that_is_not_active_every_app_is_stopped() -> None:
+    inactive = DEVICE.model_copy(update={"admin_state": AdminState.INACTIVE})
+    config = render_device(replace(WORLD, device=inactive), FACTS).config
+    assert [a.activate for a in config.apps] == [False, False]
+    assert [len(a.volume_ref_list) for a in config.apps] == [1, 3]
+
+
+@pytest.mark.parametrize(
+    ("world", "reason"),
+    [
+        pytest.param(replace(WORLD, images={}), "names image 'debian'", id="no image"),
+        pytest.param(replace(WORLD, volumes=()), "no volume instance 'data'", id="no volume"),
+        pytest.param(replace(WORLD, netinsts=()), "not on the device", id="no network instance"),
+        pytest.param(replace(WORLD, bundles={}), "bundle is not there", id="no bundle"),
+        pytest.param(replace(WORLD, datastores={}), "datastore ds1 is not", id="no datastore"),
+    ],
+)
+def test_what_is_not_there_is_named(world: DeviceInputs, reason: str) -> None:
+    rendered = render_device(world, FACTS)
+    assert reason in " ".join(rendered.missing)
+
+
+def test_an_image_with_another_digest_is_another_content_tree() -> None:
+    other = DISK.model_copy(update={"image_sha256": "cd" * 32})
+    images = {**WORLD.images, "debian": other, "image-disk": other}
+    config = render_device(replace(WORLD, images=images), FACTS).config
+    assert {t.uuid for t in config.content_info} != {t.uuid for t in CONFIG.content_info}
+    assert {v.uuid for v in config.volumes} == {v.uuid for v in CONFIG.volumes}
+
+
+def test_restart_and_purge_counters_are_those_of_the_instance() -> None:
+    purge = app("vm-1").purge
+    assert purge is not None
+    assert (purge.counter, purge.ops_time) == (4, "2026-05-01T00:00:00Z")
+    assert VM.restart is None
