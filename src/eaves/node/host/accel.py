@@ -1,7 +1,8 @@
 """Does hardware virtualisation work here?  Answered by booting, never by looking for a file.
 
 `/dev/kvm` may be there, open and answer, and still run no guest.  The probe is a boot sector that
-goes to 64-bit mode, counts, uses SSE and a 16-byte exchange, and ends the emulator with a code of its own.
+goes to 64-bit mode, counts, uses SSE and a 16-byte exchange, and ends the emulator with a code of
+its own.
 """
 
 import asyncio

@@ -1,0 +1,409 @@
+"""Containers by the installed runtime and conmon: started, limited, ended, adopted, taken away."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from support.images import LocalVolumes, web_image
+
+from eaves.cli.samples import ContainerSample
+from eaves.errors import Rejected
+from eaves.ids import AppInstanceId, VolumeId
+from eaves.node import refs
+from eaves.node.containers.items import Container, Mount
+from eaves.node.containers.subsystem import ContainersSubsystem
+from eaves.node.host import cgroups
+from eaves.node.host.applogs import read_lines, release
+from eaves.node.host.process import identify
+from eaves.reconcile.apply import Clock, Reconciler
+from eaves.reconcile.graph import graph_of
+from eaves.reconcile.item import ItemRef, Observation
+from eaves.reconcile.report import ItemState
+
+__all__ = ["web_image"]
+
+pytestmark = pytest.mark.host
+MIB_KIB = 1024
+NUMBER = 231
+OWN_NETWORK = Path("/proc/self/ns/net").readlink()
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """Stands for what storage would report as there."""
+
+    ref: ItemRef
+
+    def needs(self) -> frozenset[ItemRef]:
+        return frozenset()
+
+    def replaces(self, running: "Volume", /) -> bool:
+        return False
+
+
+VOLUME = Volume(refs.volume(VolumeId("root"), 0))
+
+
+def manager(node: "Node", clock: Clock | None = None) -> Reconciler:
+    made = Reconciler(node.subsystem.configurators(), clock or now)
+    made.observed(frozenset({"volume"}), Observation({VOLUME.ref: VOLUME}, {}))
+    return made
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Node:
+    """One node's containers with everything they leave on the host."""
+
+    def __init__(self, name: str, base: Path, run_dir: Path, volumes: LocalVolumes) -> None:
+        self.name, self.base, self.run_dir, self.volumes = name, base, run_dir, volumes
+        self.app = AppInstanceId(str(uuid.uuid4()))
+        self.netns = refs.netns_name(refs.node_prefix(self.name), NUMBER)
+        self.subsystem = self.restarted()
+
+    def restarted(self) -> ContainersSubsystem:
+        """What a new node process would see: nothing is remembered in memory."""
+        self.subsystem = ContainersSubsystem(
+            self.name, self.base / "state", self.run_dir, self.volumes, now, stop_grace_s=5
+        )
+        return self.subsystem
+
+    def item(self, **changes: object) -> Container:
+        values: dict[str, object] = {
+            "app": self.app,
+            "number": NUMBER,
+            "incarnation": 1,
+            "memory_kib": 64 * MIB_KIB,
+            "vcpus": 1,
+            "root": Mount(VolumeId("root"), 0, "/"),
+            "mounts": (),
+            "vifs": 0,
+            "user_data": "GREETING=hi there\n",
+        }
+        return Container(**{**values, **changes})  # type: ignore[arg-type]  # field names are checked by the class
+
+    async def make(self, item: Container) -> None:
+        await self.subsystem.configurators()["container"].create(item, lambda _: None)
+
+    async def take_away(self, item: Container) -> None:
+        await self.subsystem.configurators()["container"].delete(item, lambda _: None)
+
+    @property
+    def pid(self) -> int:
+        facts = self.subsystem.facts(self.app)
+        assert facts is not None, "container does not run"
+        return facts.run.pid
+
+    def log(self) -> list[str]:
+        source = self.subsystem.log_source(self.app)
+        return [line.text for line in read_lines(source, "").lines]
+
+    def folder(self) -> Path:
+        return self.run_dir / "containers" / self.app
+
+
+@pytest.fixture
+async def node(tmp_path: Path, web_image: ContainerSample) -> AsyncIterator[Node]:
+    name = f"t{uuid.uuid4().hex[:8]}"
+    run_dir = Path("/run") / f"eaves-{name}"
+    volumes = LocalVolumes(tmp_path / "volumes")
+    volumes.add_container("root", web_image)
+    node = Node(name, tmp_path, run_dir, volumes)
+    yield node
+    await node.restarted().configurators()["container"].delete(node.item(), lambda _: None)
+    assert not [p for p in cgroups.folders(f"eaves/{name}") if p.exists()]
+    shutil.rmtree(run_dir, ignore_errors=True)
+
+
+@pytest.fixture
+def network(node: Node) -> Iterator[str]:
+    """The app's namespace as the network would make it, with a veth to a second one."""
+    peer = f"{node.name}-peer"
+    ns = node.netns
+    for command in (
+        f"ip netns add {ns}",
+        f"ip netns add {peer}",
+        f"ip -n {peer} link add v0 type veth peer name eth0 netns {ns}",
+        f"ip -n {peer} addr add 10.99.0.1/24 dev v0",
+        f"ip -n {ns} addr add 10.99.0.2/24 dev eth0",
+        f"ip -n {peer} link set v0 up",
+        f"ip -n {ns} link set eth0 up",
+        f"ip -n {ns} link set lo up",
+    ):
+        subprocess.run(command.split(), check=True)
+    yield peer
+    for name in (ns, peer):
+        subprocess.run(["ip", "netns", "del", name], check=True)
+
+
+async def until(ask: Callable[[], object], seconds: float = 30) -> None:
+    """Poll with a deadline."""
+    async with asyncio.timeout(seconds):
+        while not ask():  # noqa: ASYNC110 - the kernel has no event to wait for
+            await asyncio.sleep(0.05)
+
+
+def proc(node: Node, what: str) -> Path:
+    return Path(f"/proc/{node.pid}") / what
+
+
+def http(peer: str) -> str:
+    done = subprocess.run(
+        ["ip", "netns", "exec", peer, "curl", "-s", "-m", "2", "http://10.99.0.2/"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout
+
+
+async def test_the_web_server_answers_in_its_own_network_with_its_environment(
+    node: Node, network: str
+) -> None:
+    await node.make(node.item(vifs=1, name_servers=("10.99.0.1",)))
+    await until(lambda: http(network))
+    assert http(network) == "hello from a container, GREETING=hi there\n"
+    await until(lambda: any("starting as 0, GREETING=hi there" in line for line in node.log()))
+    resolv = proc(node, "root/etc/resolv.conf").read_text()
+    assert resolv == "nameserver 10.99.0.1\n"
+
+
+async def test_a_container_has_few_rights(node: Node) -> None:
+    await node.make(node.item())
+    status = dict(
+        line.split(":\t", 1)
+        for line in proc(node, "status").read_text().splitlines()
+        if ":\t" in line
+    )
+    assert status["NoNewPrivs"] == "1"
+    assert status["Seccomp"] == "2"
+    assert int(status["CapEff"], 16) & (1 << 21) == 0, "CAP_SYS_ADMIN"
+    assert proc(node, "ns/net").readlink() != OWN_NETWORK
+
+
+async def test_a_second_manager_finds_the_same_process_and_has_nothing_to_do(node: Node) -> None:
+    item = node.item()
+    first = manager(node)
+    first.intend(graph_of([VOLUME, item]))
+    await first.settle()
+    pid = node.pid
+
+    node.restarted()
+    second = manager(node)
+    second.observed(node.subsystem.kinds, await node.subsystem.observe())
+    second.intend(graph_of([VOLUME, item]))
+    report = await second.settle()
+
+    assert second.steps_run == 0
+    assert report.items[item.ref].state is ItemState.PRESENT
+    assert node.pid == pid
+
+
+async def test_a_killed_manager_leaves_the_container_running(node: Node, tmp_path: Path) -> None:
+    """The manager is a process of its own here, and gets SIGKILL."""
+    script = tmp_path / "manager.py"
+    script.write_text(MANAGER)
+    image = str(node.volumes.container_rootfs(VolumeId("root"), 0).lower)
+    manager = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *(str(script), node.name, str(tmp_path), str(node.run_dir), node.app, image),
+        env={**os.environ, "PYTHONPATH": "src:tests"},
+    )
+    await until(lambda: node.subsystem.facts(node.app) is not None)
+    pid = node.pid
+    manager.kill()
+    await manager.wait()
+
+    node.restarted()
+    assert node.pid == pid
+    assert node.item().ref in (await node.subsystem.observe()).present
+
+
+async def test_another_incarnation_is_another_process(node: Node) -> None:
+    reconciler = manager(node)
+    reconciler.intend(graph_of([VOLUME, node.item()]))
+    await reconciler.settle()
+    before = node.pid
+    reconciler.intend(graph_of([VOLUME, node.item(incarnation=2)]))
+    await reconciler.settle()
+    assert identify(before) is None
+    assert node.pid != before
+
+
+async def test_an_exit_while_no_manager_ran_is_reported_with_its_code(node: Node) -> None:
+    item = node.item(user_data="EVE_ECO_CMD=sh -c 'echo last words; exit 7'\n")
+    await node.make(item)
+    await until(lambda: node.subsystem.facts(node.app) is None)
+
+    seen = await node.restarted().observe()
+    fault = seen.faults[item.ref]
+    assert "container exited with exit code 7 at" in fault.text
+    assert fault.retry_at == fault.at + timedelta(seconds=600)
+    assert abs(fault.at - now()) < timedelta(minutes=1)
+    assert seen.present[item.ref] != item
+    assert node.log()[-1] == "last words"
+
+
+async def test_after_the_retry_time_it_starts_again(node: Node) -> None:
+    item = node.item(user_data="EVE_ECO_CMD=false\n")
+    await node.make(item)
+    await until(lambda: node.subsystem.facts(node.app) is None)
+    later = manager(node, lambda: now() + timedelta(seconds=601))
+    later.observed(node.subsystem.kinds, await node.subsystem.observe())
+    later.intend(graph_of([VOLUME, node.item()]))
+    await later.settle()
+    assert node.pid
+
+
+async def test_memory_above_the_limit_kills(node: Node) -> None:
+    hog = "EVE_ECO_CMD=sh -c 'x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done'\n"
+    item = node.item(memory_kib=16 * MIB_KIB, user_data=hog)
+    await node.make(item)
+    await until(lambda: node.subsystem.facts(node.app) is None)
+    text = (await node.subsystem.observe()).faults[item.ref].text
+    assert "SIGKILL" in text
+    assert "memory limit" in text
+
+
+async def test_limits_move_under_a_running_container(node: Node) -> None:
+    reconciler = manager(node)
+    reconciler.intend(graph_of([VOLUME, node.item()]))
+    await reconciler.settle()
+    pid = node.pid
+    for mebibytes in (128, 32):
+        reconciler.intend(graph_of([VOLUME, node.item(memory_kib=mebibytes * MIB_KIB)]))
+        await reconciler.settle()
+        facts = node.subsystem.facts(node.app)
+        assert facts is not None
+        assert facts.memory_limit_bytes == mebibytes * 1024 * 1024
+    assert node.pid == pid
+
+
+async def test_usage_is_measured(node: Node) -> None:
+    await node.make(node.item())
+    await until(lambda: "httpd" in Path(f"/proc/{node.pid}/comm").read_text())
+    facts = node.subsystem.facts(node.app)
+    assert facts is not None
+    assert facts.usage is not None
+    assert facts.usage.cpu_ns > 0
+    assert 0 < facts.usage.memory_bytes < 64 * 1024 * 1024
+
+
+async def test_a_disk_and_files_of_user_data_are_mounted(node: Node) -> None:
+    node.volumes.add_blank("data", 16 * 1024 * 1024)
+    seed = (
+        "#cloud-config\nwrite_files:\n- path: /etc/app.conf\n  content: tuned\n"
+        "  permissions: '0600'\nruncmd:\n- GREETING=x\n"
+    )
+    item = node.item(mounts=(Mount(VolumeId("data"), 0, "/data"),), user_data=seed)
+    await node.make(item)
+    root = Path(f"/proc/{node.pid}/root")
+    assert (root / "etc/app.conf").read_text() == "tuned"
+    (root / "data/kept").write_text("yes")
+    await node.take_away(item)
+    await node.make(item)
+    assert proc(node, "root/data/kept").read_text() == "yes"
+
+
+async def test_no_log_line_is_lost_or_doubled_over_restarts(node: Node) -> None:
+    item = node.item(
+        user_data="EVE_ECO_CMD=sh -c 'n=0; while [ $n -lt 3000 ]; do echo line $n; n=$((n+1)); "
+        "done; sleep 600'\n"
+    )
+    await node.make(item)
+    got: list[str] = []
+    position = ""
+
+    def read_on() -> bool:
+        nonlocal position
+        source = node.restarted().log_source(node.app)
+        batch = read_lines(source, position, most_bytes=1)
+        position = batch.position
+        release(source, position)
+        got.extend(line.text for line in batch.lines)
+        return len(got) >= 3000
+
+    await until(read_on)
+    assert got == [f"line {n}" for n in range(3000)]
+
+
+@pytest.mark.parametrize("stage", ["folder", "mounted", "created", "started"])
+async def test_half_made_ones_are_taken_away(node: Node, stage: str) -> None:
+    item = node.item()
+    if stage == "folder":
+        node.folder().mkdir(parents=True)
+    else:
+        await node.make(item)
+        pid = node.pid
+        if stage in {"mounted", "created"}:
+            (node.folder() / "run.json").unlink()
+        if stage == "mounted":
+            os.kill(pid, signal.SIGKILL)
+    seen = await node.restarted().observe()
+    assert item.ref in seen.present
+    reconciler = manager(node)
+    reconciler.observed(node.subsystem.kinds, seen)
+    reconciler.intend(graph_of([VOLUME]))
+    await reconciler.settle()
+    assert not node.folder().exists()
+    await node.make(item)
+    assert node.pid
+
+
+async def test_a_power_cut_needs_only_the_state_directory(node: Node) -> None:
+    item = node.item()
+    await node.make(item)
+    await until(lambda: any("starting" in line for line in node.log()))
+    for pid in cgroups.pids(node.subsystem._workshop.cgroup(node.app)):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    await node.take_away(item)
+    shutil.rmtree(node.run_dir)
+    node.restarted()
+    assert (await node.subsystem.observe()).present == {}
+    await node.make(item)
+    await until(lambda: sum("starting" in line for line in node.log()) == 2)
+
+
+async def test_an_image_without_command_says_what_to_do(node: Node) -> None:
+    with pytest.raises(Rejected, match="not KEY=VALUE"):
+        await node.make(node.item(user_data="this is no pair"))
+
+
+MANAGER = """
+import asyncio, sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from support.images import Image, LocalVolumes, Parts
+from eaves.ids import AppInstanceId, VolumeId
+from eaves.node.containers.items import Container, Mount
+from eaves.node.containers.subsystem import ContainersSubsystem
+
+async def main(name, base, run_dir, app, lower):
+    volumes = LocalVolumes(Path(base) / "volumes")
+    lower = Path(lower)
+    image = Image(entrypoint=("/bin/start-web",))
+    volumes._parts["root", 0] = Parts(lower, lower.parent / "upper", image)
+    node = ContainersSubsystem(
+        name, Path(base) / "state", Path(run_dir), volumes, lambda: datetime.now(UTC)
+    )
+    root = Mount(VolumeId("root"), 0, "/")
+    item = Container(AppInstanceId(app), 231, 1, 65536, 1, root, (), 0)
+    await node.configurators()["container"].create(item, lambda _: None)
+    await asyncio.Event().wait()
+
+asyncio.run(main(*sys.argv[1:]))
+"""
