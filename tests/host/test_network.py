@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support import netns
 from support.netns import connects, denied, listening, lookup
-from support.network_node import NetworkNode, ace, app, interface, network, port_map
+from support.network_node import TABLE, NetworkNode, ace, app, interface, network, port_map
 
 from eaves.evapi.config import ACEAction
 from eaves.node.refs import netns_name
@@ -20,7 +20,7 @@ NI = "11111111-0000-4000-8000-000000000001"
 OTHER_NI = "11111111-0000-4000-8000-000000000002"
 SUBNET, GATEWAY, FIRST, SECOND = "10.77.0.0/24", "10.77.0.1", "10.77.0.2", "10.77.0.3"
 A, B = 231, 232  # app numbers; high, so that no other node on this machine has them
-NS_A, NS_B = netns_name(A), netns_name(B)
+NS_A, NS_B = netns_name(TABLE, A), netns_name(TABLE, B)
 
 
 @dataclass
@@ -129,9 +129,9 @@ async def test_apps_use_the_outside_address_of_a_port_map(bench: Bench) -> None:
         address = bench.uplink.port_address
         assert connects(NS_A, address, 8080)  # itself
         assert connects(NS_B, address, 8080)  # a neighbour
-        assert connects(netns_name(233), address, 8080)  # another network instance
-        assert denied(netns_name(234), address, 8080)  # its own list says no
-        assert denied(netns_name(233), SECOND, 81)  # no way between network instances
+        assert connects(netns_name(TABLE, 233), address, 8080)  # another network instance
+        assert denied(netns_name(TABLE, 234), address, 8080)  # its own list says no
+        assert denied(netns_name(TABLE, 233), SECOND, 81)  # no way between network instances
 
 
 async def test_an_air_gapped_network_reaches_no_port(bench: Bench) -> None:

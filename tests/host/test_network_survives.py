@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from support import netns
 from support.netns import connects, denied, listening, lookup
-from support.network_node import NetworkNode, ace, app, interface, network, port_map
+from support.network_node import TABLE, NetworkNode, ace, app, interface, network, port_map
 
 from eaves.node.host import nft
 from eaves.node.network.items import Vif
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.host
 NI = "11111111-0000-4000-8000-000000000001"
 SUBNET, GATEWAY, FIRST, SECOND = "10.77.0.0/24", "10.77.0.1", "10.77.0.2", "10.77.0.3"
 A, B = 235, 236
-NS_A = netns_name(A)
+NS_A = netns_name(TABLE, A)
 NETWORKS = [network(NI, SUBNET)]
 APPS = [
     app(A, "shop", interface(NI, port_map(1, 8080, 80), ace(2, host="example.test"))),
@@ -194,7 +194,7 @@ async def test_what_is_no_longer_wanted_goes_even_when_damaged(bench: Bench) -> 
 async def test_everything_is_made_again_after_a_power_cut(bench: Bench) -> None:
     await bench.node.bring(NETWORKS, APPS)
     kill_dnsmasq(bench)
-    for name in (NS_A, netns_name(B)):
+    for name in (NS_A, netns_name(TABLE, B)):
         netns.ip("netns", "delete", name)
     netns.ip("link", "delete", "bn1")
     flush_rules(bench)
@@ -212,7 +212,7 @@ async def test_a_subnet_moves_in_place_and_two_may_be_swapped(bench: Bench) -> N
     await bench.node.bring([network(NI, "10.78.0.0/24"), network(other, SUBNET)], apps)
     with listening(NS_A, "10.78.0.2", 80):
         assert connects(bench.uplink.outside, bench.uplink.port_address, 8080)
-    assert lookup(netns_name(B), GATEWAY, "b") == [FIRST]
+    assert lookup(netns_name(TABLE, B), GATEWAY, "b") == [FIRST]
 
 
 async def test_a_guest_takes_the_lease_that_belongs_to_it(bench: Bench) -> None:

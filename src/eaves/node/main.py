@@ -127,7 +127,7 @@ def monotonic_clock() -> Callable[[], datetime]:
 async def run_node(settings: Settings) -> bool:
     """Runs until a reboot command; True asks for a restart."""
     settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    settings.run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    settings.run_dir.mkdir(parents=True, exist_ok=True, mode=0o755)
     device_log = settings.state_dir / "logs" / "device.log"
     log_to_file(device_log)
     folder = await wait_for_folder(settings.config_dir)

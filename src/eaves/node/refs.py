@@ -48,9 +48,14 @@ def vif_name(app_number: int, index: int) -> str:
     return f"nbu{index}x{app_number}"
 
 
-def netns_name(app_number: int) -> str:
-    """Network namespace of a container app, below /run/netns."""
-    return f"eaves-app{app_number}"
+def node_prefix(node: str) -> str:
+    """Begins the names of what a node makes machine-wide: tables, namespaces, cgroups."""
+    return f"eaves-{node}"
+
+
+def netns_name(prefix: str, app_number: int) -> str:
+    """Network namespace of a container app, below /run/netns; two nodes of one machine differ."""
+    return f"{prefix}-app{app_number}"
 
 
 @dataclass(frozen=True, slots=True)

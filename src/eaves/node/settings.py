@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from eaves.node.refs import node_prefix
+
 
 class HostPower(StrEnum):
     """What a reboot command does to the machine under the node."""
@@ -23,7 +25,7 @@ class Settings:
     @property
     def table(self) -> str:
         """Name of the node's nftables tables."""
-        return f"eaves-{self.name}"
+        return node_prefix(self.name)
 
 
 DEFAULT_CONFIG = Path("/etc/eaves/node")

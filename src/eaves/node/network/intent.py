@@ -132,7 +132,7 @@ def intent(
         kind = VifKind.VETH if attachment.app.app in containers else VifKind.TAP
         items += _vif_items(attachment, kind, outside, table)
     items += [
-        AppNetns(app.app, netns_name(app.number))
+        AppNetns(app.app, netns_name(table, app.number))
         for app in apps
         if app.activate and app.app in containers
     ]
@@ -415,7 +415,7 @@ def _vif_items(
         # One default route per app: that of its first interface.
         str(local.net.gateway) if local.ports and index == 0 else "",
         local.mtu,
-        netns_name(app.number) if kind is VifKind.VETH else "",
+        netns_name(table, app.number) if kind is VifKind.VETH else "",
     )
     return (host, firewall, vif)
 

@@ -88,7 +88,8 @@ class Service:
         self._said: dict[str, bytes] = {}
         self._epoch: int | None = None
         self._state = ZDeviceState.ZDEVICE_STATE_BOOTING
-        self._items, self._item_status = ItemValues.before_any_config(), None
+        self._items = ItemValues.before_any_config()
+        self._item_status = ZInfoConfigItemStatus()
         self._states: dict[str, str] = {}
         self._reboot = asyncio.Event()
         self._ran: set[AppInstanceId] = set()
@@ -280,7 +281,7 @@ class Service:
             state=self._state,
             attestation=heard.attestation,
             attestation_error=heard.attestation_error,
-            config_items=self._item_status or ZInfoConfigItemStatus(),
+            config_items=self._item_status,
             reboot_counter=self._parts.checkpoint.number(REBOOT_COUNTER) or 0,
             shutdown_counter=self._parts.checkpoint.number(SHUTDOWN_COUNTER) or 0,
             last_controller_success=None,
