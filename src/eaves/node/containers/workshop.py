@@ -23,7 +23,7 @@ from eaves.node.host.files import atomic_write, read_or_none
 from eaves.node.host.process import run, systemd_runs, wait_gone
 from eaves.node.host.runtimes import Bundle, Runtime
 from eaves.node.host.workloads import Run, kill_all_with, read_run, write_run
-from eaves.node.refs import netns_name
+from eaves.node.refs import netns_name, node_prefix
 
 log = structlog.get_logger(__name__)
 
@@ -170,7 +170,7 @@ class Workshop:
         seed = parse_user_data(item.user_data)
         binds = (*await self._mount_volumes(item), *_write_seed(item, seed, place))
         user = _user(image.user, place.root)
-        netns = NETNS / netns_name(item.number) if item.vifs else None
+        netns = NETNS / netns_name(node_prefix(self.node), item.number) if item.vifs else None
         spec = oci_spec(
             item,
             image,
