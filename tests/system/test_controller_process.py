@@ -16,6 +16,7 @@ from support.controller import (
     https,
     render,
     running,
+    until,
 )
 
 from eaves.controller.keys import open_keys
@@ -93,9 +94,7 @@ async def test_nothing_acknowledged_is_lost_when_the_controller_is_killed_under_
     async with asyncio.TaskGroup() as tasks:
         for worker in range(8):
             tasks.create_task(send(worker))
-        async with asyncio.timeout(30):
-            while len(acknowledged) < 100:
-                await asyncio.sleep(0.01)
+        await until(lambda: len(acknowledged) >= 100, "some load was acknowledged")
         process.kill()
     engine = open_engine(Settings(state_dir=process.state_dir).database)
     async with snapshot(engine) as db:

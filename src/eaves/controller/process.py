@@ -25,7 +25,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from eaves.controller.first_start import prepare_database
-from eaves.controller.jobs.run import Jobs, RenderWanted, start_jobs
+from eaves.controller.jobs.wanted import RenderWanted
 from eaves.controller.keys import KeyStore, open_keys
 from eaves.controller.keys.names import device_server
 from eaves.controller.live import Live
@@ -147,6 +147,8 @@ async def _rest_side(rest: _Rest, announce: Callable[[str], None]) -> None:
     if rest.devices.error is not None:
         return
     app = await asyncio.to_thread(_build_rest, rest)
+    from eaves.controller.jobs.run import Jobs, start_jobs  # noqa: PLC0415 - devices come first
+
     serving = _beside_devices if rest.shared is not None else _own_listener
     engine = open_engine(rest.settings.database)
     async with _disposed(engine), serving(rest, app) as (endpoint, reload_listener):

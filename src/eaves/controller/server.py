@@ -9,9 +9,11 @@ import asyncio
 import os
 import resource
 import socket
+import ssl
 from pathlib import Path
 from typing import Any, Literal
 
+import structlog
 from granian import net
 from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.server.embed import Server
@@ -23,6 +25,8 @@ from eaves.errors import Rejected
 class CannotListen(Rejected):
     """The address is taken or is not ours."""
 
+
+log = structlog.get_logger()
 
 _socket_spec: Any = net.SocketSpec  # type: ignore[attr-defined]  # re-exported by its use
 _socket_holder: Any = net.SocketHolder  # type: ignore[attr-defined]  # re-exported by its use
@@ -84,9 +88,16 @@ class Listener:
 
     def reload(self) -> None:
         """Serve new connections with what the certificate files hold now; on its loop."""
-        self._server.build_ssl_context(
-            self._certificate, self._key, None, SSLProtocols.tls12, None, [], client_verify=False
-        )
+        try:
+            self._server.build_ssl_context(
+                self._certificate, self._key, None, SSLProtocols.tls12, None, [], False
+            )
+        except (ssl.SSLError, OSError) as error:
+            # Granian would take the whole process down over a file that it cannot use
+            log.warning(
+                "certificate_not_reloaded", certificate=str(self._certificate), why=str(error)
+            )
+            return
         self._server.reload()
 
 

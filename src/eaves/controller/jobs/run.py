@@ -1,8 +1,7 @@
 """The jobs of one controller process, on the loop of the main thread."""
 
 import asyncio
-import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -14,6 +13,7 @@ from eaves.controller.jobs.rendering import render_devices
 from eaves.controller.jobs.renewal import renew_certificates
 from eaves.controller.jobs.retention import drop_old
 from eaves.controller.jobs.tick import tick_forever
+from eaves.controller.jobs.wanted import RenderWanted
 from eaves.controller.keys import KeyStore
 from eaves.controller.live import Live, LiveDevice
 from eaves.controller.settings import Settings
@@ -39,7 +39,7 @@ class Jobs:
     live: Live
     clock: Callable[[], datetime]
     reload_listeners: Callable[[], None]
-    wanted: "RenderWanted"
+    wanted: RenderWanted
     presence: dict[DeviceId, Presence] = field(default_factory=dict[DeviceId, Presence])
 
     def devices(self) -> tuple[LiveDevice, ...]:
@@ -118,44 +118,6 @@ class Jobs:
                 self.live.devices_changed(changed)
                 if self.wanted.empty and published == self.keys.controllercert_confighash:
                     await asyncio.to_thread(self.keys.note_published, published)
-
-
-class RenderWanted:
-    """Devices whose configuration is to be rendered again; filled from any thread."""
-
-    def __init__(self) -> None:
-        self._ids: set[DeviceId] = set()
-        self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._filled = asyncio.Event()
-
-    def add(self, device_ids: Iterable[DeviceId]) -> None:
-        with self._lock:
-            self._ids.update(device_ids)
-            loop = self._loop
-        if loop is not None:
-            loop.call_soon_threadsafe(self._filled.set)
-
-    @property
-    def empty(self) -> bool:
-        with self._lock:
-            return not self._ids
-
-    async def take(self, limit: int) -> tuple[DeviceId, ...]:
-        """Wait for devices; at most `limit` of them."""
-        with self._lock:
-            self._loop = asyncio.get_running_loop()
-        while True:
-            with self._lock:
-                batch = tuple(self._ids)[:limit]
-                self._ids.difference_update(batch)
-            if batch:
-                return batch
-            self._filled.clear()
-            with self._lock:
-                empty = not self._ids
-            if empty:
-                await self._filled.wait()
 
 
 def start_jobs(tasks: asyncio.TaskGroup, jobs: Jobs) -> tuple[asyncio.Task[None], ...]:

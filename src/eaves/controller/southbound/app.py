@@ -6,24 +6,16 @@ only then read what it says.  What each refusal means to a device stands in sect
 everything and come back".  So whatever is not known for certain is 503.
 """
 
+import asyncio
+import importlib
+import sys
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from eaves.controller.southbound import (
-    attest,
-    certs,
-    config,
-    flowlog,
-    hardwarehealth,
-    info,
-    metrics,
-    newlogs,
-    register,
-    uuid,
-    wait,
-)
+from eaves.controller.southbound import certs, config, uuid, wait
 from eaves.controller.southbound.context import (
     DOUBT,
     FORBIDDEN,
@@ -47,15 +39,38 @@ Handler = Callable[[Southbound, Call], Awaitable[Answer]]
 HANDLERS: Mapping[Endpoint, Handler] = {
     Endpoint.UUID: uuid.answer,
     Endpoint.CONFIG: config.answer,
-    Endpoint.ATTEST: attest.answer,
-    Endpoint.INFO: info.answer,
-    Endpoint.METRICS: metrics.answer,
-    Endpoint.NEWLOGS: newlogs.answer,
-    Endpoint.APP_NEWLOGS: newlogs.answer,
-    Endpoint.FLOWLOG: flowlog.answer,
-    Endpoint.HARDWAREHEALTH: hardwarehealth.answer,
     Endpoint.WAIT: wait.answer,
 }
+
+# Loaded at first use: a controller that starts again answers polls before anything else, and the
+# messages that these read take longer to load than all the rest.
+LATER: Mapping[Endpoint, str] = {
+    Endpoint.REGISTER: "register",
+    Endpoint.ATTEST: "attest",
+    Endpoint.INFO: "info",
+    Endpoint.METRICS: "metrics",
+    Endpoint.NEWLOGS: "newlogs",
+    Endpoint.APP_NEWLOGS: "newlogs",
+    Endpoint.FLOWLOG: "flowlog",
+    Endpoint.HARDWAREHEALTH: "hardwarehealth",
+}
+
+
+async def _module(endpoint: Endpoint) -> Any:
+    name = f"eaves.controller.southbound.{LATER[endpoint]}"
+    module = sys.modules.get(name)
+    if module is None or getattr(module.__spec__, "_initializing", False):
+        # in a thread: polls go on; the import lock waits for one that is under way
+        return await asyncio.to_thread(importlib.import_module, name)
+    return module
+
+
+async def _handler(endpoint: Endpoint) -> Handler | None:
+    if endpoint in LATER:
+        handler: Handler = (await _module(endpoint)).answer
+        return handler
+    return HANDLERS.get(endpoint)
+
 
 _BODY_MISSING = Answer(422)
 _UNPARSABLE = Answer(400)
@@ -111,11 +126,13 @@ async def _enveloped(context: Southbound, request: Request, route: Route, body: 
         log.info("envelope_malformed", path=request.path, client=request.client, why=str(error))
         return _UNPARSABLE
     if route.endpoint is Endpoint.REGISTER:
-        return await register.answer(context, sealed, request.client)
+        register = await _module(route.endpoint)
+        registered: Answer = await register.answer(context, sealed, request.client)
+        return registered
     call = _verified(context, request, route, sealed)
     if isinstance(call, Answer):
         return call
-    handler = HANDLERS.get(route.endpoint)
+    handler = await _handler(route.endpoint)
     if handler is None:
         return FORBIDDEN  # of the API, but not offered here; 404 would say "you were deleted"
     context.seen.note(call.device.device_id, context.clock())
