@@ -4,12 +4,12 @@ import base64
 import json
 import os
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 from argon2 import PasswordHasher
@@ -122,7 +122,7 @@ class Rest:
 
 
 @asynccontextmanager
-async def running_rest(folder: Path) -> AsyncIterator[Rest]:
+async def running_rest(folder: Path) -> AsyncGenerator[Rest]:
     clock = Clock()
     settings = Settings(state_dir=folder, device_server="controller.example:8443")
     keys = open_keys(settings, clock=clock, random=os.urandom)
@@ -182,13 +182,16 @@ def contains(reply: object, sent: object) -> bool:
     if isinstance(sent, dict):
         if not isinstance(reply, dict):
             return False
+        told, members = cast("Json", reply), cast("Json", sent)
         return all(
-            contains(reply.get(name), value) for name, value in sent.items() if value is not None
+            contains(told.get(name), value) for name, value in members.items() if value is not None
         )
     if isinstance(sent, list):
-        return (
-            isinstance(reply, list)
-            and len(reply) == len(sent)
-            and all(contains(one, other) for one, other in zip(reply, sent, strict=True))
+        if not isinstance(reply, list):
+            return False
+        here: list[Any] = reply
+        there: list[Any] = sent
+        return len(here) == len(there) and all(
+            contains(one, other) for one, other in zip(here, there, strict=True)
         )
     return reply == sent

@@ -181,7 +181,7 @@ async def test_events_tell_who_did_what_newest_first(caller: Caller, world: Worl
     assert of_app["list"][-1]["eventType"] == "APP_INSTANCE_CREATED"
     by_name = await caller.get("/v1/apps/instances/name/web-1/events")
     assert by_name == of_app
-    seen = []
+    seen: list[str] = []
     token = ""
     while True:
         page = await caller.get("/v1/events", **{"next.pageSize": "5", "next.pageToken": token})

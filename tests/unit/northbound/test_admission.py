@@ -1,5 +1,7 @@
 """Admission: every reason to refuse, at once; and nothing refused that fits."""
 
+from collections.abc import Mapping
+
 import pytest
 
 from eaves.controller.domain.admission import (
@@ -108,16 +110,20 @@ def instance(name: str = "app", **members: object) -> AppInstance:
     return AppInstance.from_json(body | members)
 
 
-def load(*others: AppInstance, **changes: object) -> DeviceLoad:
-    known: JsonObject = {
-        "device": DEVICE,
-        "model": MODEL,
-        "netinsts": (NETINST,),
-        "volumes": (),
-        "instances": others,
-        "images": {"disk": IMAGE},
-    }
-    return DeviceLoad(**(known | changes))
+def load(
+    *others: AppInstance,
+    netinsts: tuple[NetInstConfig, ...] = (NETINST,),
+    volumes: tuple[VolInstConfig, ...] = (),
+    images: Mapping[str, ImageConfig] | None = None,
+) -> DeviceLoad:
+    return DeviceLoad(
+        device=DEVICE,
+        model=MODEL,
+        netinsts=netinsts,
+        volumes=volumes,
+        instances=others,
+        images={"disk": IMAGE} if images is None else images,
+    )
 
 
 def members(refusals: tuple[Refusal, ...]) -> set[str]:

@@ -1,6 +1,6 @@
 """The user-facing application: the REST contract, its additions, how a request passes through."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final, TypeVar
 
@@ -39,6 +39,14 @@ log = structlog.get_logger()
 MAX_BODY: Final = 4 * 1024 * 1024
 MAX_REQUEST_ID: Final = 128
 
+COMMON: Final = (
+    ("GET", ""),
+    ("POST", ""),
+    ("GET", "/id/{id}"),
+    ("GET", "/name/{name}"),
+    ("PUT", "/id/{id}"),
+    ("DELETE", "/id/{id}"),
+)
 ROUTES: Final = (
     *auth.ROUTES,
     *actions.ROUTES,
@@ -72,7 +80,7 @@ def build_app(
     )
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
         yield
         await context.engine.dispose()
 
@@ -157,14 +165,8 @@ def serve_resource(
         async with context.reading(request) as work:
             return await crud.listing(work, resource, query)
 
-    for method, suffix, endpoint in (
-        ("GET", "", listing),
-        ("POST", "", create),
-        ("GET", "/id/{id}", read),
-        ("GET", "/name/{name}", read),
-        ("PUT", "/id/{id}", replace),
-        ("DELETE", "/id/{id}", delete),
-    ):
+    endpoints = (listing, create, read, read, replace, delete)
+    for (method, suffix), endpoint in zip(COMMON, endpoints, strict=True):
         serve(app, context, operations, method, path + suffix, endpoint)
 
 

@@ -1,7 +1,7 @@
 """What every endpoint is given, and how a request becomes a transaction of somebody."""
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -58,7 +58,7 @@ class Context:
     passwords: Passwords
 
     @asynccontextmanager
-    async def writing(self, request: Request, *, restricted: bool = False) -> AsyncIterator[Work]:
+    async def writing(self, request: Request, *, restricted: bool = False) -> AsyncGenerator[Work]:
         """A write transaction; when it is committed, devices that changed are told.
 
         `restricted` endpoints are those that somebody who must change a password may still use.
@@ -70,7 +70,7 @@ class Context:
             self.live.devices_changed(work.changed)
 
     @asynccontextmanager
-    async def reading(self, request: Request, *, restricted: bool = False) -> AsyncIterator[Work]:
+    async def reading(self, request: Request, *, restricted: bool = False) -> AsyncGenerator[Work]:
         async with snapshot(self.engine) as db:
             yield await self._work(db, request, restricted=restricted)
 

@@ -5,8 +5,7 @@ device it touches, the event and the audit row.  Whatever fails undoes all of it
 device side hear which devices changed.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -18,7 +17,6 @@ from eaves.controller.domain.contract.base import Contract, JsonObject
 from eaves.controller.domain.contract.envelope import ObjectRevision, ObjectType, ZsrvErrorCode
 from eaves.controller.domain.secrets import SecretName
 from eaves.controller.northbound import journal, records, rendering
-from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.paging import (
     ListQuery,
     Page,
@@ -27,7 +25,7 @@ from eaves.controller.northbound.paging import (
     project,
     read_list_query,
 )
-from eaves.controller.northbound.problems import Problem, Target, not_found, of_validation
+from eaves.controller.northbound.problems import Problem, Target, not_found
 from eaves.controller.northbound.records import KindOf
 from eaves.controller.northbound.work import Prepared, Work
 from eaves.controller.store import objects, sealed
@@ -68,7 +66,6 @@ class Resource(Generic[T]):
     facts: ListFacts[T] = field(default=_no_facts)
     before_delete: AfterWrite[T] = field(default=_nothing)
     after_write: AfterWrite[T] = field(default=_nothing)
-    default_filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def target(self, item: T, revision: str = "") -> Target:
         return Target(
@@ -289,13 +286,3 @@ async def listing(work: Work, resource: Resource[T], query: ListQuery) -> Respon
 
 def list_query(request: Request) -> ListQuery:
     return read_list_query(request.query_params)
-
-
-@asynccontextmanager
-async def answering(context: Context, request: Request) -> AsyncIterator[Work]:
-    """The write transaction of a request; what it changed is told when it is committed."""
-    async with context.writing(request) as work:
-        yield work
-
-
-__all__ = ["Resource", "answering", "create", "delete", "find", "listing", "of_validation"]

@@ -4,7 +4,7 @@ import base64
 import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
@@ -80,7 +80,7 @@ def _event(event: Event, project: str, device: str) -> EventQueryResponseItem:
         device=device,
         resource=event.object_kind,
         resource_name=event.object_name,
-        json_data=data if isinstance(data, dict) else None,
+        json_data=cast("JsonObject", data) if isinstance(data, dict) else None,
     )
 
 

@@ -2,7 +2,12 @@
 
 from eaves.controller.domain.admission import DeviceLoad, admit_app, admit_app_instance
 from eaves.controller.domain.contract.apps import App, AppInstance
-from eaves.controller.domain.contract.manifests import CustomConfig, VariableVariableFormat
+from eaves.controller.domain.contract.manifests import (
+    CustomConfig,
+    CustomConfigVariableGroup,
+    VariableGroupVariable,
+    VariableVariableFormat,
+)
 from eaves.controller.domain.secrets import variable_field
 from eaves.controller.northbound import records
 from eaves.controller.northbound.completion import complete_app, complete_instance
@@ -106,9 +111,9 @@ def without_secrets(instance: AppInstance) -> tuple[AppInstance, dict[str, str]]
 
 def _without_passwords(config: CustomConfig) -> tuple[CustomConfig, dict[str, str]]:
     secrets: dict[str, str] = {}
-    groups = []
+    groups: list[CustomConfigVariableGroup] = []
     for group in config.variable_groups:
-        variables = []
+        variables: list[VariableGroupVariable] = []
         for variable in group.variables:
             if variable.format is VariableVariableFormat.PASSWORD and variable.value:
                 secrets[variable_field(variable.name)] = variable.value

@@ -83,7 +83,7 @@ async def prepare_volume(
         wanted, current, project=device.project_id if device else wanted.project_id
     )
     refusals = admit_volume(complete, current, device=device, model=model, image=image)
-    references = {complete.device_id} | ({image.id} if image is not None else set())
+    references = {complete.device_id, image.id if image is not None else ""}
     return Prepared(
         complete,
         refusals,

@@ -1,0 +1,59 @@
+"""Which operations of the contract this release serves, as a page of the documentation.
+
+Write it anew with `python -m eaves.controller.northbound.coverage` into
+`docs/reference/api-coverage.md`; a test compares the page with what this module says.
+"""
+
+import sys
+from collections.abc import Iterable
+
+from eaves.controller.northbound import catalog
+from eaves.controller.northbound.app import COMMON, ROUTES
+from eaves.controller.northbound.operations import Operation, read_operations
+
+HEAD = """# API coverage
+
+The REST contract below `/api`, operation by operation. One that is not served answers 501 with its
+name. This page is generated; `eaves.controller.northbound.coverage` says how.
+"""
+OWN = """
+## Eaves's own additions
+
+"""
+
+
+def served() -> frozenset[tuple[str, tuple[str, ...]]]:
+    """Method and shape of each path that has an endpoint."""
+    paths = [(method, path) for method, path, _endpoint in ROUTES]
+    paths += [
+        (method, resource.path + suffix) for resource in catalog.ALL for method, suffix in COMMON
+    ]
+    return frozenset((method, Operation("", method, path, "").shape) for method, path in paths)
+
+
+def page() -> str:
+    operations, here = read_operations(), served()
+    lines = [HEAD]
+    services: dict[str, list[Operation]] = {}
+    for operation in operations:
+        services.setdefault(operation.service, []).append(operation)
+    for service, members in services.items():
+        count = sum((one.method, one.shape) in here for one in members)
+        lines.append(f"\n## {service}: {count} of {len(members)}\n")
+        lines += _table(members, here)
+    lines.append(OWN.rstrip() + "\n")
+    own = sorted({path for _, path, _ in ROUTES if path.startswith("/v1/eaves/")})
+    lines += [f"- `GET /api{path}`" for path in own]
+    return "\n".join(lines) + "\n"
+
+
+def _table(members: Iterable[Operation], here: frozenset[tuple[str, tuple[str, ...]]]) -> list[str]:
+    lines = ["| Method | Path | Operation | Served |", "| --- | --- | --- | --- |"]
+    for one in members:
+        mark = "yes" if (one.method, one.shape) in here else ""
+        lines.append(f"| {one.method} | `{one.path}` | {one.name} | {mark} |")
+    return lines
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
