@@ -6,7 +6,7 @@ import os
 import ssl
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -305,7 +305,7 @@ async def test_a_volume_smaller_than_its_content_is_refused(tmp_path: Path) -> N
 
 
 @contextmanager
-def small_disk(folder: Path, size: int) -> Iterator[Path]:
+def small_disk(folder: Path, size: int) -> Generator[Path, None, None]:
     """A file system of its own, so that full means full."""
     image = folder / "disk"
     with image.open("wb") as file:

@@ -15,15 +15,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from support.datastore import Cut, datastore
 
 from eaves.ids import ContentTreeId, DatastoreId
 from eaves.node.storage.items import ContentTree, Source
 from eaves.node.storage.subsystem import StorageSubsystem
 from eaves.reconcile.apply import Reconciler
 from eaves.reconcile.report import Report
-
-if __name__ != "__main__":  # the node has no servers
-    from support.datastore import Cut, datastore
 
 TREE = ContentTreeId("11111111-1111-1111-1111-111111111111")
 SIZE = 200 * 1024**2
@@ -73,12 +71,13 @@ def test_ten_cuts_refetch_less_than_one_percent(tmp_path: Path) -> None:
             TREE, 1, "disk.img", "RAW", digest, SIZE, (Source(DatastoreId("d"), "http", store.url),)
         )
         (tmp_path / "items.json").write_bytes(msgspec.json.encode([item]))
+        env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
         starts = 0
         while True:
             starts += 1
             assert starts <= CUTS + 1
             argv = [sys.executable, __file__, str(tmp_path / "vault"), str(tmp_path / "items.json")]
-            with subprocess.Popen(argv) as node:
+            with subprocess.Popen(argv, env=env) as node:
                 saboteur.node = node
             if node.returncode == 0:
                 break

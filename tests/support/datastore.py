@@ -16,7 +16,7 @@ import subprocess
 import tarfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -62,7 +62,7 @@ class Datastore:
     address: str = "127.0.0.1"
     port: int = 0
     tls: bool = False
-    redirect: Mapping[str, str] = field(default_factory=dict)
+    redirect: Mapping[str, str] = field(default_factory=dict[str, str])
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -160,14 +160,14 @@ class _Handler(BaseHTTPRequestHandler):
         except (Cut, OSError):
             self.close_connection = True
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base names it
         """Quiet: the tests look at `seen`."""
 
 
 @contextmanager
 def datastore(
     files: Mapping[str, bytes | Path] | None = None, tls: ssl.SSLContext | None = None
-) -> Iterator[Datastore]:
+) -> Generator[Datastore, None, None]:
     store = Datastore(dict(files or {}), tls=tls is not None)
     handler = type("Handler", (_Handler,), {"store": store})
     server = ThreadingHTTPServer((store.address, 0), handler)
@@ -369,7 +369,7 @@ class Registry:
 
 
 @contextmanager
-def docker_registry(folder: Path, user: str = "") -> Iterator[Registry]:
+def docker_registry(folder: Path, user: str = "") -> Generator[Registry, None, None]:
     """The real program; `user` is "name:password" for basic authentication."""
     folder.mkdir(parents=True, exist_ok=True)
     with socket.socket() as probe:
@@ -381,10 +381,9 @@ def docker_registry(folder: Path, user: str = "") -> Iterator[Registry]:
         made = subprocess.run(
             [
                 *("python3", "-W", "ignore", "-c"),
-                "import crypt, sys; print(crypt.crypt(sys.argv[1], crypt.mksalt(rounds=16, "
-                + "method=crypt.METHOD_BLOWFISH)))",
-                password,
+                "from crypt import *; print(crypt(input(), mksalt(METHOD_BLOWFISH)))",
             ],
+            input=password,
             check=True,
             capture_output=True,
             text=True,

@@ -133,8 +133,8 @@ def test_a_refusal_is_an_error_of_its_object() -> None:
 def test_severity_grows_with_tries_and_time(
     attempts: int,
     lasted: timedelta,
-    final: bool,
-    wanted: Severity,  # noqa: FBT001 - table column
+    final: bool,  # noqa: FBT001 - a column of the table
+    wanted: Severity,
 ) -> None:
     fault = Fault("x", NOW, attempts, final=final)
     assert severity(fault, NOW - lasted) == wanted

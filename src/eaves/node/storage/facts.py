@@ -34,11 +34,12 @@ class VolumeFact:
 
 @dataclass(frozen=True, slots=True)
 class StorageFacts:
-    trees: Mapping[ItemRef, TreeFact] = field(default_factory=dict)
-    volumes: Mapping[ItemRef, VolumeFact] = field(default_factory=dict)
+    trees: Mapping[ItemRef, TreeFact] = field(default_factory=dict[ItemRef, TreeFact])
+    volumes: Mapping[ItemRef, VolumeFact] = field(default_factory=dict[ItemRef, VolumeFact])
     blobs: tuple[BlobFact, ...] = ()
-    reached: Mapping[ItemRef, Progress] = field(default_factory=dict)  # of what is not complete
-    failing_since: Mapping[ItemRef, datetime] = field(default_factory=dict)
+    # Of what is not complete:
+    reached: Mapping[ItemRef, Progress] = field(default_factory=dict[ItemRef, Progress])
+    failing_since: Mapping[ItemRef, datetime] = field(default_factory=dict[ItemRef, datetime])
     starved: frozenset[ItemRef] = frozenset()  # waiting for space
     total_bytes: int = 0
     remaining_bytes: int = 0  # 0: ask for maintenance mode

@@ -18,7 +18,7 @@ class ImageConfig:
     workdir: str = ""
     user: str = ""  # "uid[:gid]" or names of the image's own passwd; blank: 0
     stop_signal: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import cast
 from urllib.parse import urlencode, urljoin, urlsplit
 
 import msgspec
@@ -251,12 +252,20 @@ def _object(data: bytes, where: str) -> Mapping[str, object]:
 
 
 def _mapping(value: object) -> Mapping[str, object]:
-    return {str(k): v for k, v in value.items()} if isinstance(value, dict) else {}
+    if not isinstance(value, dict):
+        return {}
+    # JSON objects have only strings as keys; isinstance cannot say so.
+    return cast("dict[str, object]", value)
 
 
 def _list(value: object) -> list[Mapping[str, object]]:
-    return [_mapping(entry) for entry in value] if isinstance(value, list) else []
+    return [_mapping(entry) for entry in _values(value)]
 
 
 def _words(value: object) -> tuple[str, ...]:
-    return tuple(str(word) for word in value) if isinstance(value, list) else ()
+    return tuple(str(word) for word in _values(value))
+
+
+def _values(value: object) -> list[object]:
+    # What is in a list is judged by who takes it out.
+    return cast("list[object]", value) if isinstance(value, list) else []

@@ -10,7 +10,7 @@ import re
 import socket
 import ssl
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Protocol, Self, TypeVar
@@ -31,7 +31,7 @@ _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 CONNECT_S = 30.0
 TRIES_WITHOUT_PROGRESS = 3
 PAUSE_S = 0.2  # doubles with every try without progress
-CHUNK = 256 * 1024
+CHUNK = 64 * 1024  # taken out of the buffer at once; more would let more come after it
 LEAST_WINDOW = 128 * 1024  # less stalls where one packet has 64 KiB; the kernel doubles it
 READ_BUFFER = 16 * 1024  # what is in it when the connection breaks is lost
 LINK_BYTES_PER_S = 125_000_000  # a link this fast still gets all it can carry
@@ -168,7 +168,7 @@ class Transport:
     @asynccontextmanager
     async def get(
         self, url: str, headers: Mapping[str, str]
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
+    ) -> AsyncGenerator[aiohttp.ClientResponse, None]:
         """One GET over the uplink in turn; what goes wrong is one of our errors."""
         uplink = self._uplinks[self._turn % len(self._uplinks)]
         try:
