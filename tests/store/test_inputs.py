@@ -1,5 +1,6 @@
 """From stored objects to a stored configuration."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -92,3 +93,20 @@ async def test_the_hash_and_timestamp_change_only_with_the_configuration(
         after = await find_in_force(db, EDGE)
         assert after is not None
         assert after.missing == ()
+
+
+async def test_of_two_changes_at_once_the_later_one_renders_both(engine: AsyncEngine) -> None:
+    async with unit_of_work(engine) as db:
+        await store_world(db)
+        await render_and_store(db, EDGE, render, NOW)
+
+    async def delete(instance_id: str) -> None:
+        async with unit_of_work(engine) as db:
+            await objects.delete_object(db, ACME, Kind.APP_INSTANCE, instance_id)
+            await render_and_store(db, EDGE, render, NOW)
+
+    await asyncio.gather(delete(worlds.WEB.id), delete(worlds.VM.id))
+    async with unit_of_work(engine) as db:
+        rendered = await find_rendered(db, EDGE)
+    assert rendered is not None
+    assert decode_edge_dev_config(rendered.config).apps == ()

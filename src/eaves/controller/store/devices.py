@@ -6,6 +6,7 @@ These functions take no Scope: a device proves itself by its key, and its row sa
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -77,7 +78,7 @@ class EdgeNodeCertificate:
     received_at: datetime
 
 
-def _device_rows() -> Select[tuple[object, ...]]:
+def _device_rows() -> Select[*tuple[Any, ...]]:
     b = device_bindings.c
     return (
         select(

@@ -92,8 +92,12 @@ async def render_and_store(
 ) -> ConfigHash | None:
     """Render a device again, in the transaction of the change; the new hash, None if unchanged.
 
-    The timestamp moves forward, and only with a change.
+    The timestamp moves forward, and only with a change.  The row of the device is locked until the
+    end of the transaction, so that of two changes at once the later one renders both; render
+    several devices in the order of their ids.
     """
+    table = objects[Kind.DEVICE]
+    await db.execute(select(table.c.id).where(table.c.id == device_id).with_for_update())
     inputs = await load_inputs(db, device_id)
     if inputs is None:
         return None

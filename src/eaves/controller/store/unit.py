@@ -5,7 +5,7 @@ SQLite: write-ahead log with synced commits, foreign keys on, and a write transa
 lock at the start (`BEGIN IMMEDIATE`), so that it waits there and not half way.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -69,7 +69,7 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 @asynccontextmanager
-async def unit_of_work(engine: AsyncEngine) -> AsyncIterator[Db]:
+async def unit_of_work(engine: AsyncEngine) -> AsyncGenerator[Db]:
     """One write transaction: committed at a clean exit, rolled back else."""
     async with engine.connect() as connection:
         db = await connection.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
@@ -78,7 +78,7 @@ async def unit_of_work(engine: AsyncEngine) -> AsyncIterator[Db]:
 
 
 @asynccontextmanager
-async def snapshot(engine: AsyncEngine) -> AsyncIterator[Db]:
+async def snapshot(engine: AsyncEngine) -> AsyncGenerator[Db]:
     """One transaction to read in; on SQLite it never waits for a writer."""
     async with engine.connect() as connection, connection.begin():
         yield connection
