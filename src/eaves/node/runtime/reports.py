@@ -64,7 +64,6 @@ def app_info(
         for text in (
             wish.refusals.get(app.app, ""),
             wish.warnings.get(app.app, ""),
-            facts.notes.get(app.app, ""),
             f"a change of the configuration waits for a {decided.waits_for}"
             if decided.waits_for
             else "",
@@ -85,11 +84,21 @@ def app_info(
         app_version=config.uuidandversion.version if config.uuidandversion else "",
         app_name=config.displayname,
         state=state,
-        app_err=tuple(_refused(e, app, wish) for e in seen.errors),
+        app_err=(
+            *(_refused(e, app, wish) for e in seen.errors),
+            *_notes(facts.notes.get(app.app, "")),
+        ),
         boot_time=facts.boot_times.get(app.app) if running else None,
         network=tuple(_networks(app, wish, report, facts)),
         volume_refs=tuple(r.uuid for r in config.volume_ref_list),
     )
+
+
+def _notes(runs_by: str) -> tuple[ErrorInfo, ...]:
+    """The wire has no other place to say what carries an app."""
+    if not runs_by:
+        return ()
+    return (ErrorInfo(description=f"runs by {runs_by}", severity=Severity.SEVERITY_NOTICE),)
 
 
 def _refused(error: ErrorInfo, app: AppInForce, wish: Wish) -> ErrorInfo:

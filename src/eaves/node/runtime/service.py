@@ -221,7 +221,9 @@ class Service:
     async def _compose(self) -> Said:
         parts, engine = self._parts, self._parts.engine
         report, wish = engine.reconciler.report(), engine.wish
-        device = device_info(self._machine, parts.identity, self._moment())
+        me = parts.conversation.link.device_id
+        identity = replace(parts.identity, host_name=me) if me else parts.identity
+        device = device_info(self._machine, identity, self._moment())
         hardware = hardware_info(self._machine)
         if wish is None:
             return say(device, hardware, (), (), (), ())
