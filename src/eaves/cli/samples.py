@@ -88,18 +88,15 @@ for m in $(cat /modules/order); do insmod "/modules/$m.ko" || echo "module $m fa
 echo 0 > /proc/sys/kernel/printk
 cat > /tmp/power <<'EOF'
 #!/bin/sh
-echo "sample machine: power button, going down"
+echo "sample machine: power button, going down" > /dev/console
 sync
 poweroff -f
 EOF
 chmod +x /tmp/power
 mkdir -p /etc/acpi/PWRF
 cp /tmp/power /etc/acpi/PWRF/00000080
-cat > /etc/acpid.conf <<'EOF'
-PWRF/00000080 /etc/acpi/PWRF/00000080
-EOF
 mdev -s
-acpid -f -l /dev/null -c /etc/acpi -a /etc/acpid.conf &
+acpid -f -l /dev/null -c /etc/acpi &
 greeting="no seed"
 for dev in /dev/sr0 /dev/vd? ; do
   [ -b "$dev" ] || continue

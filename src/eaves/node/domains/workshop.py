@@ -24,6 +24,7 @@ from eaves.node.host.files import atomic_write, read_or_none
 from eaves.node.host.process import (
     ProcessId,
     identify,
+    reap,
     send_signal,
     spawn_detached,
     systemd_runs,
@@ -82,6 +83,7 @@ class Workshop:
         self._folder = run_dir / "domains"
         self._state_dir = state_dir / "domains"
         self._disks = disks
+        self._keepers: dict[AppInstanceId, int] = {}  # children of this process, to be collected
 
     def folder(self, app: AppInstanceId) -> Path:
         return self._folder / app
@@ -127,6 +129,7 @@ class Workshop:
         place.console.touch(mode=0o600)
         output = place.folder / "qemu.out"
         keeper = await spawn_detached(argv, unit=self.unit(item.app), output=output)
+        self._keepers[item.app] = keeper
         process = await self._launched(place, keeper, output)
         # Recorded while the guest is still paused: a node that dies here finds this one again.
         note = f"{place.accel.name}: {place.accel.reason}"
@@ -187,6 +190,9 @@ class Workshop:
             await self._power_down(folder, known, grace_s)
         if folder.exists():
             await kill_all_with(f"{folder}/")
+        keeper = self._keepers.pop(app, None)
+        if keeper is not None:
+            reap(keeper)
         await cgroups.remove(self.cgroup(app))
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         cgroups.remove_if_empty(f"eaves/{self.node}")
