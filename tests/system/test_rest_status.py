@@ -250,3 +250,17 @@ async def test_a_device_is_found_by_serial_and_its_network_knows_it(
     assert found["id"] == world.device
     users = await caller.get(f"/v1/networks/id/{world.network}/devices")
     assert users["list"] == [{"devId": world.device, "devName": "edge-1", "adapterName": "eth0"}]
+
+
+async def test_a_project_that_enforces_attestation_binds_its_devices(
+    rest: Rest, caller: Caller, world: World
+) -> None:
+    device_id = await onboard(rest, world)
+    path = f"/v1/projects/id/{world.project}"
+    for policy, required in (("ENFORCE", True), ("ACCEPT", False)):
+        body = await caller.get(path)
+        body["attestationPolicy"]["attestationPolicy"]["type"] = f"ATTEST_POLICY_TYPE_{policy}"
+        await caller.put(path, body)
+        async with unit_of_work(rest.engine) as db:
+            (row,) = await devices.read_devices(db, (device_id,))
+        assert row.attestation_required is required

@@ -40,6 +40,7 @@ PROJECTS: Resource[Tag] = Resource(
     hardware.prepare_project,
     lists.projects,
     present=present_project,
+    after_write=hardware.enforce,
 )
 NETWORKS: Resource[NetConfig] = Resource(
     "/v1/networks",

@@ -7,12 +7,13 @@ from eaves.controller.domain.admission import (
     admit_project,
 )
 from eaves.controller.domain.contract.catalogue import SysBrand, SysModel
-from eaves.controller.domain.contract.devices import DeviceConfig
+from eaves.controller.domain.contract.devices import AttestPolicyType, DeviceConfig
 from eaves.controller.domain.contract.projects import Tag
 from eaves.controller.northbound import records
 from eaves.controller.northbound.completion import complete_device, complete_project
 from eaves.controller.northbound.work import Prepared, Work
 from eaves.controller.store import devices, reports
+from eaves.controller.store.objects import Filter
 from eaves.ids import DeviceId
 
 
@@ -81,8 +82,31 @@ async def prepare_device(
 
 
 async def claim(work: Work, wanted: DeviceConfig, _current: DeviceConfig | None) -> None:
-    """Reserve onboarding key and serial, over all enterprises."""
+    """Reserve onboarding key and serial, over all enterprises; take the project's attestation."""
     await devices.claim_serial(work.db, DeviceId(wanted.id), wanted.obkey, wanted.serialno)
+    project = await records.find(work.db, work.scope, records.PROJECT, wanted.project_id)
+    if project is not None:
+        await devices.set_attestation_required(
+            work.db, (DeviceId(wanted.id),), required=enforces_attestation(project)
+        )
+
+
+def enforces_attestation(project: Tag) -> bool:
+    policy = project.attestation_policy
+    body = policy.attestation_policy if policy is not None else None
+    return body is not None and body.type is AttestPolicyType.ENFORCE
+
+
+async def enforce(work: Work, wanted: Tag, current: Tag | None) -> None:
+    """The project's attestation policy is in force on all of its devices at once."""
+    required = enforces_attestation(wanted)
+    if current is None or enforces_attestation(current) == required:
+        return
+    inside = Filter(project_id=wanted.id)
+    members = await records.list_all(work.db, work.scope, records.DEVICE, inside)
+    ids = tuple(DeviceId(member.id) for member in members)
+    await devices.set_attestation_required(work.db, ids, required=required)
+    work.changed.update(ids)
 
 
 async def release(work: Work, gone: DeviceConfig, _current: DeviceConfig | None) -> None:
