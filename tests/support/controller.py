@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -248,14 +248,14 @@ class InProcess:
             hashlib.sha256(ring.signing.pem).digest(), certificate_key(ring.signing.certificate)
         )
 
-    async def post(self, path: str, body: bytes, **changes: Any) -> Reply:
-        return await https(self.port, "POST", path, body, **{"tls": self.tls(), **changes})
+    async def post(self, path: str, body: bytes) -> Reply:
+        return await https(self.port, "POST", path, body, tls=self.tls())
 
     async def get(self, path: str) -> Reply:
         return await https(self.port, "GET", path, tls=self.tls())
 
     @contextlib.asynccontextmanager
-    async def database(self) -> AsyncIterator[AsyncEngine]:
+    async def database(self) -> AsyncGenerator[AsyncEngine, None]:
         engine = open_engine(self.settings.database)
         try:
             yield engine
@@ -291,7 +291,7 @@ class InProcess:
 
 
 @contextlib.asynccontextmanager
-async def in_process(state_dir: Path, **changes: Any) -> AsyncIterator[InProcess]:
+async def in_process(state_dir: Path, **changes: Any) -> AsyncGenerator[InProcess, None]:
     """Start the device side on a free port and stop it."""
     settings = replace(
         Settings(state_dir=state_dir, device_listen=Listen("127.0.0.1", 0)), **changes
@@ -429,7 +429,7 @@ class Process:
 
 
 @contextlib.contextmanager
-def running(process: Process) -> Iterator[Process]:
+def running(process: Process) -> Generator[Process, None, None]:
     process.start()
     try:
         yield process

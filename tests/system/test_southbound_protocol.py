@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 from support.controller import InProcess, WireDevice, https, in_process, render, until
 
 from eaves.controller.settings import Bounds
@@ -44,12 +44,6 @@ async def controller(tmp_path: Path) -> AsyncIterator[InProcess]:
 @pytest.fixture
 async def device(controller: InProcess) -> WireDevice:
     return await controller.registered()
-
-
-async def _count(controller: InProcess, table: str) -> int:
-    async with controller.database() as engine, snapshot(engine) as db:
-        rows = await db.execute(select(func.count()).select_from(tables.metadata.tables[table]))
-        return int(rows.scalar_one())
 
 
 async def _events(controller: InProcess) -> list[str]:

@@ -14,7 +14,7 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -173,7 +173,7 @@ async def _rest_side(rest: _Rest, announce: Callable[[str], None]) -> None:
 
 
 @asynccontextmanager
-async def _disposed(engine: AsyncEngine) -> AsyncIterator[None]:
+async def _disposed(engine: AsyncEngine) -> AsyncGenerator[None, None]:
     try:
         yield
     finally:
@@ -206,7 +206,7 @@ def _told(rest: _Rest) -> Settings:
     )
 
 
-Serving = AsyncIterator[tuple[Endpoint, Callable[[], None]]]
+Serving = AsyncGenerator[tuple[Endpoint, Callable[[], None]], None]
 
 
 @asynccontextmanager

@@ -111,6 +111,7 @@ class _Shared(Server):
             self._listening = _socket_spec(self.bind_addr, self.bind_port, self.backlog).build()
             with socket.socket(fileno=os.dup(self._listening.get_fd())) as view:
                 self.bind_port = int(view.getsockname()[1])
+                view.listen(self.backlog)  # connections wait here until a worker takes them
         return self.bind_port
 
     def close_socket(self) -> None:
@@ -125,7 +126,8 @@ class _Shared(Server):
         # a worker closes its descriptor when it ends, so each gets one of its own
         if self._listening is not None:
             self._shd = _socket_holder(os.dup(self._listening.get_fd()), False, self.backlog)
-        return super()._spawn_worker(*args, **kwargs)
+        spawn: Any = super()._spawn_worker  # pyright: ignore[reportUnknownMemberType]  # Granian's is untyped
+        return spawn(*args, **kwargs)
 
 
 def raise_file_limit(wanted: int) -> int:

@@ -1,7 +1,7 @@
 """Group commit: acknowledged is committed, and a broken message fails alone."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -26,7 +26,7 @@ class Commits:
         self.engine, self.count = engine, 0
 
     @asynccontextmanager
-    async def begin(self) -> AsyncIterator[AsyncConnection]:
+    async def begin(self) -> AsyncGenerator[AsyncConnection, None]:
         async with self.engine.begin() as db:
             yield db
         self.count += 1

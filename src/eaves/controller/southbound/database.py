@@ -1,6 +1,6 @@
 """The database as the device side uses it: one engine of its loop, two kinds of transaction."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ class Database:
 
 
 @asynccontextmanager
-async def open_database(url: str) -> AsyncIterator[Database]:
+async def open_database(url: str) -> AsyncGenerator[Database, None]:
     engine = open_engine(url)
     try:
         yield Database(engine)

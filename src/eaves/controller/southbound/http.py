@@ -83,7 +83,8 @@ def rsgi_application(answering: Answering) -> Callable[[RsgiScope, RsgiProtocol]
             return
 
         async def read_body(limit: int) -> bytes:
-            parts, size = [], 0
+            parts: list[bytes] = []
+            size = 0
             async for part in protocol:
                 size += len(part)
                 if size > limit:
@@ -119,7 +120,8 @@ def asgi_application(answering: Answering) -> Callable[..., Awaitable[None]]:
 
     async def application(scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
         async def read_body(limit: int) -> bytes:
-            parts, size, more = [], 0, True
+            parts: list[bytes] = []
+            size, more = 0, True
             while more:
                 message = await receive()
                 part: bytes = message.get("body", b"")
