@@ -126,7 +126,7 @@ class _Shared(Server):
         # a worker closes its descriptor when it ends, so each gets one of its own
         if self._listening is not None:
             self._shd = _socket_holder(os.dup(self._listening.get_fd()), False, self.backlog)
-        spawn: Any = super()._spawn_worker  # pyright: ignore[reportUnknownMemberType]  # Granian's is untyped
+        spawn: Any = super()._spawn_worker  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # Granian's is untyped
         return spawn(*args, **kwargs)
 
 
