@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.rest import Json
 
 pytestmark = pytest.mark.system
 
@@ -57,14 +58,15 @@ def controller(tmp_path: Path) -> Iterator[str]:
                 process.wait()
 
 
-def call(url: str, trust: ssl.SSLContext, token: str = "", body: object = None) -> object:
+def call(url: str, trust: ssl.SSLContext, token: str = "", body: object = None) -> Json:
     request = urllib.request.Request(  # noqa: S310 - the URL is that of the fixture
         url, data=json.dumps(body).encode() if body is not None else None
     )
     if token:
         request.add_header("Authorization", f"Bearer {token}")
     with urllib.request.urlopen(request, context=trust, timeout=10) as answer:  # noqa: S310 - as above
-        return json.load(answer)
+        told: Json = json.load(answer)
+        return told
 
 
 def trusting(root: Path, url: str, log: Path) -> ssl.SSLContext:
@@ -84,11 +86,9 @@ def test_a_user_logs_in_over_tls_and_makes_an_object(controller: str, tmp_path: 
     root = tmp_path / "state" / "root-certificate.pem"
     trust = trusting(root, f"{controller}/v1/eaves/controller", tmp_path / "log")
     public = call(f"{controller}/v1/eaves/controller", trust)
-    assert isinstance(public, dict)
     assert public["rootCertificatePem"] == root.read_text()
     login = {"username": "admin", "password": PASSWORD}
     told = call(f"{controller}/v1/login", trust, body=login)
-    assert isinstance(told, dict)
     token = told["token"]["base64"]
     made = call(
         f"{controller}/v1/brands",
@@ -96,8 +96,6 @@ def test_a_user_logs_in_over_tls_and_makes_an_object(controller: str, tmp_path: 
         token,
         {"name": "acme", "title": "Acme", "originType": "ORIGIN_LOCAL"},
     )
-    assert isinstance(made, dict)
     assert made["error"] == []
     read = call(f"{controller}/v1/brands/name/acme", trust, token)
-    assert isinstance(read, dict)
     assert read["id"] == made["objectId"]
