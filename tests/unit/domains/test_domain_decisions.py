@@ -73,21 +73,33 @@ GOLDEN = [
     "-device pcie-root-port,id=port1,chassis=2,addr=0x2.0x1",
     "-device virtio-scsi-pci,id=scsi,bus=port1",
     "-device pcie-root-port,id=port2,chassis=3,addr=0x2.0x2",
-    "-blockdev driver=file,node-name=disk0-file,filename=/v/a,,b.qcow2,read-only=off,"
-    "cache.direct=off,cache.no-flush=off",
-    "-blockdev driver=qcow2,node-name=disk0,file=disk0-file,read-only=off,cache.direct=off,"
-    "cache.no-flush=off",
+    (
+        "-blockdev driver=file,node-name=disk0-file,filename=/v/a,,b.qcow2,read-only=off,"
+        "cache.direct=off,cache.no-flush=off"
+    ),
+    (
+        "-blockdev driver=qcow2,node-name=disk0,file=disk0-file,read-only=off,cache.direct=off,"
+        "cache.no-flush=off"
+    ),
     "-device virtio-blk-pci,drive=disk0,bootindex=0,bus=port2,serial=disk0",
     "-device pcie-root-port,id=port3,chassis=4,addr=0x2.0x3",
-    "-blockdev driver=file,node-name=disk1-file,filename=/v/c.raw,read-only=on,"
-    "cache.direct=off,cache.no-flush=off",
-    "-blockdev driver=raw,node-name=disk1,file=disk1-file,read-only=on,cache.direct=off,"
-    "cache.no-flush=off",
+    (
+        "-blockdev driver=file,node-name=disk1-file,filename=/v/c.raw,read-only=on,"
+        "cache.direct=off,cache.no-flush=off"
+    ),
+    (
+        "-blockdev driver=raw,node-name=disk1,file=disk1-file,read-only=on,cache.direct=off,"
+        "cache.no-flush=off"
+    ),
     "-device virtio-blk-pci,drive=disk1,bootindex=1,bus=port3,serial=disk1",
-    "-blockdev driver=file,node-name=seed-file,filename=/r/cidata.iso,read-only=on,"
-    "cache.direct=off,cache.no-flush=off",
-    "-blockdev driver=raw,node-name=seed,file=seed-file,read-only=on,cache.direct=off,"
-    "cache.no-flush=off",
+    (
+        "-blockdev driver=file,node-name=seed-file,filename=/r/cidata.iso,read-only=on,"
+        "cache.direct=off,cache.no-flush=off"
+    ),
+    (
+        "-blockdev driver=raw,node-name=seed,file=seed-file,read-only=on,cache.direct=off,"
+        "cache.no-flush=off"
+    ),
     "-device scsi-cd,drive=seed,bus=scsi.0",
     "-device pcie-root-port,id=port4,chassis=5,addr=0x2.0x4",
     "-netdev tap,id=net0,ifname=nbu0x3,script=no,downscript=no",

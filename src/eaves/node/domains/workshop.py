@@ -83,7 +83,6 @@ class Workshop:
         self._folder = run_dir / "domains"
         self._state_dir = state_dir / "domains"
         self._disks = disks
-        self._keepers: dict[AppInstanceId, int] = {}  # children of this process, to be collected
 
     def folder(self, app: AppInstanceId) -> Path:
         return self._folder / app
@@ -129,7 +128,7 @@ class Workshop:
         place.console.touch(mode=0o600)
         output = place.folder / "qemu.out"
         keeper = await spawn_detached(argv, unit=self.unit(item.app), output=output)
-        self._keepers[item.app] = keeper
+        (place.folder / "keeper.pid").write_text(str(keeper))
         process = await self._launched(place, keeper, output)
         # Recorded while the guest is still paused: a node that dies here finds this one again.
         note = f"{place.accel.name}: {place.accel.reason}"
@@ -190,9 +189,10 @@ class Workshop:
             await self._power_down(folder, known, grace_s)
         if folder.exists():
             await kill_all_with(f"{folder}/")
-        keeper = self._keepers.pop(app, None)
-        if keeper is not None:
-            reap(keeper)
+            # A keeper of this very process that ended by itself is waiting to be collected.
+            keeper = read_or_none(folder / "keeper.pid")
+            if keeper and keeper.isdigit():
+                reap(int(keeper))
         await cgroups.remove(self.cgroup(app))
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         cgroups.remove_if_empty(f"eaves/{self.node}")
