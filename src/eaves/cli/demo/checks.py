@@ -1,10 +1,8 @@
 """What `--check` finds out by use, one line of evidence each."""
 
-import json
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote
 
 from eaves.cli.demo.sandbox import in_namespace, run_tool
@@ -102,14 +100,17 @@ def logs_are_read_back(scene: Scene) -> str:
 
 
 def metrics_are_read_back(scene: Scene) -> str:
-    def used(name: str) -> dict[str, Any]:
+    def figures(name: str) -> str:
         status = scene.described("instance", name).get("current") or {}
-        memory = status.get("memorySummary") or status.get("Memory") or {}
-        return {k: v for k, v in memory.items() if _number(v) > 0}
+        memory = status.get("Memory") or {}
+        received = sum(_number(c.get("rxBytes")) for c in status.get("netCounterList") or [])
+        if not _number(memory.get("TotalMB")) or not received:
+            return ""
+        used = f"{_number(memory.get('UsedMB')):g} of {_number(memory.get('TotalMB')):g} MB"
+        return f"{name} {used} of memory, {received:g} bytes received"
 
-    hello = scene.until("memory figures of hello", lambda: used("hello"), 90)
-    machine = scene.until("memory figures of machine", lambda: used("machine"), 90)
-    return f"memory of hello {json.dumps(hello)}, of machine {json.dumps(machine)}"
+    hello = scene.until("figures of hello", lambda: figures("hello"), 90)
+    return f"{hello}; {scene.until('figures of machine', lambda: figures('machine'), 90)}"
 
 
 def restart_makes_a_new_incarnation(scene: Scene) -> str:
@@ -122,7 +123,10 @@ def restart_makes_a_new_incarnation(scene: Scene) -> str:
         after["notes"] == before["notes"],
         f"the volume had {before['notes']} notes before the restart and {after['notes']} after it",
     )
-    return f"{before['start']} became {after['start']}, {after['notes']} note(s) still there"
+    return (
+        f"its first process started at tick {before['start']}, now at {after['start']};"
+        f" {after['notes']} note(s) still on its volume"
+    )
 
 
 def purge_makes_a_fresh_volume(scene: Scene) -> str:

@@ -19,6 +19,10 @@ SETTINGS = (
 )
 
 
+# Those of other people end when they like; we could not have ended them.
+OF_OTHERS = frozenset({"control_groups", "processes"})
+
+
 @dataclass(frozen=True, slots=True)
 class Footprint:
     links: frozenset[str]
@@ -31,7 +35,8 @@ class Footprint:
     settings: frozenset[str]
 
     @classmethod
-    def now(cls) -> Self:
+    def now(cls, marks: tuple[str, ...]) -> Self:
+        """`marks`: paths that stand on the command line of what a node of ours starts."""
         interfaces = json.loads(run_tool(["ip", "-j", "addr", "show"]) or "[]")
         return cls(
             links=frozenset(f"{i['ifindex']}:{i['ifname']}" for i in interfaces),
@@ -43,7 +48,9 @@ class Footprint:
             control_groups=_control_groups(),
             namespaces=_names(Path("/run/netns")),
             processes=frozenset(
-                f"{p.pid}:{p.name}" for p in running() if p.token or p.name.startswith(RUNTIMES)
+                f"{p.pid}:{p.name}"
+                for p in running()
+                if p.token or (p.name.startswith(RUNTIMES) and _mentions(p.pid, marks))
             ),
             settings=frozenset(_settings()),
         )
@@ -56,7 +63,8 @@ class Footprint:
             now: frozenset[str] = getattr(after, part.name)
             what = part.name.replace("_", " ")
             found += [f"{what}: {item} is left" for item in sorted(now - then)]
-            found += [f"{what}: {item} is gone" for item in sorted(then - now)]
+            if part.name not in OF_OTHERS:
+                found += [f"{what}: {item} is gone" for item in sorted(then - now)]
         return found
 
     def summary(self) -> str:
@@ -75,6 +83,14 @@ def _control_groups() -> frozenset[str]:
     return frozenset(
         folder for folder, _, _ in os.walk("/sys/fs/cgroup") if everything or "eaves" in folder
     )
+
+
+def _mentions(pid: int, marks: tuple[str, ...]) -> bool:
+    try:
+        line = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+    except OSError:
+        return False
+    return any(mark in line for mark in marks)
 
 
 def _names(folder: Path) -> frozenset[str]:

@@ -123,39 +123,34 @@ def start_of(pid: int) -> int:
     return process.start if process is not None else 0
 
 
-def end(claims: Claims, *, grace_s: float = 3.0) -> list[Process]:
-    """End everything that is ours: asked first, then killed.  Returns what is still there."""
-    deadline, kill_at = time.monotonic() + grace_s + 10.0, time.monotonic() + grace_s
-    asked: set[tuple[int, int]] = set()
-    while left := ours(running(), claims):
-        now = time.monotonic()
-        if now >= deadline:
-            return sorted(left, key=lambda p: p.pid)
-        for process in left:
-            key = (process.pid, process.start)
-            if now >= kill_at:
-                _signal(process, signal.SIGKILL)
-            elif key not in asked:
-                asked.add(key)
-                _signal(process, signal.SIGTERM)
+def ask_to_end(recorded: Iterable[tuple[int, int]], grace_s: float) -> None:
+    """Those who know how to stop: they get the time for it."""
+    deadline = time.monotonic() + grace_s
+    waiting = {(pid, began) for pid, began in recorded if start_of(pid) == began}
+    for pid, began in waiting:
+        _signal(pid, began, signal.SIGTERM)
+    while any(start_of(pid) == began for pid, began in waiting) and time.monotonic() < deadline:
         time.sleep(0.05)
-    return []
 
 
-def kill(claims: Claims) -> None:
-    """Kill everything that is ours, without asking."""
-    for process in ours(running(), claims):
-        _signal(process, signal.SIGKILL)
+def kill(claims: Claims, timeout_s: float = 15.0) -> list[Process]:
+    """Kill everything that is ours.  Returns what is still there after `timeout_s`."""
+    deadline = time.monotonic() + timeout_s
+    while (left := ours(running(), claims)) and time.monotonic() < deadline:
+        for process in left:
+            _signal(process.pid, process.start, signal.SIGKILL)
+        time.sleep(0.05)
+    return sorted(left, key=lambda p: p.pid)
 
 
-def _signal(process: Process, number: signal.Signals) -> None:
+def _signal(pid: int, began: int, number: signal.Signals) -> None:
     """By a descriptor, so that a pid which somebody else got meanwhile is never hit."""
     try:
-        handle = os.pidfd_open(process.pid)
+        handle = os.pidfd_open(pid)
     except OSError:
         return
     try:
-        if start_of(process.pid) == process.start:
+        if start_of(pid) == began:
             signal.pidfd_send_signal(handle, number)
     except ProcessLookupError:
         pass

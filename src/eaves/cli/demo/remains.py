@@ -19,13 +19,14 @@ from pathlib import Path
 from typing import Final, Self
 
 from eaves.cli.demo.place import NETNS, RECORD
-from eaves.cli.demo.processes import Claims, end, netns_of, start, start_of
+from eaves.cli.demo.processes import Claims, ask_to_end, kill, netns_of, start, start_of
 from eaves.cli.demo.sandbox import remove_network, run_tool
 from eaves.errors import EavesError, Rejected
 
 NAMESPACES: Final = Path("/run/netns")
 CONTROL_GROUPS: Final = Path("/sys/fs/cgroup")
 NODE_RUN: Final = Path("/run/eaves-node")
+GRACE_S: Final = 5.0
 MARKER: Final = "of-a-demonstration"  # in a state folder: it may be removed
 
 
@@ -126,7 +127,8 @@ def remove(record: Record, *, keep_folder: bool) -> None:
         cgroups=(f"/eaves/{record.node_name}",) if record.node_name else (),
         spare=frozenset({os.getpid()}),
     )
-    left = end(claims)
+    ask_to_end(record.processes, GRACE_S)  # a node that lives would start its apps again
+    left = kill(claims)
     if left:
         names = ", ".join(f"{p.name} ({p.pid})" for p in left)
         raise EavesError(f"processes of the demo did not end: {names}; kill them and try again")

@@ -33,7 +33,8 @@ def run_demo(folder: Path, *, check: bool) -> int:
         if remains.remove_leftovers():
             tell.say("removed what an earlier demo had left behind")
         remains.fresh_folder(folder)
-        before = Footprint.now()
+        marks = (f"{folder}/", f"{remains.NODE_RUN / NODE_NAME}/")
+        before = Footprint.now(marks)
         place = choose_place(folder)
         record = remains.new_record(folder, NODE_NAME)
         tell.title("Eaves, first light: from nothing to real apps on a real node")
@@ -50,7 +51,7 @@ def run_demo(folder: Path, *, check: bool) -> int:
             with undisturbed():
                 tell.title("Taking everything away")
                 remains.remove(record, keep_folder=not went_well)
-                clean = _is_clean(before, tell)
+                clean = _is_clean(before, marks, tell)
         if not went_well:
             tell.say(f"what happened is in {place.log_dir}")
         if check:
@@ -93,9 +94,9 @@ def _how_to_go_on(scene: Scene, tell: Teller, first_answer_s: float) -> None:
     tell.title("Ctrl-C ends the demo and leaves nothing behind")
 
 
-def _is_clean(before: Footprint, tell: Teller) -> bool:
+def _is_clean(before: Footprint, marks: tuple[str, ...], tell: Teller) -> bool:
     """The kernel takes its time with some links and groups: look until all are gone."""
-    differences = remains.settled(lambda: before.differences(Footprint.now()), SETTLE_S)
+    differences = remains.settled(lambda: before.differences(Footprint.now(marks)), SETTLE_S)
     tell.evidence(
         "the host before and after",
         holds=not differences,
