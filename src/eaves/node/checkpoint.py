@@ -6,7 +6,7 @@ stored before the action it stands for, so that an action happens once, not zero
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -214,7 +214,7 @@ class Checkpoint:
         self._db.execute("INSERT OR REPLACE INTO log_positions VALUES (?, ?)", (source, position))
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def _transaction(self) -> Generator[None]:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
+import msgspec
 import structlog
 
 from eaves import __version__
@@ -40,7 +41,7 @@ from eaves.node.runtime.device_status import Identity
 from eaves.node.runtime.engine import Engine, Surroundings
 from eaves.node.runtime.log_store import LogStore
 from eaves.node.runtime.service import Parts, RestartNode, Service
-from eaves.node.runtime.status_file import read_status
+from eaves.node.runtime.status_file import is_running, read_status
 from eaves.node.runtime.workloads import Workloads
 from eaves.node.settings import DEFAULT_CONFIG, DEFAULT_STATE, RUN_ROOT, HostPower, Settings
 from eaves.node.status_text import status_text
@@ -112,7 +113,11 @@ def status(settings: Settings, form: str) -> None:
             f"no node {settings.name!r} has run since this machine was started;"
             f" start one with `eaves node --config {settings.config_dir}`"
         )
-    click.echo(json.dumps(seen, indent=2) if form == "json" else status_text(seen))
+    if form == "json":
+        told = {**msgspec.to_builtins(seen), "running": is_running(seen)}
+        click.echo(json.dumps(told, indent=2))
+    else:
+        click.echo(status_text(seen, running=is_running(seen)))
 
 
 command.add_command(install)

@@ -93,7 +93,9 @@ class AppInForce:
 class Allocations:
     """Numbers that outlive restarts and redeployments of others (persisted by the checkpoint)."""
 
-    bridge_numbers: Mapping[NetworkInstanceId, int] = field(default_factory=dict)
+    bridge_numbers: Mapping[NetworkInstanceId, int] = field(
+        default_factory=dict[NetworkInstanceId, int]
+    )
     vif_numbers: Mapping[tuple[NetworkInstanceId, AppInstanceId, int], int] = field(
-        default_factory=dict
+        default_factory=dict[tuple[NetworkInstanceId, AppInstanceId, int], int]
     )  # offset from the start of the DHCP range, lowest free first

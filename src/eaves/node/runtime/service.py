@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import structlog
 
@@ -42,8 +41,15 @@ from eaves.node.runtime.engine import Engine
 from eaves.node.runtime.log_collect import Listed, collect, collect_forever
 from eaves.node.runtime.log_store import LogStore, app_origin, device_origin, upload_pause_s
 from eaves.node.runtime.reports import AppFacts, Said, app_info, farewell, object_keys, say
-from eaves.node.runtime.status_file import apps as app_rows
-from eaves.node.runtime.status_file import unmet, write_status
+from eaves.node.runtime.status_file import (
+    ControllerStatus,
+    DeviceStatus,
+    NodeStatus,
+    PortStatus,
+    app_statuses,
+    unmet,
+    write_status,
+)
 from eaves.node.runtime.workloads import Workloads, network_items
 from eaves.node.storage import status as storage_status
 from eaves.node.storage.settings import settings_of
@@ -295,35 +301,38 @@ class Service:
         link = parts.conversation.link
         report, wish = parts.engine.reconciler.report(), parts.engine.wish
         me = identify(os.getpid())
-        status: dict[str, Any] = {
-            "at": parts.now().isoformat(timespec="seconds"),
-            "process": {"pid": me.pid, "start": me.start_ticks} if me else {},
-            "version": parts.version,
-            "device": {
-                "uuid": link.device_id,
-                "name": heard.config.device_name if heard.config else "",
-                "serial": parts.identity.soft_serial or self._machine.serial,
-                "state": self._state.name,
-                "boot": parts.identity.boot_text,
-                "restarts": parts.identity.restart_counter,
-            },
-            "controller": {
-                "url": link.transport.base_url,
-                "phase": link.standing.phase,
-                "waiting_for": link.standing.waiting_for,
-                "problem": heard.unreachable or link.transport.counts.last_error,
-                "last_success": _iso(link.transport.counts.last_success),
-                "config_received": _iso(heard.received),
-                "attestation": heard.attestation.name,
-                "messages_waiting": len(self._outbox),
-            },
-            "ports": [
-                {"label": p.logical_label, "ifname": p.ifname, "up": p.up, "addresses": p.addresses}
+        status = NodeStatus(
+            at=parts.now().isoformat(timespec="seconds"),
+            version=parts.version,
+            pid=me.pid if me else 0,
+            start_ticks=me.start_ticks if me else 0,
+            device=DeviceStatus(
+                uuid=link.device_id or "",
+                name=heard.config.device_name if heard.config else "",
+                serial=parts.identity.soft_serial or self._machine.serial,
+                state=self._state.name,
+                boot=parts.identity.boot_text,
+                restarts=parts.identity.restart_counter,
+            ),
+            controller=ControllerStatus(
+                url=link.transport.base_url,
+                phase=link.standing.phase,
+                waiting_for=link.standing.waiting_for,
+                problem=heard.unreachable or link.transport.counts.last_error,
+                last_success=_iso(link.transport.counts.last_success),
+                config_received=_iso(heard.received),
+                config_hash=heard.config_hash,
+                attestation=heard.attestation.name,
+                messages_waiting=len(self._outbox),
+            ),
+            ports=[
+                PortStatus(p.logical_label, p.ifname, p.up, list(p.addresses))
                 for p in parts.engine.ports
             ],
-            "apps": app_rows(wish, report, self._states),
-            "unmet": unmet(report, wish),
-        }
+            apps=app_statuses(wish, report, self._states),
+            unmet=unmet(report, wish),
+            steps=parts.engine.reconciler.steps_run,
+        )
         write_status(parts.run_dir, status)
 
     async def _send_forever(self) -> None:

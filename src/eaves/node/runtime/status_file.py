@@ -1,10 +1,10 @@
 """What `eaves node status` shows on the spot: written by the node, read without it."""
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from eaves.node.host.files import atomic_write, read_or_none
 from eaves.node.host.process import ProcessId, alive
@@ -15,58 +15,110 @@ from eaves.reconcile.report import Report
 STATUS_FILE = "status.json"
 
 
-def unmet(report: Report, wish: Wish | None) -> list[dict[str, Any]]:
-    """Every intention that is not met, each with its chain of causes."""
-    found: list[dict[str, Any]] = [
-        {
-            "item": str(status.ref),
-            "state": str(status.state),
-            "why": [cause.text for cause in report.why(status.ref)],
-            "attempts": status.fault.attempts if status.fault else 0,
-            "retry_at": _time(status.fault.retry_at if status.fault else None),
-        }
+class DeviceStatus(msgspec.Struct, frozen=True):
+    uuid: str = ""
+    name: str = ""
+    serial: str = ""
+    state: str = ""
+    boot: str = ""  # how this start came about
+    restarts: int = 0
+
+
+class ControllerStatus(msgspec.Struct, frozen=True):
+    url: str = ""
+    phase: str = ""
+    waiting_for: str = ""
+    problem: str = ""
+    last_success: str | None = None
+    config_received: str | None = None
+    config_hash: str = ""
+    attestation: str = ""
+    messages_waiting: int = 0
+
+
+class PortStatus(msgspec.Struct, frozen=True):
+    label: str
+    ifname: str
+    up: bool
+    addresses: list[str]
+
+
+class AppStatus(msgspec.Struct, frozen=True):
+    id: str
+    name: str
+    kind: str
+    wanted: str
+    state: str
+    why: list[str]
+
+
+class Unmet(msgspec.Struct, frozen=True):
+    """One intention that is not met, with its chain of causes."""
+
+    item: str
+    state: str
+    why: list[str]
+    attempts: int = 0
+    retry_at: str | None = None
+
+
+class NodeStatus(msgspec.Struct, frozen=True):
+    at: str
+    version: str
+    pid: int
+    start_ticks: int
+    device: DeviceStatus
+    controller: ControllerStatus
+    ports: list[PortStatus]
+    apps: list[AppStatus]
+    unmet: list[Unmet]
+    steps: int = 0  # that the reconciler started since this process began
+
+
+def unmet(report: Report, wish: Wish | None) -> list[Unmet]:
+    found = [
+        Unmet(
+            str(status.ref),
+            str(status.state),
+            [cause.text for cause in report.why(status.ref)],
+            status.fault.attempts if status.fault else 0,
+            _time(status.fault.retry_at if status.fault else None),
+        )
         for status in report.unmet()
     ]
-    refusals = wish.refusals if wish else {}
-    found += [
-        {"item": k, "state": "refused", "why": [text]} for k, text in sorted(refusals.items())
-    ]
-    if wish:
-        found += [
-            {"item": str(r.ref), "state": "refused", "why": [r.text]} for r in wish.storage.refusals
-        ]
+    if wish is not None:
+        found += [Unmet(k, "refused", [text]) for k, text in sorted(wish.refusals.items())]
+        found += [Unmet(str(r.ref), "refused", [r.text]) for r in wish.storage.refusals]
     return found
 
 
-def apps(wish: Wish | None, report: Report, states: Mapping[str, str]) -> list[dict[str, Any]]:
-    if wish is None:
-        return []
+def app_statuses(wish: Wish | None, report: Report, states: Mapping[str, str]) -> list[AppStatus]:
     return [
-        {
-            "id": app.app,
-            "name": app.config.displayname,
-            "kind": "container" if app.app in wish.containers else "virtual machine",
-            "wanted": "running" if app.activate else "stopped",
-            "state": states.get(app.app, ""),
-            "why": [cause.text for cause in report.why(app_parts(app, wish).workload)],
-        }
-        for app in wish.apps
+        AppStatus(
+            id=app.app,
+            name=app.config.displayname,
+            kind="container" if app.app in wish.containers else "virtual machine",
+            wanted="running" if app.activate else "stopped",
+            state=states.get(app.app, ""),
+            why=[cause.text for cause in report.why(app_parts(app, wish).workload)],
+        )
+        for app in (wish.apps if wish else ())
+        if wish is not None
     ]
 
 
-def write_status(run_dir: Path, status: Mapping[str, Any]) -> None:
-    run_dir.mkdir(parents=True, exist_ok=True)
-    atomic_write(run_dir / STATUS_FILE, json.dumps(status, indent=1).encode(), 0o600)
+def write_status(run_dir: Path, status: NodeStatus) -> None:
+    atomic_write(run_dir / STATUS_FILE, msgspec.json.encode(status), 0o600)
 
 
-def read_status(run_dir: Path) -> dict[str, Any] | None:
+def read_status(run_dir: Path) -> NodeStatus | None:
+    """None when no node wrote one since the machine was started."""
     data = read_or_none(run_dir / STATUS_FILE)
-    if data is None:
-        return None
-    status = json.loads(data)
-    process = status.get("process") or {}
-    status["running"] = alive(ProcessId(int(process.get("pid", 0)), int(process.get("start", 0))))
-    return dict(status)
+    return None if data is None else msgspec.json.decode(data, type=NodeStatus)
+
+
+def is_running(status: NodeStatus) -> bool:
+    return alive(ProcessId(status.pid, status.start_ticks))
 
 
 def _time(at: datetime | None) -> str | None:
