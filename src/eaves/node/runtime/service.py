@@ -362,7 +362,10 @@ class Service:
                 fate = await link.report(Endpoint.METRICS, payload)
                 if not isinstance(fate, Delivered):
                     log.info("metrics_lost", why=fate.reason)
-            await asyncio.sleep(link.jitter(self._items.seconds("timer.metric.interval")))
+            await pace(self._metric_pause_s(link.jitter(1.0)))
+
+    def _metric_pause_s(self, share: float) -> Callable[[], float]:
+        return lambda: share * self._items.seconds("timer.metric.interval")
 
     async def _metrics(self) -> bytes:
         parts, heard = self._parts, self._parts.conversation.heard
@@ -431,17 +434,21 @@ class Service:
         while True:
             fast = self._items.flag("newlog.allow.fastupload")
             file = logs.oldest()
-            pause = upload_pause_s(logs.waiting(), fast=fast)
             if file is not None:
                 endpoint = Endpoint.APP_NEWLOGS if file.app else Endpoint.NEWLOGS
                 fate = await link.report(endpoint, file.path.read_bytes(), file.app)
                 logs.settle(file, fate)
                 if isinstance(fate, Delivered) and fast:
-                    pause = 0.2
-                elif not isinstance(fate, Delivered):
+                    await asyncio.sleep(0.2)
+                    continue
+                if not isinstance(fate, Delivered):
                     log.info("log_file_not_delivered", why=fate.reason)
-                    pause = max(pause, 5.0)
-            await asyncio.sleep(pause)
+                    await asyncio.sleep(5.0)
+            await pace(self._log_pause_s)
+
+    def _log_pause_s(self) -> float:
+        fast = self._items.flag("newlog.allow.fastupload")
+        return upload_pause_s(self._parts.logs.waiting(), fast=fast)
 
     async def _collect_garbage_forever(self) -> None:
         """Never before the controller sent a config: nobody else knows what is garbage."""
@@ -453,6 +460,14 @@ class Service:
     async def _onboarded(self) -> None:
         """Wait until the device has a UUID and believes a controller."""
         await self._parts.conversation.ready.wait()
+
+
+async def pace(length_s: Callable[[], float]) -> None:
+    """Wait as long as the properties in force say, also when they change meanwhile."""
+    clock = asyncio.get_running_loop().time
+    begun = clock()
+    while (left := begun + length_s() - clock()) > 0:  # noqa: ASYNC110 - waits for time, not for an event
+        await asyncio.sleep(min(left, 1.0))
 
 
 def _iso(at: datetime | None) -> str | None:
