@@ -293,7 +293,7 @@ async def test_limits_move_under_a_running_container(node: Node) -> None:
 
 async def test_usage_is_measured(node: Node) -> None:
     await node.make(node.item())
-    await until(lambda: "httpd" in Path(f"/proc/{node.pid}/comm").read_text())
+    await until(lambda: any("starting" in line for line in node.log()))
     facts = node.subsystem.facts(node.app)
     assert facts is not None
     assert facts.usage is not None

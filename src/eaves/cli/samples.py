@@ -13,7 +13,7 @@ import struct
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,7 +72,10 @@ WEB_START = """#!/bin/sh
 mkdir -p /www
 echo "hello from a container, GREETING=${GREETING:-none}" > /www/index.html
 echo "web app is starting as $(id -u), GREETING=${GREETING:-none}"
-exec httpd -f -v -p 80 -h /www
+# The first process of a container gets no signal that it does not ask for.
+httpd -f -v -p 80 -h /www &
+trap "kill $!; exit 0" TERM
+wait $!
 """
 
 VM_INIT = """#!/bin/sh
@@ -166,7 +169,7 @@ def _key(*parts: str) -> str:
 
 
 @contextmanager
-def _cached(folder: Path) -> Iterator[tuple[Path, bool]]:
+def _cached(folder: Path) -> Generator[tuple[Path, bool]]:
     """Yields a folder to fill, which appears under its name only when whole."""
     if folder.is_dir():
         yield folder, False
@@ -217,7 +220,7 @@ def _applets() -> list[str]:
 def _write_layout(folder: Path, tag: str) -> None:
     layer_tar = _layer()
     layer = gzip.compress(layer_tar, mtime=0)
-    config = {
+    config: dict[str, object] = {
         "architecture": "amd64",
         "os": "linux",
         "config": {

@@ -10,7 +10,7 @@ import re
 import zlib
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from typing import cast
 
 import yaml
 
@@ -54,12 +54,12 @@ def _pair(line: str) -> str:
 
 def _cloud_config(text: str) -> Seed:
     try:
-        document: Any = yaml.safe_load(text)
+        document = _mapping(yaml.safe_load(text))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""
         raise Rejected(f"user data: not valid YAML{where}; correct it") from error
-    if not isinstance(document, dict):
+    if document is None:
         raise Rejected("user data: #cloud-config must hold a mapping")
     commands = _list(document, "runcmd")
     return Seed(
@@ -68,29 +68,38 @@ def _cloud_config(text: str) -> Seed:
     )
 
 
-def _list(document: dict[Any, Any], key: str) -> list[Any]:
-    value = document.get(key) or []
+def _mapping(value: object) -> dict[object, object] | None:
+    # isinstance leaves the parameters of a builtin open; nothing is assumed of them here.
+    return cast("dict[object, object]", value) if isinstance(value, dict) else None
+
+
+def _list(document: dict[object, object], key: str) -> list[object]:
+    value = document.get(key)
+    if value is None:
+        return []
     if not isinstance(value, list):
         raise Rejected(f"user data: {key} must be a list")
-    return value
+    return cast("list[object]", value)  # as above
 
 
 def _command(entry: object) -> str:
     if isinstance(entry, list):
-        return " ".join(str(part) for part in entry)
+        return " ".join(str(part) for part in cast("list[object]", entry))  # as above
     return str(entry)
 
 
 def _file(entry: object) -> SeedFile:
-    if not isinstance(entry, dict) or not isinstance(entry.get("path"), str):
+    fields = _mapping(entry) or {}
+    asked = fields.get("path")
+    if not isinstance(asked, str):
         raise Rejected("user data: each of write_files needs a path")
-    path = PurePosixPath(entry["path"])
+    path = PurePosixPath(asked)
     if not path.is_absolute() or ".." in path.parts or path == PurePosixPath("/"):
         raise Rejected(f"user data: write_files path {str(path)!r} must be absolute, without ..")
-    permissions = str(entry.get("permissions", "0644"))
+    permissions = str(fields.get("permissions", "0644"))
     try:
         mode = int(permissions, 8) & 0o7777
-        content = _decode(str(entry.get("content", "")), str(entry.get("encoding", "")))
+        content = _decode(str(fields.get("content", "")), str(fields.get("encoding", "")))
     except (ValueError, binascii.Error, OSError, EOFError, zlib.error) as error:
         raise Rejected(f"user data: write_files {path}: {error}; correct it") from error
     return SeedFile(str(path), content, mode)

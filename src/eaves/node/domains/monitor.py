@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 from qemu.qmp import ConnectError, ExecInterruptedError, ExecuteError, QMPClient, QMPError
 
 from eaves.errors import Transient
@@ -14,7 +15,7 @@ RETRY_S = 0.1
 
 
 @asynccontextmanager
-async def monitor(socket: Path, timeout_s: float) -> AsyncIterator[QMPClient]:
+async def monitor(socket: Path, timeout_s: float) -> AsyncGenerator[QMPClient]:
     """Connected and negotiated; the emulator may still be about to open its socket."""
     client = QMPClient()
     try:
@@ -40,9 +41,13 @@ async def _connect(client: QMPClient, socket: Path) -> None:
         await asyncio.sleep(RETRY_S)
 
 
+class _Status(msgspec.Struct):
+    status: str = ""
+
+
 async def run_state(client: QMPClient) -> str:
     answer = await client.execute("query-status")
-    return str(answer.get("status", "")) if isinstance(answer, dict) else ""
+    return msgspec.convert(answer, _Status).status
 
 
 async def tell(

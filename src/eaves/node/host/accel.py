@@ -6,12 +6,12 @@ its own.
 """
 
 import asyncio
-import json
 import platform
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import structlog
 
 from eaves.node.host.files import atomic_write, read_or_none
@@ -31,6 +31,12 @@ class Accel:
     @property
     def name(self) -> str:
         return "KVM" if self.kvm else "TCG"
+
+
+class _Kept(msgspec.Struct):
+    key: str
+    kvm: bool
+    reason: str
 
 
 class AccelProbe:
@@ -58,21 +64,20 @@ class AccelProbe:
         if kept is not None:
             return kept
         answer = await boot_probe("kvm", "host")
-        atomic_write(
-            self._file,
-            json.dumps({"key": key, "kvm": answer.kvm, "reason": answer.reason}).encode(),
-        )
+        kept_now = _Kept(key=key, kvm=answer.kvm, reason=answer.reason)
+        atomic_write(self._file, msgspec.json.encode(kept_now))
         return answer
 
 
 def _kept(file: Path, key: str) -> Accel | None:
+    data = read_or_none(file)
     try:
-        known = json.loads(read_or_none(file) or b"{}")
-    except ValueError:
+        known = None if data is None else msgspec.json.decode(data, type=_Kept)
+    except msgspec.MsgspecError:
         return None
-    if not isinstance(known, dict) or known.get("key") != key:
+    if known is None or known.key != key:
         return None
-    return Accel(kvm=known.get("kvm") is True, reason=str(known.get("reason", "")))
+    return Accel(kvm=known.kvm, reason=known.reason)
 
 
 async def boot_probe(accel: str, cpu: str, timeout_s: float = PROBE_S) -> Accel:
