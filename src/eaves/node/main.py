@@ -40,7 +40,8 @@ from eaves.node.runtime.conversation import Conversation
 from eaves.node.runtime.device_status import Identity
 from eaves.node.runtime.engine import Engine, Surroundings
 from eaves.node.runtime.log_store import LogStore
-from eaves.node.runtime.service import Parts, RestartNode, Service
+from eaves.node.runtime.parts import Parts
+from eaves.node.runtime.service import RestartNode, Service
 from eaves.node.runtime.status_file import is_running, read_status
 from eaves.node.runtime.workloads import Workloads
 from eaves.node.settings import DEFAULT_CONFIG, DEFAULT_STATE, RUN_ROOT, HostPower, Settings
@@ -241,16 +242,7 @@ def compose(
         workloads=Workloads(domains, containers, network, device_log),
         host=host,
         logs=LogStore(settings.state_dir / "logs", now),
-        identity=Identity(
-            host_name=checkpoint.fact("uuid") or settings.name,
-            root_ca=folder.root_certificate,
-            boot_time=datetime.fromisoformat(checkpoint.fact("boot_time") or now().isoformat()),
-            boot_reason=BootReason(checkpoint.number("boot_reason") or 0),
-            boot_text=checkpoint.fact("boot_text") or boot.text,
-            last_reboot_time=None,
-            restart_counter=checkpoint.number("restart_counter") or 0,
-            soft_serial=folder.soft_serial,
-        ),
+        identity=identity_facts(settings, folder, checkpoint, boot),
         state_dir=settings.state_dir,
         run_dir=settings.run_dir,
         now=now,
@@ -265,6 +257,21 @@ def compose(
         folder.soft_serial,
     )
     return service, applicant
+
+
+def identity_facts(
+    settings: Settings, folder: ConfigFolder, checkpoint: Checkpoint, boot: Boot
+) -> Identity:
+    return Identity(
+        host_name=checkpoint.fact("uuid") or settings.name,
+        root_ca=folder.root_certificate,
+        boot_time=datetime.fromisoformat(checkpoint.fact("boot_time") or now().isoformat()),
+        boot_reason=BootReason(checkpoint.number("boot_reason") or 0),
+        boot_text=checkpoint.fact("boot_text") or boot.text,
+        last_reboot_time=None,
+        restart_counter=checkpoint.number("restart_counter") or 0,
+        soft_serial=folder.soft_serial,
+    )
 
 
 def datastore_secret(

@@ -54,6 +54,7 @@ class Link:
         self.now = now
         self._sleep = sleep
         self._jitter = jitter
+        self.chance = jitter  # uniform in [0, 1)
 
     def jitter(self, interval_s: float) -> float:
         """A periodic timer of the API: uniform in 30 to 100 % of the interval."""

@@ -7,7 +7,8 @@ Source: EVE API v2, "Command counters"; node reference 8.5 and 12.3.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from eaves.evapi.config import DeviceOpsCmd
+from eaves.evapi.config import DeviceOpsCmd, EdgeDevConfig
+from eaves.evapi.config_items import ItemValues, Tri
 from eaves.evapi.info import BootReason
 
 
@@ -24,6 +25,17 @@ def decide_command(command: DeviceOpsCmd | None, stored: int | None) -> Reboot:
     if stored is None:
         return Reboot.REMEMBER
     return Reboot.NOTHING if command.counter == stored else Reboot.ACT
+
+
+def maintenance_of(config: EdgeDevConfig, items: ItemValues) -> bool:
+    """The property `maintenance.mode` decides when it says anything, else the config's flag."""
+    match items.tri("maintenance.mode"):
+        case Tri.ENABLED:
+            return True
+        case Tri.DISABLED:
+            return False
+        case Tri.NONE:
+            return config.maintenance_mode
 
 
 @dataclass(frozen=True, slots=True)

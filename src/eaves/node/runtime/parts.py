@@ -1,0 +1,58 @@
+"""What the composition root built, and the little state that the parts of the service share."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from eaves.evapi.config_items import ItemValues
+from eaves.evapi.info import MaintenanceModeReason, ZDeviceState, ZInfoConfigItemStatus
+from eaves.node.checkpoint import Checkpoint
+from eaves.node.host.machine import Host
+from eaves.node.runtime.conversation import Conversation
+from eaves.node.runtime.device_status import Identity
+from eaves.node.runtime.engine import Engine
+from eaves.node.runtime.log_store import LogStore
+from eaves.node.runtime.workloads import Workloads
+from eaves.node.storage.subsystem import StorageSubsystem
+
+REBOOT_COUNTER, SHUTDOWN_COUNTER = "reboot_counter", "shutdown_counter"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the composition root built."""
+
+    engine: Engine
+    conversation: Conversation
+    checkpoint: Checkpoint
+    storage: StorageSubsystem
+    workloads: Workloads
+    host: Host
+    logs: LogStore
+    identity: Identity
+    state_dir: Path
+    run_dir: Path
+    now: Callable[[], datetime]
+    version: str
+
+
+@dataclass(slots=True)
+class Shared:
+    """Written by the service, read by what reports on it."""
+
+    followed_at: datetime  # when the configuration in force was taken
+    state: ZDeviceState = ZDeviceState.ZDEVICE_STATE_BOOTING
+    items: ItemValues = field(default_factory=ItemValues.before_any_config)
+    item_status: ZInfoConfigItemStatus = field(default_factory=ZInfoConfigItemStatus)
+    maintenance: tuple[MaintenanceModeReason, ...] = ()
+    dirty: asyncio.Event = field(default_factory=asyncio.Event)  # a report may differ
+
+
+async def pace(length_s: Callable[[], float]) -> None:
+    """Wait as long as the properties in force say, also when they change meanwhile."""
+    clock = asyncio.get_running_loop().time
+    begun = clock()
+    while (left := begun + length_s() - clock()) > 0:  # noqa: ASYNC110 - waits for time, not for an event
+        await asyncio.sleep(min(left, 1.0))

@@ -1,0 +1,243 @@
+"""Saying what the node is and does: info messages, and the status file."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+import structlog
+
+from eaves.evapi.flows.report import Fate
+from eaves.evapi.info import ZInfoMsg, encode_z_info_msg
+from eaves.evapi.paths import Endpoint
+from eaves.ids import AppInstanceId
+from eaves.node.comms.outbox import Outbox
+from eaves.node.host.process import identify
+from eaves.node.network import status as network_status
+from eaves.node.runtime.device_status import Moment, device_info, hardware_info
+from eaves.node.runtime.parts import REBOOT_COUNTER, SHUTDOWN_COUNTER, Parts, Shared, pace
+from eaves.node.runtime.reports import AppFacts, Said, app_info, farewell, say
+from eaves.node.runtime.status_file import (
+    ControllerStatus,
+    DeviceStatus,
+    NodeStatus,
+    PortStatus,
+    app_statuses,
+    unmet,
+    write_status,
+)
+from eaves.node.runtime.workloads import network_items
+from eaves.node.storage import status as storage_status
+
+log = structlog.get_logger(__name__)
+
+REPORT_PAUSE_S = 0.25  # a burst of changes makes one message for each object
+FRESH_S = 10.0  # age of the status file at most
+RAN = "ran/"  # facts: apps that ran since they were deployed
+
+
+class Reporter:
+    def __init__(self, parts: Parts, shared: Shared, outbox: Outbox) -> None:
+        self._parts = parts
+        self._shared = shared
+        self._outbox = outbox
+        self._machine = parts.host.machine()
+        self._said: dict[str, bytes] = {}
+        self._states: dict[str, str] = {}
+        self._ran = {
+            AppInstanceId(a) for a in parts.checkpoint.apps() if parts.checkpoint.fact(RAN + a)
+        }
+
+    def reachable(self) -> None:
+        """The controller answers again."""
+        self._outbox.kick()
+        self._shared.dirty.set()
+
+    def say_all_again(self) -> None:
+        """The controller lost what it knew of us."""
+        self._said.clear()
+
+    def gone(self, keys: frozenset[str]) -> None:
+        """Objects that the configuration dropped."""
+        for key in keys:
+            self._said.pop(key, None)
+            message = farewell(key)
+            if message is not None:
+                self._queue(key, message, 5)
+
+    async def run_forever(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._report_forever(), name="report")
+            tasks.create_task(self._send_forever(), name="send info")
+            tasks.create_task(self._refresh_forever(), name="refresh")
+            tasks.create_task(self._repeat_device_info_forever(), name="device info")
+
+    async def _report_forever(self) -> None:
+        while True:
+            await self._shared.dirty.wait()
+            self._shared.dirty.clear()
+            try:
+                await self._report()
+            except Exception:
+                # A message that cannot be built must not end the node; the next change retries.
+                log.exception("report_failed")
+            await asyncio.sleep(REPORT_PAUSE_S)
+
+    async def _report(self) -> None:
+        said = await self._compose()
+        self._write_status()
+        if self._parts.conversation.link.device_id is None:
+            return
+        for key, message in said.messages.items():
+            plain = encode_z_info_msg(message)
+            if self._said.get(key) != plain:
+                self._said[key] = plain
+                self._queue(key, message, said.priority(key))
+
+    def _queue(self, key: str, message: ZInfoMsg, priority: int) -> None:
+        device_id = self._parts.conversation.link.device_id
+        if device_id is not None:
+            stamped = replace(message, dev_id=device_id, at_time_stamp=self._parts.now())
+            self._outbox.put(key, encode_z_info_msg(stamped), priority)
+
+    async def _send_forever(self) -> None:
+        await self._parts.conversation.ready.wait()
+
+        async def send(payload: bytes) -> Fate:
+            return await self._parts.conversation.link.report(Endpoint.INFO, payload)
+
+        await self._outbox.send_forever(send)
+
+    async def _refresh_forever(self) -> None:
+        """The status file stays fresh also when nothing changes."""
+        while True:
+            self._shared.dirty.set()
+            await asyncio.sleep(FRESH_S)
+
+    async def _repeat_device_info_forever(self) -> None:
+        """The device's own message goes also without a change: 0.8 to 1.2 of its interval."""
+        while True:
+            share = 0.8 + 0.4 * self._parts.conversation.link.chance()
+            await pace(self._device_info_pause_s(share))
+            self._said.pop("device", None)
+            self._shared.dirty.set()
+
+    def _device_info_pause_s(self, share: float) -> Callable[[], float]:
+        return lambda: share * self._shared.items.seconds("timer.deviceinfo.interval")
+
+    async def _compose(self) -> Said:
+        parts, engine = self._parts, self._parts.engine
+        report, wish = engine.reconciler.report(), engine.wish
+        me = parts.conversation.link.device_id
+        identity = replace(parts.identity, host_name=me) if me else parts.identity
+        device = device_info(self._machine, identity, self._moment())
+        hardware = hardware_info(self._machine)
+        if wish is None:
+            return say(device, hardware, (), (), (), ())
+        facts = self._app_facts()
+        apps = [
+            app_info(app, wish, engine.decided[app.app], report, facts)
+            for app in wish.apps
+            if app.app in engine.decided
+        ]
+        self._states = {app.app_id: app.state.name for app in apps}
+        stored = await parts.storage.facts()
+        return say(
+            device,
+            hardware,
+            apps,
+            network_status.network_instance_infos(
+                wish.config,
+                network_items(wish),
+                report,
+                refusals=wish.refusals,
+                ports=engine.ports,
+                leases=facts.leases,
+                now=self._shared.followed_at,
+            ),
+            storage_status.volume_infos(wish.config, wish.storage, report, stored),
+            storage_status.content_tree_infos(wish.config, wish.storage, report, stored),
+        )
+
+    def _app_facts(self) -> AppFacts:
+        parts = self._parts
+        wish = parts.engine.wish
+        apps = wish.apps if wish else ()
+        boots: dict[AppInstanceId, datetime] = {}
+        notes: dict[AppInstanceId, str] = {}
+        for app in apps:
+            started = parts.workloads.boot_time(app.app)
+            if started is not None:
+                boots[app.app] = started
+                self._note_ran(app.app)
+            note = parts.workloads.runs_by(app.app)
+            if note:
+                notes[app.app] = note
+        return AppFacts(parts.workloads.leases(), boots, frozenset(self._ran), notes)
+
+    def _note_ran(self, app: AppInstanceId) -> None:
+        if app not in self._ran:
+            self._ran.add(app)
+            self._parts.checkpoint.remember(**{RAN + app: 1})
+
+    def _moment(self) -> Moment:
+        heard = self._parts.conversation.heard
+        counts = self._parts.conversation.link.transport.counts
+        return Moment(
+            config=heard.config,
+            ports=self._parts.engine.ports,
+            disk=self._parts.host.disk(self._parts.state_dir),
+            state=self._shared.state,
+            attestation=heard.attestation,
+            attestation_error=heard.attestation_error,
+            config_items=self._shared.item_status,
+            reboot_counter=self._parts.checkpoint.number(REBOOT_COUNTER) or 0,
+            shutdown_counter=self._parts.checkpoint.number(SHUTDOWN_COUNTER) or 0,
+            maintenance=self._shared.maintenance,
+            last_controller_success=None,
+            last_controller_error=counts.last_error,
+        )
+
+    def _write_status(self) -> None:
+        parts, heard = self._parts, self._parts.conversation.heard
+        link = parts.conversation.link
+        report, wish = parts.engine.reconciler.report(), parts.engine.wish
+        me = identify(os.getpid())
+        status = NodeStatus(
+            at=parts.now().isoformat(timespec="seconds"),
+            version=parts.version,
+            pid=me.pid if me else 0,
+            start_ticks=me.start_ticks if me else 0,
+            device=DeviceStatus(
+                uuid=link.device_id or "",
+                name=heard.config.device_name if heard.config else "",
+                serial=parts.identity.soft_serial or self._machine.serial,
+                state=self._shared.state.name,
+                boot=parts.identity.boot_text,
+                restarts=parts.identity.restart_counter,
+            ),
+            controller=ControllerStatus(
+                url=link.transport.base_url,
+                phase=link.standing.phase,
+                waiting_for=link.standing.waiting_for,
+                problem=heard.unreachable or link.transport.counts.last_error,
+                last_success=_iso(link.transport.counts.last_success),
+                config_received=_iso(heard.received),
+                config_hash=heard.config_hash,
+                attestation=heard.attestation.name,
+                messages_waiting=len(self._outbox),
+            ),
+            ports=[
+                PortStatus(p.logical_label, p.ifname, p.up, list(p.addresses))
+                for p in parts.engine.ports
+            ],
+            apps=app_statuses(wish, report, self._states),
+            unmet=unmet(report, wish),
+            steps=parts.engine.reconciler.steps_run,
+        )
+        write_status(parts.run_dir, status)
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat(timespec="seconds") if at else None

@@ -1,0 +1,131 @@
+"""What goes to the controller by the clock: metrics, and log files."""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from eaves.evapi.flows.report import Delivered
+from eaves.evapi.metrics import ZMetricMsg, encode_z_metric_msg
+from eaves.evapi.paths import Endpoint
+from eaves.node.runtime.device_status import Calls, device_metric
+from eaves.node.runtime.log_collect import Listed, collect, collect_forever
+from eaves.node.runtime.log_store import app_origin, device_origin, upload_pause_s
+from eaves.node.runtime.parts import Parts, Shared, pace
+from eaves.node.storage import status as storage_status
+
+log = structlog.get_logger(__name__)
+
+
+class Telemetry:
+    def __init__(self, parts: Parts, shared: Shared) -> None:
+        self._parts = parts
+        self._shared = shared
+
+    async def run_forever(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._metrics_forever(), name="metrics")
+            tasks.create_task(self._collect_logs_forever(), name="collect logs")
+            tasks.create_task(self._upload_logs_forever(), name="upload logs")
+
+    def collect_logs(self) -> None:
+        """Take over what is there now: the last lines before a reboot."""
+        collect(self._log_sources(), self._parts.checkpoint, self._parts.logs, self._parts.now)
+
+    async def _metrics_forever(self) -> None:
+        await self._parts.conversation.ready.wait()
+        link = self._parts.conversation.link
+        while True:
+            try:
+                payload = await self._metrics()
+            except Exception:
+                # One figure that cannot be read must not end the rest of the node.
+                log.exception("metrics_failed")
+            else:
+                fate = await link.report(Endpoint.METRICS, payload)
+                if not isinstance(fate, Delivered):
+                    log.info("metrics_lost", why=fate.reason)
+            await pace(self._metric_pause_s(link.jitter(1.0)))
+
+    def _metric_pause_s(self, share: float) -> Callable[[], float]:
+        return lambda: share * self._shared.items.seconds("timer.metric.interval")
+
+    async def _metrics(self) -> bytes:
+        parts, heard = self._parts, self._parts.conversation.heard
+        link, engine = parts.conversation.link, parts.engine
+        counts = link.transport.counts
+        ports = {p.logical_label: parts.host.link(p.ifname) for p in engine.ports}
+        wish = engine.wish
+        apps_mib = sum(
+            a.config.fixedresources.memory // 1024
+            for a in (wish.apps if wish else ())
+            if a.activate and a.config.fixedresources
+        )
+        interval = self._shared.items.seconds("timer.metric.interval")
+        stored = await parts.storage.facts()
+        app_metrics, ni_metrics = await parts.workloads.metrics(wish, stored)
+        message = ZMetricMsg(
+            dev_id=link.device_id or "",
+            at_time_stamp=parts.now(),
+            dm=device_metric(
+                parts.host.load(),
+                parts.host.disk(parts.state_dir),
+                {label: seen for label, seen in ports.items() if seen},
+                Calls(counts.success, counts.failures, counts.last_success, counts.last_failure),
+                apps_mib=apps_mib,
+                node_mib=parts.host.own_memory_mib(),
+                received=heard.received,
+                processed=heard.processed,
+                dormant_s=3 * interval,
+            ),
+            am=app_metrics,
+            nm=ni_metrics,
+            vm=storage_status.volume_metrics(wish.config, stored) if wish else (),
+        )
+        return encode_z_metric_msg(message)
+
+    async def _collect_logs_forever(self) -> None:
+        await collect_forever(
+            self._log_sources,
+            self._parts.checkpoint,
+            self._parts.logs,
+            self._parts.now,
+            lambda: 1.0 if self._shared.items.flag("newlog.allow.fastupload") else 10.0,
+        )
+
+    def _log_sources(self) -> list[Listed]:
+        link, wish = self._parts.conversation.link, self._parts.engine.wish
+        sources: list[Listed] = []
+        if link.device_id:
+            origin = device_origin(link.device_id, self._parts.version)
+            sources.append((self._parts.workloads.device_log(), None, origin))
+        for app in wish.apps if wish else ():
+            resources = app.config.fixedresources
+            if not (resources and resources.disable_logs):
+                source = self._parts.workloads.log_source(
+                    app.app, container=wish is not None and app.app in wish.containers
+                )
+                sources.append((source, app.app, app_origin(app.config.displayname)))
+        return sources
+
+    async def _upload_logs_forever(self) -> None:
+        await self._parts.conversation.ready.wait()
+        link, logs = self._parts.conversation.link, self._parts.logs
+        while True:
+            fast = self._shared.items.flag("newlog.allow.fastupload")
+            file = logs.oldest()
+            if file is not None:
+                endpoint = Endpoint.APP_NEWLOGS if file.app else Endpoint.NEWLOGS
+                fate = await link.report(endpoint, file.path.read_bytes(), file.app)
+                logs.settle(file, fate)
+                if isinstance(fate, Delivered) and fast:
+                    await asyncio.sleep(0.2)
+                    continue
+                if not isinstance(fate, Delivered):
+                    log.info("log_file_not_delivered", why=fate.reason)
+                    await asyncio.sleep(5.0)
+            await pace(self._log_pause_s)
+
+    def _log_pause_s(self) -> float:
+        fast = self._shared.items.flag("newlog.allow.fastupload")
+        return upload_pause_s(self._parts.logs.waiting(), fast=fast)
