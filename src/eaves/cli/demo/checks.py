@@ -101,12 +101,11 @@ def logs_are_read_back(scene: Scene) -> str:
 
 def metrics_are_read_back(scene: Scene) -> str:
     def figures(name: str) -> str:
-        status = scene.described("instance", name).get("current") or {}
-        memory = status.get("Memory") or {}
-        received = sum(_number(c.get("rxBytes")) for c in status.get("netCounterList") or [])
-        if not _number(memory.get("TotalMB")) or not received:
+        now = scene.current("instance", name)
+        received = sum(counters.rx_bytes for counters in now.net_counter_list)
+        if now.memory is None or not now.memory.total_mb or not received:
             return ""
-        used = f"{_number(memory.get('UsedMB')):g} of {_number(memory.get('TotalMB')):g} MB"
+        used = f"{now.memory.used_mb:g} of {now.memory.total_mb:g} MB"
         return f"{name} {used} of memory, {received:g} bytes received"
 
     hello = scene.until("figures of hello", lambda: figures("hello"), 90)
@@ -213,15 +212,13 @@ def _other_start(scene: Scene, before: dict[str, str]) -> dict[str, str]:
 
 
 def _state(scene: Scene, kind: str, name: str) -> str:
-    status = scene.described(kind, name).get("current") or {}
-    return str(status.get("runState", "")).removeprefix("RUN_STATE_")
+    return scene.current(kind, name).run_state.removeprefix("RUN_STATE_")
 
 
 def _address(scene: Scene, instance: str) -> str:
     def known() -> str:
-        status = scene.described("instance", instance).get("current") or {}
-        found = [a for n in status.get("netStatusList") or [] for a in n.get("ipAddrs") or []]
-        return str(found[0]).partition("/")[0] if found else ""
+        vifs = scene.current("instance", instance).net_status_list
+        return next((a.partition("/")[0] for vif in vifs for a in vif.ip_addrs), "")
 
     return scene.until(f"the address of {instance} is reported", known, 60)
 
@@ -230,13 +227,6 @@ def _one_line(table: str, name: str) -> str:
     line = next((line for line in table.splitlines() if name in line), "")
     _demand(bool(line), f"{name} is not listed")
     return " ".join(line.split())
-
-
-def _number(value: object) -> float:
-    try:
-        return float(str(value))
-    except ValueError:
-        return 0.0
 
 
 def _cut(line: str) -> str:

@@ -10,7 +10,7 @@ It exists so that a demonstration needs no registry and no web server.
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import formatdate
@@ -18,6 +18,8 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import IO, Final
+
+import msgspec
 
 CHUNK_BYTES: Final = 256 * 1024
 MANIFEST_TYPE: Final = "application/vnd.oci.image.manifest.v1+json"
@@ -78,17 +80,26 @@ def _media_type(layout: Path, digest: str) -> str:
     return next((m.media_type for _, m in _manifests(layout) if m.digest == digest), MANIFEST_TYPE)
 
 
+class _Entry(msgspec.Struct, rename="camel"):
+    digest: str = ""
+    media_type: str = MANIFEST_TYPE
+    annotations: dict[str, str] = {}
+
+
+class _Index(msgspec.Struct):
+    manifests: tuple[_Entry, ...] = ()
+
+
 def _manifests(layout: Path) -> Iterator[tuple[str, Found]]:
     """Tag and manifest of each entry of the layout's index."""
     try:
-        index = json.loads((layout / "index.json").read_bytes())
-    except (OSError, ValueError):
+        index = msgspec.json.decode((layout / "index.json").read_bytes(), type=_Index)
+    except (OSError, msgspec.MsgspecError):
         return
-    for entry in index.get("manifests") or []:
-        tag = (entry.get("annotations") or {}).get(REF_NAME, "latest")
-        found = _blob(layout, entry.get("digest", ""), entry.get("mediaType") or MANIFEST_TYPE)
+    for entry in index.manifests:
+        found = _blob(layout, entry.digest, entry.media_type)
         if found is not None:
-            yield str(tag), found
+            yield entry.annotations.get(REF_NAME, "latest"), found
 
 
 def span(asked: str | None, size: int) -> Span | None:
@@ -198,7 +209,7 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def datastore(folder: Path, host: str, port: int = 0) -> Iterator[int]:
+def datastore(folder: Path, host: str, port: int = 0) -> Generator[int]:
     """Serve `folder` until the end of the block; yields the port."""
     handler = type("Answers", (_Answers,), {"folder": folder})
     server = _Server((host, port), handler)

@@ -12,7 +12,7 @@ import secrets
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +43,9 @@ class Record:
     node_name: str = ""
     processes: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
     path: Path = RECORD
+    children: list["subprocess.Popen[bytes]"] = field(
+        default_factory=list["subprocess.Popen[bytes]"], repr=False
+    )
 
     def save(self) -> None:
         text = json.dumps(
@@ -74,13 +77,14 @@ class Record:
     def start(self, argv: list[str], log: Path, **environment: str) -> "subprocess.Popen[bytes]":
         """A child that is on record from its first moment on."""
         child = start(argv, log, self.token, environment)
+        self.children.append(child)
         self.processes.append((child.pid, start_of(child.pid)))
         self.save()
         return child
 
 
 @contextmanager
-def only_one(path: Path = RECORD) -> Iterator[None]:
+def only_one(path: Path = RECORD) -> Generator[None]:
     """Hold the lock of this host.  Raises AlreadyRunning."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (path.parent / "lock").open("a+") as lock:
@@ -132,6 +136,8 @@ def remove(record: Record, *, keep_folder: bool) -> None:
     if left:
         names = ", ".join(f"{p.name} ({p.pid})" for p in left)
         raise EavesError(f"processes of the demo did not end: {names}; kill them and try again")
+    for child in record.children:
+        child.wait()
     run_dir = NODE_RUN / record.node_name if record.node_name else None
     for folder in (record.folder, run_dir):
         if folder is not None:

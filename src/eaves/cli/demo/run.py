@@ -3,7 +3,7 @@
 import signal
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -106,7 +106,7 @@ def _is_clean(before: Footprint, marks: tuple[str, ...], tell: Teller) -> bool:
 
 
 @contextmanager
-def stoppable() -> Iterator[None]:
+def stoppable() -> Generator[None]:
     """The first signal raises Stopped in the main thread; old handlers come back at the end."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -123,7 +123,7 @@ def stoppable() -> Iterator[None]:
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
+def undisturbed() -> Generator[None]:
     old = {number: signal.signal(number, signal.SIG_IGN) for number in STOPPING}
     try:
         yield

@@ -1,19 +1,20 @@
 """The parts on stage: controller, node, datastore, and the command line that a user would type."""
 
 import http.client
-import json
 import os
 import secrets
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
+
+import msgspec
 
 from eaves.cli.demo.datastore import datastore
 from eaves.cli.demo.place import Place
@@ -28,6 +29,32 @@ POLL_S: Final = 0.1
 COMMAND_TIMEOUT_S: Final = 90.0
 HELLO_PORT, MACHINE_PORT, UNMAPPED_PORT = 8080, 8081, 8090
 T = TypeVar("T")
+
+
+class Memory(msgspec.Struct):
+    total_mb: float = msgspec.field(default=0.0, name="TotalMB")
+    used_mb: float = msgspec.field(default=0.0, name="UsedMB")
+
+
+class Counters(msgspec.Struct, rename="camel"):
+    rx_bytes: float = 0
+
+
+class Vif(msgspec.Struct, rename="camel"):
+    ip_addrs: tuple[str, ...] = ()
+
+
+class Current(msgspec.Struct, rename="camel"):
+    """The members of a status that the demonstration looks at."""
+
+    run_state: str = ""
+    memory: Memory | None = msgspec.field(default=None, name="Memory")
+    net_counter_list: tuple[Counters, ...] = ()
+    net_status_list: tuple[Vif, ...] = ()
+
+
+class _Described(msgspec.Struct):
+    current: Current = msgspec.field(default_factory=Current)
 
 
 @dataclass(slots=True)
@@ -99,10 +126,10 @@ class Scene:
                 f"`eaves {' '.join(words)}` did not end within {COMMAND_TIMEOUT_S:g} s"
             ) from error
 
-    def described(self, kind: str, name: str) -> dict[str, Any]:
-        """All that `eaves describe` knows."""
-        shown: Any = json.loads(self.eaves("describe", kind, name, "-o", "json"))
-        return shown if isinstance(shown, dict) else {}
+    def current(self, kind: str, name: str) -> "Current":
+        """What is known to be, as `eaves describe` shows it."""
+        shown = self.eaves("describe", kind, name, "-o", "json")
+        return msgspec.json.decode(shown, type=_Described).current
 
     def apply(self, name: str, **values: str) -> str:
         """Write a sample YAML with its values filled in, and apply it as a user would."""
@@ -164,7 +191,7 @@ def filled_in(text: str, values: Mapping[str, str]) -> str:
 
 
 @contextmanager
-def on_stage(place: Place, record: Record) -> Iterator[Scene]:
+def on_stage(place: Place, record: Record) -> Generator[Scene]:
     """Network and datastore for the time of the block; processes are ended by `remains.remove`."""
     make_network(place)
     place.store_dir.mkdir(parents=True, exist_ok=True)
