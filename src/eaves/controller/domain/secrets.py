@@ -1,12 +1,16 @@
 """What a stored secret is called: the object it belongs to and the member that held it."""
 
 from dataclasses import dataclass
+from typing import Final
+
+USER_DATA: Final = "userData"
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class SecretName:
     """Fields in use: `apiKey` and `apiPasswd` of a datastore, `WiFiPasswd` of a network,
-    `variable/NAME` for a password variable of an app instance's custom configuration.
+    `userData` of an app instance; `variable/NAME` and `default/NAME` for a password variable in
+    the custom configuration of an app instance or a bundle.
     """
 
     object_id: str
@@ -20,3 +24,7 @@ class SecretName:
 
 def variable_field(variable: str) -> str:
     return f"variable/{variable}"
+
+
+def default_field(variable: str) -> str:
+    return f"default/{variable}"

@@ -15,7 +15,6 @@ from fastapi.responses import JSONResponse, Response
 from eaves.controller.domain.admission import Refusal
 from eaves.controller.domain.contract.base import Contract, JsonObject
 from eaves.controller.domain.contract.envelope import ObjectRevision, ObjectType, ZsrvErrorCode
-from eaves.controller.domain.secrets import SecretName
 from eaves.controller.northbound import journal, records, rendering
 from eaves.controller.northbound.paging import (
     ListQuery,
@@ -27,8 +26,9 @@ from eaves.controller.northbound.paging import (
 )
 from eaves.controller.northbound.problems import Problem, Target, not_found
 from eaves.controller.northbound.records import KindOf
+from eaves.controller.northbound.sealing import keep_secrets
 from eaves.controller.northbound.work import Prepared, Work
-from eaves.controller.store import objects, sealed
+from eaves.controller.store import objects
 from eaves.controller.store.objects import Draft, StoredObject
 from eaves.ids import DeviceId
 
@@ -222,9 +222,7 @@ async def _finish(
 ) -> None:
     wanted = prepared.wanted
     object_id = str(getattr(wanted, "id", ""))
-    for member, clear in prepared.secrets.items():
-        name = SecretName(object_id, member)
-        await sealed.put_secret(work.db, name, work.keys.seal(name.purpose, clear.encode()))
+    secrets = await keep_secrets(work, object_id, prepared)
     await resource.after_write(work, wanted, current)
     work.changed.update(await rendering.devices_of(work, wanted))
     await rendering.render_changed(work)
@@ -240,6 +238,7 @@ async def _finish(
             what=what,
             before=current,
             after=wanted,
+            secrets=secrets,
         ),
     )
 

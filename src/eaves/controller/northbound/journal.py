@@ -1,7 +1,7 @@
 """What is written down of a change: an event for people, an audit row for proof."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from eaves.controller.domain.contract.base import Contract, JsonObject
 from eaves.controller.northbound.work import Work
@@ -39,6 +39,7 @@ class Entry:
     device_id: str = ""
     before: Contract | None = None
     after: Contract | None = None
+    secrets: JsonObject = field(default_factory=dict[str, object])  # which changed, never to what
 
 
 def changed_members(before: Contract | None, after: Contract | None) -> JsonObject:
@@ -53,7 +54,7 @@ def changed_members(before: Contract | None, after: Contract | None) -> JsonObje
 
 
 async def note(work: Work, entry: Entry) -> None:
-    changes = changed_members(entry.before, entry.after)
+    changes = changed_members(entry.before, entry.after) | entry.secrets
     who = work.principal
     await insert_event(
         work.db,

@@ -68,3 +68,4 @@ class Prepared(Generic[T]):
     device_id: str = ""
     state: str = ""
     secrets: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)  # by field
+    secret_fields: frozenset[str] | None = None  # all that it may have; None: any

@@ -67,7 +67,7 @@ async def load_inputs(db: Db, device_id: DeviceId) -> DeviceInputs | None:
     models = await _by_ids(db, Kind.MODEL, SysModel, (device.model_id,))
     enterprises = await _by_ids(db, Kind.ENTERPRISE, Enterprise, (enterprise_id,))
     ecdh = [c for c in await find_device_certificates(db, device_id) if c.type == ECDH_TYPE]
-    holders = [o.id for group in (instances, datastores, networks) for o in group]
+    holders = [o.id for group in (instances, bundles, datastores, networks) for o in group]
     return DeviceInputs(
         device=device,
         enterprise_id=enterprise_id,

@@ -7,15 +7,17 @@ import base64
 import binascii
 from dataclasses import dataclass, field
 
+from eaves.controller.domain.concealment import bundle_config
 from eaves.controller.domain.contract.apps import App, AppInstance
 from eaves.controller.domain.contract.manifests import (
     CustomConfig,
     CustomConfigVariableGroup,
     VariableGroupConditionOperator,
     VariableGroupVariable,
+    VariableVariableFormat,
 )
 from eaves.controller.domain.render.secrets import Secrets
-from eaves.controller.domain.secrets import variable_field
+from eaves.controller.domain.secrets import USER_DATA, default_field, variable_field
 
 DEFAULT_DELIMITER = "###"
 
@@ -35,9 +37,10 @@ class UserData:
 def user_data(instance: AppInstance, bundle: App, secrets: Secrets) -> UserData:
     custom = effective_custom_config(instance, bundle)
     if custom is None or not custom.template:
-        return UserData(text=_decoded(instance.user_data) if instance.user_data else "")
+        own = secrets.clear(instance.id, USER_DATA) or instance.user_data
+        return UserData(text=_decoded(own) if own else "")
     text = _decoded(custom.template)
-    values = _values(instance, custom.variable_groups, secrets)
+    values = _values(Holders(instance, bundle), custom.variable_groups, secrets)
     unset = sorted(name for name, (value, required) in values.items() if required and not value)
     if unset:
         return UserData(
@@ -52,15 +55,15 @@ def user_data(instance: AppInstance, bundle: App, secrets: Secrets) -> UserData:
 
 def effective_custom_config(instance: AppInstance, bundle: App) -> CustomConfig | None:
     """The instance's own template where it brings one, else the bundle's with its values."""
-    manifest = bundle.manifest_json
-    configuration = manifest.configuration if manifest is not None else None
-    template = configuration.custom_config if configuration is not None else None
+    template = bundle_config(bundle)
     own = instance.custom_config
     if own is None or template is None:
         return own if own is not None and (own.template or template is None) else template
     given = {v.name: v for group in own.variable_groups for v in group.variables}
     groups = tuple(
-        group.model_copy(update={"variables": tuple(given.get(v.name, v) for v in group.variables)})
+        group.model_copy(
+            update={"variables": tuple(_given(v, given.get(v.name)) for v in group.variables)}
+        )
         for group in template.variable_groups
     )
     return template.model_copy(
@@ -72,22 +75,53 @@ def effective_custom_config(instance: AppInstance, bundle: App) -> CustomConfig 
     )
 
 
+def _given(
+    declared: VariableGroupVariable, given: VariableGroupVariable | None
+) -> VariableGroupVariable:
+    """The instance's variable; a password stays one though the instance does not say so."""
+    if given is None:
+        return declared
+    if declared.format is VariableVariableFormat.PASSWORD:
+        return given.model_copy(update={"format": declared.format})
+    return given
+
+
+@dataclass(frozen=True, slots=True)
+class Holders:
+    """Who may hold the password of a variable; the instance's goes first."""
+
+    instance: AppInstance
+    bundle: App
+
+    def password(self, variable: str, secrets: Secrets) -> str:
+        for holder in (self.instance.id, self.bundle.id):
+            for name in (variable_field(variable), default_field(variable)):
+                found = secrets.clear(holder, name)
+                if found:
+                    return found
+        return ""
+
+
 def _values(
-    instance: AppInstance, groups: tuple[CustomConfigVariableGroup, ...], secrets: Secrets
+    holders: Holders, groups: tuple[CustomConfigVariableGroup, ...], secrets: Secrets
 ) -> dict[str, tuple[str, bool]]:
     """(value, required) of each variable whose group applies."""
-    plain = {v.name: v.value or v.default for group in groups for v in group.variables}
-    values: dict[str, tuple[str, bool]] = {}
-    for group in groups:
-        applies = _applies(group, plain)
-        for variable in group.variables:
-            value = _value(instance, variable, secrets)
-            values[variable.name] = (value, applies and variable.required)
-    return values
+    clear = {
+        variable.name: _value(holders, variable, secrets)
+        for group in groups
+        for variable in group.variables
+    }
+    return {
+        variable.name: (clear[variable.name], _applies(group, clear) and variable.required)
+        for group in groups
+        for variable in group.variables
+    }
 
 
-def _value(instance: AppInstance, variable: VariableGroupVariable, secrets: Secrets) -> str:
-    stored = secrets.clear(instance.id, variable_field(variable.name))
+def _value(holders: Holders, variable: VariableGroupVariable, secrets: Secrets) -> str:
+    stored = ""
+    if variable.format is VariableVariableFormat.PASSWORD:
+        stored = holders.password(variable.name, secrets)
     return stored or variable.value or variable.default
 
 

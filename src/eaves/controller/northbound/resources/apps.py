@@ -1,14 +1,8 @@
 """App bundles and app instances."""
 
 from eaves.controller.domain.admission import DeviceLoad, admit_app, admit_app_instance
+from eaves.controller.domain.concealment import conceal_app, conceal_instance
 from eaves.controller.domain.contract.apps import App, AppInstance
-from eaves.controller.domain.contract.manifests import (
-    CustomConfig,
-    CustomConfigVariableGroup,
-    VariableGroupVariable,
-    VariableVariableFormat,
-)
-from eaves.controller.domain.secrets import variable_field
 from eaves.controller.northbound import records
 from eaves.controller.northbound.completion import complete_app, complete_instance
 from eaves.controller.northbound.work import Prepared, Work
@@ -22,11 +16,14 @@ async def prepare_app(work: Work, wanted: App, current: App | None) -> Prepared[
     lost = await records.missing(work.db, work.scope, records.DATASTORE, wanted.datastore_id_list)
     references = {image.id for image in images.values()}
     references |= set(wanted.datastore_id_list) - set(lost)
+    concealed = conceal_app(complete_app(wanted))
     return Prepared(
-        complete_app(wanted),
+        concealed.public,
         admit_app(wanted, current, images=images),
         references=frozenset(references),
         state=manifest.app_type.value if manifest is not None else "",
+        secrets=concealed.secrets,
+        secret_fields=concealed.fields,
     )
 
 
@@ -73,15 +70,16 @@ async def prepare_instance(
         project=load.device.project_id if load else wanted.project_id,
         netinst_ids=netinsts,
     )
-    public, secrets = without_secrets(complete)
+    concealed = conceal_instance(complete, bundle)
     return Prepared(
-        public,
+        concealed.public,
         refusals,
         references=references_of(complete, load),
         project_id=complete.project_id,
         device_id=complete.device_id,
         state=complete.app_type.value,
-        secrets=secrets,
+        secrets=concealed.secrets,
+        secret_fields=concealed.fields,
     )
 
 
@@ -99,26 +97,3 @@ def references_of(instance: AppInstance, load: DeviceLoad | None) -> frozenset[s
         netinst = None if interface.directattach else load.netinst_of(interface)
         found |= {netinst.id} if netinst is not None else set()
     return frozenset(found)
-
-
-def without_secrets(instance: AppInstance) -> tuple[AppInstance, dict[str, str]]:
-    """The instance as it may be stored, and the secrets it came with."""
-    if instance.custom_config is None:
-        return instance, {}
-    config, secrets = _without_passwords(instance.custom_config)
-    return instance.model_copy(update={"custom_config": config}), secrets
-
-
-def _without_passwords(config: CustomConfig) -> tuple[CustomConfig, dict[str, str]]:
-    secrets: dict[str, str] = {}
-    groups: list[CustomConfigVariableGroup] = []
-    for group in config.variable_groups:
-        variables: list[VariableGroupVariable] = []
-        for variable in group.variables:
-            if variable.format is VariableVariableFormat.PASSWORD and variable.value:
-                secrets[variable_field(variable.name)] = variable.value
-                variables.append(variable.model_copy(update={"value": ""}))
-            else:
-                variables.append(variable)
-        groups.append(group.model_copy(update={"variables": tuple(variables)}))
-    return config.model_copy(update={"variable_groups": tuple(groups)}), secrets
