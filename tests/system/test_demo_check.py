@@ -1,6 +1,5 @@
 """The demonstration as a whole: a killed one, then `eaves demo --check` as `make demo CHECK=1`."""
 
-import os
 import signal
 import subprocess
 import sys

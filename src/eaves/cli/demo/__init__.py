@@ -23,7 +23,10 @@ from eaves.errors import EavesError
     help="Folder of this run; it is removed at the end.",
 )
 def command(*, check: bool, state_dir: Path) -> None:
-    """Show Eaves on this machine: a controller, a node, a container, a virtual machine."""
+    """Show Eaves on this machine.
+
+    Starts a controller, a node, a container and a virtual machine; Ctrl-C takes all of it away.
+    """
     if os.geteuid() != 0:
         again = shlex.join([sys.executable, "-m", "eaves", "demo", *sys.argv[2:]])
         raise click.ClickException(
