@@ -36,7 +36,7 @@ class Footprint:
 
     @classmethod
     def now(cls, marks: tuple[str, ...]) -> Self:
-        """`marks`: paths that stand on the command line of what a node of ours starts."""
+        """`marks`: the run's token, and paths on the command lines of what its node starts."""
         interfaces = json.loads(run_tool(["ip", "-j", "addr", "show"]) or "[]")
         return cls(
             links=frozenset(f"{i['ifindex']}:{i['ifname']}" for i in interfaces),
@@ -50,7 +50,7 @@ class Footprint:
             processes=frozenset(
                 f"{p.pid}:{p.name}"
                 for p in running()
-                if p.token or (p.name.startswith(RUNTIMES) and _mentions(p.pid, marks))
+                if p.token in marks or (p.name.startswith(RUNTIMES) and _mentions(p.pid, marks))
             ),
             settings=frozenset(_settings()),
         )

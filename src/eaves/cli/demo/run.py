@@ -33,10 +33,10 @@ def run_demo(folder: Path, *, check: bool) -> int:
         if remains.remove_leftovers():
             tell.say("removed what an earlier demo had left behind")
         remains.fresh_folder(folder)
-        marks = (f"{folder}/", f"{remains.NODE_RUN / NODE_NAME}/")
+        record = remains.new_record(folder, NODE_NAME)
+        marks = (record.token, f"{folder}/", f"{remains.NODE_RUN / NODE_NAME}/")
         before = Footprint.now(marks)
         place = choose_place(folder)
-        record = remains.new_record(folder, NODE_NAME)
         tell.title("Eaves, first light: from nothing to real apps on a real node")
         went_well = False
         with stoppable():
