@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 MOST_WAITING_BYTES = 64 * 1024 * 1024  # of one app; older ones are dropped and counted
 LONGEST_LINE = 16 * 1024  # a longer one is cut into several
 PUNCH_HOLE_KEEP_SIZE = 0x03
+MOST_OPEN_BYTES = 64 * 1024  # then a line that does not end goes as it is
 BLOCK = 4096
 
 
@@ -79,8 +80,8 @@ def read_lines(source: LogSource, position: str, most_bytes: int = 256 * 1024) -
     whole = data.rfind(b"\n") + 1
     if not whole and len(data) >= LONGEST_LINE:
         whole = len(data)
-    lines = _parse(source.format, data[:whole])
-    return LogBatch(lines, f"{stat.st_ino}:{start + whole}", dropped)
+    lines, taken = _parse(source.format, data[:whole])
+    return LogBatch(lines, f"{stat.st_ino}:{start + taken}", dropped)
 
 
 def release(source: LogSource, position: str) -> None:
@@ -113,24 +114,41 @@ def _offset(position: str, inode: int, size: int) -> int:
     return int(offset)
 
 
-def _parse(format_: LogFormat, data: bytes) -> tuple[LogLine, ...]:
+def _parse(format_: LogFormat, data: bytes) -> tuple[tuple[LogLine, ...], int]:
+    """The lines, and how many bytes they took."""
     match format_:
         case LogFormat.RAW:
             texts = (_clean(line) for line in data.split(b"\n"))
-            return tuple(LogLine(text, "console", None) for text in texts if text)
+            return tuple(LogLine(text, "console", None) for text in texts if text), len(data)
         case LogFormat.K8S_FILE:
             return _parse_k8s(data)
 
 
-def _parse_k8s(data: bytes) -> tuple[LogLine, ...]:
+def _parse_k8s(data: bytes) -> tuple[tuple[LogLine, ...], int]:
+    """Records of one line are joined: conmon cuts where its reads end, and marks those P.
+
+    What is still open at the end waits for its rest, unless it is long or holds up the others.
+    """
     lines: list[LogLine] = []
-    for raw in data.split(b"\n"):
+    open_: dict[str, tuple[datetime | None, bytes]] = {}
+    whole, taken, offset = 0, 0, 0
+    for raw in data.split(b"\n")[:-1]:
+        offset += len(raw) + 1
         head = raw.lstrip(b"\0").split(b" ", 3)
-        if len(head) < 3:
-            continue
-        text = _clean(head[3] if len(head) == 4 else b"")
-        lines.append(LogLine(text, head[1].decode(errors="replace"), _time(head[0])))
-    return tuple(lines)
+        if len(head) >= 3:
+            stream = head[1].decode(errors="replace")
+            at, text = open_.pop(stream, (_time(head[0]), b""))
+            text += head[3] if len(head) == 4 else b""
+            if head[2].startswith(b"P") and len(text) < LONGEST_LINE:
+                open_[stream] = (at, text)
+            else:
+                lines.append(LogLine(_clean(text), stream, at))
+        if offset - taken > MOST_OPEN_BYTES:
+            lines += [LogLine(_clean(text), name, at) for name, (at, text) in open_.items()]
+            open_.clear()
+        if not open_:
+            whole, taken = len(lines), offset
+    return tuple(lines[:whole]), taken
 
 
 def _clean(line: bytes) -> str:

@@ -92,12 +92,14 @@ async def spawn_detached(
     unit: str,
     output: Path,
     env: Mapping[str, str] | None = None,
+    folder: Path = Path("/"),
 ) -> int:
     """Start a program that lives on when the node dies; returns its pid.
 
-    `unit` names the systemd scope; `output` receives what it prints (appended).
+    `unit` names the systemd scope; `output` receives what it prints (appended); `folder` becomes
+    its working directory.
     """
-    full = list(argv)
+    full = ["env", f"--chdir={folder}", *argv]
     if systemd_runs():
         full = ["systemd-run", "--scope", "--quiet", "--collect", f"--unit={unit}", "--", *full]
     program = shutil.which(full[0])

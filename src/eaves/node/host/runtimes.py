@@ -94,7 +94,8 @@ async def create(runtime: Runtime, bundle: Bundle) -> ProcessId:
     argv += [f"--log-path=k8s-file:{bundle.log}", "--log-level=error", "--full-attach"]
     argv += [f"--socket-dir-path={bundle.folder}", *(["--systemd-cgroup"] * systemd_runs())]
     output = bundle.folder / "conmon.out"
-    keeper = await spawn_detached(argv, unit=bundle.unit, output=output)
+    # Told of an out-of-memory kill, conmon also leaves a file in its working directory.
+    keeper = await spawn_detached(argv, unit=bundle.unit, output=output, folder=bundle.folder)
     return await _created(bundle, keeper, (runtime_log, output))
 
 
