@@ -1,6 +1,8 @@
-"""The `eaves` command.  Each part is imported only when it is asked for."""
+"""The `eaves` command.  Each part is imported only when it is asked for: help is a plain table."""
 
 import importlib
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import click
@@ -8,60 +10,122 @@ import click
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    module: str
-    attribute: str
+    """Where a command lives; `help` is the first line of its own help."""
+
+    where: str  # module:attribute
     help: str
-    extra: str  # the extra of the distribution that brings its libraries
+    extra: str = "cli"  # the extra of the distribution that brings its libraries
 
 
-PARTS: dict[str, Part] = {
-    "controller": Part(
-        "eaves.controller.main", "command", "Run the controller of a fleet.", "controller"
-    ),
-    "node": Part(
-        "eaves.node.main", "command", "Run, install or inspect the node of this machine.", "node"
-    ),
-    "demo": Part("eaves.cli.demo", "command", "Controller, node and apps on this machine.", "cli"),
+SECTIONS: Mapping[str, Mapping[str, Part]] = {
+    "Run": {
+        "controller": Part(
+            "eaves.controller.main:command", "Run the controller of a fleet.", "controller"
+        ),
+        "node": Part(
+            "eaves.node.main:command", "Run, install or inspect the node of this machine.", "node"
+        ),
+        "demo": Part("eaves.cli.demo:command", "Show Eaves on this machine."),
+    },
+    "Log in": {
+        "login": Part("eaves.cli.login:login", "Log in at a controller."),
+        "logout": Part("eaves.cli.login:logout", "End this login, here and at the controller."),
+        "token": Part("eaves.cli.login:token", "Make API tokens for automation."),
+    },
+    "See": {
+        "get": Part("eaves.cli.objects:get", "List objects of a kind, or show one."),
+        "describe": Part("eaves.cli.objects:describe", "Tell everything known of one object."),
+        "why": Part("eaves.cli.why:why", "Tell why an object is not as asked for."),
+        "logs": Part("eaves.cli.logs:logs", "Show log lines of an app instance or a device."),
+        "watch": Part("eaves.cli.why:watch", "Follow events as they happen."),
+        "wait": Part("eaves.cli.objects:wait", "Wait until an object has a state."),
+        "kinds": Part("eaves.cli.objects:kinds", "List the kinds of object and their other names."),
+    },
+    "Change": {
+        "apply": Part("eaves.cli.apply:apply", "Make objects as YAML files say."),
+        "delete": Part("eaves.cli.apply:delete", "Delete objects by name or by file."),
+        "onboarding": Part(
+            "eaves.cli.onboarding:onboarding", "Write the folder that a new node starts from."
+        ),
+    },
+    "Act": {
+        "reboot": Part("eaves.cli.verbs:reboot", "Reboot a device."),
+        "restart": Part("eaves.cli.verbs:restart", "Restart an app instance; its volumes stay."),
+        "purge": Part(
+            "eaves.cli.verbs:purge", "Start an app instance anew, with new volumes from its images."
+        ),
+        "refresh": Part(
+            "eaves.cli.verbs:refresh", "Bring an app instance to the newest version of its app."
+        ),
+        "activate": Part("eaves.cli.verbs:activate", "Activate a device or an app instance."),
+        "deactivate": Part("eaves.cli.verbs:deactivate", "Deactivate a device or an app instance."),
+    },
 }
-FLEET_PART = "eaves.cli.main"
+PARTS: Mapping[str, Part] = {
+    name: part for parts in SECTIONS.values() for name, part in parts.items()
+}
 
 
-class LazyGroup(click.Group):
-    """Lists every command without importing what runs them."""
+class Parts(click.Group):
+    """Lists every command without importing what runs it."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({*PARTS, *_fleet_commands()})
+        return list(PARTS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         part = PARTS.get(cmd_name)
         if part is None:
-            return _fleet_commands().get(cmd_name)
+            return None
+        module, _, attribute = part.where.partition(":")
         try:
-            command = getattr(importlib.import_module(part.module), part.attribute)
+            command = getattr(importlib.import_module(module), attribute)
         except ModuleNotFoundError as error:
-            if error.name and error.name.startswith("eaves."):
+            if error.name and error.name.partition(".")[0] == "eaves":
                 raise
             raise click.ClickException(
                 f"`eaves {cmd_name}` needs the library {error.name}: "
                 f"pip install 'eaves[{part.extra}]'"
             ) from error
         if not isinstance(command, click.Command):
-            raise click.ClickException(f"{part.module}.{part.attribute} is not a command")
+            raise click.ClickException(f"{part.where} is not a command")
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with the nearest commands for a word that is none."""
+        word = args[0] if args else ""
+        if word and not word.startswith("-") and word not in PARTS:
+            import difflib  # noqa: PLC0415 - only where something went wrong
 
-def _fleet_commands() -> dict[str, click.Command]:
-    """The commands that talk to a controller: login, get, apply, ...; they share one group."""
-    try:
-        group = importlib.import_module(FLEET_PART).command
-    except ModuleNotFoundError as error:
-        if error.name and error.name.startswith("eaves."):
-            raise
-        return {}
-    return dict(group.commands) if isinstance(group, click.Group) else {}
+            near = difflib.get_close_matches(word, PARTS, n=3, cutoff=0.5)
+            hint = f"did you mean {' or '.join(near)}?" if near else "`eaves -h` lists them all"
+            ctx.fail(f"there is no command {word!r}; {hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        width = max(len(name) for name in PARTS)
+        for title, parts in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), part.help) for name, part in parts.items()])
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise  # click ends quietly: who read our output has gone
+        except OSError as error:
+            if os.environ.get("EAVES_TRACEBACK"):
+                raise
+            what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+            raise click.ClickException(what) from error
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="eaves", prog_name="eaves")
+@click.group(
+    cls=Parts,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="`eaves COMMAND -h` tells more of a command.",
+)
+@click.version_option(package_name="eaves", prog_name="eaves", message="%(prog)s %(version)s")
 def main() -> None:
     """Eaves manages edge devices: a controller, the node they run, and this command line."""

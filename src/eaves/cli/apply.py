@@ -1,141 +1,174 @@
-"""`eaves apply`: YAML documents become objects, in the order in which they refer to each other.
+"""`eaves apply` and `eaves delete`: objects as YAML files say."""
 
-A document has `kind`, `name` and the fields of the REST contract; a reference may be given by name
-(`project: demo` for `projectId`).  Only what a document says is compared and changed.
-"""
-
-import difflib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
-import yaml
 
-from eaves.cli.client import Client, Json
-from eaves.cli.kinds import ORDER, Kind, find_kind
+from eaves.cli.client import Client, Json, nearest
+from eaves.cli.documents import (
+    Change,
+    Document,
+    diff,
+    documents_in,
+    merged,
+    overlap,
+)
+from eaves.cli.kinds import Kind, find_kind
+from eaves.cli.session import load_session
 
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    kind: Kind
-    name: str
-    fields: Mapping[str, Any]
-    where: str  # file and position, for errors
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    document: Document
-    verb: str  # "created", "changed", "unchanged"
-    diff: str = ""
+FILES = click.Path(path_type=Path, exists=True, allow_dash=True)
+DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
-def read_documents(files: Iterable[Path]) -> list[Document]:
-    """Every document of the files, ordered so that what is referred to comes first."""
-    found: list[Document] = []
-    for path in files:
-        try:
-            parts = list(yaml.safe_load_all(path.read_text()))
-        except yaml.YAMLError as error:
-            raise click.ClickException(f"{path} is not YAML: {error}") from error
-        except OSError as error:
-            raise click.ClickException(f"{path}: {error.strerror}") from error
-        for n, part in enumerate(parts, start=1):
-            if part is not None:
-                found.append(_document(part, f"{path}, document {n}"))
-    return sorted(found, key=lambda d: ORDER[d.kind.name])
+@click.command()
+@click.option(
+    "-f",
+    "--file",
+    "files",
+    required=True,
+    multiple=True,
+    type=FILES,
+    help="A YAML file, a folder of them, or - for standard input; may be repeated.",
+)
+@click.option("--dry-run", is_flag=True, help="Show what would change; change nothing.")
+def apply(files: tuple[Path, ...], *, dry_run: bool) -> None:
+    """Make objects as YAML files say; the same files again change nothing.
+
+    Each document has `kind`, `name` and fields of the REST contract.  What refers to another
+    object may name it (`project: NAME`); the order of files and documents does not matter.
+    """
+    documents = documents_in(files)
+    for warning in (w for d in documents for w in d.warnings):
+        click.echo(f"warning: {warning}", err=True)
+    with Client(load_session()) as client:
+        refuse_unknown_references(client, documents)
+        for document in documents:
+            change = apply_document(client, document, dry_run=dry_run)
+            would = "would be " if dry_run and change.verb != "unchanged" else ""
+            click.echo(f"{document.title} {would}{change.verb}")
+            if dry_run and change.diff:
+                _show_diff(change.diff)
 
 
-def _document(part: Any, where: str) -> Document:
-    if not isinstance(part, dict) or not part.get("kind") or not part.get("name"):
-        raise click.ClickException(f"{where}: a document is a mapping with `kind` and `name`")
-    fields = {str(k): v for k, v in part.items() if k not in ("kind", "name", "networkKind")}
-    kind = find_kind(str(part["kind"]))
-    # `kind` names the object here; a network's own field of that name is spelt `networkKind`.
-    if "networkKind" in part:
-        fields["kind"] = part["networkKind"]
-    return Document(kind, str(part["name"]), fields, where)
+def _show_diff(text: str) -> None:
+    for line in text.splitlines():
+        colour = DIFF_COLOURS.get(line[:1])
+        click.echo(click.style(f"  {line}", fg=colour) if colour else f"  {line}")
+
+
+def refuse_unknown_references(client: Client, documents: Sequence[Document]) -> None:
+    """Before the first write: every name must be that of an object or of a document."""
+    there: dict[str, set[str]] = {}
+    for document in documents:
+        there.setdefault(document.kind.name, set()).add(document.name)
+    faults: list[str] = []
+    asked: dict[tuple[str, str], bool] = {}
+    for document in documents:
+        for key, _, kind, name in document.references():
+            if name in there.get(kind.name, set()):
+                continue
+            target = (kind.name, name)
+            if target not in asked:
+                asked[target] = client.find(kind, name) is not None
+            if not asked[target]:
+                names = {str(row.get("name", "")) for row in client.list(kind)}
+                hint = nearest(name, names | there.get(kind.name, set()), kind.name)
+                faults.append(
+                    f"{document.where}: {document.title}: {key}: there is no {kind.name} {name!r};"
+                    f" {hint}"
+                )
+    if faults:
+        raise click.ClickException("\n       ".join(faults) + "\n       nothing was changed")
 
 
 def apply_document(client: Client, document: Document, *, dry_run: bool) -> Change:
-    wanted = _resolve(client, document, dry_run=dry_run)
-    current = client.find(document.kind, document.name)
-    if current is None:
-        body = {"title": document.name, **document.kind.defaults, **wanted, "name": document.name}
+    kind = document.kind
+    wanted = _resolved(client, document)
+    current = client.find(kind, document.name)
+    try:
+        if current is None:
+            body = {"title": document.name, **kind.defaults, **wanted, "name": document.name}
+            if not dry_run:
+                client.call("POST", kind.path, body)
+                _after_write(client, document)
+            return Change(document, "created", diff({}, body, document.title))
+        seen = overlap(wanted, current)
+        if seen == wanted:
+            return Change(document, "unchanged")
         if not dry_run:
-            client.call("POST", document.kind.path, body)
-            _after_create(client, document)
-        return Change(document, "created", _diff({}, body, document))
-    seen = _overlap(wanted, current)
-    if seen == wanted:
-        return Change(document, "unchanged")
-    if not dry_run:
-        client.call("PUT", f"{document.kind.path}/id/{current['id']}", _merged(current, wanted))
-        if document.kind.name == "device" and "adminState" in wanted:
-            _after_create(client, document)
-    return Change(document, "changed", _diff(seen, wanted, document))
+            client.call("PUT", f"{kind.path}/id/{current['id']}", merged(current, wanted))
+            _after_write(client, document)
+        return Change(document, "changed", diff(seen, wanted, document.title))
+    except click.ClickException as error:
+        raise click.ClickException(
+            f"{document.where}: {document.title}: {error.message}"
+        ) from error
 
 
-def _after_create(client: Client, document: Document) -> None:
-    """Steps that the contract keeps apart from the create: an image becomes ready by its uplink."""
-    if document.kind.name == "image":
-        image = client.get(document.kind, document.name)
+def _after_write(client: Client, document: Document) -> None:
+    """A step that the contract keeps apart: an image becomes ready by its uplink."""
+    if document.kind.name != "image":
+        return
+    image = client.get(document.kind, document.name)
+    if image.get("imageStatus") != "IMAGE_STATUS_READY":
         client.call("PUT", f"{document.kind.path}/id/{image['id']}/uplink", image)
 
 
-def _resolve(client: Client, document: Document, *, dry_run: bool) -> Json:
+def _resolved(client: Client, document: Document) -> Json:
     """The document's fields with names replaced by ids."""
+    references = {key: (id_key, kind, name) for key, id_key, kind, name in document.references()}
     wanted: Json = {}
     for key, value in document.fields.items():
-        reference = document.kind.references.get(key)
-        if reference is None:
+        if key not in references:
             wanted[key] = value
             continue
-        id_key, kind_name = reference
-        kind = find_kind(kind_name)
-        target = client.find(kind, str(value))
-        if target is None and dry_run:
-            wanted[id_key] = f"<{kind_name} {value}>"
-        elif target is None:
-            raise click.ClickException(f"{document.where}: {key}: no {kind_name} {value!r}")
-        else:
-            wanted[id_key] = target["id"]
+        id_key, kind, name = references[key]
+        target = client.find(kind, name)
+        # a dry run has not made what an earlier document makes
+        wanted[id_key] = target["id"] if target else f"(id of {kind.name} {name})"
     return wanted
 
 
-def _overlap(wanted: Any, current: Any) -> Any:
-    """The part of `current` that `wanted` speaks of; lists of equal length go by position."""
-    if isinstance(wanted, dict) and isinstance(current, dict):
-        return {k: _overlap(v, current.get(k)) for k, v in wanted.items()}
-    if isinstance(wanted, list) and isinstance(current, list) and len(wanted) == len(current):
-        return [_overlap(w, c) for w, c in zip(wanted, current, strict=True)]
-    if _is_empty(wanted) and _is_empty(current):
-        return wanted
-    return (
-        wanted if str(wanted) == str(current) and not isinstance(current, dict | list) else current
-    )
+@click.command()
+@click.argument("kind", required=False)
+@click.argument("names", nargs=-1)
+@click.option(
+    "-f",
+    "--file",
+    "files",
+    multiple=True,
+    type=FILES,
+    help="Delete what a YAML file or a folder of them describes.",
+)
+def delete(kind: str | None, names: tuple[str, ...], files: tuple[Path, ...]) -> None:
+    """Delete objects by name, or everything that files describe, users first.
+
+    By name a missing object is an error; by file it is what was asked for.
+    """
+    if bool(files) == bool(kind):
+        raise click.UsageError("name a kind and at least one object, or files with -f")
+    with Client(load_session()) as client:
+        if files:
+            for document in reversed(documents_in(files)):
+                _delete_if_there(client, document.kind, document.name)
+            return
+        try:
+            which = find_kind(str(kind))
+        except click.ClickException as error:
+            raise click.UsageError(error.message) from error
+        if not names:
+            raise click.UsageError(f"which {which.name}? give at least one name")
+        found = [client.get(which, name) for name in names]  # all of them are there, or none goes
+        for row in found:
+            client.call("DELETE", f"{which.path}/id/{row['id']}")
+            click.echo(f"{which.name}/{row.get('name')} deleted")
 
 
-def _is_empty(value: Any) -> bool:
-    return value is None or value in ("", 0, False) or value in ([], {})
-
-
-def _merged(current: Any, wanted: Any) -> Any:
-    """`current` with everything that `wanted` says."""
-    if isinstance(wanted, dict) and isinstance(current, dict):
-        return {**current, **{k: _merged(current.get(k), v) for k, v in wanted.items()}}
-    return wanted
-
-
-def _diff(before: Any, after: Any, document: Document) -> str:
-    def lines(value: Any) -> list[str]:
-        return yaml.safe_dump(value, sort_keys=True).splitlines() if value else []
-
-    title = f"{document.kind.name}/{document.name}"
-    return "\n".join(
-        difflib.unified_diff(
-            lines(before), lines(after), f"{title} (now)", f"{title} (then)", lineterm=""
-        )
-    )
+def _delete_if_there(client: Client, kind: Kind, name: str) -> None:
+    found = client.find(kind, name)
+    if found is None:
+        click.echo(f"{kind.name}/{name} is not there")
+        return
+    client.call("DELETE", f"{kind.path}/id/{found['id']}")
+    click.echo(f"{kind.name}/{name} deleted")

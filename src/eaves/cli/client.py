@@ -1,19 +1,27 @@
-"""The northbound REST API, as the command line uses it."""
+"""The northbound REST API, as the command line uses it: one connection, kept for the command.
+
+The standard library's HTTP client: what it lacks is not needed here, and it starts at once.
+"""
 
 import difflib
+import http.client
+import json
+import os
+import socket
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlencode, urlsplit
 
 import click
-import httpx
 
 from eaves.cli.kinds import Kind
 from eaves.cli.session import Session
 
 Json = dict[str, Any]
-PAGE = 100
+PAGE = 500
+TIMEOUT_S = 30.0
+AGAIN = "run `eaves login` again"
 
 
 class ApiError(click.ClickException):
@@ -25,19 +33,17 @@ class ApiError(click.ClickException):
 
 
 class Client:
-    def __init__(self, session: Session, timeout_s: float = 30.0) -> None:
-        self._http = httpx.Client(
-            base_url=f"{session.url}/api",
-            headers={"Authorization": f"Bearer {session.token}"} if session.token else {},
-            verify=tls_context(session.root_pem),
-            timeout=timeout_s,
-        )
+    def __init__(self, session: Session, timeout_s: float = TIMEOUT_S) -> None:
+        self._url = session.url
+        self._token = session.token
+        self._connection = open_connection(session.url, tls_context(session.root_pem), timeout_s)
+        self._used = False
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._http.close()
+        self._connection.close()
 
     def call(
         self,
@@ -46,20 +52,44 @@ class Client:
         body: Json | None = None,
         query: Mapping[str, str] | None = None,
     ) -> Json:
-        try:
-            answer = self._http.request(method, path, json=body, params=dict(query or {}))
-        except httpx.ConnectError as error:
-            raise click.ClickException(
-                f"cannot reach {self._http.base_url}: {error}; is the controller running?"
-            ) from error
-        except httpx.HTTPError as error:
-            raise click.ClickException(
-                f"{method} {path}: {type(error).__name__} {error}"
-            ) from error
-        data = _json(answer)
-        if answer.status_code >= 400:
-            raise ApiError(method, path, answer.status_code, _reasons(answer, data))
+        """The answer's JSON object; raises ApiError with the reasons of a refusal."""
+        target = f"/api{path}" + (f"?{urlencode(query)}" if query else "")
+        headers = {"Accept": "application/json"}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
+        payload = None
+        if body is not None:
+            payload, headers["Content-Type"] = json.dumps(body).encode(), "application/json"
+        status, content = self._exchange(method, target, payload, headers)
+        data = _json(content)
+        if status >= 400:
+            raise ApiError(method, path, status, _reasons(status, data))
         return data
+
+    def _exchange(
+        self, method: str, target: str, payload: bytes | None, headers: Mapping[str, str]
+    ) -> tuple[int, bytes]:
+        try:
+            try:
+                return self._send(method, target, payload, headers)
+            except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
+                # a connection that idled may have been closed meanwhile; what may be repeated is
+                if not self._used or method != "GET":
+                    raise
+                self._connection.close()
+                return self._send(method, target, payload, headers)
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            raise click.ClickException(unreachable(self._url, error)) from error
+
+    def _send(
+        self, method: str, target: str, payload: bytes | None, headers: Mapping[str, str]
+    ) -> tuple[int, bytes]:
+        self._connection.request(method, target, body=payload, headers=dict(headers))
+        answer = self._connection.getresponse()
+        content = answer.read()
+        self._used = True
+        return answer.status, content
 
     def find(self, kind: Kind, name: str) -> Json | None:
         try:
@@ -73,7 +103,7 @@ class Client:
         """By name; an unknown one is answered with the names nearest to it."""
         found = self.find(kind, name)
         if found is None:
-            raise click.ClickException(f"no {kind.name} {name!r}{self._nearest(kind, name)}")
+            raise click.ClickException(f"there is no {kind.name} {name!r}; {self.hint(kind, name)}")
         return found
 
     def list(
@@ -89,38 +119,103 @@ class Client:
                 return
             page += 1
 
-    def _nearest(self, kind: Kind, name: str) -> str:
-        names = [str(row.get("name", "")) for row in self.list(kind)]
-        near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
-        if near:
-            return f"; did you mean {' or '.join(near)}?"
-        return (
-            f"; there are: {', '.join(sorted(names)[:8])}"
-            if names
-            else f"; there is no {kind.name} yet"
-        )
+    def hint(self, kind: Kind, name: str) -> str:
+        names = [str(row.get("name", "")) for row in self.list(kind, query={"fields": "name"})]
+        return nearest(name, names, kind.name)
+
+
+def nearest(word: str, names: Iterable[str], noun: str) -> str:
+    """What a person may have meant."""
+    known = sorted(names)
+    lowered = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(word.lower(), lowered, n=3, cutoff=0.5)
+    near += [low for low in lowered if word and word.lower() in low and low not in near]
+    if near:
+        return f"did you mean {' or '.join(lowered[low] for low in near[:3])}?"
+    if not known:
+        return f"there is no {noun} yet"
+    more = f" and {len(known) - 8} more" if len(known) > 8 else ""
+    return f"there are: {', '.join(known[:8])}{more}"
 
 
 def tls_context(root_pem: str) -> ssl.SSLContext:
     context = ssl.create_default_context()
     if root_pem:
-        context.load_verify_locations(cadata=root_pem)
+        try:
+            context.load_verify_locations(cadata=root_pem)
+        except ssl.SSLError as error:
+            raise click.ClickException(
+                f"the certificate authority cannot be read ({error.reason}); give its PEM file"
+            ) from error
     return context
 
 
-def _json(answer: httpx.Response) -> Json:
-    if not answer.content:
+def open_connection(url: str, tls: ssl.SSLContext, timeout_s: float) -> http.client.HTTPSConnection:
+    """Not connected yet.  Goes through the proxy that HTTPS_PROXY and NO_PROXY name."""
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port or 443
+    proxy = _proxy(host)
+    if proxy is None:
+        return http.client.HTTPSConnection(host, port, timeout=timeout_s, context=tls)
+    through = http.client.HTTPSConnection(*proxy, timeout=timeout_s, context=tls)
+    through.set_tunnel(host, port)
+    return through
+
+
+def _proxy(host: str) -> tuple[str, int] | None:
+    if not (os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy")):
+        return None
+    from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415 - slow, seldom needed
+
+    if proxy_bypass(host):
+        return None
+    parts = urlsplit(getproxies().get("https", ""))
+    return (parts.hostname, parts.port or 3128) if parts.hostname else None
+
+
+def unreachable(url: str, error: Exception) -> str:
+    """A sentence with what to do next, for whatever stood against an exchange."""
+    sentences: tuple[tuple[type[Exception], Callable[[Exception], str]], ...] = (
+        (ssl.SSLCertVerificationError, _distrusted),
+        (ssl.SSLError, lambda e: f"no TLS with it ({e}); is that the REST port, 9443 by default?"),
+        (socket.gaierror, lambda _: "this name has no address; check its spelling and the DNS"),
+        (TimeoutError, lambda _: "no answer in time; check the network and the controller's load"),
+        (ConnectionRefusedError, lambda _: "nothing listens there; is the controller running?"),
+        (
+            http.client.HTTPException,
+            lambda _: "the connection ended in the middle of an answer; did the controller stop?",
+        ),
+    )
+    for kind, say in sentences:
+        if isinstance(error, kind):
+            return f"cannot reach {url}: {say(error)}"
+    return f"cannot reach {url}: {error}"
+
+
+def _distrusted(error: Exception) -> str:
+    reason = getattr(error, "verify_message", "") or str(error)
+    return f"its certificate is not trusted ({reason}); if the controller is new, {AGAIN}"
+
+
+def _json(content: bytes) -> Json:
+    if not content:
         return {}
     try:
-        data = answer.json()
+        data = json.loads(content)
     except ValueError:
-        return {"text": answer.text}
+        return {"text": content.decode(errors="replace")}
     return data if isinstance(data, dict) else {"list": data}
 
 
-def _reasons(answer: httpx.Response, data: Json) -> list[str]:
-    details = [str(e.get("details", "")) for e in data.get("error") or [] if isinstance(e, dict)]
-    details = [d for d in details if d]
-    if answer.status_code == 401 and not details:
-        return ["the controller does not accept this login any more; run `eaves login` again"]
-    return details or [str(data.get("httpStatusMsg") or f"HTTP {answer.status_code}")]
+def _reasons(status: int, data: Json) -> list[str]:
+    """Every reason of the controller; each only once."""
+    entries = data.get("error")
+    told = [
+        str(entry.get("details") or "")
+        for entry in (entries if isinstance(entries, list) else [])
+        if isinstance(entry, dict)
+    ]
+    details = list(dict.fromkeys(text for text in told if text))
+    if status == 401 and not any("password" in text for text in details):
+        return [f"the controller does not accept this login any more; {AGAIN}"]
+    return details or [str(data.get("httpStatusMsg") or f"the controller answered HTTP {status}")]

@@ -3,8 +3,20 @@
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import cast
 
 import click
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table: `path` is a dotted path into the object or, `of_status`, its status."""
+
+    heading: str
+    path: str
+    of_status: bool = False
+    form: str = ""  # "age", "size" or "errors"; else as it is
+    sparse: bool = False  # left out when no row has a value
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,12 +28,14 @@ class Kind:
     aliases: tuple[str, ...] = ()
     references: Mapping[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
     defaults: Mapping[str, object] = field(default_factory=dict[str, object])
-    columns: tuple[tuple[str, str], ...] = ()  # heading, dotted path into the list entry
-    status_columns: tuple[tuple[str, str], ...] = ()  # same, from the status of the object
-    status_path: str = ""  # list of status objects, below /api
+    columns: tuple[Column, ...] = ()
+    has_status: bool = False
 
 
 _PROJECT = {"project": ("projectId", "project")}
+_STATE = Column("STATE", "runState", of_status=True)
+_DEVICE = Column("DEVICE", "deviceName", of_status=True)
+_ERROR = Column("ERROR", "errInfo", of_status=True, form="errors", sparse=True)
 
 # In the order in which they must be made: each kind refers only to kinds above it.
 KINDS: tuple[Kind, ...] = (
@@ -30,7 +44,7 @@ KINDS: tuple[Kind, ...] = (
         "/v1/brands",
         ("brands",),
         defaults={"originType": "ORIGIN_LOCAL"},
-        columns=(("TITLE", "title"),),
+        columns=(Column("TITLE", "title"),),
     ),
     Kind(
         "model",
@@ -38,14 +52,14 @@ KINDS: tuple[Kind, ...] = (
         ("models", "sysmodel", "sysmodels"),
         {"brand": ("brandId", "brand")},
         {"originType": "ORIGIN_LOCAL", "state": "SYS_MODEL_STATE_ACTIVE", "attr": {}},
-        columns=(("ARCH", "type"), ("TITLE", "title")),
+        columns=(Column("ARCH", "type"), Column("TITLE", "title")),
     ),
     Kind(
         "project",
         "/v1/projects",
         ("projects",),
         defaults={"type": "TAG_TYPE_PROJECT"},
-        columns=(("TYPE", "type"), ("TITLE", "title")),
+        columns=(Column("TYPE", "type"), Column("TITLE", "title")),
     ),
     Kind(
         "network",
@@ -53,27 +67,36 @@ KINDS: tuple[Kind, ...] = (
         ("networks", "net"),
         _PROJECT,
         {"kind": "NETWORK_KIND_V4"},
-        columns=(("KIND", "kind"), ("DHCP", "ip.dhcp")),
+        columns=(Column("KIND", "kind"), Column("DHCP", "ip.dhcp")),
     ),
     Kind(
         "datastore",
         "/v1/datastores",
         ("datastores", "ds"),
-        columns=(("TYPE", "dsType"), ("HOST", "dsFQDN"), ("STATUS", "dsStatus")),
+        columns=(
+            Column("TYPE", "dsType"),
+            Column("STATUS", "dsStatus"),
+            Column("HOST", "dsFQDN"),
+        ),
     ),
     Kind(
         "image",
         "/v1/apps/images",
         ("images",),
         {"datastore": ("datastoreId", "datastore")},
-        columns=(("FORMAT", "imageFormat"), ("URL", "imageRelUrl"), ("STATUS", "imageStatus")),
+        columns=(
+            Column("FORMAT", "imageFormat"),
+            Column("SIZE", "imageSizeBytes", form="size"),
+            Column("STATUS", "imageStatus"),
+            Column("URL", "imageRelUrl"),
+        ),
     ),
     Kind(
         "app",
         "/v1/apps",
         ("apps", "bundle", "bundles"),
         defaults={"originType": "ORIGIN_LOCAL"},
-        columns=(("TYPE", "manifestJSON.appType"), ("TITLE", "title")),
+        columns=(Column("TYPE", "manifestJSON.appType"), Column("TITLE", "title")),
     ),
     Kind(
         "device",
@@ -81,27 +104,36 @@ KINDS: tuple[Kind, ...] = (
         ("devices", "node", "nodes", "edgenode"),
         {**_PROJECT, "model": ("modelId", "model")},
         {"adminState": "ADMIN_STATE_ACTIVE"},
-        columns=(("SERIAL", "serialno"), ("ADMIN", "adminState")),
-        status_columns=(("STATE", "runState"), ("LAST SEEN", "lastUpdate")),
-        status_path="/v1/devices/status",
+        columns=(
+            _STATE,
+            Column("LAST SEEN", "lastUpdate", of_status=True, form="age"),
+            Column("SERIAL", "serialno"),
+            Column("ADMIN", "adminState"),
+            Column("ERROR", "devError", of_status=True, form="errors", sparse=True),
+        ),
+        has_status=True,
     ),
     Kind(
         "netinst",
         "/v1/netinsts",
         ("netinsts", "network-instance", "ni"),
         {**_PROJECT, "device": ("deviceId", "device")},
-        columns=(("KIND", "kind"), ("PORT", "port")),
-        status_columns=(("STATE", "runState"),),
-        status_path="/v1/netinsts/status",
+        columns=(_STATE, _DEVICE, Column("KIND", "kind"), Column("PORT", "port"), _ERROR),
+        has_status=True,
     ),
     Kind(
         "volume",
         "/v1/volumes/instances",
         ("volumes", "volume-instance"),
         {**_PROJECT, "device": ("deviceId", "device")},
-        columns=(("TYPE", "type"), ("SIZE", "sizeBytes")),
-        status_columns=(("STATE", "runState"),),
-        status_path="/v1/volumes/instances/status",
+        columns=(
+            _STATE,
+            _DEVICE,
+            Column("TYPE", "type"),
+            Column("SIZE", "sizeBytes", form="size"),
+            _ERROR,
+        ),
+        has_status=True,
     ),
     Kind(
         "instance",
@@ -109,9 +141,15 @@ KINDS: tuple[Kind, ...] = (
         ("instances", "app-instance", "app-instances", "appinst"),
         {**_PROJECT, "app": ("appId", "app"), "device": ("deviceId", "device")},
         {"activate": True},
-        columns=(("APP TYPE", "appType"), ("WANTED", "activate")),
-        status_columns=(("STATE", "runState"), ("SOFTWARE", "swState"), ("DEVICE", "deviceName")),
-        status_path="/v1/apps/instances/status",
+        columns=(
+            _STATE,
+            Column("SOFTWARE", "swState", of_status=True),
+            _DEVICE,
+            Column("TYPE", "appType"),
+            Column("ACTIVE", "activate"),
+            _ERROR,
+        ),
+        has_status=True,
     ),
 )
 
@@ -125,17 +163,32 @@ def find_kind(word: str) -> Kind:
     if kind is not None:
         return kind
     near = difflib.get_close_matches(word.lower(), known, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"kinds: {', '.join(ORDER)}"
+    meant = dict.fromkeys(known[alias].name for alias in near)
+    hint = f"did you mean {' or '.join(meant)}?" if meant else f"kinds: {', '.join(ORDER)}"
     raise click.ClickException(f"there is no kind {word!r}; {hint}")
 
 
 class KindType(click.ParamType[Kind]):
+    """A kind on the command line; `only` where a command makes sense for a few."""
+
     name = "kind"
+
+    def __init__(self, *only: str) -> None:
+        self._only = only
 
     def convert(
         self, value: str | Kind, param: click.Parameter | None, ctx: click.Context | None
     ) -> Kind:
-        return value if isinstance(value, Kind) else find_kind(value)
+        try:
+            kind = value if isinstance(value, Kind) else find_kind(value)
+        except click.ClickException as error:
+            self.fail(error.message, param, ctx)
+        if self._only and kind.name not in self._only:
+            self.fail(f"not for a {kind.name}; for {', '.join(self._only)}", param, ctx)
+        return kind
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:
+        return "|".join(self._only) if self._only else None
 
 
 def at(value: object, dotted: str) -> object:
@@ -143,5 +196,5 @@ def at(value: object, dotted: str) -> object:
     for step in dotted.split("."):
         if not isinstance(value, dict):
             return None
-        value = value.get(step)  # pyright: ignore[reportUnknownMemberType,reportUnknownVariableType] - JSON
-    return value  # pyright: ignore[reportUnknownVariableType] - JSON
+        value = cast("dict[str, object]", value).get(step)
+    return value

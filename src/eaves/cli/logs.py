@@ -1,7 +1,10 @@
 """`eaves logs`: what an app printed, or what a device says of itself."""
 
 import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import click
 
@@ -9,35 +12,111 @@ from eaves.cli.client import Client, Json
 from eaves.cli.kinds import Kind, find_kind
 from eaves.cli.session import load_session
 
+PAGE = 1000
+POLL_S = 1.0
+# A line is dated by the device and arrives later, perhaps behind lines of a younger date: each
+# round looks back this far, and knows by their keys which lines were printed already.
+LOOK_BACK = timedelta(minutes=2)
+
+UNDATED = datetime.min.replace(tzinfo=UTC)
+
+LineKey = tuple[str, str, str, str]
+
 
 @click.command()
 @click.argument("name")
 @click.option("--device", "of_device", is_flag=True, help="NAME is a device, not an app instance.")
-@click.option("-f", "--follow", is_flag=True, help="Go on as lines arrive.")
+@click.option("-f", "--follow", is_flag=True, help="Go on as lines arrive; Ctrl-C ends it.")
 @click.option("--since", "minutes", default=60.0, show_default=True, help="Minutes back.")
 def logs(name: str, minutes: float, *, of_device: bool, follow: bool) -> None:
-    """Log lines of an app instance, oldest first."""
+    """Show log lines of an app instance or a device, oldest first."""
     kind = find_kind("device" if of_device else "instance")
+    start = datetime.now(UTC) - timedelta(minutes=max(0.0, minutes))
+    printed = Printed()
     with Client(load_session()) as client:
-        found = client.get(kind, name)
-        start = datetime.now(UTC) - timedelta(minutes=minutes)
-        seen: set[tuple[str, str, str]] = set()
-        while True:
-            for line in _fetch(client, kind, str(found["id"]), start):
-                key = (str(line.get("timestamp")), str(line.get("msgId")), str(line.get("content")))
-                if key not in seen:
-                    seen.add(key)
-                    click.echo(f"{line.get('timestamp', '')} {line.get('content', '')}".strip())
-            if not follow:
-                return
-            time.sleep(1)
+        object_id = str(client.get(kind, name)["id"])
+        try:
+            while True:
+                for line in printed.new(_lines(client, kind, object_id, start)):
+                    click.echo(line_text(line))
+                if not follow:
+                    break
+                start = max(start, printed.look_back())
+                time.sleep(POLL_S)
+        except KeyboardInterrupt:
+            return
+    if not printed.keys:
+        click.echo(f"{kind.name}/{name} has no lines of the last {minutes:g} minutes", err=True)
 
 
-def _fetch(client: Client, kind: Kind, object_id: str, start: datetime) -> list[Json]:
-    query = {"startTime": start.isoformat().replace("+00:00", "Z"), "Cursor.pageSize": "1000"}
+@dataclass
+class Printed:
+    """Which lines were printed: each once, however often the controller is asked."""
+
+    newest: datetime = UNDATED
+    keys: dict[LineKey, datetime] = field(default_factory=dict[LineKey, datetime])
+
+    def new(self, lines: Iterable[Json]) -> Iterator[Json]:
+        """The lines not printed yet.  Two equal lines of one round are two lines."""
+        counts: dict[LineKey, int] = {}
+        for line in lines:
+            base = (
+                str(line.get("timestamp") or ""),
+                str(line.get("msgid") or ""),
+                str(line.get("content") or ""),
+            )
+            number = counts.get((*base, ""), 0)
+            counts[(*base, "")] = number + 1
+            key = (*base, str(number))
+            if key in self.keys:
+                continue
+            when = moment_of(line)
+            self.keys[key] = when
+            self.newest = max(self.newest, when)
+            yield line
+        self._forget()
+
+    def look_back(self) -> datetime:
+        """Where the next round begins."""
+        return self.newest if self.newest == UNDATED else self.newest - LOOK_BACK
+
+    def _forget(self) -> None:
+        """What no round asks for any more; the bound on memory of a long follow."""
+        if self.newest == UNDATED:
+            return
+        oldest = self.newest - 2 * LOOK_BACK
+        self.keys = {key: when for key, when in self.keys.items() if when >= oldest}
+
+
+def moment_of(line: Json) -> datetime:
+    try:
+        moment = datetime.fromisoformat(str(line.get("timestamp")))
+    except ValueError:
+        return UNDATED
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def line_text(line: Json) -> str:
+    """Time and text; a carriage return or an escape of an app moves nobody's cursor."""
+    content = str(line.get("content") or "").rstrip("\r\n")
+    clean = "".join(c if c.isprintable() or c == "\t" else " " for c in content)
+    return f"{line.get('timestamp') or ''} {clean}".strip()
+
+
+def _lines(client: Client, kind: Kind, object_id: str, start: datetime) -> Iterator[Json]:
+    """All lines since `start`, page after page."""
     path = f"{kind.path}/id/{object_id}/logs"
     if kind.name == "device":
         path = f"/v1/eaves/devices/id/{object_id}/logs"
-    data = client.call("GET", path, query=query)
-    content = data.get("content") or data
-    return sorted(content.get("list") or [], key=lambda r: str(r.get("timestamp")))
+    query = {
+        "startTime": start.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "next.pageSize": str(PAGE),
+    }
+    while True:
+        data = client.call("GET", path, query=query)
+        content: Any = data.get("content") or data
+        yield from content.get("list") or []
+        token = str((content.get("next") or {}).get("pageToken") or "")
+        if not token:
+            return
+        query["next.pageToken"] = token

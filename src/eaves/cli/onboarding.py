@@ -15,12 +15,16 @@ from eaves.cli.session import load_session
 @click.option(
     "--out",
     required=True,
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, file_okay=False),
     help="Folder to write; made if missing.",
 )
-@click.option("--server", help="host[:port] that the device is to call, if not the usual one.")
+@click.option("--server", help="HOST[:PORT] that the device is to call, if not the usual one.")
 def onboarding(device: str, out: Path, server: str | None) -> None:
-    """Write server, root certificate and onboarding key for a device that was created before."""
+    """Write the folder that a new node starts from: server, root certificate, onboarding key.
+
+    The device must have been created before (`eaves apply`).  The folder holds a private key:
+    copy it to the machine by a safe way, and delete it here afterwards.
+    """
     kind = find_kind("device")
     with Client(load_session()) as client:
         found = client.get(kind, device)
@@ -29,21 +33,28 @@ def onboarding(device: str, out: Path, server: str | None) -> None:
     certs = material.get("onboarding") or {}
     if not certs.get("pemCert") or not certs.get("pemKey"):
         raise click.ClickException(
-            f"device {device!r} has no onboarding key to hand out: it was onboarded already;"
-            " `eaves get device` shows when it was last seen"
+            f"the controller hands out no onboarding key for device {device!r};"
+            " `eaves describe device` tells its state"
         )
     files = {
         "server": (server or str(controller["deviceServer"])) + "\n",
         "root-certificate.pem": str(controller["rootCertificatePem"]),
         "onboard.cert.pem": str(certs["pemCert"]),
         "onboard.key.pem": str(certs["pemKey"]),
-        "soft_serial": str(found.get("serialno") or ""),
     }
+    if found.get("serialno"):
+        files["soft_serial"] = f"{found['serialno']}\n"
     out.mkdir(parents=True, exist_ok=True, mode=0o700)
     for name, text in files.items():
         mode = 0o600 if name.endswith(".key.pem") else 0o644
-        with os.fdopen(
-            os.open(out / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w"
-        ) as file:
-            file.write(text)
-    click.echo(f"{out} holds what {device} needs; on it run: eaves node --config {out}")
+        write_file(out / name, text, mode)
+    click.echo(f"{out} holds what {device} needs; on that machine, as root:")
+    click.echo(f"  eaves node install --from {out}")
+    click.echo(f"or, to try it in the foreground: eaves node --config {out}")
+
+
+def write_file(path: Path, text: str, mode: int) -> None:
+    """Made with its mode; one that was there before gets it, too."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w") as file:
+        os.fchmod(file.fileno(), mode)
+        file.write(text)

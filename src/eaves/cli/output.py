@@ -1,57 +1,150 @@
-"""What a person reads: tables, YAML, JSON."""
+"""What a person reads: tables, YAML, JSON, ages."""
 
 import json
+import os
+import shutil
+import sys
+import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import click
-import yaml
-from rich.console import Console
-from rich.table import Table
 
 STATE_COLOURS = {
     "ONLINE": "green",
     "RUNNING": "green",
+    "READY": "green",
+    "PROVISIONED": "cyan",
+    "BOOTING": "cyan",
     "ERROR": "red",
     "OFFLINE": "red",
     "SUSPECT": "yellow",
     "UNKNOWN": "yellow",
     "HALTED": "yellow",
 }
-
-
-def console() -> Console:
-    return Console(soft_wrap=True, highlight=False)
+PREFIXES = (
+    *("RUN_STATE_", "SW_STATE_", "ADMIN_STATE_", "SEVERITY_", "APP_TYPE_", "NETWORK_KIND_"),
+    *("NETWORK_INSTANCE_KIND_", "VOLUME_INSTANCE_TYPE_", "DATASTORE_TYPE_", "DATASTORE_STATUS_"),
+    *("IMAGE_STATUS_", "TAG_TYPE_", "NETWORK_DHCP_TYPE_"),
+)
+GAP = "  "
+NOTHING = "-"
+HIDDEN = "(hidden)"
+SECRET_FIELDS = frozenset(
+    {"apikey", "apipasswd", "password", "wifipasswd", "secret", "encryptedsecrets", "obkey"}
+)
+MIN_CUT = 20  # a cell is not cut below this width
 
 
 def show_table(headings: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:
-    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-    for heading in headings:
-        table.add_column(heading, no_wrap=True)
-    count = 0
-    for row in rows:
-        table.add_row(*(_cell(v) for v in row))
-        count += 1
-    if count:
-        console().print(table)
-    else:
+    """Aligned columns; on a terminal the last one is cut to fit, elsewhere nothing is cut."""
+    cells = [[cell_text(value) for value in row] for row in rows]
+    if not cells:
         click.echo(empty, err=True)
+        return
+    for line in table_lines(headings, cells, _terminal_width()):
+        click.echo(line, color=_colours())
 
 
-def show_value(value: Any, form: str) -> None:
+def _terminal_width() -> int:
+    """0 when nobody looks at a terminal."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+
+
+def _colours() -> bool | None:
+    """None leaves it to click: colours on a terminal only."""
+    return False if os.environ.get("NO_COLOR") else None
+
+
+def table_lines(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], width: int = 0
+) -> list[str]:
+    """The lines of a table, with colours; `width` 0 cuts nothing."""
+    columns = range(len(headings))
+    widths = [max(_cells(line[n]) for line in (headings, *rows)) for n in columns]
+    last = len(headings) - 1
+    if width:
+        before = sum(widths[:last]) + len(GAP) * last
+        widths[last] = min(widths[last], max(MIN_CUT, width - before))
+
+    def line(texts: Sequence[str], *, heading: bool) -> str:
+        parts: list[str] = []
+        for n in columns:
+            text = cut(texts[n], widths[n])
+            room = "" if n == last else " " * (widths[n] - _cells(text))
+            parts.append(_styled(text, heading=heading) + room)
+        return GAP.join(parts).rstrip()
+
+    return [line(headings, heading=True), *(line(row, heading=False) for row in rows)]
+
+
+def _styled(text: str, *, heading: bool) -> str:
+    if heading:
+        return click.style(text, bold=True)
+    colour = STATE_COLOURS.get(text)
+    return click.style(text, fg=colour) if colour else text
+
+
+def _cells(text: str) -> int:
+    """Columns that a terminal gives a text."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        for c in text
+    )
+
+
+def cut(text: str, width: int) -> str:
+    if _cells(text) <= width:
+        return text
+    kept = ""
+    for letter in text:
+        if _cells(kept + letter) > width - 1:
+            break
+        kept += letter
+    return kept.rstrip() + "…"
+
+
+def cell_text(value: object) -> str:
+    """One line, nothing in it that moves a terminal's cursor; `-` where nothing is known."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = "" if value is None else short_state(value)
+    if text == "UNSPECIFIED":
+        return NOTHING
+    return "".join(c if c.isprintable() else " " for c in text).strip() or NOTHING
+
+
+def show_value(value: object, form: str) -> None:
     """`form` is "json" or "yaml"."""
     if form == "json":
-        click.echo(json.dumps(value, indent=2, sort_keys=True))
+        click.echo(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False))
     else:
-        click.echo(yaml.safe_dump(value, sort_keys=True, allow_unicode=True), nl=False)
+        click.echo(yaml_text(value), nl=False)
+
+
+def yaml_text(value: object) -> str:
+    import yaml  # noqa: PLC0415 - slow to load, and most commands print none
+
+    class Dumper(yaml.SafeDumper):
+        """Texts of several lines as a person writes them."""
+
+    def text(dumper: yaml.SafeDumper, data: str) -> yaml.ScalarNode:
+        style = "|" if "\n" in data else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
+    Dumper.add_representer(str, text)
+    return yaml.dump(value, Dumper=Dumper, sort_keys=True, allow_unicode=True, width=100)
 
 
 def short_state(word: object) -> str:
     """`RUN_STATE_ONLINE` is ONLINE to a person."""
-    text = str(word or "")
-    for prefix in ("RUN_STATE_", "SW_STATE_", "ADMIN_STATE_", "SWState_"):
-        text = text.removeprefix(prefix)
+    text = str(word or "") if not isinstance(word, int | float) else str(word)
+    for prefix in PREFIXES:
+        if text.startswith(prefix):
+            return text.removeprefix(prefix)
     return text
 
 
@@ -63,6 +156,8 @@ def age(stamp: object, now: datetime | None = None) -> str:
         return "never"
     if then.year < 1971:
         return "never"
+    if then.tzinfo is None:
+        then = then.replace(tzinfo=UTC)
     seconds = max(0, int(((now or datetime.now(UTC)) - then).total_seconds()))
     for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
         if seconds >= size:
@@ -70,10 +165,18 @@ def age(stamp: object, now: datetime | None = None) -> str:
     return f"{seconds}s ago"
 
 
-def _cell(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    text = "" if value is None else str(value)
-    short = short_state(text)
-    colour = STATE_COLOURS.get(short)
-    return f"[{colour}]{short}[/{colour}]" if colour else short.replace("[", r"\[")
+def hidden(value: Any) -> Any:
+    """The value with secrets replaced: what goes to a terminal may end in a scrollback."""
+    if isinstance(value, list):
+        return [hidden(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    password = "PASSWORD" in str(value.get("format", ""))
+    return {
+        k: HIDDEN
+        if v
+        and not isinstance(v, dict)
+        and (k.lower() in SECRET_FIELDS or (password and k == "value"))
+        else hidden(v)
+        for k, v in value.items()
+    }

@@ -2,8 +2,10 @@
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import cast
 
 import click
 
@@ -14,6 +16,9 @@ class Session:
     token: str
     root_pem: str = ""  # the certificate authority to trust beside the system's
     user: str = ""
+
+    def __repr__(self) -> str:
+        return f"Session({self.url!r}, user={self.user!r})"  # the token stays out of logs
 
 
 def session_file() -> Path:
@@ -26,22 +31,32 @@ def session_file() -> Path:
 
 
 def load_session() -> Session:
+    """From EAVES_URL and EAVES_TOKEN (and EAVES_CA, a file), else as `eaves login` kept it."""
     url, token = os.environ.get("EAVES_URL"), os.environ.get("EAVES_TOKEN")
     if url and token:
         root = os.environ.get("EAVES_CA")
-        return Session(url.rstrip("/"), token, Path(root).read_text() if root else "")
+        return Session(url.rstrip("/"), token, read_pem(Path(root)) if root else "")
     path = session_file()
     try:
-        return Session(**json.loads(path.read_text()))
+        return _session(json.loads(path.read_text()))
     except FileNotFoundError:
         raise click.ClickException(
             "not logged in; run `eaves login https://CONTROLLER:9443`,"
             " or set EAVES_URL and EAVES_TOKEN"
         ) from None
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         raise click.ClickException(
             f"{path} is damaged ({error}); run `eaves login` again"
         ) from error
+
+
+def _session(data: object) -> Session:
+    names = {f.name for f in fields(Session)}
+    given = cast("Mapping[str, object]", data) if isinstance(data, dict) else {}
+    known = {name: value for name, value in given.items() if name in names}
+    if not known.get("url") or not all(isinstance(value, str) for value in known.values()):
+        raise ValueError("it holds no session")
+    return Session(**cast("dict[str, str]", {"token": "", **known}))
 
 
 def save_session(session: Session) -> Path:
@@ -52,3 +67,16 @@ def save_session(session: Session) -> Path:
         json.dump(asdict(session), file)
     temporary.replace(path)
     return path
+
+
+def read_pem(path: Path) -> str:
+    """A file of certificates; says so when it is something else."""
+    try:
+        text = path.read_text()
+    except UnicodeDecodeError:
+        text = ""
+    if "-----BEGIN CERTIFICATE-----" not in text:
+        raise click.ClickException(
+            f"{path} holds no PEM certificate; give the file that begins with BEGIN CERTIFICATE"
+        )
+    return text

@@ -10,52 +10,100 @@ from eaves.cli.kinds import Kind, KindType
 from eaves.cli.output import age, short_state, show_value
 from eaves.cli.session import load_session
 
+EXPLAINED = ("device", "netinst", "volume", "instance")
+PAGE = 200
+
 
 @click.command()
-@click.argument("kind", type=KindType())
+@click.argument("kind", type=KindType(*EXPLAINED))
 @click.argument("name")
-@click.option("-o", "--output", "form", type=click.Choice(["text", "json", "yaml"]), default="text")
+@click.option(
+    "-o",
+    "--output",
+    "form",
+    type=click.Choice(["text", "json", "yaml"]),
+    default="text",
+    show_default=True,
+)
 def why(kind: Kind, name: str, form: str) -> None:
-    """The chain of causes from a wish to the fact that stops it."""
+    """Tell why an object is not as asked for: the chain from the wish to the fact that stops it.
+
+    The last line is where to look.
+    """
     with Client(load_session()) as client:
         found = client.get(kind, name)
         told = client.call("GET", f"/v1/eaves/why/{kind.name}/{found['id']}")
     if form != "text":
         show_value(told, form)
         return
+    for line in why_lines(f"{kind.name}/{name}", told):
+        click.echo(line)
+
+
+def why_lines(title: str, told: Json) -> list[str]:
     chain: list[Any] = told.get("chain") or []
     if not chain:
-        click.echo(f"{kind.name}/{name} is as asked for")
-        return
-    click.echo(f"{kind.name}/{name} is not as asked for:")
-    for depth, link in enumerate(chain, start=1):
-        text = str(link.get("text", "")) if isinstance(link, dict) else str(link)
-        click.echo(f"{'  ' * depth}because {text}")
+        facts = [_cause(link) for link in told.get("evidence") or []]
+        return [f"{title} is as asked for", *(f"  {fact}" for fact in facts)]
+    return [
+        f"{title} is not as asked for:",
+        *(f"{'  ' * depth}because {_cause(link)}" for depth, link in enumerate(chain, start=1)),
+    ]
+
+
+def _cause(link: Any) -> str:
+    if not isinstance(link, dict):
+        return str(link)
+    since = f" ({age(link['since'])})" if link.get("since") else ""
+    return f"{link.get('text') or link.get('what') or ''}{since}"
 
 
 @click.command()
-@click.option("--interval", "interval_s", default=1.0, show_default=True, help="Seconds.")
+@click.option(
+    "--interval",
+    "interval_s",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(min=0.1),
+    help="Seconds between two looks.",
+)
 @click.option("--once", is_flag=True, help="Print what is known now and end.")
 def watch(interval_s: float, *, once: bool) -> None:
-    """Follow the events of all that you may see, the newest last."""
-    seen: set[str] = set()
+    """Follow events as they happen, of all that you may see; the newest last.  Ctrl-C ends it."""
     with Client(load_session()) as client:
-        while True:
-            for event in reversed(client.call("GET", "/v1/events").get("list") or []):
-                key = _key(event)
-                if key not in seen:
-                    seen.add(key)
-                    click.echo(_line(event))
-            if once:
-                return
-            time.sleep(interval_s)
+        try:
+            known = _newest(client, [])
+            for event in known:
+                click.echo(event_line(event))
+            while not once:
+                time.sleep(interval_s)
+                fresh = _newest(client, known)
+                for event in fresh:
+                    click.echo(event_line(event))
+                known = (known + fresh)[-PAGE * 10 :]
+        except KeyboardInterrupt:
+            return
 
 
-def _key(event: Json) -> str:
-    return f"{event.get('timestamp')} {event.get('resourceName')} {event.get('description')}"
+def _newest(client: Client, known: list[Json]) -> list[Json]:
+    """Events not known yet, oldest first; without any known one, the last page."""
+    found: list[Json] = []
+    query = {"next.pageSize": str(PAGE)}
+    while True:
+        data = client.call("GET", "/v1/events", query=query)
+        for event in data.get("list") or []:
+            if event in known:
+                return found[::-1]
+            found.append(event)
+        token = str((data.get("next") or {}).get("pageToken") or "")
+        if not token or not known:
+            return found[::-1]
+        query["next.pageToken"] = token
 
 
-def _line(event: Json) -> str:
+def event_line(event: Json) -> str:
     severity = short_state(event.get("severity")).removeprefix("EVENT_SEVERITY_")
     what = " ".join(str(event.get(k) or "") for k in ("resource", "resourceName")).strip()
-    return f"{age(event.get('timestamp')):>8}  {severity:<8} {what}: {event.get('description', '')}"
+    stamp = str(event.get("timestamp") or "")[:19]
+    by = f" (by {event['user']})" if event.get("user") else ""
+    return f"{stamp}  {severity:<8} {what}: {event.get('description', '')}{by}"
