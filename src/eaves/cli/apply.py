@@ -13,6 +13,7 @@ from eaves.cli.documents import (
     documents_in,
     merged,
     overlap,
+    without_unreadable,
 )
 from eaves.cli.kinds import Kind, find_kind
 from eaves.cli.session import load_session
@@ -32,7 +33,12 @@ DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
     help="A YAML file, a folder of them, or - for standard input; may be repeated.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would change; change nothing.")
-def apply(files: tuple[Path, ...], *, dry_run: bool) -> None:
+@click.option(
+    "--send-secrets",
+    is_flag=True,
+    help="Send also the secrets that cannot be read back, and so not compared.",
+)
+def apply(files: tuple[Path, ...], *, dry_run: bool, send_secrets: bool) -> None:
     """Make objects as YAML files say; the same files again change nothing.
 
     Each document has `kind`, `name` and fields of the REST contract.  What refers to another
@@ -44,7 +50,7 @@ def apply(files: tuple[Path, ...], *, dry_run: bool) -> None:
     with Client(load_session()) as client:
         refuse_unknown_references(client, documents)
         for document in documents:
-            change = apply_document(client, document, dry_run=dry_run)
+            change = apply_document(client, document, dry_run=dry_run, send_secrets=send_secrets)
             would = "would be " if dry_run and change.verb != "unchanged" else ""
             click.echo(f"{document.title} {would}{change.verb}")
             if dry_run and change.diff:
@@ -82,7 +88,9 @@ def refuse_unknown_references(client: Client, documents: Sequence[Document]) -> 
         raise click.ClickException("\n       ".join(faults) + "\n       nothing was changed")
 
 
-def apply_document(client: Client, document: Document, *, dry_run: bool) -> Change:
+def apply_document(
+    client: Client, document: Document, *, dry_run: bool, send_secrets: bool = False
+) -> Change:
     kind = document.kind
     wanted = _resolved(client, document)
     current = client.find(kind, document.name)
@@ -93,13 +101,20 @@ def apply_document(client: Client, document: Document, *, dry_run: bool) -> Chan
                 client.call("POST", kind.path, body)
                 _after_write(client, document)
             return Change(document, "created", diff({}, body, document.title))
-        seen = overlap(wanted, current)
-        if seen == wanted:
+        comparable = wanted if send_secrets else without_unreadable(wanted, current)
+        seen = overlap(comparable, current)
+        if seen == comparable:
+            if comparable != wanted:
+                click.echo(
+                    f"note: {document.title} has a secret that cannot be read back; --send-secrets"
+                    " sends it again",
+                    err=True,
+                )
             return Change(document, "unchanged")
         if not dry_run:
             client.call("PUT", f"{kind.path}/id/{current['id']}", merged(current, wanted))
             _after_write(client, document)
-        return Change(document, "changed", diff(seen, wanted, document.title))
+        return Change(document, "changed", diff(seen, comparable, document.title))
     except click.ClickException as error:
         raise click.ClickException(
             f"{document.where}: {document.title}: {error.message}"

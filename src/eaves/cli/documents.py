@@ -19,7 +19,7 @@ import click
 import yaml
 
 from eaves.cli.kinds import ORDER, Kind, find_kind
-from eaves.cli.output import hidden, yaml_text
+from eaves.cli.output import hidden, is_secret, yaml_text
 
 Json = dict[str, Any]
 Shape = Mapping[str, str]  # field -> name of its type, PREFIX_ of its words, or empty
@@ -300,13 +300,37 @@ def _is_nothing(value: Any) -> bool:
 def merged(current: Any, wanted: Any) -> Any:
     """`current` with everything that `wanted` says; what only `current` has stays.
 
-    Elements of lists of equal length keep what the document does not speak of.
+    Elements of lists of equal length keep what the document does not speak of, but not the ids
+    which the controller put beside names: another name has another id.
     """
     if isinstance(wanted, dict) and isinstance(current, dict):
         return {**current, **{k: merged(current.get(k), v) for k, v in wanted.items()}}
     if isinstance(wanted, list) and isinstance(current, list) and len(wanted) == len(current):
-        return [merged(c, w) for c, w in zip(current, wanted, strict=True)]
+        return [_merged_element(c, w) for c, w in zip(current, wanted, strict=True)]
     return wanted
+
+
+def _merged_element(current: Any, wanted: Any) -> Any:
+    if overlap(wanted, current) == wanted:
+        return current
+    if isinstance(current, dict):
+        current = {k: v for k, v in current.items() if not k.lower().endswith("id")}
+    return merged(current, wanted)
+
+
+def without_unreadable(wanted: Any, current: Any) -> Any:
+    """`wanted` without the secrets that a controller keeps to itself: nothing to compare with."""
+    if isinstance(wanted, list) and isinstance(current, list) and len(wanted) == len(current):
+        return [without_unreadable(w, c) for w, c in zip(wanted, current, strict=True)]
+    if not isinstance(wanted, dict) or not (isinstance(current, dict) or current is None):
+        return wanted
+    there: Json = current or {}
+    kept = {
+        key: without_unreadable(value, there.get(key))
+        for key, value in wanted.items()
+        if not (value and not there.get(key) and is_secret(wanted, key))
+    }
+    return kept if kept or not wanted or current is not None else None
 
 
 def diff(before: Any, after: Any, title: str) -> str:

@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,9 +31,7 @@ PREFIXES = (
 GAP = "  "
 NOTHING = "-"
 HIDDEN = "(hidden)"
-SECRET_FIELDS = frozenset(
-    {"apikey", "apipasswd", "password", "wifipasswd", "secret", "encryptedsecrets", "obkey"}
-)
+SECRET_FIELDS = frozenset({"apikey", "apipasswd", "password", "wifipasswd", "pemkey", "obkey"})
 MIN_CUT = 20  # a cell is not cut below this width
 
 
@@ -171,12 +169,12 @@ def hidden(value: Any) -> Any:
         return [hidden(item) for item in value]
     if not isinstance(value, dict):
         return value
-    password = "PASSWORD" in str(value.get("format", ""))
-    return {
-        k: HIDDEN
-        if v
-        and not isinstance(v, dict)
-        and (k.lower() in SECRET_FIELDS or (password and k == "value"))
-        else hidden(v)
-        for k, v in value.items()
-    }
+    return {k: HIDDEN if v and is_secret(value, k) else hidden(v) for k, v in value.items()}
+
+
+def is_secret(owner: Mapping[str, Any], key: str) -> bool:
+    """A text that nobody but its user should read: by its name, or a variable of that format."""
+    if isinstance(owner[key], dict | list):
+        return False
+    of_password = key == "value" and "PASSWORD" in str(owner.get("format", ""))
+    return of_password or key.lower() in SECRET_FIELDS

@@ -103,7 +103,8 @@ def _newest(client: Client, known: list[Json]) -> list[Json]:
 
 def event_line(event: Json) -> str:
     severity = short_state(event.get("severity")).removeprefix("EVENT_SEVERITY_")
-    what = " ".join(str(event.get(k) or "") for k in ("resource", "resourceName")).strip()
-    stamp = str(event.get("timestamp") or "")[:19]
-    by = f" (by {event['user']})" if event.get("user") else ""
-    return f"{stamp}  {severity:<8} {what}: {event.get('description', '')}{by}"
+    text = str(event.get("description") or event.get("eventType") or "")
+    name, user = str(event.get("resourceName") or ""), str(event.get("user") or "")
+    what = f"{name}: " if name and name not in text else ""
+    by = f" (by {user})" if user and user not in text else ""
+    return f"{str(event.get('timestamp') or '')[:19]}  {severity:<8} {what}{text}{by}"
