@@ -53,6 +53,7 @@ class Reconciler:
         self._intended: dict[ItemRef, Item] = {}
         self._current: dict[ItemRef, Item] = {}
         self._faults: dict[ItemRef, Fault] = {}
+        self._observed: set[ItemRef] = set()  # whose fault was seen, not met by a step of ours
         self._progress: dict[ItemRef, Progress] = {}
         self._tasks: dict[ItemRef, tuple[Step, asyncio.Task[None]]] = {}
         self._wake = asyncio.Event()
@@ -60,10 +61,16 @@ class Reconciler:
         self.steps_run = 0  # steps started since the process began; tests hold it still
 
     def intend(self, graph: Graph) -> None:
-        """Replace the intention.  A fault that belongs to another wish is forgotten."""
+        """Replace the intention.  A fault that belongs to another wish is forgotten.
+
+        What ended by itself before there was any wish (the node was down) belongs to the first.
+        """
         for ref, fault in list(self._faults.items()):
-            if self._intended.get(ref) != graph.get(ref) or (fault.final and ref not in graph):
+            before, wanted = self._intended.get(ref), graph.get(ref)
+            adopted = before is None and wanted is not None and ref in self._observed
+            if (before != wanted and not adopted) or (fault.final and wanted is None):
                 del self._faults[ref]
+        self._observed &= self._faults.keys()
         self._intended = dict(graph)
         self._notify()
 
@@ -78,6 +85,7 @@ class Reconciler:
         for ref, fault in seen.faults.items():
             if ref not in self._tasks and ref not in self._faults:
                 self._faults[ref] = fault
+                self._observed.add(ref)
         self._notify()
 
     def retry(self, ref: ItemRef) -> None:
@@ -201,6 +209,7 @@ class Reconciler:
     ) -> None:
         now = self._clock()
         before = self._faults.get(step.ref)
+        self._observed.discard(step.ref)
         attempts = before.attempts + 1 if before else 1
         final = isinstance(error, Rejected)
         delay = configurator.retry_delay(step.item, attempts)

@@ -248,6 +248,33 @@ async def test_a_changed_intention_forgets_the_old_failure() -> None:
     assert (await runner.settle()).unmet() == ()
 
 
+async def test_what_ended_before_there_was_a_wish_is_told_and_waits_for_its_time() -> None:
+    """A node that was down while an app ended looks before it knows its configuration."""
+    clock, gone = Clock(), Thing("a", shape="ended")
+    world = World(things=graph(gone))
+    runner = engine(world, clock)
+    ended = Fault("exited with 7", NOW, retry_at=NOW + timedelta(minutes=10))
+    runner.observed(frozenset({"thing"}), Observation(graph(gone), {gone.ref: ended}))
+    runner.intend(graph(Thing("a")))
+    seen = await runner.settle()
+    assert [c.text for c in seen.why(gone.ref)] == ["exited with 7"]
+    assert world.done == []
+    clock.now += timedelta(minutes=10)
+    assert (await runner.settle()).unmet() == ()
+    assert world.done == ["-a", "+a"]
+
+
+async def test_another_wish_does_not_wait_for_what_ended() -> None:
+    gone = Thing("a", shape="ended")
+    world = World(things=graph(gone))
+    runner = engine(world)
+    ended = Fault("exited with 7", NOW, retry_at=NOW + timedelta(minutes=10))
+    runner.observed(frozenset({"thing"}), Observation(graph(gone), {gone.ref: ended}))
+    runner.intend(graph(Thing("a")))
+    runner.intend(graph(Thing("a", "blue")))
+    assert (await runner.settle()).unmet() == ()
+
+
 def test_steps_are_values_that_can_be_printed() -> None:
     assert "blue" in repr(Modify(Thing("a"), Thing("a", "blue")))
     assert Delete(Thing("a")).ref == ItemRef("thing", "a")
