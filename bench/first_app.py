@@ -1,0 +1,50 @@
+"""Cold start to the first answering app: `eaves demo --check` with an empty state folder (root).
+
+Prints one JSON object; "aim_s" is the bound of the first issue, once packages are installed.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+AIM_S = 60.0
+
+
+def main() -> int:
+    if os.geteuid() != 0:
+        print(json.dumps({"name": "first_app", "skipped": "needs root"}))
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        begun = time.monotonic()
+        done = subprocess.run(
+            [sys.executable, "-m", "eaves", "demo", "--check", "--state-dir", f"{folder}/demo"],
+            cwd=Path(__file__).parents[1],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        total = time.monotonic() - begun
+    first = re.search(r"([0-9.]+) s from start to the first answering app", done.stdout)
+    machine = re.search(r"virtual machine answers at \S+ after ([0-9.]+) s", done.stdout)
+    print(
+        json.dumps(
+            {
+                "name": "first_app",
+                "ok": done.returncode == 0,
+                "first_answer_s": float(first[1]) if first else None,
+                "machine_answer_s": float(machine[1]) if machine else None,
+                "whole_check_s": round(total, 1),
+                "aim_s": AIM_S,
+            }
+        )
+    )
+    return done.returncode
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
