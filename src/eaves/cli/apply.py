@@ -157,9 +157,10 @@ def _resolved(client: Client, document: Document) -> Json:
     help="Delete what a YAML file or a folder of them describes.",
 )
 def delete(kind: str | None, names: tuple[str, ...], files: tuple[Path, ...]) -> None:
-    """Delete objects by name, or everything that files describe, users first.
+    """Delete objects by name or by file.
 
-    By name a missing object is an error; by file it is what was asked for.
+    With -f everything goes that the files describe, users of objects first; what is not there
+    is skipped.  By name all of the objects must be there, or none goes.
     """
     if bool(files) == bool(kind):
         raise click.UsageError("name a kind and at least one object, or files with -f")

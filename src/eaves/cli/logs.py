@@ -16,7 +16,8 @@ PAGE = 1000
 POLL_S = 1.0
 # A line is dated by the device and arrives later, perhaps behind lines of a younger date: each
 # round looks back this far, and knows by their keys which lines were printed already.
-LOOK_BACK = timedelta(minutes=2)
+LOOK_BACK = timedelta(seconds=30)
+SLACK = timedelta(seconds=1)  # a start is sent in whole milliseconds
 
 UNDATED = datetime.min.replace(tzinfo=UTC)
 
@@ -37,11 +38,11 @@ def logs(name: str, minutes: float, *, of_device: bool, follow: bool) -> None:
         object_id = str(client.get(kind, name)["id"])
         try:
             while True:
-                for line in printed.new(_lines(client, kind, object_id, start)):
+                for line in printed.new(_lines(client, kind, object_id, start), start):
                     click.echo(line_text(line))
                 if not follow:
                     break
-                start = max(start, printed.look_back())
+                start = max(start, printed.look_back(datetime.now(UTC)))
                 time.sleep(POLL_S)
         except KeyboardInterrupt:
             return
@@ -56,8 +57,11 @@ class Printed:
     newest: datetime = UNDATED
     keys: dict[LineKey, datetime] = field(default_factory=dict[LineKey, datetime])
 
-    def new(self, lines: Iterable[Json]) -> Iterator[Json]:
-        """The lines not printed yet.  Two equal lines of one round are two lines."""
+    def new(self, lines: Iterable[Json], since: datetime) -> Iterator[Json]:
+        """The lines not printed yet.  Two equal lines of one round are two lines.
+
+        No later round asks for lines before `since`: what is older is forgotten.
+        """
         counts: dict[LineKey, int] = {}
         for line in lines:
             base = (
@@ -74,18 +78,12 @@ class Printed:
             self.keys[key] = when
             self.newest = max(self.newest, when)
             yield line
-        self._forget()
+        oldest = since - SLACK
+        self.keys = {k: when for k, when in self.keys.items() if when >= oldest or when == UNDATED}
 
-    def look_back(self) -> datetime:
-        """Where the next round begins."""
-        return self.newest if self.newest == UNDATED else self.newest - LOOK_BACK
-
-    def _forget(self) -> None:
-        """What no round asks for any more; the bound on memory of a long follow."""
-        if self.newest == UNDATED:
-            return
-        oldest = self.newest - 2 * LOOK_BACK
-        self.keys = {key: when for key, when in self.keys.items() if when >= oldest}
+    def look_back(self, now: datetime) -> datetime:
+        """Where the next round begins; a device whose clock is ahead hides no later line."""
+        return UNDATED if self.newest == UNDATED else min(self.newest, now) - LOOK_BACK
 
 
 def moment_of(line: Json) -> datetime:

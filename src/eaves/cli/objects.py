@@ -26,6 +26,7 @@ POLL_S = 0.5
     type=click.Choice(["table", "json", "yaml"]),
     default="table",
     show_default=True,
+    help="What to print.",
 )
 @click.option("--project", help="Only what belongs to the project of this name.")
 def get(kind: Kind, name: str | None, form: str, project: str | None) -> None:
@@ -125,6 +126,7 @@ def size_text(value: object) -> str:
     type=click.Choice(["yaml", "json"]),
     default="yaml",
     show_default=True,
+    help="What to print.",
 )
 def describe(kind: Kind, name: str, form: str) -> None:
     """Tell everything known of one object: what is intended, what is current, why, and events.

@@ -24,6 +24,7 @@ PAGE = 200
     type=click.Choice(["text", "json", "yaml"]),
     default="text",
     show_default=True,
+    help="What to print.",
 )
 def why(kind: Kind, name: str, form: str) -> None:
     """Tell why an object is not as asked for: the chain from the wish to the fact that stops it.
