@@ -24,7 +24,7 @@ from eaves.reconcile.apply import Reconciler
 from eaves.reconcile.report import Report
 
 TREE = ContentTreeId("11111111-1111-1111-1111-111111111111")
-SIZE = 200 * 1024**2
+SIZE = 320 * 1024**2
 CUTS = 10
 
 
