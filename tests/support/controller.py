@@ -225,6 +225,9 @@ class ManualClock:
     def __call__(self) -> datetime:
         return datetime.now(UTC) + self.ahead
 
+    def pass_by(self, span: timedelta) -> None:
+        self.ahead += span
+
 
 @dataclass
 class InProcess:
@@ -236,7 +239,7 @@ class InProcess:
     live: Live
     service: DeviceService
     port: int
-    ecdh_changed: list[DeviceId]
+    render_wanted: list[DeviceId]
 
     def tls(self) -> ssl.SSLContext:
         return trusting(self.settings.state_dir / "root-certificate.pem")
@@ -291,8 +294,10 @@ class InProcess:
 
 
 @contextlib.asynccontextmanager
-async def in_process(state_dir: Path, **changes: Any) -> AsyncGenerator[InProcess, None]:
-    """Start the device side on a free port and stop it."""
+async def in_process(
+    state_dir: Path, wanted: Callable[[DeviceId], None] | None = None, **changes: Any
+) -> AsyncGenerator[InProcess, None]:
+    """Start the device side on a free port and stop it; `wanted` is told what to render."""
     settings = replace(
         Settings(state_dir=state_dir, device_listen=Listen("127.0.0.1", 0)), **changes
     )
@@ -300,7 +305,7 @@ async def in_process(state_dir: Path, **changes: Any) -> AsyncGenerator[InProces
     keys = open_keys(settings, clock=clock)
     await prepare_database(settings, clock=clock, random=os.urandom)
     live = Live(waiters=settings.bounds.waiters)
-    ecdh_changed: list[DeviceId] = []
+    render_wanted: list[DeviceId] = []
     service = DeviceService(
         Parts(
             settings=settings,
@@ -308,12 +313,12 @@ async def in_process(state_dir: Path, **changes: Any) -> AsyncGenerator[InProces
             live=live,
             clock=clock,
             random=os.urandom,
-            ecdh_changed=ecdh_changed.append,
+            render_wanted=wanted or render_wanted.append,
         )
     )
     endpoint = service.start()
     try:
-        yield InProcess(settings, clock, keys, live, service, endpoint.port, ecdh_changed)
+        yield InProcess(settings, clock, keys, live, service, endpoint.port, render_wanted)
     finally:
         service.stop()
 

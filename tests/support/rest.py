@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import httpx
 from argon2 import PasswordHasher
@@ -46,6 +46,11 @@ class Clock:
         self.now += span
 
 
+class MovableClock(Protocol):
+    def __call__(self) -> datetime: ...
+    def pass_by(self, span: timedelta) -> None: ...
+
+
 @dataclass
 class Rest:
     """The application and what stands behind it."""
@@ -54,7 +59,7 @@ class Rest:
     engine: AsyncEngine
     keys: KeyStore
     live: Live
-    clock: Clock
+    clock: MovableClock
 
     def client(self, token: str = "", **headers: str) -> httpx.AsyncClient:
         if token:
@@ -137,6 +142,15 @@ async def running_rest(folder: Path) -> AsyncGenerator[Rest]:
         clock=clock,
         random=os.urandom,
     )
+    async with running_app(app, engine, keys, live, clock) as rest:
+        yield rest
+
+
+@asynccontextmanager
+async def running_app(
+    app: FastAPI, engine: AsyncEngine, keys: KeyStore, live: Live, clock: MovableClock
+) -> AsyncGenerator[Rest]:
+    """Start and stop an application; the engine, disposed of at the end, is of its database."""
     async with app.router.lifespan_context(app):
         try:
             yield Rest(app, engine, keys, live, clock)

@@ -106,7 +106,7 @@ def run_controller(settings: Settings, announce: Callable[[str], None]) -> None:
             live=live,
             clock=clock,
             random=os.urandom,
-            ecdh_changed=lambda device_id: wanted.add((device_id,)),
+            render_wanted=lambda device_id: wanted.add((device_id,)),
             application=devices_only if shared is None else shared.application,
         )
     )

@@ -42,6 +42,7 @@ from eaves.controller.domain.status.words import (
     with_age,
     without_repeats,
 )
+from eaves.controller.domain.unrendered import NOT_RENDERED
 from eaves.evapi.info import (
     ZInfoApp,
     ZInfoContentTree,
@@ -78,8 +79,9 @@ class AppReports:
 
 
 def missing_of(instance: AppInstance, missing: Iterable[str]) -> tuple[str, ...]:
-    """Those sentences of a rendering that are about this instance."""
-    return tuple(text for text in missing if text.startswith(f"app instance {instance.name!r}"))
+    """Those sentences of a rendering that are about this instance, or about all of its device."""
+    concerned = (f"app instance {instance.name!r}", NOT_RENDERED)
+    return tuple(text for text in missing if text.startswith(concerned))
 
 
 def app_status(

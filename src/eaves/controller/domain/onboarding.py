@@ -27,6 +27,7 @@ class Claim:
     device_id: DeviceId
     enterprise_id: str
     bound_certificate: bytes = b""  # empty: none yet
+    attestation_required: bool = False  # by the policy of its project
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class RegisterNew:
     enterprise_id: str
     onboarding_key: str
     serial: str
+    attestation_required: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,13 @@ def decide_register(asked: Registration, known: Knowledge) -> RegisterAnswer:
             "onboarding key; create one, the device tries again by itself",
         )
     if not claim.bound_certificate:
-        return RegisterNew(claim.device_id, claim.enterprise_id, known.onboarding_key, claim.serial)
+        return RegisterNew(
+            claim.device_id,
+            claim.enterprise_id,
+            known.onboarding_key,
+            claim.serial,
+            claim.attestation_required,
+        )
     if claim.bound_certificate == asked.certificate_hash:
         return AlreadyRegistered(claim.device_id)
     return Conflict(

@@ -12,13 +12,14 @@ from eaves.controller.jobs.liveness import Presence, Turned, turned
 from eaves.controller.jobs.rendering import render_devices
 from eaves.controller.jobs.renewal import renew_certificates
 from eaves.controller.jobs.retention import drop_old
-from eaves.controller.jobs.tick import tick_forever
+from eaves.controller.jobs.tick import at_start, tick_forever
 from eaves.controller.jobs.wanted import RenderWanted
 from eaves.controller.keys import KeyStore
 from eaves.controller.live import Live, LiveDevice
 from eaves.controller.settings import Settings
 from eaves.controller.store.devices import find_last_seen
 from eaves.controller.store.events import Event, insert_event
+from eaves.controller.store.marks import PUBLISHED, find_mark, put_mark
 from eaves.controller.store.tables import Kind
 from eaves.controller.store.unit import snapshot, unit_of_work
 from eaves.ids import DeviceId
@@ -54,7 +55,10 @@ class Jobs:
 
     async def render_all(self) -> None:
         """Every device hears of what stands in every configuration."""
-        self.wanted.add(device.device_id for device in self.devices())
+        ids = [device.device_id for device in self.devices()]
+        self.wanted.publish(ids, self.keys.controllercert_confighash)
+        if not ids:
+            await self._note_published()
 
     async def retain(self) -> None:
         ids = [device.device_id for device in self.devices()]
@@ -107,28 +111,43 @@ class Jobs:
         """Render again what was asked for: in batches, each with its own transaction."""
         while True:
             batch = await self.wanted.take(BATCH)
-            published = self.keys.controllercert_confighash
             try:
-                changed = await render_devices(self.engine, self.keys, batch, self.clock())
+                done = await render_devices(self.engine, self.keys, batch, self.clock())
+                self.live.devices_changed(done.changed)
+                self.wanted.done({*batch} - {*done.failed})
+                for device_id in done.failed:
+                    rest_s = self.wanted.failed(device_id)
+                    log.info("device_rendered_again_later", device_id=device_id, in_s=rest_s)
+                await self._note_published()
             except Exception:
                 log.exception("render_failed", devices=len(batch), again_in_s=WAKE_RETRY_S)
                 await asyncio.sleep(WAKE_RETRY_S)
                 self.wanted.add(batch)
-            else:
-                self.live.devices_changed(changed)
-                if self.wanted.empty and published == self.keys.controllercert_confighash:
-                    await asyncio.to_thread(self.keys.note_published, published)
+
+    async def _note_published(self) -> None:
+        published = self.wanted.published
+        if published:
+            async with unit_of_work(self.engine) as db:
+                await put_mark(db, PUBLISHED, published)
+            self.wanted.note_published(published)
+
+    async def publish_unless_published(self) -> None:
+        """Render every device if certificates were exchanged while no controller ran, or if one
+        died while it published them.
+        """
+        async with snapshot(self.engine) as db:
+            published = await find_mark(db, PUBLISHED)
+        if published != self.keys.controllercert_confighash:
+            await self.render_all()
 
 
 def start_jobs(tasks: asyncio.TaskGroup, jobs: Jobs) -> tuple[asyncio.Task[None], ...]:
     """Start every job; cancel what is returned to end them."""
-    if not jobs.keys.is_published():
-        # certificates were exchanged while the controller was down, or it died while publishing
-        jobs.wanted.add(device.device_id for device in jobs.devices())
     intervals = jobs.settings.intervals
     return (
         tasks.create_task(tick_forever("renewal", intervals.renewal_check, jobs.renew)),
         tasks.create_task(tick_forever("retention", intervals.retention, jobs.retain)),
         tasks.create_task(tick_forever("liveness", intervals.liveness, jobs.watch)),
         tasks.create_task(jobs.render_wanted_forever(), name="render"),
+        tasks.create_task(at_start("publication", jobs.publish_unless_published)),
     )

@@ -175,23 +175,6 @@ class KeyStore:
             return False
         return True
 
-    # --- publication ----------------------------------------------------------------------------
-
-    def is_published(self) -> bool:
-        """Does every stored configuration carry the hash of the list in force?"""
-        try:
-            return self._published.read_text(encoding="ascii") == self.controllercert_confighash
-        except FileNotFoundError:
-            return False
-
-    def note_published(self, confighash: str) -> None:
-        """Every stored configuration carries this hash now; blocking file work."""
-        files.write_private(self._published, confighash.encode())
-
-    @property
-    def _published(self) -> Path:
-        return self._settings.state_dir / "signing" / "published"
-
     # --- renewal --------------------------------------------------------------------------------
 
     def renew(self) -> Renewed:

@@ -1,24 +1,13 @@
 """The configuration of the devices that a write touches, in the same transaction."""
 
 from eaves.controller.domain.contract.base import Contract
-from eaves.controller.domain.inputs import ControllerFacts, DeviceInputs
+from eaves.controller.domain.inputs import DeviceInputs
 from eaves.controller.domain.render import Rendered, render_device
-from eaves.controller.keys import KeyStore
+from eaves.controller.keys.facts import controller_facts
 from eaves.controller.northbound.work import Work
 from eaves.controller.store import objects
 from eaves.controller.store.inputs import render_and_store
-from eaves.evapi.keys import SoftKeyAgreement
 from eaves.ids import DeviceId
-
-
-def controller_facts(keys: KeyStore) -> ControllerFacts:
-    ecdh = keys.ring.ecdh[0]
-    return ControllerFacts(
-        controllercert_confighash=keys.controllercert_confighash,
-        ecdh_hash=ecdh.hash16,
-        ecdh_key=SoftKeyAgreement(ecdh.key),
-        open_secret=keys.open,
-    )
 
 
 async def devices_of(work: Work, item: Contract) -> frozenset[DeviceId]:

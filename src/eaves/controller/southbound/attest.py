@@ -87,7 +87,7 @@ async def _certificates(context: Southbound, call: Call, certs: Sequence[ZCert])
     )
     if changed:
         log.info("device_ecdh_certificate_changed", device_id=device_id)
-        context.ecdh_changed(device_id)
+        context.render_wanted(device_id)  # its cipher blocks
     return _sealed(context, ZAttestResponse(resp_type=ZAttestRespType.ATTEST_RESP_CERT))
 
 

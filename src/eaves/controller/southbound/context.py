@@ -49,7 +49,7 @@ class Southbound:
     seen: Seen
     database: Database
     registrations: RateLimit
-    ecdh_changed: Callable[[DeviceId], None]  # its cipher blocks are to be made again
+    render_wanted: Callable[[DeviceId], None]  # its configuration is to be made again
     clock: Clock
     random: Random
 

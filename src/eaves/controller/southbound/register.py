@@ -106,6 +106,7 @@ async def _register(context: Southbound, db: Db, asked: _Asked, now: datetime) -
                 onboarding_key=decided.onboarding_key,
                 serial=decided.serial,
                 bound_at=now,
+                attestation_required=decided.attestation_required,
             )
             await devices.register_binding(db, binding)
             text = f"registered with serial {decided.serial}"
@@ -155,6 +156,8 @@ async def _answered(
     match decided:
         case RegisterNew(device_id=device_id):
             log.info("device_registered", device_id=device_id, serial=serial)
+            # a record that was off-boarded has nothing rendered any more
+            context.render_wanted(device_id)
             await _known_at_once(context, device_id)
             return NEW
         case AlreadyRegistered(device_id=device_id):

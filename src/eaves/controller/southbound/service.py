@@ -50,7 +50,7 @@ class Parts:
     live: Live
     clock: Clock
     random: Random
-    ecdh_changed: Callable[[DeviceId], None]  # called in the thread of the devices
+    render_wanted: Callable[[DeviceId], None]  # called in the thread of the devices
     application: Application = devices_only
 
 
@@ -138,7 +138,7 @@ class DeviceService:
                 seen=Seen(),
                 database=database,
                 registrations=RateLimit(bounds.registrations_per_minute),
-                ecdh_changed=parts.ecdh_changed,
+                render_wanted=parts.render_wanted,
                 clock=parts.clock,
                 random=parts.random,
             )

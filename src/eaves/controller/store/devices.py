@@ -216,6 +216,7 @@ async def known_for_register(
             select(
                 onboarding_claims.c.serial,
                 onboarding_claims.c.device_id,
+                onboarding_claims.c.attestation_required,
                 devices.c.enterprise_id,
                 device_bindings.c.certificate_hash,
                 device_bindings.c.gone,
@@ -228,6 +229,7 @@ async def known_for_register(
                 onboarding_claims.c.onboarding_key == key,
                 onboarding_claims.c.serial.in_([s for s in (serial, soft_serial) if s]),
             )
+            .with_for_update(of=onboarding_claims)  # a change of policy comes before or after
         )
         claims = [
             Claim(
@@ -235,6 +237,7 @@ async def known_for_register(
                 DeviceId(row.device_id),
                 row.enterprise_id,
                 b"" if row.gone else row.certificate_hash or b"",
+                row.attestation_required,
             )
             for row in await db.execute(query)
         ]
@@ -283,7 +286,10 @@ async def register_binding(db: Db, binding: Binding) -> None:
 
 
 async def mark_gone(db: Db, device_id: DeviceId) -> None:
-    """The device was deleted or off-boarded: its envelope gets 404; what it said is dropped."""
+    """The device was deleted or off-boarded: its envelope gets 404; what it said is dropped.
+
+    So is what was rendered for it, since that holds secrets encrypted to its certificate.
+    """
     await db.execute(
         update(device_bindings).where(device_bindings.c.device_id == device_id).values(gone=True)
     )
@@ -294,11 +300,13 @@ async def mark_gone(db: Db, device_id: DeviceId) -> None:
 async def set_attestation_required(
     db: Db, device_ids: Sequence[DeviceId], *, required: bool
 ) -> None:
-    await db.execute(
-        update(device_bindings)
-        .where(device_bindings.c.device_id.in_(device_ids))
-        .values(attestation_required=required)
-    )
+    """Put a policy in force: on devices that have registered, and on records that wait."""
+    for table in (onboarding_claims, device_bindings):  # in the order of a registration
+        await db.execute(
+            update(table)
+            .where(table.c.device_id.in_(device_ids))
+            .values(attestation_required=required)
+        )
 
 
 async def note_unclaimed(

@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlalchemy import select, update
 
+from eaves.controller.domain.unrendered import not_rendered, without_failure
 from eaves.controller.store.dialect import upsert
 from eaves.controller.store.tables import rendered_configs, rendered_contents
 from eaves.controller.store.unit import Db
@@ -88,3 +89,22 @@ async def put_missing(db: Db, device_id: DeviceId, missing: tuple[str, ...]) -> 
         .where(rendered_configs.c.device_id == device_id)
         .values(missing=json.dumps(missing))
     )
+
+
+async def put_failure(db: Db, device_id: DeviceId, why: str, now: datetime) -> None:
+    """The last attempt to render this device failed; the next that succeeds takes this away.
+
+    What is in force stays.  Where nothing is, a row without a hash holds the reason.
+    """
+    text = not_rendered(why)
+    before = await find_in_force(db, device_id)
+    if before is not None:
+        await put_missing(db, device_id, (text, *without_failure(before.missing)))
+        return
+    values = {
+        "device_id": device_id,
+        "config_hash": "",
+        "config_timestamp": now.replace(microsecond=0),
+        "missing": json.dumps((text,)),
+    }
+    await upsert(db, rendered_configs, values)

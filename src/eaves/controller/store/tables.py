@@ -195,6 +195,8 @@ onboarding_claims = Table(  # over all tenants: who may register with this key a
     _text("onboarding_key"),
     _text("serial"),
     Column("device_id", Text, ForeignKey("devices.id", ondelete="CASCADE"), nullable=False),
+    # by the policy of the device's project: in force from the first registration on
+    Column("attestation_required", Boolean, nullable=False, server_default=text("false")),
     PrimaryKeyConstraint("onboarding_key", "serial"),
     UniqueConstraint("device_id"),
 )
@@ -352,6 +354,14 @@ logs = Table(
     _text("content"),
     Index(None, "device_id", "app_id", "time_ns", "row"),
     Index(None, "time_ns"),
+)
+
+marks = Table(  # facts that every controller on this database shares
+    "marks",
+    metadata,
+    _text("name"),
+    _text("value"),
+    PrimaryKeyConstraint("name"),
 )
 
 events = Table(

@@ -1,0 +1,176 @@
+"""Both sides of one controller together: what a person writes is what a device meets."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from support.controller import WireDevice
+from support.rest import Json
+from support.rest_objects import World, build_world, project
+from support.whole_controller import Whole, whole_controller
+
+from eaves.controller.store.devices import (
+    ECDH_TYPE,
+    EdgeNodeCertificate,
+    put_device_certificates,
+)
+from eaves.controller.store.marks import PUBLISHED, find_mark
+from eaves.controller.store.unit import Db, snapshot
+from eaves.evapi.paths import Endpoint
+from eaves.ids import DeviceId
+
+pytestmark = pytest.mark.system
+
+
+@pytest.fixture
+async def whole(tmp_path: Path) -> AsyncIterator[Whole]:
+    async with whole_controller(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+async def world(whole: Whole) -> World:
+    return await build_world(whole.caller)
+
+
+@pytest.fixture
+def device(world: World) -> WireDevice:
+    return WireDevice(serial="serial-of-edge-1", device_id=DeviceId(world.device))
+
+
+def with_policy(word: str, body: Json) -> Json:
+    policy = body["attestationPolicy"]
+    return body | {
+        "attestationPolicy": policy | {"attestationPolicy": {"type": f"ATTEST_POLICY_TYPE_{word}"}}
+    }
+
+
+async def set_policy(whole: Whole, world: World, word: str) -> None:
+    path = f"/v1/projects/id/{world.project}"
+    await whole.caller.put(path, with_policy(word, await whole.caller.get(path)))
+
+
+# --- attestation ---------------------------------------------------------------------------------
+
+
+async def test_a_device_of_an_enforcing_project_is_enforced_from_its_first_poll(
+    whole: Whole, world: World, device: WireDevice
+) -> None:
+    """Section 6.4: 403 without the token; the policy was set before the device registered."""
+    await set_policy(whole, world, "ENFORCE")
+    await whole.register(device)
+    reply = await whole.devices.post(device.path(Endpoint.CONFIG), device.poll())
+    assert reply.status == 403
+    why = await whole.caller.get(f"/v1/eaves/why/device/{world.device}")
+    assert any("enforces attestation" in cause["text"] for cause in why["chain"])
+
+
+async def test_a_changed_policy_holds_for_devices_that_registered_before(
+    whole: Whole, world: World, device: WireDevice
+) -> None:
+    """Section 6.4, both ways."""
+    await whole.register(device)
+    await whole.until_polled(device, 200)
+    await set_policy(whole, world, "ENFORCE")
+    await whole.until_polled(device, 403)
+    await set_policy(whole, world, "ACCEPT")
+    await whole.until_polled(device, 200)
+
+
+async def test_a_device_has_the_policy_of_the_project_that_it_moved_to(
+    whole: Whole, world: World, device: WireDevice
+) -> None:
+    """Section 6.4; a waiting record and a registered device alike."""
+    strict = await whole.caller.create("/v1/projects", with_policy("ENFORCE", project("strict")))
+    path = f"/v1/devices/id/{world.device}"
+    for name in ("instance", "volume", "netinst"):
+        base = {"instance": "apps/instances", "volume": "volumes/instances", "netinst": "netinsts"}
+        await whole.caller.delete(f"/v1/{base[name]}/id/{getattr(world, name)}")
+    body = await whole.caller.get(path)
+    await whole.caller.put(path, body | {"projectId": strict, "interfaces": []})
+    await whole.register(device)
+    await whole.until_polled(device, 403)
+    body = await whole.caller.get(path)
+    await whole.caller.put(path, body | {"projectId": world.project})
+    await whole.until_polled(device, 200)
+
+
+# --- off-boarding --------------------------------------------------------------------------------
+
+
+async def test_an_offboarded_device_may_come_back_and_gets_its_configuration(
+    whole: Whole, world: World, device: WireDevice
+) -> None:
+    """Section 3.3: 404 once it is off-boarded; a new certificate takes the record over."""
+    await whole.register(device)
+    await whole.until_polled(device, 200)
+    await whole.caller.delete(f"/v1/apps/instances/id/{world.instance}")
+    await whole.caller.put(f"/v1/devices/id/{world.device}/offboard")
+    await whole.until_polled(device, 404)
+    fresh = WireDevice(serial=device.serial, device_id=device.device_id)
+    await whole.register(fresh)
+    body = await whole.until_polled(fresh, 200)
+    assert whole.devices.controller_key.poll_response(body).config
+    reply = await whole.devices.post(device.path(Endpoint.CONFIG), device.poll())
+    assert reply.status == 401  # the record has another certificate now
+
+
+# --- rendering again -----------------------------------------------------------------------------
+
+
+async def _mark(whole: Whole) -> str:
+    async with snapshot(whole.jobs.engine) as db:
+        return await find_mark(db, PUBLISHED)
+
+
+async def _reasons(whole: Whole, world: World) -> str:
+    told = await whole.caller.get(f"/v1/eaves/why/device/{world.device}")
+    return " ".join(cause["text"] for cause in told["chain"])
+
+
+async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(30):
+        while True:
+            if await condition():
+                return
+            await asyncio.sleep(0.02)
+
+
+async def test_a_device_that_cannot_be_rendered_says_why_and_is_tried_again(
+    whole: Whole, world: World, device: WireDevice
+) -> None:
+    """Its configuration stays, the others are done, and nothing counts as published before it."""
+    await whole.register(device)
+    await whole.until_polled(device, 200)
+
+    def uploaded(pem: bytes) -> EdgeNodeCertificate:
+        return EdgeNodeCertificate(ECDH_TYPE, b"e" * 16, pem, whole.devices.clock())
+
+    async def told() -> bool:
+        return "could not be made" in await _reasons(whole, world)
+
+    async def published() -> bool:
+        return await _mark(whole) == whole.devices.keys.controllercert_confighash
+
+    async def spoil(db: Db) -> None:
+        await put_device_certificates(db, device.device_id, [uploaded(b"no certificate")])
+
+    await whole.devices.change(device.device_id, spoil)
+    await whole.jobs.publish_unless_published()
+    await _until(told)
+    assert await _mark(whole) == ""
+    assert not whole.jobs.wanted.empty
+    app = await whole.caller.get(f"/v1/eaves/why/instance/{world.instance}")
+    assert "could not be made" in app["chain"][0]["text"]
+    await whole.until_polled(device, 200)  # as it was
+
+    async def mend(db: Db) -> None:
+        pem = device.certificate_pem
+        await put_device_certificates(db, device.device_id, [uploaded(pem)])
+
+    await whole.devices.change(device.device_id, mend)
+    whole.jobs.wanted.add((device.device_id,))  # as the upload of a certificate does
+    await _until(published)
+    assert not await told()
+    assert whole.jobs.wanted.empty
