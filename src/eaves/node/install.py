@@ -13,17 +13,28 @@ from eaves.node.host.process import systemd_runs
 from eaves.node.settings import Settings
 
 UNIT = Path("/etc/systemd/system/eaves-node.service")
+NEVER_NEEDED = (
+    "CAP_AUDIT_CONTROL",
+    "CAP_LEASE",
+    "CAP_MAC_ADMIN",
+    "CAP_MAC_OVERRIDE",
+    "CAP_SYSLOG",
+    "CAP_SYS_PACCT",
+    "CAP_SYS_TIME",
+    "CAP_WAKE_ALARM",
+)
 FILES = ("server", "root-certificate.pem", "onboard.cert.pem", "onboard.key.pem", "soft_serial")
 
 
 def unit_text(command: str, settings: Settings) -> str:
     """The unit file.  Apps run in scopes of their own, so stopping the service leaves them alone.
 
-    What a node does needs root and the kernel's network; the rest is closed.
+    No option here may give the service a mount namespace of its own (ProtectHome, PrivateTmp and
+    their like): the roots and network namespaces of apps are mounts that the next start adopts.
+    Filters and the capability bound reach the apps too, so they close only what none needs.
     """
     return f"""[Unit]
-Description=Eaves edge node
-Documentation=man:eaves(1)
+Description=Eaves edge node {settings.name}
 After=network-online.target time-sync.target
 Wants=network-online.target
 StartLimitIntervalSec=0
@@ -37,24 +48,23 @@ KillMode=process
 OOMScoreAdjust=-900
 Delegate=yes
 UMask=0077
-NoNewPrivileges=no
-ProtectHome=yes
-ProtectClock=yes
-ProtectHostname=yes
-ProtectKernelModules=no
-ProtectKernelLogs=yes
-PrivateTmp=yes
-RestrictRealtime=yes
+StateDirectory=eaves
+ConfigurationDirectory=eaves
+CapabilityBoundingSet=~{" ".join(NEVER_NEEDED)}
 LockPersonality=yes
 SystemCallArchitectures=native
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK AF_PACKET AF_VSOCK
-ReadWritePaths={settings.state_dir} /run
-StateDirectory=eaves/node
-ConfigurationDirectory=eaves/node
 
 [Install]
 WantedBy=multi-user.target
 """
+
+
+def launcher() -> list[str]:
+    """How to start this program at boot: the script beside the interpreter, or on the path."""
+    beside = Path(sys.executable).with_name("eaves")
+    found = str(beside) if beside.exists() else shutil.which("eaves")
+    return [found] if found else [sys.executable, "-m", "eaves"]
 
 
 @click.command("install")
@@ -70,9 +80,7 @@ def install(settings: Settings, source: Path | None, *, print_unit: bool) -> Non
     """Make the node a service of this machine that starts at boot (root, systemd)."""
     command = shlex.join(
         [
-            sys.executable,
-            "-m",
-            "eaves",
+            *launcher(),
             "node",
             "--config",
             str(settings.config_dir),

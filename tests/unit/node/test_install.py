@@ -1,0 +1,30 @@
+"""The unit file of `eaves node install`."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from eaves.node.install import unit_text
+from eaves.node.settings import Settings
+
+SETTINGS = Settings(Path("/etc/eaves/node"), Path("/var/lib/eaves/node"), Path("/run/x"), "node")
+
+
+def test_the_service_shares_the_mounts_of_the_machine() -> None:
+    """A mount namespace of its own would hide apps from the next start."""
+    text = unit_text("/usr/bin/eaves node", SETTINGS)
+    private = ("PrivateTmp", "ProtectHome", "ProtectSystem", "ReadWritePaths", "PrivateDevices")
+    assert not [word for word in private if word in text]
+    assert "KillMode=process" in text
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
+def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
+    unit = tmp_path / "eaves-node.service"
+    unit.write_text(unit_text("/bin/true", SETTINGS))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False
+    )
+    assert "eaves-node.service" not in done.stderr, done.stderr
