@@ -6,15 +6,19 @@ first interactive login, unless it came from a file that automation wrote.
 
 import base64
 import uuid
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from eaves.controller.settings import Settings
 from eaves.controller.store.people import Credential, find_user_for_login, put_credential
 from eaves.controller.store.schema import upgrade
-from eaves.controller.store.unit import Db, open_engine, unit_of_work
-from eaves.errors import Rejected
+from eaves.controller.store.unit import Db, open_engine, unit_of_work, without_password
+from eaves.errors import Rejected, Transient
 
 ADMIN = "admin"
 PASSWORD_BYTES = 18  # 24 characters
@@ -23,19 +27,35 @@ Clock = Callable[[], datetime]
 Random = Callable[[int], bytes]
 
 
+class DatabaseUnusable(Transient):
+    """The database cannot be opened or reached now."""
+
+
 class NoAdmin(Rejected):
     """There is no user admin to give a password to."""
 
 
 async def prepare_database(settings: Settings, *, clock: Clock, random: Random) -> tuple[str, ...]:
     """Bring the database up to this release; the lines to print, once, after a first start."""
-    engine = open_engine(settings.database)
-    try:
+    async with _database(settings) as engine:
         await upgrade(engine)
         async with unit_of_work(engine) as db:
             if await find_user_for_login(db, ADMIN) is not None:
                 return ()
             return await _make_admin(db, settings, clock(), random)
+
+
+@asynccontextmanager
+async def _database(settings: Settings) -> AsyncGenerator[AsyncEngine]:
+    """Raises DatabaseUnusable where it cannot be opened or reached."""
+    engine = open_engine(settings.database)
+    try:
+        yield engine
+    except DBAPIError as error:
+        raise DatabaseUnusable(
+            f"database {without_password(settings.database)}: {error.orig}; "
+            "check that it is there and may be used, and --state-dir or --database"
+        ) from error
     finally:
         await engine.dispose()
 
@@ -133,21 +153,19 @@ async def reset_admin_password(settings: Settings, *, clock: Clock, random: Rand
     """Give admin a new password and end its sessions; the line to print."""
     from eaves.controller.store.people import delete_tokens_of  # noqa: PLC0415 - rarely needed
 
-    engine = open_engine(settings.database)
-    try:
+    async with _database(settings) as engine:
         await upgrade(engine)
         async with unit_of_work(engine) as db:
             user = await find_user_for_login(db, ADMIN)
             if user is None:
                 raise NoAdmin(
-                    f"{settings.database}: no user {ADMIN} yet; start `eaves controller` once"
+                    f"{without_password(settings.database)}: no user {ADMIN} yet; "
+                    "start `eaves controller` once"
                 )
             given = _given_password(settings.admin_password_file)
             password = given or _new_password(random)
             await put_credential(db, _credential(user.id, password, clock(), must_change=not given))
             await delete_tokens_of(db, user.id)
-    finally:
-        await engine.dispose()
     if given:
         return f"user {ADMIN} has the password of {settings.admin_password_file}"
     return f"user {ADMIN}, password {password} (shown once; change it at the first login)"

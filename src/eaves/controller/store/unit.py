@@ -44,11 +44,19 @@ def open_engine(url: str) -> AsyncEngine:
         )
     parsed = parsed.set(drivername=driver)
     if driver == _DRIVERS["postgresql"]:
-        return create_async_engine(parsed, pool_size=10, max_overflow=10, pool_pre_ping=True)
-    engine = create_async_engine(parsed, pool_size=5, max_overflow=5)
+        return create_async_engine(
+            parsed, pool_size=10, max_overflow=10, pool_pre_ping=True, hide_parameters=True
+        )
+    # hidden: what a failed statement was given may be a secret, and its error goes to the log
+    engine = create_async_engine(parsed, pool_size=5, max_overflow=5, hide_parameters=True)
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
+
+
+def without_password(url: str) -> str:
+    """A database URL as it may be shown."""
+    return make_url(url).render_as_string(hide_password=True)
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -105,6 +105,7 @@ class Contract(BaseModel):
         defer_build=True,
         extra="allow",
         frozen=True,
+        hide_input_in_errors=True,  # errors go to the log, and what was sent may be a secret
         protected_namespaces=(),
         validate_by_alias=True,
         validate_by_name=True,
