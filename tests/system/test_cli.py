@@ -1,0 +1,350 @@
+"""The command line at a real controller: apply, get, describe, why, delete, verbs, logs, watch."""
+
+import asyncio
+import json
+import signal
+import stat
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.cli import Cli
+from support.controller import Process, WireDevice, https, running, until
+
+from eaves.evapi.logs import AppLogOrigin, LogEntry, encode_log_file
+from eaves.evapi.paths import Endpoint, endpoint_path
+from eaves.ids import AppInstanceId, DeviceId
+
+pytestmark = pytest.mark.system
+
+SITE = """\
+kind: device
+name: edge-berlin
+project: berlin
+model: small
+serialno: BERLIN-1
+interfaces:
+  - {intfname: eth0, intfUsage: MANAGEMENT, netname: uplink}
+---
+kind: network
+name: uplink
+project: berlin
+ip: {dhcp: CLIENT}
+---
+kind: project
+name: berlin
+title: Berlin
+"""
+CATALOGUE = """\
+kind: model
+name: small
+brand: maker
+type: AMD64
+attr: {Cpus: "2", memory: 2G, storage: 8G}
+ioMemberList:
+  - {ztype: IO_TYPE_ETH, phylabel: eth0, logicallabel: eth0, assigngrp: eth0,
+     phyaddrs: {Ifname: eth0}, usage: ADAPTER_USAGE_MANAGEMENT, usagePolicy: {FreeUplink: true}}
+---
+{kind: brand, name: maker}
+---
+{kind: datastore, name: files, dsType: HTTP, dsFQDN: "http://192.0.2.1", dsPath: files}
+---
+{kind: image, name: web, datastore: files, imageType: APPLICATION, imageFormat: RAW,
+ imageArch: AMD64, imageRelUrl: web.raw, imageSizeBytes: 1048576,
+ imageSha256: 30e14955ebf1352266dc2ff8067e68104607e750abb9d3b36582b8af909fcb58}
+"""
+APP = """\
+kind: instance
+name: web
+app: web
+project: berlin
+device: edge-berlin
+appType: VM
+vminfo: {cpus: 1, memory: 65536, mode: HVM}
+drives: [{imagename: web, drvtype: HDD, target: Disk}]
+interfaces: [{intfname: eth0, intforder: 1, netinstname: inner}]
+logs: {access: true}
+---
+kind: app
+name: web
+manifestJSON:
+  name: web
+  acKind: VMManifest
+  acVersion: 1.2.0
+  appType: VM
+  deploymentType: STAND_ALONE
+  vmmode: HV_HVM
+  images: [{imagename: web, imageformat: RAW, drvtype: HDD, target: Disk}]
+  interfaces: [{name: eth0}]
+  resources: [{name: cpus, value: "1"}, {name: memory, value: "65536"}]
+---
+{kind: netinst, name: inner, project: berlin, device: edge-berlin, networkKind: LOCAL,
+ type: V4, port: eth0}
+"""
+IN_ORDER = [
+    *("brand/maker", "model/small", "project/berlin", "network/uplink", "datastore/files"),
+    *("image/web", "app/web", "device/edge-berlin", "netinst/inner", "instance/web"),
+]
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    folder = tmp_path_factory.mktemp("cli")
+    (folder / "password").write_text("correct horse battery")
+    options = ("--admin-password-file", str(folder / "password"))
+    with running(Process(folder / "state", *options)) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def site(process: Process, tmp_path_factory: pytest.TempPathFactory) -> Cli:
+    """A logged-in command line, and a site of files that were applied once."""
+    cli = Cli.of(process, tmp_path_factory.mktemp("home"))
+    password = str(process.state_dir.parent / "password")
+    cli.ok("login", cli.rest_url, "--ca", str(cli.root), "--password-file", password)
+    files = cli.home / "site"
+    files.mkdir()
+    (files / "1.yaml").write_text(SITE)
+    (files / "2.yml").write_text(APP)
+    (files / "notes.txt").write_text("no YAML: [")
+    (cli.home / "catalogue.yaml").write_text(CATALOGUE)
+    dry = cli.ok("apply", "-f", "site", "-f", "catalogue.yaml", "--dry-run")
+    assert [n for n in dry.splitlines() if "/" in n.split(" ")[0]] == [
+        f"{title} would be created" for title in IN_ORDER
+    ]
+    assert "  +modelId: (id of model small)" in dry
+    assert "no device yet" in cli("get", "device").err
+    out = cli.ok("apply", "-f", "site", "-f", "catalogue.yaml")
+    assert out.splitlines() == [f"{title} created" for title in IN_ORDER]
+    return cli
+
+
+def test_the_same_files_again_change_nothing(site: Cli) -> None:
+    again = site.ok("apply", "-f", "catalogue.yaml", "-f", "site").splitlines()
+    assert again == [f"{title} unchanged" for title in IN_ORDER]
+    assert not site.ok("apply", "--dry-run", "-f", "site").count("would")
+
+
+def test_a_dry_run_shows_what_an_apply_then_changes(site: Cli) -> None:
+    text = SITE.replace("title: Berlin", "title: Berlin Mitte")
+    dry = site.ok("apply", "--dry-run", "-f", "-", stdin=text)
+    assert "project/berlin would be changed" in dry
+    assert "  -title: Berlin\n  +title: Berlin Mitte\n" in dry
+    assert json.loads(site.ok("get", "project", "berlin", "-o", "json"))["title"] == "Berlin"
+    done = site.ok("apply", "-f", "-", stdin=text)
+    assert "project/berlin changed" in done.splitlines()
+    assert "device/edge-berlin unchanged" in done.splitlines()
+    assert "Berlin Mitte" in site.ok("get", "project")
+    site.ok("apply", "-f", "-", stdin=SITE)
+
+
+def test_a_wrong_reference_stops_all_of_an_apply(site: Cli) -> None:
+    text = f"{{kind: brand, name: never-made}}\n---\n{SITE.replace('model: small', 'model: smal')}"
+    done = site("apply", "-f", "-", stdin=text)
+    assert done.code == 1
+    assert (
+        "-:3: device/edge-berlin: model: there is no model 'smal'; did you mean small?" in done.err
+    )
+    assert "nothing was changed" in done.err
+    assert "never-made" not in site.ok("get", "brand")
+
+
+def test_a_misspelt_field_is_warned_of_and_sent(site: Cli) -> None:
+    done = site("apply", "-f", "-", stdin="kind: brand\nname: maker\ndescripton: x\n")
+    assert done.code == 0
+    assert done.err == (
+        "warning: -:3: descripton is no known field of brand, sent as it is;"
+        " did you mean description?\n"
+    )
+    assert json.loads(site.ok("get", "brand", "maker", "-o", "json"))["descripton"] == "x"
+
+
+def test_faults_of_a_file_are_named_with_its_line(site: Cli) -> None:
+    (site.home / "bad.yaml").write_text("kind: app\nname: [\n")
+    done = site("apply", "-f", "bad.yaml")
+    assert done.code == 1
+    assert done.err.startswith("Error: bad.yaml:3:1: this is not YAML: ")
+    missing = site("apply", "-f", "missing.yaml")
+    assert missing.code == 2
+    assert "'missing.yaml' does not exist" in missing.err
+
+
+def test_what_the_controller_refuses_is_told_in_its_words(site: Cli) -> None:
+    text = "kind: device\nname: d\nproject: berlin\nmodel: small\nadminState: SLEEPING\n"
+    done = site("apply", "-f", "-", stdin=text)
+    assert done.code == 1
+    assert done.err.startswith("Error: -:1: device/d: ")
+    assert "'ADMIN_STATE_SLEEPING' is none of " in done.err
+
+
+def test_tables_are_aligned_and_plain_at_a_pipe(site: Cli) -> None:
+    device = site.ok("get", "device").splitlines()
+    assert device[0].split() == [*("NAME", "STATE", "LAST", "SEEN", "SERIAL", "ADMIN")]
+    assert device[1].split() == ["edge-berlin", "UNPROVISIONED", "never", "BERLIN-1", "ACTIVE"]
+    assert "\x1b" not in "".join(device)
+    assert site.ok("get", "devices", "edge-berlin") == "\n".join(device) + "\n"
+    assert device[0].index("STATE") == device[1].index("UNPROVISIONED")
+    assert site.ok("get", "image").splitlines()[1].split()[:4] == ["web", "RAW", "1", "MiB"]
+
+
+def test_tables_are_coloured_and_cut_at_a_terminal(site: Cli) -> None:
+    shown = site.at_terminal("get", "datastore").out
+    assert "\x1b[1mNAME" in shown
+    assert all(len(line) < 200 for line in shown.splitlines())
+
+
+def test_json_and_yaml_are_the_objects_of_the_api(site: Cli) -> None:
+    listed = json.loads(site.ok("get", "project", "-o", "json"))
+    assert [row["name"] for row in listed] == ["berlin"]
+    assert "name: berlin\n" in site.ok("get", "project", "berlin", "-o", "yaml")
+    in_project = json.loads(site.ok("get", "device", "--project", "berlin", "-o", "json"))
+    assert [row["name"] for row in in_project] == ["edge-berlin"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("get", "device", "edge-berln"), 1, "no device 'edge-berln'; did you mean edge-berlin?"),
+        (("get", "devcie"), 2, "there is no kind 'devcie'; did you mean device?"),
+        (("get", "device", "--project", "brlin"), 1, "no project 'brlin'; did you mean berlin?"),
+        (("describe", "app", "wbe"), 1, "did you mean web?"),
+        (("delete", "project", "berlin"), 1, "is still needed by"),
+        (("delete", "device"), 2, "which device? give at least one name"),
+        (("why", "brand", "maker"), 2, "not for a brand"),
+        (("reboot", "nowhere"), 1, "there is no device 'nowhere'; there are: edge-berlin"),
+        (("restart", "wbe"), 1, "there is no instance 'wbe'; did you mean web?"),
+        (("logs", "wbe"), 1, "there is no instance 'wbe'; did you mean web?"),
+        (("wait", "device", "edge-berlin", "--timeout", "0"), 1, "UNPROVISIONED, not ONLINE"),
+    ],
+    ids=lambda words: " ".join(words) if isinstance(words, tuple) else "",
+)
+def test_a_mistake_is_answered(site: Cli, words: tuple[str, ...], code: int, message: str) -> None:
+    done = site(*words)
+    assert done.code == code
+    assert message in done.err
+
+
+def test_why_leads_to_where_to_look(site: Cli) -> None:
+    said = site.ok("why", "instance", "web").splitlines()
+    assert said[0] == "instance/web is not as asked for:"
+    assert "BERLIN-1" in said[-1]
+    assert json.loads(site.ok("why", "device", "edge-berlin", "-o", "json"))["met"] is False
+    assert site("wait", "device", "edge-berlin", "--state", "unprovisioned").code == 0
+
+
+def test_describe_tells_all_of_an_object(site: Cli) -> None:
+    told = json.loads(site.ok("describe", "instance", "web", "-o", "json"))
+    assert set(told) == {"why", "current", "intended", "events"}
+    assert told["current"]["name"] == "web"
+    assert any("created by admin" in event for event in told["events"])
+    text = site.ok("describe", "instance", "web")
+    assert text.index("why:") < text.index("current:") < text.index("intended:")
+
+
+def test_secrets_do_not_reach_a_terminal(site: Cli) -> None:
+    store = (
+        "{kind: datastore, name: locked, dsType: HTTP, dsFQDN: 'http://192.0.2.9', dsPath: x,"
+        " apiKey: reader, secret: {apiKey: reader, apiPasswd: hunter2}}"
+    )
+    dry = site.ok("apply", "--dry-run", "-f", "-", stdin=store)
+    assert "hunter2" not in dry
+    assert "datastore/locked created" in site.ok("apply", "-f", "-", stdin=store)
+    assert site.ok("apply", "-f", "-", stdin=store) == "datastore/locked unchanged\n"
+    assert "hunter2" not in site.ok("describe", "datastore", "locked")
+    site.ok("delete", "datastore", "locked")
+
+
+def test_verbs_are_asked_for_once_each(site: Cli) -> None:
+    assert site.ok("reboot", "edge-berlin") == "device/edge-berlin: reboot asked for\n"
+    assert site.ok("restart", "web") == "instance/web: restart asked for\n"
+    assert site.ok("purge", "web") == "instance/web: purge asked for\n"
+    assert site.ok("deactivate", "instance", "web") == "instance/web: deactivated\n"
+    instance: dict[str, Any] = json.loads(site.ok("get", "instance", "web", "-o", "json"))
+    assert instance.get("activate", False) is False
+    assert (instance["restart"]["counter"], instance["purge"]["counter"]) == (1, 1)
+    assert site.ok("activate", "instance", "web") == "instance/web: activated\n"
+    device: dict[str, Any] = json.loads(site.ok("get", "device", "edge-berlin", "-o", "json"))
+    assert device["resetCounter"] == 1
+    site.ok("apply", "-f", "site")
+    events = site.ok("watch", "--once").splitlines()
+    assert any("reboot asked" in line for line in events)
+
+
+def test_watch_tells_what_happens_and_ends_quietly(site: Cli) -> None:
+    child = site.start("watch", "--interval", "0.1")
+    assert child.stdout is not None
+    assert child.stdout.readline()
+    site.ok("apply", "-f", "-", stdin="{kind: brand, name: seen-by-watch}")
+    line = ""
+    while "seen-by-watch" not in line:
+        line = child.stdout.readline()
+        assert line
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=30)
+    assert (child.returncode, err) == (0, "")
+    site.ok("delete", "brand", "seen-by-watch")
+
+
+async def test_onboarding_leads_to_logs(site: Cli, process: Process) -> None:
+    """The folder lets a device in; then each line that it sends is printed once and in order."""
+    out = site.ok("onboarding", "edge-berlin", "--out", "folder")
+    assert "eaves node install --from folder" in out
+    folder = site.home / "folder"
+    assert stat.S_IMODE((folder / "onboard.key.pem").stat().st_mode) == 0o600
+    assert (folder / "server").read_text().strip() == f"127.0.0.1:{process.device_port}"
+    device = await _register(site, process, folder)
+    assert "is onboarded already" in site("onboarding", "edge-berlin", "--out", "b").err
+    app = AppInstanceId(json.loads(site.ok("get", "instance", "web", "-o", "json"))["id"])
+    assert "has no lines" in site("logs", "web").err
+    await _send(process, device, app, [f"line {n}" for n in range(5)])
+    child = site.start("logs", "-f", "web")
+    assert child.stdout is not None
+    lines = [child.stdout.readline() for _ in range(5)]
+    for first in (5, 8):
+        await _send(process, device, app, [f"line {n}" for n in range(first, first + 3)])
+        lines += [await asyncio.to_thread(child.stdout.readline) for _ in range(3)]
+    child.send_signal(signal.SIGINT)
+    rest, err = child.communicate(timeout=30)
+    assert (child.returncode, rest, err) == (0, "", "")
+    assert [line.split(" ", 1)[1].strip() for line in lines] == [f"line {n}" for n in range(11)]
+    assert len(site.ok("logs", "web").splitlines()) == 11
+    await until(lambda: "ago" in site.ok("get", "device"), "the device was seen")
+
+
+async def _register(site: Cli, process: Process, folder: Path) -> WireDevice:
+    device = WireDevice(serial=(folder / "soft_serial").read_text().strip())
+    body = device.registration(
+        (folder / "onboard.cert.pem").read_bytes(), (folder / "onboard.key.pem").read_bytes()
+    )
+    path = endpoint_path(Endpoint.REGISTER)
+    reply = await https(process.device_port, "POST", path, body, tls=process.tls())
+    assert reply.status == 201
+    found = json.loads(site.ok("get", "device", "edge-berlin", "-o", "json"))
+    device.device_id = DeviceId(found["id"])
+    return device
+
+
+async def _send(process: Process, device: WireDevice, app: AppInstanceId, texts: list[str]) -> None:
+    entries = [LogEntry(content=text, timestamp=datetime.now(UTC)) for text in texts]
+    file = encode_log_file(AppLogOrigin("web"), datetime.now(UTC), entries)
+    path = endpoint_path(Endpoint.APP_NEWLOGS, device.device_id, app)
+    reply = await https(process.device_port, "POST", path, device.sealed(file), tls=process.tls())
+    assert reply.status == 201
+
+
+def test_what_files_describe_is_deleted_users_first(site: Cli) -> None:
+    gone = site.ok("delete", "-f", "site", "-f", "catalogue.yaml").splitlines()
+    assert gone == [f"{title} deleted" for title in reversed(IN_ORDER)]
+    again = site.ok("delete", "-f", "site").splitlines()
+    assert all(line.endswith("is not there") for line in again)
+
+
+def test_a_controller_that_is_down_is_said_in_a_sentence(site: Cli, process: Process) -> None:
+    process.stop()
+    done = site("get", "device")
+    assert done.code == 1
+    assert done.err == (
+        f"Error: cannot reach {site.rest_url}: nothing listens there; is the controller running?\n"
+    )
