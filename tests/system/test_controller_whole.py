@@ -1,7 +1,10 @@
 """Both sides of one controller together: what a person writes is what a device meets."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -17,7 +20,11 @@ from eaves.controller.store.devices import (
 )
 from eaves.controller.store.marks import PUBLISHED, find_mark
 from eaves.controller.store.unit import Db, snapshot
+from eaves.evapi.config import decode_edge_dev_config
+from eaves.evapi.flows.poll import NewConfig, Unchanged
 from eaves.evapi.paths import Endpoint
+from eaves.fleet.device import Onboarding, SoftDevice, new_identity
+from eaves.fleet.run import drive, line_to
 from eaves.ids import DeviceId
 
 pytestmark = pytest.mark.system
@@ -174,3 +181,54 @@ async def test_a_device_that_cannot_be_rendered_says_why_and_is_tried_again(
     await _until(published)
     assert not await told()
     assert whole.jobs.wanted.empty
+
+
+# --- renewal -------------------------------------------------------------------------------------
+
+
+async def test_a_device_keeps_polling_while_the_signing_certificates_are_exchanged(
+    whole: Whole, world: World, device: WireDevice
+) -> None:
+    """Section 5, "Rotation": published, every configuration changed, then signed with."""
+    keys, clock = whole.devices.keys, whole.devices.clock
+    roots = keys.root_certificate_pem
+    soft = SoftDevice(
+        new_identity(device.serial, clock(), os.urandom),
+        Onboarding(roots, *await whole.onboarding(world.device)),
+        clock,
+        lambda: 0.5,
+    )
+    line = line_to(f"127.0.0.1:{whole.devices.port}", roots)
+    await drive(soft.onboarded(), line)
+    await drive(soft.attested(), line)
+    answers: list[object] = []
+
+    async def poll_until(condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(60):
+            while not condition():
+                answers.append((await drive(soft.polled(), line)).answer)
+
+    def said() -> str:
+        config = decode_edge_dev_config(soft.standing.config)
+        assert config.cipher_contexts
+        return config.controllercert_confighash
+
+    before = keys.ring
+    await poll_until(
+        lambda: bool(soft.standing.config) and NewConfig not in map(type, answers[-3:])
+    )
+    assert said() == before.controllercert_confighash
+    answers.clear()
+
+    clock.pass_by(timedelta(days=5 * 365 + 1))
+    # the server certificate of that time is not yet valid for this machine's TLS: not loaded here
+    jobs = replace(whole.jobs, reload_listeners=lambda: None)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(poll_until(lambda: said() != before.controllercert_confighash))
+        tasks.create_task(jobs.renew())
+    await poll_until(lambda: isinstance(answers[-1], Unchanged))
+    assert keys.ring.signing.pem != before.signing.pem
+    assert said() == keys.controllercert_confighash
+    context = decode_edge_dev_config(soft.standing.config).cipher_contexts[0]
+    assert context.controller_cert_hash == keys.ring.ecdh[0].hash16
+    assert {type(answer) for answer in answers} <= {Unchanged, NewConfig}
