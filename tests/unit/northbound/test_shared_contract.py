@@ -25,9 +25,11 @@ def _types() -> dict[str, type[BaseModel]]:
     found: dict[str, type[BaseModel]] = {}
     for info in pkgutil.iter_modules(contract.__path__):
         module = importlib.import_module(f"{contract.__name__}.{info.name}")
-        for name, one in inspect.getmembers(module, inspect.isclass):
-            if issubclass(one, BaseModel) and one.__module__ == module.__name__:
-                found[name] = one
+        found |= {
+            name: one
+            for name, one in inspect.getmembers(module, inspect.isclass)
+            if issubclass(one, BaseModel) and one.__module__ == module.__name__
+        }
     return found
 
 
