@@ -12,12 +12,13 @@ from eaves.controller.southbound.context import CREATED, Call, Southbound
 from eaves.controller.southbound.events import KINDS, subject_of, tell
 from eaves.controller.southbound.http import Answer
 from eaves.controller.store import reports
+from eaves.controller.store.devices import put_last_seen
 from eaves.controller.store.reports import Info
 from eaves.controller.store.unit import Db
 from eaves.controller.telemetry.changes import Said, changes, object_id_of, said
 from eaves.errors import Rejected
 from eaves.evapi.errors import MalformedMessage
-from eaves.evapi.info import ZInfoMsg, decode_z_info_msg
+from eaves.evapi.info import ZInfoMsg, ZInfoTypes, decode_z_info_msg
 
 log = structlog.get_logger()
 
@@ -40,6 +41,9 @@ async def answer(context: Southbound, call: Call) -> Answer:
 
 
 async def _save(db: Db, call: Call, info: Info, message: ZInfoMsg, now: datetime) -> None:
+    if message.ztype is ZInfoTypes.ZiDevice:
+        # the status that this message is about need not wait for the next flush
+        await put_last_seen(db, {info.device_id: now})
     news = said(message)
     if news is None:
         await reports.put_info(db, info)
