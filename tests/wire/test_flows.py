@@ -294,6 +294,22 @@ def test_an_older_configuration_is_obsolete_only_when_both_times_are_known() -> 
     assert not is_obsolete(older, None)
 
 
+def test_a_wait_that_breaks_off_is_asked_again_soon(
+    device: SoftDevice, controller: Controller
+) -> None:
+    """A controller that is restarted must not make its devices deaf for the long pause of a 404."""
+    onboarded(device, controller)
+    for reply, soon in (
+        (NoConnection("gone"), True),
+        (Received(503), True),
+        (Received(404), False),
+    ):
+        controller.refuse[Endpoint.WAIT] = [reply]
+        done = play(device.change(), lambda s: ask(controller, s), Played())
+        assert isinstance(done, NotServed)
+        assert done.temporary is soon
+
+
 @pytest.mark.parametrize(
     ("reply", "wanted"),
     [

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from eaves.errors import EavesError
 from eaves.evapi.envelope import Sender, seal
-from eaves.evapi.flows.steps import Clock, Flow, NoConnection, Send, explain, is_temporary, sent
+from eaves.evapi.flows.steps import Clock, Flow, NoConnection, Send, explain, sent
 from eaves.evapi.flows.trust import Failed, Opened, Trust, ask
 from eaves.evapi.paths import Endpoint, endpoint_path
 from eaves.evapi.poll import PollRequest, decode_poll_response, encode_poll_request
@@ -140,7 +140,8 @@ def await_change(
     send = _request(endpoint, device, device_id, config_hash, integrity_token)
     reply = yield from sent(send)
     if isinstance(reply, NoConnection):
-        return NotServed(explain(endpoint, reply), is_temporary(reply))
+        # Also a connection that broke: the controller was restarted and serves again soon.
+        return NotServed(explain(endpoint, reply), temporary=True)
     match reply.status:
         case 200:
             return PollNow()

@@ -255,9 +255,10 @@ class Conversation:
                     self._poll_now.set()
                     await self._other_hash_than(before)
                 case NothingNew():
-                    continue
+                    if self.heard.unreachable:  # it answers again: no need to wait for the timer
+                        self._poll_now.set()
                 case NotServed(temporary=temporary):
-                    await asyncio.sleep(5.0 if temporary else 60.0)
+                    await asyncio.sleep(self.link.jitter(5.0 if temporary else 60.0))
 
     async def _other_hash_than(self, before: str) -> None:
         """Give the poll a moment, so that one change is not asked for twice."""

@@ -33,7 +33,7 @@ from eaves.node.storage import status as storage_status
 log = structlog.get_logger(__name__)
 
 REPORT_PAUSE_S = 0.25  # a burst of changes makes one message for each object
-FRESH_S = 10.0  # age of the status file at most
+FRESH_S = 5.0  # age of the status file at most
 RAN = "ran/"  # facts: apps that ran since they were deployed
 
 
