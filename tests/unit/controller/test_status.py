@@ -154,7 +154,7 @@ def test_why_follows_an_app_down_to_its_image() -> None:
     tree = ZInfoContentTree(display_name="web", state=ZSwState.VERIFYING, err=error)
     info = ZInfoApp(state=ZSwState.VERIFYING)
     why = why_app(WEB, HOLDER, AppReports(info, content_trees=(tree,)))
-    assert causes(why).startswith("image web: sha256 aa, config asks for bb")
+    assert causes(why) == "image web is verifying | image web: sha256 aa, config asks for bb"
     assert why.causes[0].then == "in 10 min"
 
 

@@ -17,6 +17,7 @@ from eaves.controller.domain.render.apps import RUNNING_STATES
 from eaves.controller.domain.status.liveness import Contact, Liveness, in_words
 from eaves.evapi.info import (
     ErrorInfo,
+    Severity,
     ZDeviceState,
     ZInfoContentTree,
     ZInfoDevice,
@@ -153,12 +154,14 @@ def why_app(instance: AppInstance, holder: Holder, reports: AppReports) -> Why:
         causes.append(_not_activated(holder.device))
     causes += _contact(holder.device, holder.alive)
     info = reports.info
-    if info is not None:
-        causes += _errors(info.app_err)
     running = info is not None and info.state is ZSwState.RUNNING
-    if not running:
-        causes += _progress(reports.content_trees, reports.volumes)
-    causes = list({cause.what: cause for cause in causes}.values())
+    deeper = [] if running else _progress(reports.content_trees, reports.volumes)
+    told = () if info is None else info.app_err
+    # What carries a running app is a notice, and no reason why it should not be as asked for.
+    errors = [e for e in told if not (running and e.severity <= Severity.SEVERITY_NOTICE)]
+    # An app repeats the error of its image; it is told once, where it belongs.
+    causes += [c for c in _errors(errors) if not any(c.what in d.what for d in deeper)]
+    causes = list({cause.what: cause for cause in (*causes, *deeper)}.values())
     if running and not causes:
         return Why(subject, met=True, causes=(Cause(f"running; {_heard(holder.alive)}"),))
     if not causes:
@@ -183,21 +186,25 @@ def _waiting(subject: str, state: ZSwState | None) -> Cause:
 
 
 def _progress(trees: Iterable[ZInfoContentTree], volumes: Iterable[ZInfoVolume]) -> list[Cause]:
-    """What is still on its way, and the errors that hold it up."""
-    causes: list[Cause] = []
+    """What is still on its way, then the errors that hold it up; a volume repeats its image's."""
+    states: list[Cause] = []
+    errors: list[Cause] = []
+    seen: set[str] = set()
     for tree in trees:
-        causes += _errors((tree.err,), about=f"image {tree.display_name}")
+        errors += _errors((tree.err,), about=f"image {tree.display_name}")
+        seen.add(tree.err.description if tree.err else "")
         if tree.state in DOWNLOADING:
-            causes.append(
+            states.append(
                 Cause(f"image {tree.display_name} is downloading: {tree.progress_percentage} %")
             )
         elif tree.state not in READY:
-            causes.append(Cause(f"image {tree.display_name} is {tree.state.name.lower()}"))
+            states.append(Cause(f"image {tree.display_name} is {tree.state.name.lower()}"))
     for volume in volumes:
-        causes += _errors((volume.volume_err,), about=f"volume {volume.display_name}")
+        if volume.volume_err is not None and volume.volume_err.description not in seen:
+            errors += _errors((volume.volume_err,), about=f"volume {volume.display_name}")
         if volume.state == ZSwState.CREATING_VOLUME:
-            causes.append(Cause(f"volume {volume.display_name} is being created"))
-    return causes
+            states.append(Cause(f"volume {volume.display_name} is being created"))
+    return states + errors
 
 
 def _errors(errors: Iterable[ErrorInfo | None], about: str = "") -> list[Cause]:
