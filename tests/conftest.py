@@ -1,6 +1,8 @@
 """What holds for every test: nothing of it stays behind, and time is not slept away."""
 
+import fcntl
 import os
+import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -72,10 +74,14 @@ class Footprint:
             frozenset(threading.enumerate()),
         )
 
-    def left_since(self, before: "Footprint") -> list[str]:
-        return [
+    def left_since(self, before: "Footprint", *, alone: bool) -> list[str]:
+        """`alone`: no other run of these tests is on the machine, so all that is new is ours."""
+        machine_wide = (
             *(f"mount {m}" for m in self.mounts - before.mounts),
             *(f"network namespace {n}" for n in self.namespaces - before.namespaces),
+        )
+        return [
+            *(machine_wide if alone else ()),
             *(f"process {p}" for p in self.children - before.children),
             *(
                 f"thread {t.name}"
@@ -85,24 +91,51 @@ class Footprint:
         ]
 
 
+class Run:
+    """One pytest run on this machine; several at a time cannot tell whose a mount is."""
+
+    def __init__(self) -> None:
+        self._file = (Path(tempfile.gettempdir()) / "eaves-tests.lock").open("w")
+        fcntl.flock(self._file, fcntl.LOCK_SH)
+
+    def alone(self) -> bool:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        finally:
+            fcntl.flock(self._file, fcntl.LOCK_SH)
+        return True
+
+    def close(self) -> None:
+        self._file.close()
+
+
 POOL_THREADS = ("asyncio_", "ThreadPool", "AnyIO")  # kept by libraries for the next call
 
 
+@pytest.fixture(scope="session")
+def this_run() -> Iterator[Run]:
+    run = Run()
+    yield run
+    run.close()
+
+
 @pytest.fixture(autouse=True)
-def nothing_stays_behind() -> Iterator[None]:
+def nothing_stays_behind(this_run: Run) -> Iterator[None]:
     """Mounts, network namespaces, child processes and threads of a test end with it.
 
     Fixtures of a wider scope are set up before this one and so belong to the session's check.
     """
-    before = Footprint.now()
+    before, alone = Footprint.now(), this_run.alone()
     yield
-    left = Footprint.now().left_since(before)
+    left = Footprint.now().left_since(before, alone=alone and this_run.alone())
     assert not left, f"left behind: {', '.join(left)}"
 
 
 @pytest.fixture(autouse=True, scope="session")
-def nothing_stays_behind_at_all() -> Iterator[None]:
-    before = Footprint.now()
+def nothing_stays_behind_at_all(this_run: Run) -> Iterator[None]:
+    before, alone = Footprint.now(), this_run.alone()
     yield
-    left = Footprint.now().left_since(before)
+    left = Footprint.now().left_since(before, alone=alone and this_run.alone())
     assert not left, f"left behind by the whole run: {', '.join(left)}"
