@@ -155,7 +155,7 @@ def test_why_follows_an_app_down_to_its_image() -> None:
     info = ZInfoApp(state=ZSwState.VERIFYING)
     why = why_app(WEB, HOLDER, AppReports(info, content_trees=(tree,)))
     assert causes(why) == "image web is verifying | image web: sha256 aa, config asks for bb"
-    assert why.causes[0].then == "in 10 min"
+    assert why.causes[-1].then == "in 10 min"
 
 
 def test_why_names_what_rendering_lacked() -> None:
