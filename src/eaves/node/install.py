@@ -97,7 +97,8 @@ def install(settings: Settings, source: Path | None, *, print_unit: bool) -> Non
         click.echo(text, nl=False)
         return
     if os.geteuid() != 0:
-        raise click.ClickException(f"installing a service needs root: sudo {shlex.join(sys.argv)}")
+        again = shlex.join([*launcher(), *sys.argv[1:]])
+        raise click.ClickException(f"installing a service needs root: run `sudo {again}`")
     if not systemd_runs():
         raise click.ClickException(
             "this machine does not run systemd; start `eaves node` from its own init system"

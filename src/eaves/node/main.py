@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import secrets
+import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -32,7 +33,7 @@ from eaves.node.domains.subsystem import DomainsSubsystem
 from eaves.node.host.journal import log_to_file
 from eaves.node.host.machine import Host
 from eaves.node.host.power import reboot_machine, restart_process
-from eaves.node.install import install
+from eaves.node.install import install, launcher
 from eaves.node.network.observe import observe_ports
 from eaves.node.network.subsystem import NetworkSubsystem
 from eaves.node.runtime.commands import Boot, decide_boot
@@ -87,7 +88,8 @@ def command(
         return
     if os.geteuid() != 0:
         raise click.ClickException(
-            f"a node changes networks and starts machines: run `sudo {' '.join(sys.argv)}`"
+            "a node changes networks and starts machines:"
+            f" run `sudo {shlex.join([*launcher(), *sys.argv[1:]])}`"
         )
     try:
         restart = asyncio.run(run_node(settings))
