@@ -1,7 +1,6 @@
 """The `eaves` command.  Each part is imported only when it is asked for: help is a plain table."""
 
 import importlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -115,8 +114,9 @@ class Parts(click.Group):
         except BrokenPipeError:
             raise  # click ends quietly: who read our output has gone
         except OSError as error:
-            if os.environ.get("EAVES_TRACEBACK"):
-                raise
+            part = PARTS.get(ctx.invoked_subcommand or "")
+            if part is None or part.extra != "cli":
+                raise  # controller and node say themselves what they expect to fail
             what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
             raise click.ClickException(what) from error
 

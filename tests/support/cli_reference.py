@@ -21,6 +21,9 @@ line itself is wrong.
 | `EAVES_CA` | file with the certificate authority to trust, beside `EAVES_URL` |
 | `HTTPS_PROXY`, `NO_PROXY` | proxy to reach the controller through |
 | `NO_COLOR` | no colours, even on a terminal |
+
+Completion of commands and options in bash: `eval "$(_EAVES_COMPLETE=bash_source eaves)"`; zsh and fish
+the same way.
 """
 
 

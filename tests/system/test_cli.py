@@ -218,7 +218,6 @@ def test_json_and_yaml_are_the_objects_of_the_api(site: Cli) -> None:
         (("logs", "wbe"), 1, "there is no instance 'wbe'; did you mean web?"),
         (("wait", "device", "edge-berlin", "--timeout", "0"), 1, "UNPROVISIONED, not ONLINE"),
     ],
-    ids=lambda words: " ".join(words) if isinstance(words, tuple) else "",
 )
 def test_a_mistake_is_answered(site: Cli, words: tuple[str, ...], code: int, message: str) -> None:
     done = site(*words)

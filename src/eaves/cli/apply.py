@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from eaves.cli.client import Client, Json, nearest
+from eaves.cli.client import Client, nearest
 from eaves.cli.documents import (
     Change,
     Document,
@@ -15,6 +15,7 @@ from eaves.cli.documents import (
     overlap,
     without_unreadable,
 )
+from eaves.cli.json_values import Json
 from eaves.cli.kinds import Kind, find_kind
 from eaves.cli.session import load_session
 

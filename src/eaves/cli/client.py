@@ -10,15 +10,15 @@ import os
 import socket
 import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Self
+from typing import Self
 from urllib.parse import quote, urlencode, urlsplit
 
 import click
 
+from eaves.cli.json_values import Json, is_object, objects_of
 from eaves.cli.kinds import Kind
 from eaves.cli.session import Session
 
-Json = dict[str, Any]
 PAGE = 500
 TIMEOUT_S = 30.0
 AGAIN = "run `eaves login` again"
@@ -113,7 +113,7 @@ class Client:
         while True:
             paging = {"next.pageSize": str(PAGE), "next.pageNum": str(page)}
             data = self.call("GET", path or kind.path, query={**paging, **(query or {})})
-            rows = data.get("list") or []
+            rows = objects_of(data.get("list"))
             yield from rows
             if len(rows) < PAGE:
                 return
@@ -204,17 +204,12 @@ def _json(content: bytes) -> Json:
         data = json.loads(content)
     except ValueError:
         return {"text": content.decode(errors="replace")}
-    return data if isinstance(data, dict) else {"list": data}
+    return data if is_object(data) else {"list": data}
 
 
 def _reasons(status: int, data: Json) -> list[str]:
     """Every reason of the controller; each only once."""
-    entries = data.get("error")
-    told = [
-        str(entry.get("details") or "")
-        for entry in (entries if isinstance(entries, list) else [])
-        if isinstance(entry, dict)
-    ]
+    told = [str(entry.get("details") or "") for entry in objects_of(data.get("error"))]
     details = list(dict.fromkeys(text for text in told if text))
     if status == 401 and not any("password" in text for text in details):
         return [f"the controller does not accept this login any more; {AGAIN}"]

@@ -18,10 +18,10 @@ from typing import Any
 import click
 import yaml
 
+from eaves.cli.json_values import Json, is_list, is_object
 from eaves.cli.kinds import ORDER, Kind, find_kind
 from eaves.cli.output import hidden, is_secret, yaml_text
 
-Json = dict[str, Any]
 Shape = Mapping[str, str]  # field -> name of its type, PREFIX_ of its words, or empty
 At = tuple[str | int, ...]  # where in a document: ("interfaces", 0, "name")
 
@@ -132,7 +132,7 @@ def parse_documents(text: str, source: str) -> list[Document]:
                 continue
             _mend(node)
             lines = dict(_walk(node, (), source))
-            value = loader.construct_document(node)
+            value: object = loader.construct_document(node)  # pyright: ignore[reportUnknownMemberType] - untyped in the stubs
             found.append(_document(value, source, node.start_mark.line + 1, lines))
     except yaml.YAMLError as error:
         raise click.ClickException(_yaml_fault(error, source)) from error
@@ -180,7 +180,7 @@ def _walk(node: yaml.Node, at: At, source: str) -> Iterator[tuple[At, int]]:
 
 def _document(part: object, source: str, line: int, lines: Mapping[At, int]) -> Document:
     where = f"{source}:{line}"
-    if not isinstance(part, dict) or not part.get("kind") or not part.get("name"):
+    if not is_object(part) or not part.get("kind") or not part.get("name"):
         raise click.ClickException(f"{where}: a document is a mapping with `kind` and `name`")
     try:
         kind = find_kind(str(part["kind"]))
@@ -234,10 +234,10 @@ class Stranger:
 def strangers(
     value: object, shape: Shape, *, also: Sequence[str] = (), at: At = ()
 ) -> Iterator[Stranger]:
-    if isinstance(value, list):
+    if is_list(value):
         for n, item in enumerate(value):
             yield from strangers(item, shape, at=(*at, n))
-    if not isinstance(value, dict) or not shape:
+    if not is_object(value) or not shape:
         return
     known = [*shape, *also]
     for key, inner in value.items():
@@ -251,9 +251,9 @@ def strangers(
 
 def canonical(value: Any, shape: Shape) -> Any:
     """Words of an enum with the prefix that the contract gives them: ACTIVE, ADMIN_STATE_ACTIVE."""
-    if isinstance(value, list):
+    if is_list(value):
         return [canonical(item, shape) for item in value]
-    if not isinstance(value, dict):
+    if not is_object(value):
         return value
     return {key: _canonical_field(item, shape.get(key, "")) for key, item in value.items()}
 
@@ -261,7 +261,7 @@ def canonical(value: Any, shape: Shape) -> Any:
 def _canonical_field(value: Any, about: str) -> Any:
     if not about.endswith("_"):
         return canonical(value, _shape(about)) if about else value
-    if isinstance(value, list):
+    if is_list(value):
         return [_canonical_field(item, about) for item in value]
     if isinstance(value, str) and value and not value.startswith(about):
         return about + value
@@ -273,9 +273,9 @@ def _canonical_field(value: Any, about: str) -> Any:
 
 def overlap(wanted: Any, current: Any) -> Any:
     """The part of `current` that `wanted` speaks of; lists of equal length go by position."""
-    if isinstance(wanted, dict) and isinstance(current, dict):
+    if is_object(wanted) and is_object(current):
         return {k: overlap(v, current.get(k)) for k, v in wanted.items()}
-    if isinstance(wanted, list) and isinstance(current, list) and len(wanted) == len(current):
+    if is_list(wanted) and is_list(current) and len(wanted) == len(current):
         return [overlap(w, c) for w, c in zip(wanted, current, strict=True)]
     return wanted if _same(wanted, current) else current
 
@@ -292,7 +292,7 @@ def _same(wanted: Any, current: Any) -> bool:
 
 
 def _is_nothing(value: Any) -> bool:
-    if isinstance(value, dict):
+    if is_object(value):
         return all(_is_nothing(v) for v in value.values())
     return value is None or value in ("", 0, "0", False) or value == []
 
@@ -303,9 +303,9 @@ def merged(current: Any, wanted: Any) -> Any:
     Elements of lists of equal length keep what the document does not speak of, but not the ids
     which the controller put beside names: another name has another id.
     """
-    if isinstance(wanted, dict) and isinstance(current, dict):
+    if is_object(wanted) and is_object(current):
         return {**current, **{k: merged(current.get(k), v) for k, v in wanted.items()}}
-    if isinstance(wanted, list) and isinstance(current, list) and len(wanted) == len(current):
+    if is_list(wanted) and is_list(current) and len(wanted) == len(current):
         return [_merged_element(c, w) for c, w in zip(current, wanted, strict=True)]
     return wanted
 
@@ -313,16 +313,16 @@ def merged(current: Any, wanted: Any) -> Any:
 def _merged_element(current: Any, wanted: Any) -> Any:
     if overlap(wanted, current) == wanted:
         return current
-    if isinstance(current, dict):
+    if is_object(current):
         current = {k: v for k, v in current.items() if not k.lower().endswith("id")}
     return merged(current, wanted)
 
 
 def without_unreadable(wanted: Any, current: Any) -> Any:
     """`wanted` without the secrets that a controller keeps to itself: nothing to compare with."""
-    if isinstance(wanted, list) and isinstance(current, list) and len(wanted) == len(current):
+    if is_list(wanted) and is_list(current) and len(wanted) == len(current):
         return [without_unreadable(w, c) for w, c in zip(wanted, current, strict=True)]
-    if not isinstance(wanted, dict) or not (isinstance(current, dict) or current is None):
+    if not is_object(wanted) or not (is_object(current) or current is None):
         return wanted
     there: Json = current or {}
     kept = {

@@ -3,9 +3,10 @@
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import cast
 
 import click
+
+from eaves.cli.json_values import is_object
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +195,7 @@ class KindType(click.ParamType[Kind]):
 def at(value: object, dotted: str) -> object:
     """The part of a JSON value under `a.b.c`; None where a step is missing."""
     for step in dotted.split("."):
-        if not isinstance(value, dict):
+        if not is_object(value):
             return None
-        value = cast("dict[str, object]", value).get(step)
+        value = value.get(step)
     return value

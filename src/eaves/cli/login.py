@@ -16,11 +16,11 @@ from eaves.cli.client import (
     TIMEOUT_S,
     ApiError,
     Client,
-    Json,
     open_connection,
     tls_context,
     unreachable,
 )
+from eaves.cli.json_values import Json, is_object, object_of
 from eaves.cli.session import Session, load_session, read_pem, save_session, session_file
 
 REST_PORT = 9443
@@ -167,7 +167,7 @@ def _asked(prompt: str, *, twice: bool = False, otherwise: str) -> str:
 
 def _token(answer: Json, field: str) -> str:
     value = answer.get(field)
-    return str(value.get("base64") or "") if isinstance(value, dict) else str(value or "")
+    return str(value.get("base64") or "") if is_object(value) else str(value or "")
 
 
 @click.command()
@@ -299,7 +299,8 @@ def _root_of(base: str, leaf_der: bytes) -> str:
     connection = open_connection(base, pinned, TIMEOUT_S)
     try:
         connection.request("GET", "/api/v1/eaves/controller")
-        root = str(json.loads(connection.getresponse().read()).get("rootCertificatePem") or "")
+        told = object_of(json.loads(connection.getresponse().read()))
+        root = str(told.get("rootCertificatePem") or "")
     except ssl.SSLCertVerificationError as error:
         raise click.ClickException(
             f"the certificate of {base} cannot be used: {error.verify_message};"
@@ -307,7 +308,7 @@ def _root_of(base: str, leaf_der: bytes) -> str:
         ) from error
     except (OSError, http.client.HTTPException) as error:
         raise click.ClickException(unreachable(base, error)) from error
-    except (ValueError, AttributeError):
+    except ValueError:
         root = ""
     finally:
         connection.close()

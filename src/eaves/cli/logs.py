@@ -4,11 +4,11 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import click
 
-from eaves.cli.client import Client, Json
+from eaves.cli.client import Client
+from eaves.cli.json_values import Json, object_of, objects_of
 from eaves.cli.kinds import Kind, find_kind
 from eaves.cli.session import load_session
 
@@ -112,9 +112,9 @@ def _lines(client: Client, kind: Kind, object_id: str, start: datetime) -> Itera
     }
     while True:
         data = client.call("GET", path, query=query)
-        content: Any = data.get("content") or data
-        yield from content.get("list") or []
-        token = str((content.get("next") or {}).get("pageToken") or "")
+        content = object_of(data.get("content")) or data
+        yield from objects_of(content.get("list"))
+        token = str(object_of(content.get("next")).get("pageToken") or "")
         if not token:
             return
         query["next.pageToken"] = token

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 
 import click
 
-from eaves.cli.client import Client, Json
+from eaves.cli.client import Client
+from eaves.cli.json_values import Json, objects_of
 from eaves.cli.kinds import KINDS, Column, Kind, KindType, at, find_kind
 from eaves.cli.output import age, hidden, short_state, show_table, show_value
 from eaves.cli.session import load_session
@@ -94,8 +95,7 @@ def _cell(column: Column, row: Json, status: Json) -> object:
 
 def first_error(value: object) -> str:
     """The first of a list of errors, and how many more there are."""
-    errors = value if isinstance(value, list) else []
-    texts = [str(e.get("description") or "") for e in errors if isinstance(e, dict)]
+    texts = [str(error.get("description") or "") for error in objects_of(value)]
     texts = [" ".join(text.split()) for text in texts if text]
     if not texts:
         return ""
@@ -143,8 +143,8 @@ def describe(kind: Kind, name: str, form: str) -> None:
             told["current"] = client.call("GET", f"{path}/status")
         told["intended"] = hidden(intended)
         query = {"next.pageSize": str(EVENTS_SHOWN)}
-        events = client.call("GET", f"{path}/events", query=query).get("list") or []
-        told["events"] = [event_line(event) for event in events]
+        events = client.call("GET", f"{path}/events", query=query).get("list")
+        told["events"] = [event_line(event) for event in objects_of(events)]
     for part in [told] if form == "json" else [{key: value} for key, value in told.items()]:
         show_value(part, form)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from eaves.cli.client import Client
+from eaves.cli.json_values import object_of
 from eaves.cli.kinds import find_kind
 from eaves.cli.session import load_session
 
@@ -30,7 +31,7 @@ def onboarding(device: str, out: Path, server: str | None) -> None:
         found = client.get(kind, device)
         material = client.call("GET", f"{kind.path}/id/{found['id']}/onboarding")
         controller = client.call("GET", "/v1/eaves/controller")
-    certs = material.get("onboarding") or {}
+    certs = object_of(material.get("onboarding"))
     if not certs.get("pemCert") or not certs.get("pemKey"):
         raise click.ClickException(
             f"the controller hands out no onboarding key for device {device!r};"
@@ -49,7 +50,7 @@ def onboarding(device: str, out: Path, server: str | None) -> None:
         mode = 0o600 if name.endswith(".key.pem") else 0o644
         write_file(out / name, text, mode)
     click.echo(f"{out} holds what {device} needs; on that machine, as root:")
-    click.echo(f"  eaves node install --from {out}")
+    click.echo(f"  eaves node install --from {out} && systemctl enable --now eaves-node")
     click.echo(f"or, to try it in the foreground: eaves node --config {out}")
 
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from eaves.cli.json_values import is_list, is_object
+
 STATE_COLOURS = {
     "ONLINE": "green",
     "RUNNING": "green",
@@ -131,7 +133,7 @@ def yaml_text(value: object) -> str:
 
     def text(dumper: yaml.SafeDumper, data: str) -> yaml.ScalarNode:
         style = "|" if "\n" in data else None
-        return dumper.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+        return dumper.represent_scalar("tag:yaml.org,2002:str", data, style=style)  # pyright: ignore[reportUnknownMemberType] - untyped in the stubs
 
     Dumper.add_representer(str, text)
     return yaml.dump(value, Dumper=Dumper, sort_keys=True, allow_unicode=True, width=100)
@@ -165,9 +167,9 @@ def age(stamp: object, now: datetime | None = None) -> str:
 
 def hidden(value: Any) -> Any:
     """The value with secrets replaced: what goes to a terminal may end in a scrollback."""
-    if isinstance(value, list):
+    if is_list(value):
         return [hidden(item) for item in value]
-    if not isinstance(value, dict):
+    if not is_object(value):
         return value
     return {k: HIDDEN if v and is_secret(value, k) else hidden(v) for k, v in value.items()}
 

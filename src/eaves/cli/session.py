@@ -2,12 +2,12 @@
 
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import cast
 
 import click
+
+from eaves.cli.json_values import object_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +52,10 @@ def load_session() -> Session:
 
 def _session(data: object) -> Session:
     names = {f.name for f in fields(Session)}
-    given = cast("Mapping[str, object]", data) if isinstance(data, dict) else {}
-    known = {name: value for name, value in given.items() if name in names}
+    known = {name: value for name, value in object_of(data).items() if name in names}
     if not known.get("url") or not all(isinstance(value, str) for value in known.values()):
         raise ValueError("it holds no session")
-    return Session(**cast("dict[str, str]", {"token": "", **known}))
+    return Session(**{"token": "", **known})
 
 
 def save_session(session: Session) -> Path:

@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from eaves.cli.client import Client, Json
+from eaves.cli.client import Client
+from eaves.cli.json_values import Json, is_object, list_of, object_of, objects_of
 from eaves.cli.kinds import Kind, KindType
 from eaves.cli.output import age, short_state, show_value
 from eaves.cli.session import load_session
@@ -42,9 +43,9 @@ def why(kind: Kind, name: str, form: str) -> None:
 
 
 def why_lines(title: str, told: Json) -> list[str]:
-    chain: list[Any] = told.get("chain") or []
+    chain = list_of(told.get("chain"))
     if not chain:
-        facts = [_cause(link) for link in told.get("evidence") or []]
+        facts = [_cause(link) for link in list_of(told.get("evidence"))]
         return [f"{title} is as asked for", *(f"  {fact}" for fact in facts)]
     return [
         f"{title} is not as asked for:",
@@ -53,7 +54,7 @@ def why_lines(title: str, told: Json) -> list[str]:
 
 
 def _cause(link: Any) -> str:
-    if not isinstance(link, dict):
+    if not is_object(link):
         return str(link)
     since = f" ({age(link['since'])})" if link.get("since") else ""
     return f"{link.get('text') or link.get('what') or ''}{since}"
@@ -92,11 +93,11 @@ def _newest(client: Client, known: list[Json]) -> list[Json]:
     query = {"next.pageSize": str(PAGE)}
     while True:
         data = client.call("GET", "/v1/events", query=query)
-        for event in data.get("list") or []:
+        for event in objects_of(data.get("list")):
             if event in known:
                 return found[::-1]
             found.append(event)
-        token = str((data.get("next") or {}).get("pageToken") or "")
+        token = str(object_of(data.get("next")).get("pageToken") or "")
         if not token or not known:
             return found[::-1]
         query["next.pageToken"] = token
