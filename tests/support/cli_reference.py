@@ -22,8 +22,8 @@ line itself is wrong.
 | `HTTPS_PROXY`, `NO_PROXY` | proxy to reach the controller through |
 | `NO_COLOR` | no colours, even on a terminal |
 
-Completion of commands and options in bash: `eval "$(_EAVES_COMPLETE=bash_source eaves)"`; zsh and fish
-the same way.
+Completion of commands and options in bash: `eval "$(_EAVES_COMPLETE=bash_source eaves)"`; zsh and
+fish the same way.
 """
 
 

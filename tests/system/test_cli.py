@@ -233,6 +233,21 @@ def test_why_leads_to_where_to_look(site: Cli) -> None:
     assert site("wait", "device", "edge-berlin", "--state", "unprovisioned").code == 0
 
 
+def test_a_long_list_says_what_it_leaves_out(site: Cli) -> None:
+    """Lists of the contract have no times: `never` would be a lie."""
+    records = "\n---\n".join(
+        f"{{kind: device, name: many-{n}, project: berlin, model: small, serialno: MANY-{n}}}"
+        for n in range(51)
+    )
+    (site.home / "many.yaml").write_text(records)
+    site.ok("apply", "-f", "many.yaml")
+    done = site("get", "device")
+    assert len(done.out.splitlines()) == 53
+    assert "never" not in done.out
+    assert "`eaves get device NAME` has them" in done.err
+    site.ok("delete", "-f", "many.yaml")
+
+
 def test_describe_tells_all_of_an_object(site: Cli) -> None:
     told = json.loads(site.ok("describe", "instance", "web", "-o", "json"))
     assert set(told) == {"why", "current", "intended", "events"}

@@ -72,6 +72,11 @@ def _states(client: Client, kind: Kind, rows: Sequence[Json]) -> Mapping[str, Js
         return {}
     listed = {str(s.get("id")): s for s in client.list(kind, f"{kind.path}/status")}
     if len(rows) > IN_FULL:
+        click.echo(
+            f"note: times and errors of more than {IN_FULL} objects are left out;"
+            f" `eaves get {kind.name} NAME` has them",
+            err=True,
+        )
         return listed
     ids = [str(row.get("id")) for row in rows]
     return {
@@ -84,7 +89,7 @@ def _cell(column: Column, row: Json, status: Json) -> object:
     value = at(status if column.of_status else row, column.path)
     match column.form:
         case "age":
-            return age(value)
+            return age(value) if value is not None else None
         case "errors":
             return first_error(value)
         case "size":
