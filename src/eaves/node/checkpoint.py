@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from eaves.errors import Rejected
+from eaves.errors import Rejected, Transient
 from eaves.ids import AppInstanceId, NetworkInstanceId
 from eaves.node.host.files import atomic_write, read_or_none
 from eaves.node.refs import Allocations
@@ -61,6 +61,16 @@ class NumbersExhausted(Rejected):
         super().__init__(f"no free {what} number for {name}: all {MOST_NUMBERS} are in use")
 
 
+class StateNotWritable(Transient):
+    """Nothing that must be remembered first may be begun now; what runs goes on."""
+
+    def __init__(self, path: Path, error: Exception) -> None:
+        super().__init__(
+            f"state cannot be kept in {path}: {error}; free space on that file system"
+            " (`df`), the node goes on by itself"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class AppRecord:
     """What of an app is in force, and the counters that were worked in.
@@ -97,9 +107,12 @@ class Checkpoint:
         before = read_or_none(path)
         if before == data:
             return
-        if before is not None:
-            atomic_write(path.with_name(path.name + ".bak"), before)
-        atomic_write(path, data)
+        try:
+            if before is not None:
+                atomic_write(path.with_name(path.name + ".bak"), before)
+            atomic_write(path, data)
+        except OSError as error:
+            raise StateNotWritable(path, error) from error
 
     def documents(self, name: str) -> Iterator[bytes]:
         """The document, then its backup; the reader takes the first that decodes."""
@@ -119,16 +132,20 @@ class Checkpoint:
         return None if value is None else int(value)
 
     def remember(self, **facts: str | int | None) -> None:
-        """Store several facts at once; None forgets."""
+        """Store several facts at once; None forgets.  What is stored already needs no disk."""
+        texts = {k: None if v is None else str(v) for k, v in facts.items()}
+        changed = {k: text for k, text in texts.items() if self.fact(k) != text}
+        if not changed:
+            return
         with self._transaction():
-            for key, value in facts.items():
+            for key, value in changed.items():
                 if value is None:
                     self._db.execute("DELETE FROM facts WHERE key = ?", (key,))
                 else:
                     self._db.execute(
                         "INSERT INTO facts VALUES (?, ?) "
                         "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-                        (key, str(value)),
+                        (key, value),
                     )
 
     # Apps
@@ -141,10 +158,15 @@ class Checkpoint:
 
     def save_apps(self, records: Mapping[AppInstanceId, AppRecord]) -> None:
         """Make the stored set equal to `records`, in one transaction."""
+        stored = self.apps()
+        if stored == records:
+            return
         with self._transaction():
-            for app in set(self.apps()) - set(records):
+            for app in set(stored) - set(records):
                 self._db.execute("DELETE FROM apps WHERE app = ?", (app,))
             for app, r in records.items():
+                if stored.get(app) == r:
+                    continue
                 self._db.execute(
                     "INSERT OR REPLACE INTO apps VALUES (?, ?, ?, ?, ?)",
                     (app, r.restart_counter, r.purge_counter, r.incarnation, r.in_force),
@@ -211,14 +233,21 @@ class Checkpoint:
         return "" if row is None else str(row[0])
 
     def save_log_position(self, source: str, position: str) -> None:
-        self._db.execute("INSERT OR REPLACE INTO log_positions VALUES (?, ?)", (source, position))
+        with self._transaction():
+            self._db.execute(
+                "INSERT OR REPLACE INTO log_positions VALUES (?, ?)", (source, position)
+            )
 
     @contextmanager
     def _transaction(self) -> Generator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
+        """All or nothing.  Raises StateNotWritable when the disk does not take it."""
         try:
+            self._db.execute("BEGIN IMMEDIATE")
             yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
+            self._db.execute("COMMIT")
+        except BaseException as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            if isinstance(error, sqlite3.OperationalError):
+                raise StateNotWritable(self.folder / "node.db", error) from error
             raise
-        self._db.execute("COMMIT")

@@ -21,7 +21,7 @@ from eaves.evapi.config import EdgeDevConfig
 from eaves.evapi.device_certs import Chance
 from eaves.evapi.flows.onboard import Applicant
 from eaves.evapi.info import BootReason
-from eaves.node.checkpoint import Checkpoint
+from eaves.node.checkpoint import Checkpoint, StateNotWritable
 from eaves.node.comms.folder import ConfigFolder, FolderIncomplete, read_folder
 from eaves.node.comms.identity import load_identity, onboarding_identity
 from eaves.node.comms.link import Link
@@ -303,14 +303,18 @@ def note_boot(settings: Settings, checkpoint: Checkpoint, boot_id: str) -> Boot:
         planned=None if planned is None else BootReason(planned),
     )
     if boot.fresh:
-        checkpoint.remember(
-            boot_id=boot_id,
-            planned_boot=None,
-            restart_counter=(checkpoint.number("restart_counter") or 0) + 1,
-            boot_reason=int(boot.reason),
-            boot_text=boot.text,
-            boot_time=now().isoformat(),
-        )
+        try:
+            checkpoint.remember(
+                boot_id=boot_id,
+                planned_boot=None,
+                restart_counter=(checkpoint.number("restart_counter") or 0) + 1,
+                boot_reason=int(boot.reason),
+                boot_text=boot.text,
+                boot_time=now().isoformat(),
+            )
+        except StateNotWritable as error:
+            # Apps that were configured before start all the same.
+            log.warning("boot_not_counted", error=str(error))
     marker.touch()
     log.info("node_started", fresh=boot.fresh, why=boot.text, version=VERSION)
     return boot

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from eaves.evapi.config import DeviceOpsCmd
 from eaves.evapi.info import BootReason
 from eaves.ids import AppInstanceId, NetworkInstanceId
-from eaves.node.checkpoint import AppRecord, Checkpoint, NumbersExhausted
+from eaves.node.checkpoint import AppRecord, Checkpoint, NumbersExhausted, StateNotWritable
 from eaves.node.runtime.commands import Reboot, decide_boot, decide_command
 
 NI = NetworkInstanceId("ni")
@@ -120,3 +120,18 @@ def test_a_planned_reboot_keeps_its_reason() -> None:
     planned = BootReason.BOOT_REASON_REBOOT_CMD
     boot = decide_boot(first=False, same_boot_id=True, run_state_there=False, planned=planned)
     assert (boot.fresh, boot.reason) == (True, planned)
+
+
+def test_what_is_remembered_already_needs_no_disk_and_a_full_one_is_named(tmp_path: Path) -> None:
+    """The file may not grow, as on a full disk: reading and repeating go on."""
+    checkpoint = Checkpoint(tmp_path)
+    record = AppRecord(1, 1, 0, b"x" * 100)
+    checkpoint.remember(uuid="a", counter=1)
+    checkpoint.save_apps({AppInstanceId("app"): record})
+    checkpoint._db.execute("PRAGMA query_only = ON")
+    checkpoint.remember(uuid="a", counter=1)
+    checkpoint.save_apps({AppInstanceId("app"): record})
+    with pytest.raises(StateNotWritable, match="free space"):
+        checkpoint.remember(counter=2)
+    assert checkpoint.number("counter") == 1
+    checkpoint.close()

@@ -30,7 +30,7 @@ from eaves.evapi.flows.poll import (
 from eaves.evapi.flows.trust import Failed
 from eaves.evapi.info import AttestationState
 from eaves.ids import DeviceId
-from eaves.node.checkpoint import Checkpoint
+from eaves.node.checkpoint import Checkpoint, StateNotWritable
 from eaves.node.comms.link import Link
 from eaves.node.runtime.saved import open_saved_config, open_saved_trust
 
@@ -122,11 +122,15 @@ class Conversation:
         self.ready.set()
 
     def _remember(self) -> None:
-        if self.link.trust is not None:
-            self._checkpoint.save(CERTS, self.link.trust.listed)
-            self._checkpoint.remember(**{CERTS_ACCEPTED: self.link.now().isoformat()})
-        if self.link.device_id is not None:
-            self._checkpoint.remember(**{UUID: self.link.device_id})
+        try:
+            if self.link.device_id is not None:
+                self._checkpoint.remember(**{UUID: self.link.device_id})
+            if self.link.trust is not None:
+                self._checkpoint.save(CERTS, self.link.trust.listed)
+                self._checkpoint.remember(**{CERTS_ACCEPTED: self.link.now().isoformat()})
+        except StateNotWritable as error:
+            # The controller tells both again; talking to it needs no disk.
+            log.warning("not_remembered", error=str(error))
 
     async def _poll_forever(self) -> None:
         while True:
@@ -135,7 +139,7 @@ class Conversation:
             self._polled.set()
             # Until the first config came, an extra second of darkness helps nobody.
             interval = self.link.jitter(self._items().seconds("timer.config.interval"))
-            pause = interval if self.heard.from_controller else min(interval, 10.0)
+            pause = interval if self.heard.config_hash else min(interval, 10.0)
             try:
                 async with asyncio.timeout(pause):
                     await self._poll_now.wait()
@@ -188,9 +192,17 @@ class Conversation:
         if is_obsolete(config.config_timestamp, held.config_timestamp if held else None):
             log.warning("config_obsolete", offered=str(config.config_timestamp))
             return
-        self.heard.config_hash = new.config_hash
-        self.heard.received = self.link.now()
+        try:
+            await self._follow(config, new)
+        except StateNotWritable as error:
+            # Not applied, or only in part: asked for again until it can be remembered.
+            self.heard.unreachable = f"the configuration is not applied: {error}"
+            log.exception("config_not_kept")
+
+    async def _follow(self, config: EdgeDevConfig, new: NewConfig) -> None:
+        held = self.heard.config
         self._checkpoint.save(CONFIG, new.container)
+        self.heard.received = self.link.now()
         stale_certs = held is None or (
             held.controllercert_confighash != config.controllercert_confighash
         )
@@ -198,6 +210,7 @@ class Conversation:
         if stale_certs and config.controllercert_confighash:
             await self._refresh_certs()
         await self._deliver(config)
+        self.heard.config_hash = new.config_hash
         self.heard.processed = config.config_timestamp or self.link.now()
 
     async def _ask_for_uuid(self) -> None:

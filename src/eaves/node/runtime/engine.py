@@ -65,6 +65,7 @@ class Engine:
         self.decided: Mapping[AppInstanceId, Decided] = {}
         self.ports: tuple[Port, ...] = ()
         self._config: EdgeDevConfig | None = None
+        self._intended = asyncio.Event()
         self._lock = asyncio.Lock()
         self._changed = changed
 
@@ -117,6 +118,7 @@ class Engine:
             self._around.table,
         )
         self.reconciler.intend(self.wish.graph)
+        self._intended.set()
 
     async def stop_everything(self, timeout_s: float) -> Report:
         """Apps down, network away, content and volumes kept: what a reboot command asks for."""
@@ -127,6 +129,7 @@ class Engine:
             self._config = None
             self.wish = None
             self.reconciler.intend(keep)
+            self._intended.set()
         try:
             async with asyncio.timeout(timeout_s):
                 await self.reconciler.until(
@@ -138,10 +141,15 @@ class Engine:
 
     async def run_forever(self) -> None:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self.reconciler.run_forever(), name="reconcile")
+            tasks.create_task(self._reconcile_forever(), name="reconcile")
             for one in self._subsystems:
                 tasks.create_task(self._observe_forever(one), name=f"observe {sorted(one.kinds)}")
             tasks.create_task(self._reconsider_forever(), name="reconsider")
+
+    async def _reconcile_forever(self) -> None:
+        """Nothing moves before there is an intention: no config is not "remove everything"."""
+        await self._intended.wait()
+        await self.reconciler.run_forever()
 
     async def _observe_forever(self, one: Subsystem) -> None:
         while True:

@@ -12,7 +12,7 @@ import structlog
 
 from eaves.evapi.logs import LogEntry, LogOrigin
 from eaves.ids import AppInstanceId
-from eaves.node.checkpoint import Checkpoint
+from eaves.node.checkpoint import Checkpoint, StateNotWritable
 from eaves.node.host.applogs import LogSource, read_lines, release
 from eaves.node.runtime.log_store import LogStore
 
@@ -67,7 +67,7 @@ async def collect_forever(
     while True:
         try:
             collect(sources(), checkpoint, store, now)
-        except OSError as error:
+        except (OSError, StateNotWritable) as error:
             # A full disk stops logs, never apps; the position did not move, nothing is lost.
             log.warning("logs_not_collected", error=str(error))
         await asyncio.sleep(pause_s())

@@ -9,6 +9,7 @@ from eaves.evapi.config import DeviceOpsCmd, EdgeDevConfig
 from eaves.evapi.config_items import ItemValues, apply_items
 from eaves.evapi.flows.onboard import Applicant
 from eaves.evapi.info import BootReason, MaintenanceModeReason, ZDeviceState
+from eaves.node.checkpoint import StateNotWritable
 from eaves.node.comms.outbox import Outbox
 from eaves.node.runtime.commands import Reboot, decide_command, maintenance_of
 from eaves.node.runtime.parts import REBOOT_COUNTER, SHUTDOWN_COUNTER, Parts, Shared
@@ -115,7 +116,11 @@ class Service:
         await engine.observe_all()
         saved = conversation.load_checkpoint()
         if saved is not None:
-            await self.follow(saved)
+            try:
+                await self.follow(saved)
+            except StateNotWritable as error:
+                conversation.heard.unreachable = f"the saved configuration is not applied: {error}"
+                log.exception("saved_config_not_applied")
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(engine.run_forever(), name="engine")
             tasks.create_task(conversation.run_forever(applicant), name="conversation")
