@@ -126,3 +126,15 @@ async def test_devices_and_users_may_share_one_port(tmp_path: Path) -> None:
         rest = await https(shared.device_port, "GET", "/api/v1/projects", tls=tls)
         assert rest.status == 401
         assert shared.stop() == 0
+
+
+async def test_a_port_that_another_controller_holds_is_refused(
+    process: Process, tmp_path: Path
+) -> None:
+    """Two listeners on one port would each get half of the devices."""
+    second = Process(tmp_path / "second" / "state")
+    second.device_port = process.device_port
+    with pytest.raises(AssertionError, match="did not start"):
+        second.start()
+    assert second.stop() == 1
+    assert f"cannot listen on 127.0.0.1:{process.device_port}" in second.log.read_text()

@@ -108,11 +108,19 @@ class _Shared(Server):
 
     def open_socket(self) -> int:
         if self._listening is None:
+            self._refuse_a_shared_port()
             self._listening = _socket_spec(self.bind_addr, self.bind_port, self.backlog).build()
             with socket.socket(fileno=os.dup(self._listening.get_fd())) as view:
                 self.bind_port = int(view.getsockname()[1])
                 view.listen(self.backlog)  # connections wait here until a worker takes them
         return self.bind_port
+
+    def _refuse_a_shared_port(self) -> None:
+        """Granian sets SO_REUSEPORT, and two such sockets share a port; a plain one tells."""
+        family = socket.AF_INET6 if ":" in self.bind_addr else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((self.bind_addr, self.bind_port))
 
     def close_socket(self) -> None:
         if self._listening is not None:
