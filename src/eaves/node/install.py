@@ -1,5 +1,6 @@
 """`eaves node install`: a hardened service on a machine with systemd."""
 
+import asyncio
 import os
 import shlex
 import shutil
@@ -9,7 +10,7 @@ from pathlib import Path
 import click
 
 from eaves.node.host.files import atomic_write
-from eaves.node.host.process import systemd_runs
+from eaves.node.host.process import CommandFailed, run, systemd_runs
 from eaves.node.settings import Settings
 
 UNIT = Path("/etc/systemd/system/eaves-node.service")
@@ -75,8 +76,9 @@ def launcher() -> list[str]:
     help="Folder written by `eaves onboarding`; copied to the configuration folder.",
 )
 @click.option("--print-unit", is_flag=True, help="Only print the unit file.")
+@click.option("--no-start", is_flag=True, help="Write the unit file, start nothing.")
 @click.pass_obj
-def install(settings: Settings, source: Path | None, *, print_unit: bool) -> None:
+def install(settings: Settings, source: Path | None, *, print_unit: bool, no_start: bool) -> None:
     """Make the node a service of this machine that starts at boot (root, systemd)."""
     command = shlex.join(
         [
@@ -110,4 +112,12 @@ def install(settings: Settings, source: Path | None, *, print_unit: bool) -> Non
                 shutil.copyfile(source / name, settings.config_dir / name)
                 (settings.config_dir / name).chmod(0o600)
     atomic_write(UNIT, text.encode(), 0o644)
-    click.echo(f"{UNIT} written; start it with: systemctl enable --now eaves-node")
+    if no_start:
+        click.echo(f"{UNIT} written; start it with: systemctl enable --now {UNIT.stem}")
+        return
+    try:
+        for argv in (["systemctl", "daemon-reload"], ["systemctl", "enable", "--now", UNIT.stem]):
+            asyncio.run(run(argv, timeout_s=60))
+    except CommandFailed as error:
+        raise click.ClickException(f"{UNIT} is written, but not started: {error}") from error
+    click.echo(f"{UNIT.stem} runs now and at every boot; `eaves node status` tells how it is")

@@ -9,7 +9,7 @@ from datetime import datetime
 import aiohttp
 import structlog
 
-from eaves.evapi.flows.steps import Cause, NoConnection, Received, Reply, Send
+from eaves.evapi.flows.steps import SUCCESS, Cause, NoConnection, Received, Reply, Send
 from eaves.evapi.paths import Endpoint
 
 log = structlog.get_logger(__name__)
@@ -61,7 +61,7 @@ class Transport:
         """One request; every way to fail is a value, so that a caller's loop never dies of it."""
         reply = await self._perform(send)
         match reply:
-            case Received(status=status) if status < 500:
+            case Received(status=status) if status in SUCCESS:
                 self.counts.success += 1
                 self.counts.last_success = self._now()
                 self.counts.last_error = ""

@@ -64,8 +64,9 @@ class AccelProbe:
         if kept is not None:
             return kept
         answer = await boot_probe("kvm", "host")
-        kept_now = _Kept(key=key, kvm=answer.kvm, reason=answer.reason)
-        atomic_write(self._file, msgspec.json.encode(kept_now))
+        if answer.kvm:  # a no may be a busy machine's: the next start of the node asks again
+            kept_now = _Kept(key=key, kvm=True, reason=answer.reason)
+            atomic_write(self._file, msgspec.json.encode(kept_now))
         return answer
 
 
