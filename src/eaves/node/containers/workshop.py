@@ -19,7 +19,7 @@ from eaves.node.containers.items import Container, Mount
 from eaves.node.containers.spec import Bind, ImageWishes, Place, User, oci_spec, user_of
 from eaves.node.host import cgroups, runtimes
 from eaves.node.host.applogs import LogFormat, LogSource
-from eaves.node.host.files import atomic_write, read_or_none
+from eaves.node.host.files import atomic_write, below, read_or_none
 from eaves.node.host.process import run, systemd_runs, wait_gone
 from eaves.node.host.runtimes import Bundle, Runtime
 from eaves.node.host.workloads import Run, kill_all_with, read_run, write_run
@@ -126,14 +126,14 @@ class Workshop:
         return self._runtime
 
     def place(self, app: AppInstanceId) -> Folder:
-        return Folder(self.folder / app)
+        return Folder(below(self.folder, app))
 
     def bundle(self, app: AppInstanceId) -> Bundle:
         unit = f"eaves-{self.node}-{app}-conmon"
         return Bundle(app, self.place(app).path, self.log_file(app), unit)
 
     def log_file(self, app: AppInstanceId) -> Path:
-        return self.state_dir / app / "stdout.log"
+        return below(self.state_dir, app) / "stdout.log"
 
     def log_source(self, app: AppInstanceId) -> LogSource:
         return LogSource(app, self.log_file(app), LogFormat.K8S_FILE)
@@ -260,7 +260,7 @@ class Workshop:
 
     def forget(self, app: AppInstanceId) -> None:
         """The app is gone for good: its log goes too."""
-        _remove_tree(self.state_dir / app)
+        _remove_tree(below(self.state_dir, app))
 
 
 async def mount_disk(volume: Volume, target: Path) -> None:

@@ -20,7 +20,7 @@ from eaves.node.domains.seed import write_seed
 from eaves.node.host import cgroups
 from eaves.node.host.accel import Accel, AccelProbe
 from eaves.node.host.applogs import LogFormat, LogSource
-from eaves.node.host.files import atomic_write, read_or_none
+from eaves.node.host.files import atomic_write, below, read_or_none
 from eaves.node.host.process import (
     ProcessId,
     identify,
@@ -85,7 +85,7 @@ class Workshop:
         self._disks = disks
 
     def folder(self, app: AppInstanceId) -> Path:
-        return self._folder / app
+        return below(self._folder, app)
 
     def exit_file(self, app: AppInstanceId) -> Path:
         return self.folder(app) / "exit"
@@ -99,7 +99,7 @@ class Workshop:
         return f"eaves/{self.node}/{app}"
 
     def log_source(self, app: AppInstanceId) -> LogSource:
-        return LogSource(app, self._state_dir / app / "console.log", LogFormat.RAW)
+        return LogSource(app, below(self._state_dir, app) / "console.log", LogFormat.RAW)
 
     def known_apps(self) -> list[AppInstanceId]:
         if not self._folder.is_dir():
@@ -144,7 +144,7 @@ class Workshop:
 
     async def _place(self, item: Domain) -> Place:
         folder = self.folder(item.app)
-        kept = self._state_dir / item.app
+        kept = below(self._state_dir, item.app)
         kept.mkdir(parents=True, exist_ok=True, mode=0o700)
         disks = (self._disks.volume_paths(d.volume, d.generation) for d in item.disks)
         return Place(
@@ -217,7 +217,7 @@ class Workshop:
 
     def forget(self, app: AppInstanceId) -> None:
         """The app is gone for good: its log and firmware variables go too."""
-        shutil.rmtree(self._state_dir / app, ignore_errors=True)
+        shutil.rmtree(below(self._state_dir, app), ignore_errors=True)
 
 
 def _firmware(kept: Path) -> Ovmf | None:

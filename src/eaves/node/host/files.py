@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from eaves.errors import Rejected
+
 
 def atomic_write(path: Path, data: bytes, mode: int = 0o600) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -15,6 +17,16 @@ def atomic_write(path: Path, data: bytes, mode: int = 0o600) -> None:
         os.close(fd)
     temporary.replace(path)
     sync_folder(path.parent)
+
+
+def below(folder: Path, name: str) -> Path:
+    """`folder` with exactly one step down.  Names come from a config; none may lead elsewhere."""
+    if name in ("", ".", "..") or "/" in name or "\0" in name:
+        raise Rejected(
+            f"{name!r} cannot be a name below {folder}: it is a path; correct the id in the"
+            " controller"
+        )
+    return folder / name
 
 
 def sync_folder(folder: Path) -> None:
