@@ -110,7 +110,11 @@ def command(
 @click.pass_obj
 def status(settings: Settings, form: str) -> None:
     """Identity, connectivity and every unmet intention, without a controller."""
-    seen = read_status(settings.run_dir)
+    try:
+        seen = read_status(settings.run_dir)
+    except PermissionError as error:
+        again = shlex.join([*launcher(), *sys.argv[1:]])
+        raise click.ClickException(f"{error.filename} is for root: run `sudo {again}`") from error
     if seen is None:
         raise click.ClickException(
             f"no node {settings.name!r} has run since this machine was started;"
@@ -270,7 +274,7 @@ def identity_facts(
         boot_time=datetime.fromisoformat(checkpoint.fact("boot_time") or now().isoformat()),
         boot_reason=BootReason(checkpoint.number("boot_reason") or 0),
         boot_text=checkpoint.fact("boot_text") or boot.text,
-        last_reboot_time=None,
+        last_reboot_time=_time(checkpoint.fact("last_reboot_time")),
         restart_counter=checkpoint.number("restart_counter") or 0,
         soft_serial=folder.soft_serial,
     )
@@ -305,6 +309,8 @@ def note_boot(settings: Settings, checkpoint: Checkpoint, boot_id: str) -> Boot:
     if boot.fresh:
         try:
             checkpoint.remember(
+                last_reboot_time=checkpoint.fact("went_down") or checkpoint.fact("boot_time"),
+                went_down=None,
                 boot_id=boot_id,
                 planned_boot=None,
                 restart_counter=(checkpoint.number("restart_counter") or 0) + 1,
@@ -318,6 +324,10 @@ def note_boot(settings: Settings, checkpoint: Checkpoint, boot_id: str) -> Boot:
     marker.touch()
     log.info("node_started", fresh=boot.fresh, why=boot.text, version=VERSION)
     return boot
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 def now() -> datetime:

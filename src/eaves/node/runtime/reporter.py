@@ -195,8 +195,8 @@ class Reporter:
             reboot_counter=self._parts.checkpoint.number(REBOOT_COUNTER) or 0,
             shutdown_counter=self._parts.checkpoint.number(SHUTDOWN_COUNTER) or 0,
             maintenance=self._shared.maintenance,
-            last_controller_success=None,
-            last_controller_error=counts.last_error,
+            last_controller_success=counts.last_success,
+            last_controller_error=heard.unreachable or counts.last_error,
         )
 
     def _write_status(self) -> None:

@@ -76,7 +76,10 @@ class Service:
     async def _take_commands(self, config: EdgeDevConfig) -> bool:
         """Store counters before acting on them; True: nothing else of this config applies."""
         if self._counted(REBOOT_COUNTER, config.reboot):
-            self._parts.checkpoint.remember(planned_boot=int(BootReason.BOOT_REASON_REBOOT_CMD))
+            self._parts.checkpoint.remember(
+                planned_boot=int(BootReason.BOOT_REASON_REBOOT_CMD),
+                went_down=self._parts.now().isoformat(),
+            )
             self._enter(ZDeviceState.ZDEVICE_STATE_REBOOTING)
             self._going_down.set()
             return True
