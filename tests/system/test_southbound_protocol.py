@@ -1,22 +1,49 @@
 """The device-facing API over real TLS, with real envelopes and a real database."""
 
 import asyncio
+import sqlite3
 import ssl
 import warnings
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
+from contextlib import closing, contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from sqlalchemy import select
-from support.controller import InProcess, WireDevice, https, in_process, render, until
+from support.controller import (
+    InProcess,
+    WireDevice,
+    https,
+    in_process,
+    render,
+    trusting,
+    until,
+)
 
-from eaves.controller.settings import Bounds
+from eaves.controller.settings import Bounds, OwnTls
 from eaves.controller.store import tables
-from eaves.controller.store.devices import mark_gone, set_attestation_required
+from eaves.controller.store.devices import (
+    ATTESTATION_TYPE,
+    EdgeNodeCertificate,
+    mark_gone,
+    put_device_certificates,
+    set_attestation_required,
+)
 from eaves.controller.store.unit import snapshot, unit_of_work
 from eaves.evapi.attest import (
+    AttestStorageKeys,
+    AttestStorageKeysResponseCode,
+    AttestVolumeKey,
+    AttestVolumeKeyType,
     ZAttestQuote,
+    ZAttestQuoteResp,
     ZAttestReq,
     ZAttestReqType,
     ZAttestResponse,
@@ -26,6 +53,8 @@ from eaves.evapi.attest import (
 )
 from eaves.evapi.certs import decode_z_controller_cert, verify_controller_certs
 from eaves.evapi.envelope import parse_envelope
+from eaves.evapi.logs import DeviceLogOrigin, LogEntry, encode_log_file
+from eaves.evapi.metrics import ZMetricMsg, encode_z_metric_msg
 from eaves.evapi.paths import PROTOBUF, Endpoint, endpoint_path
 from eaves.evapi.poll import PollRequest, encode_poll_request
 from eaves.evapi.uuid import UUID_REQUEST
@@ -342,6 +371,58 @@ async def test_a_quote_before_the_certificates_is_told_so(
     assert quote.quote_resp.response == ZAttestResponseCode.Z_ATTEST_RESPONSE_CODE_NO_CERT_FOUND
 
 
+VSK = AttestVolumeKeyType.ATTEST_VOLUME_KEY_TYPE_VSK
+
+
+def _keys(token: bytes) -> ZAttestReq:
+    keys = (AttestVolumeKey(key_type=VSK, key=b"opaque \xff\x00 key"),)
+    return ZAttestReq(
+        req_type=ZAttestReqType.Z_ATTEST_REQ_TYPE_STORE_KEYS,
+        storage_keys=AttestStorageKeys(integrity_token=token, keys=keys),
+    )
+
+
+async def _attested(controller: InProcess, device: WireDevice) -> ZAttestQuoteResp:
+    """A fresh nonce and a quote without TPM that answers it."""
+    await _attest(controller, device, ZAttestReq(req_type=ZAttestReqType.ATTEST_REQ_NONCE))
+    quote = ZAttestReq(req_type=ZAttestReqType.ATTEST_REQ_QUOTE, quote=ZAttestQuote())
+    told = (await _attest(controller, device, quote)).quote_resp
+    assert told is not None
+    return told
+
+
+async def test_escrowed_keys_are_kept_as_they_came_under_the_token_in_force_only(
+    controller: InProcess, device: WireDevice
+) -> None:
+    """Section 6.3: STORE_KEYS is opaque, kept and given back with the next successful quote."""
+    uploaded = EdgeNodeCertificate(ATTESTATION_TYPE, b"a" * 16, b"pem", controller.clock())
+    await controller.change(
+        device.device_id,
+        lambda db: put_device_certificates(db, device.device_id, [uploaded]),
+    )
+    first = await _attested(controller, device)
+    assert first.integrity_token
+    assert first.keys == ()
+    code = AttestStorageKeysResponseCode
+    for token, answer in (
+        (b"another token", code.ATTEST_STORAGE_KEYS_RESPONSE_CODE_ITOKEN_MISMATCH),
+        (first.integrity_token, code.ATTEST_STORAGE_KEYS_RESPONSE_CODE_SUCCESS),
+    ):
+        told = await _attest(controller, device, _keys(token))
+        assert told.storage_keys_resp is not None
+        assert told.storage_keys_resp.response == answer
+    second = await _attested(controller, device)
+    sent = _keys(b"").storage_keys
+    assert sent is not None
+    assert second.keys == sent.keys
+    assert second.integrity_token != first.integrity_token
+    stale = await _attest(controller, device, _keys(first.integrity_token))
+    assert stale.storage_keys_resp is not None
+    assert stale.storage_keys_resp.response == (
+        code.ATTEST_STORAGE_KEYS_RESPONSE_CODE_ITOKEN_MISMATCH
+    )
+
+
 async def test_a_quote_without_a_nonce_is_a_mismatch(
     controller: InProcess, device: WireDevice
 ) -> None:
@@ -420,6 +501,108 @@ async def test_both_tls_versions_of_a_device_are_served(
     reply = await https(controller.port, "GET", endpoint_path(Endpoint.PING), tls=tls)
     assert reply.status == 200
     assert not cipher or reply.cipher == cipher
+
+
+async def test_an_own_rsa_certificate_is_served_with_the_cipher_that_it_allows(
+    tmp_path: Path,
+) -> None:
+    """Section 2, TLS: 1.2 with an RSA certificate is ECDHE-RSA-AES128-GCM-SHA256."""
+    own = rsa_certificate(tmp_path)
+    async with in_process(tmp_path / "state", bounds=SMALL, own_tls=own) as controller:
+        tls = trusting(own.certificate)
+        tls.minimum_version = tls.maximum_version = ssl.TLSVersion.TLSv1_2
+        tls.set_ciphers("ECDHE-RSA-AES128-GCM-SHA256")
+        path = endpoint_path(Endpoint.PING)
+        reply = await https(controller.port, "GET", path, tls=tls)
+        assert (reply.status, reply.cipher) == (200, "ECDHE-RSA-AES128-GCM-SHA256")
+        modern = trusting(own.certificate)
+        reply = await https(controller.port, "GET", path, tls=modern)
+        assert (reply.status, reply.protocol) == (200, "TLSv1.3")
+
+
+def rsa_certificate(folder: Path) -> OwnTls:
+    """A certificate that somebody else issued, as `--tls-certificate` takes it."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    own = OwnTls(folder / "own-cert.pem", folder / "own-key.pem", folder / "own-cert.pem")
+    own.certificate.write_bytes(certificate.public_bytes(Encoding.PEM))
+    own.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return own
+
+
+# --- bounds
+
+
+async def test_registrations_past_their_rate_wait_while_polls_are_served(tmp_path: Path) -> None:
+    """Section 10: what strangers may ask for is limited, 429 with Retry-After."""
+    bounds = replace(SMALL, registrations_per_minute=2)
+    async with in_process(tmp_path / "state", bounds=bounds) as controller:
+        device = await controller.registered()
+        identity = controller.onboarding()
+        body = device.registration(identity.certificate_pem, identity.key_pem)
+        path = endpoint_path(Endpoint.REGISTER)
+        assert (await controller.post(path, body)).status == 200
+        late = await controller.post(path, body)
+        assert (late.status, late.headers["retry-after"]) == (429, "30")
+        assert (await controller.post(device.path(Endpoint.CONFIG), device.poll())).status == 200
+        controller.clock.pass_by(timedelta(minutes=1))
+        assert (await controller.post(path, body)).status == 200
+
+
+async def test_a_full_queue_slows_logs_down_and_keeps_reports_at_the_device(
+    tmp_path: Path,
+) -> None:
+    """Section 9: 429 for log files, 503 for the rest; nothing refused is acknowledged."""
+    bounds = replace(SMALL, ingest_queue=1)
+    async with in_process(tmp_path / "state", bounds=bounds) as controller:
+        device = await controller.registered()
+        now = controller.clock()
+        file = encode_log_file(
+            DeviceLogOrigin(device.device_id, "IMGA", "1"),
+            now,
+            [LogEntry(content="line", timestamp=now)],
+        )
+        metrics = encode_z_metric_msg(ZMetricMsg(dev_id=device.device_id, at_time_stamp=now))
+        logs_path, metrics_path = device.path(Endpoint.NEWLOGS), device.path(Endpoint.METRICS)
+        with locked(controller.settings.state_dir / "eaves.db"):
+            # one message is at its commit, which waits for the lock; one more fills the queue
+            sent = [
+                asyncio.create_task(controller.post(logs_path, device.sealed(file)))
+                for _ in range(6)
+            ]
+            await until(lambda: sum(task.done() for task in sent) >= 4, "the others are refused")
+            busy = await controller.post(metrics_path, device.sealed(metrics))
+            assert (busy.status, busy.headers["retry-after"]) == (503, "5")
+            assert (await controller.get(endpoint_path(Endpoint.PING))).status == 200
+        answers = [await task for task in sent]
+        assert sorted(answer.status for answer in answers) == [201, 201, 429, 429, 429, 429]
+        assert {a.headers["retry-after"] for a in answers if a.status == 429} == {"15"}
+        assert (await controller.post(logs_path, device.sealed(file))).status == 201
+        async with controller.database() as engine, snapshot(engine) as db:
+            lines = (await db.execute(select(tables.logs.c.content))).all()
+        assert len(lines) == 1
+
+
+@contextmanager
+def locked(database: Path) -> Generator[None]:
+    """Somebody else writes to the database."""
+    with closing(sqlite3.connect(database, isolation_level=None, timeout=30)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
 
 
 async def test_older_tls_is_refused(controller: InProcess) -> None:
