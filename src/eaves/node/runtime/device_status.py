@@ -30,7 +30,6 @@ from eaves.evapi.info import (
     ZInfoDevice,
     ZInfoDevSW,
     ZInfoDNS,
-    ZInfoHardware,
     ZInfoManufacturer,
     ZInfoStorage,
     ZioBundle,
@@ -150,14 +149,6 @@ def device_info(machine: Machine, identity: Identity, moment: Moment) -> ZInfoDe
         enterprise_id=config.enterprise_id,
         project_name=config.project_name,
         project_id=config.project_id,
-    )
-
-
-def hardware_info(machine: Machine) -> ZInfoHardware:
-    return ZInfoHardware(
-        eve_release=f"eaves-{__version__}",
-        kernel_version=machine.kernel,
-        eve_platform=machine.arch,
     )
 
 

@@ -13,9 +13,11 @@ from eaves.evapi.info import ZInfoMsg, encode_z_info_msg
 from eaves.evapi.paths import Endpoint
 from eaves.ids import AppInstanceId
 from eaves.node.comms.outbox import Outbox
+from eaves.node.host.inventory import Sysfs
 from eaves.node.host.process import identify
 from eaves.node.network import status as network_status
-from eaves.node.runtime.device_status import Moment, device_info, hardware_info
+from eaves.node.runtime.device_status import Moment, device_info
+from eaves.node.runtime.hardware import hardware_info
 from eaves.node.runtime.parts import REBOOT_COUNTER, SHUTDOWN_COUNTER, Parts, Shared, pace
 from eaves.node.runtime.reports import AppFacts, Said, app_info, farewell, say
 from eaves.node.runtime.status_file import (
@@ -43,6 +45,8 @@ class Reporter:
         self._shared = shared
         self._outbox = outbox
         self._machine = parts.host.machine()
+        # Once for each start: what is plugged in later is seen at the next.
+        self._hardware = hardware_info(self._machine, Sysfs().parts())
         self._said: dict[str, bytes] = {}
         self._states: dict[str, str] = {}
         self._ran = {
@@ -132,7 +136,7 @@ class Reporter:
         me = parts.conversation.link.device_id
         identity = replace(parts.identity, host_name=me) if me else parts.identity
         device = device_info(self._machine, identity, self._moment())
-        hardware = hardware_info(self._machine)
+        hardware = self._hardware
         if wish is None:
             return say(device, hardware, (), (), (), ())
         facts = self._app_facts()

@@ -1,0 +1,177 @@
+"""The parts of this machine, read from /sys and /proc; nothing is changed.
+
+Reads below a root directory, so that the tree of a recorded machine is a test fixture.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_PCI = re.compile(r"([0-9a-f]{4}):([0-9a-f]{2}):([0-9a-f]{2})\.([0-7])")
+_USB = re.compile(r"(\d+)-(\d+(?:\.\d+)*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Pci:
+    address: tuple[int, int, int, int]  # domain, bus, device, function
+    parent: tuple[int, int, int, int] | None
+    vendor: int
+    device: int
+    subsystem: int
+    revision: int
+    class_code: int  # base class, subclass and interface, 8 bits each
+    driver: str
+    iommu_group: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usb:
+    bus: int
+    port: str
+    vendor: int
+    product: int
+    device_class: int
+    driver: str
+
+
+@dataclass(frozen=True, slots=True)
+class Nic:
+    ifname: str
+    mac: str
+    speed_mbps: int  # 0: not known, or no link
+    wireless: bool
+    pci: tuple[int, int, int, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cpu:
+    number: int
+    vendor: str
+    model: str
+    mhz: int
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What is built in; a list is empty where the machine shows none."""
+
+    pci: tuple[Pci, ...]
+    usb: tuple[Usb, ...]
+    nics: tuple[Nic, ...]
+    cpus: tuple[Cpu, ...]
+    disk_bytes: int
+    kernel_cmdline: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sysfs:
+    root: Path = field(default=Path("/"))
+
+    def parts(self) -> Parts:
+        return Parts(
+            tuple(self._pci()),
+            tuple(self._usb()),
+            tuple(self._nics()),
+            tuple(self._cpus()),
+            sum(self._disks()),
+            self._text(self.root / "proc/cmdline"),
+        )
+
+    def _pci(self) -> Iterator[Pci]:
+        for folder in self._entries("sys/bus/pci/devices"):
+            address = _pci_address(folder.name)
+            if address is None:
+                continue
+            group = folder / "iommu_group"
+            yield Pci(
+                address,
+                _pci_address(folder.resolve().parent.name),
+                self._hex(folder / "vendor"),
+                self._hex(folder / "device"),
+                self._hex(folder / "subsystem_device"),
+                self._hex(folder / "revision"),
+                self._hex(folder / "class"),
+                _link_name(folder / "driver"),
+                group.resolve().name if group.exists() else "",
+            )
+
+    def _usb(self) -> Iterator[Usb]:
+        for folder in self._entries("sys/bus/usb/devices"):
+            place = _USB.fullmatch(folder.name)
+            if place is not None:
+                yield Usb(
+                    int(place[1]),
+                    place[2],
+                    self._hex(folder / "idVendor"),
+                    self._hex(folder / "idProduct"),
+                    self._hex(folder / "bDeviceClass"),
+                    _link_name(folder / "driver"),
+                )
+
+    def _nics(self) -> Iterator[Nic]:
+        """Adapters that hardware stands behind: bridges, taps and their like have no `device`."""
+        for folder in self._entries("sys/class/net"):
+            device = folder / "device"
+            if not device.exists():
+                continue
+            speed = self._text(folder / "speed")
+            chain = (device.resolve(), *device.resolve().parents)
+            yield Nic(
+                folder.name,
+                self._text(folder / "address"),
+                int(speed) if speed.isdigit() else 0,
+                (folder / "wireless").exists() or (folder / "phy80211").exists(),
+                next((a for a in map(_pci_address, (p.name for p in chain)) if a), None),
+            )
+
+    def _cpus(self) -> Iterator[Cpu]:
+        for block in self._text(self.root / "proc/cpuinfo").split("\n\n"):
+            facts = {
+                key.strip(): value.strip()
+                for key, colon, value in (line.partition(":") for line in block.splitlines())
+                if colon
+            }
+            if facts.get("processor", "").isdigit():
+                yield Cpu(
+                    int(facts["processor"]),
+                    facts.get("vendor_id", facts.get("CPU implementer", "")),
+                    facts.get("model name", ""),
+                    int(float(facts.get("cpu MHz", "0") or 0)),
+                )
+
+    def _disks(self) -> Iterator[int]:
+        for folder in self._entries("sys/block"):
+            sectors = self._text(folder / "size")
+            if (folder / "device").exists() and sectors.isdigit():
+                yield int(sectors) * 512
+
+    def _entries(self, name: str) -> list[Path]:
+        folder = self.root / name
+        return sorted(folder.iterdir()) if folder.is_dir() else []
+
+    def _hex(self, path: Path) -> int:
+        text = self._text(path)
+        try:
+            return int(text, 16)
+        except ValueError:
+            return 0
+
+    @staticmethod
+    def _text(path: Path) -> str:
+        """Empty for what is not there or may not be read (the speed of a link that is down)."""
+        try:
+            return path.read_text(errors="replace").strip()
+        except OSError:
+            return ""
+
+
+def _pci_address(name: str) -> tuple[int, int, int, int] | None:
+    found = _PCI.fullmatch(name)
+    if found is None:
+        return None
+    return int(found[1], 16), int(found[2], 16), int(found[3], 16), int(found[4])
+
+
+def _link_name(path: Path) -> str:
+    return path.resolve().name if path.is_symlink() else ""
