@@ -47,8 +47,9 @@ def command(context: click.Context, /, **options: str | None) -> None:
 def reset_admin(settings: Settings) -> None:
     """Give the user admin a new password and print it once."""
     from eaves.controller.first_start import reset_admin_password  # noqa: PLC0415 - as above
-    from eaves.controller.process import clock  # noqa: PLC0415 - as above
+    from eaves.controller.process import clock, configure_logging  # noqa: PLC0415 - as above
 
+    configure_logging()
     try:
         _say(asyncio.run(reset_admin_password(settings, clock=clock, random=os.urandom)))
     except EavesError as error:
@@ -60,8 +61,12 @@ def reset_admin(settings: Settings) -> None:
 @click.pass_obj
 def openapi(settings: Settings, out: Path | None) -> None:
     """Print the OpenAPI document of the REST side."""
-    from eaves.controller.process import openapi_document  # noqa: PLC0415 - as above
+    from eaves.controller.process import (  # noqa: PLC0415 - as above
+        configure_logging,
+        openapi_document,
+    )
 
+    configure_logging()
     document = openapi_document(settings)
     if out is None:
         _say(document)

@@ -1,15 +1,25 @@
 """The two statements that SQL leaves to each database: insert or ignore, insert or update."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Table
-from sqlalchemy.dialects import postgresql, sqlite
 
 from eaves.controller.store.unit import Db
 
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
+
 
 def _insert(db: Db, table: Table) -> "sqlite.Insert | postgresql.Insert":
-    return postgresql.insert(table) if db.dialect.name == "postgresql" else sqlite.insert(table)
+    # imported here: a start need not wait for the database that it does not use
+    if db.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - see above
+
+        return postgresql.insert(table)
+    from sqlalchemy.dialects import sqlite  # noqa: PLC0415 - see above
+
+    return sqlite.insert(table)
 
 
 async def insert_new(db: Db, table: Table, values: Mapping[str, object]) -> bool:
