@@ -352,7 +352,7 @@ async def test_work_cut_in_every_phase_arrives(tmp_path: Path) -> None:
                 nonlocal seen
                 seen += 1
                 if seen == cut:  # noqa: B023 - called within this turn only
-                    doomed[0].cancel()  # noqa: B023
+                    doomed[0].cancel()  # noqa: B023 - as above
 
             node.reconciler = Reconciler(
                 node.storage.configurators(), lambda: datetime.now(UTC), changed
