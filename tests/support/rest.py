@@ -61,11 +61,13 @@ class Rest:
     live: Live
     clock: MovableClock
 
-    def client(self, token: str = "", **headers: str) -> httpx.AsyncClient:
+    def client(self, token: str = "", host: str = "127.0.0.1", **headers: str) -> httpx.AsyncClient:
         if token:
             headers["Authorization"] = f"Bearer {token}"
         return httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=self.app, raise_app_exceptions=False),
+            transport=httpx.ASGITransport(
+                app=self.app, raise_app_exceptions=False, client=(host, 123)
+            ),
             base_url="https://controller/api",
             headers=headers,
         )

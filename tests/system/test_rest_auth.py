@@ -1,5 +1,6 @@
 """Login, tokens, the first password, and what secrets a reply may hold."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -11,8 +12,8 @@ from support.rest import PASSWORD, Caller, Rest, running_rest
 from support.rest_objects import BASES, bodies, build_world
 
 from eaves.controller.northbound.auth import API_TOKEN_LASTS, SESSION_LASTS
-from eaves.controller.northbound.passwords import ATTEMPTS, WINDOW
-from eaves.controller.store.tables import metadata
+from eaves.controller.northbound.passwords import ATTEMPTS, ATTEMPTS_OF_ADDRESS, WINDOW
+from eaves.controller.store.tables import audit, metadata
 from eaves.controller.store.unit import snapshot
 
 pytestmark = pytest.mark.system
@@ -75,6 +76,54 @@ async def test_a_wrong_password_is_counted(rest: Rest) -> None:
         assert (await attempt("wrong", "nobody"))[0] == 401
         rest.clock.pass_by(WINDOW + timedelta(seconds=1))
         assert (await attempt(PASSWORD))[0] == 200
+
+
+async def test_no_spelling_of_a_user_buys_more_guesses(rest: Rest) -> None:
+    """The user who is meant counts, however many other names stand beside it."""
+    async with rest.client() as http:
+        causes: list[str] = []
+        for number in range(ATTEMPTS + 1):
+            body = {"username": "alice", "usernameAtRealm": f"zz{number}", "password": "wrong"}
+            causes.append((await http.post("/v1/login", json=body)).json()["cause"])
+        assert causes[-1] == "CREDENTIAL_MISMATCH_MAX_FAILED_PWD_ATTEMPT"
+        right = {"username": "alice", "password": PASSWORD}
+        assert (await http.post("/v1/login", json=right)).status_code == 401
+
+
+async def test_guesses_at_the_same_time_count_one_by_one(rest: Rest) -> None:
+    body = {"username": "alice", "password": "wrong"}
+    async with rest.client() as http:
+        answers = await asyncio.gather(
+            *(http.post("/v1/login", json=body) for _ in range(ATTEMPTS * 2))
+        )
+    causes = [answer.json()["cause"] for answer in answers]
+    assert causes.count("CREDENTIAL_MISMATCH") == ATTEMPTS
+
+
+async def test_strangers_elsewhere_do_not_lock_a_user_out(rest: Rest) -> None:
+    async with rest.client(host="198.51.100.7") as http:
+        causes: list[str] = []
+        for number in range(ATTEMPTS_OF_ADDRESS + 1):
+            body = {"username": "alice" if number < ATTEMPTS else f"zz{number}", "password": "no"}
+            causes.append((await http.post("/v1/login", json=body)).json()["cause"])
+        assert causes[-1] == "CREDENTIAL_MISMATCH_MAX_FAILED_PWD_ATTEMPT"
+    assert await rest.login("alice")
+
+
+async def test_failed_logins_are_audited_by_count(rest: Rest) -> None:
+    """One row in a minute for one user from one address: guessing fills no table."""
+    wrong = {"username": "alice", "password": "wrong"}
+    async with rest.client() as http:
+        for _ in range(ATTEMPTS):
+            await http.post("/v1/login", json=wrong)
+        rest.clock.pass_by(WINDOW + timedelta(seconds=1))
+        await http.post("/v1/login", json=wrong)
+        await http.post("/v1/login", json=wrong)
+    await rest.login("alice")
+    async with snapshot(rest.engine) as db:
+        rows = await db.execute(select(audit.c.result, audit.c.changes).order_by(audit.c.row))
+        told = [(row.result, json.loads(row.changes or "{}").get("failures", 0)) for row in rows]
+    assert told == [("login failed", 1), ("login failed", ATTEMPTS), ("logged in", 1)]
 
 
 async def test_tokens_end_by_logout_by_time_and_by_refresh_later(rest: Rest) -> None:

@@ -1,6 +1,7 @@
 """Login, sessions, API tokens, the own user and password."""
 
 import base64
+import json
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
@@ -32,12 +33,13 @@ from eaves.controller.northbound.context import (
     SESSION,
     Context,
     client_of,
+    host_of,
     request_id_of,
     token_hash,
     token_of,
 )
 from eaves.controller.northbound.crud import read_body
-from eaves.controller.northbound.passwords import refuse_weak
+from eaves.controller.northbound.passwords import Guesser, TooManyGuesses, refuse_weak
 from eaves.controller.northbound.problems import Problem, Target
 from eaves.controller.northbound.work import Work
 from eaves.controller.store import people
@@ -90,26 +92,29 @@ async def login(context: Context, request: Request) -> Response:
     names, now = _candidates(sent), context.clock()
     if not names or not sent.password:
         raise Problem(400, "a login needs username (or usernameAtRealm) and password")
-    key = names[-1]
-    if context.passwords.attempts_left(key, now) <= 0:
+    user, credential = await _find_login(context, names)
+    # counted under the user that is meant, however the request spells it
+    who = Guesser.of(names[0] if user is None else user.id, host_of(request))
+    stored_hash = credential.password_hash if credential is not None else ""
+    try:
+        right = await context.passwords.check(stored_hash, sent.password, who, now)
+    except TooManyGuesses:
         return _login_refused(
             context, LoginResponseCause.CREDENTIAL_MISMATCH_MAX_FAILED_PWD_ATTEMPT, 0
         )
-    user, credential = await _find_login(context, names)
-    stored_hash = credential.password_hash if credential is not None else ""
-    if not await context.passwords.verify(stored_hash, sent.password) or user is None:
-        context.passwords.failed(key, now)
-        if user is not None:
-            await _audit_login(context, request, user, "login failed")
+    if not right or user is None:
+        failures = context.passwords.to_be_told(who, now)
+        if user is not None and failures:
+            await _audit_failures(context, request, user, failures)
         return _login_refused(
             context,
             LoginResponseCause.CREDENTIAL_MISMATCH,
-            context.passwords.attempts_left(key, now),
+            context.passwords.attempts_left(who, now),
         )
     detailed = records.USER.read(user)
     if detailed.state not in (UserState.ACTIVE, UserState.UNSPECIFIED):
         return _login_refused(context, LoginResponseCause.USER_INACTIVE, 0)
-    context.passwords.succeeded(key)
+    failures = context.passwords.succeeded(who)
     token, must_change = _new_token(context), credential is not None and credential.must_change
     expires = now + SESSION_LASTS
     async with unit_of_work(context.engine) as db:
@@ -128,7 +133,7 @@ async def login(context: Context, request: Request) -> Response:
         )
         await people.note_login(db, user.id, succeeded=True)
         await people.delete_expired_tokens(db, now)
-        await insert_audit(db, _login_entry(context, request, user, "logged in"))
+        await insert_audit(db, _login_entry(context, request, user, "logged in", failures))
     given = Token(base64=token, expires=int(expires.timestamp()))
     answer = LoginResponse(
         cause=LoginResponseCause.OK,
@@ -154,7 +159,9 @@ def _login_refused(context: Context, cause: LoginResponseCause, left: int) -> Re
     return JSONResponse({**reply.to_json(), **envelope}, status_code=401)
 
 
-def _login_entry(context: Context, request: Request, user: StoredObject, result: str) -> AuditEntry:
+def _login_entry(
+    context: Context, request: Request, user: StoredObject, result: str, failures: int
+) -> AuditEntry:
     return AuditEntry(
         at=context.clock(),
         enterprise_id=user.enterprise_id,
@@ -167,13 +174,17 @@ def _login_entry(context: Context, request: Request, user: StoredObject, result:
         object_kind=Kind.USER.value,
         object_id=user.id,
         object_name=user.name,
+        changes=json.dumps({"failures": failures}) if failures else "",
     )
 
 
-async def _audit_login(context: Context, request: Request, user: StoredObject, result: str) -> None:
+async def _audit_failures(
+    context: Context, request: Request, user: StoredObject, failures: int
+) -> None:
+    """One row tells of all failures since the one before, so that guessing fills no table."""
     async with unit_of_work(context.engine) as db:
-        await people.note_login(db, user.id, succeeded=False)
-        await insert_audit(db, _login_entry(context, request, user, result))
+        await people.note_login(db, user.id, succeeded=False, times=failures)
+        await insert_audit(db, _login_entry(context, request, user, "login failed", failures))
 
 
 async def logout(context: Context, request: Request) -> Response:
@@ -233,7 +244,7 @@ async def api_token(context: Context, request: Request) -> Response:
             token=token,
             expires_at=rfc3339(expires),
             user_name=name,
-            client_ip=request.client.host if request.client is not None else "",
+            client_ip=host_of(request),
             user_agent=request.headers.get("user-agent", "")[:200],
         ).to_json()
     )
@@ -290,11 +301,12 @@ async def change_password(context: Context, request: Request) -> Response:
         raise Problem(403, "only the own password can be changed here", location="owner")
     stored_hash = credential.password_hash if credential is not None else ""
     now = context.clock()
-    key = principal.user_name
-    if context.passwords.attempts_left(key, now) <= 0:
-        raise Problem(429, "too many wrong passwords; wait a minute and try again")
-    if not await context.passwords.verify(stored_hash, sent.current_cred):
-        context.passwords.failed(key, now)
+    who = Guesser.of(principal.user_id, host_of(request))
+    try:
+        right = await context.passwords.check(stored_hash, sent.current_cred, who, now)
+    except TooManyGuesses:
+        raise Problem(429, "too many wrong passwords; wait a minute and try again") from None
+    if not right:
         raise Problem(403, "currentCred is not the present password", location="currentCred")
     refuse_weak(sent.new_cred, principal.user_name)
     if sent.new_cred == sent.current_cred:

@@ -36,10 +36,13 @@ def token_of(request: Request) -> str:
     return request.headers.get("x-api-key", "").strip()
 
 
+def host_of(request: Request) -> str:
+    return request.client.host if request.client is not None else ""
+
+
 def client_of(request: Request) -> str:
-    address = request.client.host if request.client is not None else ""
     agent = request.headers.get("user-agent", "")[:200]
-    return f"{address} {agent}".strip()
+    return f"{host_of(request)} {agent}".strip()
 
 
 def request_id_of(request: Request) -> str:

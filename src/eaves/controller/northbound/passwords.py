@@ -1,6 +1,7 @@
 """Passwords: checked off the event loop, few at a time, slowly for who guesses."""
 
 import asyncio
+import ipaddress
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,31 +13,76 @@ from eaves.controller.northbound.problems import Problem
 
 MIN_LENGTH = 12
 AT_ONCE = 2  # each check takes tens of megabytes
-ATTEMPTS = 10
+ATTEMPTS = 10  # of one user from one address
+ATTEMPTS_OF_ADDRESS = 60  # whatever users they name
 WINDOW = timedelta(minutes=1)
-REMEMBERED_NAMES = 10_000
+REMEMBERED = 10_000
+IPV6_NETWORK_BITS = 64  # what one customer has; single addresses cost nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Guesser:
+    """Who tries to be whom: strangers elsewhere do not lock out the person who is meant."""
+
+    subject: str  # the id of the user, or the name that no user has
+    address: str
+
+    @classmethod
+    def of(cls, subject: str, host: str) -> "Guesser":
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            return cls(subject, host)
+        if address.version == 6:
+            network = ipaddress.ip_network((address, IPV6_NETWORK_BITS), strict=False)
+            return cls(subject, str(network))
+        return cls(subject, host)
+
+
+class TooManyGuesses(Exception):  # an answer, not a failure
+    """The password was not looked at."""
+
+
+@dataclass(slots=True)
+class _Guesses:
+    failures: deque[datetime] = field(default_factory=deque[datetime])
+    untold: int = 0  # failures that no audit row tells of yet
+    told_at: datetime | None = None
+
+    def left(self, limit: int, now: datetime) -> int:
+        while self.failures and now - self.failures[0] > WINDOW:
+            self.failures.popleft()
+        return max(limit - len(self.failures), 0)
 
 
 @dataclass
 class Passwords:
     hasher: PasswordHasher = field(default_factory=PasswordHasher)
     _gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
-    _failures: OrderedDict[str, deque[datetime]] = field(
-        default_factory=OrderedDict[str, deque[datetime]]
-    )
+    _guesses: OrderedDict[Guesser, _Guesses] = field(default_factory=OrderedDict[Guesser, _Guesses])
     _decoy: str = ""
 
     async def hash(self, password: str) -> str:
         async with self._gate:
             return await asyncio.to_thread(self.hasher.hash, password)
 
-    async def verify(self, stored: str, password: str) -> bool:
-        """Compare; an empty `stored` takes as long as a real one and is always wrong."""
+    async def check(self, stored: str, password: str, who: Guesser, now: datetime) -> bool:
+        """Compare and count; an empty `stored` takes as long as a real one and is always wrong.
+
+        Raises TooManyGuesses.  Counted before the answer is known, so that guesses sent at
+        the same time count one after the other.
+        """
         if not stored and not self._decoy:
             self._decoy = await self.hash("nobody has this password")
         async with self._gate:
+            if self.attempts_left(who, now) <= 0:
+                raise TooManyGuesses
+            self._failed(who, now)
             matches = await asyncio.to_thread(self._matches, stored or self._decoy, password)
-        return matches and bool(stored)
+            if matches and stored:
+                self._take_back(who)
+                return True
+            return False
 
     def _matches(self, stored: str, password: str) -> bool:
         try:
@@ -44,20 +90,43 @@ class Passwords:
         except (Argon2Error, InvalidHashError):
             return False
 
-    def attempts_left(self, username: str, now: datetime) -> int:
-        failures = self._failures.get(username)
-        while failures and now - failures[0] > WINDOW:
-            failures.popleft()
-        return ATTEMPTS - len(failures or ())
+    def attempts_left(self, who: Guesser, now: datetime) -> int:
+        of_user = self._guesses.get(who) or _Guesses()
+        of_address = self._guesses.get(_anybody(who)) or _Guesses()
+        return min(of_user.left(ATTEMPTS, now), of_address.left(ATTEMPTS_OF_ADDRESS, now))
 
-    def failed(self, username: str, now: datetime) -> None:
-        self._failures.setdefault(username, deque()).append(now)
-        self._failures.move_to_end(username)
-        while len(self._failures) > REMEMBERED_NAMES:
-            self._failures.popitem(last=False)
+    def _failed(self, who: Guesser, now: datetime) -> None:
+        for key in (who, _anybody(who)):
+            guesses = self._guesses.setdefault(key, _Guesses())
+            guesses.failures.append(now)
+            guesses.untold += 1
+            self._guesses.move_to_end(key)
+        while len(self._guesses) > REMEMBERED:
+            self._guesses.popitem(last=False)
 
-    def succeeded(self, username: str) -> None:
-        self._failures.pop(username, None)
+    def _take_back(self, who: Guesser) -> None:
+        for key in (who, _anybody(who)):
+            guesses = self._guesses.get(key)
+            if guesses is not None and guesses.failures:
+                guesses.failures.pop()
+                guesses.untold = max(guesses.untold - 1, 0)
+
+    def to_be_told(self, who: Guesser, now: datetime) -> int:
+        """How many failures one audit row tells of now; 0 within a minute of the row before."""
+        guesses = self._guesses.get(who)
+        if guesses is None or (guesses.told_at is not None and now - guesses.told_at < WINDOW):
+            return 0
+        guesses.told_at, untold, guesses.untold = now, guesses.untold, 0
+        return untold
+
+    def succeeded(self, who: Guesser) -> int:
+        """Forget the failures of this user from here; tells how many no row told of."""
+        guesses = self._guesses.pop(who, None)
+        return 0 if guesses is None else guesses.untold
+
+
+def _anybody(who: Guesser) -> Guesser:
+    return Guesser("", who.address)
 
 
 def refuse_weak(password: str, username: str) -> None:

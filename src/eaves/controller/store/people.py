@@ -71,9 +71,9 @@ async def find_credential(db: Db, user_id: str) -> Credential | None:
     )
 
 
-async def note_login(db: Db, user_id: str, *, succeeded: bool) -> None:
+async def note_login(db: Db, user_id: str, *, succeeded: bool, times: int = 1) -> None:
     """Count failures in a row; a success ends the row."""
-    attempts = 0 if succeeded else credentials.c.failed_attempts + 1
+    attempts = 0 if succeeded else credentials.c.failed_attempts + times
     await db.execute(
         update(credentials).where(credentials.c.user_id == user_id).values(failed_attempts=attempts)
     )
