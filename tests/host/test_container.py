@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -193,6 +194,42 @@ async def test_a_container_has_few_rights(node: Node) -> None:
     assert proc(node, "ns/net").readlink() != OWN_NETWORK
 
 
+async def test_no_namespace_or_mount_is_made_inside_but_processes_and_threads_are(
+    node: Node,
+) -> None:
+    """The probe is the Python that runs the tests."""
+    node.volumes.add_tree("usr", Path("/usr"))
+    node.volumes.add_tree("python", Path(sys.base_prefix))
+    program = Path(sys.executable).resolve().relative_to(sys.base_prefix)  # noqa: ASYNC240 - one link
+    libraries = "/usr/lib/x86_64-linux-gnu"
+    loader = f"{libraries}/ld-linux-x86-64.so.2 --library-path {libraries}:/python/lib"
+    seed = {
+        "write_files": [{"path": "/probe.py", "content": PROBE}],
+        "runcmd": [
+            "PYTHONHOME=/python",
+            f"EVE_ECO_CMD={loader} /python/{program} /probe.py",
+        ],
+    }
+    item = node.item(
+        mounts=(Mount(VolumeId("usr"), 0, "/usr"), Mount(VolumeId("python"), 0, "/python")),
+        user_data=f"#cloud-config\n{json.dumps(seed)}",
+    )
+    await node.make(item)
+    await until(lambda: node.log()[-1:] == ["end"])
+    assert node.log() == [
+        "unshare: EPERM",
+        "clone: EPERM",
+        "clone3: ENOSYS",
+        "mount: EPERM",
+        "fsopen: EPERM",
+        "io_uring_setup: EPERM",
+        "thread",
+        "process 0",
+        "powercap []",
+        "end",
+    ]
+
+
 async def test_a_second_manager_finds_the_same_process_and_has_nothing_to_do(node: Node) -> None:
     item = node.item()
     first = manager(node)
@@ -381,6 +418,28 @@ async def test_an_image_without_command_says_what_to_do(node: Node) -> None:
     with pytest.raises(Rejected, match="not KEY=VALUE"):
         await node.make(node.item(user_data="this is no pair"))
 
+
+PROBE = """
+import ctypes, errno, glob, subprocess, sys, threading
+libc = ctypes.CDLL(None, use_errno=True)
+NEWUSER, SIGCHLD = 0x10000000, 17
+def tried(name, number, *args):
+    answer = libc.syscall(number, *args)
+    print(f"{name}: {errno.errorcode[ctypes.get_errno()] if answer < 0 else answer}")
+tried("unshare", 272, NEWUSER)
+tried("clone", 56, NEWUSER | SIGCHLD, 0, 0, 0, 0)
+tried("clone3", 435, 0, 0)
+tried("mount", 165, b"none", b"/tmp", b"tmpfs", 0, 0)
+tried("fsopen", 430, b"tmpfs", 0)
+tried("io_uring_setup", 425, 1, 0)
+thread = threading.Thread(target=lambda: print("thread"))
+thread.start()
+thread.join()
+print("process", subprocess.run(["/bin/true"]).returncode)
+print("powercap", glob.glob("/sys/devices/virtual/powercap/*"))
+print("end", flush=True)
+threading.Event().wait()
+"""
 
 MANAGER = """
 import asyncio, sys

@@ -78,6 +78,13 @@ class LocalVolumes:
         )
         self._parts[volume, generation] = Parts(lower, upper, image)
 
+    def add_tree(self, volume: str, lower: Path) -> None:
+        """A folder of this machine; what is written over it stays with the test."""
+        upper = self._folder / f"{volume}-0" / "upper"
+        upper.mkdir(parents=True)
+        (upper.parent / "work").mkdir()
+        self._parts[volume, 0] = Parts(lower, upper, Image())
+
     def add_disk(self, volume: str, backing: Path, generation: int = 0) -> Path:
         path = self._folder / f"{volume}-{generation}.qcow2"
         subprocess.run(

@@ -202,7 +202,7 @@ def test_the_configuration_of_the_runtime_is_as_known() -> None:
     assert linux["resources"]["memory"] == {"limit": 67108864, "swap": 67108864}
     assert linux["resources"]["cpu"] == {"quota": 200000, "period": 100000}
     assert linux["resources"]["devices"][0] == {"allow": False, "access": "rwm"}
-    assert "/proc/kcore" in linux["maskedPaths"]
+    assert {"/proc/kcore", "/sys/devices/virtual/powercap"} <= set(linux["maskedPaths"])
     mounts = spec["mounts"]
     assert isinstance(mounts, list)
     assert mounts[-1] == {
@@ -211,3 +211,18 @@ def test_the_configuration_of_the_runtime_is_as_known() -> None:
         "source": "/run/x/volumes/0",
         "options": ["rbind", "nosuid", "nodev", "ro"],
     }
+
+
+def test_namespaces_and_mounts_are_denied_but_threads_are_not() -> None:
+    place = Place(Path("/r"), (), "/g", None, cgroup2=True)
+    linux = oci_spec(item(), Image(), (), User(0, 0, "/"), place)["linux"]
+    assert isinstance(linux, dict)
+    plain, *others = linux["seccomp"]["syscalls"]
+    assert {"unshare", "setns", "mount", "umount2", "io_uring_setup"} <= set(plain["names"])
+    assert not {"clone", "fork", "vfork"} & set(plain["names"])
+    masks = {arg["value"] for o in others if o["names"] == ["clone"] for arg in o["args"]}
+    assert 0x1000_0000 in masks, "CLONE_NEWUSER"
+    thread = 0x003D_0F00  # what a C library asks for
+    assert not any(thread & mask for mask in masks)
+    # ENOSYS, so that C libraries fall back to clone().
+    assert [o["errnoRet"] for o in others if o["names"] == ["clone3"]] == [38]

@@ -43,31 +43,62 @@ MASKED = (
     "/proc/timer_list",
     "/proc/timer_stats",
     "/sys/dev/block",
+    "/sys/devices/virtual/powercap",
     "/sys/firmware",
 )
 READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 
-# Calls that reach the kernel itself; with the capabilities above most would fail anyway.
+# Calls that reach the kernel itself or make namespaces and mounts; with the capabilities above many
+# would fail anyway, but in a user namespace of its own a process would have all of them.
 DENIED_CALLS = (
     "acct",
     "add_key",
     "bpf",
     "delete_module",
     "finit_module",
+    "fsconfig",
+    "fsmount",
+    "fsopen",
+    "fspick",
     "init_module",
+    "io_uring_enter",
+    "io_uring_register",
+    "io_uring_setup",
     "kexec_file_load",
     "kexec_load",
     "keyctl",
+    "lookup_dcookie",
+    "mount",
+    "mount_setattr",
     "move_mount",
     "open_by_handle_at",
+    "open_tree",
     "perf_event_open",
     "pivot_root",
+    "quotactl",
+    "quotactl_fd",
     "reboot",
     "request_key",
+    "setns",
     "swapoff",
     "swapon",
+    "umount",
+    "umount2",
+    "unshare",
     "userfaultfd",
 )
+# Flags of clone() that make a namespace: mount, cgroup, uts, ipc, user, pid, net.
+_NAMESPACE_FLAGS = (
+    0x0002_0000,
+    0x0200_0000,
+    0x0400_0000,
+    0x0800_0000,
+    0x1000_0000,
+    0x2000_0000,
+    0x4000_0000,
+)
+_EPERM = 1
+_ENOSYS = 38
 
 # Character devices (major, minor) a process may use: null, zero, full, random, urandom, tty,
 # ptmx and the pts of its own devpts.
@@ -137,12 +168,25 @@ def oci_spec(
             "seccomp": {
                 "defaultAction": "SCMP_ACT_ALLOW",
                 "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"],
-                "syscalls": [
-                    {"names": list(DENIED_CALLS), "action": "SCMP_ACT_ERRNO", "errnoRet": 1}
-                ],
+                "syscalls": _denied(),
             },
         },
     }
+
+
+def _denied() -> list[dict[str, object]]:
+    def deny(name: str, error: int, **more: object) -> dict[str, object]:
+        return {"names": [name], "action": "SCMP_ACT_ERRNO", "errnoRet": error, **more}
+
+    def has(flag: int) -> list[dict[str, object]]:
+        return [{"index": 0, "value": flag, "valueTwo": flag, "op": "SCMP_CMP_MASKED_EQ"}]
+
+    return [
+        {"names": list(DENIED_CALLS), "action": "SCMP_ACT_ERRNO", "errnoRet": _EPERM},
+        *(deny("clone", _EPERM, args=has(flag)) for flag in _NAMESPACE_FLAGS),
+        # Its flags are behind a pointer, where no filter looks; C libraries fall back to clone().
+        deny("clone3", _ENOSYS),
+    ]
 
 
 def environment(image: ImageWishes, env: Sequence[str], user: User) -> dict[str, str]:
