@@ -3,7 +3,9 @@
 import hashlib
 import os
 import subprocess
+import sys
 import tarfile
+import zlib
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from support.datastore import (
 )
 
 from eaves.ids import ContentTreeId, DatastoreId, VolumeId
+from eaves.node.storage import unpack as unpack_helper
 from eaves.node.storage.items import ContentTree, Source, Volume
 from eaves.node.storage.settings import StorageSettings
 from eaves.node.storage.subsystem import StorageSubsystem
@@ -228,6 +231,38 @@ async def test_garbage_is_not_a_layer(tmp_path: Path) -> None:
         folder = tmp_path / str(n)
         _, report, wish = await load(folder, static_image("app", (data,)))
         assert "layer" in fault(report, wish)
+
+
+def unpack(tmp_path: Path, data: bytes, limit: int, memory: int) -> tuple[int, str]:
+    """The helper by itself: its exit code and what it says."""
+    blob, target = tmp_path / "blob", tmp_path / "target"
+    blob.write_bytes(data)
+    target.mkdir()
+    argv = ["prlimit", f"--as={memory}", "--", sys.executable, "-I", "-m", unpack_helper.__name__]
+    argv += [str(blob), str(target), f"--limit={limit}"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize(
+    "names",
+    [tuple(f"empty{n}" for n in range(100)), ("/".join("d" * 100),)],
+    ids=["files", "folders-on-the-way"],
+)
+def test_entries_without_content_cost_space_too(tmp_path: Path, names: tuple[str, ...]) -> None:
+    data = layer(*(Entry(name) for name in names))
+    code, said = unpack(tmp_path, data, limit=50 * 4096, memory=1 << 30)
+    assert (code, said) == (4, "the unpacked layer is larger than the space that remains\n")
+
+
+def test_a_header_that_fills_the_memory_is_refused_for_good(tmp_path: Path) -> None:
+    header = tarfile.TarInfo("pax")
+    header.type, header.size = tarfile.XHDTYPE, 400 << 20
+    packer = zlib.compressobj(level=1, wbits=31)
+    data = packer.compress(header.tobuf())
+    data += b"".join(packer.compress(bytes(1 << 20)) for _ in range(400)) + packer.flush()
+    code, said = unpack(tmp_path, data, limit=1 << 30, memory=256 << 20)
+    assert (code, said) == (3, "not a sound layer: MemoryError while reading it\n")
 
 
 async def test_layers_stack_with_whiteouts_owners_and_no_devices(tmp_path: Path) -> None:

@@ -26,7 +26,8 @@ WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
 OPAQUE_XATTR = "user.overlay.opaque"
 KEPT_XATTR = "security.capability"
-MOST_ENTRIES = 2_000_000
+MOST_ENTRIES = 500_000  # the largest images that people make have some 300,000
+ENTRY_BYTES = 4096  # what an entry takes beside its content: inode, name, rounding
 MOST_PATH = 4096
 _KEEP = 1 << 0 | 1 << 1 | 1 << 3 | 1 << 4 | 1 << 31  # chown, dac_override, fowner, fsetid, setfcap
 
@@ -40,26 +41,38 @@ class Full(Exception):
 
 
 class Unpacker:
-    """Unpacks below the current root.  `limit` bounds the bytes of all files together."""
+    """Unpacks below the current root.  `limit` bounds the bytes of all that is made together."""
 
     def __init__(self, limit: int) -> None:
         self._left = limit
         self.size = 0
         self.entries = 0
         self.devices_left_out = 0
-        self._folders: list[tuple[str, tarfile.TarInfo]] = []
+        self._made = 0  # entries, and folders that none named
+        self._folders: list[tuple[str, float]] = []
 
     def unpack(self, tar: tarfile.TarFile) -> None:
         for member in tar:
             self.entries += 1
-            if self.entries > MOST_ENTRIES:
-                raise Refused(f"more than {MOST_ENTRIES} entries")
+            self._count()
             self._take(tar, member)
             # A stream needs no memory of what passed.
             tar.members = []  # type: ignore[attr-defined] # missing in typeshed
-        for path, member in reversed(self._folders):
+        for path, mtime in reversed(self._folders):
             if _kind(path) == stat.S_IFDIR:
-                os.utime(path, (member.mtime, member.mtime))
+                os.utime(path, (mtime, mtime))
+
+    def _count(self) -> None:
+        """Every entry costs, or a small layer could take all inodes."""
+        self._made += 1
+        if self._made > MOST_ENTRIES:
+            raise Refused(f"more than {MOST_ENTRIES} entries")
+        self._spend(ENTRY_BYTES)
+
+    def _spend(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            raise Full("the unpacked layer is larger than the space that remains")
 
     def _take(self, tar: tarfile.TarFile, member: tarfile.TarInfo) -> None:
         path = clean(member.name)
@@ -98,6 +111,7 @@ class Unpacker:
         for part in parent.split("/")[1:]:
             at = f"{at}/{part}"
             if _kind(at) is None:
+                self._count()
                 Path(at).mkdir(0o755)
 
     def _white_out(self, parent: str, name: str) -> None:
@@ -124,12 +138,12 @@ class Unpacker:
             if kind == stat.S_IFCHR:
                 os.setxattr(path, OPAQUE_XATTR, b"y")
         self._dress(path, member)
-        self._folders.append((path, member))
+        self._folders.append((path, member.mtime))
 
     def _file(self, tar: tarfile.TarFile, path: str, member: tarfile.TarInfo) -> None:
-        self._left -= member.size
-        if self._left < 0:
-            raise Full("the unpacked layer is larger than the space that remains")
+        if member.size < 0:
+            raise Refused(f"{member.name!r}: a size below zero")
+        self._spend(member.size)
         self.size += member.size
         source = tar.extractfile(member)
         if source is None:
@@ -213,6 +227,9 @@ def main(argv: list[str]) -> int:
             return _end(4, str(error))
         except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, ValueError) as error:
             return _end(3, f"not a sound layer: {error}")
+        except (MemoryError, RecursionError, OverflowError) as error:
+            # As large headers, chains of them and numbers beyond every field do.
+            return _end(3, f"not a sound layer: {type(error).__name__} while reading it")
         except OSError as error:
             return _end(4 if error.errno in {errno.ENOSPC, errno.EDQUOT} else 3, str(error))
     said = {
