@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 from support.controller import Process, running
+from support.rest import Json
 from support.rest_objects import datastore
 
 pytestmark = pytest.mark.system
@@ -30,7 +31,7 @@ def test_a_failure_is_logged_with_its_traceback_and_without_a_secret(tmp_path: P
             login = http.post("/login", json={"username": "admin", "password": PASSWORD})
             token = login.json()["token"]["base64"]
             http.headers["Authorization"] = f"Bearer {token}"
-            body = datastore("") | {"projectAccessList": []}
+            body: Json = {**datastore(""), "projectAccessList": None}
             assert body["secret"]["apiPasswd"] == SECRET
             failed = http.post("/datastores", json=body)
             assert failed.status_code == 500
