@@ -308,6 +308,40 @@ async def test_an_oversize_body_without_a_length_is_refused_too(
     assert reply.status == 413
 
 
+async def test_an_endpoint_takes_no_more_than_its_messages_need(
+    controller: InProcess, device: WireDevice
+) -> None:
+    """Section 10: the sender of a body is unknown while it is read."""
+    body = bytes(300 * 1024)
+    assert (await controller.post(endpoint_path(Endpoint.REGISTER), body)).status == 413
+    for endpoint in (Endpoint.CONFIG, Endpoint.WAIT, Endpoint.NEWLOGS, Endpoint.ATTEST):
+        assert (await controller.post(device.path(endpoint), body)).status == 413, endpoint
+    assert (await controller.post(device.path(Endpoint.METRICS), body)).status == 400
+
+
+async def test_bodies_in_flight_hold_no_more_than_they_may(tmp_path: Path) -> None:
+    """Section 3.3: 503 makes a device keep everything and come back."""
+    bounds = replace(SMALL, bodies_in_flight_bytes=32 * 1024)
+    async with in_process(tmp_path / "state", bounds=bounds) as controller:
+        device = await controller.registered()
+        for _ in range(3):  # what was refused is given back
+            assert (await controller.post(device.path(Endpoint.INFO), bytes(40_000))).status == 503
+        assert (await controller.post(device.path(Endpoint.CONFIG), device.poll())).status == 200
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(tmp_path: Path) -> None:
+    async with in_process(tmp_path / "state", bounds=replace(SMALL, body_read_s=0.2)) as controller:
+        reply = await https(
+            controller.port,
+            "POST",
+            endpoint_path(Endpoint.UUID),
+            tls=controller.tls(),
+            headers=("Content-Length: 100",),
+            raw=b"only this",
+        )
+        assert reply.status == 408
+
+
 # --- polling
 
 

@@ -80,7 +80,9 @@ class Intervals:
 class Bounds:
     """What one process holds at most; past a bound the answer is 413, 429 or 503, never a crash."""
 
-    body_bytes: int = 16 * MIB
+    body_bytes: int = 4 * MIB  # of any endpoint; most take less, see southbound/bodies.py
+    bodies_in_flight_bytes: int = 256 * MIB
+    body_read_s: float = 30.0
     inflated_log_bytes: int = 16 * MIB
     ingest_queue: int = 2048  # messages that wait for their commit
     ingest_queue_bytes: int = 64 * MIB

@@ -16,6 +16,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from eaves.controller.southbound import certs, config, uuid, wait
+from eaves.controller.southbound.bodies import NoRoom, limit_of
 from eaves.controller.southbound.context import (
     DOUBT,
     FORBIDDEN,
@@ -77,6 +78,7 @@ _UNPARSABLE = Answer(400)
 _UNPROCESSABLE = Answer(422)
 _UNKNOWN = Answer(401)
 _TOO_LARGE = Answer(413)
+_TOO_SLOW = Answer(408)
 _WRONG_METHOD = Answer(405)
 
 
@@ -107,16 +109,24 @@ async def _answer(context: Southbound, request: Request) -> Answer:
         return Answer(200)
     if route.endpoint is Endpoint.CERTS:
         return certs.answer(context)
-    limit = context.settings.bounds.body_bytes
+    bounds = context.settings.bounds
+    limit = limit_of(route.endpoint, bounds.body_bytes)
     if request.content_length is not None and request.content_length > limit:
         return _TOO_LARGE
-    try:
-        body = await request.read_body(limit)
-    except BodyTooLarge:
-        return _TOO_LARGE
-    if not body:
-        return _BODY_MISSING
-    return await _enveloped(context, request, route, body)
+    with context.bodies.one() as share:
+        try:
+            async with asyncio.timeout(bounds.body_read_s):
+                body = await request.read_body(limit, share.add)
+        except BodyTooLarge:
+            return _TOO_LARGE
+        except NoRoom:
+            log.warning("bodies_fill_memory", held=context.bodies.held, client=request.client)
+            return DOUBT
+        except TimeoutError:
+            return _TOO_SLOW
+        if not body:
+            return _BODY_MISSING
+        return await _enveloped(context, request, route, body)
 
 
 async def _enveloped(context: Southbound, request: Request, route: Route, body: bytes) -> Answer:

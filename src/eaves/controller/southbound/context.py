@@ -8,6 +8,7 @@ from eaves.controller.keys import KeyStore
 from eaves.controller.live import Live, LiveDevice
 from eaves.controller.live.rows import read_devices
 from eaves.controller.settings import Settings
+from eaves.controller.southbound.bodies import InFlight
 from eaves.controller.southbound.database import Database
 from eaves.controller.southbound.http import Answer, Request
 from eaves.controller.telemetry.seen import Seen
@@ -49,6 +50,7 @@ class Southbound:
     seen: Seen
     database: Database
     registrations: RateLimit
+    bodies: InFlight
     render_wanted: Callable[[DeviceId], None]  # its configuration is to be made again
     clock: Clock
     random: Random

@@ -17,13 +17,17 @@ class BodyTooLarge(Exception):  # an answer (413), not a failure
     """The body exceeds the bound; the rest was not read."""
 
 
+Charge = Callable[[int], None]
+"""Told of each part of a body as it arrives; what it raises ends the reading."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     method: str
     path: str  # without query string
     client: str  # address:port
     content_length: int | None
-    read_body: Callable[[int], Awaitable[bytes]]  # at most so many bytes, else BodyTooLarge
+    read_body: Callable[[int, Charge], Awaitable[bytes]]  # at most so many bytes: BodyTooLarge
     disconnected: Callable[[], Awaitable[None]]  # returns when the client has gone
 
 
@@ -82,13 +86,14 @@ def rsgi_application(answering: Answering) -> Callable[[RsgiScope, RsgiProtocol]
             protocol.close(403)
             return
 
-        async def read_body(limit: int) -> bytes:
+        async def read_body(limit: int, charge: Charge) -> bytes:
             parts: list[bytes] = []
             size = 0
             async for part in protocol:
                 size += len(part)
                 if size > limit:
                     raise BodyTooLarge
+                charge(len(part))
                 parts.append(part)
             return b"".join(parts)
 
@@ -119,7 +124,7 @@ def asgi_application(answering: Answering) -> Callable[..., Awaitable[None]]:
     """Serve the endpoints by ASGI; for a port that devices and users share."""
 
     async def application(scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
-        async def read_body(limit: int) -> bytes:
+        async def read_body(limit: int, charge: Charge) -> bytes:
             parts: list[bytes] = []
             size, more = 0, True
             while more:
@@ -128,6 +133,7 @@ def asgi_application(answering: Answering) -> Callable[..., Awaitable[None]]:
                 size += len(part)
                 if size > limit:
                     raise BodyTooLarge
+                charge(len(part))
                 parts.append(part)
                 more = message["type"] == "http.request" and bool(message.get("more_body"))
             return b"".join(parts)
