@@ -195,12 +195,10 @@ def compose(
     # The parts below refer to each other; the functions run only once all of them exist.
     def decryptor() -> Decryptor:
         config = conversation.heard.config
-        trust = link.trust
-        known = (
-            () if trust is None else (trust.current, *((trust.previous,) if trust.previous else ()))
-        )
+        trusts = (*((link.trust,) if link.trust else ()), *conversation.believed)
+        certs = tuple(c for t in trusts for c in (t.current, t.previous) if c is not None)
         contexts = {c.context_id: c for c in (config.cipher_contexts if config else ())}
-        return Decryptor(contexts, lambda: known, identity.ecdh)
+        return Decryptor(contexts, lambda: certs, identity.ecdh)
 
     def retry(ref: ItemRef) -> None:
         engine.reconciler.retry(ref)

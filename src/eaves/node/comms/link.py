@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,6 +23,9 @@ from eaves.node.comms.transport import Transport
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
+
+WAIT_SLICE_S = 5.0
+CLOCK_SET_S = 60.0
 
 
 @dataclass(slots=True)
@@ -125,6 +129,16 @@ class Link:
             raise RuntimeError("a flow was started before onboarding")
         return self.device_id
 
+    async def _wait(self, seconds: float) -> None:
+        """Up to `seconds`: a clock that is set meanwhile may have been what was wrong."""
+        before = self.now().timestamp() - time.monotonic()
+        while seconds > 0:
+            await self._sleep(min(seconds, WAIT_SLICE_S))
+            seconds -= WAIT_SLICE_S
+            if abs(self.now().timestamp() - time.monotonic() - before) > CLOCK_SET_S:
+                log.info("clock_was_set", now=str(self.now()))
+                return
+
     async def _drive(self, flow: Flow[T]) -> T:
         reply: Reply | None = None
         try:
@@ -137,7 +151,7 @@ class Link:
                         self.standing.waiting_for = because
                         log.info("waiting_for_controller", seconds=round(seconds, 1), why=because)
                         reply = None
-                        await self._sleep(seconds)
+                        await self._wait(seconds)
         except StopIteration as done:
             self.standing.waiting_for = ""
             result: T = done.value

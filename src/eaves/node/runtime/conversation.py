@@ -27,7 +27,7 @@ from eaves.evapi.flows.poll import (
     Unreachable,
     is_obsolete,
 )
-from eaves.evapi.flows.trust import Failed
+from eaves.evapi.flows.trust import Failed, Trust
 from eaves.evapi.info import AttestationState
 from eaves.ids import DeviceId
 from eaves.node.checkpoint import Checkpoint, StateNotWritable
@@ -36,6 +36,7 @@ from eaves.node.runtime.saved import open_saved_config, open_saved_trust
 
 log = structlog.get_logger(__name__)
 
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 5.0, 60.0  # of the long poll when it is not served
 LOOK_UP_AGAIN_S = 600.0  # at most every ten minutes
 ONBOARD_PATIENCE_S = 5.0  # then a node that knows its UUID goes on with it
 CERTS, CERTS_ACCEPTED = "controller-certs", "controller_certs_accepted"
@@ -74,6 +75,7 @@ class Conversation:
         self._items = items
         self._deliver = deliver
         self._reachable = reachable
+        self.believed: tuple[Trust, ...] = ()  # of old: opens what the saved config encloses
         self.ready = asyncio.Event()  # a UUID is known and a controller is believed
         self._poll_now = asyncio.Event()
         self._attest_now = asyncio.Event()
@@ -91,7 +93,7 @@ class Conversation:
             self.link.now(),
             datetime.fromisoformat(accepted) if accepted else None,
         )
-        self.link.trust = saved.usable_now
+        self.link.trust, self.believed = saved.usable_now, saved.for_saved
         if saved.clock_problem:
             log.error("clock_wrong", why=saved.clock_problem, now=str(self.link.now()))
         found = open_saved_config(self._checkpoint.documents(CONFIG), saved.for_saved)
@@ -258,20 +260,35 @@ class Conversation:
 
     async def _await_changes_forever(self) -> None:
         """The fast lane of Eaves controllers; another controller says 404 and is asked seldom."""
+        pause, served = FIRST_PAUSE_S, True
         while True:
             if not self.heard.config_hash:
                 await asyncio.sleep(0.5)
                 continue
+            if served and self.heard.unreachable:
+                # A poll tells when all is well again; its timer may be an hour.
+                self._polled.clear()
+                self._poll_now.set()
+                await self._polled.wait()
+                if self.heard.unreachable:
+                    await asyncio.sleep(self.link.jitter(pause))
+                    pause = min(LONGEST_PAUSE_S, 2 * pause)
+                    continue
+            pause = FIRST_PAUSE_S
             match await self.link.await_change(self.heard.config_hash):
                 case PollNow():
-                    before = self.heard.config_hash
+                    served, before = True, self.heard.config_hash
                     self._poll_now.set()
                     await self._other_hash_than(before)
                 case NothingNew():
-                    if self.heard.unreachable:  # it answers again: no need to wait for the timer
-                        self._poll_now.set()
-                case NotServed(temporary=temporary):
-                    await asyncio.sleep(self.link.jitter(5.0 if temporary else 60.0))
+                    served = True
+                case NotServed(reason=reason, temporary=temporary):
+                    served = temporary
+                    if temporary and not self.heard.unreachable:
+                        log.info("change_not_awaited", why=reason)
+                    await asyncio.sleep(
+                        self.link.jitter(FIRST_PAUSE_S if temporary else LONGEST_PAUSE_S)
+                    )
 
     async def _other_hash_than(self, before: str) -> None:
         """Give the poll a moment, so that one change is not asked for twice."""
