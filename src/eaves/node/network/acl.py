@@ -5,9 +5,11 @@ named; leaving out an entry never opens more than the list without it.
 """
 
 import ipaddress
+import re
 from collections.abc import Sequence
 
 from eaves.evapi.config import ACE
+from eaves.hostnames import NAME_RULE, is_domain_name
 from eaves.node.network.addresses import ipv4_addresses
 from eaves.node.network.items import Ace, Action
 from eaves.node.refs import Port
@@ -115,15 +117,17 @@ def _remote(matches: dict[str, str]) -> tuple[str, str]:
             raise BadAce("ip and host together")
         prefix = matches["ip"]
         if not _is_prefix(prefix):
-            raise BadAce(f"{prefix!r} is no address or prefix")
-    if host and not all(c.isalnum() or c in "-._" for c in host):
-        raise BadAce(f"{host!r} is no domain name")
+            raise BadAce(f"{prefix[:80]!r} is no address or prefix")
+    if (host or matches.get("host")) and not (prefix or is_domain_name(host)):
+        raise BadAce(f"{host[:80]!r} is no domain name: {NAME_RULE}")
     if prefix:
         prefix = str(ipaddress.ip_network(prefix, strict=False))
     return prefix, host
 
 
 def _is_prefix(text: str) -> bool:
+    if "%" in text:  # a zone, which may hold any text
+        return False
     try:
         ipaddress.ip_network(text, strict=False)
     except ValueError:
@@ -137,18 +141,28 @@ def _protocol(text: str) -> str:
         return PROTOCOLS[word]
     if word in NAMED_NUMBERS:
         return NAMED_NUMBERS[word]
-    if word.isdecimal() and int(word) <= 255:
-        return NUMBERS.get(word, word)
-    raise BadAce(f"unknown protocol {text!r}")
+    number = _number(word, 255)
+    if number is not None:
+        return NUMBERS.get(str(number), str(number))
+    raise BadAce(f"unknown protocol {text[:80]!r}")
+
+
+def _number(text: str, most: int) -> int | None:
+    """Digits without a sign, few enough for `int`; None for what is no number or above `most`."""
+    if not re.fullmatch(r"[0-9]{1,20}", text):
+        return None
+    number = int(text)
+    return number if number <= most else None
 
 
 def _port(matches: dict[str, str], which: str) -> int:
     text = matches.get(which, "")
     if not text:
         return 0
-    if not text.isdecimal() or not 1 <= int(text) <= 65535:
-        raise BadAce(f"{which} {text!r} is no port (1 to 65535)")
-    return int(text)
+    port = _number(text, 65535)
+    if not port:
+        raise BadAce(f"{which} {text[:80]!r} is no port (1 to 65535)")
+    return port
 
 
 def _port_map(base: Ace, app_port: int, adapter: str, ports: Sequence[Port]) -> Ace:
