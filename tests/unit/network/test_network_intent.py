@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import msgspec
 import pytest
 from support.network_node import ace, allocations, app, device, interface, network, port_map
 
+from eaves.errors import Rejected
 from eaves.evapi.config import ACE, ACEAction, NetworkInstanceConfig, ZNetworkInstType
 from eaves.evapi.evecommon import IpRange, Ipspec
 from eaves.ids import AppInstanceId, NetworkInstanceId
@@ -270,6 +271,15 @@ def test_upstream_servers_are_asked_through_their_port() -> None:
         (ace(1, ACEAction(limit=True, limitunit="s")), "is no rate"),
         (ace(1, colour="red"), "unknown match colour"),
         (ace(1, protocol="quic"), "unknown protocol"),
+        (ace(1, protocol="9" * 5000), "unknown protocol"),
+        (ace(1, protocol="tcp", lport="9" * 5000), "no port"),
+        (ace(1, protocol="tcp", lport="²"), "no port"),
+        (ace(1, ip="fe80::1%x\ny/64"), "no address or prefix"),
+        (ace(1, host="a" * 64 + ".test"), "no domain name"),
+        (ace(1, host="a.test/4#inet#other"), "no domain name"),
+        (ace(1, host="a.test\nuser=root"), "no domain name"),
+        (ace(1, host="bücher.test"), "xn--"),
+        (ace(1, host="."), "no domain name"),
     ],
 )
 def test_a_wrong_entry_is_left_out_and_named(entry: ACE, reason: str) -> None:
@@ -305,6 +315,71 @@ def test_dnsmasq_is_told_the_range_the_names_and_the_sets() -> None:
     assert any(
         line.startswith("nftset=/example.test/4#inet#eaves-test#host-bn1-") for line in lines
     )
+
+
+def test_bad_names_and_servers_are_left_out_and_named() -> None:
+    injected = "h,10.9.9.9\ndhcp-script=/x\nhost-record=h2"
+    dns = [
+        (injected, "10.1.0.9"),
+        ("a" * 64, "10.1.0.9"),
+        ("10.9.9.9", "10.1.0.9"),
+        ("db", "not-an-ip"),
+        ("db", "fe80::1%x\nserver=9.9.9.9"),
+        ("DB.", "10.1.0.8"),
+    ]
+    ni = network(N1, "10.1.0.0/24", dns=dns, servers=["9.9.9.9\nuser=root", "2001:db8::53"])
+    spec = replace(
+        cast("Ipspec", ni.ip),
+        domain="x\nlog-facility=/x",
+        ntp="time.example.org",
+        more_ntp=("192.0.2.1", "2001:db8::1"),
+    )
+    items, refusals = decide([replace(ni, ip=spec)])
+    told = only(items, DhcpDns)
+    assert (told.domain, told.entries) == ("", (("db", "10.1.0.8"),))
+    assert (told.ntp, told.upstreams) == (("192.0.2.1",), ("2001:db8::53",))
+    assert only(items, Nat).static_eids == ("10.1.0.8",)
+    for part in (
+        "domain 'x\\nlog-facility",
+        "DNS entry 'h,10.9.9.9\\ndhcp-script",
+        "DNS entry 'aaa",
+        "DNS entry '10.9.9.9'",
+        "address 'not-an-ip' of DNS entry db",
+        "address 'fe80::1%x\\n",
+        "NTP server 'time.example.org' ignored",
+        "NTP server '2001:db8::1' ignored",
+        "DNS server '9.9.9.9\\nuser=root' ignored",
+    ):
+        assert part in refusals[N1]
+
+
+def test_servers_of_a_port_are_checked_too() -> None:
+    port = replace(PORT, dns_servers=("192.0.2.53\nuser=root", "fe80::1%eth0", "192.0.2.54"))
+    items, refusals = decide([network(N1)], ports=(port,))
+    assert only(items, DhcpDns).upstreams == ("fe80::1%eth0@eth0", "192.0.2.54@eth0")
+    assert "DNS server '192.0.2.53\\nuser=root' ignored" in refusals[N1]
+
+
+@pytest.mark.parametrize("text", ["x\nuser=root", "x\r", "a" * 2000])
+def test_no_line_of_another_comes_into_the_file_of_dnsmasq(text: str) -> None:
+    told = only(decide([network(N1)])[0], DhcpDns)
+    for bad in (
+        replace(told, domain=text),
+        replace(told, entries=((text, "10.1.0.9"),)),
+        replace(told, ntp=(text,)),
+        replace(told, upstreams=(text,)),
+        replace(told, hosts=(text,)),
+    ):
+        with pytest.raises(Rejected, match="dnsmasq for bn1"):
+            conf_text(bad, Path("/run/x"), "nobody")
+
+
+def test_more_ntp_servers_than_a_line_holds_are_left_out() -> None:
+    ni = network(N1)
+    many = tuple(f"192.0.2.{n}" for n in range(100))
+    items, refusals = decide([replace(ni, ip=replace(cast("Ipspec", ni.ip), more_ntp=many))])
+    assert only(items, DhcpDns).ntp == many[:32]
+    assert "68 NTP servers ignored" in refusals[N1]
 
 
 def test_leases_that_ran_out_do_not_count() -> None:

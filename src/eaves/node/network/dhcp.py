@@ -3,11 +3,23 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from eaves.errors import Rejected
 from eaves.node.network.items import DhcpDns, DhcpHost
 from eaves.node.network.rules import host_set
 
 LEASE_S = 3600
 CACHE_S = 3600
+LONGEST_LINE = 1000  # bytes; what follows would be read as a line of its own
+
+
+class BadConfLine(Rejected):
+    """The last line of defence: `names` lets nothing through that comes here."""
+
+    def __init__(self, bridge: str, line: str) -> None:
+        super().__init__(
+            f"dnsmasq for {bridge}: line {line[:80]!r} holds a control character or is over"
+            f" {LONGEST_LINE} bytes; correct the network instance"
+        )
 
 
 def conf_text(item: DhcpDns, folder: Path, user: str) -> str:
@@ -47,6 +59,9 @@ def conf_text(item: DhcpDns, folder: Path, user: str) -> str:
     lines += [
         f"nftset=/{host}/4#inet#{item.table}#{host_set(item.bridge, host)}" for host in item.hosts
     ]
+    for line in lines:
+        if len(line.encode()) > LONGEST_LINE or not line.isprintable():
+            raise BadConfLine(item.bridge, line)
     return "\n".join(lines) + "\n"
 
 

@@ -42,6 +42,7 @@ from eaves.node.network.items import (
     Vif,
     VifKind,
 )
+from eaves.node.network.names import Names, plan_names
 from eaves.node.refs import Allocations, AppInForce, Port, netns_name, vif_name
 
 DEFAULT_MTU = 1500
@@ -73,6 +74,7 @@ class Local:
     net: Addressing
     ports: tuple[Port, ...]
     mtu: int
+    names: Names
 
     @property
     def bridge(self) -> str:
@@ -178,7 +180,7 @@ def plan_networks(
                 f" {clash}; give it another subnet",
             )
             continue
-        _note_port_faults(local, refusals)
+        _note_faults(local, refusals)
         taken.append((local.net.subnet, f"network instance {ni.displayname}"))
         made[ni_id] = local
     return made
@@ -212,10 +214,11 @@ def _plan_network(
     mtu = min(ni.mtu or lowest, lowest) if chosen else ni.mtu or DEFAULT_MTU
     if not LEAST_MTU <= mtu <= MOST_MTU:
         raise BadSubnet(f"MTU {mtu} is outside {LEAST_MTU} to {MOST_MTU}")
-    return Local(ni, ni_id, number, addressing(ni.ip, automatic), chosen, mtu)
+    net, names = addressing(ni.ip, automatic), plan_names(ni, chosen)
+    return Local(ni, ni_id, number, net, chosen, mtu, names)
 
 
-def _note_port_faults(local: Local, refusals: Refusals) -> None:
+def _note_faults(local: Local, refusals: Refusals) -> None:
     """What is wrong without keeping the network instance from working."""
     ni = local.config
     label = ni.port.name if ni.port else ""
@@ -232,14 +235,15 @@ def _note_port_faults(local: Local, refusals: Refusals) -> None:
             f"network instance {ni.displayname}: MTU {ni.mtu} is above the {low.mtu} of port"
             f" {low.logical_label}; {low.mtu} is used",
         )
+    for text in local.names.wrong:
+        refusals.add(local.id, f"network instance {ni.displayname}: {text}")
 
 
 def _network_items(
     local: Local, attachments: Sequence[Attachment], table: str
 ) -> tuple[NetworkItem, ...]:
-    ni, net = local.config, local.net
+    net, names = local.net, local.names
     hosts = tuple(sorted({ace.host for a in attachments for ace in a.aces if ace.host}))
-    entries = tuple((e.host_name.lower(), address) for e in ni.dns for address in e.address)
     ifnames = tuple(sorted({p.ifname for p in local.ports}))
     nat = Nat(
         local.id,
@@ -249,7 +253,7 @@ def _network_items(
         str(net.gateway),
         ifnames,
         hosts,
-        tuple(sorted({a for _, a in entries if ":" not in a})),
+        tuple(sorted({a for _, a in names.entries if ":" not in a})),
     )
     bridge = Bridge(
         local.id,
@@ -259,7 +263,6 @@ def _network_items(
         bridge_mac(table, local.id),
         local.mtu,
     )
-    ntp = (ni.ip.ntp, *ni.ip.more_ntp) if ni.ip else ()
     dhcp = DhcpDns(
         local.id,
         table,
@@ -268,24 +271,15 @@ def _network_items(
         str(net.subnet.netmask),
         str(net.first),
         str(net.last),
-        ni.ip.domain if ni.ip else "",
-        _upstreams(local),
-        entries,
-        tuple(n for n in ntp if n),
+        names.domain,
+        names.upstreams,
+        names.entries,
+        names.ntp,
         local.mtu,
         bool(local.ports),
         hosts,
     )
     return (nat, bridge, dhcp)
-
-
-def _upstreams(local: Local) -> tuple[str, ...]:
-    """Servers of the network instance, else those of its ports, each asked through its port."""
-    given = tuple(local.config.ip.dns) if local.config.ip else ()
-    if given:
-        return given if local.ports else ()
-    found = (f"{server}@{p.ifname}" for p in local.ports for server in p.dns_servers)
-    return tuple(dict.fromkeys(found))
 
 
 # Apps

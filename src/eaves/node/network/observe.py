@@ -10,7 +10,7 @@ from eaves.evapi.evecommon import PhyIoType
 from eaves.node.host import dnsmasq, links, nft
 from eaves.node.host.files import read_or_none
 from eaves.node.network.configurators import FAMILIES, Workshop, bridge_settings, programs
-from eaves.node.network.dhcp import conf_text, dhcp_host_line, hosts_line, parse_leases
+from eaves.node.network.dhcp import BadConfLine, conf_text, dhcp_host_line, hosts_line, parse_leases
 from eaves.node.network.items import (
     AppFirewall,
     AppNetns,
@@ -130,7 +130,10 @@ def _dnsmasq_runs(item: DhcpDns, net: links.Interfaces, workshop: Workshop) -> b
     found = dnsmasq.running(folder)
     if found is None or bridge is None or found.ifindex != bridge.index:
         return False
-    return found.conf == conf_text(item, folder, dnsmasq.user_for(folder))
+    try:
+        return found.conf == conf_text(item, folder, dnsmasq.user_for(folder))
+    except BadConfLine:
+        return False  # recorded by a release that checked less
 
 
 def _loaded(program: Program, table: nft.SeenTable | None) -> bool:
