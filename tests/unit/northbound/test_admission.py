@@ -1,5 +1,6 @@
 """Admission: every reason to refuse, at once; and nothing refused that fits."""
 
+import dataclasses
 from collections.abc import Mapping
 
 import pytest
@@ -233,6 +234,26 @@ def test_two_apps_cannot_map_the_same_outer_port() -> None:
     assert refused(udp, load(other)) == set()
     twice = instance(interfaces=[mapping | {"acls": [port_map("8080"), port_map("8080", to=81)]}])
     assert refused(twice, load()) == {"interfaces[0].acls"}
+
+
+def test_rules_of_the_bundle_count_as_those_of_the_instance() -> None:
+    rule = port_map("8080") | {"actions": [{"portmap": True, "portmapto": {"appPort": 80}}]}
+
+    def bundle(*rules: JsonObject) -> App:
+        manifest = {"interfaces": [{"name": "eth0", "acls": list(rules)}]}
+        return App.from_json(BUNDLE.to_json() | {"manifestJSON": manifest})
+
+    def check(wanted: AppInstance, of: App, *others: AppInstance) -> set[str]:
+        on = dataclasses.replace(load(*others), bundles={"bundle": of})
+        return members(admit_app_instance(wanted, None, bundle=of, load=on))
+
+    mapping = bundle(rule)
+    assert check(instance(), mapping) == set()
+    assert check(instance(), mapping, instance("other")) == {"interfaces[0].acls"}
+    own = {"intfname": "eth0", "netinstname": "nat", "acls": [port_map("8081")]}
+    assert check(instance(interfaces=[own]), mapping, instance("other")) == set()
+    odd = bundle(rule | {"matches": [{"type": "colour", "value": "red"}]})
+    assert check(instance(), odd) == {"interfaces[0].acls[0].matches"}
 
 
 @pytest.mark.parametrize(

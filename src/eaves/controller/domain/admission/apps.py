@@ -139,7 +139,7 @@ def admit_app_instance(
         refusals += _refuse_project(bundle, load.device)
     refusals += _admit_drives(wanted, load)
     refusals += _admit_resources(wanted, load)
-    refusals += _admit_interfaces(wanted, load)
+    refusals += _admit_interfaces(wanted, bundle, load)
     return tuple(refusals)
 
 
@@ -292,7 +292,7 @@ def _too_little(what: str, member: str, need: int, free: int) -> Refusal:
     )
 
 
-def _admit_interfaces(wanted: AppInstance, load: DeviceLoad) -> list[Refusal]:
+def _admit_interfaces(wanted: AppInstance, bundle: App | None, load: DeviceLoad) -> list[Refusal]:
     refusals: list[Refusal] = []
     for index, interface in enumerate(wanted.interfaces):
         at = f"interfaces[{index}]"
@@ -309,10 +309,10 @@ def _admit_interfaces(wanted: AppInstance, load: DeviceLoad) -> list[Refusal]:
                     "this device first",
                 )
             )
-        refusals += admit_rules(interface, netinst, at)
+        refusals += admit_rules(interface, bundle, netinst, at)
         if netinst is not None:
             refusals += _admit_address(interface, netinst, wanted, load, at)
-    refusals += _refuse_taken_ports(wanted, load)
+    refusals += _refuse_taken_ports(wanted, bundle, load)
     return refusals
 
 
@@ -396,22 +396,22 @@ def _admit_address(
     return refusals
 
 
-def _refuse_taken_ports(wanted: AppInstance, load: DeviceLoad) -> list[Refusal]:
+def _refuse_taken_ports(wanted: AppInstance, bundle: App | None, load: DeviceLoad) -> list[Refusal]:
     """Two apps, or two rules, cannot map the same outer port."""
     shared = shared_labels(load.device)
     taken = [
         (mapped, other.name)
         for other in load.instances
         for interface in other.interfaces
-        if (netinst := load.netinst_of(interface)) is not None
-        for mapped in port_maps(interface, netinst)
+        if not interface.directattach and (netinst := load.netinst_of(interface)) is not None
+        for mapped in port_maps(interface, load.bundles.get(other.app_id), netinst)
     ]
     refusals: list[Refusal] = []
     for index, interface in enumerate(wanted.interfaces):
         netinst = load.netinst_of(interface)
         if netinst is None or interface.directattach:
             continue
-        for mine in port_maps(interface, netinst):
+        for mine in port_maps(interface, bundle, netinst):
             holder = next((name for map_, name in taken if mine.clashes(map_, shared)), None)
             if holder is not None:
                 refusals.append(

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from eaves.controller.domain.admission.refusal import Refusal, invalid
-from eaves.controller.domain.contract.apps import AppACE, AppInterface
+from eaves.controller.domain.contract.apps import App, AppACE, AppInterface
 from eaves.controller.domain.contract.netinsts import NetInstConfig, NetworkInstanceKind
+from eaves.controller.domain.rules import effective_rules
 
 MATCH_TYPES = frozenset({"ip", "host", "eidset", "protocol", "lport", "fport", "adapter"})
 PORT_MATCHES = ("lport", "fport")
@@ -33,9 +34,11 @@ def matches_of(rule: AppACE) -> dict[str, str]:
     return {match.type.lower(): match.value.strip() for match in rule.matches}
 
 
-def port_maps(interface: AppInterface, netinst: NetInstConfig) -> Iterator[PortMap]:
+def port_maps(
+    interface: AppInterface, bundle: App | None, netinst: NetInstConfig
+) -> Iterator[PortMap]:
     """The outer ports that well-formed rules of this interface take."""
-    for rule in interface.acls:
+    for rule in effective_rules(interface, bundle):
         if not any(action.portmap for action in rule.actions):
             continue
         seen = matches_of(rule)
@@ -44,11 +47,14 @@ def port_maps(interface: AppInterface, netinst: NetInstConfig) -> Iterator[PortM
             yield PortMap(seen.get("protocol", "").lower(), int(seen["lport"]), uplink)
 
 
-def admit_rules(interface: AppInterface, netinst: NetInstConfig | None, at: str) -> list[Refusal]:
+def admit_rules(
+    interface: AppInterface, bundle: App | None, netinst: NetInstConfig | None, at: str
+) -> list[Refusal]:
     refusals: list[Refusal] = []
-    for index, rule in enumerate(interface.acls):
+    origin = f" of app bundle {bundle.name!r}" if bundle is not None and not interface.acls else ""
+    for index, rule in enumerate(effective_rules(interface, bundle)):
         where = f"{at}.acls[{index}]"
-        label = f"rule {index} of interface {interface.intfname!r}"
+        label = f"rule {index} of interface {interface.intfname!r}{origin}"
         refusals += _admit_matches(rule, where, label)
         mapping = [action for action in rule.actions if action.portmap]
         if not mapping:

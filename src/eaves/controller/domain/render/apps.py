@@ -5,11 +5,8 @@ from dataclasses import dataclass
 from eaves.controller.domain.admission import DeviceLoad
 from eaves.controller.domain.contract.apps import (
     AppACE,
-    AppACEAction,
-    AppACEMatch,
     AppInstance,
     AppInterface,
-    AppPortMap,
     HvMode,
     VmBootloaderMode,
 )
@@ -17,9 +14,6 @@ from eaves.controller.domain.contract.devices import AdminState
 from eaves.controller.domain.contract.envelope import OpsCounter
 from eaves.controller.domain.contract.manifests import (
     AppType,
-    ManifestAcl,
-    ManifestAclAction,
-    ManifestLimit,
     VMManifest,
 )
 from eaves.controller.domain.contract.projects import InterfaceOrdering
@@ -29,6 +23,7 @@ from eaves.controller.domain.render.ids import acl_id
 from eaves.controller.domain.render.secrets import NO_ECDH, Secrets
 from eaves.controller.domain.render.storage import AppDisks
 from eaves.controller.domain.render.userdata import user_data
+from eaves.controller.domain.rules import effective_rules
 from eaves.evapi.config import (
     ACE,
     ACEAction,
@@ -170,7 +165,7 @@ def _connections(
                 f"instance {named!r}, which is not on the device; create it or change the interface"
             )
             continue
-        rules = interface.acls or _rules_of(interface.intfname, manifest)
+        rules = effective_rules(interface, inputs.bundles.get(instance.app_id))
         interfaces.append(
             NetworkAdapter(
                 name=interface.intfname or (names[index] if index < len(names) else f"eth{number}"),
@@ -187,37 +182,6 @@ def _connections(
             )
         )
     return interfaces, adapters, missing
-
-
-def _rules_of(name: str, manifest: VMManifest) -> tuple[AppACE, ...]:
-    """The bundle's rules for an interface whose instance brings none."""
-    for interface in manifest.interfaces:
-        if interface.name == name:
-            return tuple(_as_instance_rule(rule) for rule in interface.acls)
-    return ()
-
-
-def _as_instance_rule(rule: ManifestAcl) -> AppACE:
-    """The same rule in the words of an instance (`portmapto.appPort` is `mapparams.port`)."""
-    return AppACE(
-        name=rule.name,
-        matches=tuple(AppACEMatch(type=m.type, value=m.value) for m in rule.matches),
-        actions=tuple(_as_instance_action(action) for action in rule.actions),
-    )
-
-
-def _as_instance_action(action: ManifestAclAction) -> AppACEAction:
-    limit = action.limit_value or ManifestLimit()
-    target = action.portmapto
-    return AppACEAction(
-        drop=action.drop,
-        limit=action.limit,
-        limitrate=action.limitrate or limit.limitrate,
-        limitunit=action.limitunit or limit.limitunit,
-        limitburst=action.limitburst or limit.limitburst,
-        portmap=action.portmap,
-        mapparams=AppPortMap(port=target.app_port) if target is not None else None,
-    )
 
 
 def _ace(rule: AppACE, rule_id: int) -> ACE:
