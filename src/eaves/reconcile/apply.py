@@ -20,6 +20,7 @@ log = structlog.get_logger(__name__)
 
 Clock = Callable[[], datetime]
 ProgressSink = Callable[[Progress], None]
+PLAN_AGAIN_S = 1.0  # after a plan that could not be made
 
 
 class Configurator(Protocol):
@@ -125,7 +126,13 @@ class Reconciler:
         async with asyncio.TaskGroup() as tasks:
             while True:
                 self._wake.clear()
-                todo = self._start_what_can(tasks)
+                try:
+                    todo = self._start_what_can(tasks)
+                except Exception:
+                    # What is under way goes on; another intention may be one that can be planned.
+                    log.exception("planning_failed")
+                    await asyncio.sleep(PLAN_AGAIN_S)
+                    continue
                 await self._wait(todo)
 
     async def settle(self) -> Report:
@@ -162,13 +169,14 @@ class Reconciler:
 
     async def _run(self, step: Step) -> None:
         ref = step.ref
-        configurator = self._configurators[ref.kind]
+        configurator: Configurator | None = None
 
         def note(progress: Progress) -> None:
             self._progress[ref] = progress
             self._changed()
 
         try:
+            configurator = self._configurators[ref.kind]
             await self._perform(configurator, step, note)
         except asyncio.CancelledError:
             # A half-made item is taken for present, so that its deletion cleans up after it.
@@ -205,15 +213,26 @@ class Reconciler:
                 return configurator.delete(item, note)
 
     def _fail(
-        self, step: Step, configurator: Configurator, error: BaseException, text: str
+        self, step: Step, configurator: Configurator | None, error: BaseException, text: str
     ) -> None:
         now = self._clock()
         before = self._faults.get(step.ref)
         self._observed.discard(step.ref)
         attempts = before.attempts + 1 if before else 1
         final = isinstance(error, Rejected)
-        delay = configurator.retry_delay(step.item, attempts)
+        delay = _retry_delay(configurator, step.item, attempts)
         # Even a rejected step is tried again, late: a person may have mended the outside.
         retry_at = now + (max(delay, timedelta(minutes=10)) if final else delay)
         self._faults[step.ref] = Fault(text, now, attempts, retry_at, final)
         log.warning("step_failed", item=str(step.ref), error=text, attempts=attempts)
+
+
+def _retry_delay(configurator: Configurator | None, item: Item, attempts: int) -> timedelta:
+    """A step that fails must not end the others, also when its configurator cannot say when."""
+    if configurator is None:
+        return backoff(attempts)
+    try:
+        return configurator.retry_delay(item, attempts)
+    except Exception:
+        log.exception("retry_delay_failed", item=str(item.ref))
+        return backoff(attempts)

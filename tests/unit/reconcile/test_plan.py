@@ -1,5 +1,6 @@
 """The planner and the runner behind it, on items that a table can hold."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -273,6 +274,25 @@ async def test_another_wish_does_not_wait_for_what_ended() -> None:
     runner.intend(graph(Thing("a")))
     runner.intend(graph(Thing("a", "blue")))
     assert (await runner.settle()).unmet() == ()
+
+
+async def test_a_configurator_that_cannot_be_asked_fails_one_step_and_no_other() -> None:
+    class Broken(World):
+        def retry_delay(self, item: Thing, attempts: int) -> timedelta:
+            raise ZeroDivisionError
+
+    class Stray(Thing):
+        @property
+        def ref(self) -> ItemRef:
+            return ItemRef("nobody's", self.name)
+
+    world = Broken(failures={"a": [OSError("broken")]})
+    runner = engine(world)
+    runner.intend(graph(Thing("a"), Thing("b"), Stray("c")))
+    async with asyncio.timeout(10):
+        report = await runner.settle()
+    assert world.done == ["+b"]
+    assert {s.ref.name for s in report.unmet()} == {"a", "c"}
 
 
 def test_steps_are_values_that_can_be_printed() -> None:

@@ -18,6 +18,7 @@ from eaves.node import refs
 from eaves.node.checkpoint import Checkpoint
 from eaves.node.refs import AppInForce, Port
 from eaves.node.runtime.apps_in_force import Decided, decide_apps, with_storage_in_force
+from eaves.node.runtime.guard import forever
 from eaves.node.runtime.wish import OpenSecret, Wish, make_wish
 from eaves.reconcile.apply import Clock, Configurator, Reconciler
 from eaves.reconcile.item import Observation
@@ -141,10 +142,10 @@ class Engine:
 
     async def run_forever(self) -> None:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._reconcile_forever(), name="reconcile")
+            tasks.create_task(forever("reconcile", self._reconcile_forever))
             for one in self._subsystems:
                 tasks.create_task(self._observe_forever(one), name=f"observe {sorted(one.kinds)}")
-            tasks.create_task(self._reconsider_forever(), name="reconsider")
+            tasks.create_task(forever("reconsider", self._reconsider, lambda: OBSERVE_S))
 
     async def _reconcile_forever(self) -> None:
         """Nothing moves before there is an intention: no config is not "remove everything"."""
@@ -160,22 +161,20 @@ class Engine:
                 # One look that fails must not stop the others; the next one comes soon.
                 log.exception("observation_failed", kinds=sorted(one.kinds))
 
-    async def _reconsider_forever(self) -> None:
+    async def _reconsider(self) -> None:
         """Facts that are no items: ports that come and go, volumes that a purge waits for."""
-        while True:
-            await asyncio.sleep(OBSERVE_S)
-            config = self._config
-            if config is None:
-                continue
-            ports = await self._around.ports(config)
-            purging = any(d.purging for d in self.decided.values())
-            locked = self.wish is not None and bool(self.wish.refusals)
-            if ports == self.ports and not purging and not locked:
-                continue
-            async with self._lock:
-                if self._config is config:
-                    self.ports = ports
-                    self._intend(config)
+        config = self._config
+        if config is None:
+            return
+        ports = await self._around.ports(config)
+        purging = any(d.purging for d in self.decided.values())
+        locked = self.wish is not None and bool(self.wish.refusals)
+        if ports == self.ports and not purging and not locked:
+            return
+        async with self._lock:
+            if self._config is config:
+                self.ports = ports
+                self._intend(config)
 
     async def close(self) -> None:
         for one in self._subsystems:

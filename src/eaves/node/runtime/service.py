@@ -12,6 +12,7 @@ from eaves.evapi.info import BootReason, MaintenanceModeReason, ZDeviceState
 from eaves.node.checkpoint import StateNotWritable
 from eaves.node.comms.outbox import Outbox
 from eaves.node.runtime.commands import Reboot, decide_command, maintenance_of
+from eaves.node.runtime.guard import forever
 from eaves.node.runtime.parts import REBOOT_COUNTER, SHUTDOWN_COUNTER, Parts, Shared
 from eaves.node.runtime.reporter import Reporter
 from eaves.node.runtime.reports import object_keys
@@ -125,23 +126,30 @@ class Service:
                 conversation.heard.unreachable = f"the saved configuration is not applied: {error}"
                 log.exception("saved_config_not_applied")
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(engine.run_forever(), name="engine")
-            tasks.create_task(conversation.run_forever(applicant), name="conversation")
-            tasks.create_task(self._reporter.run_forever(), name="reporter")
-            tasks.create_task(self._telemetry.run_forever(), name="telemetry")
-            tasks.create_task(self._collect_garbage_forever(), name="collect garbage")
+            tasks.create_task(forever("engine", engine.run_forever))
+            tasks.create_task(forever("conversation", lambda: conversation.run_forever(applicant)))
+            tasks.create_task(forever("reporter", self._reporter.run_forever))
+            tasks.create_task(forever("telemetry", self._telemetry.run_forever))
+            tasks.create_task(
+                forever("collect garbage", self._collect_garbage, self._garbage_pause_s)
+            )
             tasks.create_task(self._reboot_when_asked(), name="reboot")
 
     async def _reboot_when_asked(self) -> None:
         await self._going_down.wait()
-        await self._parts.engine.stop_everything(STOP_APPS_S)
-        self._telemetry.collect_logs()
+        try:
+            await self._parts.engine.stop_everything(STOP_APPS_S)
+            self._telemetry.collect_logs()
+        except Exception:
+            # The counter is stored: a reboot that was asked for happens.
+            log.exception("not_stopped_in_order")
         log.info("stopped_for_reboot")
         raise RestartNode
 
-    async def _collect_garbage_forever(self) -> None:
+    async def _collect_garbage(self) -> None:
         """Never before the controller sent a config: nobody else knows what is garbage."""
-        while True:
-            await asyncio.sleep(max(30.0, self._shared.items.seconds("timer.gc.vdisk") / 10))
-            if self._parts.conversation.heard.from_controller:
-                await self._parts.storage.collect()
+        if self._parts.conversation.heard.from_controller:
+            await self._parts.storage.collect()
+
+    def _garbage_pause_s(self) -> float:
+        return max(30.0, self._shared.items.seconds("timer.gc.vdisk") / 10)

@@ -9,6 +9,7 @@ from eaves.evapi.flows.report import Delivered
 from eaves.evapi.metrics import ZMetricMsg, encode_z_metric_msg
 from eaves.evapi.paths import Endpoint
 from eaves.node.runtime.device_status import Calls, device_metric
+from eaves.node.runtime.guard import forever
 from eaves.node.runtime.log_collect import Listed, collect, collect_forever
 from eaves.node.runtime.log_store import app_origin, device_origin, upload_pause_s
 from eaves.node.runtime.parts import Parts, Shared, pace
@@ -24,9 +25,9 @@ class Telemetry:
 
     async def run_forever(self) -> None:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._metrics_forever(), name="metrics")
-            tasks.create_task(self._collect_logs_forever(), name="collect logs")
-            tasks.create_task(self._upload_logs_forever(), name="upload logs")
+            tasks.create_task(forever("metrics", self._metrics_forever))
+            tasks.create_task(forever("collect logs", self._collect_logs_forever))
+            tasks.create_task(forever("upload logs", self._upload_logs_forever))
 
     def collect_logs(self) -> None:
         """Take over what is there now: the last lines before a reboot."""
