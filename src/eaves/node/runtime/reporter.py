@@ -17,6 +17,7 @@ from eaves.node.host.inventory import Sysfs
 from eaves.node.host.process import identify
 from eaves.node.network import status as network_status
 from eaves.node.runtime.device_status import Moment, device_info
+from eaves.node.runtime.guard import forever
 from eaves.node.runtime.hardware import hardware_info
 from eaves.node.runtime.parts import REBOOT_COUNTER, SHUTDOWN_COUNTER, Parts, Shared, pace
 from eaves.node.runtime.reports import AppFacts, Said, app_info, farewell, say
@@ -72,10 +73,10 @@ class Reporter:
 
     async def run_forever(self) -> None:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._report_forever(), name="report")
-            tasks.create_task(self._send_forever(), name="send info")
-            tasks.create_task(self._refresh_forever(), name="refresh")
-            tasks.create_task(self._repeat_device_info_forever(), name="device info")
+            tasks.create_task(forever("report", self._report_forever))
+            tasks.create_task(forever("send info", self._send_forever))
+            tasks.create_task(forever("refresh", self._refresh_forever))
+            tasks.create_task(forever("device info", self._repeat_device_info_forever))
 
     async def _report_forever(self) -> None:
         while True:
