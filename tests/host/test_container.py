@@ -354,6 +354,49 @@ async def test_a_disk_and_files_of_user_data_are_mounted(node: Node) -> None:
     assert proc(node, "root/data/kept").read_text() == "yes"
 
 
+async def test_a_container_cannot_fill_the_hosts_run_by_the_files_it_is_given(node: Node) -> None:
+    script = (
+        "for f in /etc/hosts /etc/resolv.conf /etc/app.conf; do "
+        "dd if=/dev/zero bs=1M count=8 2>/dev/null >> $f; echo $f $?; done; "
+        "wc -c /etc/app.conf; sleep 600"
+    )
+    seed = {
+        "write_files": [{"path": "/etc/app.conf", "content": "tuned"}],
+        "runcmd": [f"EVE_ECO_CMD=sh -c '{script}'"],
+    }
+    await node.make(
+        node.item(name_servers=("10.0.0.1",), user_data=f"#cloud-config\n{json.dumps(seed)}")
+    )
+    await until(lambda: any(line.endswith("/etc/app.conf") for line in node.log()))
+    await until(lambda: len(node.log()) >= 4)
+    said = [line for line in node.log() if "Read-only" not in line and "can't create" not in line]
+    assert said[:3] == ["/etc/hosts 1", "/etc/resolv.conf 1", "/etc/app.conf 1"]
+    assert int(said[3].split()[0]) <= 1024 * 1024 + 4096
+    here = sum(path.stat().st_size for path in node.folder().rglob("seed/*"))
+    assert here < 4096
+
+
+def fill(disk: Path, content: str) -> None:
+    if content == "ext2":
+        subprocess.run(["mkfs.ext2", "-q", disk], check=True)
+        return
+    table = content == "partitions"
+    with disk.open("r+b") as file:
+        file.seek(510 if table else 12345)
+        file.write(b"\x55\xaa" if table else b"precious")
+
+
+@pytest.mark.parametrize("content", ["partitions", "ext2", "nothing known"])
+async def test_only_a_disk_that_was_never_written_is_formatted(node: Node, content: str) -> None:
+    disk = node.volumes.add_blank("data", 16 * 1024 * 1024)
+    fill(disk, content)
+    before = disk.read_bytes()
+    item = node.item(mounts=(Mount(VolumeId("data"), 0, "/data"),))
+    with pytest.raises(Rejected, match="mounts ext4 only"):
+        await node.make(item)
+    assert disk.read_bytes() == before
+
+
 async def test_no_log_line_is_lost_or_doubled_over_restarts(node: Node) -> None:
     item = node.item(
         user_data="EVE_ECO_CMD=sh -c 'n=0; while [ $n -lt 3000 ]; do echo line $n; n=$((n+1)); "

@@ -135,6 +135,14 @@ def test_cloud_config_gives_files_and_variables() -> None:
     ]
 
 
+def test_files_that_unpack_to_more_than_the_node_should_hold_are_refused() -> None:
+    packed = base64.b64encode(gzip.compress(bytes(1024 * 1024))).decode()
+    entry = f"- {{path: /a, content: {packed}, encoding: gz+b64}}\n"
+    parse_user_data("#cloud-config\nwrite_files:\n" + entry * 16)
+    with pytest.raises(Rejected, match="unpack to more than"):
+        parse_user_data("#cloud-config\nwrite_files:\n" + entry * 17)
+
+
 @pytest.mark.parametrize("path", ["relative", "/etc/../../root", "/"])
 def test_a_path_that_leads_out_is_refused(path: str) -> None:
     with pytest.raises(Rejected, match="must be absolute"):

@@ -8,6 +8,7 @@ import base64
 import binascii
 import re
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import cast
@@ -19,6 +20,7 @@ from eaves.errors import Rejected
 COMMAND_KEY = "EVE_ECO_CMD"  # its value replaces entrypoint and command
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 MOST_FILE_BYTES = 1024 * 1024
+MOST_FILES_BYTES = 16 * 1024 * 1024  # all of an app's: the node holds them in memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,20 @@ def _cloud_config(text: str) -> Seed:
     commands = _list(document, "runcmd")
     return Seed(
         tuple(_pair(_command(command)) for command in commands),
-        tuple(_file(entry) for entry in _list(document, "write_files")),
+        tuple(_files(_list(document, "write_files"))),
     )
+
+
+def _files(entries: list[object]) -> Iterator[SeedFile]:
+    left = MOST_FILES_BYTES
+    for file in map(_file, entries):
+        left -= len(file.content)
+        if left < 0:
+            raise Rejected(
+                f"user data: write_files unpack to more than {MOST_FILES_BYTES} bytes; "
+                "put them into the image or a volume"
+            )
+        yield file
 
 
 def _mapping(value: object) -> dict[object, object] | None:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,12 +14,12 @@ import structlog
 
 from eaves.errors import Rejected
 from eaves.ids import AppInstanceId, VolumeId
-from eaves.node.containers.environment import Seed, parse_user_data
+from eaves.node.containers.environment import SeedFile, parse_user_data
 from eaves.node.containers.items import Container, Mount
 from eaves.node.containers.spec import Bind, ImageWishes, Place, User, oci_spec, user_of
 from eaves.node.host import cgroups, runtimes
 from eaves.node.host.applogs import LogFormat, LogSource
-from eaves.node.host.files import atomic_write, below, read_or_none
+from eaves.node.host.files import atomic_write, below, read_or_none, sync_folder
 from eaves.node.host.process import run, systemd_runs, wait_gone
 from eaves.node.host.runtimes import Bundle, Runtime
 from eaves.node.host.workloads import Run, kill_all_with, read_run, write_run
@@ -29,6 +29,9 @@ log = structlog.get_logger(__name__)
 
 NETNS = Path("/run/netns")
 MOST_PASSWD_BYTES = 1024 * 1024
+FORMATTING = ".formatting"  # beside a disk; storage removes what a cut left
+PAGE = 4096
+SPARE_FOR_FILES = 1024 * 1024  # how far a container may make files of its user data grow
 
 
 class Volume(Protocol):
@@ -89,6 +92,11 @@ class Folder:
     @property
     def seed(self) -> Path:
         return self.path / "seed"
+
+    @property
+    def files(self) -> Path:
+        """What user data asks for: a file system of its own, as the container may write there."""
+        return self.path / "files"
 
 
 class Workshop:
@@ -168,7 +176,11 @@ class Workshop:
         image = await self._mount_rootfs(item.root, place.root)
         (place.path / "stop-signal").write_text(image.stop_signal)
         seed = parse_user_data(item.user_data)
-        binds = (*await self._mount_volumes(item), *_write_seed(item, seed, place))
+        binds = (
+            *await self._mount_volumes(item),
+            *_write_resolver(item, place),
+            *await _write_files(seed.files, place),
+        )
         user = _user(image.user, place.root)
         netns = NETNS / netns_name(node_prefix(self.node), item.number) if item.vifs else None
         spec = oci_spec(
@@ -246,7 +258,7 @@ class Workshop:
         return binds
 
     async def _unmount(self, place: Folder) -> None:
-        for target in (*sorted(place.mounts.glob("*")), place.root):
+        for target in (*sorted(place.mounts.glob("*")), place.files, place.root):
             if _is_mounted(target):
                 await self._rootfs.unmount_rootfs(target)
             while _is_mounted(target):
@@ -264,42 +276,84 @@ class Workshop:
 
 
 async def mount_disk(volume: Volume, target: Path) -> None:
-    """Mount a raw disk as one file system; a blank one gets ext4 first."""
+    """Mount a raw disk as one ext4 file system; one that was never written gets it first."""
     if volume.format.lower() != "raw":
         raise Rejected(
             f"volume {volume.path.name} is a {volume.format} disk, which cannot be mounted into a "
             "container; use a blank raw volume or a container image"
         )
     probe = await run(["blkid", "-p", "-o", "value", "-s", "TYPE", str(volume.path)], check=False)
-    if probe.code == 2:  # nothing recognised: never written
-        await run(["mkfs.ext4", "-q", "-m", "0", str(volume.path)], timeout_s=120)
+    found = probe.out.strip()
+    if not found and volume.path.stat().st_blocks == 0:
+        await _format(volume.path)
+    elif found != "ext4":
+        raise Rejected(
+            f"volume {volume.path.name} holds {found or 'data without a file system'}; a container "
+            "mounts ext4 only: give it a blank volume, or attach this one to a machine"
+        )
     options = "loop,nosuid,nodev" + (",ro" if volume.read_only else "")
-    await run(["mount", "-o", options, str(volume.path), str(target)])
+    await run(["mount", "-t", "ext4", "-o", options, str(volume.path), str(target)])
 
 
-def _write_seed(item: Container, seed: Seed, place: Folder) -> list[Bind]:
-    """Files that user data asks for and the resolver's, each bound over its path.
+async def _format(disk: Path) -> None:
+    """In a copy that takes its place when whole: half a file system would count as data."""
+    making = disk.with_suffix(FORMATTING)
+    await asyncio.to_thread(_empty_copy, disk, making)
+    await run(["mkfs.ext4", "-q", "-m", "0", str(making)], timeout_s=120)
+    await asyncio.to_thread(_take_its_place, making, disk)
 
-    Bound, not written into the root: a path within an image may lead out of it by a link, and
-    the runtime resolves a mount target inside the container.
-    """
+
+def _empty_copy(disk: Path, making: Path) -> None:
+    making.unlink(missing_ok=True)
+    with making.open("xb") as file:
+        making.chmod(0o600)
+        file.truncate(disk.stat().st_size)
+
+
+def _take_its_place(making: Path, disk: Path) -> None:
+    with making.open("rb") as file:
+        os.fsync(file.fileno())
+    making.rename(disk)
+    sync_folder(disk.parent)
+
+
+def _write_resolver(item: Container, place: Folder) -> list[Bind]:
+    """Read-only: they are files of the host's, and of its /run."""
     place.seed.mkdir()
     binds: list[Bind] = []
     if item.name_servers:
         lines = "".join(f"nameserver {server}\n" for server in item.name_servers)
-        binds.append(_seed_file(place, "resolv.conf", lines.encode(), 0o644, "/etc/resolv.conf"))
+        path = _put(place.seed / "resolv.conf", lines.encode(), 0o644)
+        binds.append(Bind(path, "/etc/resolv.conf", read_only=True))
     hosts = f"127.0.0.1 localhost\n::1 localhost\n127.0.1.1 {item.app}\n"
-    binds.append(_seed_file(place, "hosts", hosts.encode(), 0o644, "/etc/hosts"))
-    for number, file in enumerate(seed.files):
-        binds.append(_seed_file(place, str(number), file.content, file.mode, file.path))
-    return binds
+    path = _put(place.seed / "hosts", hosts.encode(), 0o644)
+    return [*binds, Bind(path, "/etc/hosts", read_only=True)]
 
 
-def _seed_file(place: Folder, name: str, data: bytes, mode: int, target: str) -> Bind:
-    path = place.seed / name
+async def _write_files(files: Sequence[SeedFile], place: Folder) -> list[Bind]:
+    """Files that user data asks for, each bound over its path.
+
+    Bound, not written into the root: a path within an image may lead out of it by a link, and
+    the runtime resolves a mount target inside the container.  The container may write to them, so
+    they are not kept in the host's /run but where they can fill nothing else.
+    """
+    if not files:
+        return []
+    pages = sum(1 + len(file.content) // PAGE for file in files)
+    limits = f"size={pages * PAGE + SPARE_FOR_FILES},nr_inodes={len(files) + 16}"
+    place.files.mkdir()
+    options = f"{limits},mode=0700,nosuid,nodev"
+    await run(["mount", "-t", "tmpfs", "-o", options, "eaves-files", str(place.files)])
+    return [
+        Bind(_put(place.files / str(number), file.content, file.mode), file.path)
+        for number, file in enumerate(files)
+    ]
+
+
+def _put(path: Path, data: bytes, mode: int) -> Path:
     path.write_bytes(data)
     path.chmod(mode)
-    return Bind(path, target)
+    return path
 
 
 def _user(asked: str, root: Path) -> User:

@@ -23,6 +23,7 @@ from eaves.reconcile.item import ItemRef
 log = structlog.get_logger(__name__)
 
 _DATA = ("qcow2", "raw", "container")
+_FORMATTING = "formatting"  # of a container that was cut off while it gave a disk its file system
 _OVERLAY_BYTES = 1024**2  # what an empty overlay may take
 
 
@@ -134,7 +135,7 @@ class VolumeStore:
 
     def _wipe(self, ref: ItemRef) -> None:
         self._layout.volume(ref, "json").unlink(missing_ok=True)
-        for suffix in _DATA:
+        for suffix in (*_DATA, _FORMATTING):
             path = self._layout.volume(ref, suffix)
             if path.is_dir():
                 shutil.rmtree(path)
