@@ -134,6 +134,28 @@ async def test_apps_use_the_outside_address_of_a_port_map(bench: Bench) -> None:
         assert denied(netns_name(TABLE, 233), SECOND, 81)  # no way between network instances
 
 
+async def test_apps_find_nothing_on_the_node_but_dns_and_ping(bench: Bench) -> None:
+    everything = ace(9)
+    apps = [
+        app(A, "a", interface(NI, port_map(1, 8080, 80), everything)),
+        app(B, "b", interface(NI, everything)),
+        app(233, "c", interface(OTHER_NI, everything)),
+    ]
+    networks = [network(NI, SUBNET), network(OTHER_NI, "10.78.0.0/24")]
+    await bench.node.bring(networks, apps)
+    node, there = bench.uplink.node, bench.uplink.port_address
+    with listening(node, "0.0.0.0", 22), listening(NS_A, FIRST, 80), listening(NS_A, FIRST, 22):
+        for address in (GATEWAY, there, "10.78.0.1"):
+            assert denied(NS_B, address, 22)
+        assert denied(netns_name(TABLE, 233), GATEWAY, 22)
+        assert connects(NS_B, there, 8080)  # a port map is no service of the node
+        assert connects(bench.uplink.outside, there, 22)  # ports are the host's own business
+        assert connects(node, FIRST, 22)  # and so are replies to what the node began
+    assert lookup(NS_B, GATEWAY, "a") == [FIRST]
+    netns.ip("netns", "exec", NS_B, "busybox", "ping", "-c", "1", "-W", "3", GATEWAY)
+    assert (await bench.node.subsystem.counters()).aces["node-services", "no-service"] > 0
+
+
 async def test_an_air_gapped_network_reaches_no_port(bench: Bench) -> None:
     everything = ace(9)
     apps = [app(A, "a", interface(NI, everything)), app(B, "b", interface(NI, everything))]

@@ -115,6 +115,21 @@ def test_nothing_is_forwarded_from_port_to_port() -> None:
     assert "iifname { eth0, eth1 } oifname { eth0, eth1 } counter drop" in program_text(inet)
 
 
+def test_apps_find_nothing_on_the_node_but_dhcp_dns_and_ping() -> None:
+    inet, _ = base_programs(NftBase("t", ("eth0",)))
+    assert """\
+chain node-services
+  ct state established, related accept
+  ip daddr 255.255.255.255 udp dport 67 accept
+  iifname . ip daddr @gateways udp dport { 53, 67 } accept
+  iifname . ip daddr @gateways tcp dport 53 accept
+  iifname . ip daddr @gateways icmp type echo-request accept
+  counter drop
+chain to-host filter input 0
+  iifname @bridges jump node-services
+""" in program_text(inet)
+
+
 def test_counters_go_on_over_a_change_of_the_list() -> None:
     inet, _ = firewall_programs(firewall(Ace(5)))
     commands = load_commands(inet, {("tx-nbu0x1", "ace=5"): (3, 180)})

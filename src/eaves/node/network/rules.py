@@ -4,6 +4,7 @@
                   inet prerouting -150, before routing and translation: DHCP and DNS, limits,
                   replies, then the list of the sender
                   inet prerouting -100: port maps, from outside and from bridges (hairpin)
+    to the node   inet input: DHCP, DNS and ping of its gateway, and replies; no list opens more
     towards it    inet forward, after translation: limits, replies, then the list of the receiver
     leaving       inet postrouting: source translation to the port, or to the bridge for a hairpin
 
@@ -34,6 +35,12 @@ from eaves.node.network.nftlang import (
 ACCEPT, DROP, RETURN = Verdict("accept"), Verdict("drop"), Verdict("return")
 REPLIES = Rule((Match("ct state", ("established", "related")), ACCEPT))
 SENDER, RECEIVER = "iifname . ip saddr", "oifname . ip daddr"
+TO_GATEWAY = Match("iifname . ip daddr", "@gateways")
+DHCP_AND_DNS = (
+    Rule((Match("ip daddr", "255.255.255.255"), Match("udp dport", 67), ACCEPT)),
+    Rule((TO_GATEWAY, Match("udp dport", (53, 67)), ACCEPT)),
+    Rule((TO_GATEWAY, Match("tcp dport", 53), ACCEPT)),
+)
 OUTSIDE_PORT = "iifname . ip daddr . meta l4proto . th dport"
 
 
@@ -51,14 +58,11 @@ def base_programs(item: NftBase) -> tuple[Program, ...]:
         Container("snat-of", ("ifname",), verdicts=True),
         Container("portmap-of", (*pair, "inet_proto", "inet_service"), verdicts=True),
     )
-    to_gateway = Match("iifname . ip daddr", "@gateways")
     chains = (
         Chain(
             "from-apps",
             (
-                Rule((Match("ip daddr", "255.255.255.255"), Match("udp dport", 67), ACCEPT)),
-                Rule((to_gateway, Match("udp dport", (53, 67)), ACCEPT)),
-                Rule((to_gateway, Match("tcp dport", 53), ACCEPT)),
+                *DHCP_AND_DNS,
                 Rule((Lookup(SENDER, "tx-limit-of"),)),
                 REPLIES,
                 Rule((Lookup(SENDER, "tx-of"),)),
@@ -74,6 +78,20 @@ def base_programs(item: NftBase) -> tuple[Program, ...]:
             "portmaps",
             (Rule((Match("meta l4proto", ("tcp", "udp")), Lookup(OUTSIDE_PORT, "portmap-of"))),),
             Hook("nat", "prerouting", -100),
+        ),
+        Chain(
+            "node-services",
+            (
+                REPLIES,
+                *DHCP_AND_DNS,
+                Rule((TO_GATEWAY, Match("icmp type", "echo-request"), ACCEPT)),
+                Rule((Counter(), DROP), "no-service"),
+            ),
+        ),
+        Chain(
+            "to-host",
+            (Rule((Match("iifname", "@bridges"), Verdict("jump", "node-services"))),),
+            Hook("filter", "input", 0),
         ),
         Chain("forwarded", _forward_rules(item), Hook("filter", "forward", 0)),
         Chain(
