@@ -196,3 +196,8 @@ def test_server_metrics_are_json() -> None:
     for wrong in (b"", b"[]", b'{"cpu_percentage":"x"}', b"[" * 99_999):
         with pytest.raises(MalformedMessage):
             decode_server_metrics(wrong)
+
+
+def test_very_many_short_lines_are_refused_before_they_are_parsed() -> None:
+    with pytest.raises(MalformedMessage, match="more than 20000 lines"):
+        decode_log_file(gzip.compress(b"{}\n" * 95_000))

@@ -23,7 +23,7 @@ from eaves.evapi.pb.logs import log_pb2
 MAX_INFLATED_BYTES: Final = 16 * 1024 * 1024
 FILE_BYTES: Final = 50_000  # compressed; where a device cuts its files
 HARD_FILE_BYTES: Final = 65_536
-MAX_ENTRIES: Final = 100_000  # short lines cost far more memory parsed than as text
+MAX_ENTRIES: Final = 20_000  # short lines cost far more memory parsed than as text
 _MAX_PARSED_LINE: Final = 256 * 1024  # a longer one is kept as text
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -10,6 +10,7 @@ from eaves.controller.live.rows import read_devices
 from eaves.controller.settings import Settings
 from eaves.controller.southbound.bodies import InFlight
 from eaves.controller.southbound.database import Database
+from eaves.controller.southbound.decoding import Decoding
 from eaves.controller.southbound.http import Answer, Request
 from eaves.controller.telemetry.seen import Seen
 from eaves.controller.telemetry.writer import Writer
@@ -51,6 +52,7 @@ class Southbound:
     database: Database
     registrations: RateLimit
     bodies: InFlight
+    decoding: Decoding
     render_wanted: Callable[[DeviceId], None]  # its configuration is to be made again
     clock: Clock
     random: Random

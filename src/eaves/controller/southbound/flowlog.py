@@ -7,8 +7,8 @@ from eaves.evapi.flowlog import decode_flow_message
 
 
 async def answer(context: Southbound, call: Call) -> Answer:
-    decode_flow_message(call.payload)
     device_id, now = call.device.device_id, context.clock()
+    await context.decoding.run(device_id, decode_flow_message, call.payload)
     await context.writer.write(
         lambda db: save_message(db, device_id, "flowlog", call.payload, now), len(call.payload)
     )

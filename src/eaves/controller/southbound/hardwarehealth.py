@@ -7,8 +7,8 @@ from eaves.evapi.hardwarehealth import decode_z_hardware_health
 
 
 async def answer(context: Southbound, call: Call) -> Answer:
-    decode_z_hardware_health(call.payload)
     device_id, now = call.device.device_id, context.clock()
+    await context.decoding.run(device_id, decode_z_hardware_health, call.payload)
     await context.writer.write(
         lambda db: save_message(db, device_id, "hardwarehealth", call.payload, now),
         len(call.payload),

@@ -4,11 +4,13 @@ The latest message about each object is kept; what is news in it becomes an even
 transaction.  A message that names another device is refused: it would be shown as that one's.
 """
 
+import asyncio
 from datetime import datetime
 
 import structlog
 
 from eaves.controller.southbound.context import CREATED, Call, Southbound
+from eaves.controller.southbound.decoding import LARGE
 from eaves.controller.southbound.events import KINDS, subject_of, tell
 from eaves.controller.southbound.http import Answer
 from eaves.controller.store import reports
@@ -24,8 +26,8 @@ log = structlog.get_logger()
 
 
 async def answer(context: Southbound, call: Call) -> Answer:
-    message = decode_z_info_msg(call.payload)
     device_id, now = call.device.device_id, context.clock()
+    message = await context.decoding.run(device_id, decode_z_info_msg, call.payload)
     if message.dev_id and message.dev_id.lower() != device_id:
         raise MalformedMessage("ZInfoMsg", f"devId is {message.dev_id!r}, {device_id} sent it")
     info = Info(
@@ -53,7 +55,7 @@ async def _save(db: Db, call: Call, info: Info, message: ZInfoMsg, now: datetime
         await reports.delete_info(db, info.device_id, info.kind, info.object_id)
     else:
         await reports.put_info(db, info)
-    said_before = None if before is None else _read(before.message)
+    said_before = None if before is None else await _read(before.message)
     if _what(said_before) == _what(news):
         return
     kind = KINDS.get(news.kind)
@@ -69,8 +71,10 @@ async def _save(db: Db, call: Call, info: Info, message: ZInfoMsg, now: datetime
         await tell(db, subject, change, now)
 
 
-def _read(message: bytes) -> Said | None:
+async def _read(message: bytes) -> Said | None:
     try:
+        if len(message) > LARGE:
+            return said(await asyncio.to_thread(decode_z_info_msg, message))
         return said(decode_z_info_msg(message))
     except Rejected:
         return None

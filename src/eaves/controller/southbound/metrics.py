@@ -8,7 +8,8 @@ from eaves.evapi.metrics import decode_z_metric_msg
 
 
 async def answer(context: Southbound, call: Call) -> Answer:
-    at = decode_z_metric_msg(call.payload).at_time_stamp
-    metric = Metric(call.device.device_id, at, context.clock(), call.payload)
+    device_id = call.device.device_id
+    message = await context.decoding.run(device_id, decode_z_metric_msg, call.payload)
+    metric = Metric(device_id, message.at_time_stamp, context.clock(), call.payload)
     await context.writer.write(lambda db: save_metric(db, metric), len(call.payload))
     return CREATED

@@ -24,6 +24,7 @@ from eaves.controller.southbound.app import endpoints
 from eaves.controller.southbound.bodies import InFlight
 from eaves.controller.southbound.context import Clock, Random, RateLimit, Southbound
 from eaves.controller.southbound.database import open_database
+from eaves.controller.southbound.decoding import Decoding
 from eaves.controller.southbound.http import Answering, rsgi_application
 from eaves.controller.store.devices import put_last_seen
 from eaves.controller.telemetry.seen import Seen
@@ -140,6 +141,7 @@ class DeviceService:
                 database=database,
                 registrations=RateLimit(bounds.registrations_per_minute),
                 bodies=InFlight(bounds.bodies_in_flight_bytes),
+                decoding=Decoding(),
                 render_wanted=parts.render_wanted,
                 clock=parts.clock,
                 random=parts.random,

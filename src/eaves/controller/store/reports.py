@@ -16,6 +16,8 @@ from eaves.controller.store.tables import info_latest, log_uploads, logs, messag
 from eaves.controller.store.unit import Db
 from eaves.ids import DeviceId
 
+LINES_AT_ONCE = 1000  # the loop turns between
+
 
 @dataclass(frozen=True, slots=True)
 class Info:
@@ -167,7 +169,7 @@ async def insert_logs(
     new = await insert_new(
         db, log_uploads, {"device_id": device_id, "digest": digest, "received_at": now}
     )
-    if new and lines:
+    for start in range(0, len(lines) if new else 0, LINES_AT_ONCE):
         await db.execute(
             insert(logs),
             [
@@ -181,7 +183,7 @@ async def insert_logs(
                     "msgid": line.msgid,
                     "content": line.content,
                 }
-                for line in lines
+                for line in lines[start : start + LINES_AT_ONCE]
             ],
         )
     return new
