@@ -61,6 +61,21 @@ async def test_log_lines_come_in_the_order_of_time_and_a_file_counts_once(
         assert [line.content for line in await reports.list_logs(db, EDGE)] == ["device"]
 
 
+async def test_a_line_that_tells_which_it_is_is_kept_once_in_whatever_file(
+    engine: AsyncEngine,
+) -> None:
+    first = LogLine(5, "one", iid="app.log", msgid=1)
+    second = LogLine(6, "two", iid="app.log", msgid=2)
+    anonymous = LogLine(7, "same")
+    async with unit_of_work(engine) as db:
+        for digest, lines in ((b"1", [first, anonymous]), (b"2", [first, second, anonymous])):
+            await reports.insert_logs(db, EDGE, "app", lines, digest=digest, now=NOW)
+        await reports.insert_logs(db, EDGE, "other", [first], digest=b"3", now=NOW)
+        read = await reports.list_logs(db, EDGE, "app")
+        assert [line.content for line in read] == ["one", "two", "same", "same"]
+        assert len(await reports.list_logs(db, EDGE, "other")) == 1
+
+
 async def test_only_the_newest_rows_are_kept(engine: AsyncEngine) -> None:
     async with unit_of_work(engine) as db:
         for n in range(5):

@@ -3,7 +3,7 @@
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, inspect, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql import Executable
 
@@ -39,6 +39,17 @@ async def test_migrations_make_the_tables_of_this_release_and_take_them_away(
         left = await connection.run_sync(lambda c: inspect(c).get_table_names())
     assert left == ["alembic_version"]
     await upgrade(bare_engine)
+
+
+async def test_lines_stored_twice_before_are_kept_once(bare_engine: AsyncEngine) -> None:
+    await migrate(bare_engine, "0002")
+    line = {"device_id": "d", "app_id": "", "time_ns": 1, "iid": "i", "msgid": 1, "content": "x"}
+    async with unit_of_work(bare_engine) as db:
+        await db.execute(logs.insert(), [line, line, line | {"iid": ""}, line | {"iid": ""}])
+    await upgrade(bare_engine)
+    async with snapshot(bare_engine) as db:
+        kept = (await db.execute(select(logs.c.iid).order_by(logs.c.row))).scalars().all()
+    assert kept == ["i", "", ""]
 
 
 async def test_a_database_of_a_later_release_is_refused(bare_engine: AsyncEngine) -> None:

@@ -29,6 +29,13 @@ async def insert_new(db: Db, table: Table, values: Mapping[str, object]) -> bool
     return (await db.execute(statement)).first() is not None
 
 
+async def insert_missing(db: Db, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
+    """Insert those of these rows that break no unique index; they all name the same columns."""
+    if rows:
+        statement = _insert(db, table).on_conflict_do_nothing()
+        await db.execute(statement, [dict(row) for row in rows])
+
+
 async def upsert(
     db: Db, table: Table, values: Mapping[str, object], *, keep: Sequence[str] = ()
 ) -> None:

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import Table, delete, func, insert, select
 
-from eaves.controller.store.dialect import insert_new, upsert
+from eaves.controller.store.dialect import insert_missing, insert_new, upsert
 from eaves.controller.store.tables import info_latest, log_uploads, logs, messages, metrics
 from eaves.controller.store.unit import Db
 from eaves.ids import DeviceId
@@ -165,13 +165,18 @@ async def insert_logs(
     digest: bytes,
     now: datetime,
 ) -> bool:
-    """Store one uploaded file; False when this very file (SHA-256 `digest`) is stored already."""
+    """Store one uploaded file; False when this very file (SHA-256 `digest`) is stored already.
+
+    A device that stopped short may send a line again in another file: lines that tell which they
+    are (`iid`, `msgid`) are kept once.
+    """
     new = await insert_new(
         db, log_uploads, {"device_id": device_id, "digest": digest, "received_at": now}
     )
     for start in range(0, len(lines) if new else 0, LINES_AT_ONCE):
-        await db.execute(
-            insert(logs),
+        await insert_missing(
+            db,
+            logs,
             [
                 {
                     "device_id": device_id,

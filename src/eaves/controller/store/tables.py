@@ -355,6 +355,13 @@ logs = Table(
     _text("content"),
     Index(None, "device_id", "app_id", "time_ns", "row"),
     Index(None, "time_ns"),
+    Index(  # a line that tells which it is, is kept once, whatever file it comes in
+        "uq_logs_line",
+        *("device_id", "app_id", "iid", "msgid", "time_ns"),
+        unique=True,
+        sqlite_where=text("iid <> ''"),
+        postgresql_where=text("iid <> ''"),
+    ),
 )
 
 marks = Table(  # facts that every controller on this database shares
