@@ -140,6 +140,16 @@ async def test_who_knocks_in_vain_is_remembered_until_it_registers(device: Async
         assert await devices.unclaimed_serials(db) == ()
 
 
+async def test_strangers_that_knock_leave_no_more_than_the_newest(device: AsyncEngine) -> None:
+    kept = devices.UNCLAIMED_KEPT
+    async with unit_of_work(device) as db:
+        for number in range(kept + 3):
+            at = NOW + timedelta(seconds=number)
+            await devices.note_unclaimed(db, KEY, f"s{number}", "", number.to_bytes(32), at)
+        seen = await devices.unclaimed_serials(db, limit=kept * 2)
+    assert [serial for serial, _, _ in seen] == [f"s{n}" for n in range(kept + 2, 2, -1)]
+
+
 async def test_a_nonce_serves_once_and_a_new_one_keeps_the_token(device: AsyncEngine) -> None:
     async with unit_of_work(device) as db:
         assert await devices.take_nonce(db, EDGE) is None

@@ -596,6 +596,34 @@ async def test_registrations_past_their_rate_wait_while_polls_are_served(tmp_pat
         assert (await controller.post(path, body)).status == 200
 
 
+async def test_what_is_refused_holds_up_no_real_device(tmp_path: Path) -> None:
+    """Section 10: the rate is that of an address and of an onboarding certificate."""
+    bounds = replace(SMALL, registrations_per_minute=2)
+    async with in_process(tmp_path / "state", bounds=bounds) as controller:
+        path, stranger = endpoint_path(Endpoint.REGISTER), WireDevice()
+        garbage = stranger.registration(stranger.certificate_pem, stranger.key_pem)
+        answers = [await _post_from("127.0.0.2", controller, path, garbage) for _ in range(3)]
+        assert answers[-1] == 429
+        await controller.registered()
+
+
+async def _post_from(host: str, controller: InProcess, path: str, body: bytes) -> int:
+    tls = controller.tls()
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1",
+        controller.port,
+        ssl=tls,
+        server_hostname="localhost",
+        local_addr=(host, 0),
+    )
+    try:
+        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
+        writer.write(head.encode() + body)
+        return int((await reader.readline()).split()[1])
+    finally:
+        writer.close()
+
+
 async def test_a_full_queue_slows_logs_down_and_keeps_reports_at_the_device(
     tmp_path: Path,
 ) -> None:

@@ -90,7 +90,7 @@ class Bounds:
     waiters: int = 20_000
     wait_s: float = 50.0
     concurrent_requests: int = 1024  # besides the waiters
-    registrations_per_minute: int = 6000
+    registrations_per_minute: int = 6000  # of one address, and of one onboarding certificate
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """What every endpoint is given: passed in once, looked up nowhere."""
 
+import ipaddress
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,6 +22,33 @@ from eaves.ids import DeviceId
 
 Clock = Callable[[], datetime]
 Random = Callable[[int], bytes]
+
+
+def host_of(client: str) -> str:
+    """Whose address it is: without port; an IPv6 address by its /64, single ones cost nothing."""
+    host = client.rpartition(":")[0].strip("[]")
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host or client
+    if address.version == 6:
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return host
+
+
+class RateLimits:
+    """A rate limit of each of many; who was not seen for longest is forgotten first."""
+
+    def __init__(self, per_minute: int, remembered: int = 10_000) -> None:
+        self._per_minute, self._remembered = per_minute, remembered
+        self._limits: OrderedDict[tuple[str, str], RateLimit] = OrderedDict()
+
+    def admits(self, key: tuple[str, str], now: datetime) -> bool:
+        limit = self._limits.setdefault(key, RateLimit(self._per_minute))
+        self._limits.move_to_end(key)
+        if len(self._limits) > self._remembered:
+            self._limits.popitem(last=False)
+        return limit.admits(now)
 
 
 class RateLimit:
@@ -50,7 +79,7 @@ class Southbound:
     writer: Writer
     seen: Seen
     database: Database
-    registrations: RateLimit
+    registrations: RateLimits
     bodies: InFlight
     decoding: Decoding
     render_wanted: Callable[[DeviceId], None]  # its configuration is to be made again

@@ -22,7 +22,7 @@ from eaves.controller.domain.onboarding import (
     UnknownSerial,
     decide_register,
 )
-from eaves.controller.southbound.context import Southbound
+from eaves.controller.southbound.context import Southbound, host_of
 from eaves.controller.southbound.events import device_event
 from eaves.controller.southbound.http import Answer
 from eaves.controller.store import devices
@@ -58,7 +58,9 @@ class _Asked:
 
 
 async def answer(context: Southbound, sealed: Sealed, client: str) -> Answer:
-    if not context.registrations.admits(context.clock()):
+    now = context.clock()
+    # each stranger has a rate of its own, so that garbage does not hold up real devices
+    if not context.registrations.admits(("client", host_of(client)), now):
         return LATER
     try:
         asked = _verified(sealed)
@@ -68,7 +70,8 @@ async def answer(context: Southbound, sealed: Sealed, client: str) -> Answer:
     except Rejected as error:
         log.warning("registration_malformed", client=client, why=str(error))
         return UNPROCESSABLE
-    now = context.clock()
+    if not context.registrations.admits(("key", asked.onboarding_hash.hex()), now):
+        return LATER
     decided = await context.writer.write(lambda db: _register(context, db, asked, now))
     return await _answered(context, asked, decided, client)
 

@@ -22,7 +22,7 @@ from eaves.controller.server import Listener, raise_file_limit
 from eaves.controller.settings import Endpoint, Settings
 from eaves.controller.southbound.app import endpoints
 from eaves.controller.southbound.bodies import InFlight
-from eaves.controller.southbound.context import Clock, Random, RateLimit, Southbound
+from eaves.controller.southbound.context import Clock, Random, RateLimits, Southbound
 from eaves.controller.southbound.database import open_database
 from eaves.controller.southbound.decoding import Decoding
 from eaves.controller.southbound.http import Answering, rsgi_application
@@ -139,7 +139,7 @@ class DeviceService:
                 writer=writer,
                 seen=Seen(),
                 database=database,
-                registrations=RateLimit(bounds.registrations_per_minute),
+                registrations=RateLimits(bounds.registrations_per_minute),
                 bodies=InFlight(bounds.bodies_in_flight_bytes),
                 decoding=Decoding(),
                 render_wanted=parts.render_wanted,

@@ -29,6 +29,8 @@ from eaves.controller.store.unit import Db
 from eaves.errors import Rejected
 from eaves.ids import ConfigHash, DeviceId
 
+UNCLAIMED_KEPT = 1000
+
 
 class SerialTaken(Rejected):
     def __init__(self, onboarding_key: str, serial: str) -> None:
@@ -322,7 +324,9 @@ async def note_unclaimed(
         "first_at": now,
         "last_at": now,
     }
-    if not await insert_new(db, unclaimed_devices, values):
+    if await insert_new(db, unclaimed_devices, values):
+        await _forget_oldest_unclaimed(db)
+    else:
         await db.execute(
             update(unclaimed_devices)
             .where(unclaimed_devices.c.certificate_hash == certificate)
@@ -334,6 +338,15 @@ async def note_unclaimed(
                 soft_serial=soft_serial,
             )
         )
+
+
+async def _forget_oldest_unclaimed(db: Db) -> None:
+    """A stranger makes certificates and serials at will; the newest help to find a device."""
+    c = unclaimed_devices.c
+    kept = select(c.certificate_hash).order_by(c.last_at.desc()).limit(UNCLAIMED_KEPT)
+    total = await db.scalar(select(func.count()).select_from(unclaimed_devices))
+    if total is not None and total > UNCLAIMED_KEPT:
+        await db.execute(delete(unclaimed_devices).where(c.certificate_hash.not_in(kept)))
 
 
 async def unclaimed_serials(db: Db, *, limit: int = 100) -> tuple[tuple[str, str, datetime], ...]:
