@@ -7,7 +7,7 @@ from collections.abc import Generator
 from datetime import datetime
 
 import pytest
-from support.line import Client, Line, whole_line
+from support.line import MACHINE, Client, Line, add_disk, whole_line
 
 pytestmark = [pytest.mark.system, pytest.mark.host, pytest.mark.timeout(240)]
 
@@ -185,3 +185,22 @@ def test_apps_come_up_after_a_power_cut_without_a_controller(line: Line) -> None
 
 def _device(line: Line) -> str:
     return line.eaves("describe", "device", "first", "-o", "json")
+
+
+@pytest.mark.vm
+def test_a_virtual_machine_goes_on_under_a_killed_node(line: Line) -> None:
+    digest, size = add_disk(line)
+    machine = {"name": "machine", "port": TWO, "file": "machine.qcow2", "format": "QCOW2"}
+    line.apply(MACHINE, **machine, sha256=digest, bytes=size)
+    line.until("the machine answers", lambda: line.get(TWO, timeout_s=2), 120)
+    line.until("everything is met", line.settled)
+    before = line.workloads()
+    with Client(line, TWO) as client:
+        line.kill_node()
+        last = client.answers
+        line.until("the client asked on", lambda: client.answers > last + 10)
+        line.start_node()
+        assert quiet(line) == 0
+    assert client.failures == []
+    assert line.workloads() == before
+    line.remove("machine")

@@ -1,0 +1,87 @@
+"""Log files on their way: nothing is lost, nothing piles up, the pace follows the backlog."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from eaves.evapi.flows.report import Delivered, Kept
+from eaves.evapi.logs import LogEntry
+from eaves.ids import AppInstanceId
+from eaves.node.checkpoint import Checkpoint
+from eaves.node.host.applogs import LogFormat, LogSource
+from eaves.node.runtime.log_collect import collect
+from eaves.node.runtime.log_store import TRIES, LogStore, app_origin, upload_pause_s
+
+APP = AppInstanceId("0a0b0c0d-0000-4000-8000-000000000001")
+
+
+def now() -> datetime:
+    return datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def store_with_a_file(folder: Path) -> LogStore:
+    store = LogStore(folder, now)
+    store.add(app_origin("web"), APP, [LogEntry(content="hello", timestamp=now())])
+    return store
+
+
+def test_a_file_names_its_app_and_goes_when_it_is_delivered(tmp_path: Path) -> None:
+    store = store_with_a_file(tmp_path)
+    file = store.oldest()
+    assert file is not None
+    assert file.app == APP
+    store.settle(file, Delivered())
+    assert store.oldest() is None
+
+
+def test_a_file_that_nobody_took_stays_and_one_refused_again_and_again_is_set_aside(
+    tmp_path: Path,
+) -> None:
+    store = store_with_a_file(tmp_path)
+    file = store.oldest()
+    assert file is not None
+    for _ in range(2 * TRIES):
+        store.settle(file, Kept("no connection", refused=False))
+    assert store.waiting() == 1
+    for _ in range(TRIES):
+        store.settle(file, Kept("status 400", refused=True))
+    assert store.waiting() == 0
+    assert [p.name for p in (tmp_path / "failed").iterdir()] == [file.path.name]
+
+
+@pytest.mark.parametrize(
+    ("waiting", "fast", "pause"),
+    [
+        (0, False, 90.0),
+        (5, False, 45.0),
+        (25, False, 30.0),
+        (50, False, 15.0),
+        (200, False, 8.0),
+        (1000, False, 3.0),
+        (0, True, 3.0),
+        (9, True, 1.0),
+    ],
+)
+def test_uploads_are_paced_by_the_backlog(waiting: int, pause: float, *, fast: bool) -> None:
+    assert upload_pause_s(waiting, fast=fast) == pause
+
+
+def test_lines_taken_over_twice_around_a_crash_have_the_same_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "stdout.log"
+    path.write_text("one\ntwo\n")
+    source = (LogSource(APP, path, LogFormat.RAW), APP, app_origin("web"))
+    checkpoint = Checkpoint(tmp_path / "state")
+    store = LogStore(tmp_path / "logs", now)
+    assert collect([source], checkpoint, store, now) == 2
+    assert collect([source], checkpoint, store, now) == 0
+    first = store.oldest()
+    assert first is not None
+    written = first.path.read_bytes()
+    store.settle(first, Delivered())
+    checkpoint.save_log_position(source[0].key, "")  # as if the position had not been stored
+    assert collect([source], checkpoint, store, now) == 2
+    again = store.oldest()
+    assert again is not None
+    assert again.path.read_bytes() == written
+    checkpoint.close()
