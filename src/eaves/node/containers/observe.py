@@ -11,7 +11,7 @@ from eaves.ids import AppInstanceId, VolumeId
 from eaves.node import refs
 from eaves.node.containers.items import NOT_RUNNING, Container, Mount
 from eaves.node.containers.workshop import Workshop
-from eaves.node.host.workloads import Ended, describe_code, read_exit
+from eaves.node.host.workloads import Ended, await_exit, describe_code
 from eaves.reconcile.item import Fault, Item, ItemRef, Observation
 
 
@@ -26,7 +26,8 @@ def see(workshop: Workshop, boot_retry: timedelta) -> Observation:
             continue
         present[ref] = replace(recorded or _unknown(app), incarnation=NOT_RUNNING)
         if recorded is not None and run is not None:
-            ended = read_exit(workshop.bundle(app).exit_file)
+            bundle = workshop.bundle(app)
+            ended = await_exit(bundle.exit_file, bundle.keeper_pid_file)
             faults[ref] = _fault(workshop, app, ended, boot_retry)
     return Observation(present, faults)
 

@@ -11,7 +11,7 @@ from eaves.ids import AppInstanceId
 from eaves.node import refs
 from eaves.node.domains.items import NOT_RUNNING, Domain, Firmware
 from eaves.node.domains.workshop import Workshop
-from eaves.node.host.workloads import Ended, Run, describe_code, read_exit
+from eaves.node.host.workloads import Ended, Run, await_exit, describe_code
 from eaves.reconcile.item import Fault, Item, ItemRef, Observation
 
 
@@ -26,7 +26,8 @@ def see(workshop: Workshop, boot_retry: timedelta) -> Observation:
             continue
         present[ref] = replace(recorded or _unknown(app), incarnation=NOT_RUNNING)
         if recorded is not None and run is not None:
-            faults[ref] = ended_fault(run, read_exit(workshop.exit_file(app)), boot_retry)
+            ended = await_exit(workshop.exit_file(app), workshop.keeper_pid_file(app))
+            faults[ref] = ended_fault(run, ended, boot_retry)
     return Observation(present, faults)
 
 

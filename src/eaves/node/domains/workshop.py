@@ -90,6 +90,9 @@ class Workshop:
     def exit_file(self, app: AppInstanceId) -> Path:
         return self.folder(app) / "exit"
 
+    def keeper_pid_file(self, app: AppInstanceId) -> Path:
+        return self.folder(app) / "keeper.pid"
+
     def unit(self, app: AppInstanceId) -> str:
         return f"eaves-{self.node}-{app}-vm"
 
@@ -128,7 +131,7 @@ class Workshop:
         place.console.touch(mode=0o600)
         output = place.folder / "qemu.out"
         keeper = await spawn_detached(argv, unit=self.unit(item.app), output=output)
-        (place.folder / "keeper.pid").write_text(str(keeper))
+        self.keeper_pid_file(item.app).write_text(str(keeper))
         process = await self._launched(place, keeper, output)
         # Recorded while the guest is still paused: a node that dies here finds this one again.
         note = f"{place.accel.name}: {place.accel.reason}"
@@ -190,7 +193,7 @@ class Workshop:
         if folder.exists():
             await kill_all_with(f"{folder}/")
             # A keeper of this very process that ended by itself is waiting to be collected.
-            keeper = read_or_none(folder / "keeper.pid")
+            keeper = read_or_none(self.keeper_pid_file(app))
             if keeper and keeper.isdigit():
                 reap(int(keeper))
         await cgroups.remove(self.cgroup(app))

@@ -74,6 +74,10 @@ class Bundle:
         return self.folder / "pid"
 
     @property
+    def keeper_pid_file(self) -> Path:
+        return self.folder / "conmon.pid"
+
+    @property
     def oom_file(self) -> Path:
         return self.folder / "oom"
 
@@ -89,7 +93,7 @@ async def create(runtime: Runtime, bundle: Bundle) -> ProcessId:
     argv += [f"--name={bundle.id}", f"--runtime={runtime.program}", f"--bundle={bundle.folder}"]
     argv += [f"--runtime-arg={option}" for option in runtime.options]
     argv += [f"--runtime-arg=--log={runtime_log}", f"--container-pidfile={bundle.pid_file}"]
-    argv += [f"--conmon-pidfile={bundle.folder / 'conmon.pid'}"]
+    argv += [f"--conmon-pidfile={bundle.keeper_pid_file}"]
     argv += [f"--exit-dir={bundle.exit_file.parent}", f"--persist-dir={bundle.folder}"]
     argv += [f"--log-path=k8s-file:{bundle.log}", "--log-level=error", "--full-attach"]
     argv += [f"--socket-dir-path={bundle.folder}", *(["--systemd-cgroup"] * systemd_runs())]

@@ -6,6 +6,7 @@ A process that was started but not recorded is found again by its argument list.
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -59,6 +60,22 @@ def read_exit(path: Path) -> Ended | None:
     if data is None or not data.strip().lstrip(b"-").isdigit():
         return None
     return Ended(int(data), datetime.fromtimestamp(path.stat().st_mtime, UTC))
+
+
+def await_exit(path: Path, keeper_pid: Path, timeout_s: float = 2.0) -> Ended | None:
+    """`read_exit`, once the keeper, which outlives its workload by a moment, has written it.
+
+    Blocks for that moment: to be called from a thread, for a workload that is gone.
+    """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        text = read_or_none(keeper_pid) or b""
+        # Asked before the file is read: a keeper that is gone by then has written all it will.
+        lives = text.strip().isdigit() and identify(int(text)) is not None
+        ended = read_exit(path)
+        if ended is not None or not lives or time.monotonic() >= deadline:
+            return ended
+        time.sleep(0.02)
 
 
 def describe_code(code: int) -> str:
