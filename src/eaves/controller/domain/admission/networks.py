@@ -12,9 +12,19 @@ from eaves.controller.domain.admission.refusal import (
 )
 from eaves.controller.domain.contract.catalogue import AdapterUsage, SysModel
 from eaves.controller.domain.contract.devices import DeviceConfig
-from eaves.controller.domain.contract.netinsts import NetInstConfig, NetworkInstanceKind
-from eaves.controller.domain.contract.networks import NetConfig, NetworkDHCPType
+from eaves.controller.domain.contract.netinsts import (
+    DhcpServerConfig,
+    NetInstConfig,
+    NetworkInstanceKind,
+)
+from eaves.controller.domain.contract.networks import (
+    IpSpec,
+    NetConfig,
+    NetworkDHCPType,
+    StaticDNSList,
+)
 from eaves.controller.domain.contract.projects import Tag
+from eaves.hostnames import NAME_RULE, is_address, is_domain_name
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 BUILT_IN_LABELS = frozenset({"all", "uplink", "freeuplink"})
@@ -57,6 +67,7 @@ def admit_network(
         refusals += _admit_addresses(
             wanted.ip.subnet, wanted.ip.mask, (("ip.gateway", wanted.ip.gateway),)
         )
+        refusals += _admit_servers(wanted.ip)
         if wanted.ip.dhcp is NetworkDHCPType.STATIC and not wanted.ip.subnet:
             refusals.append(
                 invalid("ip.subnet", f"network {wanted.name!r} is static but has no subnet; add it")
@@ -97,6 +108,9 @@ def admit_netinst(
     if device is not None:
         refusals += _admit_port(wanted, device, model)
     refusals += _admit_subnet(wanted, siblings)
+    if wanted.ip is not None:
+        refusals += _admit_servers(wanted.ip)
+    refusals += _admit_entries(wanted.dns_list)
     return tuple(refusals)
 
 
@@ -157,6 +171,43 @@ def _admit_subnet(wanted: NetInstConfig, siblings: Iterable[NetInstConfig]) -> l
                     "same device; choose another",
                 )
             )
+    return refusals
+
+
+def _admit_servers(ip: IpSpec | DhcpServerConfig) -> list[Refusal]:
+    """The domain, DNS and NTP servers, which devices write into files of other programs."""
+    refusals: list[Refusal] = []
+    if ip.domain and not is_domain_name(ip.domain.removesuffix(".")):
+        refusals.append(invalid("ip.domain", f"{ip.domain!r} is no domain name: {NAME_RULE}"))
+    refusals += [
+        invalid(f"ip.dns[{n}]", f"{text!r} is no IP address")
+        for n, text in enumerate(ip.dns)
+        if text and not is_address(text)
+    ]
+    ntp = [("ip.ntp", ip.ntp)]
+    ntp += [(f"ip.ntpServers[{n}].server", one.server) for n, one in enumerate(ip.ntp_servers)]
+    refusals += [
+        invalid(member, f"{text!r} is neither an IP address nor a host name: {NAME_RULE}")
+        for member, text in ntp
+        if text and not is_address(text) and not is_domain_name(text.removesuffix("."))
+    ]
+    return refusals
+
+
+def _admit_entries(entries: Iterable[StaticDNSList]) -> list[Refusal]:
+    refusals: list[Refusal] = []
+    for n, entry in enumerate(entries):
+        if not is_domain_name(entry.hostname.removesuffix(".")):
+            refusals.append(
+                invalid(
+                    f"dnsList[{n}].hostname", f"{entry.hostname!r} is no host name: {NAME_RULE}"
+                )
+            )
+        refusals += [
+            invalid(f"dnsList[{n}].addrs[{m}]", f"{text!r} is no IP address")
+            for m, text in enumerate(entry.addrs)
+            if not is_address(text)
+        ]
     return refusals
 
 
