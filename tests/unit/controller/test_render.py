@@ -19,6 +19,8 @@ from unit.controller.worlds import (
 )
 
 from eaves.controller.domain.contract.devices import AdminState
+from eaves.controller.domain.contract.netinsts import DhcpServerConfig
+from eaves.controller.domain.contract.networks import DhcpIpRange
 from eaves.controller.domain.inputs import DeviceInputs
 from eaves.controller.domain.render import render_device
 from eaves.evapi.config import (
@@ -31,7 +33,7 @@ from eaves.evapi.config import (
     config_hash,
     encode_edge_dev_config,
 )
-from eaves.evapi.evecommon import DHCPType, PhyIoMemberUsage, PhyIoType
+from eaves.evapi.evecommon import DHCPType, IpRange, PhyIoMemberUsage, PhyIoType
 
 CONFIG = render_device(WORLD, FACTS).config
 
@@ -121,9 +123,25 @@ def test_a_local_network_instance_without_addresses_gets_a_subnet_of_its_own() -
     network = netinst.ip.subnet.removesuffix(".0/24")
     assert netinst.ip.subnet.endswith(".0/24")
     assert netinst.ip.gateway == f"{network}.1"
-    assert netinst.ip.dhcp_range is not None
-    leases = (netinst.ip.dhcp_range.start, netinst.ip.dhcp_range.end)
-    assert leases == (f"{network}.2", f"{network}.254")
+    assert netinst.ip.dhcp_range is None  # the device leases around gateway and fixed addresses
+
+
+@pytest.mark.parametrize("subnet", ["10.9.0.0/30", "10.9.0.0/31", "10.9.0.1/32", "fd00::/128"])
+def test_a_small_subnet_does_not_stop_the_rest(subnet: str) -> None:
+    small = APPS_NET.model_copy(update={"ip": DhcpServerConfig(subnet=subnet)})
+    (netinst,) = render_device(replace(WORLD, netinsts=(small,)), FACTS).config.network_instances
+    assert netinst.ip is not None
+    assert netinst.ip.subnet == subnet
+
+
+def test_leases_that_were_asked_for_are_sent() -> None:
+    lease = DhcpIpRange(start="10.9.0.10", end="10.9.0.20")
+    given = APPS_NET.model_copy(
+        update={"ip": DhcpServerConfig(subnet="10.9.0.0/24", dhcp_range=lease)}
+    )
+    (netinst,) = render_device(replace(WORLD, netinsts=(given,)), FACTS).config.network_instances
+    assert netinst.ip is not None
+    assert netinst.ip.dhcp_range == IpRange(start="10.9.0.10", end="10.9.0.20")
 
 
 def test_usb_vga_and_console_are_off_unless_asked_for() -> None:

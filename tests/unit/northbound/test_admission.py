@@ -26,6 +26,7 @@ from eaves.controller.domain.contract.netinsts import NetInstConfig
 from eaves.controller.domain.contract.networks import NetConfig
 from eaves.controller.domain.contract.projects import Tag
 from eaves.controller.domain.contract.volumes import VolInstConfig
+from eaves.controller.domain.render.netinsts import with_subnets
 
 KIB_PER_GIB = 1 << 20
 
@@ -371,6 +372,10 @@ def test_subnets_of_one_device_do_not_overlap() -> None:
 
     assert check(near) == set()
     assert check(near, NETINST) == {"ip.subnet"}
+    (automatic,) = with_subnets([NetInstConfig.from_json(NETINST.to_json() | {"ip": None})])
+    assert automatic.ip is not None
+    same = NetInstConfig.from_json(near.to_json() | {"ip": {"subnet": automatic.ip.subnet}})
+    assert check(same, automatic) == {"ip.subnet"}
     bad = NetInstConfig.from_json(
         near.to_json()
         | {"port": "eth7", "kind": "MESH", "ip": {"subnet": "10.9.0.0/24", "gateway": "10.8.0.1"}}

@@ -2,7 +2,7 @@
 
 import hashlib
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from eaves.controller.domain.contract.netinsts import (
     DhcpServerConfig,
@@ -41,7 +41,7 @@ ADDRESS_TYPES = {
 
 def network_instances(inputs: DeviceInputs) -> tuple[NetworkInstanceConfig, ...]:
     """Sorted by id."""
-    in_order = sorted(inputs.netinsts, key=lambda netinst: netinst.id)
+    in_order = _in_order(inputs.netinsts)
     subnets = _automatic_subnets(in_order)
     settings = inputs.project.tag_level_settings if inputs.project is not None else None
     flow_logs = (
@@ -52,6 +52,23 @@ def network_instances(inputs: DeviceInputs) -> tuple[NetworkInstanceConfig, ...]
         _network_instance(netinst, inputs, subnets.get(netinst.id, ""), flow_logs=flow_logs)
         for netinst in in_order
     )
+
+
+def with_subnets(netinsts: Iterable[NetInstConfig]) -> tuple[NetInstConfig, ...]:
+    """All network instances of one device, each with the subnet that it has in force."""
+    in_order = _in_order(netinsts)
+    automatic = _automatic_subnets(in_order)
+    filled: list[NetInstConfig] = []
+    for netinst in in_order:
+        ip = netinst.ip or DhcpServerConfig()
+        subnet = cidr(ip.subnet, ip.mask) or automatic.get(netinst.id, "")
+        own = ip.model_copy(update={"subnet": subnet, "mask": ""}) if subnet else netinst.ip
+        filled.append(netinst.model_copy(update={"ip": own}))
+    return tuple(filled)
+
+
+def _in_order(netinsts: Iterable[NetInstConfig]) -> list[NetInstConfig]:
+    return sorted(netinsts, key=lambda netinst: netinst.id)
 
 
 def _network_instance(
@@ -116,16 +133,15 @@ def _automatic_subnets(in_order: Sequence[NetInstConfig]) -> dict[str, str]:
 
 
 def _addresses(ip: DhcpServerConfig | None, automatic: str) -> Ipspec:
-    """Gateway: the first address, leases: all behind it, unless the object says otherwise."""
+    """Gateway: the first address.  Leases: as the object says, else the device chooses them."""
     wanted = ip or DhcpServerConfig()
     subnet = cidr(wanted.subnet, wanted.mask) or automatic
     network = ipaddress.ip_network(subnet)
-    gateway = wanted.gateway or str(network[1])
+    first_host = network.network_address + (1 if network.num_addresses > 1 else 0)
+    gateway = wanted.gateway or str(first_host)
     lease = wanted.dhcp_range
-    if lease is not None and lease.start and lease.end:
-        leases = IpRange(start=lease.start, end=lease.end)
-    else:
-        leases = IpRange(start=str(network[2]), end=str(network[-2]))
+    given = lease is not None and lease.start and lease.end
+    leases = IpRange(start=lease.start, end=lease.end) if lease is not None and given else None
     ntp = tuple(server.server for server in wanted.ntp_servers if server.server)
     first = wanted.ntp or (ntp[0] if ntp else "")
     return Ipspec(

@@ -3,6 +3,7 @@
 from eaves.controller.domain.admission import admit_netinst, admit_network
 from eaves.controller.domain.contract.netinsts import NetInstConfig
 from eaves.controller.domain.contract.networks import NetConfig, NetWifiConfig, NetWirelessConfig
+from eaves.controller.domain.render.netinsts import with_subnets
 from eaves.controller.northbound import records
 from eaves.controller.northbound.completion import complete_netinst, complete_network
 from eaves.controller.northbound.work import Prepared, Work
@@ -49,11 +50,9 @@ async def prepare_netinst(
     db, scope = work.db, work.scope
     device = await records.find(db, scope, records.DEVICE, wanted.device_id)
     model = await records.find(db, scope, records.MODEL, device.model_id) if device else None
-    siblings = [
-        other
-        for other in await records.on_device(db, scope, records.NETINST, wanted.device_id)
-        if other.id != wanted.id
-    ]
+    on_device = await records.on_device(db, scope, records.NETINST, wanted.device_id)
+    # what is on the device keeps its subnet, also one that was chosen for it
+    siblings = [other for other in with_subnets(on_device) if other.id != wanted.id]
     if current is not None and current.ip is not None and wanted.ip is None:
         # a subnet that was chosen here stays: apps may have leases in it
         wanted = wanted.model_copy(update={"ip": current.ip})
