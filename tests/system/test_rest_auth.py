@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select
+from starlette.types import Message, Receive, Scope, Send
 from support.rest import PASSWORD, Caller, Rest, running_rest
 from support.rest_objects import BASES, bodies, build_world
 
+from eaves.controller.northbound.app import Passage
 from eaves.controller.northbound.auth import API_TOKEN_LASTS, SESSION_LASTS
 from eaves.controller.northbound.passwords import ATTEMPTS, ATTEMPTS_OF_ADDRESS, WINDOW
+from eaves.controller.northbound.problems import Problem
 from eaves.controller.store.tables import audit, metadata
 from eaves.controller.store.unit import snapshot
 
@@ -56,6 +59,37 @@ async def test_without_a_good_token_nothing_is_told(rest: Rest) -> None:
                 assert answer.status_code == 401
                 assert answer.json()["error"][0]["ec"] == "Unauthorized"
                 assert answer.json()["httpStatusCode"] == 401
+
+
+async def test_a_stranger_is_refused_before_the_body_is_read(rest: Rest) -> None:
+    read: list[int] = []
+
+    async def parts() -> AsyncIterator[bytes]:
+        for number in range(100):
+            read.append(number)
+            yield bytes(1000)
+
+    async with rest.client() as http:
+        for method, path in (("POST", "/v1/brands"), ("PUT", "/v1/credentials")):
+            assert (await http.request(method, path, content=parts())).status_code == 401
+        assert not read
+        large = await http.post("/v1/login", content=b" " * 70_000)
+        assert large.status_code == 413
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for() -> None:
+    async def app(_scope: Scope, receive: Receive, _send: Send) -> None:
+        with pytest.raises(Problem, match="in time"):
+            await receive()
+
+    async def receive() -> Message:
+        never: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        return await never
+
+    async def send(_message: Message) -> None: ...
+
+    scope: Scope = {"type": "http", "path": "/api/v1/login", "headers": []}
+    await Passage(app, bytes, body_within_s=0.01)(scope, receive, send)
 
 
 async def test_a_wrong_password_is_counted(rest: Rest) -> None:

@@ -1,5 +1,6 @@
 """The user-facing application: the REST contract, its additions, how a request passes through."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final, TypeVar
@@ -37,6 +38,9 @@ T = TypeVar("T", bound=Contract)
 log = structlog.get_logger()
 
 MAX_BODY: Final = 4 * 1024 * 1024
+MAX_LOGIN_BODY: Final = 64 * 1024  # from anybody
+BODY_WITHIN_S: Final = 30.0
+LOGIN: Final = "/v1/login"
 MAX_REQUEST_ID: Final = 128
 
 COMMON: Final = (
@@ -113,6 +117,9 @@ def serve(
     endpoint: Endpoint,
 ) -> None:
     async def answer(request: Request) -> Response:
+        if method != "GET" and path != LOGIN:
+            # before anything of the body is read: strangers send what they like
+            await context.refuse_strangers(request)
         return await endpoint(context, request)
 
     known = operations.find(method, path)
@@ -171,10 +178,10 @@ def serve_resource(
 
 
 class Passage:
-    """Gives every request an id, which its answer and log lines carry, and its body a bound."""
+    """Gives every request an id, which its answer and log lines carry, and its body bounds."""
 
-    def __init__(self, app: ASGIApp, random: Random) -> None:
-        self._app, self._random = app, random
+    def __init__(self, app: ASGIApp, random: Random, body_within_s: float = BODY_WITHIN_S) -> None:
+        self._app, self._random, self._body_within_s = app, random, body_within_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -184,15 +191,9 @@ class Passage:
         given = headers.get(b"x-request-id", b"")[:MAX_REQUEST_ID]
         request_id = given if given.isascii() and given else self._random(8).hex().encode()
         scope.setdefault("state", {})["request_id"] = request_id.decode()
-        left = MAX_BODY
-
-        async def bounded() -> Message:
-            nonlocal left
-            message = await receive()
-            left -= len(message.get("body", b""))
-            if left < 0:
-                raise Problem(413, f"the body is larger than {MAX_BODY} bytes; send less")
-            return message
+        bounded = self._bounded(
+            receive, MAX_LOGIN_BODY if scope["path"] == BASE_PATH + LOGIN else MAX_BODY
+        )
 
         async def with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -201,3 +202,23 @@ class Passage:
 
         with structlog.contextvars.bound_contextvars(request_id=request_id.decode()):
             await self._app(scope, bounded, with_id)
+
+    def _bounded(self, receive: Receive, limit: int) -> Receive:
+        left, whole, end = limit, False, asyncio.get_running_loop().time() + self._body_within_s
+
+        async def bounded() -> Message:
+            nonlocal left, whole
+            if whole:  # what follows is waited for as long as the answer takes
+                return await receive()
+            try:
+                async with asyncio.timeout_at(end):
+                    message = await receive()
+            except TimeoutError:
+                raise Problem(408, "the body did not arrive in time; send it again") from None
+            left -= len(message.get("body", b""))
+            if left < 0:
+                raise Problem(413, f"the body is larger than {limit} bytes; send less")
+            whole = not message.get("more_body", False)
+            return message
+
+        return bounded

@@ -77,6 +77,11 @@ class Context:
         async with snapshot(self.engine) as db:
             yield await self._work(db, request, restricted=restricted)
 
+    async def refuse_strangers(self, request: Request) -> None:
+        """Raises Problem(401) by the headers alone."""
+        async with snapshot(self.engine) as db:
+            await self.authenticate(db, request, self.clock())
+
     async def _work(self, db: Db, request: Request, *, restricted: bool) -> Work:
         now = self.clock()
         principal = await self.authenticate(db, request, now)
