@@ -32,6 +32,7 @@ from eaves.evapi.info import AttestationState
 from eaves.ids import DeviceId
 from eaves.node.checkpoint import Checkpoint, StateNotWritable
 from eaves.node.comms.link import Link
+from eaves.node.runtime.guard import forever
 from eaves.node.runtime.saved import open_saved_config, open_saved_trust
 
 log = structlog.get_logger(__name__)
@@ -56,6 +57,16 @@ class Heard:
     attestation: AttestationState = AttestationState.ATTESTATION_STATE_UNSPECIFIED
     attestation_error: str = ""
     uuid_asked_at: float = field(default=float("-inf"))
+
+
+def not_applied(what: str, error: Exception) -> str:
+    """The sentence for the status; an error of ours already says what to do."""
+    if isinstance(error, EavesError):
+        return f"{what} is not applied: {error}"
+    return (
+        f"{what} is not applied: internal error {error!r:.300}; change it in the controller"
+        " or report this with the node's log, what runs goes on"
+    )
 
 
 class Conversation:
@@ -105,10 +116,10 @@ class Conversation:
     async def run_forever(self, applicant: Applicant) -> None:
         await self._onboard(applicant)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._poll_forever(), name="poll")
-            tasks.create_task(self._attest_forever(), name="attest")
-            tasks.create_task(self._await_changes_forever(), name="await changes")
-            tasks.create_task(self._refresh_certs_forever(), name="certs")
+            tasks.create_task(forever("poll", self._poll_forever))
+            tasks.create_task(forever("attest", self._attest_forever))
+            tasks.create_task(forever("await changes", self._await_changes_forever))
+            tasks.create_task(forever("certs", self._refresh_certs_forever))
 
     async def _onboard(self, applicant: Applicant) -> None:
         """Succeed, or go on with what is known when the network is not there."""
@@ -196,10 +207,11 @@ class Conversation:
             return
         try:
             await self._follow(config, new)
-        except StateNotWritable as error:
-            # Not applied, or only in part: asked for again until it can be remembered.
-            self.heard.unreachable = f"the configuration is not applied: {error}"
-            log.exception("config_not_kept")
+        except Exception as error:
+            # Not applied, or only in part: asked for again.  What runs goes on, and so does
+            # polling: the controller's next configuration may be a better one.
+            self.heard.unreachable = not_applied("the configuration", error)
+            log.exception("config_not_applied")
 
     async def _follow(self, config: EdgeDevConfig, new: NewConfig) -> None:
         held = self.heard.config

@@ -9,9 +9,9 @@ from eaves.evapi.config import DeviceOpsCmd, EdgeDevConfig
 from eaves.evapi.config_items import ItemValues, apply_items
 from eaves.evapi.flows.onboard import Applicant
 from eaves.evapi.info import BootReason, MaintenanceModeReason, ZDeviceState
-from eaves.node.checkpoint import StateNotWritable
 from eaves.node.comms.outbox import Outbox
 from eaves.node.runtime.commands import Reboot, decide_command, maintenance_of
+from eaves.node.runtime.conversation import not_applied
 from eaves.node.runtime.guard import forever
 from eaves.node.runtime.parts import REBOOT_COUNTER, SHUTDOWN_COUNTER, Parts, Shared
 from eaves.node.runtime.reporter import Reporter
@@ -122,8 +122,9 @@ class Service:
         if saved is not None:
             try:
                 await self.follow(saved)
-            except StateNotWritable as error:
-                conversation.heard.unreachable = f"the saved configuration is not applied: {error}"
+            except Exception as error:
+                # It may be what ended the process before: the controller can still mend it.
+                conversation.heard.unreachable = not_applied("the saved configuration", error)
                 log.exception("saved_config_not_applied")
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(forever("engine", engine.run_forever))

@@ -1,0 +1,86 @@
+"""What a configuration can do to the conversation that brought it: nothing."""
+
+import secrets
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from eaves.errors import Rejected
+from eaves.evapi.config import EdgeDevConfig, UUIDandVersion, encode_edge_dev_config
+from eaves.evapi.config_items import ItemValues
+from eaves.evapi.device_certs import Chance
+from eaves.evapi.flows.poll import NewConfig
+from eaves.ids import DeviceId
+from eaves.node.checkpoint import Checkpoint
+from eaves.node.comms.identity import load_identity
+from eaves.node.comms.link import Link
+from eaves.node.comms.transport import Limits, Transport
+from eaves.node.runtime.conversation import Conversation
+
+ME = DeviceId("5f0f4f6e-5d0b-4b92-a3b9-0f6d0ad2b6f1")
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Machine:
+    """Follows a config, or fails as told."""
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+        self.followed: list[EdgeDevConfig] = []
+
+    async def follow(self, config: EdgeDevConfig) -> None:
+        if self.error is not None:
+            raise self.error
+        self.followed.append(config)
+
+
+@pytest.fixture
+def machine() -> Machine:
+    return Machine()
+
+
+@pytest.fixture
+async def conversation(tmp_path: Path, machine: Machine) -> AsyncIterator[Conversation]:
+    identity = load_identity(tmp_path / "identity", lambda: Chance(now(), secrets.token_bytes))
+    roots = identity.device_cert_pem
+    transport = Transport("127.0.0.1:9", roots, now, Limits())
+    link = Link(transport, identity, roots, now)
+    link.device_id = ME
+    checkpoint = Checkpoint(tmp_path / "state")
+    yield Conversation(
+        link, checkpoint, "1", ItemValues.before_any_config, machine.follow, lambda: None
+    )
+    await transport.close()
+    checkpoint.close()
+
+
+def offer(number: int) -> NewConfig:
+    config = EdgeDevConfig(id=UUIDandVersion(uuid=ME, version=str(number)))
+    return NewConfig(encode_edge_dev_config(config), f"hash-{number}", b"envelope")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ValueError("Exceeds the limit (4300 digits)"), "Exceeds the limit"),
+        (Rejected("two items are named alike; rename one"), "named alike; rename one"),
+        (ExceptionGroup("of tasks", [OSError("no such device")]), "no such device"),
+    ],
+    ids=["unforeseen", "ours", "of a task group"],
+)
+async def test_a_config_that_cannot_be_applied_is_told_and_the_next_one_is_taken(
+    conversation: Conversation, machine: Machine, error: Exception, told: str
+) -> None:
+    machine.error = error
+    await conversation._take(offer(1))
+    assert told in conversation.heard.unreachable
+    assert conversation.heard.config_hash != "hash-1"  # so it is asked for again
+    machine.error = None
+    await conversation._take(offer(2))
+    assert [c.id.version for c in machine.followed if c.id] == ["2"]
+    assert conversation.heard.config_hash == "hash-2"
