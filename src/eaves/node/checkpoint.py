@@ -7,11 +7,12 @@ stored before the action it stands for, so that an action happens once, not zero
 
 import sqlite3
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from eaves.errors import Rejected, Transient
+from eaves.errors import Transient
 from eaves.ids import AppInstanceId, NetworkInstanceId
 from eaves.node.host.files import atomic_write, read_or_none
 from eaves.node.refs import Allocations
@@ -36,29 +37,21 @@ CREATE TABLE IF NOT EXISTS log_positions (source TEXT PRIMARY KEY, position TEXT
 class Numbering:
     """The statements on one table of numbers."""
 
-    what: str
     read: str
     free: str
     take: str
 
 
 APP_NUMBERS = Numbering(
-    "app",
     "SELECT app, number FROM app_numbers",
     "DELETE FROM app_numbers WHERE app = ?",
     "INSERT INTO app_numbers VALUES (?, ?)",
 )
 BRIDGE_NUMBERS = Numbering(
-    "network instance",
     "SELECT ni, number FROM bridge_numbers",
     "DELETE FROM bridge_numbers WHERE ni = ?",
     "INSERT INTO bridge_numbers VALUES (?, ?)",
 )
-
-
-class NumbersExhausted(Rejected):
-    def __init__(self, what: str, name: str) -> None:
-        super().__init__(f"no free {what} number for {name}: all {MOST_NUMBERS} are in use")
 
 
 class StateNotWritable(Transient):
@@ -67,7 +60,7 @@ class StateNotWritable(Transient):
     def __init__(self, path: Path, error: Exception) -> None:
         super().__init__(
             f"state cannot be kept in {path}: {error}; free space on that file system"
-            " (`df`), the node goes on by itself"
+            " (`df`) or mend its disk, the node goes on by itself"
         )
 
 
@@ -104,10 +97,10 @@ class Checkpoint:
     def save(self, name: str, data: bytes) -> None:
         """Replace a document; the one before stays as the backup."""
         path = self.folder / name
-        before = read_or_none(path)
-        if before == data:
-            return
         try:
+            before = read_or_none(path)
+            if before == data:
+                return
             if before is not None:
                 atomic_write(path.with_name(path.name + ".bak"), before)
             atomic_write(path, data)
@@ -124,8 +117,8 @@ class Checkpoint:
     # Facts: small values under a name
 
     def fact(self, key: str) -> str | None:
-        row = self._db.execute("SELECT value FROM facts WHERE key = ?", (key,)).fetchone()
-        return None if row is None else str(row[0])
+        rows = self._rows("SELECT value FROM facts WHERE key = ?", (key,))
+        return str(rows[0][0]) if rows else None
 
     def number(self, key: str) -> int | None:
         value = self.fact(key)
@@ -151,7 +144,7 @@ class Checkpoint:
     # Apps
 
     def apps(self) -> dict[AppInstanceId, AppRecord]:
-        rows = self._db.execute(
+        rows = self._rows(
             "SELECT app, restart_counter, purge_counter, incarnation, in_force FROM apps"
         )
         return {AppInstanceId(r[0]): AppRecord(*r[1:]) for r in rows}
@@ -175,7 +168,10 @@ class Checkpoint:
     # Numbers
 
     def app_numbers(self, apps: Iterable[AppInstanceId]) -> dict[AppInstanceId, int]:
-        """A number for each, the lowest free ones for new apps; those of gone apps are freed."""
+        """A number for each that there is one for; those of gone apps are freed.
+
+        New apps get the lowest free ones.  Apps beyond the last number are not in the answer.
+        """
         return {AppInstanceId(k): n for k, n in self._number(APP_NUMBERS, list(apps)).items()}
 
     def allocate(
@@ -218,7 +214,7 @@ class Checkpoint:
                 used = set(have.values())
                 number = next((n for n in range(1, MOST_NUMBERS + 1) if n not in used), None)
                 if number is None:
-                    raise NumbersExhausted(statements.what, name)
+                    break  # the caller refuses the rest, one by one
                 have[name] = number
                 self._db.execute(statements.take, (name, number))
         return have
@@ -227,10 +223,8 @@ class Checkpoint:
 
     def log_position(self, source: str) -> str:
         """Empty for a source never read."""
-        row = self._db.execute(
-            "SELECT position FROM log_positions WHERE source = ?", (source,)
-        ).fetchone()
-        return "" if row is None else str(row[0])
+        rows = self._rows("SELECT position FROM log_positions WHERE source = ?", (source,))
+        return str(rows[0][0]) if rows else ""
 
     def save_log_position(self, source: str, position: str) -> None:
         with self._transaction():
@@ -246,8 +240,16 @@ class Checkpoint:
             yield
             self._db.execute("COMMIT")
         except BaseException as error:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            if isinstance(error, sqlite3.OperationalError):
+            with suppress(sqlite3.Error):
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error):
                 raise StateNotWritable(self.folder / "node.db", error) from error
             raise
+
+    def _rows(self, statement: str, values: tuple[str, ...] = ()) -> list[tuple[Any, ...]]:
+        """Reading fails like writing: the disk, not the node, is what has to be mended."""
+        try:
+            return self._db.execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            raise StateNotWritable(self.folder / "node.db", error) from error

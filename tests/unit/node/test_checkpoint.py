@@ -1,6 +1,7 @@
 """What a node remembers: numbers are stable, documents are whole, counters are exact."""
 
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from eaves.evapi.config import DeviceOpsCmd
 from eaves.evapi.info import BootReason
 from eaves.ids import AppInstanceId, NetworkInstanceId
-from eaves.node.checkpoint import AppRecord, Checkpoint, NumbersExhausted, StateNotWritable
+from eaves.node.checkpoint import AppRecord, Checkpoint, StateNotWritable
 from eaves.node.runtime.commands import Reboot, decide_boot, decide_command
 
 NI = NetworkInstanceId("ni")
@@ -41,9 +42,30 @@ def test_a_vif_keeps_its_number_over_a_restart_of_the_node(tmp_path: Path) -> No
     second.close()
 
 
-def test_more_than_255_apps_are_refused_by_name(checkpoint: Checkpoint) -> None:
-    with pytest.raises(NumbersExhausted, match="app-255"):
-        checkpoint.app_numbers(AppInstanceId(f"app-{n:03}") for n in range(256))
+def test_of_more_than_255_the_first_have_numbers_and_keep_them(checkpoint: Checkpoint) -> None:
+    apps = [AppInstanceId(f"app-{n:03}") for n in range(257)]
+    numbers = checkpoint.app_numbers(apps)
+    assert list(numbers) == apps[:255]
+    assert sorted(numbers.values()) == list(range(1, 256))
+    assert checkpoint.app_numbers(reversed(apps)) == numbers
+    assert checkpoint.app_numbers(apps[1:])[apps[255]] == 1
+    nis = [NetworkInstanceId(f"ni-{n:03}") for n in range(256)]
+    assert set(checkpoint.allocate(nis, ()).bridge_numbers) == set(nis[:255])
+
+
+def test_a_broken_database_is_told_as_an_error_of_ours(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path)
+    checkpoint._db.close()
+    checkpoint._db = sqlite3.connect(tmp_path / "empty.db", isolation_level=None)
+    reads: list[Callable[[], object]] = [
+        lambda: checkpoint.fact("x"),
+        checkpoint.apps,
+        lambda: checkpoint.app_numbers(()),
+    ]
+    for read in reads:
+        with pytest.raises(StateNotWritable, match=r"node\.db: no such table"):
+            read()
+    checkpoint.close()
 
 
 @given(st.lists(st.sets(st.sampled_from("abcdef")), max_size=6))

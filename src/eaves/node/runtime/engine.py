@@ -7,7 +7,7 @@ config, counters, numbers, ports -> wish -> reconciler -> what is there
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import structlog
@@ -19,6 +19,7 @@ from eaves.node.checkpoint import Checkpoint
 from eaves.node.refs import AppInForce, Port
 from eaves.node.runtime.apps_in_force import Decided, decide_apps, with_storage_in_force
 from eaves.node.runtime.guard import forever
+from eaves.node.runtime.refused import keep_well_named, refuse
 from eaves.node.runtime.wish import OpenSecret, Wish, make_wish
 from eaves.reconcile.apply import Clock, Configurator, Reconciler
 from eaves.reconcile.item import Observation
@@ -66,6 +67,7 @@ class Engine:
         self.decided: Mapping[AppInstanceId, Decided] = {}
         self.ports: tuple[Port, ...] = ()
         self._config: EdgeDevConfig | None = None
+        self._followed: EdgeDevConfig | None = None
         self._intended = asyncio.Event()
         self._lock = asyncio.Lock()
         self._changed = changed
@@ -84,6 +86,8 @@ class Engine:
 
     def _intend(self, config: EdgeDevConfig) -> None:
         current = self.reconciler.current
+        wanted = config
+        config, misnamed = keep_well_named(config)
         decided = decide_apps(
             config,
             self._checkpoint.apps(),
@@ -94,6 +98,7 @@ class Engine:
         apps = tuple(
             AppInForce(one.config, app, numbers[app], one.config.activate, one.record.incarnation)
             for app, one in decided.items()
+            if app in numbers
         )
         allocations = self._checkpoint.allocate(
             (
@@ -109,7 +114,7 @@ class Engine:
             ),
         )
         self.decided = decided
-        self.wish = make_wish(
+        wish = make_wish(
             with_storage_in_force(config, decided),
             apps,
             allocations,
@@ -118,7 +123,10 @@ class Engine:
             self._around.open_secret,
             self._around.table,
         )
+        unnumbered = [one.config for app, one in decided.items() if app not in numbers]
+        self.wish = replace(wish, refusals={**wish.refusals, **misnamed, **refuse(unnumbered)})
         self.reconciler.intend(self.wish.graph)
+        self._followed = wanted
         self._intended.set()
 
     async def stop_everything(self, timeout_s: float) -> Report:
@@ -169,7 +177,8 @@ class Engine:
         ports = await self._around.ports(config)
         purging = any(d.purging for d in self.decided.values())
         locked = self.wish is not None and bool(self.wish.refusals)
-        if ports == self.ports and not purging and not locked:
+        behind = self._followed is not config  # it could not be applied: again, until it can
+        if ports == self.ports and not purging and not locked and not behind:
             return
         async with self._lock:
             if self._config is config:

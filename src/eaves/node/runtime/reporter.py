@@ -20,7 +20,7 @@ from eaves.node.runtime.device_status import Moment, device_info
 from eaves.node.runtime.guard import forever
 from eaves.node.runtime.hardware import hardware_info
 from eaves.node.runtime.parts import REBOOT_COUNTER, SHUTDOWN_COUNTER, Parts, Shared, pace
-from eaves.node.runtime.reports import AppFacts, Said, app_info, farewell, say
+from eaves.node.runtime.reports import AppFacts, Said, app_info, farewell, refused_app_infos, say
 from eaves.node.runtime.status_file import (
     ControllerStatus,
     DeviceStatus,
@@ -151,7 +151,7 @@ class Reporter:
         return say(
             device,
             hardware,
-            apps,
+            (*apps, *refused_app_infos(wish)),
             network_status.network_instance_infos(
                 wish.config,
                 network_items(wish),

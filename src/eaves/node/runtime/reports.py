@@ -24,7 +24,7 @@ from eaves.node import refs
 from eaves.node.domains.app_state import AppParts, app_state
 from eaves.node.network.items import Vif, VifKind
 from eaves.node.refs import AppInForce
-from eaves.node.runtime.apps_in_force import Decided
+from eaves.node.runtime.apps_in_force import Decided, app_id
 from eaves.node.runtime.wish import Wish
 from eaves.reconcile.item import ItemRef
 from eaves.reconcile.report import ItemState, Report
@@ -91,6 +91,29 @@ def app_info(
         boot_time=facts.boot_times.get(app.app) if running else None,
         network=tuple(_networks(app, wish, report, facts)),
         volume_refs=tuple(r.uuid for r in config.volume_ref_list),
+    )
+
+
+def refused_app_infos(wish: Wish) -> tuple[ZInfoApp, ...]:
+    """Apps that are configured and not even begun: the controller is told why."""
+    begun = {app.app for app in wish.apps}
+    ids = ((app, app_id(app)) for app in wish.config.apps)
+    return tuple(
+        ZInfoApp(
+            app_id=name,
+            app_version=app.uuidandversion.version if app.uuidandversion else "",
+            app_name=app.displayname,
+            state=ZSwState.INITIAL,
+            app_err=(
+                ErrorInfo(
+                    description=wish.refusals[name],
+                    severity=Severity.SEVERITY_ERROR,
+                    retry_condition="a change of the configuration",
+                ),
+            ),
+        )
+        for app, name in ids
+        if name not in begun and name in wish.refusals
     )
 
 

@@ -1,0 +1,126 @@
+"""A configuration that is wrong in part, or altogether, leaves the node running."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from eaves.evapi.config import (
+    AppInstanceConfig,
+    CipherBlock,
+    EdgeDevConfig,
+    EncryptionBlock,
+    NetworkInstanceConfig,
+    UUIDandVersion,
+    VmConfig,
+    Volume,
+    ZNetworkInstType,
+)
+from eaves.node.checkpoint import Checkpoint
+from eaves.node.refs import Port
+from eaves.node.runtime.engine import Engine, Surroundings
+from eaves.node.runtime.reports import refused_app_infos
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def uuid(n: int) -> UUIDandVersion:
+    return UUIDandVersion(uuid=f"00000000-0000-4000-8000-{n:012}", version="1")
+
+
+def app(name: UUIDandVersion) -> AppInstanceConfig:
+    return AppInstanceConfig(
+        uuidandversion=name, displayname="app", fixedresources=VmConfig(memory=65536, vcpus=1)
+    )
+
+
+def network(name: UUIDandVersion) -> NetworkInstanceConfig:
+    return NetworkInstanceConfig(
+        uuidandversion=name, displayname="net", inst_type=ZNetworkInstType.ZnetInstLocal
+    )
+
+
+class Around:
+    """Ports that cannot be seen while `broken`."""
+
+    broken = False
+
+    async def ports(self, config: EdgeDevConfig) -> tuple[Port, ...]:
+        if self.broken:
+            raise OSError("no such device")
+        return ()
+
+
+def open_secret(block: CipherBlock) -> EncryptionBlock:
+    raise NotImplementedError
+
+
+@pytest.fixture
+def around() -> Around:
+    return Around()
+
+
+@pytest.fixture
+async def engine(tmp_path: Path, around: Around) -> AsyncIterator[Engine]:
+    checkpoint = Checkpoint(tmp_path)
+    yield Engine(
+        checkpoint,
+        (),
+        Surroundings(around.ports, open_secret, "eaves-test"),
+        lambda: NOW,
+        lambda: None,
+    )
+    checkpoint.close()
+
+
+@pytest.mark.parametrize("name", ["../../x", "/etc", "", "no-uuid", "x" * 36, f"{uuid(1).uuid}/.."])
+async def test_an_object_whose_id_is_no_uuid_is_left_out_by_name(engine: Engine, name: str) -> None:
+    wrong = UUIDandVersion(uuid=name, version="1")
+    await engine.follow(
+        EdgeDevConfig(
+            apps=(app(wrong), app(uuid(1))),
+            network_instances=(network(wrong), network(uuid(2))),
+            volumes=(Volume(uuid=name),),
+        )
+    )
+    assert list(engine.decided) == [uuid(1).uuid]
+    assert engine.wish is not None
+    assert len(engine.wish.config.network_instances) == 1
+    assert not engine.wish.config.volumes
+    assert any("no UUID" in text for text in engine.wish.refusals.values())
+    assert not any(name in ref.name for ref in engine.wish.graph if name)
+
+
+async def test_too_many_objects_are_refused_one_by_one(engine: Engine) -> None:
+    await engine.follow(
+        EdgeDevConfig(
+            apps=tuple(app(uuid(n)) for n in range(257)),
+            network_instances=tuple(network(uuid(1000 + n)) for n in range(256)),
+        )
+    )
+    wish = engine.wish
+    assert wish is not None
+    assert len(wish.apps) == 255
+    assert "no app number is free" in wish.refusals[uuid(256).uuid]
+    assert "no bridge number is free" in wish.refusals[uuid(1255).uuid]
+    assert [a.app_id for a in refused_app_infos(wish)] == [uuid(255).uuid, uuid(256).uuid]
+
+
+async def test_a_config_that_could_not_be_applied_is_tried_again(
+    engine: Engine, around: Around
+) -> None:
+    around.broken = True
+    with pytest.raises(OSError, match="no such device"):
+        await engine.follow(EdgeDevConfig(apps=(app(uuid(1)),)))
+    running = asyncio.create_task(engine.run_forever())
+    await asyncio.sleep(0)
+    assert not running.done()
+    around.broken = False
+    async with asyncio.timeout(20):
+        await engine.reconciler.until(lambda _: engine.wish is not None)
+    assert list(engine.decided) == [uuid(1).uuid]
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
