@@ -33,7 +33,7 @@ def test_names_and_servers_that_devices_write_down_are_checked_all_at_once() -> 
             "dnsList": [
                 {"hostname": "h,10.9.9.9\ndhcp-script=/x\nhost-record=h2", "addrs": ["10.1.0.9"]},
                 {"hostname": "db.", "addrs": ["10.1.0.9", "x"]},
-                {"hostname": "a" * 64, "addrs": []},
+                {"hostname": "a" * 64},
             ],
         }
     )
