@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 from support import netns
 from support.netns import connects, denied, listening, lookup
 from support.network_node import TABLE, NetworkNode, ace, app, interface, network, port_map
 
-from eaves.node.host import nft
+from eaves.node.host import dnsmasq, nft
 from eaves.node.network.items import Vif
 from eaves.node.refs import netns_name
 
@@ -134,6 +135,11 @@ def kill_dnsmasq(bench: Bench) -> None:
     os.waitpid(pid, 0)
 
 
+def user_of_dnsmasq(bench: Bench) -> int:
+    pid = (bench.run_dir / "network/dnsmasq/bn1/pid").read_text().strip()
+    return Path("/proc", pid).stat().st_uid
+
+
 def delete_vif(_: Bench) -> None:
     netns.ip("link", "delete", f"nbu0x{A}")
 
@@ -189,6 +195,35 @@ async def test_what_is_no_longer_wanted_goes_even_when_damaged(bench: Bench) -> 
     table = await nft.list_table("inet", "eaves-test")
     assert table is not None
     assert not [name for name in table.chains if "nbu" in name or "bn1" in name]
+
+
+async def test_a_file_that_dnsmasq_refuses_leaves_the_old_one_running(bench: Bench) -> None:
+    await bench.node.bring(NETWORKS, APPS)
+    folder = bench.run_dir / "network/dnsmasq/bn1"
+    before = dnsmasq.running(folder)
+    assert before is not None
+    with pytest.raises(dnsmasq.DnsmasqRefuses, match=r"bn1 refuses .* at line"):
+        await dnsmasq.start(folder, "bn1", before.ifindex, f"{before.conf}\nwhatever=1\n", "test")
+    assert dnsmasq.running(folder) == before
+    assert lookup(NS_A, GATEWAY, "desk") == [SECOND]
+
+
+async def test_dnsmasq_gives_up_root_under_a_tight_umask(bench: Bench) -> None:
+    bench.run_dir.mkdir(mode=0o755)
+    before = os.umask(0o077)
+    try:
+        with capture_logs() as logs:
+            await bench.node.bring(NETWORKS, APPS)
+            assert user_of_dnsmasq(bench) != 0
+            assert lookup(NS_A, GATEWAY, "desk") == [SECOND]
+            assert "dnsmasq_runs_as_root" not in [entry["event"] for entry in logs]
+            bench.run_dir.chmod(0o700)
+            await bench.node.again()
+        warning = next(e for e in logs if e["event"] == "dnsmasq_runs_as_root")
+        assert f"chmod o+x {bench.run_dir}" in warning["why"]
+        assert lookup(NS_A, GATEWAY, "desk") == [SECOND]
+    finally:
+        os.umask(before)
 
 
 async def test_everything_is_made_again_after_a_power_cut(bench: Bench) -> None:

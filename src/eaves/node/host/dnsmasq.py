@@ -11,13 +11,14 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-from eaves.errors import Transient
+from eaves.errors import Rejected, Transient
 from eaves.node.host.files import atomic_write, read_or_none
 from eaves.node.host.process import (
     ProcessId,
     alive,
     identify,
     reap,
+    run,
     send_signal,
     spawn_detached,
     wait_gone,
@@ -32,6 +33,14 @@ class DnsmasqFailed(Transient):
         super().__init__(f"dnsmasq for {bridge} did not start: {said or 'no output'}")
 
 
+class DnsmasqRefuses(Rejected):
+    def __init__(self, bridge: str, said: str) -> None:
+        super().__init__(
+            f"dnsmasq for {bridge} refuses its new configuration: {said or 'no output'}; one that"
+            " runs already goes on with what it was told before; correct the network instance"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Running:
     process: ProcessId
@@ -39,9 +48,17 @@ class Running:
     conf: str
 
 
+def hindering(folder: Path) -> Path | None:
+    """The outermost folder that keeps other users from `folder`; None when none does."""
+    for path in (*reversed(folder.parents), folder):
+        if not path.stat().st_mode & 0o001:
+            return path
+    return None
+
+
 def user_for(folder: Path) -> str:
     """An unprivileged user if it can reach the folder (it re-reads host files), else root."""
-    if all(parent.stat().st_mode & 0o001 for parent in (folder, *folder.parents)):
+    if hindering(folder) is None:
         for name in ("dnsmasq", "nobody"):
             try:
                 return pwd.getpwnam(name).pw_name
@@ -71,8 +88,21 @@ def _prepare(folder: Path, conf: str) -> None:
     atomic_write(folder / "dnsmasq.conf", conf.encode(), mode=0o644)
 
 
+async def _check(folder: Path, bridge: str, conf: str) -> None:
+    candidate = folder / "candidate.conf"
+    atomic_write(candidate, conf.encode(), mode=0o644)
+    done = await run(["dnsmasq", "--test", f"--conf-file={candidate}"], check=False)
+    candidate.unlink(missing_ok=True)
+    if done.code:
+        raise DnsmasqRefuses(bridge, (done.err or done.out).strip()[-400:])
+
+
 async def start(folder: Path, bridge: str, ifindex: int, conf: str, unit: str) -> None:
-    """Stop the one before, write the configuration, start, wait until it answers for the port."""
+    """Stop the one before, write the configuration, start, wait until it answers for the port.
+
+    Raises DnsmasqRefuses, with the one before still running, for what dnsmasq cannot read.
+    """
+    await _check(folder, bridge, conf)
     await stop(folder)
     pid_file, output = folder / "pid", folder / "output"
     _prepare(folder, conf)

@@ -7,6 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from eaves.errors import Transient
 from eaves.node.host import dnsmasq, links, nft
 from eaves.node.host.files import atomic_write, read_or_none
@@ -28,6 +30,8 @@ from eaves.node.network.nftlang import Json, Program, element_json, load_command
 from eaves.node.network.records import Records
 from eaves.node.network.rules import base_programs, firewall_programs, nat_programs
 from eaves.reconcile.apply import Configurator, ProgressSink, backoff
+
+log = structlog.get_logger(__name__)
 
 LONGEST_RETRY_S = 60.0
 FAMILIES = ("inet", "bridge")
@@ -265,7 +269,17 @@ class Dnsmasqs(_Made):
         bridge = (await links.interfaces()).links.get(item.bridge)
         if bridge is None:
             raise BridgeGone(item.bridge)
-        conf = conf_text(item, folder, dnsmasq.user_for(folder))
+        user = dnsmasq.user_for(folder)
+        if user == "root":
+            hindering = dnsmasq.hindering(folder)
+            log.warning(
+                "dnsmasq_runs_as_root",
+                bridge=item.bridge,
+                why=f"{hindering} is closed to other users; chmod o+x {hindering}"
+                if hindering
+                else "there is no user dnsmasq or nobody; add one",
+            )
+        conf = conf_text(item, folder, user)
         unit = f"{self.shop.table}-dnsmasq-{item.bridge}"
         await dnsmasq.start(folder, item.bridge, bridge.index, conf, unit)
 
@@ -276,8 +290,12 @@ class Dnsmasqs(_Made):
 
 
 def prepare_dnsmasq_folder(folder: Path) -> None:
-    """Readable by the user that dnsmasq becomes; there is no secret in it."""
-    for path in (folder, folder / "dhcp-hosts", folder / "hosts"):
+    """Reachable and readable by the user that dnsmasq becomes, whatever the umask.
+
+    Its own folder and the two above it, `dnsmasq` and `network`, hold no secret.
+    """
+    above = (folder.parent.parent, folder.parent)
+    for path in (*above, folder, folder / "dhcp-hosts", folder / "hosts"):
         path.mkdir(parents=True, exist_ok=True)
         path.chmod(0o755)
 
