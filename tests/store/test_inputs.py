@@ -13,6 +13,13 @@ from eaves.controller.domain.inputs import DeviceInputs
 from eaves.controller.domain.render import Rendered, render_device
 from eaves.controller.store import devices, objects
 from eaves.controller.store.inputs import load_inputs, render_and_store
+from eaves.controller.store.marks import (
+    PUBLISHED,
+    find_epoch,
+    find_mark,
+    note_restored,
+    put_mark,
+)
 from eaves.controller.store.rendered import find_in_force, find_rendered
 from eaves.controller.store.sealed import put_secret
 from eaves.controller.store.tables import Kind
@@ -67,6 +74,29 @@ async def test_what_is_stored_renders_as_what_is_in_memory(engine: AsyncEngine) 
     assert loaded.enterprise_id == "acme"
     expected = replace(worlds.WORLD, ecdh_pem=b"", ecdh_hash=b"", enterprise_name="")
     assert render(replace(loaded, enterprise_name="")) == render(expected)
+
+
+async def test_after_a_backup_was_restored_devices_get_something_newer(
+    engine: AsyncEngine,
+) -> None:
+    """What a device holds came after the copy, and may even be the same but for its moment."""
+    held, restored = NOW + timedelta(hours=1), NOW + timedelta(hours=2)
+    async with unit_of_work(engine) as db:
+        await store_world(db)
+        before = await render_and_store(db, EDGE, render, NOW)
+        await put_mark(db, PUBLISHED, "certificates")
+        epochs = {await find_epoch(db)}
+        for at in (restored, restored + timedelta(seconds=1)):
+            await note_restored(db, at)
+            epochs.add(await find_epoch(db))
+        assert len(epochs) == 3
+        assert await find_mark(db, PUBLISHED) == ""  # a start renders every device
+        after = await render_and_store(db, EDGE, render, restored)
+        assert after not in (None, before)
+        rendered = await find_rendered(db, EDGE)
+    assert rendered is not None
+    assert rendered.config_timestamp > held
+    assert decode_edge_dev_config(rendered.config).controller_epoch == max(epochs)
 
 
 async def test_the_hash_and_timestamp_change_only_with_the_configuration(

@@ -69,6 +69,20 @@ def test_a_reset_admin_gets_in_with_the_new_password_only(tmp_path: Path) -> Non
         assert login(process, "from a file").status_code == 200
 
 
+def test_a_restored_backup_is_told_before_the_start(tmp_path: Path) -> None:
+    empty = eaves("--state-dir", str(tmp_path), "restored")
+    assert empty.returncode == 1
+    assert "copy the backup there first" in empty.stderr
+    process = Process(tmp_path / "state")
+    with running(process):
+        pass
+    done = eaves("--state-dir", str(process.state_dir), "restored")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("every device gets its configuration anew")
+    with running(process):
+        pass
+
+
 @pytest.mark.parametrize("url", ["", "postgresql://me:hush@127.0.0.1:1/none"])
 def test_a_database_that_is_not_there_is_told_in_a_sentence(tmp_path: Path, url: str) -> None:
     more = ("--database", url) if url else ()

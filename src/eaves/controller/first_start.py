@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from eaves.controller.settings import Settings
+from eaves.controller.store.marks import note_restored
 from eaves.controller.store.people import Credential, find_user_for_login, put_credential
 from eaves.controller.store.schema import upgrade
 from eaves.controller.store.unit import Db, open_engine, unit_of_work, without_password
@@ -33,6 +34,10 @@ class DatabaseUnusable(Transient):
 
 class NoAdmin(Rejected):
     """There is no user admin to give a password to."""
+
+
+class NothingRestored(Rejected):
+    """The database that a backup was to be restored to is empty."""
 
 
 async def prepare_database(settings: Settings, *, clock: Clock, random: Random) -> tuple[str, ...]:
@@ -147,6 +152,20 @@ def _given_password(path: Path | None) -> str:
 
 def _new_password(random: Random) -> str:
     return base64.urlsafe_b64encode(random(PASSWORD_BYTES)).decode()
+
+
+async def restored(settings: Settings, *, clock: Clock) -> str:
+    """Say that the database is a restored backup; the line to print."""
+    async with _database(settings) as engine:
+        await upgrade(engine)
+        async with unit_of_work(engine) as db:
+            if await find_user_for_login(db, ADMIN) is None:
+                raise NothingRestored(
+                    f"{without_password(settings.database)} holds nothing yet; copy the backup "
+                    "there first, or correct --state-dir or --database"
+                )
+            await note_restored(db, clock())
+    return "every device gets its configuration anew when this controller starts"
 
 
 async def reset_admin_password(settings: Settings, *, clock: Clock, random: Random) -> str:

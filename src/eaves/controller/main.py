@@ -1,4 +1,4 @@
-"""`eaves controller`: run the controller, reset its admin, print its OpenAPI document."""
+"""`eaves controller`: run the controller, reset its admin, restore a backup, print its OpenAPI."""
 
 import asyncio
 import os
@@ -52,6 +52,19 @@ def reset_admin(settings: Settings) -> None:
     configure_logging()
     try:
         _say(asyncio.run(reset_admin_password(settings, clock=clock, random=os.urandom)))
+    except EavesError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@command.command()
+@click.pass_obj
+def restored(settings: Settings) -> None:
+    """Say that the state is that of a backup, before the controller starts with it."""
+    from eaves.controller.first_start import restored as say_restored  # noqa: PLC0415 - as above
+    from eaves.controller.process import clock  # noqa: PLC0415 - as above
+
+    try:
+        _say(asyncio.run(say_restored(settings, clock=clock)))
     except EavesError as error:
         raise click.ClickException(str(error)) from error
 

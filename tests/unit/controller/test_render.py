@@ -85,7 +85,10 @@ def test_a_device_is_told_who_it_is() -> None:
     assert CONFIG.id.uuid == DEVICE.id
     names = (CONFIG.device_name, CONFIG.project_name, CONFIG.enterprise_name, CONFIG.enterprise_id)
     assert names == ("edge-1", "shop", "Acme", "acme")
-    assert (CONFIG.controller_epoch, CONFIG.controllercert_confighash) == (7, "certs-1")
+    assert CONFIG.controllercert_confighash == "certs-1"
+    restored = render_device(replace(WORLD, epoch=7), FACTS).config
+    assert restored.controller_epoch == 7
+    assert config_hash(restored) != config_hash(CONFIG)
     assert CONFIG.config_timestamp is None
     assert CONFIG.reboot is not None
     assert CONFIG.reboot.counter == 3

@@ -39,7 +39,6 @@ FACTS = ControllerFacts(
     ecdh_hash=b"c" * 16,
     ecdh_key=SoftKeyAgreement(CONTROLLER_KEY),
     open_secret=open_secret,
-    epoch=7,
 )
 
 

@@ -34,6 +34,7 @@ class DeviceInputs:
     secrets: Mapping[SecretName, bytes] = field(default_factory=dict[SecretName, bytes], repr=False)
     ecdh_pem: bytes = b""  # certificate of the device; empty until it has sent it
     ecdh_hash: bytes = b""  # 16 bytes, as the device computed it
+    epoch: int = 0  # of the controller's memory: another one after a backup was restored
 
 
 @dataclass(frozen=True)
@@ -44,4 +45,3 @@ class ControllerFacts:
     ecdh_hash: bytes  # 16 bytes: of the certificate that new cipher blocks use
     ecdh_key: KeyAgreement = field(repr=False)
     open_secret: Callable[[str, bytes], bytes] = field(repr=False)  # (purpose, sealed) -> clear
-    epoch: int = 0

@@ -24,6 +24,7 @@ from eaves.controller.domain.contract.volumes import VolInstConfig
 from eaves.controller.domain.inputs import DeviceInputs
 from eaves.controller.domain.render import Rendered
 from eaves.controller.store.devices import ECDH_TYPE, find_device_certificates
+from eaves.controller.store.marks import find_epoch
 from eaves.controller.store.rendered import (
     RenderedConfig,
     find_in_force,
@@ -84,6 +85,7 @@ async def load_inputs(db: Db, device_id: DeviceId) -> DeviceInputs | None:
         secrets=await find_secrets(db, holders),
         ecdh_pem=ecdh[0].pem if ecdh else b"",
         ecdh_hash=ecdh[0].certificate_hash if ecdh else b"",
+        epoch=await find_epoch(db),
     )
 
 

@@ -1,5 +1,6 @@
 """Facts about the whole database that every controller on it shares."""
 
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import select
@@ -12,10 +13,28 @@ PUBLISHED: Final = "published_certificates"
 """The hash of the certificate list that every stored configuration carries."""
 
 
+EPOCH: Final = "epoch"
+"""Another value than before says that this memory was set back to an earlier one."""
+
+
 async def find_mark(db: Db, name: str) -> str:
     """Empty where it was never put."""
     value = await db.execute(select(marks.c.value).where(marks.c.name == name))
     return value.scalar_one_or_none() or ""
+
+
+async def find_epoch(db: Db) -> int:
+    return int(await find_mark(db, EPOCH) or 0)
+
+
+async def note_restored(db: Db, now: datetime) -> None:
+    """These are the contents of a backup: every device gets a newer configuration than it has.
+
+    The epoch is made of the clock, so that the same backup restored twice has another one.
+    """
+    epoch = max(await find_epoch(db) + 1, int(now.timestamp()))
+    await put_mark(db, EPOCH, str(epoch))
+    await put_mark(db, PUBLISHED, "")  # the next start renders every device
 
 
 async def put_mark(db: Db, name: str, value: str) -> None:

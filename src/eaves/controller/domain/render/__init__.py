@@ -80,7 +80,7 @@ def render_device(inputs: DeviceInputs, facts: ControllerFacts) -> Rendered:
             content_info=tuple(gathered.trees[key] for key in sorted(gathered.trees)),
             volumes=tuple(gathered.volumes[key] for key in sorted(gathered.volumes)),
             controllercert_confighash=facts.controllercert_confighash,
-            controller_epoch=facts.epoch,
+            controller_epoch=inputs.epoch,
             baseos=base_os,
             vlans=adapters.vlans(device),
             bonds=adapters.bonds(device),
