@@ -33,7 +33,9 @@ PREFIXES = (
 GAP = "  "
 NOTHING = "-"
 HIDDEN = "(hidden)"
-SECRET_FIELDS = frozenset({"apikey", "apipasswd", "password", "wifipasswd", "pemkey", "obkey"})
+SECRET_FIELDS = frozenset(
+    {"apikey", "apipasswd", "password", "wifipasswd", "pemkey", "obkey", "userdata"}
+)
 MIN_CUT = 20  # a cell is not cut below this width
 
 
@@ -178,5 +180,5 @@ def is_secret(owner: Mapping[str, Any], key: str) -> bool:
     """A text that nobody but its user should read: by its name, or a variable of that format."""
     if isinstance(owner[key], dict | list):
         return False
-    of_password = key == "value" and "PASSWORD" in str(owner.get("format", ""))
+    of_password = key in ("value", "default") and "PASSWORD" in str(owner.get("format", ""))
     return of_password or key.lower() in SECRET_FIELDS
