@@ -49,7 +49,12 @@ def test_names_and_servers_that_devices_write_down_are_checked_all_at_once() -> 
         "dnsList[2].hostname",
     }
     network = NetConfig.from_json(
-        {"name": "net", "title": "Net", "ip": {"domain": "a/b", "dns": ["x"], "ntp": "a;b"}}
+        {
+            "name": "net",
+            "title": "Net",
+            "ip": {"domain": "a/b", "dns": ["x"], "ntp": "a;b"},
+            "dnsList": [{"hostname": "a b"}],
+        }
     )
     refusals = admit_network(network, None, project=PROJECT)
-    assert members(refusals) == {"ip.domain", "ip.dns[0]", "ip.ntp"}
+    assert members(refusals) == {"ip.domain", "ip.dns[0]", "ip.ntp", "dnsList[0].hostname"}

@@ -72,6 +72,7 @@ def admit_network(
             refusals.append(
                 invalid("ip.subnet", f"network {wanted.name!r} is static but has no subnet; add it")
             )
+    refusals += _admit_entries(wanted.dns_list)
     return tuple(refusals)
 
 
