@@ -7,6 +7,7 @@ offsets never move and nothing races with the writer.
 """
 
 import ctypes
+import errno
 import os
 from dataclasses import dataclass
 from datetime import datetime
@@ -74,7 +75,12 @@ def read_lines(source: LogSource, position: str, most_bytes: int = 256 * 1024) -
         if stat.st_size - start > MOST_WAITING_BYTES:
             kept = stat.st_size - MOST_WAITING_BYTES // 2
             dropped, start = kept - start, kept
+        begin = _data_after(fd, start, stat.st_size)
+        dropped, start = dropped + begin - start, begin
         data = os.pread(fd, max(most_bytes, 2 * LONGEST_LINE), start)
+        if dropped or (source.format is LogFormat.K8S_FILE and _within_line(fd, start)):
+            cut = data.find(b"\n") + 1
+            dropped, start, data = dropped + cut, start + cut, data[cut:]
     finally:
         os.close(fd)
     whole = data.rfind(b"\n") + 1
@@ -82,6 +88,17 @@ def read_lines(source: LogSource, position: str, most_bytes: int = 256 * 1024) -
         whole = len(data)
     lines, taken = _parse(source.format, data[:whole])
     return LogBatch(lines, f"{stat.st_ino}:{start + taken}", dropped)
+
+
+def skip(source: LogSource, position: str, keep_bytes: int = 0) -> LogBatch:
+    """Pass over what waits after `position`, but for the last `keep_bytes`."""
+    try:
+        stat = source.path.stat()
+    except FileNotFoundError:
+        return LogBatch((), position)
+    start = _offset(position, stat.st_ino, stat.st_size)
+    kept = max(start, stat.st_size - keep_bytes)
+    return LogBatch((), f"{stat.st_ino}:{kept}", kept - start)
 
 
 def release(source: LogSource, position: str) -> None:
@@ -104,6 +121,18 @@ def _punch(fd: int, length: int) -> None:
     libc.fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
     if libc.fallocate(fd, PUNCH_HOLE_KEEP_SIZE, 0, length) != 0:
         log.debug("log_blocks_kept", error=os.strerror(ctypes.get_errno()))
+
+
+def _within_line(fd: int, start: int) -> bool:
+    return start > 0 and os.pread(fd, 1, start - 1) not in (b"\n", b"\0")
+
+
+def _data_after(fd: int, start: int, size: int) -> int:
+    """`start`, or behind the hole there: freed by a node that could not store how far it was."""
+    try:
+        return max(start, os.lseek(fd, start, os.SEEK_DATA))
+    except OSError as error:
+        return size if error.errno == errno.ENXIO else start
 
 
 def _offset(position: str, inode: int, size: int) -> int:

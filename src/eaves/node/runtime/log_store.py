@@ -5,6 +5,7 @@ controller keeps one of each; so no line is lost and none is doubled.  Source: n
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -79,7 +80,8 @@ class LogStore:
     def _set_aside(self, file: Waiting, reason: str) -> None:
         self._refusals.pop(file.path, None)
         log.error("log_file_set_aside", file=file.path.name, reason=reason)
-        file.path.replace(self._aside / file.path.name)
+        with suppress(FileNotFoundError):  # past the quota it was the oldest
+            file.path.replace(self._aside / file.path.name)
         for old in sorted(self._aside.iterdir())[:-MOST_ASIDE]:
             old.unlink(missing_ok=True)
 
@@ -88,7 +90,7 @@ class LogStore:
         files = sorted(
             (*self._aside.glob("*.gz"), *self._folder.glob("*.gz")), key=lambda p: p.name
         )
-        sizes = {p: p.stat().st_size for p in files}
+        sizes = {p: _size(p) for p in files}
         total = sum(sizes.values())
         for path in files:
             if total <= QUOTA_BYTES:
@@ -96,6 +98,14 @@ class LogStore:
             total -= sizes[path]
             path.unlink(missing_ok=True)
             self.dropped_files += 1
+
+
+def _size(path: Path) -> int:
+    """An upload may end, and remove its file, while others are weighed in a thread."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def device_origin(device_id: str, version: str) -> DeviceLogOrigin:

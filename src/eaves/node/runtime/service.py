@@ -140,7 +140,7 @@ class Service:
         await self._going_down.wait()
         try:
             await self._parts.engine.stop_everything(STOP_APPS_S)
-            self._telemetry.collect_logs()
+            await self._telemetry.collect_last_logs()
         except Exception:
             # The counter is stored: a reboot that was asked for happens.
             log.exception("not_stopped_in_order")

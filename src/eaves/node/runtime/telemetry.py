@@ -10,7 +10,7 @@ from eaves.evapi.metrics import ZMetricMsg, encode_z_metric_msg
 from eaves.evapi.paths import Endpoint
 from eaves.node.runtime.device_status import Calls, device_metric
 from eaves.node.runtime.guard import forever
-from eaves.node.runtime.log_collect import Listed, collect, collect_forever
+from eaves.node.runtime.log_collect import Listed, LogCollector
 from eaves.node.runtime.log_store import app_origin, device_origin, upload_pause_s
 from eaves.node.runtime.parts import Parts, Shared, pace
 from eaves.node.storage import status as storage_status
@@ -22,6 +22,7 @@ class Telemetry:
     def __init__(self, parts: Parts, shared: Shared) -> None:
         self._parts = parts
         self._shared = shared
+        self._collector = LogCollector(parts.checkpoint, parts.logs, parts.now)
 
     async def run_forever(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -29,9 +30,9 @@ class Telemetry:
             tasks.create_task(forever("collect logs", self._collect_logs_forever))
             tasks.create_task(forever("upload logs", self._upload_logs_forever))
 
-    def collect_logs(self) -> None:
+    async def collect_last_logs(self) -> None:
         """Take over what is there now: the last lines before a reboot."""
-        collect(self._log_sources(), self._parts.checkpoint, self._parts.logs, self._parts.now)
+        await self._collector.collect_last(self._log_sources())
 
     async def _metrics_forever(self) -> None:
         await self._parts.conversation.ready.wait()
@@ -86,11 +87,8 @@ class Telemetry:
         return encode_z_metric_msg(message)
 
     async def _collect_logs_forever(self) -> None:
-        await collect_forever(
+        await self._collector.collect_forever(
             self._log_sources,
-            self._parts.checkpoint,
-            self._parts.logs,
-            self._parts.now,
             lambda: 1.0 if self._shared.items.flag("newlog.allow.fastupload") else 10.0,
         )
 
@@ -99,14 +97,14 @@ class Telemetry:
         sources: list[Listed] = []
         if link.device_id:
             origin = device_origin(link.device_id, self._parts.version)
-            sources.append((self._parts.workloads.device_log(), None, origin))
+            sources.append(Listed(self._parts.workloads.device_log(), None, origin))
         for app in wish.apps if wish else ():
             resources = app.config.fixedresources
-            if not (resources and resources.disable_logs):
-                source = self._parts.workloads.log_source(
-                    app.app, container=wish is not None and app.app in wish.containers
-                )
-                sources.append((source, app.app, app_origin(app.config.displayname)))
+            source = self._parts.workloads.log_source(
+                app.app, container=wish is not None and app.app in wish.containers
+            )
+            wanted = not (resources and resources.disable_logs)
+            sources.append(Listed(source, app.app, app_origin(app.config.displayname), wanted))
         return sources
 
     async def _upload_logs_forever(self) -> None:
