@@ -87,6 +87,7 @@ class Conversation:
         self._deliver = deliver
         self._reachable = reachable
         self.believed: tuple[Trust, ...] = ()  # of old: opens what the saved config encloses
+        self._kept_certs = b""  # as saved last
         self.ready = asyncio.Event()  # a UUID is known and a controller is believed
         self._poll_now = asyncio.Event()
         self._attest_now = asyncio.Event()
@@ -105,6 +106,7 @@ class Conversation:
             datetime.fromisoformat(accepted) if accepted else None,
         )
         self.link.trust, self.believed = saved.usable_now, saved.for_saved
+        self._kept_certs = saved.usable_now.listed if saved.usable_now else b""
         if saved.clock_problem:
             log.error("clock_wrong", why=saved.clock_problem, now=str(self.link.now()))
         found = open_saved_config(self._checkpoint.documents(CONFIG), saved.for_saved)
@@ -135,12 +137,18 @@ class Conversation:
         self.ready.set()
 
     def _remember(self) -> None:
+        """Keep what is new.  Certificates are dated when they were verified, never again later.
+
+        A clock that goes wrong afterwards must not make a saved configuration unbelievable.
+        """
+        uuid, trust = self.link.device_id, self.link.trust
         try:
-            if self.link.device_id is not None:
-                self._checkpoint.remember(**{UUID: self.link.device_id})
-            if self.link.trust is not None:
-                self._checkpoint.save(CERTS, self.link.trust.listed)
+            if uuid is not None and uuid != self._checkpoint.fact(UUID):
+                self._checkpoint.remember(**{UUID: uuid})
+            if trust is not None and trust.listed != self._kept_certs:
+                self._checkpoint.save(CERTS, trust.listed)
                 self._checkpoint.remember(**{CERTS_ACCEPTED: self.link.now().isoformat()})
+                self._kept_certs = trust.listed
         except StateNotWritable as error:
             # The controller tells both again; talking to it needs no disk.
             log.warning("not_remembered", error=str(error))
@@ -161,6 +169,7 @@ class Conversation:
 
     async def _poll(self) -> None:
         polled = await self.link.poll(self.heard.config_hash)
+        self._remember()  # the signer of what comes now may be a new one
         match polled.answer:
             case Unchanged():
                 self._well()
@@ -203,6 +212,10 @@ class Conversation:
             return
         held = self.heard.config
         if is_obsolete(config.config_timestamp, held.config_timestamp if held else None):
+            self.heard.unreachable = (
+                f"the controller offers a configuration of {config.config_timestamp}, older than"
+                " the one in force; it is not applied (`eaves controller restored` after a restore)"
+            )
             log.warning("config_obsolete", offered=str(config.config_timestamp))
             return
         try:
