@@ -18,6 +18,7 @@ from eaves.ids import AppInstanceId, VolumeId
 from eaves.node import refs
 from eaves.node.domains.items import Disk, Domain, Firmware, Nic
 from eaves.node.domains.monitor import monitor, tell
+from eaves.node.domains.qemu import FIRST_UID
 from eaves.node.domains.subsystem import DomainsSubsystem
 from eaves.node.host import cgroups
 from eaves.node.host.accel import boot_probe
@@ -133,6 +134,12 @@ def http() -> str:
         return ""
 
 
+def statuses(process: ProcessId) -> list[dict[str, str]]:
+    """What the kernel says of each thread."""
+    files = Path(f"/proc/{process.pid}/task").glob("*/status")
+    return [dict(line.split(":\t", 1) for line in f.read_text().splitlines()) for f in files]
+
+
 async def test_a_machine_answers_is_adopted_and_goes_down_by_its_power_button(
     node: Node, tap: str
 ) -> None:
@@ -142,6 +149,10 @@ async def test_a_machine_answers_is_adopted_and_goes_down_by_its_power_button(
     assert http() == "hello from a virtual machine, GREETING=hi there\n"
 
     process = node.process
+    for status in statuses(process):
+        assert status["Uid"].split() == 4 * [str(FIRST_UID + item.number)]
+        assert int(status["CapEff"], 16) == 0
+        assert status["NoNewPrivs"] == "1"
     node.restarted()
     seen = await node.subsystem.observe()
     assert seen.present == {item.ref: item}

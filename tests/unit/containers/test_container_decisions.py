@@ -4,6 +4,7 @@ import base64
 import gzip
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -210,7 +211,8 @@ def test_the_configuration_of_the_runtime_is_as_known() -> None:
     assert linux["resources"]["memory"] == {"limit": 67108864, "swap": 67108864}
     assert linux["resources"]["cpu"] == {"quota": 200000, "period": 100000}
     assert linux["resources"]["devices"][0] == {"allow": False, "access": "rwm"}
-    assert {"/proc/kcore", "/sys/devices/virtual/powercap"} <= set(linux["maskedPaths"])
+    for path in ("/proc/kcore", "/sys/devices/virtual/powercap"):
+        assert path in linux["maskedPaths"]
     mounts = spec["mounts"]
     assert isinstance(mounts, list)
     assert mounts[-1] == {
@@ -223,8 +225,7 @@ def test_the_configuration_of_the_runtime_is_as_known() -> None:
 
 def test_namespaces_and_mounts_are_denied_but_threads_are_not() -> None:
     place = Place(Path("/r"), (), "/g", None, cgroup2=True)
-    linux = oci_spec(item(), Image(), (), User(0, 0, "/"), place)["linux"]
-    assert isinstance(linux, dict)
+    linux: Any = oci_spec(item(), Image(), (), User(0, 0, "/"), place)["linux"]
     plain, *others = linux["seccomp"]["syscalls"]
     assert {"unshare", "setns", "mount", "umount2", "io_uring_setup"} <= set(plain["names"])
     assert not {"clone", "fork", "vfork"} & set(plain["names"])

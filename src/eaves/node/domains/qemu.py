@@ -12,6 +12,9 @@ from eaves.node.host.accel import Accel
 
 EMULATOR = "qemu-system-x86_64"
 LONGEST_SOCKET_PATH = 107  # sun_path of Linux, with its final zero
+# Between the ranges of users and of containers (systemd's table of UIDs): nobody's.  QEMU becomes
+# that user once disks, sockets, console and taps are open, and may open nothing of the host's then.
+FIRST_UID = 1_900_000_000
 FIRST_PORT_SLOT = 2  # of bus 0; lower ones belong to the machine
 
 # Keeps QEMU and writes its exit code, whatever happens to the node meanwhile.
@@ -67,7 +70,9 @@ def qemu_argv(item: Domain, place: Place) -> tuple[str, ...]:
         EMULATOR,
         *("-name", f"guest={item.app},process=eaves-vm-{item.number}", "-uuid", item.app),
         *("-nodefaults", "-no-user-config", "-S", "-pidfile", str(place.pid_file)),
-        *("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"),
+        # It may change its user because it drops root: without capabilities nothing leads back.
+        *("-sandbox", "on,obsolete=deny,elevateprivileges=allow,spawn=deny,resourcecontrol=deny"),
+        *("-runas", f"{FIRST_UID + item.number}:{FIRST_UID + item.number}"),
         *_machine(item, place),
         *("-m", f"size={item.memory_kib}k"),
         *("-smp", f"{item.vcpus},sockets=1,cores={item.vcpus},threads=1"),
