@@ -22,7 +22,10 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import structlog
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from sqlalchemy.ext.asyncio import AsyncEngine
+from structlog.typing import EventDict
 
 from eaves.controller.first_start import prepare_database
 from eaves.controller.jobs.wanted import RenderWanted
@@ -44,6 +47,25 @@ def clock() -> datetime:
     return datetime.now(UTC)
 
 
+_TURNS_TEXT: Final = (0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_CONTROLS: Final = {
+    code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) != "\n"
+} | {code: f"\\u{code:04x}" for code in _TURNS_TEXT}
+
+
+def without_controls(_log: object, _method: str, event: EventDict) -> EventDict:
+    """Paths and serials of strangers are logged, and a terminal obeys control characters.
+
+    A line end is left to the renderer, which writes it as two characters.
+    """
+    return {
+        name: value
+        if value is None or isinstance(value, bool | int | float)
+        else str(value).translate(_CONTROLS)
+        for name, value in event.items()
+    }
+
+
 def configure_logging() -> None:
     """Events as lines on stderr; stdout is for the few lines that a person or script waits for."""
     structlog.configure(
@@ -53,6 +75,7 @@ def configure_logging() -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.StackInfoRenderer(),
             structlog.processors.format_exc_info,
+            without_controls,
             structlog.processors.LogfmtRenderer(key_order=("timestamp", "level", "event")),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(
@@ -255,8 +278,15 @@ def _ready(rest: _Rest, endpoint: Endpoint) -> str:
     return (
         f"eaves controller ready: devices https://{told} "
         f"(listening on {rest.device_endpoint}), REST https://{_reachable(endpoint)}, "
-        f"root certificate {rest.settings.state_dir.absolute() / 'root-certificate.pem'}"
+        f"root certificate {rest.settings.state_dir.absolute() / 'root-certificate.pem'}, "
+        f"SHA-256 fingerprint of the server certificate {fingerprint(rest.keys.tls.certificate)}"
     )
+
+
+def fingerprint(certificate: Path) -> str:
+    """SHA-256 of the first certificate of a PEM file, as openssl prints it."""
+    leaf = x509.load_pem_x509_certificates(certificate.read_bytes())[0]
+    return leaf.fingerprint(hashes.SHA256()).hex(":").upper()
 
 
 def _reachable(endpoint: Endpoint) -> Endpoint:
