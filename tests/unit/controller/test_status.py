@@ -140,6 +140,25 @@ def test_why_tells_of_a_device_that_never_came() -> None:
     assert "power it on" in why.causes[0].then
 
 
+def test_why_ends_with_a_device_that_is_not_heard() -> None:
+    """Nothing else goes on before it is."""
+    never = liveness(None, None, NOW)
+    of_device = why_device(DEVICE, never, None, DeviceFacts(missing=("web-1 waits for user data",)))
+    assert [c.what.split()[0] for c in of_device.causes] == ["web-1", "no"]
+    off = WEB.model_copy(update={"activate": False})
+    error = ErrorInfo(description="no route")
+    tree = ZInfoContentTree(display_name="web", state=ZSwState.VERIFYING, err=error)
+    silent = Holder(DEVICE, seen(timedelta(minutes=25)))
+    broken = ZInfoNetworkInstance(network_err=(error,))
+    for why in (
+        why_app(off, silent, AppReports(content_trees=(tree,))),
+        why_netinst(APPS_NET, silent, broken),
+        why_volume(DATA, silent, None, tree),
+    ):
+        assert len(why.causes) > 1
+        assert "silent for 25 min" in why.causes[-1].what
+
+
 def test_why_tells_of_silence_and_of_what_was_never_asked_for() -> None:
     silent = Holder(DEVICE, seen(timedelta(minutes=25)))
     assert "silent for 25 min" in causes(why_app(WEB, silent, AppReports(RUNNING)))

@@ -2,6 +2,7 @@
 
 The first cause is the nearest to the object, the last one is where to look.  Nothing is guessed:
 each link is something that the device reported, that rendering lacked, or that was never asked for.
+A device that is not heard comes last: nothing else goes on before it is.
 """
 
 from collections.abc import Iterable
@@ -66,7 +67,7 @@ def why_device(
     device: DeviceConfig, alive: Liveness, info: ZInfoDevice | None, facts: DeviceFacts
 ) -> Why:
     subject = f"device {device.name}"
-    causes = _contact(device, alive, facts.unclaimed)
+    causes: list[Cause] = []
     if alive.contact is Contact.ALIVE and info is not None and info.maintenance_mode:
         reasons = ", ".join(
             r.name.removeprefix("MAINTENANCE_MODE_REASON_").lower()
@@ -89,6 +90,7 @@ def why_device(
     causes += [Cause(text) for text in facts.missing]
     if device.admin_state not in RUNNING_STATES:
         causes.append(_not_activated(device))
+    causes += _contact(device, alive, facts.unclaimed)
     if causes:
         return Why(subject, met=False, causes=tuple(causes))
     return Why(subject, met=True, causes=(Cause(_heard(alive)),))
@@ -152,7 +154,6 @@ def why_app(instance: AppInstance, holder: Holder, reports: AppReports) -> Why:
     causes += [Cause(text) for text in reports.missing]
     if holder.device.admin_state not in RUNNING_STATES:
         causes.append(_not_activated(holder.device))
-    causes += _contact(holder.device, holder.alive)
     info = reports.info
     running = info is not None and info.state is ZSwState.RUNNING
     deeper = [] if running else _progress(reports.content_trees, reports.volumes)
@@ -161,7 +162,8 @@ def why_app(instance: AppInstance, holder: Holder, reports: AppReports) -> Why:
     errors = [e for e in told if not (running and e.severity <= Severity.SEVERITY_NOTICE)]
     # An app repeats the error of its image; it is told once, where it belongs.
     causes += [c for c in _errors(errors) if not any(c.what in d.what for d in deeper)]
-    causes = list({cause.what: cause for cause in (*causes, *deeper)}.values())
+    contact = _contact(holder.device, holder.alive)
+    causes = list({cause.what: cause for cause in (*causes, *deeper, *contact)}.values())
     if running and not causes:
         return Why(subject, met=True, causes=(Cause(f"running; {_heard(holder.alive)}"),))
     if not causes:
@@ -221,9 +223,8 @@ def _errors(errors: Iterable[ErrorInfo | None], about: str = "") -> list[Cause]:
 
 def why_netinst(netinst: NetInstConfig, holder: Holder, info: ZInfoNetworkInstance | None) -> Why:
     subject = f"network instance {netinst.name}"
-    causes = _contact(holder.device, holder.alive)
-    if info is not None:
-        causes += _errors(info.network_err)
+    causes = [] if info is None else _errors(info.network_err)
+    causes += _contact(holder.device, holder.alive)
     online = info is not None and (
         info.state is ZNetworkInstanceState.ZNETINST_STATE_ONLINE
         or (info.activated and info.state is ZNetworkInstanceState.ZNETINST_STATE_UNSPECIFIED)
@@ -246,11 +247,10 @@ def why_volume(
     content_tree: ZInfoContentTree | None,
 ) -> Why:
     subject = f"volume instance {volume.name}"
-    causes = _contact(holder.device, holder.alive)
     trees = () if content_tree is None else (content_tree,)
     ready = info is not None and info.state is ZSwState.CREATED_VOLUME
-    if not ready:
-        causes += _progress(trees, () if info is None else (info,))
+    causes = [] if ready else _progress(trees, () if info is None else (info,))
+    causes += _contact(holder.device, holder.alive)
     if ready and not causes:
         return Why(subject, met=True, causes=(Cause(f"ready; {_heard(holder.alive)}"),))
     if not causes:
