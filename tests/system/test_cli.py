@@ -210,7 +210,7 @@ def test_json_and_yaml_are_the_objects_of_the_api(site: Cli) -> None:
         (("get", "devcie"), 2, "there is no kind 'devcie'; did you mean device?"),
         (("get", "device", "--project", "brlin"), 1, "no project 'brlin'; did you mean berlin?"),
         (("describe", "app", "wbe"), 1, "did you mean web?"),
-        (("delete", "project", "berlin"), 1, "is still needed by"),
+        (("delete", "project", "berlin"), 1, "project 'berlin' is still needed by "),
         (("delete", "device"), 2, "which device? give at least one name"),
         (("why", "brand", "maker"), 2, "not for a brand"),
         (("reboot", "nowhere"), 1, "there is no device 'nowhere'; there are: edge-berlin"),

@@ -25,20 +25,20 @@ class NoSuchObject(Rejected):
     """Not there, or not for this caller to know of."""
 
     def __init__(self, kind: Kind, key: str) -> None:
-        super().__init__(f"{kind}: there is no {key!r}; look at the list for its name or id")
+        super().__init__(f"there is no {kind.noun} {key!r}; look at the list for its name or id")
         self.kind, self.key = kind, key
 
 
 class NameTaken(Rejected):
     def __init__(self, kind: Kind, name: str) -> None:
-        super().__init__(f"{kind}: the name {name!r} is taken; choose another one")
+        super().__init__(f"{kind.noun}: the name {name!r} is taken; choose another one")
         self.kind, self.name = kind, name
 
 
 class VersionConflict(Rejected):
     def __init__(self, kind: Kind, name: str, expected: int, current: int) -> None:
         super().__init__(
-            f"{kind}: {name!r} is at revision {current}, the change was made from revision "
+            f"{kind.noun} {name!r} is at revision {current}, the change was made from revision "
             f"{expected}; read it again and repeat the change"
         )
         self.kind, self.name, self.expected, self.current = kind, name, expected, current
@@ -53,10 +53,10 @@ class ObjectRef:
 
 class StillReferenced(Rejected):
     def __init__(self, kind: Kind, name: str, dependants: Sequence[ObjectRef], total: int) -> None:
-        named = ", ".join(f"{d.kind} {d.name!r}" for d in dependants)
+        named = ", ".join(f"{d.kind.noun} {d.name!r}" for d in dependants)
         more = f" and {total - len(dependants)} more" if total > len(dependants) else ""
         super().__init__(
-            f"{kind}: {name!r} is still needed by {named or 'another object'}{more}; "
+            f"{kind.noun} {name!r} is still needed by {named or 'another object'}{more}; "
             "delete or change them first"
         )
         self.kind, self.name, self.dependants, self.total = kind, name, tuple(dependants), total

@@ -67,6 +67,18 @@ class Kind(StrEnum):
     APP = "apps"
     APP_INSTANCE = "app_instances"
 
+    @property
+    def noun(self) -> str:
+        """One of them, as a person calls it."""
+        return _NOUNS.get(self, self.value.removesuffix("s").replace("_", " "))
+
+
+_NOUNS = {
+    Kind.MODEL: "model",
+    Kind.NETINST: "network instance",
+    Kind.APP: "app bundle",
+}
+
 
 metadata = MetaData(
     naming_convention={

@@ -61,7 +61,7 @@ async def prepare_image(
     stores = {wanted.datastore_id, *wanted.datastore_id_list} - {""}
     lost = await records.missing(db, scope, records.DATASTORE, sorted(stores))
     users = await objects.dependants(db, current.id) if current is not None else ()
-    used_by = tuple(f"{user.kind.value} {user.name!r}" for user in users)
+    used_by = tuple(f"{user.kind.noun} {user.name!r}" for user in users)
     refusals = admit_image(wanted, current, missing_datastores=lost, used_by=used_by)
     complete = complete_image(wanted, current)
     return Prepared(
