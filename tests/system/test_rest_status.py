@@ -139,6 +139,21 @@ async def test_what_a_device_reports_is_its_status(
     (row,) = listed["list"]
     assert (row["deviceName"], row["projectName"], row["appName"]) == ("edge-1", "plant", "web")
     assert listed["summaryByState"]["values"] == {"RUN_STATE_ERROR": 1}
+    # as the status of one: a table needs no call for each row
+    assert (row["errInfo"], row["lastUpdate"]) == (status["errInfo"], status["lastUpdate"])
+    (row,) = (await caller.get("/v1/devices/status"))["list"]
+    assert row["lastUpdate"] == device["lastUpdate"]
+    of_project = await caller.get("/v1/projects/name/plant/status")
+    assert of_project["status"] == "TAG_STATUS_ACTIVE"
+    assert of_project["devicesByState"] == {"RUN_STATE_ONLINE": 1}
+    assert of_project["appInstancesByState"] == {"RUN_STATE_ERROR": 1}
+    assert await caller.get(f"/v1/projects/id/{of_project['id']}/status") == of_project
+    for path in ("status", "status-config"):
+        projects = await caller.get(f"/v1/projects/{path}", namePattern="PLAN")
+        (entry,) = projects["list"]
+        assert (entry["id"], entry["devicesByState"]) == (of_project["id"], {"RUN_STATE_ONLINE": 1})
+        assert projects["totalCount"] == 1
+        assert projects["summaryByState"]["values"]["TAG_STATUS_ACTIVE"] >= 1
     rest.clock.pass_by(timedelta(hours=1))
     silent = await caller.get("/v1/devices/status")
     assert silent["list"][0]["runState"] == "RUN_STATE_OFFLINE"

@@ -22,6 +22,7 @@ from eaves.controller.northbound import (
     crud,
     events,
     problems,
+    project_status,
     status,
 )
 from eaves.controller.northbound.context import Context
@@ -55,6 +56,7 @@ ROUTES: Final = (
     *auth.ROUTES,
     *actions.ROUTES,
     *status.ROUTES,
+    *project_status.ROUTES,
     *events.ROUTES,
     *additions.ROUTES,
 )

@@ -174,7 +174,7 @@ def many(of: StatusOf[T, S]) -> Endpoint:
         page = page_of(rows, query)
         shown = () if query.summary else page.rows
         listed: list[JsonObject] = [
-            {**short.to_json(), **_named(row.facts)}
+            {**short.to_json(), **_named(row.facts), **_more(row.item)}
             for row in shown
             for short in short_forms(of.summary, (row.item,))
         ]
@@ -189,6 +189,12 @@ def many(of: StatusOf[T, S]) -> Endpoint:
         )
 
     return endpoint
+
+
+def _more(status: Contract) -> JsonObject:
+    """Ours, beside the short form of the contract: what a table shows of each row."""
+    whole = status.to_json()
+    return {name: whole[name] for name in ("lastUpdate", "errInfo") if whole.get(name)}
 
 
 def _named(facts: Mapping[str, str]) -> JsonObject:

@@ -1,0 +1,121 @@
+"""Status of projects: how many of their devices and apps are in which state."""
+
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from fastapi import Request
+from fastapi.responses import JSONResponse, Response
+
+from eaves.controller.domain.contract.base import Contract, JsonObject
+from eaves.controller.domain.contract.project_status import (
+    TagConfigStatus,
+    TagStatus,
+    TagStatusMsg,
+)
+from eaves.controller.domain.contract.projects import Tag
+from eaves.controller.northbound import catalog, crud, records
+from eaves.controller.northbound.context import Context
+from eaves.controller.northbound.paging import Row, page_of, project, summary_of
+from eaves.controller.northbound.reports import read_fleet
+from eaves.controller.northbound.status import DEVICES, INSTANCES, limits_in
+from eaves.controller.northbound.work import Work
+
+Endpoint = Callable[[Context, Request], Awaitable[Response]]
+States = Mapping[str, Mapping[str, int]]  # by project id: how many are in which run state
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Ours, beside the members of the contract: a client that does not know them ignores them."""
+
+    devices: States
+    apps: States
+
+    def of(self, project_id: str) -> JsonObject:
+        return {
+            "devicesByState": dict(self.devices.get(project_id, {})),
+            "appInstancesByState": dict(self.apps.get(project_id, {})),
+        }
+
+
+async def _count(context: Context, work: Work) -> Counted:
+    fleet = await read_fleet(work, limits_in(context))
+    devices = await records.list_all(work.db, work.scope, DEVICES.resource.of)
+    apps = await records.list_all(work.db, work.scope, INSTANCES.resource.of)
+    return Counted(
+        devices=_by_project(await DEVICES.statuses(work, fleet, devices)),
+        apps=_by_project(await INSTANCES.statuses(work, fleet, apps)),
+    )
+
+
+def _by_project(statuses: Iterable[Contract]) -> States:
+    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for status in statuses:
+        counts[str(getattr(status, "project_id", ""))][str(getattr(status, "run_state", ""))] += 1
+    return counts
+
+
+def status_of(item: Tag) -> TagStatusMsg:
+    """A project that is there is in use: there is no other state in this release."""
+    return TagStatusMsg(id=item.id, name=item.name, status=TagStatus.ACTIVE, type=item.type)
+
+
+def config_status_of(item: Tag) -> TagConfigStatus:
+    policy = item.attestation_policy
+    attestation = policy.attestation_policy if policy is not None else None
+    changes = {"attest_policy_type": attestation.type} if attestation is not None else {}
+    return TagConfigStatus(
+        id=item.id, name=item.name, status=TagStatus.ACTIVE, type=item.type, tags=item.tags
+    ).model_copy(update=changes)
+
+
+async def one(context: Context, request: Request) -> Response:
+    params = request.path_params
+    async with context.reading(request) as work:
+        item = await crud.find(
+            work,
+            catalog.PROJECTS,
+            object_id=params.get("id", ""),
+            name=params.get("name", ""),
+        )
+        counted = await _count(context, work)
+    return JSONResponse({**status_of(item).to_json(), **counted.of(item.id)})
+
+
+async def many(context: Context, request: Request) -> Response:
+    return await _listing(context, request, status_of)
+
+
+async def many_with_config(context: Context, request: Request) -> Response:
+    return await _listing(context, request, config_status_of)
+
+
+async def _listing(
+    context: Context, request: Request, make: Callable[[Tag], TagStatusMsg | TagConfigStatus]
+) -> Response:
+    query = crud.list_query(request)
+    async with context.reading(request) as work:
+        items = await records.list_all(work.db, work.scope, records.PROJECT)
+        counted = await _count(context, work)
+    statuses = tuple(make(item) for item in items)
+    page = page_of((Row(status, {}) for status in statuses), query)
+    shown = () if query.summary else page.rows
+    listed: list[JsonObject] = [{**row.item.to_json(), **counted.of(row.item.id)} for row in shown]
+    return JSONResponse(
+        {
+            "list": [project(one, query.fields) for one in listed],
+            "next": page.next.to_json(),
+            "totalCount": page.total,
+            "summaryByState": summary_of((s.status for s in statuses), "state").to_json(),
+            "summaryByType": summary_of((s.type for s in statuses), "type").to_json(),
+        }
+    )
+
+
+ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
+    ("GET", "/v1/projects/status", many),
+    ("GET", "/v1/projects/status-config", many_with_config),
+    ("GET", "/v1/projects/id/{id}/status", one),
+    ("GET", "/v1/projects/name/{name}/status", one),
+)
