@@ -139,7 +139,7 @@ def monotonic_clock() -> Callable[[], datetime]:
 async def run_node(settings: Settings) -> bool:
     """Runs until a reboot command; True asks for a restart."""
     settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    settings.run_dir.mkdir(parents=True, exist_ok=True, mode=0o755)
+    make_run_dir(settings.run_dir)
     device_log = settings.state_dir / "logs" / "device.log"
     log_to_file(device_log)
     folder = await wait_for_folder(settings.config_dir)
@@ -152,6 +152,13 @@ async def run_node(settings: Settings) -> bool:
         await transport.close()
         checkpoint.close()
     return True
+
+
+def make_run_dir(folder: Path) -> None:
+    """Whatever the umask: dnsmasq, which is not root, reads below it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for one in (folder.parent, folder):
+        one.chmod(0o755)
 
 
 async def run_until_restart(service: Service, applicant: Applicant) -> None:

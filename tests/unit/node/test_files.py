@@ -1,5 +1,7 @@
 """Names that come from a config stay where they are put."""
 
+import os
+import stat
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,9 +13,20 @@ from eaves.ids import AppInstanceId
 from eaves.node.containers.workshop import Workshop as ContainerWorkshop
 from eaves.node.domains.workshop import Workshop as DomainWorkshop
 from eaves.node.host.files import below
+from eaves.node.main import make_run_dir
 from eaves.node.storage.subsystem import StorageSubsystem
 
 LEADING_ELSEWHERE = ["", ".", "..", "/etc", "../x", "a/b", "a\0b"]
+
+
+def test_run_folders_are_open_to_others_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        make_run_dir(tmp_path / "eaves-node" / "node")
+    finally:
+        os.umask(before)
+    for folder in (tmp_path / "eaves-node", tmp_path / "eaves-node" / "node"):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o755
 
 
 def clock() -> datetime:
