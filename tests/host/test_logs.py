@@ -11,8 +11,9 @@ import pytest
 
 from eaves.evapi.logs import LogEntry, decode_log_file
 from eaves.ids import AppInstanceId
-from eaves.node.checkpoint import Checkpoint
+from eaves.node.checkpoint import Checkpoint, StateNotWritable
 from eaves.node.host.applogs import LogFormat, LogSource
+from eaves.node.host.reserve import Reserve
 from eaves.node.runtime.log_collect import KEPT_ON_FULL_DISK, Listed, LogCollector
 from eaves.node.runtime.log_store import LogStore, app_origin
 
@@ -59,6 +60,24 @@ def fill(path: Path) -> int:
         while True:
             size += os.write(file.fileno(), f"{size:09} {os.urandom(2000).hex()}\n".encode())
     return size
+
+
+def test_what_is_kept_back_lets_a_full_disk_remember(disk: Path) -> None:
+    checkpoint = Checkpoint(disk)
+    checkpoint.reserve = Reserve(disk / "reserve", 2 << 20, 4 << 20)
+    checkpoint.reserve.keep()
+    assert (disk / "reserve").stat().st_blocks * 512 == 2 << 20
+    fill(disk / "ballast")
+    with pytest.raises(StateNotWritable, match="free space"):
+        checkpoint.save("config", b"x" * 100_000)
+    checkpoint.save("config", b"x" * 100_000)
+    checkpoint.remember(counter=1)
+    checkpoint.reserve.keep()
+    assert not (disk / "reserve").exists(), "not while the disk is full"
+    (disk / "ballast").unlink()
+    checkpoint.reserve.keep()
+    assert (disk / "reserve").exists()
+    checkpoint.close()
 
 
 async def test_an_app_that_prints_without_end_gets_its_turn_only(

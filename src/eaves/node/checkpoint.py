@@ -14,7 +14,8 @@ from typing import Any
 
 from eaves.errors import Transient
 from eaves.ids import AppInstanceId, NetworkInstanceId
-from eaves.node.host.files import atomic_write, read_or_none
+from eaves.node.host.files import DISK_FULL, atomic_write, read_or_none
+from eaves.node.host.reserve import Reserve
 from eaves.node.refs import Allocations
 
 MOST_NUMBERS = 255  # of apps and of network instances: they are part of interface names
@@ -64,6 +65,14 @@ class StateNotWritable(Transient):
         )
 
 
+def _open(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")
+    db.executescript(SCHEMA)
+    return db
+
+
 @dataclass(frozen=True, slots=True)
 class AppRecord:
     """What of an app is in force, and the counters that were worked in.
@@ -84,13 +93,28 @@ class Checkpoint:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._db = sqlite3.connect(folder / "node.db", isolation_level=None)
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = FULL")
-        self._db.executescript(SCHEMA)
+        self.reserve = Reserve(folder / "reserve")
+        path = folder / "node.db"
+        try:
+            self._db = _open(path)
+        except sqlite3.Error as error:
+            if not self.reserve.give_up():
+                raise StateNotWritable(path, error) from error
+            try:
+                self._db = _open(path)
+            except sqlite3.Error as again:
+                raise StateNotWritable(path, again) from again
 
     def close(self) -> None:
         self._db.close()
+
+    def _not_writable(self, path: Path, error: Exception) -> StateNotWritable:
+        """The next try may use what is kept back for a full disk."""
+        number = error.errno if isinstance(error, OSError) else None
+        code = error.sqlite_errorcode if isinstance(error, sqlite3.OperationalError) else None
+        if number in DISK_FULL or code == sqlite3.SQLITE_FULL:
+            self.reserve.give_up()
+        return StateNotWritable(path, error)
 
     # Documents
 
@@ -105,7 +129,7 @@ class Checkpoint:
                 atomic_write(path.with_name(path.name + ".bak"), before)
             atomic_write(path, data)
         except OSError as error:
-            raise StateNotWritable(path, error) from error
+            raise self._not_writable(path, error) from error
 
     def documents(self, name: str) -> Iterator[bytes]:
         """The document, then its backup; the reader takes the first that decodes."""
@@ -244,7 +268,7 @@ class Checkpoint:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
             if isinstance(error, sqlite3.Error):
-                raise StateNotWritable(self.folder / "node.db", error) from error
+                raise self._not_writable(self.folder / "node.db", error) from error
             raise
 
     def _rows(self, statement: str, values: tuple[str, ...] = ()) -> list[tuple[Any, ...]]:
@@ -252,4 +276,4 @@ class Checkpoint:
         try:
             return self._db.execute(statement, values).fetchall()
         except sqlite3.Error as error:
-            raise StateNotWritable(self.folder / "node.db", error) from error
+            raise self._not_writable(self.folder / "node.db", error) from error

@@ -1,9 +1,12 @@
 """Files that are whole or not there: write to a temporary name, sync, rename, sync the folder."""
 
+import errno
 import os
 from pathlib import Path
 
 from eaves.errors import Rejected
+
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def atomic_write(path: Path, data: bytes, mode: int = 0o600) -> None:

@@ -5,7 +5,6 @@ are the same message to the controller.
 """
 
 import asyncio
-import errno
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +15,7 @@ from eaves.evapi.logs import LogEntry, LogOrigin
 from eaves.ids import AppInstanceId
 from eaves.node.checkpoint import Checkpoint, StateNotWritable
 from eaves.node.host.applogs import LogBatch, LogSource, read_lines, release, skip
+from eaves.node.host.files import DISK_FULL
 from eaves.node.runtime.log_store import LogStore
 
 log = structlog.get_logger(__name__)
@@ -24,7 +24,6 @@ BATCHES = 2  # of one source in one pass: an app that prints without end has its
 SOON_S = 1.0  # until the next pass while lines wait
 KEPT_ON_FULL_DISK = 1024 * 1024  # of each source; what waits beyond it makes room
 LAST_PASSES = 50
-DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 @dataclass(frozen=True, slots=True)

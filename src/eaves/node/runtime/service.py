@@ -149,6 +149,7 @@ class Service:
 
     async def _collect_garbage(self) -> None:
         """Never before the controller sent a config: nobody else knows what is garbage."""
+        self._parts.checkpoint.reserve.keep()
         if self._parts.conversation.heard.from_controller:
             await self._parts.storage.collect()
 

@@ -24,7 +24,7 @@ class Usage:
 class NoSpace(Transient):
     def __init__(self, what: str, remaining: int, needed: int) -> None:
         super().__init__(
-            f"{what}: remaining {remaining} bytes, needs {needed}; "
+            f"{what}: no space: remaining {remaining} bytes, needs {needed}; "
             "remove a volume or an image, or declare smaller sizes"
         )
         self.remaining, self.needed = remaining, needed
