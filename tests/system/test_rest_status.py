@@ -197,14 +197,17 @@ async def test_events_tell_who_did_what_newest_first(caller: Caller, world: Worl
     by_name = await caller.get("/v1/apps/instances/name/web-1/events")
     assert by_name == of_app
     seen: list[str] = []
+    rows: list[int] = []
     token = ""
     while True:
         page = await caller.get("/v1/events", **{"next.pageSize": "5", "next.pageToken": token})
+        rows += [int(item["id"]) for item in page["list"]]
         seen += [item["description"] for item in page["list"]]
         token = page["next"]["pageToken"]
         if not token:
             break
     assert len(seen) == len(set(seen)) > 10
+    assert rows == sorted(set(rows), reverse=True)
     assert any(text.startswith("brand acme: created") for text in seen)
 
 

@@ -81,7 +81,7 @@ def _event(event: Event, project: str, device: str) -> EventQueryResponseItem:
         resource=event.object_kind,
         resource_name=event.object_name,
         json_data=cast("JsonObject", data) if isinstance(data, dict) else None,
-    )
+    ).model_copy(update={"id": str(event.row)})  # ours: tells one event from another
 
 
 async def all_events(context: Context, request: Request) -> Response:
