@@ -32,7 +32,9 @@ class BadAce(ValueError):
 def resolve(aces: Sequence[ACE], ports: Sequence[Port]) -> tuple[tuple[Ace, ...], list[str]]:
     """Entries in order, and one sentence for each that was left out.
 
-    `ports` are those of the vif's network instance; empty when it is air-gapped.
+    A wrong entry that restricts ends the list: what stands behind it may be what it was to keep
+    out, and the end of a list drops.  `ports` are those of the vif's network instance; empty when
+    it is air-gapped.
     """
     resolved: list[Ace] = []
     wrong: list[str] = []
@@ -41,7 +43,11 @@ def resolve(aces: Sequence[ACE], ports: Sequence[Port]) -> tuple[tuple[Ace, ...]
         try:
             entry = _resolve_one(ace, ports)
         except BadAce as error:
-            wrong.append(f"ACE {ace.id}{f' ({ace.name})' if ace.name else ''} ignored: {error}")
+            name = f"ACE {ace.id}{f' ({ace.name})' if ace.name else ''}"
+            if any(action.drop or action.limit for action in ace.actions):
+                wrong.append(f"{name} is wrong, so it and all behind it drop: {error}")
+                break
+            wrong.append(f"{name} ignored: {error}")
             continue
         if entry.action is Action.PORTMAP:
             key = (entry.protocol, entry.lport)
