@@ -112,7 +112,8 @@ def test_a_port_that_another_app_maps_is_named_and_given_on(line: Line) -> None:
 
 
 def _fill(line: Line) -> Path:
-    """Take every block that is free."""
+    """Take every block that is free, and what the node keeps back for such a moment."""
+    (line.state / "reserve").unlink(missing_ok=True)
     ballast = line.state / "ballast"
     with ballast.open("wb") as file:
         end = 0

@@ -10,7 +10,7 @@ from eaves.evapi.logs import LogEntry
 from eaves.ids import AppInstanceId
 from eaves.node.checkpoint import Checkpoint
 from eaves.node.host.applogs import LogFormat, LogSource
-from eaves.node.runtime.log_collect import collect
+from eaves.node.runtime.log_collect import Listed, LogCollector
 from eaves.node.runtime.log_store import TRIES, LogStore, app_origin, upload_pause_s
 
 APP = AppInstanceId("0a0b0c0d-0000-4000-8000-000000000001")
@@ -67,20 +67,23 @@ def test_uploads_are_paced_by_the_backlog(waiting: int, pause: float, *, fast: b
     assert upload_pause_s(waiting, fast=fast) == pause
 
 
-def test_lines_taken_over_twice_around_a_crash_have_the_same_numbers(tmp_path: Path) -> None:
+async def test_lines_taken_over_twice_around_a_crash_have_the_same_numbers(tmp_path: Path) -> None:
     path = tmp_path / "stdout.log"
     path.write_text("one\ntwo\n")
-    source = (LogSource(APP, path, LogFormat.RAW), APP, app_origin("web"))
+    source = Listed(LogSource(APP, path, LogFormat.RAW), APP, app_origin("web"))
     checkpoint = Checkpoint(tmp_path / "state")
     store = LogStore(tmp_path / "logs", now)
-    assert collect([source], checkpoint, store, now) == 2
-    assert collect([source], checkpoint, store, now) == 0
+    collector = LogCollector(checkpoint, store, now)
+    await collector.collect([source])
+    assert store.waiting() == 1
+    await collector.collect([source])
+    assert store.waiting() == 1
     first = store.oldest()
     assert first is not None
     written = first.path.read_bytes()
     store.settle(first, Delivered())
-    checkpoint.save_log_position(source[0].key, "")  # as if the position had not been stored
-    assert collect([source], checkpoint, store, now) == 2
+    checkpoint.save_log_position(source.source.key, "")  # as if it had not been stored
+    await LogCollector(checkpoint, store, now).collect([source])
     again = store.oldest()
     assert again is not None
     assert again.path.read_bytes() == written
