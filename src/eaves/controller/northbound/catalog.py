@@ -15,10 +15,12 @@ from eaves.controller.northbound import lists, records
 from eaves.controller.northbound.crud import Resource
 from eaves.controller.northbound.resources import apps, hardware, networking, storage
 from eaves.controller.northbound.resources.facts import (
+    app_facts,
     device_facts,
     facts_of_carried,
     instance_facts,
     project_facts,
+    volume_facts,
 )
 from eaves.controller.northbound.resources.reading import (
     present_app,
@@ -75,7 +77,7 @@ VOLUMES: Resource[VolInstConfig] = Resource(
     ObjectType.VOLUME_INSTANCE,
     storage.prepare_volume,
     lists.volumes,
-    facts=facts_of_carried,
+    facts=volume_facts,
 )
 DEVICES: Resource[DeviceConfig] = Resource(
     "/v1/devices",
@@ -93,6 +95,7 @@ APPS: Resource[App] = Resource(
     ObjectType.EDGE_APP,
     apps.prepare_app,
     lists.apps,
+    facts=app_facts,
     present=present_app,
 )
 INSTANCES: Resource[AppInstance] = Resource(

@@ -17,6 +17,7 @@ from eaves.controller.domain.contract.base import Contract, JsonObject
 from eaves.controller.domain.contract.envelope import ObjectRevision, ObjectType, ZsrvErrorCode
 from eaves.controller.northbound import journal, records, rendering
 from eaves.controller.northbound.paging import (
+    Facts,
     ListQuery,
     Page,
     Row,
@@ -37,7 +38,7 @@ T = TypeVar("T", bound=Contract)
 Prepare = Callable[[Work, T, T | None], Awaitable[Prepared[T]]]
 AfterWrite = Callable[[Work, T, T | None], Awaitable[None]]
 Present = Callable[[Work, T], Awaitable[T]]
-ListFacts = Callable[[Work, tuple[T, ...]], Awaitable[Mapping[str, Mapping[str, str]]]]
+ListFacts = Callable[[Work, tuple[T, ...]], Awaitable[Mapping[str, Facts]]]
 MakeList = Callable[[Page[T], tuple[Row[T], ...]], JsonObject]
 
 
@@ -49,7 +50,7 @@ async def _as_stored(_work: Work, item: T) -> T:
     return item
 
 
-async def _no_facts(_work: Work, _items: tuple[T, ...]) -> Mapping[str, Mapping[str, str]]:
+async def _no_facts(_work: Work, _items: tuple[T, ...]) -> Mapping[str, Facts]:
     return {}
 
 

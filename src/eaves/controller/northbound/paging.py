@@ -26,8 +26,18 @@ T = TypeVar("T", bound=Contract)
 DEFAULT_PAGE_SIZE = 1000
 MAX_PAGE_SIZE = 10_000
 PREFIXES = ("next.", "Cursor.")
-NOT_FILTERS = frozenset({"summary", "fields"})
+NOT_FILTERS = frozenset({"summary", "fields", "includeGlobal", "includeInterfaces"})
 PATTERN = "Pattern"
+ALSO = {  # filters of the contract that are named otherwise than the members they look at
+    "bundle": ("appName", "appId"),
+    "defaultNetwork": ("enterpriseDefault",),
+    "device": ("deviceName", "deviceId"),
+    "deviceName": ("name",),  # of a device
+    "imageName": ("image",),
+    "labelName": ("label",),
+    "project": ("projectName", "projectId"),
+    "type": ("appType",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +51,16 @@ class ListQuery:
     filters: Mapping[str, tuple[str, ...]]
 
 
+Facts = Mapping[str, str | tuple[str, ...] | Mapping[str, str]]
+
+
 @dataclass(frozen=True)
 class Row(Generic[T]):
     """One object of a list with what is known beside its members."""
 
     item: T
-    facts: Mapping[str, str]
+    facts: Facts
+    behind: Contract | None = None  # the object that a status is of: filters know its members
 
 
 @dataclass(frozen=True)
@@ -102,14 +116,23 @@ def _value_of(row: "Row[T]", member: str) -> object:
     """A fact, or the member of that JSON name; raises KeyError for an unknown name."""
     if member in row.facts:
         return row.facts[member]
-    for name, about in type(row.item).model_fields.items():
-        if member in (about.serialization_alias, about.alias, name):
-            return cast("object", getattr(row.item, name))
+    for item in (row.item, row.behind):
+        for name, about in type(item).model_fields.items() if item is not None else ():
+            if member in (about.serialization_alias, about.alias, name):
+                return cast("object", getattr(item, name))
+    if member in ALSO:
+        return tuple(_value_of(row, other) for other in ALSO[member])
     raise KeyError(member)
 
 
 def _equals(value: object, wanted: str) -> bool:
+    if wanted == "UNSPECIFIED" or wanted.endswith("_UNSPECIFIED"):
+        return True  # the contract's default: any
     if isinstance(value, OpenEnum):
+        if wanted == "0":
+            return True
+        if wanted.isdecimal():
+            return value == type(value)._missing_(int(wanted))
         return wanted in (value.value, value.value.removeprefix(type(value).prefix()))
     if isinstance(value, bool):
         return wanted.lower() == str(value).lower()
@@ -140,7 +163,14 @@ def _direction(text: str) -> tuple[str, int]:
     return member, -1 if way.strip().lower().startswith("desc") else 1
 
 
-Key = tuple[str, ...]
+Part = tuple[int, float | str]  # numbers stand before texts
+Key = tuple[Part, ...]
+
+
+def _part(value: object) -> Part:
+    if isinstance(value, int | float):
+        return 0, value
+    return 1, str(value)
 
 
 def _comparison(order: Sequence[tuple[str, int]]) -> Callable[[Key, Key], int]:
@@ -160,7 +190,7 @@ def page_of(rows: Iterable[Row[T]], query: ListQuery) -> Page[T]:
     try:
         kept = [row for row in rows if _keeps(row, query.filters)]
         keyed: list[tuple[Key, Row[T]]] = [
-            (tuple(str(_value_of(row, m)) for m, _ in order), row) for row in kept
+            (tuple(_part(_value_of(row, m)) for m, _ in order), row) for row in kept
         ]
     except KeyError as error:
         raise _refuse(
@@ -197,11 +227,16 @@ def _write_token(key: Key) -> str:
 def _read_token(token: str, length: int) -> Key:
     try:
         value: object = json.loads(base64.urlsafe_b64decode(token.encode()))
-    except (binascii.Error, ValueError):
-        value = None
-    if not isinstance(value, list) or len(cast("list[object]", value)) != length:
+        parts = cast("list[tuple[int, float | str]]", value)
+        key = tuple(
+            (0, part) if rank == 0 and isinstance(part, int | float) else (1, str(part))
+            for rank, part in parts
+        )
+    except (binascii.Error, ValueError, TypeError):
+        key = ()
+    if len(key) != length:
         raise _refuse("the page token is not one of this list and order", "next.pageToken")
-    return tuple(str(part) for part in cast("list[object]", value))
+    return key
 
 
 def summary_of(values: Iterable[str], description: str) -> Summary:

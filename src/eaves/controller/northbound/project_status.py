@@ -99,7 +99,8 @@ async def _listing(
         items = await records.list_all(work.db, work.scope, records.PROJECT)
         counted = await _count(context, work)
     statuses = tuple(make(item) for item in items)
-    page = page_of((Row(status, {}) for status in statuses), query)
+    rows = (Row(status, {}, item) for status, item in zip(statuses, items, strict=True))
+    page = page_of(rows, query)
     shown = () if query.summary else page.rows
     listed: list[JsonObject] = [{**row.item.to_json(), **counted.of(row.item.id)} for row in shown]
     return JSONResponse(

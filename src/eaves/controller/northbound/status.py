@@ -1,6 +1,6 @@
 """Live status, of one object and of lists, by id and by name."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -30,13 +30,20 @@ from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.crud import Resource
 from eaves.controller.northbound.lists import short_forms
 from eaves.controller.northbound.metering import decoded, with_app_metrics, with_device_metrics
-from eaves.controller.northbound.paging import Row, page_of, project, read_list_query, summary_of
+from eaves.controller.northbound.paging import (
+    Facts,
+    Row,
+    page_of,
+    project,
+    read_list_query,
+    summary_of,
+)
 from eaves.controller.northbound.reports import Fleet, images_of, read_fleet
-from eaves.controller.northbound.resources.facts import names
 from eaves.controller.northbound.work import Work
 from eaves.controller.store import reports
-from eaves.controller.store.tables import Kind
 from eaves.ids import DeviceId
+
+NAMED = ("projectName", "deviceName", "appName")
 
 T = TypeVar("T", bound=Contract)
 S = TypeVar("S", bound=Contract)
@@ -169,8 +176,13 @@ def many(of: StatusOf[T, S]) -> Endpoint:
             items = await records.list_all(work.db, work.scope, of.resource.of)
             fleet = await read_fleet(work, limits_in(context))
             statuses = await of.statuses(work, fleet, items)
-            facts = await _facts(work)
-        rows = tuple(Row(status, facts(status)) for status in statuses)
+            facts = await of.resource.facts(work, items)
+        objects = {str(getattr(item, "id", "")): item for item in items}
+        ids = tuple(str(getattr(status, "id", "")) for status in statuses)
+        rows = tuple(
+            Row(status, facts.get(id_, {}), objects.get(id_))
+            for id_, status in zip(ids, statuses, strict=True)
+        )
         page = page_of(rows, query)
         shown = () if query.summary else page.rows
         listed: list[JsonObject] = [
@@ -194,27 +206,12 @@ def many(of: StatusOf[T, S]) -> Endpoint:
 def _more(status: Contract) -> JsonObject:
     """Ours, beside the short form of the contract: what a table shows of each row."""
     whole = status.to_json()
-    return {name: whole[name] for name in ("lastUpdate", "errInfo") if whole.get(name)}
+    return {name: whole[name] for name in ("lastUpdate", "errInfo", "swState") if whole.get(name)}
 
 
-def _named(facts: Mapping[str, str]) -> JsonObject:
-    return {name: text for name, text in facts.items() if text}
-
-
-async def _facts(work: Work) -> Callable[[Contract], dict[str, str]]:
+def _named(facts: Facts) -> JsonObject:
     """The names of what a status refers to."""
-    projects, devices = await names(work, Kind.PROJECT), await names(work, Kind.DEVICE)
-    bundles = await names(work, Kind.APP)
-
-    def facts(status: Contract) -> dict[str, str]:
-        found = {"projectName": projects.get(str(getattr(status, "project_id", "")), "")}
-        if not isinstance(status, DeviceStatusMsg):
-            found["deviceName"] = devices.get(str(getattr(status, "device_id", "")), "")
-        if isinstance(status, AppInstStatusMsg):
-            found["appName"] = bundles.get(status.app_id, "")
-        return found
-
-    return facts
+    return {name: facts[name] for name in NAMED if facts.get(name)}
 
 
 def _routes(of: StatusOf[T, S]) -> tuple[tuple[str, str, Endpoint], ...]:
