@@ -287,7 +287,7 @@ def test_a_wrong_entry_is_left_out_and_named(entry: ACE, reason: str) -> None:
     restricts = any(a.drop or a.limit for a in entry.actions)
     assert [(a.number, a.protocol) for a in kept] == ([] if restricts else [(2, "tcp")])
     (text,) = wrong
-    assert text.startswith("ACE 1 ignored")
+    assert text.startswith("ACE 1 is wrong" if restricts else "ACE 1 ignored")
     assert reason in text
 
 
