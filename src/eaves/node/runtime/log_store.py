@@ -4,6 +4,7 @@ A crash between the two writes the same lines again under the same message numbe
 controller keeps one of each; so no line is lost and none is doubled.  Source: node reference 14.5.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ from eaves.node.host.files import atomic_write
 
 log = structlog.get_logger(__name__)
 
-QUOTA_BYTES = 256 * 1024 * 1024
+DEFAULT_QUOTA_BYTES = 2048 * 1024 * 1024  # newlog.gzipfiles.ondisk.maxmegabytes
+LARGEST_SHARE = 10  # of the file system: one part in ten at most
 TRIES = 10  # refusals of one file before it is set aside
 MOST_ASIDE = 1000
 
@@ -39,6 +41,7 @@ class LogStore:
         self._now = now
         self._sequence = 0
         self._refusals: dict[Path, int] = {}
+        self.quota_bytes = DEFAULT_QUOTA_BYTES
         self.dropped_files = 0
 
     def add(
@@ -90,10 +93,12 @@ class LogStore:
         files = sorted(
             (*self._aside.glob("*.gz"), *self._folder.glob("*.gz")), key=lambda p: p.name
         )
+        at = os.statvfs(self._folder)
+        quota = min(self.quota_bytes, at.f_blocks * at.f_frsize // LARGEST_SHARE)
         sizes = {p: _size(p) for p in files}
         total = sum(sizes.values())
         for path in files:
-            if total <= QUOTA_BYTES:
+            if total <= quota:
                 return
             total -= sizes[path]
             path.unlink(missing_ok=True)

@@ -10,6 +10,8 @@ from eaves.evapi.config_items import ItemValues, apply_items
 from eaves.evapi.flows.onboard import Applicant
 from eaves.evapi.info import BootReason, MaintenanceModeReason, ZDeviceState
 from eaves.node.comms.outbox import Outbox
+from eaves.node.comms.transport import Limits
+from eaves.node.host.machine import MIB
 from eaves.node.runtime.commands import Reboot, decide_command, maintenance_of
 from eaves.node.runtime.conversation import not_applied
 from eaves.node.runtime.guard import forever
@@ -71,6 +73,12 @@ class Service:
     def _take_items(self, config: EdgeDevConfig) -> None:
         items, status = apply_items(config.config_items, self._shared.items)
         self._shared.items, self._shared.item_status = items, status
+        dial, send = items.seconds("timer.dial.timeout"), items.seconds("timer.send.timeout")
+        usual = Limits()
+        self._parts.conversation.link.transport.limits = Limits(
+            dial or usual.dial, send or usual.send
+        )
+        self._parts.logs.quota_bytes = items.count("newlog.gzipfiles.ondisk.maxmegabytes") * MIB
         self._parts.storage.configure(settings_of({i.key: i.value for i in config.config_items}))
         self._parts.workloads.set_boot_retry(timedelta(seconds=items.seconds("timer.boot.retry")))
 
