@@ -233,8 +233,8 @@ def test_why_leads_to_where_to_look(site: Cli) -> None:
     assert site("wait", "device", "edge-berlin", "--state", "unprovisioned").code == 0
 
 
-def test_a_long_list_says_what_it_leaves_out(site: Cli) -> None:
-    """Lists of the contract have no times: `never` would be a lie."""
+def test_a_long_list_has_times_too(site: Cli) -> None:
+    """From the list itself: none of these devices was ever heard of."""
     records = "\n---\n".join(
         f"{{kind: device, name: many-{n}, project: berlin, model: small, serialno: MANY-{n}}}"
         for n in range(51)
@@ -243,8 +243,8 @@ def test_a_long_list_says_what_it_leaves_out(site: Cli) -> None:
     site.ok("apply", "-f", "many.yaml")
     done = site("get", "device")
     assert len(done.out.splitlines()) == 53
-    assert "never" not in done.out
-    assert "`eaves get device NAME` has them" in done.err
+    assert all("never" in line for line in done.out.splitlines()[1:])
+    assert done.err == ""
     site.ok("delete", "-f", "many.yaml")
 
 

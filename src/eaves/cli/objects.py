@@ -12,7 +12,6 @@ from eaves.cli.output import age, hidden, short_state, show_table, show_value
 from eaves.cli.session import load_session
 from eaves.cli.why import event_line, why_lines
 
-IN_FULL = 50  # up to so many objects the status of each is read in full, for its times and errors
 EVENTS_SHOWN = 10
 POLL_S = 0.5
 
@@ -67,22 +66,10 @@ def _listed(client: Client, kind: Kind, project: str | None) -> list[Json]:
 
 
 def _states(client: Client, kind: Kind, rows: Sequence[Json]) -> Mapping[str, Json]:
-    """Status by id.  Lists of the contract leave out times and errors; one status has them."""
+    """Status by id, with times and errors: our controller adds them to the list."""
     if not kind.has_status or not rows:
         return {}
-    listed = {str(s.get("id")): s for s in client.list(kind, f"{kind.path}/status")}
-    if len(rows) > IN_FULL:
-        click.echo(
-            f"note: times and errors of more than {IN_FULL} objects are left out;"
-            f" `eaves get {kind.name} NAME` has them",
-            err=True,
-        )
-        return listed
-    ids = [str(row.get("id")) for row in rows]
-    return {
-        id_: {**listed.get(id_, {}), **client.call("GET", f"{kind.path}/id/{id_}/status")}
-        for id_ in ids
-    }
+    return {str(s.get("id")): s for s in client.list(kind, f"{kind.path}/status")}
 
 
 def _cell(column: Column, row: Json, status: Json) -> object:

@@ -206,7 +206,7 @@ def many(of: StatusOf[T, S]) -> Endpoint:
 def _more(status: Contract) -> JsonObject:
     """Ours, beside the short form of the contract: what a table shows of each row."""
     whole = status.to_json()
-    return {name: whole[name] for name in ("lastUpdate", "errInfo", "swState") if whole.get(name)}
+    return {name: whole[name] for name in ("lastUpdate", "errInfo", "swState") if name in whole}
 
 
 def _named(facts: Facts) -> JsonObject:
