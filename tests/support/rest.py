@@ -205,7 +205,7 @@ def contains(reply: object, sent: object) -> bool:
     if isinstance(sent, list):
         if not isinstance(reply, list):
             return False
-        here, there = cast("list[Any]", reply), cast("list[Any]", sent)
+        here, there = cast("list[object]", reply), cast("list[object]", sent)
         return len(here) == len(there) and all(
             contains(one, other) for one, other in zip(here, there, strict=True)
         )
