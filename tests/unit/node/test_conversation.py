@@ -84,3 +84,32 @@ async def test_a_config_that_cannot_be_applied_is_told_and_the_next_one_is_taken
     await conversation._take(offer(2))
     assert [c.id.version for c in machine.followed if c.id] == ["2"]
     assert conversation.heard.config_hash == "hash-2"
+
+
+async def test_an_older_config_is_not_applied_and_is_told(
+    conversation: Conversation, machine: Machine
+) -> None:
+    """EVE API v2, section 7: `config_timestamp` only moves forward."""
+
+    def dated(year: int) -> NewConfig:
+        config = EdgeDevConfig(
+            id=UUIDandVersion(uuid=ME), config_timestamp=datetime(year, 1, 1, tzinfo=UTC)
+        )
+        return NewConfig(encode_edge_dev_config(config), f"hash-{year}", b"envelope")
+
+    await conversation._take(dated(2026))
+    await conversation._take(dated(2025))
+    assert len(machine.followed) == 1
+    assert "older than the one in force" in conversation.heard.unreachable
+    await conversation._take(dated(2027))
+    assert len(machine.followed) == 2
+
+
+async def test_a_config_for_another_uuid_is_not_applied_and_is_told(
+    conversation: Conversation, machine: Machine
+) -> None:
+    """EVE API v2, section 7: `id.uuid` is that of the device."""
+    other = EdgeDevConfig(id=UUIDandVersion(uuid="6f0f4f6e-5d0b-4b92-a3b9-0f6d0ad2b6f1"))
+    await conversation._take(NewConfig(encode_edge_dev_config(other), "hash", b"envelope"))
+    assert machine.followed == []
+    assert "is not applied" in conversation.heard.unreachable

@@ -38,6 +38,11 @@ def maintenance_of(config: EdgeDevConfig, items: ItemValues) -> bool:
             return config.maintenance_mode
 
 
+def epoch_moved(known: int | None, told: int) -> bool:
+    """Has the controller lost what it knew, so that everything is to be said again?"""
+    return known is not None and known != told
+
+
 @dataclass(frozen=True, slots=True)
 class Boot:
     """How this start of the node came about."""

@@ -12,7 +12,7 @@ from eaves.evapi.info import BootReason, MaintenanceModeReason, ZDeviceState
 from eaves.node.comms.outbox import Outbox
 from eaves.node.comms.transport import Limits
 from eaves.node.host.machine import MIB
-from eaves.node.runtime.commands import Reboot, decide_command, maintenance_of
+from eaves.node.runtime.commands import Reboot, decide_command, epoch_moved, maintenance_of
 from eaves.node.runtime.conversation import not_applied
 from eaves.node.runtime.guard import forever
 from eaves.node.runtime.parts import REBOOT_COUNTER, SHUTDOWN_COUNTER, Parts, Shared
@@ -56,7 +56,7 @@ class Service:
         wish = self._parts.engine.wish
         before = wish.config if wish else None
         self._take_items(config)
-        if self._epoch not in (None, config.controller_epoch):
+        if epoch_moved(self._epoch, config.controller_epoch):
             self._reporter.say_all_again()
         self._epoch = config.controller_epoch
         if await self._take_commands(config):

@@ -1,0 +1,36 @@
+"""What a configuration asks of the device as a whole."""
+
+import pytest
+
+from eaves.evapi.config import ConfigItem, EdgeDevConfig
+from eaves.evapi.config_items import apply_items
+from eaves.node.runtime.commands import epoch_moved, maintenance_of
+
+ROWS = {
+    "nothing said": (False, None, False),
+    "the flag alone": (True, None, True),
+    "the property over the flag": (True, "disabled", False),
+    "the property alone": (False, "enabled", True),
+    "a property that says nothing": (True, "none", True),
+}
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
+def test_maintenance_is_what_the_property_says_else_the_flag(
+    row: tuple[bool, str | None, bool],
+) -> None:
+    """EVE API v2, section 7.2."""
+    flag, word, expected = row
+    listed = () if word is None else (ConfigItem(key="maintenance.mode", value=word),)
+    items, _ = apply_items(listed)
+    assert maintenance_of(EdgeDevConfig(maintenance_mode=flag), items) is expected
+
+
+@pytest.mark.parametrize(
+    ("known", "told", "moved"), [(None, 4, False), (4, 4, False), (4, 5, True), (5, 4, True)]
+)
+def test_another_epoch_asks_for_everything_again(
+    known: int | None, told: int, *, moved: bool
+) -> None:
+    """EVE API v2, section 7.2; at the start of a node everything is told anyway."""
+    assert epoch_moved(known, told) is moved
