@@ -33,3 +33,17 @@ def is_address(text: str) -> bool:
 
 def is_ipv4(text: str) -> bool:
     return is_address(text) and ":" not in text
+
+
+def default_leases(
+    subnet: ipaddress.IPv4Network, gateway: ipaddress.IPv4Address
+) -> tuple[ipaddress.IPv4Address, ipaddress.IPv4Address]:
+    """First and last address to lease where nobody said: the last quarter stays for fixed ones.
+
+    `subnet` has at least four addresses.  Below 16 addresses nothing is set aside.
+    """
+    lowest = subnet.network_address + 1
+    first = gateway + 1 if gateway == lowest else lowest
+    aside = subnet.num_addresses // 4 if subnet.num_addresses >= 16 else 0
+    last = subnet.broadcast_address - 1 - aside
+    return first, gateway - 1 if first <= gateway <= last else last

@@ -80,7 +80,7 @@ async def test_what_is_referred_to_cannot_be_deleted(engine: AsyncEngine) -> Non
         await store.insert_object(db, ACME, draft(Kind.DATASTORE, "depot"), STAMP)
         image = draft(Kind.IMAGE, "debian", references=frozenset({"depot", ""}))
         await store.insert_object(db, ACME, image, STAMP)
-    with pytest.raises(StillReferenced, match="needed by images 'debian'") as refused:
+    with pytest.raises(StillReferenced, match="needed by image 'debian'") as refused:
         async with unit_of_work(engine) as db:
             await store.delete_object(db, ACME, Kind.DATASTORE, "depot")
     assert [d.id for d in refused.value.dependants] == ["debian"]

@@ -126,7 +126,9 @@ def test_a_local_network_instance_without_addresses_gets_a_subnet_of_its_own() -
     network = netinst.ip.subnet.removesuffix(".0/24")
     assert netinst.ip.subnet.endswith(".0/24")
     assert netinst.ip.gateway == f"{network}.1"
-    assert netinst.ip.dhcp_range is None  # the device leases around gateway and fixed addresses
+    lease = netinst.ip.dhcp_range  # behind the gateway, the last quarter kept for fixed addresses
+    assert lease is not None
+    assert (lease.start[-2:], lease.end[-4:]) == (".2", ".190")
 
 
 @pytest.mark.parametrize("subnet", ["10.9.0.0/30", "10.9.0.0/31", "10.9.0.1/32", "fd00::/128"])

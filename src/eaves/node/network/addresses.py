@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
 from eaves.evapi.evecommon import Ipspec
+from eaves.hostnames import default_leases
 from eaves.ids import AppInstanceId, NetworkInstanceId
 
 AUTOMATIC_BASES = ("10.{n}.0.0/24", "172.27.{n}.0/24", "192.168.{n}.0/24", "100.64.{n}.0/24")
@@ -67,7 +68,7 @@ def automatic_subnet(number: int, taken: Iterable[IPv4Network]) -> IPv4Network:
 
 
 def addressing(ip: Ipspec | None, automatic: IPv4Network | None) -> Addressing:
-    """Fill what the configuration leaves open: gateway = first host, range = the rest."""
+    """Fill what the configuration leaves open: gateway = first host, range = most of the rest."""
     subnet = _subnet(ip.subnet) if ip and ip.subnet else automatic
     if subnet is None:
         raise BadSubnet("no subnet")
@@ -75,12 +76,9 @@ def addressing(ip: Ipspec | None, automatic: IPv4Network | None) -> Addressing:
         raise BadSubnet(f"subnet {subnet} has no room for a gateway and an app; use /30 or wider")
     gateway = _inside(subnet, ip.gateway if ip else "", subnet.network_address + 1, "gateway")
     dhcp_range = ip.dhcp_range if ip else None
-    first = _inside(
-        subnet, dhcp_range.start if dhcp_range else "", _after(gateway, subnet), "range start"
-    )
-    last = _inside(
-        subnet, dhcp_range.end if dhcp_range else "", subnet.broadcast_address - 1, "range end"
-    )
+    lowest, highest = default_leases(subnet, gateway)
+    first = _inside(subnet, dhcp_range.start if dhcp_range else "", lowest, "range start")
+    last = _inside(subnet, dhcp_range.end if dhcp_range else "", highest, "range end")
     if last < first:
         raise BadSubnet(f"DHCP range ends at {last} before it starts at {first}")
     if first <= gateway <= last:
@@ -88,12 +86,6 @@ def addressing(ip: Ipspec | None, automatic: IPv4Network | None) -> Addressing:
             raise BadSubnet(f"gateway {gateway} lies inside the DHCP range {first} to {last}")
         last = min(last, gateway - 1)
     return Addressing(subnet, gateway, first, last)
-
-
-def _after(gateway: IPv4Address, subnet: IPv4Network) -> IPv4Address:
-    """Above a gateway at the bottom; from the bottom when the gateway is at the top."""
-    lowest = subnet.network_address + 1
-    return gateway + 1 if gateway == lowest else lowest
 
 
 def _subnet(text: str) -> IPv4Network:

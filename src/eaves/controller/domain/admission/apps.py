@@ -23,6 +23,7 @@ from eaves.controller.domain.contract.devices import DeviceConfig
 from eaves.controller.domain.contract.manifests import AppType
 from eaves.controller.domain.contract.netinsts import NetInstConfig
 from eaves.controller.domain.contract.volumes import VolInstConfig
+from eaves.hostnames import default_leases
 
 KIB = 1024
 BLANK = "HDD_EMPTY"
@@ -381,6 +382,15 @@ def _admit_address(
         refusals.append(
             conflict(member, f"{address} is the gateway of network instance {netinst.name!r}")
         )
+    leased = _leased(netinst, subnet)
+    if isinstance(address, ipaddress.IPv4Address) and leased and leased[0] <= address <= leased[1]:
+        refusals.append(
+            conflict(
+                member,
+                f"{address} is among the addresses that network instance {netinst.name!r} leases,"
+                f" {leased[0]} to {leased[1]}; choose another, or give it another dhcpRange",
+            )
+        )
     for other in (*load.instances, wanted):
         for theirs in other.interfaces:
             if theirs is interface or load.netinst_of(theirs) is not netinst:
@@ -394,6 +404,22 @@ def _admit_address(
                     )
                 )
     return refusals
+
+
+def _leased(
+    netinst: NetInstConfig, subnet: ipaddress.IPv4Network | ipaddress.IPv6Network | None
+) -> tuple[ipaddress.IPv4Address, ipaddress.IPv4Address] | None:
+    """First and last address that the device leases; None where that is not known here."""
+    if netinst.ip is None or not isinstance(subnet, ipaddress.IPv4Network):
+        return None
+    given = netinst.ip.dhcp_range
+    try:
+        if given is not None and given.start and given.end:
+            return ipaddress.IPv4Address(given.start), ipaddress.IPv4Address(given.end)
+        gateway = netinst.ip.gateway or str(subnet.network_address + 1)
+        return default_leases(subnet, ipaddress.IPv4Address(gateway))
+    except ValueError:
+        return None  # the network instance itself is refused for that
 
 
 def _refuse_taken_ports(wanted: AppInstance, bundle: App | None, load: DeviceLoad) -> list[Refusal]:

@@ -22,6 +22,7 @@ from eaves.evapi.config import (
     ZNetworkInstType,
 )
 from eaves.evapi.evecommon import DHCPType, IpRange, Ipspec, PhyIoType, ZnetStaticDNSEntry
+from eaves.hostnames import default_leases
 
 KINDS = {
     NetworkInstanceKind.TRANSPARENT: ZNetworkInstType.ZnetInstTransparent,
@@ -133,7 +134,10 @@ def _automatic_subnets(in_order: Sequence[NetInstConfig]) -> dict[str, str]:
 
 
 def _addresses(ip: DhcpServerConfig | None, automatic: str) -> Ipspec:
-    """Gateway: the first address.  Leases: as the object says, else the device chooses them."""
+    """Gateway: the first address.  Leases: as the object says, else most of the subnet.
+
+    EVE devices want a range; a fixed address of an app has to lie outside of it.
+    """
     wanted = ip or DhcpServerConfig()
     subnet = cidr(wanted.subnet, wanted.mask) or automatic
     network = ipaddress.ip_network(subnet)
@@ -141,7 +145,9 @@ def _addresses(ip: DhcpServerConfig | None, automatic: str) -> Ipspec:
     gateway = wanted.gateway or str(first_host)
     lease = wanted.dhcp_range
     given = lease is not None and lease.start and lease.end
-    leases = IpRange(start=lease.start, end=lease.end) if lease is not None and given else None
+    leases = _leases(network, gateway)
+    if lease is not None and given:
+        leases = IpRange(start=lease.start, end=lease.end)
     ntp = tuple(server.server for server in wanted.ntp_servers if server.server)
     first = wanted.ntp or (ntp[0] if ntp else "")
     return Ipspec(
@@ -154,3 +160,11 @@ def _addresses(ip: DhcpServerConfig | None, automatic: str) -> Ipspec:
         dns=wanted.dns,
         dhcp_range=leases,
     )
+
+
+def _leases(network: ipaddress.IPv4Network | ipaddress.IPv6Network, gateway: str) -> IpRange | None:
+    """None where there is nothing to lease; admission refuses such a network for apps."""
+    if not isinstance(network, ipaddress.IPv4Network) or network.num_addresses < 4:
+        return None
+    first, last = default_leases(network, ipaddress.IPv4Address(gateway))
+    return IpRange(start=str(first), end=str(last))
