@@ -7,7 +7,8 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,15 +61,21 @@ class Cli:
         assert done.code == 0, f"eaves {' '.join(words)}: {done}"
         return done.out
 
-    def start(self, *words: str) -> "subprocess.Popen[str]":
-        return subprocess.Popen(
+    @contextmanager
+    def start(self, *words: str) -> "Generator[subprocess.Popen[str], None, None]":
+        """Run on while the test looks at it; it is gone afterwards, whatever the test saw."""
+        with subprocess.Popen(
             [*EAVES, *words],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             env=self.environment,
-        )
+        ) as child:
+            try:
+                yield child
+            finally:
+                child.kill()
 
     def at_terminal(self, *words: str, answers: Sequence[tuple[str, str]] = ()) -> Done:
         """Run at a terminal of its own; each answer is typed once its pattern was shown."""

@@ -287,16 +287,16 @@ def test_verbs_are_asked_for_once_each(site: Cli) -> None:
 
 
 def test_watch_tells_what_happens_and_ends_quietly(site: Cli) -> None:
-    child = site.start("watch", "--interval", "0.1")
-    assert child.stdout is not None
-    assert child.stdout.readline()
-    site.ok("apply", "-f", "-", stdin="{kind: brand, name: seen-by-watch}")
-    line = ""
-    while "seen-by-watch" not in line:
-        line = child.stdout.readline()
-        assert line
-    child.send_signal(signal.SIGINT)
-    _, err = child.communicate(timeout=30)
+    with site.start("watch", "--interval", "0.1") as child:
+        assert child.stdout is not None
+        assert child.stdout.readline()
+        site.ok("apply", "-f", "-", stdin="{kind: brand, name: seen-by-watch}")
+        line = ""
+        while "seen-by-watch" not in line:
+            line = child.stdout.readline()
+            assert line
+        child.send_signal(signal.SIGINT)
+        _, err = child.communicate(timeout=30)
     assert (child.returncode, err) == (0, "")
     site.ok("delete", "brand", "seen-by-watch")
 
@@ -313,14 +313,14 @@ async def test_onboarding_leads_to_logs(site: Cli, process: Process) -> None:
     app = AppInstanceId(json.loads(site.ok("get", "instance", "web", "-o", "json"))["id"])
     assert "has no lines" in site("logs", "web").err
     await _send(process, device, app, [f"line {n}" for n in range(5)])
-    child = site.start("logs", "-f", "web")
-    assert child.stdout is not None
-    lines = [child.stdout.readline() for _ in range(5)]
-    for first in (5, 8):
-        await _send(process, device, app, [f"line {n}" for n in range(first, first + 3)])
-        lines += [await asyncio.to_thread(child.stdout.readline) for _ in range(3)]
-    child.send_signal(signal.SIGINT)
-    rest, err = child.communicate(timeout=30)
+    with site.start("logs", "-f", "web") as child:
+        assert child.stdout is not None
+        lines = [child.stdout.readline() for _ in range(5)]
+        for first in (5, 8):
+            await _send(process, device, app, [f"line {n}" for n in range(first, first + 3)])
+            lines += [await asyncio.to_thread(child.stdout.readline) for _ in range(3)]
+        child.send_signal(signal.SIGINT)
+        rest, err = child.communicate(timeout=30)
     assert (child.returncode, rest, err) == (0, "", "")
     assert [line.split(" ", 1)[1].strip() for line in lines] == [f"line {n}" for n in range(11)]
     assert len(site.ok("logs", "web").splitlines()) == 11
