@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from eaves.ids import AppInstanceId
+from eaves.node.app_metrics import AppFacts
 from eaves.node.containers.configurators import Containers
 from eaves.node.containers.items import CONTAINER
 from eaves.node.containers.observe import see
-from eaves.node.containers.status import ContainerFacts
 from eaves.node.containers.workshop import RootFs, RootFsProvider, Workshop
 from eaves.node.host import cgroups
 from eaves.node.host.applogs import LogSource
@@ -55,13 +55,14 @@ class ContainersSubsystem:
             if before - running:
                 changed()
 
-    def facts(self, app: AppInstanceId) -> ContainerFacts | None:
+    def facts(self, app: AppInstanceId) -> AppFacts | None:
         """Usage of a running container; None when it does not run."""
         run = self._workshop.run_of(app)
         if run is None or not run.alive:
             return None
         group = self._workshop.cgroup(app)
-        return ContainerFacts(run, cgroups.usage(group), cgroups.memory_limit(group))
+        limit = cgroups.memory_limit(group)
+        return AppFacts(run, cgroups.usage(group), limit, f"OCI runtime {run.note}")
 
     def log_source(self, app: AppInstanceId) -> LogSource:
         return self._workshop.log_source(app)

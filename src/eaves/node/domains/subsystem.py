@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from eaves.ids import AppInstanceId
+from eaves.node.app_metrics import AppFacts
 from eaves.node.domains.configurators import Domains
 from eaves.node.domains.items import DOMAIN
 from eaves.node.domains.observe import see
-from eaves.node.domains.status import DomainFacts
 from eaves.node.domains.workshop import DiskProvider, Workshop
 from eaves.node.host import cgroups
 from eaves.node.host.accel import Accel
@@ -57,12 +57,13 @@ class DomainsSubsystem:
         """Which one machines get here, and why; the first call may take 15 s."""
         return await self._workshop.probe.choose()
 
-    def facts(self, app: AppInstanceId) -> DomainFacts | None:
+    def facts(self, app: AppInstanceId) -> AppFacts | None:
         """Usage of a running machine; None when it does not run."""
         run, item = self._workshop.run_of(app), self._workshop.recorded(app)
         if run is None or item is None or not run.alive:
             return None
-        return DomainFacts(run, cgroups.usage(self._workshop.cgroup(app)), item.memory_kib)
+        usage = cgroups.usage(self._workshop.cgroup(app))
+        return AppFacts(run, usage, item.memory_kib * 1024, run.note)
 
     def log_source(self, app: AppInstanceId) -> LogSource:
         return self._workshop.log_source(app)

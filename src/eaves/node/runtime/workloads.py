@@ -8,9 +8,8 @@ from eaves.evapi.config import VolumeRef
 from eaves.evapi.metrics import AppDiskMetric, AppMetric, ZMetricNetworkInstance
 from eaves.ids import AppInstanceId, VolumeId
 from eaves.node import refs
-from eaves.node.containers import status as container_status
+from eaves.node.app_metrics import app_metric
 from eaves.node.containers.subsystem import ContainersSubsystem
-from eaves.node.domains import status as domain_status
 from eaves.node.domains.subsystem import DomainsSubsystem
 from eaves.node.host.applogs import LogFormat, LogSource
 from eaves.node.network import status as network_status
@@ -74,12 +73,8 @@ class Workloads:
         for app in wish.apps:
             traffic = network_status.app_metrics(app.app, items, counters)
             disks = tuple(_disks(app.config.volume_ref_list, stored))
-            if app.app in wish.containers:
-                facts = self._containers.facts(app.app)
-                found.append(container_status.app_metric(app, facts, traffic, disks))
-            else:
-                seen = self._domains.facts(app.app)
-                found.append(domain_status.app_metric(app, seen, traffic, disks))
+            carrier = self._containers if app.app in wish.containers else self._domains
+            found.append(app_metric(app, carrier.facts(app.app), traffic, disks))
         return tuple(found), network_status.network_instance_metrics(wish.config, items, counters)
 
 

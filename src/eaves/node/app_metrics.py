@@ -1,4 +1,4 @@
-"""What containers tell the controller.  Pure."""
+"""What a running app uses, as the controller is told of it: machine or container alike.  Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,23 +20,22 @@ MIB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class ContainerFacts:
+class AppFacts:
+    """Of a running app."""
+
     run: Run
     usage: Usage | None
-    memory_limit_bytes: int
+    memory_limit_bytes: int  # 0: none
+    runs_by: str  # the accelerator, or the OCI runtime
 
     @property
     def boot_time(self) -> datetime:
         return self.run.started_at
 
-    @property
-    def runs_by(self) -> str:
-        return f"OCI runtime {self.run.note}"
-
 
 def app_metric(
     app: AppInForce,
-    facts: ContainerFacts | None,
+    facts: AppFacts | None,
     network: Sequence[NetworkMetric] = (),
     disks: Sequence[AppDiskMetric] = (),
 ) -> AppMetric:
@@ -46,7 +45,8 @@ def app_metric(
     if facts is None or usage is None:
         return AppMetric(app_id=app.app, app_version=version, app_name=app.config.displayname)
     limit = facts.memory_limit_bytes or usage.memory_bytes
-    share = 100.0 * usage.memory_bytes / limit if limit else 0.0
+    # The emulator's own share of a machine is counted too: it may pass the guest's memory.
+    share = min(100.0, 100.0 * usage.memory_bytes / limit) if limit else 0.0
     return AppMetric(
         app_id=app.app,
         app_version=version,
