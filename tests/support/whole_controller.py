@@ -10,6 +10,7 @@ from pathlib import Path
 from support.controller import InProcess, WireDevice, in_process
 from support.rest import Caller, running_app
 
+from eaves.controller.jobs.leased import Leases
 from eaves.controller.jobs.run import Jobs
 from eaves.controller.jobs.wanted import RenderWanted
 from eaves.controller.northbound.app import build_app
@@ -71,6 +72,7 @@ async def whole_controller(folder: Path, database_url: str = "") -> AsyncGenerat
             clock=devices.clock,
             reload_listeners=devices.service.reload_certificate,
             wanted=wanted,
+            leases=Leases(engine, "test"),
         )
         async with running_app(app, engine, devices.keys, devices.live, devices.clock) as rest:
             await rest.add_user("alice")

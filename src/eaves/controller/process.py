@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -45,6 +46,11 @@ DEVICE_PATHS: Final = ("/api/v2/edgedevice", "/api/v1/edgedevice", "/api/v2/ext"
 
 def clock() -> datetime:
     return datetime.now(UTC)
+
+
+def process_name(random: Callable[[int], bytes]) -> str:
+    """What tells this process from every other one that ever ran on its database."""
+    return f"{socket.gethostname()}:{os.getpid()}:{random(4).hex()}"
 
 
 _TURNS_TEXT: Final = (0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
@@ -170,7 +176,8 @@ async def _rest_side(rest: _Rest, announce: Callable[[str], None]) -> None:
     if rest.devices.error is not None:
         return
     app = await asyncio.to_thread(_build_rest, rest)
-    from eaves.controller.jobs.run import Jobs, start_jobs  # noqa: PLC0415 - devices come first
+    from eaves.controller.jobs.leased import Leases  # noqa: PLC0415 - devices come first
+    from eaves.controller.jobs.run import Jobs, start_jobs  # noqa: PLC0415 - as above
 
     serving = _beside_devices if rest.shared is not None else _own_listener
     engine = open_engine(rest.settings.database)
@@ -186,6 +193,7 @@ async def _rest_side(rest: _Rest, announce: Callable[[str], None]) -> None:
                     live=rest.live,
                     clock=clock,
                     wanted=rest.wanted,
+                    leases=Leases(engine, process_name(os.urandom)),
                     reload_listeners=lambda: _reload(rest, reload_listener),
                 ),
             )

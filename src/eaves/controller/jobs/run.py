@@ -8,6 +8,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from eaves.controller.jobs.leased import Held, Leases, run_leased
 from eaves.controller.jobs.liveness import Presence, Turned, turned
 from eaves.controller.jobs.rendering import render_devices
 from eaves.controller.jobs.renewal import renew_certificates
@@ -41,6 +42,7 @@ class Jobs:
     clock: Callable[[], datetime]
     reload_listeners: Callable[[], None]
     wanted: RenderWanted
+    leases: Leases
     presence: dict[DeviceId, Presence] = field(default_factory=dict[DeviceId, Presence])
 
     def devices(self) -> tuple[LiveDevice, ...]:
@@ -60,11 +62,11 @@ class Jobs:
         if not ids:
             await self._note_published()
 
-    async def retain(self) -> None:
+    async def retain(self, _held: Held) -> None:
         ids = [device.device_id for device in self.devices()]
         await drop_old(self.engine, self.settings.retention, ids, self.clock())
 
-    async def watch(self) -> None:
+    async def watch(self, _held: Held) -> None:
         """Tell of devices that fell silent or came back."""
         devices, now = self.devices(), self.clock()
         after = self.settings.intervals.offline_after
@@ -144,10 +146,17 @@ class Jobs:
 def start_jobs(tasks: asyncio.TaskGroup, jobs: Jobs) -> tuple[asyncio.Task[None], ...]:
     """Start every job; cancel what is returned to end them."""
     intervals = jobs.settings.intervals
+    leased = (
+        ("retention", intervals.retention, jobs.retain),
+        ("liveness", intervals.liveness, jobs.watch),
+    )
     return (
+        tasks.create_task(jobs.leases.keep_forever(), name="leases"),
+        *(
+            tasks.create_task(run_leased(jobs.leases, name, every, job, after=every), name=name)
+            for name, every, job in leased
+        ),
         tasks.create_task(tick_forever("renewal", intervals.renewal_check, jobs.renew)),
-        tasks.create_task(tick_forever("retention", intervals.retention, jobs.retain)),
-        tasks.create_task(tick_forever("liveness", intervals.liveness, jobs.watch)),
         tasks.create_task(jobs.render_wanted_forever(), name="render"),
         tasks.create_task(at_start("publication", jobs.publish_unless_published)),
     )

@@ -1,0 +1,121 @@
+"""Leases: one holder at a time, by the clock of the database; a late holder is told."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from eaves.controller.jobs.leased import Held, Leases, run_leased
+from eaves.controller.store.leases import (
+    Lease,
+    LeaseLost,
+    confirm_lease,
+    release_lease,
+    renew_leases,
+    take_lease,
+)
+from eaves.controller.store.unit import unit_of_work
+
+LONG = timedelta(minutes=5)
+OVER = timedelta(0)
+DEADLINE_S = 20
+
+
+async def take(engine: AsyncEngine, holder: str, ttl: timedelta = LONG) -> Lease | None:
+    async with unit_of_work(engine) as db:
+        return await take_lease(db, "sweep", holder, ttl)
+
+
+async def test_a_lease_has_one_holder_until_it_ends(engine: AsyncEngine) -> None:
+    first = await take(engine, "a")
+    assert first == Lease("sweep", "a", 1)
+    assert await take(engine, "b") is None
+    assert await take(engine, "a") is None  # nor is it taken twice by one
+    async with unit_of_work(engine) as db:
+        assert await renew_leases(db, (first,), OVER) == {"sweep"}
+    second = await take(engine, "b")
+    assert second == Lease("sweep", "b", 2)
+    async with unit_of_work(engine) as db:
+        assert await renew_leases(db, (first,), LONG) == frozenset()
+        await release_lease(db, first)  # changes nothing: it is another's
+        await confirm_lease(db, second)
+        with pytest.raises(LeaseLost, match="'sweep' belongs to another process"):
+            await confirm_lease(db, first)
+    async with unit_of_work(engine) as db:
+        await release_lease(db, second)
+    assert await take(engine, "a") == Lease("sweep", "a", 3)
+
+
+on_postgres = pytest.mark.parametrize(
+    "database_url", [pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True
+)
+
+
+@on_postgres
+async def test_nobody_takes_a_lease_that_a_transaction_has_confirmed(engine: AsyncEngine) -> None:
+    held = await take(engine, "a", timedelta(seconds=0.5))
+    assert held is not None
+    async with unit_of_work(engine) as db:
+        await confirm_lease(db, held)
+        async with asyncio.timeout(DEADLINE_S), unit_of_work(engine) as beside:
+            assert await renew_leases(beside, (held,), OVER) == {"sweep"}  # renewing goes on
+        assert await take(engine, "b") is None
+    assert await take(engine, "b") is not None
+
+
+@on_postgres
+async def test_of_many_that_ask_at_once_one_gets_it(engine: AsyncEngine) -> None:
+    got = await asyncio.gather(*(take(engine, f"p{n}") for n in range(12)))
+    assert len([one for one in got if one is not None]) == 1
+
+
+class Counter:
+    """A job of one process, and in which order the processes ran it."""
+
+    def __init__(self, name: str, ran: list[str]) -> None:
+        self._name, self._ran, self.began = name, ran, asyncio.Event()
+
+    async def __call__(self, _held: Held) -> None:
+        self._ran.append(self._name)
+        self.began.set()
+
+
+@on_postgres
+async def test_a_job_moves_to_another_process_when_its_own_cannot_renew(
+    engine: AsyncEngine,
+) -> None:
+    ran: list[str] = []
+    ttl, every = timedelta(seconds=2), timedelta(milliseconds=20)
+    first, second = Leases(engine, "a", ttl), Leases(engine, "b", ttl)
+    a, b = Counter("a", ran), Counter("b", ran)
+    # the first never renews, as if it had lost the database: its job ends by itself
+    tasks = [asyncio.ensure_future(run_leased(first, "sweep", every, a))]
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            await a.began.wait()
+            tasks.append(asyncio.ensure_future(second.keep_forever()))
+            tasks.append(asyncio.ensure_future(run_leased(second, "sweep", every, b)))
+            await b.began.wait()
+        assert set(ran[: ran.index("b")]) == {"a"}
+        assert (first.held(), second.held()) == ((), ("sweep",))
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_process_alone_on_sqlite_runs_every_job(engine: AsyncEngine) -> None:
+    leases, ran = Leases(engine, "a"), asyncio.Event()
+
+    async def tick(held: Held) -> None:
+        async with unit_of_work(engine) as db:
+            await held.confirm(db)
+        ran.set()
+
+    running = asyncio.ensure_future(run_leased(leases, "sweep", LONG, tick))
+    async with asyncio.timeout(DEADLINE_S):
+        await ran.wait()
+    running.cancel()
+    await asyncio.wait([running])
