@@ -43,7 +43,7 @@ test: develop  ## everything CI runs, on this machine
 proto: $(VENV)/.develop
 	proto/generate
 
-bench: runtime  ## all benchmarks, or one: make bench NAME=x
+bench: develop  ## all benchmarks, or one: make bench NAME=poll-unchanged; FULL=1 takes the long ones too
 	bench/run $(NAME)
 
 dist: $(VENV)/.develop  ## wheel and .deb below dist/

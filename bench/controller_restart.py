@@ -113,7 +113,7 @@ async def measure() -> dict[str, object]:
         finally:
             process.kill()
     return {
-        "bench": "controller_restart",
+        "name": "controller-restart",
         "devices": DEVICES,
         "first_304_s": [round(t, 3) for t in taken],
         "worst_s": round(max(taken), 3),

@@ -17,7 +17,7 @@ AIM_S = 60.0
 
 def main() -> int:
     if os.geteuid() != 0:
-        print(json.dumps({"name": "first_app", "skipped": "needs root"}))
+        print(json.dumps({"name": "first-app", "skipped": "needs root"}))
         return 0
     with tempfile.TemporaryDirectory() as folder:
         begun = time.monotonic()
@@ -34,7 +34,7 @@ def main() -> int:
     print(
         json.dumps(
             {
-                "name": "first_app",
+                "name": "first-app",
                 "ok": done.returncode == 0,
                 "first_answer_s": float(first[1]) if first else None,
                 "machine_answer_s": float(machine[1]) if machine else None,
