@@ -62,6 +62,7 @@ class Live:
         self._changed: set[DeviceId] = set()
         self._lock = threading.Lock()  # guards _changed and _loop only
         self._wake = asyncio.Event()
+        self._refreshing = asyncio.Lock()
         self._failed = False
         self._closed = False
 
@@ -78,6 +79,10 @@ class Live:
             loop = self._loop
         if loop is not None:
             loop.call_soon_threadsafe(self._wake.set)
+
+    def known(self) -> tuple[DeviceId, ...]:
+        """The ids of all entries as they are now."""
+        return tuple(self._devices.copy())
 
     def snapshot(self) -> tuple[LiveDevice, ...]:
         """All entries as they are now."""
@@ -183,13 +188,14 @@ class Live:
     async def refresh(self, read_rows: ReadRows, device_ids: Iterable[DeviceId]) -> None:
         """Read these devices again, now."""
         wanted = tuple(device_ids)
-        rows = {row.device_id: row for row in await read_rows(wanted)}
-        for device_id in wanted:
-            row = rows.get(device_id)
-            if row is None:
-                self.remove(device_id)
-            else:
-                self.put(row)
+        async with self._refreshing:  # else rows read earlier could be put over newer ones
+            rows = {row.device_id: row for row in await read_rows(wanted)}
+            for device_id in wanted:
+                row = rows.get(device_id)
+                if row is None:
+                    self.remove(device_id)
+                else:
+                    self.put(row)
 
     async def follow_forever(self, read_rows: ReadRows, failed: Callable[[], None]) -> None:
         """Read again whatever was said to have changed; `failed` tells of a round to repeat."""

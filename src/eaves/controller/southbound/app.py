@@ -140,6 +140,9 @@ async def _enveloped(context: Southbound, request: Request, route: Route, body: 
         registered: Answer = await register.answer(context, sealed, request.client)
         return registered
     call = _verified(context, request, route, sealed)
+    if call is _UNKNOWN or call is NOT_FOUND:
+        await context.catch_up()  # another process may have let it in since our last look
+        call = _verified(context, request, route, sealed)
     if isinstance(call, Answer):
         return call
     handler = await _handler(route.endpoint)

@@ -151,9 +151,7 @@ async def _remember(db: Db, call: Call, judged: QuoteAnswer, token: bytes, now: 
 
 async def _escrow(context: Southbound, call: Call, keys: AttestStorageKeys | None) -> Answer:
     code = AttestStorageKeysResponseCode.ATTEST_STORAGE_KEYS_RESPONSE_CODE_ITOKEN_MISMATCH
-    if keys is not None and accepts_escrow(
-        EscrowAsked(keys.integrity_token, call.device.integrity_token)
-    ):
+    if keys is not None and await _holds_token(context, call, keys.integrity_token):
         # kept as it came, without the token: only the device can read it
         kept = encode_z_attest_req(ZAttestReq(storage_keys=AttestStorageKeys(keys=keys.keys)))
         await context.writer.write(lambda db: devices.put_escrow(db, call.device.device_id, kept))
@@ -165,6 +163,14 @@ async def _escrow(context: Southbound, call: Call, keys: AttestStorageKeys | Non
             storage_keys_resp=AttestStorageKeysResp(response=code),
         ),
     )
+
+
+async def _holds_token(context: Southbound, call: Call, token: bytes) -> bool:
+    if accepts_escrow(EscrowAsked(token, call.device.integrity_token)):
+        return True
+    await context.catch_up()  # another process may have given out the token just now
+    device = context.live.find(call.device.device_id) or call.device
+    return accepts_escrow(EscrowAsked(token, device.integrity_token))
 
 
 def _escrowed_keys(escrow: bytes | None) -> tuple[AttestVolumeKey, ...]:

@@ -11,27 +11,27 @@ import structlog
 from eaves.controller.domain.poll import (
     AttestFirst,
     NotRenderedYet,
+    PollAnswer,
     Replace,
     Unchanged,
     answer_poll,
     attestation_of,
 )
+from eaves.controller.live import LiveDevice
 from eaves.controller.southbound.context import DOUBT, FORBIDDEN, NOT_MODIFIED, Call, Southbound
 from eaves.controller.southbound.http import Answer
 from eaves.controller.store.rendered import find_rendered
-from eaves.evapi.poll import PollResponse, decode_poll_request, encode_poll_response
+from eaves.evapi.poll import PollRequest, PollResponse, decode_poll_request, encode_poll_response
 
 log = structlog.get_logger()
 
 
 async def answer(context: Southbound, call: Call) -> Answer:
     poll, device = decode_poll_request(call.payload), call.device
-    decided = answer_poll(
-        poll.config_hash,
-        poll.integrity_token,
-        device.config_hash,
-        attestation_of(required=device.attestation_required, token=device.integrity_token),
-    )
+    decided = _decided(poll, device)
+    if isinstance(decided, AttestFirst):
+        await context.catch_up()  # it may have attested at another process just now
+        decided = _decided(poll, context.live.find(device.device_id) or device)
     match decided:
         case Unchanged():
             return NOT_MODIFIED
@@ -44,6 +44,15 @@ async def answer(context: Southbound, call: Call) -> Answer:
             log.info("nothing_rendered", device_id=device.device_id)
             return DOUBT
     assert_never(decided)
+
+
+def _decided(poll: PollRequest, device: LiveDevice) -> PollAnswer:
+    return answer_poll(
+        poll.config_hash,
+        poll.integrity_token,
+        device.config_hash,
+        attestation_of(required=device.attestation_required, token=device.integrity_token),
+    )
 
 
 async def _stored(context: Southbound, call: Call, known: str) -> Answer:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from eaves.controller.keys import KeyStore
 from eaves.controller.live import Live, LiveDevice
+from eaves.controller.live.feed import Feed
 from eaves.controller.live.rows import read_devices
 from eaves.controller.settings import Settings
 from eaves.controller.southbound.bodies import InFlight
@@ -79,6 +80,7 @@ class Southbound:
     writer: Writer
     seen: Seen
     database: Database
+    feed: Feed
     registrations: RateLimits
     bodies: InFlight
     decoding: Decoding
@@ -93,6 +95,13 @@ class Southbound:
     async def refresh(self, device_id: DeviceId) -> None:
         """Take into memory what was just committed, before the answer tells of it."""
         await self.live.refresh(self.read_devices, (device_id,))
+
+    async def catch_up(self) -> None:
+        """Know what any process committed before now; to be sure before a device is refused.
+
+        A device that was let in by another process a moment ago comes here next.
+        """
+        await self.feed.catch_up()
 
     def sealed(self, payload: bytes, status: int = 200) -> Answer:
         """An answer in an envelope of the signing key."""

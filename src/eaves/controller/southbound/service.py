@@ -8,7 +8,7 @@ knowing only half of the devices would tell the other half that they are strange
 import asyncio
 import concurrent.futures
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
@@ -16,17 +16,18 @@ from typing import Any, Literal
 import structlog
 
 from eaves.controller.keys import KeyStore
-from eaves.controller.live import Live
-from eaves.controller.live.rows import read_all
+from eaves.controller.live import Live, LiveDevice
+from eaves.controller.live.feed import Feed
+from eaves.controller.live.rows import follow, read_all, read_devices
 from eaves.controller.server import Listener, raise_file_limit
 from eaves.controller.settings import Endpoint, Settings
 from eaves.controller.southbound.app import endpoints
 from eaves.controller.southbound.bodies import InFlight
 from eaves.controller.southbound.context import Clock, Random, RateLimits, Southbound
-from eaves.controller.southbound.database import open_database
+from eaves.controller.southbound.database import Database, open_database
 from eaves.controller.southbound.decoding import Decoding
 from eaves.controller.southbound.http import Answering, rsgi_application
-from eaves.controller.store.devices import put_last_seen
+from eaves.controller.store.devices import bound_devices, put_last_seen
 from eaves.controller.telemetry.seen import Seen
 from eaves.controller.telemetry.writer import Writer
 from eaves.ids import DeviceId
@@ -121,6 +122,8 @@ class DeviceService:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         async with open_database(parts.settings.database) as database:
+            feed = _feed(parts.live, database)
+            await feed.start()
             async with database.read() as db:
                 for device in await read_all(db):
                     parts.live.put(device)
@@ -139,6 +142,7 @@ class DeviceService:
                 writer=writer,
                 seen=Seen(),
                 database=database,
+                feed=feed,
                 registrations=RateLimits(bounds.registrations_per_minute),
                 bodies=InFlight(bounds.bodies_in_flight_bytes),
                 decoding=Decoding(),
@@ -152,6 +156,7 @@ class DeviceService:
                 await self._serve_until_stopped(context, self._listener, self._stop)
             finally:
                 parts.live.unbind()
+                await feed.close()
 
     def _listen(self, answering: Answering) -> Listener:
         settings, keys = self._parts.settings, self._parts.keys
@@ -187,6 +192,7 @@ class DeviceService:
                 ),
                 name="follow",
             )
+            feeding = tasks.create_task(context.feed.follow_forever(), name="feed")
             flushing = tasks.create_task(
                 _flush_seen_forever(context, context.settings.intervals.last_seen_flush),
                 name="seen",
@@ -198,11 +204,29 @@ class DeviceService:
             context.live.close()
             listener.stop()
             await serving
-            for task in (following, flushing):
+            for task in (following, feeding, flushing):
                 task.cancel()
             await _flush_seen(context)
             context.writer.stop()
             await writing
+
+
+def _feed(live: Live, database: Database) -> Feed:
+    """Brings what other processes write into this memory."""
+
+    async def rows(device_ids: Sequence[DeviceId]) -> Sequence[LiveDevice]:
+        async with database.read() as db:
+            return await read_devices(db, device_ids)
+
+    async def ids() -> Sequence[DeviceId]:
+        async with database.read() as db:
+            return await bound_devices(db)
+
+    return Feed(
+        database.engine,
+        tell=lambda told: follow(live, rows, ids, told),
+        read_anew=lambda: follow(live, rows, ids, None),
+    )
 
 
 async def _first_of(stop: asyncio.Event, serving: asyncio.Task[None]) -> None:

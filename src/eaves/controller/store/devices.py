@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy import Select, and_, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from eaves.controller.domain.onboarding import Claim, Knowledge
+from eaves.controller.store.changes import DEVICES, note_change
 from eaves.controller.store.dialect import insert_new, upsert, upsert_many
 from eaves.controller.store.tables import (
     Kind,
@@ -119,6 +120,13 @@ async def all_devices(db: Db) -> tuple[DeviceRow, ...]:
     return tuple(_device_row(row) for row in (await db.execute(_device_rows())).all())
 
 
+async def bound_devices(db: Db) -> tuple[DeviceId, ...]:
+    """The ids of all that `all_devices` reads."""
+    return tuple(
+        DeviceId(row.device_id) for row in await db.execute(select(device_bindings.c.device_id))
+    )
+
+
 async def read_devices(db: Db, device_ids: Sequence[DeviceId]) -> tuple[DeviceRow, ...]:
     """These devices, without those that never registered."""
     query = _device_rows().where(device_bindings.c.device_id.in_(device_ids))
@@ -210,9 +218,18 @@ async def known_for_register(
 ) -> Knowledge:
     """Everything `decide_register` needs; `certificate` is the SHA-256 of the device's DER."""
     key = await find_onboarding_key(db, onboarding_certificate_hash)
-    bound_to = await find_bound_device(db, certificate)
     claims: list[Claim] = []
     if key is not None:
+        serials = [s for s in (serial, soft_serial) if s]
+        named = and_(
+            onboarding_claims.c.onboarding_key == key, onboarding_claims.c.serial.in_(serials)
+        )
+        # locked before they are read: what came before us (a change of policy, the same device at
+        # another process) is seen, what comes after waits
+        locked = (
+            select(onboarding_claims.c.device_id).where(named).order_by(onboarding_claims.c.serial)
+        )
+        await db.execute(locked.with_for_update())
         devices = objects[Kind.DEVICE]
         query = (
             select(
@@ -227,11 +244,7 @@ async def known_for_register(
             .outerjoin(
                 device_bindings, device_bindings.c.device_id == onboarding_claims.c.device_id
             )
-            .where(
-                onboarding_claims.c.onboarding_key == key,
-                onboarding_claims.c.serial.in_([s for s in (serial, soft_serial) if s]),
-            )
-            .with_for_update(of=onboarding_claims)  # a change of policy comes before or after
+            .where(named)
         )
         claims = [
             Claim(
@@ -243,6 +256,7 @@ async def known_for_register(
             )
             for row in await db.execute(query)
         ]
+    bound_to = await find_bound_device(db, certificate)
     return Knowledge(onboarding_key=key, claims=tuple(claims), certificate_bound_to=bound_to)
 
 
@@ -285,6 +299,7 @@ async def register_binding(db: Db, binding: Binding) -> None:
             unclaimed_devices.c.certificate_hash == binding.certificate_hash
         )
     )
+    note_change(db, DEVICES, (binding.device_id,))
 
 
 async def mark_gone(db: Db, device_id: DeviceId) -> None:
@@ -297,6 +312,7 @@ async def mark_gone(db: Db, device_id: DeviceId) -> None:
     )
     for table in (attestations, device_certificates, rendered_configs, device_seen):
         await db.execute(delete(table).where(table.c.device_id == device_id))
+    note_change(db, DEVICES, (device_id,))
 
 
 async def set_attestation_required(
@@ -309,6 +325,7 @@ async def set_attestation_required(
             .where(table.c.device_id.in_(device_ids))
             .values(attestation_required=required)
         )
+    note_change(db, DEVICES, device_ids)
 
 
 async def note_unclaimed(
@@ -422,6 +439,7 @@ async def put_attestation(
     values: dict[str, object] = {"device_id": device_id, "state": state, "detail": detail}
     if token is not None:
         values |= {"integrity_token": token, "token_at": now}
+        note_change(db, DEVICES, (device_id,))
     await upsert(db, attestations, values)
 
 
@@ -456,11 +474,9 @@ async def find_escrow(db: Db, device_id: DeviceId) -> bytes | None:
 
 
 async def put_last_seen(db: Db, seen: Mapping[DeviceId, datetime]) -> None:
-    await upsert_many(
-        db,
-        device_seen,
-        [{"device_id": device_id, "last_seen_at": at} for device_id, at in sorted(seen.items())],
-    )
+    """Note when devices were heard of; of what several processes note, the latest stays."""
+    rows = [{"device_id": device_id, "last_seen_at": at} for device_id, at in sorted(seen.items())]
+    await upsert_many(db, device_seen, rows, newest="last_seen_at")
 
 
 async def find_last_seen(db: Db, device_ids: Sequence[DeviceId]) -> Mapping[DeviceId, datetime]:

@@ -1,17 +1,37 @@
-"""The two statements that SQL leaves to each database: insert or ignore, insert or update."""
+"""What SQL leaves to each database: insert or ignore, insert or update, the time."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import Table
-
-from eaves.controller.store.unit import Db
+from sqlalchemy import BigInteger, ColumnElement, Table, literal_column, type_coerce
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite
 
+_NOW: Final = {
+    # of the start of the transaction: stable, so that a distributed database takes it
+    "postgresql": "CAST(extract(epoch FROM now()) * 1000000 AS bigint)",
+    "sqlite": "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)",
+}
 
-def _insert(db: Db, table: Table) -> "sqlite.Insert | postgresql.Insert":
+
+def database_now(db: AsyncConnection) -> ColumnElement[int]:
+    """Microseconds since 1970 by the clock of the database."""
+    return literal_column(_NOW[db.dialect.name], BigInteger)
+
+
+def micros_in(column: ColumnElement[datetime]) -> ColumnElement[int]:
+    """A column of moments as the number that it holds."""
+    return type_coerce(column, BigInteger)
+
+
+def micros_of(span: timedelta) -> int:
+    return span // timedelta(microseconds=1)
+
+
+def _insert(db: AsyncConnection, table: Table) -> "sqlite.Insert | postgresql.Insert":
     # imported here: a start need not wait for the database that it does not use
     if db.dialect.name == "postgresql":
         from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - see above
@@ -22,14 +42,16 @@ def _insert(db: Db, table: Table) -> "sqlite.Insert | postgresql.Insert":
     return sqlite.insert(table)
 
 
-async def insert_new(db: Db, table: Table, values: Mapping[str, object]) -> bool:
+async def insert_new(db: AsyncConnection, table: Table, values: Mapping[str, object]) -> bool:
     """Insert unless a row with the same key is there; True when it was not."""
     key = next(iter(table.primary_key))  # rows are told by RETURNING: a row count is not reliable
     statement = _insert(db, table).values(dict(values)).on_conflict_do_nothing().returning(key)
     return (await db.execute(statement)).first() is not None
 
 
-async def insert_missing(db: Db, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
+async def insert_missing(
+    db: AsyncConnection, table: Table, rows: Sequence[Mapping[str, object]]
+) -> None:
     """Insert those of these rows that break no unique index; they all name the same columns."""
     if rows:
         statement = _insert(db, table).on_conflict_do_nothing()
@@ -37,23 +59,32 @@ async def insert_missing(db: Db, table: Table, rows: Sequence[Mapping[str, objec
 
 
 async def upsert(
-    db: Db, table: Table, values: Mapping[str, object], *, keep: Sequence[str] = ()
+    db: AsyncConnection, table: Table, values: Mapping[str, object], *, keep: Sequence[str] = ()
 ) -> None:
     """Insert, or update the row of the same primary key; columns in `keep` stay as they were."""
     await upsert_many(db, table, (values,), keep=keep)
 
 
 async def upsert_many(
-    db: Db, table: Table, rows: Sequence[Mapping[str, object]], *, keep: Sequence[str] = ()
+    db: AsyncConnection,
+    table: Table,
+    rows: Sequence[Mapping[str, object]],
+    *,
+    keep: Sequence[str] = (),
+    newest: str = "",
 ) -> None:
-    """As `upsert` for rows that all name the same columns."""
+    """As `upsert` for rows that all name the same columns.
+
+    A row whose column `newest` is later than the one given stays as it is.
+    """
     if not rows:
         return
     key = [column.name for column in table.primary_key]
     statement = _insert(db, table)
     changed = {n: statement.excluded[n] for n in rows[0] if n not in key and n not in keep}
     if changed:
-        complete = statement.on_conflict_do_update(index_elements=key, set_=changed)
+        later = statement.excluded[newest] > table.c[newest] if newest else None
+        complete = statement.on_conflict_do_update(index_elements=key, set_=changed, where=later)
     else:
         complete = statement.on_conflict_do_nothing()
     await db.execute(complete, [dict(row) for row in rows])

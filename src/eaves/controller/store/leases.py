@@ -11,28 +11,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    and_,
-    literal_column,
-    or_,
-    select,
-    type_coerce,
-    update,
-)
+from sqlalchemy import ColumnElement, and_, or_, select, update
 
-from eaves.controller.store.dialect import insert_missing
+from eaves.controller.store.dialect import database_now, insert_missing, micros_in, micros_of
 from eaves.controller.store.tables_shared import leases
 from eaves.controller.store.unit import Db
 from eaves.errors import Transient
-
-_NOW: Final = {
-    # of the start of the transaction: stable, so that a distributed database takes it
-    "postgresql": "CAST(extract(epoch FROM now()) * 1000000 AS bigint)",
-    "sqlite": "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)",
-}
-
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -48,11 +32,6 @@ class Lease:
     generation: int
 
 
-def database_now(db: Db) -> ColumnElement[int]:
-    """Microseconds since 1970 by the clock of the database."""
-    return literal_column(_NOW[db.dialect.name], BigInteger)
-
-
 async def take_lease(db: Db, name: str, holder: str, ttl: timedelta) -> Lease | None:
     """Take a lease that nobody holds; None while somebody does."""
     c, now = leases.c, database_now(db)
@@ -63,7 +42,7 @@ async def take_lease(db: Db, name: str, holder: str, ttl: timedelta) -> Lease | 
     # FOR UPDATE waits for no one: who confirms the lease in a transaction of its own keeps it
     found = await db.execute(
         select(c.generation)
-        .where(c.name == name, _micros(c.expires_at) <= now)
+        .where(c.name == name, micros_in(c.expires_at) <= now)
         .with_for_update(skip_locked=True)
     )
     before = found.scalar_one_or_none()
@@ -72,7 +51,7 @@ async def take_lease(db: Db, name: str, holder: str, ttl: timedelta) -> Lease | 
     await db.execute(
         update(leases)
         .where(c.name == name)
-        .values(holder=holder, generation=before + 1, expires_at=now + _micros_of(ttl))
+        .values(holder=holder, generation=before + 1, expires_at=now + micros_of(ttl))
     )
     return Lease(name, holder, before + 1)
 
@@ -85,7 +64,7 @@ async def renew_leases(db: Db, held: Iterable[Lease], ttl: timedelta) -> frozens
     rows = await db.execute(
         update(leases)
         .where(or_(*(_is(lease) for lease in mine)))
-        .values(expires_at=database_now(db) + _micros_of(ttl))
+        .values(expires_at=database_now(db) + micros_of(ttl))
         .returning(leases.c.name)
     )
     return frozenset(row.name for row in rows)
@@ -105,7 +84,7 @@ async def confirm_lease(db: Db, lease: Lease) -> None:
     """
     found = await db.execute(
         select(leases.c.generation)
-        .where(_is(lease), _micros(leases.c.expires_at) > database_now(db))
+        .where(_is(lease), micros_in(leases.c.expires_at) > database_now(db))
         .with_for_update(read=True, key_share=True)  # renewing goes on beside it, taking does not
     )
     if found.one_or_none() is None:
@@ -115,11 +94,3 @@ async def confirm_lease(db: Db, lease: Lease) -> None:
 def _is(lease: Lease) -> ColumnElement[bool]:
     c = leases.c
     return and_(c.name == lease.name, c.holder == lease.holder, c.generation == lease.generation)
-
-
-def _micros(column: ColumnElement[datetime]) -> ColumnElement[int]:
-    return type_coerce(column, BigInteger)
-
-
-def _micros_of(span: timedelta) -> int:
-    return span // timedelta(microseconds=1)

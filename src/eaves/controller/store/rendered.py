@@ -8,6 +8,7 @@ from typing import Final
 from sqlalchemy import select, update
 
 from eaves.controller.domain.unrendered import not_rendered, without_failure
+from eaves.controller.store.changes import DEVICES, note_change
 from eaves.controller.store.dialect import upsert
 from eaves.controller.store.tables import rendered_configs, rendered_contents
 from eaves.controller.store.unit import Db
@@ -80,6 +81,7 @@ async def put_rendered(
         },
     )
     await upsert(db, rendered_contents, {"device_id": device_id, "config": rendered.config})
+    note_change(db, DEVICES, (device_id,))
 
 
 async def put_missing(db: Db, device_id: DeviceId, missing: tuple[str, ...]) -> None:

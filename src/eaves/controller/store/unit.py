@@ -13,6 +13,7 @@ from sqlalchemy import Connection, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from eaves.controller.store.changes import NOTED, Noted, append_noted
 from eaves.errors import Rejected
 
 Db = AsyncConnection
@@ -78,11 +79,18 @@ def _begin_sqlite(connection: Connection) -> None:
 
 @asynccontextmanager
 async def unit_of_work(engine: AsyncEngine) -> AsyncGenerator[Db]:
-    """One write transaction: committed at a clean exit, rolled back else."""
+    """One write transaction: committed at a clean exit, rolled back else.
+
+    What it notes by `note_change` is told to the other processes by the same commit.
+    """
+    noted: Noted = {}
+    alone = engine.dialect.name == "sqlite"
     async with engine.connect() as connection:
-        db = await connection.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+        options = {_BEGIN: "BEGIN IMMEDIATE"} if alone else {NOTED: noted}
+        db = await connection.execution_options(**options)
         async with db.begin():
             yield db
+            await append_noted(db, noted)
 
 
 @asynccontextmanager
