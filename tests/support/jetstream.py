@@ -163,7 +163,7 @@ class Cluster:
 
 @contextmanager
 def jetstream_cluster(
-    *, store_mib: int = 256, disk_mib: int = 320, authorization: str = ""
+    *, store_mib: int = 4096, disk_mib: int = 4352, authorization: str = ""
 ) -> Generator[Cluster]:
     """Three servers that are ready; ended with their stores at the exit."""
     folder = Path(tempfile.mkdtemp(prefix="eaves-js-"))

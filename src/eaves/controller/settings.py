@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from eaves.controller.sink_settings import SinkSettings, read_sink_settings
 from eaves.errors import Rejected
 
 MIB = 1024 * 1024
@@ -117,6 +118,7 @@ class Settings:
     intervals: Intervals = field(default_factory=Intervals)
     bounds: Bounds = field(default_factory=Bounds)
     retention: Retention = field(default_factory=Retention)
+    sinks: SinkSettings = field(default_factory=SinkSettings)
 
     @property
     def database(self) -> str:
@@ -177,6 +179,7 @@ def read_settings(options: Options, environment: Mapping[str, str] = os.environ)
             _path(given("signing_root")),
         ),
         bounds=_bounds(environment),
+        sinks=read_sink_settings(environment, given("database")),
     )
 
 
