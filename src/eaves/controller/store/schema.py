@@ -15,7 +15,7 @@ from eaves.errors import Rejected
 
 log = structlog.get_logger()
 
-HEAD: Final = "0004"  # the newest file below migrations/versions
+HEAD: Final = "0005"  # the newest file below migrations/versions
 BASE: Final = "base"
 
 

@@ -134,8 +134,9 @@ def _objects(kind: Kind) -> Table:
         _moment("updated_at"),
         _text("updated_by"),
         _text("body"),
-        PrimaryKeyConstraint("id"),
+        PrimaryKeyConstraint("enterprise_id", "id"),
         UniqueConstraint("enterprise_id", "name"),  # lists read this index, in this order
+        Index(None, "id"),  # who knows an id alone; `object_ids` keeps it unique
         Index(None, "device_id"),
         *((UniqueConstraint("name"),) if kind in (Kind.ENTERPRISE, Kind.USER) else ()),
     )
@@ -206,7 +207,7 @@ onboarding_claims = Table(  # over all tenants: who may register with this key a
     metadata,
     _text("onboarding_key"),
     _text("serial"),
-    Column("device_id", Text, ForeignKey("devices.id", ondelete="CASCADE"), nullable=False),
+    Column("device_id", Text, ForeignKey("object_ids.id", ondelete="CASCADE"), nullable=False),
     # by the policy of the device's project: in force from the first registration on
     Column("attestation_required", Boolean, nullable=False, server_default=text("false")),
     PrimaryKeyConstraint("onboarding_key", "serial"),
