@@ -84,6 +84,7 @@ class Bounds:
     body_bytes: int = 4 * MIB  # of any endpoint; most take less, see southbound/bodies.py
     bodies_in_flight_bytes: int = 256 * MIB
     body_read_s: float = 30.0
+    kept_configs_bytes: int = 160 * MIB  # rendered configurations that devices may ask for again
     inflated_log_bytes: int = 16 * MIB
     ingest_queue: int = 2048  # messages that wait for their commit
     ingest_queue_bytes: int = 64 * MIB

@@ -8,12 +8,13 @@ knowing only half of the devices would tell the other half that they are strange
 import asyncio
 import concurrent.futures
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
 import structlog
+import uvloop
 
 from eaves.controller.keys import KeyStore
 from eaves.controller.live import Live, LiveDevice
@@ -22,12 +23,14 @@ from eaves.controller.live.rows import follow, read_all, read_devices
 from eaves.controller.server import Listener, raise_file_limit
 from eaves.controller.settings import Endpoint, Settings
 from eaves.controller.southbound.app import endpoints
-from eaves.controller.southbound.bodies import InFlight
+from eaves.controller.southbound.bodies import InFlight, Readers
+from eaves.controller.southbound.configs import Configs, ReadConfigs
 from eaves.controller.southbound.context import Clock, Random, RateLimits, Southbound
 from eaves.controller.southbound.database import Database, open_database
 from eaves.controller.southbound.decoding import Decoding
 from eaves.controller.southbound.http import Answering, rsgi_application
 from eaves.controller.store.devices import bound_devices, put_last_seen
+from eaves.controller.store.rendered import RenderedConfig, find_rendered_of
 from eaves.controller.telemetry.seen import Seen
 from eaves.controller.telemetry.writer import Writer
 from eaves.ids import DeviceId
@@ -109,7 +112,8 @@ class DeviceService:
 
     def _run(self) -> None:
         try:
-            asyncio.run(self._serve())
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(self._serve())
         except Exception as error:
             self._error = error
             log.exception("device_side_failed")
@@ -145,6 +149,8 @@ class DeviceService:
                 feed=feed,
                 registrations=RateLimits(bounds.registrations_per_minute),
                 bodies=InFlight(bounds.bodies_in_flight_bytes),
+                readers=Readers(bounds.body_read_s, self._loop.time),
+                configs=Configs(_config_reader(database), kept_bytes=bounds.kept_configs_bytes),
                 decoding=Decoding(),
                 render_wanted=parts.render_wanted,
                 clock=parts.clock,
@@ -192,6 +198,8 @@ class DeviceService:
                 ),
                 name="follow",
             )
+            reading = tasks.create_task(context.configs.read_forever(), name="configs")
+            watching = tasks.create_task(context.readers.watch_forever(), name="slow bodies")
             feeding = tasks.create_task(context.feed.follow_forever(), name="feed")
             flushing = tasks.create_task(
                 _flush_seen_forever(context, context.settings.intervals.last_seen_flush),
@@ -204,11 +212,19 @@ class DeviceService:
             context.live.close()
             listener.stop()
             await serving
-            for task in (following, feeding, flushing):
+            for task in (following, reading, watching, feeding, flushing):
                 task.cancel()
             await _flush_seen(context)
             context.writer.stop()
             await writing
+
+
+def _config_reader(database: Database) -> ReadConfigs:
+    async def read(device_ids: Sequence[DeviceId]) -> Mapping[DeviceId, RenderedConfig]:
+        async with database.read() as db:
+            return await find_rendered_of(db, device_ids)
+
+    return read
 
 
 def _feed(live: Live, database: Database) -> Feed:
