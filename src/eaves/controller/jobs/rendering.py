@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from eaves.controller.keys import KeyStore
 from eaves.controller.store.rendered import put_failure
-from eaves.controller.store.unit import unit_of_work
+from eaves.controller.store.unit import snapshot, unit_of_work
+from eaves.controller.store.wanted import render_requests, render_served
 from eaves.ids import DeviceId
 
 log = structlog.get_logger()
@@ -45,6 +46,8 @@ async def render_devices(
     def render(inputs: DeviceInputs) -> Rendered:
         return render_device(inputs, facts)
 
+    async with snapshot(engine) as db:
+        requests = await render_requests(db, device_ids)
     changed: list[DeviceId] = []
     failed: list[DeviceId] = []
     for device_id in device_ids:
@@ -52,6 +55,8 @@ async def render_devices(
             async with unit_of_work(engine) as db:
                 if await render_and_store(db, device_id, render, now) is not None:
                     changed.append(device_id)
+                if device_id in requests:
+                    await render_served(db, device_id, requests[device_id])
         except (SQLAlchemyError, OSError):
             raise  # not the device's fault: the whole batch comes again
         except Exception as error:

@@ -8,13 +8,14 @@ knowing only half of the devices would tell the other half that they are strange
 import asyncio
 import concurrent.futures
 import threading
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
 import structlog
 import uvloop
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from eaves.controller.keys import KeyStore
 from eaves.controller.live import Live, LiveDevice
@@ -29,6 +30,7 @@ from eaves.controller.southbound.context import Clock, Random, RateLimits, South
 from eaves.controller.southbound.database import Database, open_database
 from eaves.controller.southbound.decoding import Decoding
 from eaves.controller.southbound.http import Answering, rsgi_application
+from eaves.controller.store.changes import KEYS, Change
 from eaves.controller.store.devices import bound_devices, put_last_seen
 from eaves.controller.store.rendered import RenderedConfig, find_rendered_of
 from eaves.controller.telemetry.seen import Seen
@@ -126,7 +128,7 @@ class DeviceService:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         async with open_database(parts.settings.database) as database:
-            feed = _feed(parts.live, database)
+            feed = _feed(parts, database)
             await feed.start()
             async with database.read() as db:
                 for device in await read_all(db):
@@ -227,8 +229,8 @@ def _config_reader(database: Database) -> ReadConfigs:
     return read
 
 
-def _feed(live: Live, database: Database) -> Feed:
-    """Brings what other processes write into this memory."""
+def _feed(parts: Parts, database: Database) -> Feed:
+    """Brings what other processes write into this one: devices, and exchanged keys."""
 
     async def rows(device_ids: Sequence[DeviceId]) -> Sequence[LiveDevice]:
         async with database.read() as db:
@@ -238,11 +240,25 @@ def _feed(live: Live, database: Database) -> Feed:
         async with database.read() as db:
             return await bound_devices(db)
 
-    return Feed(
-        database.engine,
-        tell=lambda told: follow(live, rows, ids, told),
-        read_anew=lambda: follow(live, rows, ids, None),
-    )
+    async def tell(told: Iterable[Change]) -> None:
+        changes = tuple(told)
+        if any(change.topic == KEYS for change in changes):
+            await _take_keys(database.engine, parts.keys)
+        await follow(parts.live, rows, ids, changes)
+
+    async def read_anew() -> None:
+        await _take_keys(database.engine, parts.keys)
+        await follow(parts.live, rows, ids, None)
+
+    return Feed(database.engine, tell, read_anew)
+
+
+async def _take_keys(engine: AsyncEngine, keys: KeyStore) -> None:
+    # imported here: a start needs none of it
+    from eaves.controller.keys.shared import take_shared_keys  # noqa: PLC0415 - see above
+
+    if await take_shared_keys(engine, keys):
+        log.info("signing_certificates_taken", hash=keys.controllercert_confighash)
 
 
 async def _first_of(stop: asyncio.Event, serving: asyncio.Task[None]) -> None:
