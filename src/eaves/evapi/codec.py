@@ -21,6 +21,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
+from operator import attrgetter
 from types import NoneType, UnionType
 from typing import Any, Generic, Literal, Self, TypeVar, get_args, get_origin, get_type_hints
 
@@ -112,6 +113,25 @@ class _Field:
     is_time: bool
 
 
+_NEVER: Any = object()
+
+
+def _is_zero(default: object) -> bool:
+    """Whether proto3 leaves this value out; -0.0 is none of them."""
+    return default is None or default == () or (not default and type(default) is not float)
+
+
+def _no_values(_value: Any) -> tuple[Any, ...]:
+    return ()
+
+
+def _one_value(name: str) -> Callable[[Any], tuple[Any, ...]]:
+    def values(value: Any) -> tuple[Any, ...]:
+        return (getattr(value, name),)
+
+    return values
+
+
 class _Table:
     """How one dataclass and one message type correspond."""
 
@@ -119,6 +139,8 @@ class _Table:
         self.of = of
         self.descriptor = descriptor
         self.fields: tuple[_Field, ...] = ()
+        self.writing: tuple[tuple[Any, _Field], ...] = ()  # (what need not be written, field)
+        self.values: Callable[[Any], tuple[Any, ...]] = _no_values
         self.by_number: dict[int, _Field] = {}
         self.oneofs: dict[str, tuple[_Field, ...]] = {}
         self.left_out: frozenset[str] = frozenset()
@@ -136,6 +158,17 @@ class _Table:
             found.append(field)
             self.by_number[wire.number] = field
         self.fields = tuple(found)
+        zeros = {
+            field.name: field.default
+            for field in fields(self.of)
+            if _is_zero(field.default)  # writing it says nothing
+        }
+        self.writing = tuple((zeros.get(field.attribute, _NEVER), field) for field in found)
+        names = [field.attribute for field in found]
+        if len(names) > 1:
+            self.values = attrgetter(*names)
+        elif names:
+            self.values = _one_value(names[0])
         for oneof in {field.oneof for field in found if field.oneof is not None}:
             self.oneofs[oneof] = tuple(field for field in found if field.oneof == oneof)
         self.left_out = frozenset(wire.full_name for wire in wire_fields.values())
@@ -162,9 +195,10 @@ class _Table:
             raise Unencodable(f"{self.of.__name__} expected, got {type(value).__name__}")
         attribute = "rest"
         try:
-            for field in self.fields:
-                attribute = field.attribute
-                field.write(message, getattr(value, attribute))
+            for (zero, field), one in zip(self.writing, self.values(value), strict=True):
+                if one is not zero:
+                    attribute = field.attribute
+                    field.write(message, one)
         except (TypeError, ValueError) as error:
             raise Unencodable(f"{self.of.__name__}.{attribute}: {error}") from error
         for oneof, members in self.oneofs.items():

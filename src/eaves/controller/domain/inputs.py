@@ -35,6 +35,10 @@ class DeviceInputs:
     ecdh_pem: bytes = b""  # certificate of the device; empty until it has sent it
     ecdh_hash: bytes = b""  # 16 bytes, as the device computed it
     epoch: int = 0  # of the controller's memory: another one after a backup was restored
+    # parts that devices of one reading have in common, rendered once; says nothing of its own
+    memo: dict[object, object] = field(
+        default_factory=dict[object, object], repr=False, compare=False
+    )
 
 
 @dataclass(frozen=True)
@@ -45,3 +49,7 @@ class ControllerFacts:
     ecdh_hash: bytes  # 16 bytes: of the certificate that new cipher blocks use
     ecdh_key: KeyAgreement = field(repr=False)
     open_secret: Callable[[str, bytes], bytes] = field(repr=False)  # (purpose, sealed) -> clear
+    # AES keys by ECDH certificate of the device: to agree on one costs more than all the rest
+    agreed: dict[bytes, bytes] = field(
+        default_factory=dict[bytes, bytes], repr=False, compare=False
+    )

@@ -55,13 +55,10 @@ class Required:
 Attestation = NotRequired | NeverAttested | Required
 
 
-_NOT_REQUIRED, _NEVER = NotRequired(), NeverAttested()
-
-
 def attestation_of(*, required: bool, token: bytes) -> Attestation:
     if not required:
-        return _NOT_REQUIRED
-    return Required(token) if token else _NEVER
+        return NotRequired()
+    return Required(token) if token else NeverAttested()
 
 
 def answer_poll(

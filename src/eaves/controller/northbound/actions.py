@@ -171,7 +171,10 @@ async def uplink(context: Context, request: Request) -> Response:
             raise Problem.of_refusals(prepared.refusals, catalog.IMAGES.target(current))
         target = await store_change(work, catalog.IMAGES, current, wanted, "uplinked")
     return context.envelopes.success(
-        target, operation=ZcOpsType.UPDATE, user=work.principal.user_name
+        target,
+        operation=ZcOpsType.UPDATE,
+        user=work.principal.user_name,
+        job=work.render_job,
     )
 
 

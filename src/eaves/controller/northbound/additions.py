@@ -23,6 +23,7 @@ from eaves.controller.domain.why import (
 from eaves.controller.northbound import catalog, crud, journal, records
 from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.problems import Problem, not_found
+from eaves.controller.northbound.render_jobs import with_waiting
 from eaves.controller.northbound.reports import images_of, read_fleet
 from eaves.controller.northbound.status import limits_in
 from eaves.controller.northbound.work import Work
@@ -157,32 +158,36 @@ async def _why_device(context: Context, work: Work, object_id: str) -> Why:
         attestation_detail=detail,
         unclaimed=tuple(serial or soft for serial, soft, _last in unclaimed),
     )
-    return why_device(device, fleet.holders[device.id].alive, reported.info, facts)
+    told = why_device(device, fleet.holders[device.id].alive, reported.info, facts)
+    return await with_waiting(work, device.id, told)
 
 
 async def _why_instance(context: Context, work: Work, object_id: str) -> Why:
     item = await crud.find(work, catalog.INSTANCES, object_id=object_id)
     fleet = await read_fleet(work, limits_in(context), (item.device_id,))
     images = await images_of(work, (item,))
-    return why_app(item, fleet.holders[item.device_id], fleet.app(item, images))
+    told = why_app(item, fleet.holders[item.device_id], fleet.app(item, images))
+    return await with_waiting(work, item.device_id, told)
 
 
 async def _why_netinst(context: Context, work: Work, object_id: str) -> Why:
     item = await crud.find(work, catalog.NETINSTS, object_id=object_id)
     fleet = await read_fleet(work, limits_in(context), (item.device_id,))
-    return why_netinst(item, fleet.holders[item.device_id], fleet.netinst(item.device_id, item.id))
+    told = why_netinst(item, fleet.holders[item.device_id], fleet.netinst(item.device_id, item.id))
+    return await with_waiting(work, item.device_id, told)
 
 
 async def _why_volume(context: Context, work: Work, object_id: str) -> Why:
     item = await crud.find(work, catalog.VOLUMES, object_id=object_id)
     fleet = await read_fleet(work, limits_in(context), (item.device_id,))
     images = await images_of(work, (), (item,))
-    return why_volume(
+    told = why_volume(
         item,
         fleet.holders[item.device_id],
         fleet.volume(item.device_id, item.id),
         fleet.tree(item.device_id, images.get(item.image)),
     )
+    return await with_waiting(work, item.device_id, told)
 
 
 EXPLANATIONS: dict[str, Callable[[Context, Work, str], Awaitable[Why]]] = {

@@ -23,6 +23,7 @@ from eaves.controller.northbound import (
     events,
     problems,
     project_status,
+    render_jobs,
     status,
 )
 from eaves.controller.northbound.context import Context
@@ -59,6 +60,7 @@ ROUTES: Final = (
     *project_status.ROUTES,
     *events.ROUTES,
     *additions.ROUTES,
+    *render_jobs.ROUTES,
 )
 
 Endpoint = Callable[[Context, Request], Awaitable[Response]]
@@ -153,7 +155,12 @@ def serve_resource(
         sent = await crud.read_body(request, resource.of.contract)
         async with context.writing(request) as work:
             target = await crud.replace(work, resource, request.path_params["id"], sent)
-        return envelopes.success(target, operation=ZcOpsType.UPDATE, user=work.principal.user_name)
+        return envelopes.success(
+            target,
+            operation=ZcOpsType.UPDATE,
+            user=work.principal.user_name,
+            job=work.render_job,
+        )
 
     async def delete(context: Context, request: Request) -> Response:
         async with context.writing(request) as work:

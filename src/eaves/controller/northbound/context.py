@@ -69,8 +69,8 @@ class Context:
         async with unit_of_work(self.engine) as db:
             work = await self._work(db, request, restricted=restricted)
             yield work
-        if work.changed:
-            self.live.devices_changed(work.changed)
+        if work.told:
+            self.live.devices_changed(work.told)
 
     @asynccontextmanager
     async def reading(self, request: Request, *, restricted: bool = False) -> AsyncGenerator[Work]:

@@ -210,7 +210,8 @@ async def store_prepared(
     expected: int | None = None,
     what: str = "changed",
 ) -> Target:
-    work.changed.update(await rendering.devices_of(work, prepared.wanted))
+    if prepared.device_id:  # it may move: the device that has it now changes too
+        work.changed.update(await rendering.devices_of(work, prepared.wanted))
     stored = await objects.replace_object(
         work.db, work.scope, draft_of(resource, work, prepared), work.stamp, expected=expected
     )
@@ -226,7 +227,7 @@ async def _finish(
     secrets = await keep_secrets(work, object_id, prepared)
     await resource.after_write(work, wanted, current)
     work.changed.update(await rendering.devices_of(work, wanted))
-    await rendering.render_changed(work)
+    await rendering.render_changed(work, resource.of.kind.value, resource.target(wanted))
     await journal.note(
         work,
         journal.Entry(
@@ -252,7 +253,7 @@ async def delete(work: Work, resource: Resource[T], object_id: str) -> Target:
     await objects.delete_object(work.db, work.scope, resource.of.kind, stored.id)
     if resource.of is records.DEVICE:
         work.changed.add(DeviceId(stored.id))
-    await rendering.render_changed(work)
+    await rendering.render_changed(work, resource.of.kind.value, resource.target(current))
     await journal.note(
         work,
         journal.Entry(

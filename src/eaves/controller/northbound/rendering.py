@@ -1,13 +1,28 @@
-"""The configuration of the devices that a write touches, in the same transaction."""
+"""The configuration of the devices that a write touches.
+
+A few are rendered in the transaction of the write.  More than `AT_ONCE` are left to a durable job
+of the same transaction, once one device of each model was rendered on trial: what cannot be
+rendered is refused to the person who asks for it, and does not fail later, out of sight.
+"""
+
+from typing import Final
 
 from eaves.controller.domain.contract.base import Contract
 from eaves.controller.domain.inputs import DeviceInputs
 from eaves.controller.domain.render import Rendered, render_device
 from eaves.controller.keys.facts import controller_facts
+from eaves.controller.northbound.problems import Problem, Target
 from eaves.controller.northbound.work import Work
-from eaves.controller.store import objects
-from eaves.controller.store.inputs import render_and_store
+from eaves.controller.store import objects, render_jobs
+from eaves.controller.store.inputs import AT_ONCE as READ_AT_ONCE
+from eaves.controller.store.inputs import Render, load_all_inputs, render_and_store
+from eaves.controller.store.render_jobs import NewJob
+from eaves.errors import EavesError
+from eaves.evapi.config import undated
 from eaves.ids import DeviceId
+
+AT_ONCE: Final = 100
+"""Devices that a write renders itself, at most."""
 
 
 async def devices_of(work: Work, item: Contract) -> frozenset[DeviceId]:
@@ -16,12 +31,45 @@ async def devices_of(work: Work, item: Contract) -> frozenset[DeviceId]:
     return frozenset(DeviceId(one) for one in await objects.devices_affected(work.db, object_id))
 
 
-async def render_changed(work: Work) -> None:
-    """Render every device that this request changed; a failure fails the request."""
+async def render_changed(work: Work, kind: str, target: Target) -> None:
+    """Render every device that this request changed, or leave them to a job.
+
+    A failure fails the request.  `target` is the object that was written.
+    """
     facts = controller_facts(work.keys)
 
     def render(inputs: DeviceInputs) -> Rendered:
         return render_device(inputs, facts)
 
+    if len(work.changed) > AT_ONCE:
+        await _leave_to_job(work, kind, target, render)
+        return
     for device_id in sorted(work.changed):
         await render_and_store(work.db, device_id, render, work.now)
+    work.told.update(work.changed)
+
+
+async def _leave_to_job(work: Work, kind: str, target: Target, render: Render) -> None:
+    job = NewJob(
+        id=work.new_id(),
+        enterprise_id=work.scope.enterprise,
+        object_kind=kind,
+        object_id=target.id,
+        object_name=target.name,
+        user_name=work.principal.user_name,
+        created_at=work.now,
+    )
+    await render_jobs.insert_job(work.db, job, sorted(work.changed))
+    tried = await render_jobs.one_device_of_each_model(work.db, job)
+    for inputs in await load_all_inputs(work.db, tried[:READ_AT_ONCE]):
+        try:
+            undated(render(inputs).config)
+        except EavesError as error:
+            model = inputs.model.name if inputs.model is not None else "(none)"
+            raise Problem(
+                400,
+                f"with this change device {inputs.device.name!r} (model {model!r}) cannot be "
+                f"rendered: {error}; correct it: none of {len(work.changed)} devices was changed",
+                target=target,
+            ) from error
+    work.render_jobs.append(job.id)

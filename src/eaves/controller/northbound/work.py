@@ -43,7 +43,9 @@ class Work:
     request_id: str
     random: Random
     keys: KeyStore
-    changed: set[DeviceId] = field(default_factory=set[DeviceId])
+    changed: set[DeviceId] = field(default_factory=set[DeviceId])  # to be rendered
+    told: set[DeviceId] = field(default_factory=set[DeviceId])  # the device side reads them again
+    render_jobs: list[str] = field(default_factory=list[str])  # that this request left behind
 
     @property
     def scope(self) -> Scope:
@@ -52,6 +54,11 @@ class Work:
     @property
     def stamp(self) -> Stamp:
         return Stamp(at=self.now, by=self.principal.user_name)
+
+    @property
+    def render_job(self) -> str:
+        """The job that renders what this request changed; empty when that is done already."""
+        return self.render_jobs[-1] if self.render_jobs else ""
 
     def new_id(self) -> str:
         return str(uuid.UUID(bytes=self.random(16), version=4))

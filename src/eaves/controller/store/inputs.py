@@ -1,14 +1,19 @@
-"""Read everything that the configuration of one device is made from, and keep what came out.
+"""Read everything that the configurations of some devices are made from, and keep what came out.
+
+Devices are read many at a time: the number of queries does not depend on how many there are, and
+what they share (models, networks, bundles, images) is read and decoded once.
 
 This module imports the contract types and so is not for the path that starts or serves polls.
 """
 
-import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+import itertools
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, Generic, TypeVar
 
-from sqlalchemy import or_, select
+from sqlalchemy import Select, or_, select
 
 from eaves.controller.domain.contract.apps import App, AppInstance
 from eaves.controller.domain.contract.base import Contract
@@ -19,74 +24,131 @@ from eaves.controller.domain.contract.envelope import ObjectRevision
 from eaves.controller.domain.contract.netinsts import NetInstConfig
 from eaves.controller.domain.contract.networks import NetConfig
 from eaves.controller.domain.contract.projects import Tag
+from eaves.controller.domain.contract.stored import read_stored
 from eaves.controller.domain.contract.users import Enterprise
 from eaves.controller.domain.contract.volumes import VolInstConfig
 from eaves.controller.domain.inputs import DeviceInputs
 from eaves.controller.domain.render import Rendered
-from eaves.controller.store.devices import ECDH_TYPE, find_device_certificates
+from eaves.controller.store.devices import ECDH_TYPE
 from eaves.controller.store.marks import find_epoch
 from eaves.controller.store.rendered import (
+    InForce,
+    Outcome,
     RenderedConfig,
-    find_in_force,
+    find_all_in_force,
     next_timestamp,
-    put_missing,
-    put_rendered,
+    put_outcomes,
 )
 from eaves.controller.store.sealed import find_secrets
-from eaves.controller.store.tables import Kind, objects
+from eaves.controller.store.tables import Kind, device_certificates, objects
 from eaves.controller.store.unit import Db
-from eaves.evapi.config import config_hash, encode_edge_dev_config
+from eaves.evapi.config import dated, undated
 from eaves.ids import ConfigHash, DeviceId
 
 T = TypeVar("T", bound=Contract)
 
 Render = Callable[[DeviceInputs], Rendered]
 
+AT_ONCE = 500
+"""Devices in one query, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToRender:
+    """Devices as they are now: what they are made from, and what is in force."""
+
+    inputs: tuple[DeviceInputs, ...]  # in the order of the ids; without those that are no more
+    in_force: Mapping[DeviceId, InForce]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found(Generic[T]):
+    enterprise_id: str
+    device_id: str
+    item: T
+
 
 async def load_inputs(db: Db, device_id: DeviceId) -> DeviceInputs | None:
-    """None: there is no such device (any more).  Reads by primary keys and device ids only."""
-    devices = await _by_ids(db, Kind.DEVICE, DeviceConfig, (device_id,))
-    if not devices:
-        return None
-    device = devices[0]
-    enterprise_id = await _enterprise_of(db, device_id)
-    netinsts = await _on_device(db, Kind.NETINST, NetInstConfig, device_id)
-    volumes = await _on_device(db, Kind.VOLUME, VolInstConfig, device_id)
-    instances = await _on_device(db, Kind.APP_INSTANCE, AppInstance, device_id)
-    bundles = await _by_ids(db, Kind.APP, App, {i.app_id for i in instances})
-    images = await _by_names(
-        db,
-        Kind.IMAGE,
-        ImageConfig,
-        enterprise_id,
-        _images_named(device, volumes, instances, bundles),
-    )
+    """None: there is no such device (any more)."""
+    return next(iter(await load_all_inputs(db, (device_id,))), None)
+
+
+async def load_to_render(db: Db, device_ids: Collection[DeviceId]) -> ToRender:
+    """At most `AT_ONCE` devices.  What is in force is read first: whoever renders one of them
+    after that is noticed by `put_outcomes`.
+    """
+    in_force = await find_all_in_force(db, device_ids)
+    return ToRender(await load_all_inputs(db, device_ids), in_force)
+
+
+async def load_all_inputs(db: Db, device_ids: Collection[DeviceId]) -> tuple[DeviceInputs, ...]:
+    """In the order of the ids.  Reads by primary keys, names and device ids only."""
+    devices = await _by_ids(db, Kind.DEVICE, DeviceConfig, device_ids)
+    by_enterprise: defaultdict[str, list[DeviceConfig]] = defaultdict(list)
+    for found in devices:
+        by_enterprise[found.enterprise_id].append(found.item)
+    loaded: list[DeviceInputs] = []
+    for enterprise_id, some in sorted(by_enterprise.items()):
+        loaded += await _of_enterprise(db, enterprise_id, some)
+    return tuple(sorted(loaded, key=lambda inputs: inputs.device.id))
+
+
+async def _of_enterprise(
+    db: Db, enterprise_id: str, devices: Sequence[DeviceConfig]
+) -> list[DeviceInputs]:
+    ids = [device.id for device in devices]
+    netinsts = await _on_devices(db, Kind.NETINST, NetInstConfig, ids)
+    volumes = await _on_devices(db, Kind.VOLUME, VolInstConfig, ids)
+    instances = await _on_devices(db, Kind.APP_INSTANCE, AppInstance, ids)
+    every_instance = list(itertools.chain.from_iterable(instances.values()))
+    bundles = _items(await _by_ids(db, Kind.APP, App, (i.app_id for i in every_instance)))
+    every_volume = itertools.chain.from_iterable(volumes.values())
+    named = _images_named(devices, every_volume, every_instance, bundles)
+    images = await _images(db, enterprise_id, named)
     stores = {s for i in images for s in (*i.datastore_id_list, i.datastore_id)}
-    datastores = await _by_ids(db, Kind.DATASTORE, DatastoreInfo, stores)
-    networks = await _networks(db, enterprise_id, device)
-    projects = await _by_ids(db, Kind.PROJECT, Tag, (device.project_id,))
-    models = await _by_ids(db, Kind.MODEL, SysModel, (device.model_id,))
+    datastores = _items(await _by_ids(db, Kind.DATASTORE, DatastoreInfo, stores))
+    networks = await _networks(db, enterprise_id, devices)
+    projects = await _by_ids(db, Kind.PROJECT, Tag, (d.project_id for d in devices))
+    models = await _by_ids(db, Kind.MODEL, SysModel, (d.model_id for d in devices))
     enterprises = await _by_ids(db, Kind.ENTERPRISE, Enterprise, (enterprise_id,))
-    ecdh = [c for c in await find_device_certificates(db, device_id) if c.type == ECDH_TYPE]
-    holders = [o.id for group in (instances, bundles, datastores, networks) for o in group]
-    return DeviceInputs(
-        device=device,
+    holders = [o.id for group in (every_instance, bundles, datastores, networks) for o in group]
+    shared = DeviceInputs(
+        device=devices[0],
         enterprise_id=enterprise_id,
-        enterprise_name=enterprises[0].name if enterprises else "",
-        project=projects[0] if projects else None,
-        model=models[0] if models else None,
+        enterprise_name=enterprises[0].item.name if enterprises else "",
         networks={network.id: network for network in networks},
-        netinsts=netinsts,
-        volumes=volumes,
-        instances=instances,
         bundles={bundle.id: bundle for bundle in bundles},
         images={key: image for image in images for key in (image.id, image.name)},
         datastores={store.id: store for store in datastores},
         secrets=await find_secrets(db, holders),
-        ecdh_pem=ecdh[0].pem if ecdh else b"",
-        ecdh_hash=ecdh[0].certificate_hash if ecdh else b"",
         epoch=await find_epoch(db),
+        memo={},
     )
+    by_project = {found.item.id: found.item for found in projects}
+    by_model = {found.item.id: found.item for found in models}
+    ecdh = await _ecdh(db, ids)
+    return [
+        DeviceInputs(
+            device=device,
+            enterprise_id=enterprise_id,
+            enterprise_name=shared.enterprise_name,
+            project=by_project.get(device.project_id),
+            model=by_model.get(device.model_id),
+            networks=shared.networks,
+            netinsts=tuple(netinsts.get(device.id, ())),
+            volumes=tuple(volumes.get(device.id, ())),
+            instances=tuple(instances.get(device.id, ())),
+            bundles=shared.bundles,
+            images=shared.images,
+            datastores=shared.datastores,
+            secrets=shared.secrets,
+            ecdh_pem=ecdh.get(device.id, (b"", b""))[0],
+            ecdh_hash=ecdh.get(device.id, (b"", b""))[1],
+            epoch=shared.epoch,
+            memo=shared.memo,
+        )
+        for device in devices
+    ]
 
 
 async def render_and_store(
@@ -98,38 +160,48 @@ async def render_and_store(
     end of the transaction, so that of two changes at once the later one renders both; render
     several devices in the order of their ids.
     """
+    await lock_devices(db, (device_id,))
+    found = await load_to_render(db, (device_id,))
+    for inputs in found.inputs:
+        outcome = outcome_of(render, inputs, found.in_force.get(device_id), now)
+        await put_outcomes(db, (outcome,), now)
+        if outcome.rendered is not None:
+            return outcome.rendered.config_hash
+    return None
+
+
+async def lock_devices(db: Db, device_ids: Collection[DeviceId]) -> None:
+    """Until the end of the transaction nobody else renders these.  SQLite has one writer anyway."""
+    if db.dialect.name == "sqlite":
+        return
     table = objects[Kind.DEVICE]
-    await db.execute(select(table.c.id).where(table.c.id == device_id).with_for_update())
-    inputs = await load_inputs(db, device_id)
-    if inputs is None:
-        return None
+    query = select(table.c.id).where(table.c.id.in_(device_ids)).order_by(table.c.id)
+    await db.execute(query.with_for_update())
+
+
+def outcome_of(
+    render: Render, inputs: DeviceInputs, before: InForce | None, now: datetime
+) -> Outcome:
+    """Pure and not short: about a millisecond."""
+    device_id = DeviceId(inputs.device.id)
     rendered = render(inputs)
-    digest = config_hash(rendered.config)
-    before = await find_in_force(db, device_id)
+    digest, encoded = undated(rendered.config)
     if before is not None and before.config_hash == digest:
-        if before.missing != rendered.missing:
-            await put_missing(db, device_id, rendered.missing)
-        return None
-    timestamp = next_timestamp(before.config_timestamp if before is not None else None, now)
-    config = dataclasses.replace(rendered.config, config_timestamp=timestamp)
-    await put_rendered(
-        db,
-        device_id,
-        RenderedConfig(digest, timestamp, encode_edge_dev_config(config)),
-        rendered.missing,
-    )
-    return digest
+        return Outcome(device_id, before, None, rendered.missing)
+    at = next_timestamp(before.config_timestamp if before is not None else None, now)
+    config = RenderedConfig(digest, at, dated(encoded, at))
+    return Outcome(device_id, before, config, rendered.missing)
 
 
 def _images_named(
-    device: DeviceConfig,
-    volumes: Sequence[VolInstConfig],
-    instances: Sequence[AppInstance],
-    bundles: Sequence[App],
+    devices: Iterable[DeviceConfig],
+    volumes: Iterable[VolInstConfig],
+    instances: Iterable[AppInstance],
+    bundles: Iterable[App],
 ) -> frozenset[str]:
     """Names or ids."""
     named = {volume.image for volume in volumes}
-    named |= {base.image_name for base in device.base_image}
+    named |= {base.image_name for device in devices for base in device.base_image}
     named |= {drive.imagename for instance in instances for drive in instance.drives}
     for bundle in bundles:
         if bundle.manifest_json is not None:
@@ -138,62 +210,82 @@ def _images_named(
     return frozenset(named - {""})
 
 
-def _read(contract: type[T], object_id: str, revision: int, body: str) -> T:
-    item = contract.from_json_text(body)
-    return item.model_copy(update={"id": object_id, "revision": ObjectRevision(curr=str(revision))})
+def _items(found: Iterable[_Found[T]]) -> tuple[T, ...]:
+    return tuple(one.item for one in found)
 
 
-async def _by_ids(db: Db, kind: Kind, contract: type[T], ids: Iterable[str]) -> tuple[T, ...]:
-    table = objects[kind]
+def _query(kind: Kind) -> Select[*tuple[Any, ...]]:
+    c = objects[kind].c
+    return select(c.id, c.enterprise_id, c.device_id, c.revision, c.body).order_by(c.id)
+
+
+async def _read(db: Db, contract: type[T], query: Select[*tuple[Any, ...]]) -> list[_Found[T]]:
+    found: list[_Found[T]] = []
+    for object_id, enterprise_id, device_id, revision, body in await db.execute(query):
+        changes = {"id": object_id, "revision": ObjectRevision(curr=str(revision))}
+        found.append(_Found(enterprise_id, device_id, read_stored(contract, body, changes)))
+    return found
+
+
+async def _by_ids(db: Db, kind: Kind, contract: type[T], ids: Iterable[str]) -> Sequence[_Found[T]]:
     wanted = sorted(set(ids) - {""})
     if not wanted:
         return ()
-    rows = await db.execute(select(table).where(table.c.id.in_(wanted)).order_by(table.c.id))
-    return tuple(_read(contract, row.id, row.revision, row.body) for row in rows)
+    return await _read(db, contract, _query(kind).where(objects[kind].c.id.in_(wanted)))
 
 
-async def _on_device(db: Db, kind: Kind, contract: type[T], device_id: DeviceId) -> tuple[T, ...]:
-    table = objects[kind]
-    query = select(table).where(table.c.device_id == device_id).order_by(table.c.id)
-    return tuple(_read(contract, r.id, r.revision, r.body) for r in await db.execute(query))
+async def _on_devices(
+    db: Db, kind: Kind, contract: type[T], device_ids: Sequence[str]
+) -> Mapping[str, list[T]]:
+    """By device, each in the order of ids."""
+    carried: defaultdict[str, list[T]] = defaultdict(list)
+    query = _query(kind).where(objects[kind].c.device_id.in_(device_ids))
+    for found in await _read(db, contract, query):
+        carried[found.device_id].append(found.item)
+    return carried
 
 
-async def _by_names(
-    db: Db, kind: Kind, contract: type[T], enterprise_id: str, references: Iterable[str]
-) -> tuple[T, ...]:
-    """Objects of an enterprise by name or id."""
-    table = objects[kind]
-    wanted = sorted(set(references))
+async def _images(db: Db, enterprise_id: str, references: Iterable[str]) -> tuple[ImageConfig, ...]:
+    """Images of an enterprise by name or id."""
+    table = objects[Kind.IMAGE]
+    wanted = sorted(references)
     if not wanted:
         return ()
     query = (
-        select(table)
+        _query(Kind.IMAGE)
         .where(table.c.enterprise_id == enterprise_id)
         .where(or_(table.c.name.in_(wanted), table.c.id.in_(wanted)))
-        .order_by(table.c.id)
     )
-    return tuple(_read(contract, r.id, r.revision, r.body) for r in await db.execute(query))
+    return _items(await _read(db, ImageConfig, query))
 
 
-async def _networks(db: Db, enterprise_id: str, device: DeviceConfig) -> tuple[NetConfig, ...]:
+async def _networks(
+    db: Db, enterprise_id: str, devices: Iterable[DeviceConfig]
+) -> tuple[NetConfig, ...]:
     """The networks that ports name, and the default one of the enterprise (state `default`)."""
-    ports = [
-        *device.interfaces,
-        *(v.interface for v in device.vlan_adapters if v.interface is not None),
-        *(b.interface for b in device.bond_adapter if b.interface is not None),
-    ]
-    named = {reference for port in ports for reference in (port.netid, port.netname)} - {""}
-    table = objects[Kind.NETWORK]
+    named: set[str] = set()
+    for device in devices:
+        for port in device.interfaces:
+            named |= {port.netid, port.netname}
+        virtual = [vlan.interface for vlan in device.vlan_adapters]
+        virtual += [bond.interface for bond in device.bond_adapter]
+        for interface in virtual:
+            if interface is not None:
+                named |= {interface.netid, interface.netname}
+    wanted = sorted(named - {""})
+    c = objects[Kind.NETWORK].c
     query = (
-        select(table)
-        .where(table.c.enterprise_id == enterprise_id)
-        .where(or_(table.c.name.in_(named), table.c.id.in_(named), table.c.state == "default"))
-        .order_by(table.c.id)
+        _query(Kind.NETWORK)
+        .where(c.enterprise_id == enterprise_id)
+        .where(or_(c.name.in_(wanted), c.id.in_(wanted), c.state == "default"))
     )
-    return tuple(_read(NetConfig, r.id, r.revision, r.body) for r in await db.execute(query))
+    return _items(await _read(db, NetConfig, query))
 
 
-async def _enterprise_of(db: Db, device_id: DeviceId) -> str:
-    table = objects[Kind.DEVICE]
-    query = select(table.c.enterprise_id).where(table.c.id == device_id)
-    return str((await db.execute(query)).scalar_one())
+async def _ecdh(db: Db, device_ids: Sequence[str]) -> Mapping[str, tuple[bytes, bytes]]:
+    """Certificate (PEM) and its hash, of those that have sent theirs."""
+    c = device_certificates.c
+    query = select(c.device_id, c.pem, c.certificate_hash).where(
+        c.device_id.in_(device_ids), c.type == ECDH_TYPE
+    )
+    return {device_id: (pem, digest) for device_id, pem, digest in await db.execute(query)}

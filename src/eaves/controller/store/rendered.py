@@ -1,16 +1,16 @@
 """The configuration of each device as it is served: encoded once, when something changes."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from eaves.controller.domain.unrendered import not_rendered, without_failure
 from eaves.controller.store.changes import DEVICES, note_change
-from eaves.controller.store.dialect import upsert
+from eaves.controller.store.dialect import insert_missing, upsert, upsert_many
 from eaves.controller.store.tables import rendered_configs, rendered_contents
 from eaves.controller.store.unit import Db
 from eaves.ids import ConfigHash, DeviceId
@@ -30,17 +30,35 @@ class InForce:
     config_hash: ConfigHash
     config_timestamp: datetime
     missing: tuple[str, ...]  # what could not be rendered, as sentences
+    generation: int = 0  # another one with every attempt to render
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of rendering one device."""
+
+    device_id: DeviceId
+    before: InForce | None  # as it was when the inputs were read
+    rendered: RenderedConfig | None  # None: the configuration is as before
+    missing: tuple[str, ...]
 
 
 async def find_in_force(db: Db, device_id: DeviceId) -> InForce | None:
     """Hash and timestamp without the configuration itself."""
-    row = (
-        await db.execute(select(rendered_configs).where(rendered_configs.c.device_id == device_id))
-    ).one_or_none()
-    if row is None:
-        return None
-    missing = tuple(json.loads(row.missing)) if row.missing else ()
-    return InForce(ConfigHash(row.config_hash), row.config_timestamp, missing)
+    return (await find_all_in_force(db, (device_id,))).get(device_id)
+
+
+async def find_all_in_force(db: Db, device_ids: Collection[DeviceId]) -> Mapping[DeviceId, InForce]:
+    """As `find_in_force` for at most some hundreds; those without a row are left out."""
+    c = rendered_configs.c
+    query = select(c.device_id, c.config_hash, c.config_timestamp, c.missing, c.generation)
+    rows = await db.execute(query.where(c.device_id.in_(device_ids)))
+    return {
+        DeviceId(device): InForce(
+            ConfigHash(digest), at, tuple(json.loads(missing)) if missing else (), generation
+        )
+        for device, digest, at, missing, generation in rows
+    }
 
 
 async def find_rendered(db: Db, device_id: DeviceId) -> RenderedConfig | None:
@@ -57,28 +75,6 @@ async def find_rendered(db: Db, device_id: DeviceId) -> RenderedConfig | None:
     if row is None:
         return None
     return RenderedConfig(ConfigHash(row.config_hash), row.config_timestamp, row.config)
-
-
-async def find_rendered_of(
-    db: Db, device_ids: Sequence[DeviceId]
-) -> dict[DeviceId, RenderedConfig]:
-    """As `find_rendered`, for some devices at once; those without a configuration are left out."""
-    query = (
-        select(
-            rendered_configs.c.device_id,
-            rendered_configs.c.config_hash,
-            rendered_configs.c.config_timestamp,
-            rendered_contents.c.config,
-        )
-        .join(rendered_contents, rendered_contents.c.device_id == rendered_configs.c.device_id)
-        .where(rendered_configs.c.device_id.in_(device_ids))
-    )
-    return {
-        DeviceId(row.device_id): RenderedConfig(
-            ConfigHash(row.config_hash), row.config_timestamp, row.config
-        )
-        for row in (await db.execute(query)).all()
-    }
 
 
 def next_timestamp(before: datetime | None, now: datetime) -> datetime:
@@ -101,10 +97,83 @@ async def put_rendered(
             "config_hash": rendered.config_hash,
             "config_timestamp": rendered.config_timestamp,
             "missing": json.dumps(missing),
+            "generation": _next_generation(0, rendered.config_timestamp),
         },
     )
     await upsert(db, rendered_contents, {"device_id": device_id, "config": rendered.config})
     note_change(db, DEVICES, (device_id,))
+
+
+async def put_outcomes(db: Db, outcomes: Sequence[Outcome], now: datetime) -> frozenset[DeviceId]:
+    """Store what was rendered from inputs read in an earlier transaction.
+
+    Another one may have rendered a device since then, from newer inputs: that one wins, and such a
+    device is to be rendered again.  Told are those that were stored, unchanged ones too.
+    """
+    if not outcomes:
+        return frozenset()
+    c = rendered_configs.c
+    highest = max(one.before.generation if one.before else 0 for one in outcomes)
+    generation = _next_generation(highest, now)
+    fresh = [one for one in outcomes if one.before is None]
+    known = [(one, one.before) for one in outcomes if one.before is not None]
+    if known:
+        await db.execute(
+            update(rendered_configs)
+            .where(c.device_id == bindparam("of"), c.generation == bindparam("expected"))
+            .values(
+                config_hash=bindparam("digest"),
+                config_timestamp=bindparam("at", type_=c.config_timestamp.type),
+                missing=bindparam("lacks"),
+                generation=generation,
+            ),
+            [
+                {
+                    "of": one.device_id,
+                    "expected": before.generation,
+                    "digest": (one.rendered or before).config_hash,
+                    "at": (one.rendered or before).config_timestamp,
+                    "lacks": json.dumps(one.missing),
+                }
+                for one, before in known
+            ],
+        )
+    await insert_missing(
+        db,
+        rendered_configs,
+        [
+            {
+                "device_id": one.device_id,
+                "config_hash": one.rendered.config_hash,
+                "config_timestamp": one.rendered.config_timestamp,
+                "missing": json.dumps(one.missing),
+                "generation": generation,
+            }
+            for one in fresh
+            if one.rendered is not None
+        ],
+    )
+    ids = [one.device_id for one in outcomes]
+    query = select(c.device_id).where(c.device_id.in_(ids), c.generation == generation)
+    stored = frozenset(DeviceId(row.device_id) for row in await db.execute(query))
+    await upsert_many(
+        db,
+        rendered_contents,
+        [
+            {"device_id": one.device_id, "config": one.rendered.config}
+            for one in outcomes
+            if one.rendered is not None and one.device_id in stored
+        ],
+    )
+    note_change(
+        db, DEVICES, (o.device_id for o in outcomes if o.rendered and o.device_id in stored)
+    )
+    return stored
+
+
+def _next_generation(before: int, now: datetime) -> int:
+    """Made of the clock as well, so that a row that was deleted does not come back as it was."""
+    return max(before + 1, int(now.timestamp() * 1_000_000))
 
 
 async def put_missing(db: Db, device_id: DeviceId, missing: tuple[str, ...]) -> None:
@@ -112,7 +181,7 @@ async def put_missing(db: Db, device_id: DeviceId, missing: tuple[str, ...]) -> 
     await db.execute(
         update(rendered_configs)
         .where(rendered_configs.c.device_id == device_id)
-        .values(missing=json.dumps(missing))
+        .values(missing=json.dumps(missing), generation=rendered_configs.c.generation + 1)
     )
 
 

@@ -284,6 +284,8 @@ rendered_configs = Table(
     _text("config_hash"),
     _moment("config_timestamp"),
     _text("missing"),  # JSON list of sentences: what could not be rendered
+    # another one with every attempt to render: what was made from older inputs is not stored
+    Column("generation", BigInteger, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("device_id"),
 )
 

@@ -35,7 +35,7 @@ from eaves.evapi.config.devmodel import (
     VfList,
     VlanAdapter,
 )
-from eaves.evapi.config.digest import config_hash, section_digests
+from eaves.evapi.config.digest import config_hash, dated, section_digests, undated
 from eaves.evapi.config.edge_node_cluster import (
     ClusterType,
     EdgeNodeCluster,
@@ -287,6 +287,7 @@ __all__ = [
     "ZNetworkInstType",
     "ZnetStaticDNSEntry",
     "config_hash",
+    "dated",
     "decode_bootstrap_config",
     "decode_cipher_block",
     "decode_cipher_context",
@@ -306,4 +307,5 @@ __all__ = [
     "encode_edge_dev_config",
     "encode_encryption_block",
     "section_digests",
+    "undated",
 ]

@@ -8,6 +8,8 @@ import base64
 import dataclasses
 import hashlib
 from collections.abc import Mapping
+from datetime import datetime
+from functools import lru_cache
 
 from eaves.evapi.config.devconfig import EdgeDevConfig
 from eaves.evapi.config.wire import EDGE_DEV_CONFIG
@@ -16,10 +18,26 @@ from eaves.ids import ConfigHash
 
 def config_hash(config: EdgeDevConfig) -> ConfigHash:
     """44 characters of base64url; opaque to devices, never empty."""
+    return undated(config)[0]
+
+
+def undated(config: EdgeDevConfig) -> tuple[ConfigHash, bytes]:
+    """The hash, and the encoded config without its timestamp: `dated` completes it."""
     message = EDGE_DEV_CONFIG.message(config)
     message.ClearField("config_timestamp")
-    digest = hashlib.sha256(message.SerializeToString(deterministic=True)).digest()
-    return ConfigHash(base64.urlsafe_b64encode(digest).decode("ascii"))
+    encoded = message.SerializeToString(deterministic=True)
+    digest = hashlib.sha256(encoded).digest()
+    return ConfigHash(base64.urlsafe_b64encode(digest).decode("ascii")), encoded
+
+
+def dated(encoded: bytes, timestamp: datetime) -> bytes:
+    """What `undated` gave, with this timestamp: the fields of a message may come in any order."""
+    return encoded + _timestamp(timestamp)
+
+
+@lru_cache(maxsize=16)
+def _timestamp(timestamp: datetime) -> bytes:
+    return EDGE_DEV_CONFIG.encode(EdgeDevConfig(config_timestamp=timestamp))
 
 
 def section_digests(config: EdgeDevConfig) -> Mapping[str, str]:

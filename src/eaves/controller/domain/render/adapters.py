@@ -1,6 +1,8 @@
 """I/O members, system adapters, VLANs, bonds, and the networks that ports use."""
 
 import ipaddress
+from functools import lru_cache
+from typing import cast
 
 from eaves.controller.domain.contract.catalogue import AdapterUsage, IoMember, IoType
 from eaves.controller.domain.contract.devices import BondAdapter, DeviceConfig, SysInterface
@@ -93,7 +95,12 @@ def physical_ios(inputs: DeviceInputs) -> tuple[eve.PhysicalIO, ...]:
     if inputs.model is None:
         return ()
     own = {port.intfname: port.intf_usage for port in inputs.device.interfaces}
-    return tuple(_physical_io(member, own) for member in inputs.model.io_member_list)
+    key = ("physical I/O", inputs.model.id, tuple(own.items()))
+    known = inputs.memo.get(key)
+    if known is None:
+        known = tuple(_physical_io(member, own) for member in inputs.model.io_member_list)
+        inputs.memo[key] = known
+    return cast("tuple[eve.PhysicalIO, ...]", known)
 
 
 def _physical_io(member: IoMember, own: dict[str, AdapterUsage]) -> eve.PhysicalIO:
@@ -191,8 +198,24 @@ def networks(
         if network is not None:
             used[network.id] = network
     missing: list[str] = []
-    rendered = [_network(used[key], secrets, missing) for key in sorted(used)]
+    rendered = [
+        _network(used[key], secrets, missing)
+        if used[key].wireless is not None or key not in inputs.networks
+        else _shared_network(used[key], inputs, secrets)
+        for key in sorted(used)
+    ]
     return tuple(rendered), tuple(missing)
+
+
+def _shared_network(
+    network: NetConfig, inputs: DeviceInputs, secrets: Secrets
+) -> eve.NetworkConfig:
+    """One that is the same for every device: no secret is in it."""
+    key = ("network", network.id)
+    known = inputs.memo.get(key)
+    if known is None:
+        known = inputs.memo[key] = _network(network, secrets, [])
+    return cast("eve.NetworkConfig", known)
 
 
 def _network(network: NetConfig, secrets: Secrets, missing: list[str]) -> eve.NetworkConfig:
@@ -232,6 +255,7 @@ def _ip(ip: IpSpec) -> Ipspec:
     )
 
 
+@lru_cache(maxsize=4096)
 def cidr(subnet: str, mask: str) -> str:
     """`10.0.0.0/24` from either spelling; empty for none."""
     if not subnet:

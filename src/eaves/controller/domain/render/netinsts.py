@@ -3,6 +3,7 @@
 import hashlib
 import ipaddress
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from eaves.controller.domain.contract.netinsts import (
     DhcpServerConfig,
@@ -140,12 +141,9 @@ def _addresses(ip: DhcpServerConfig | None, automatic: str) -> Ipspec:
     """
     wanted = ip or DhcpServerConfig()
     subnet = cidr(wanted.subnet, wanted.mask) or automatic
-    network = ipaddress.ip_network(subnet)
-    first_host = network.network_address + (1 if network.num_addresses > 1 else 0)
-    gateway = wanted.gateway or str(first_host)
+    gateway, leases = _gateway_and_leases(subnet, wanted.gateway)
     lease = wanted.dhcp_range
     given = lease is not None and lease.start and lease.end
-    leases = _leases(network, gateway)
     if lease is not None and given:
         leases = IpRange(start=lease.start, end=lease.end)
     ntp = tuple(server.server for server in wanted.ntp_servers if server.server)
@@ -160,6 +158,14 @@ def _addresses(ip: DhcpServerConfig | None, automatic: str) -> Ipspec:
         dns=wanted.dns,
         dhcp_range=leases,
     )
+
+
+@lru_cache(maxsize=4096)
+def _gateway_and_leases(subnet: str, given: str) -> tuple[str, IpRange | None]:
+    network = ipaddress.ip_network(subnet)
+    first_host = network.network_address + (1 if network.num_addresses > 1 else 0)
+    gateway = given or str(first_host)
+    return gateway, _leases(network, gateway)
 
 
 def _leases(network: ipaddress.IPv4Network | ipaddress.IPv6Network, gateway: str) -> IpRange | None:

@@ -4,8 +4,8 @@ A configuration rendered again from the same objects must have the same bytes, s
 follows from key, place and plaintext (HMAC) instead of chance: equal only where all three are.
 """
 
-import hashlib
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from cryptography import x509
@@ -23,18 +23,21 @@ NO_ECDH = (
 )
 
 
+AGREED_KEPT = 20_000
+
+
 @dataclass(frozen=True, slots=True)
 class Sealer:
-    """Encrypts for one device."""
+    """Encrypts for one device.  Raises Rejected for a device whose certificate cannot be used."""
 
     context: CipherContext
-    key: bytes = field(repr=False)
+    agree: Callable[[], bytes] = field(repr=False)  # costly: for those that have something to seal
 
     def seal(self, place: str, block: EncryptionBlock) -> CipherBlock:
         """`place` names the object and field: the same text elsewhere has another IV."""
-        plaintext = encode_encryption_block(block)
-        seed = hmac.new(self.key, f"{place}\0".encode() + plaintext, hashlib.sha256).digest()
-        return encrypt(plaintext, self.key, self.context.context_id, lambda count: seed[:count])
+        key, plaintext = self.agree(), encode_encryption_block(block)
+        seed = hmac.digest(key, f"{place}\0".encode() + plaintext, "sha256")
+        return encrypt(plaintext, key, self.context.context_id, lambda count: seed[:count])
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +65,24 @@ def open_secrets(inputs: DeviceInputs, facts: ControllerFacts) -> Secrets:
 def _sealer(inputs: DeviceInputs, facts: ControllerFacts) -> Sealer | None:
     if not inputs.ecdh_pem:
         return None
+
+    def agree() -> bytes:
+        known = facts.agreed.get(inputs.ecdh_pem)
+        if known is None:
+            known = _agree(inputs, facts)
+            if len(facts.agreed) >= AGREED_KEPT:
+                facts.agreed.clear()
+            facts.agreed[inputs.ecdh_pem] = known
+        return known
+
+    return Sealer(cipher_context(facts.ecdh_hash, inputs.ecdh_hash), agree)
+
+
+def _agree(inputs: DeviceInputs, facts: ControllerFacts) -> bytes:
     key = x509.load_pem_x509_certificate(inputs.ecdh_pem).public_key()
     if not isinstance(key, ec.EllipticCurvePublicKey):
         raise Rejected(
             f"device {inputs.device.name!r}: its ECDH certificate has no EC key; "
             "the device must send another"
         )
-    return Sealer(
-        cipher_context(facts.ecdh_hash, inputs.ecdh_hash), cipher_key(facts.ecdh_key, key)
-    )
+    return cipher_key(facts.ecdh_key, key)

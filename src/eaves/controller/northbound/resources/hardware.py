@@ -13,8 +13,11 @@ from eaves.controller.northbound import records
 from eaves.controller.northbound.completion import complete_device, complete_project
 from eaves.controller.northbound.work import Prepared, Work
 from eaves.controller.store import devices, reports
-from eaves.controller.store.objects import Filter
+from eaves.controller.store import objects as object_rows
+from eaves.controller.store.tables import Kind
 from eaves.ids import DeviceId
+
+AT_ONCE = 5000  # devices in one statement
 
 
 async def prepare_brand(
@@ -102,11 +105,13 @@ async def enforce(work: Work, wanted: Tag, current: Tag | None) -> None:
     required = enforces_attestation(wanted)
     if current is None or enforces_attestation(current) == required:
         return
-    inside = Filter(project_id=wanted.id)
-    members = await records.list_all(work.db, work.scope, records.DEVICE, inside)
-    ids = tuple(DeviceId(member.id) for member in members)
-    await devices.set_attestation_required(work.db, ids, required=required)
-    work.changed.update(ids)
+    members = await object_rows.ids_in_project(work.db, work.scope, Kind.DEVICE, wanted.id)
+    ids = tuple(DeviceId(member) for member in members)
+    for start in range(0, len(ids), AT_ONCE):
+        await devices.set_attestation_required(
+            work.db, ids[start : start + AT_ONCE], required=required
+        )
+    work.told.update(ids)
 
 
 async def release(work: Work, gone: DeviceConfig, _current: DeviceConfig | None) -> None:

@@ -1,0 +1,213 @@
+"""Objects of the contract from the JSON that this controller itself stored.
+
+A stored body was checked when it was written, and reading thousands of them must not cost the
+checks again.  So each class is compiled once, at first use, into a table of JSON name ->
+(attribute, conversion).  Whatever the table does not expect (another type, a null, an unlisted
+word) is left to the full reading of the class, which understands or refuses it: the result is
+always that of `from_json_text`.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from types import NoneType, UnionType
+from typing import Any, TypeVar, Union, cast, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from eaves.controller.domain.contract.base import Contract, OpenEnum
+
+T = TypeVar("T", bound=Contract)
+
+Convert = Callable[[Any], Any]
+
+
+class _UnexpectedError(Exception):
+    """Not what a body holds that was stored as it is read; never leaves this module."""
+
+
+def read_stored(contract: type[T], text: str, changes: Mapping[str, object] | None = None) -> T:
+    """The object, with `changes` of attributes as by `model_copy`.
+
+    Raises pydantic's ValidationError as `from_json_text` does.
+    """
+    if "null" not in text:
+        try:
+            item = _table(contract).build(json.loads(text))
+        except (_UnexpectedError, ValueError):
+            pass
+        else:
+            if changes:
+                item.__dict__.update(changes)
+                item.__pydantic_fields_set__.update(changes)
+            return cast("T", item)
+    return contract.from_json_text(text).model_copy(update=changes)
+
+
+class _Table:
+    """How one class is built."""
+
+    def __init__(self, of: type[Contract]) -> None:
+        self._of = of
+        self._names = frozenset(of.model_fields)
+        self._sent = of._reply_members()  # noqa: SLF001 - a part of the same package's reading rules
+        self._defaults: dict[str, Any] = {}
+        self._maps: list[str] = []
+        self._by_name: dict[str, tuple[str, type[Any] | None, Convert]] = {}
+
+    def fill(self) -> None:
+        """Separate from construction, since an object may contain its like."""
+        for attribute, field in self._of.model_fields.items():
+            if field.default_factory is not None:
+                self._maps.append(attribute)
+                self._defaults[attribute] = None
+            else:
+                self._defaults[attribute] = field.default
+            name = field.serialization_alias or field.alias or attribute
+            known: Any = field.annotation
+            kind: type[Any] | None = known if known in _SIMPLE and not field.metadata else None
+            self._by_name[name] = (attribute, kind, _conversion(field))
+
+    def build(self, data: object) -> Any:
+        if type(data) is not dict:
+            raise _UnexpectedError
+        members = cast("dict[str, object]", data)
+        values = self._defaults.copy()
+        for attribute in self._maps:
+            values[attribute] = {}
+        given = set(self._sent)
+        extra: dict[str, object] = {}
+        by_name = self._by_name
+        for name, value in members.items():
+            known = by_name.get(name)
+            if known is None:
+                if name in self._names:
+                    raise _UnexpectedError  # by the name of the attribute: the class knows that too
+                extra[name] = value
+                continue
+            attribute, kind, convert = known
+            values[attribute] = value if type(value) is kind else convert(value)
+            given.add(attribute)
+        item = self._of.__new__(self._of)
+        # a frozen model refuses assignment, as its own constructor knows
+        _set(item, "__dict__", values)
+        _set(item, "__pydantic_fields_set__", given)
+        _set(item, "__pydantic_extra__", extra)
+        _set(item, "__pydantic_private__", None)
+        return item
+
+
+_set = object.__setattr__
+_tables: dict[type[Contract], _Table] = {}
+
+
+def _table(of: type[Contract]) -> _Table:
+    table = _tables.get(of)
+    if table is None:
+        table = _Table(of)
+        table.fill()
+        _tables[of] = table
+    return table
+
+
+def _conversion(field: FieldInfo) -> Convert:
+    annotation: Any = field.annotation
+    if field.metadata:  # Int64Text is the one annotated type of the contract
+        return _int64 if annotation is int else _never
+    return _convert(annotation)
+
+
+def _convert(annotation: Any) -> Convert:
+    simple = _SIMPLE.get(annotation)
+    if simple is not None:
+        return simple
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin in (Union, UnionType):
+        others = [argument for argument in arguments if argument is not NoneType]
+        return _convert(others[0]) if len(others) == 1 else _one_of(others)
+    if origin is tuple and arguments[1:] == (...,):
+        return _tuple(_convert(arguments[0]))
+    if origin is dict:
+        return _map_of(arguments[1])
+    if isinstance(annotation, type) and issubclass(annotation, OpenEnum):
+        return _word(annotation)
+    if isinstance(annotation, type) and issubclass(annotation, Contract):
+        return _part(annotation)
+    return _never
+
+
+def _never(_value: Any) -> Any:
+    raise _UnexpectedError
+
+
+def _exactly(kind: type[Any]) -> Convert:
+    def convert(value: Any) -> Any:
+        if type(value) is not kind:
+            raise _UnexpectedError
+        return value
+
+    return convert
+
+
+def _one_of(kinds: list[Any]) -> Convert:
+    allowed = frozenset(kinds) & {str, bool}
+
+    def convert(value: Any) -> Any:
+        if type(value) not in allowed:
+            raise _UnexpectedError
+        return value
+
+    return convert
+
+
+_SIMPLE: dict[Any, Convert] = {kind: _exactly(kind) for kind in (str, int, bool, float)}
+
+
+def _int64(value: Any) -> int:
+    if type(value) is not str or not value.isdecimal():
+        raise _UnexpectedError
+    return int(value)
+
+
+def _tuple(convert: Convert) -> Convert:
+    def every(value: Any) -> Any:
+        if type(value) is not list:
+            raise _UnexpectedError
+        return tuple([convert(one) for one in cast("list[object]", value)])
+
+    return every
+
+
+def _map_of(kind: Any) -> Convert:
+    def convert(value: Any) -> Any:
+        if type(value) is not dict:
+            raise _UnexpectedError
+        if kind is not Any:
+            for one in cast("dict[str, object]", value).values():
+                if type(one) is not kind:
+                    raise _UnexpectedError
+        return cast("dict[str, object]", value)
+
+    return convert
+
+
+def _word(of: type[OpenEnum]) -> Convert:
+    members = {member.value: member for member in of}
+
+    def convert(value: Any) -> Any:
+        member = members.get(value) if type(value) is str else None
+        if member is None:
+            raise _UnexpectedError
+        return member
+
+    return convert
+
+
+def _part(of: type[Contract]) -> Convert:
+    table: list[_Table] = []  # found at first use: the class may contain itself
+
+    def convert(value: Any) -> Any:
+        if not table:
+            table.append(_table(of))
+        return table[0].build(value)
+
+    return convert

@@ -1,0 +1,93 @@
+"""Carry out durable render jobs: every process takes its share, a crash loses nothing."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from eaves.controller.jobs.rendering import BATCH, Renderer, Stored, render_batch
+from eaves.controller.jobs.wanted import retry_after_s
+from eaves.controller.store.render_jobs import (
+    JobKey,
+    Taken,
+    finish_job,
+    is_done,
+    note_failed,
+    note_rendered,
+    open_jobs,
+    take_devices,
+)
+from eaves.controller.store.unit import Db, snapshot, unit_of_work
+from eaves.ids import DeviceId
+
+log = structlog.get_logger()
+
+LOOK_EVERY_S: Final = 0.25
+RETRY_S: Final = 5.0
+
+
+@dataclass
+class RenderJobs:
+    """Lives on the loop of `engine`; `changed` is told after each commit."""
+
+    engine: AsyncEngine
+    renderer: Renderer
+    clock: Callable[[], datetime]
+    changed: Callable[[Iterable[DeviceId]], None]
+
+    async def run_forever(self) -> None:
+        """Look for jobs; of several, one batch of each in turn, so that none starves."""
+        while True:
+            try:
+                worked = await self.round()
+            except Exception:
+                log.exception("render_jobs_failed", again_in_s=RETRY_S)
+                await asyncio.sleep(RETRY_S)
+            else:
+                if not worked:
+                    await asyncio.sleep(LOOK_EVERY_S)
+
+    async def round(self) -> bool:
+        """One batch of each open job; False when there was nothing to do."""
+        async with snapshot(self.engine) as db:
+            jobs = await open_jobs(db)
+        worked = [await self._batch(job) for job in jobs]
+        return any(worked)
+
+    async def _batch(self, job: JobKey) -> bool:
+        now = self.clock()
+        taken: Taken | None = None
+
+        async def pick(db: Db) -> Sequence[DeviceId]:
+            nonlocal taken
+            taken = await take_devices(db, job, now, BATCH)
+            return taken.ids
+
+        async def finish(db: Db, stored: Stored) -> None:
+            assert taken is not None  # noqa: S101 - what is stored was picked
+            await note_rendered(db, taken, stored.settled)
+            again_at = {
+                one: now + timedelta(seconds=retry_after_s(taken.attempts[one] + 1))
+                for one in stored.failed
+            }
+            await note_failed(db, taken, again_at)
+
+        stored = await render_batch(self.engine, self.renderer, pick, finish, now)
+        if stored.changed:
+            self.changed(stored.changed)
+        if taken is not None and taken.attempts:
+            return True
+        await self._finish_if_done(job, now)
+        return False
+
+    async def _finish_if_done(self, job: JobKey, now: datetime) -> None:
+        async with snapshot(self.engine) as db:
+            done = await is_done(db, job)
+        if done:
+            async with unit_of_work(self.engine) as db:
+                await finish_job(db, job, now)
+            log.info("render_job_finished", job=job.id)

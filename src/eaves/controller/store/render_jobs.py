@@ -1,0 +1,224 @@
+"""Durable render jobs: devices that a change touches and that are not rendered yet.
+
+A job is made by the transaction of the change.  A device leaves it in the transaction that stores
+its configuration, so what is left is always what is still to do.  On PostgreSQL whoever takes
+devices locks their rows until its commit, and others pass over them.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import bindparam, delete, func, insert, select, update
+
+from eaves.controller.store.tables import Kind, object_ids, object_references
+from eaves.controller.store.tables_render import render_job_devices, render_jobs
+from eaves.controller.store.unit import Db
+from eaves.ids import DeviceId
+
+KEPT: Final = timedelta(days=7)  # a finished job
+MODELS_TRIED: Final = 50
+_INSERTED_AT_ONCE: Final = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    id: str
+    enterprise_id: str
+    object_kind: str
+    object_id: str
+    object_name: str
+    user_name: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class JobKey:
+    enterprise_id: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RenderJob:
+    id: str
+    object_kind: str
+    object_id: str
+    object_name: str
+    user_name: str
+    created_at: datetime
+    finished_at: datetime | None
+    total: int
+    waiting: int  # not rendered yet
+    failed: int  # of those that wait: tried in vain, and tried again by themselves
+
+    @property
+    def rendered(self) -> int:
+        return self.total - self.waiting
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Devices of one job to render now, and how often each failed."""
+
+    attempts: Mapping[DeviceId, int]
+    jobs: frozenset[str]  # that wait for any of them: done with the same rendering
+
+    @property
+    def ids(self) -> tuple[DeviceId, ...]:
+        return tuple(sorted(self.attempts))
+
+
+async def insert_job(db: Db, job: NewJob, device_ids: Sequence[DeviceId]) -> None:
+    await db.execute(
+        insert(render_jobs).values(
+            id=job.id,
+            enterprise_id=job.enterprise_id,
+            object_kind=job.object_kind,
+            object_id=job.object_id,
+            object_name=job.object_name,
+            user_name=job.user_name,
+            created_at=job.created_at,
+            total=len(device_ids),
+        )
+    )
+    common = {"enterprise_id": job.enterprise_id, "job_id": job.id}
+    for start in range(0, len(device_ids), _INSERTED_AT_ONCE):
+        some = device_ids[start : start + _INSERTED_AT_ONCE]
+        await db.execute(insert(render_job_devices), [{"device_id": one, **common} for one in some])
+
+
+async def one_device_of_each_model(db: Db, job: NewJob) -> tuple[DeviceId, ...]:
+    """Of the devices of a job; at most `MODELS_TRIED` of them."""
+    refers, kinds, rows = object_references.c, object_ids.c, render_job_devices.c
+    query = (
+        select(func.min(rows.device_id))
+        .join_from(render_job_devices, object_references, refers.from_id == rows.device_id)
+        .join(object_ids, kinds.id == refers.to_id)
+        .where(rows.enterprise_id == job.enterprise_id, rows.job_id == job.id)
+        .where(kinds.kind == Kind.MODEL.value)
+        .group_by(refers.to_id)
+        .limit(MODELS_TRIED)
+    )
+    found = tuple(DeviceId(row[0]) for row in await db.execute(query))
+    if found:
+        return found
+    first = select(func.min(rows.device_id)).where(
+        rows.enterprise_id == job.enterprise_id, rows.job_id == job.id
+    )
+    return tuple(DeviceId(row[0]) for row in await db.execute(first) if row[0])
+
+
+async def open_jobs(db: Db, *, limit: int = 100) -> tuple[JobKey, ...]:
+    """Oldest first."""
+    c = render_jobs.c
+    query = (
+        select(c.enterprise_id, c.id)
+        .where(c.finished_at.is_(None))
+        .order_by(c.created_at)
+        .limit(limit)
+    )
+    return tuple(JobKey(*row) for row in await db.execute(query))
+
+
+async def take_devices(db: Db, job: JobKey, now: datetime, limit: int) -> Taken:
+    """Devices of a job that are due and that nobody else renders at this moment."""
+    c = render_job_devices.c
+    query = (
+        select(c.device_id, c.attempts)
+        .where(c.enterprise_id == job.enterprise_id, c.job_id == job.id, c.due_at <= now)
+        .order_by(c.device_id)
+        .limit(limit)
+    )
+    if db.dialect.name != "sqlite":
+        query = query.with_for_update(skip_locked=True)
+    attempts = {DeviceId(device): tried for device, tried in await db.execute(query)}
+    also = select(c.job_id).where(c.device_id.in_(attempts)).distinct()
+    jobs = frozenset(row.job_id for row in await db.execute(also)) if attempts else frozenset()
+    return Taken(attempts, jobs | {job.id})
+
+
+async def note_rendered(db: Db, taken: Taken, device_ids: Collection[DeviceId]) -> None:
+    """These are done, for every job that waited for them when they were taken."""
+    if device_ids:
+        c = render_job_devices.c
+        await db.execute(
+            delete(render_job_devices).where(c.device_id.in_(device_ids), c.job_id.in_(taken.jobs))
+        )
+
+
+async def note_failed(db: Db, taken: Taken, again_at: Mapping[DeviceId, datetime]) -> None:
+    """These come again at their moment, in every job that waited for them."""
+    if again_at:
+        c = render_job_devices.c
+        await db.execute(
+            update(render_job_devices)
+            .where(c.device_id == bindparam("of"), c.job_id.in_(taken.jobs))
+            .values(attempts=c.attempts + 1, due_at=bindparam("at", type_=c.due_at.type)),
+            [{"of": device_id, "at": at} for device_id, at in again_at.items()],
+        )
+
+
+async def is_done(db: Db, job: JobKey) -> bool:
+    c = render_job_devices.c
+    query = select(c.device_id).where(c.enterprise_id == job.enterprise_id, c.job_id == job.id)
+    return (await db.execute(query.limit(1))).first() is None
+
+
+async def finish_job(db: Db, job: JobKey, now: datetime) -> None:
+    """Note the end, and forget jobs that ended long ago."""
+    c = render_jobs.c
+    await db.execute(
+        update(render_jobs)
+        .where(c.enterprise_id == job.enterprise_id, c.id == job.id, c.finished_at.is_(None))
+        .values(finished_at=now)
+    )
+    await db.execute(delete(render_jobs).where(c.finished_at < now - KEPT))
+
+
+async def list_jobs(
+    db: Db, enterprise_id: str, *, job_id: str = "", limit: int = 100
+) -> tuple[RenderJob, ...]:
+    """Newest first; with `job_id` that one."""
+    c, rows = render_jobs.c, render_job_devices.c
+    query = (
+        select(
+            render_jobs,
+            func.count(rows.device_id),
+            func.count(rows.device_id).filter(rows.attempts > 0),
+        )
+        .outerjoin(
+            render_job_devices, (rows.enterprise_id == c.enterprise_id) & (rows.job_id == c.id)
+        )
+        .where(c.enterprise_id == enterprise_id)
+        .group_by(*render_jobs.c)
+        .order_by(c.created_at.desc(), c.id)
+        .limit(limit)
+    )
+    if job_id:
+        query = query.where(c.id == job_id)
+    return tuple(
+        RenderJob(
+            id=row.id,
+            object_kind=row.object_kind,
+            object_id=row.object_id,
+            object_name=row.object_name,
+            user_name=row.user_name,
+            created_at=row.created_at,
+            finished_at=row.finished_at,
+            total=row.total,
+            waiting=row[-2],
+            failed=row[-1],
+        )
+        for row in await db.execute(query)
+    )
+
+
+async def jobs_waiting_for(db: Db, enterprise_id: str, device_id: str) -> tuple[RenderJob, ...]:
+    """Changes that this device does not have yet; newest first."""
+    c = render_job_devices.c
+    query = select(c.job_id).where(c.device_id == device_id, c.enterprise_id == enterprise_id)
+    found: list[RenderJob] = []
+    for row in (await db.execute(query.limit(10))).all():
+        found += await list_jobs(db, enterprise_id, job_id=row.job_id)
+    return tuple(sorted(found, key=lambda job: job.created_at, reverse=True))
