@@ -1,8 +1,8 @@
 """Soft devices over real TLS connections, against a small controller."""
 
 import os
-import ssl
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,10 +12,11 @@ from wire.peer import NOW, Controller, clock, issue, serve
 from eaves.evapi.flows.attest import Attested
 from eaves.evapi.flows.poll import NewConfig, Unchanged, Unreachable
 from eaves.evapi.flows.report import Delivered
-from eaves.evapi.flows.steps import Cause, NoConnection, Send
+from eaves.evapi.flows.steps import Cause, NoConnection, Received, Send
 from eaves.evapi.paths import Endpoint, endpoint_path
 from eaves.fleet.device import Onboarding, SoftDevice, new_identity
-from eaves.fleet.run import Line, _head, drive, line_to, request
+from eaves.fleet.run import drive, line_to, looked_up, request
+from eaves.fleet.wire import Line, request_head
 
 
 async def no_wait(_seconds: float) -> None:
@@ -60,13 +61,25 @@ async def test_an_untrusted_server_is_told_apart(tmp_path: Path, case: str) -> N
     root, end = controller.root, NOW + timedelta(days=3650)
     if case == "foreign root":
         root = issue("another root", ca=True)
-    else:
+    if case == "expired":
         end = NOW - timedelta(days=10)  # long ago by any real clock
     send = Send(Endpoint.CERTS, "GET", endpoint_path(Endpoint.CERTS))
     async with serve(controller, issue("localhost", root, end=end), tmp_path) as server:
         reply = await request(send, line_to(server, controller.root.pem))
     assert isinstance(reply, NoConnection)
     assert reply.cause is (Cause.UNKNOWN_CA if case == "foreign root" else Cause.TIME_INVALID)
+
+
+async def test_a_server_of_another_name_is_not_trusted(tmp_path: Path) -> None:
+    controller = Controller()
+    send = Send(Endpoint.CERTS, "GET", endpoint_path(Endpoint.CERTS))
+    async with serve(controller, issue("localhost", controller.root), tmp_path) as server:
+        line = line_to(server, controller.root.pem)
+        elsewhere = replace(await looked_up(line), host="elsewhere.example")
+        assert isinstance(await request(send, line), Received)
+        reply = await request(send, elsewhere)
+    assert isinstance(reply, NoConnection)
+    assert "hostname mismatch" in reply.reason
 
 
 @pytest.mark.parametrize(
@@ -84,15 +97,12 @@ def test_the_server_file_names_scheme_host_and_port(
 ) -> None:
     line = line_to(server, Controller().root.pem)
     assert (line.host, line.port, line.tls is None) == (host, port, plain)
-    if line.tls is not None:
-        assert line.tls.minimum_version is ssl.TLSVersion.TLSv1_2
-        assert line.tls.check_hostname
 
 
 def test_each_request_names_itself_anew_and_closes_its_connection() -> None:
     line = Line("controller.example", 8443, None)
     post = Send(Endpoint.UUID, "POST", endpoint_path(Endpoint.UUID), b"body", (("X-Serial", "1"),))
-    heads = [_head(post, line).decode().split("\r\n") for _ in range(2)]
+    heads = [request_head(post, line, str(uuid.uuid4())).decode().split("\r\n") for _ in range(2)]
     first, second = (dict(h.split(": ", 1) for h in head[1:] if h) for head in heads)
     assert heads[0][0] == "POST /api/v2/edgedevice/uuid HTTP/1.1"
     assert uuid.UUID(first.pop("X-Request-Id")) != uuid.UUID(second.pop("X-Request-Id"))
@@ -104,5 +114,7 @@ def test_each_request_names_itself_anew_and_closes_its_connection() -> None:
         "Content-Length": "4",
         "X-Serial": "1",
     }
-    get = _head(Send(Endpoint.CERTS, "GET", endpoint_path(Endpoint.CERTS)), line).decode()
+    get = request_head(
+        Send(Endpoint.CERTS, "GET", endpoint_path(Endpoint.CERTS)), line, "id"
+    ).decode()
     assert "Content-Type" not in get
