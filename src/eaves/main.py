@@ -25,6 +25,7 @@ SECTIONS: Mapping[str, Mapping[str, Part]] = {
             "eaves.node.main:command", "Run, install or inspect the node of this machine.", "node"
         ),
         "demo": Part("eaves.cli.demo:command", "Show Eaves on this machine."),
+        "fleet": Part("eaves.fleet.main:command", "Simulate devices.", "fleet"),
     },
     "Log in": {
         "login": Part("eaves.cli.login:login", "Log in at a controller."),

@@ -1,9 +1,9 @@
 """The life of app instances on a simulated device, as a table of moves.  Pure.
 
-    INITIAL - DOWNLOAD_STARTED - DOWNLOADED - VERIFIED - LOADED - CREATED_VOLUME - INSTALLED
-                                                            |                         |
-    PURGING, when the purge counter changes ----------------+    BOOTING - RUNNING ---+
-    RESTARTING, when the restart counter changes -- BOOTING      HALTING - HALTED, without activate
+INITIAL - DOWNLOAD_STARTED - DOWNLOADED - VERIFIED - LOADED - CREATED_VOLUME - INSTALLED
+                                                        |                         |
+PURGING, when the purge counter changes ----------------+    BOOTING - RUNNING ---+
+RESTARTING, when the restart counter changes -- BOOTING      HALTING - HALTED, without activate
 """
 
 from collections.abc import Iterable, Mapping
@@ -151,5 +151,3 @@ def app_info(app: App, address: str) -> ZInfoApp:
 
 def gone_app(app_id: str) -> ZInfoApp:
     return ZInfoApp(app_id=app_id)
-
-

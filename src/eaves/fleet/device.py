@@ -121,6 +121,20 @@ class SoftDevice:
             raise RuntimeError(f"device {self.identity.serial} is not onboarded; onboard it first")
         return self._standing
 
+    def resume(self, standing: Standing) -> None:
+        """Go on as a device that was onboarded before."""
+        self._standing = standing
+
+    def take_config(self) -> bytes:
+        """The configuration that came last, which is not kept here any longer."""
+        config = self.standing.config
+        self._standing = replace(self.standing, config=b"")
+        return config
+
+    def forget(self) -> None:
+        """A start of the device: the hash of its configuration and its token are gone."""
+        self._standing = replace(self.standing, integrity_token=b"", config=b"", config_hash="")
+
     def onboarded(self) -> Flow[Onboarded]:
         signer = KeySigner(load_private_key(self.onboarding.key_pem, "onboard.key.pem"))
         applicant = Applicant(

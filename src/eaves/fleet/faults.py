@@ -76,16 +76,13 @@ class Faults:
 
 
 class FaultySigner:
-    """Signs rightly, except for what is signed while `damaging`."""
+    """Signs as the right one does, and spoils what it made."""
 
-    __slots__ = ("_signer", "damaging")
+    __slots__ = ("_signer",)
 
     def __init__(self, signer: Signer) -> None:
         self._signer = signer
-        self.damaging = False
 
     def sign_digest(self, digest: bytes) -> bytes:
         signature = self._signer.sign_digest(digest)
-        if not self.damaging:
-            return signature
         return bytes([signature[0] ^ 1]) + signature[1:]

@@ -38,7 +38,7 @@ class Latencies:
         for bucket in sorted(self.counts):
             seen += self.counts[bucket]
             if seen >= wanted:
-                return _LEAST_S * 2.0 ** ((bucket + 1) / _STEPS)
+                return _LEAST_S * math.exp2((bucket + 1) / _STEPS)
         return 0.0
 
 
@@ -76,6 +76,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     p99_ms: float
     endpoints: dict[str, OfEndpoint]
     acknowledged: dict[str, int]  # messages, and lines of logs
+    config_age_p99_s: float  # from the timestamp of a configuration to its arrival
     app_states: dict[str, int]
     generator_cpu_share: float  # of one core
     rss_mb: float
@@ -103,6 +104,7 @@ class Figures:
         self.causes: Counter[str] = Counter()
         self.expected: Counter[str] = Counter()
         self.acknowledged: Counter[str] = Counter()
+        self.config_ages = Latencies()  # from the timestamp of a configuration to its arrival
         self._windows: dict[int, _Window] = {}
 
     def note(

@@ -248,9 +248,7 @@ def volume_message(device_id: str, one: Named, now: datetime, *, gone: bool = Fa
         )
     )
     kind = ZInfoTypes.ZiVolume
-    return encode_z_info_msg(
-        ZInfoMsg(ztype=kind, dev_id=device_id, vinfo=vinfo, at_time_stamp=now)
-    )
+    return encode_z_info_msg(ZInfoMsg(ztype=kind, dev_id=device_id, vinfo=vinfo, at_time_stamp=now))
 
 
 def tree_message(device_id: str, one: Named, now: datetime, *, gone: bool = False) -> bytes:
@@ -267,9 +265,7 @@ def tree_message(device_id: str, one: Named, now: datetime, *, gone: bool = Fals
         )
     )
     kind = ZInfoTypes.ZiContentTree
-    return encode_z_info_msg(
-        ZInfoMsg(ztype=kind, dev_id=device_id, cinfo=cinfo, at_time_stamp=now)
-    )
+    return encode_z_info_msg(ZInfoMsg(ztype=kind, dev_id=device_id, cinfo=cinfo, at_time_stamp=now))
 
 
 class Templates:

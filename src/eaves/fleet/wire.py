@@ -124,9 +124,7 @@ class Connection:
         """False at the end of the stream."""
         while True:
             try:
-                part = (
-                    self._session.recv() if self._session else self._connected.recv(_PART_BYTES)
-                )
+                part = self._session.recv() if self._session else self._connected.recv(_PART_BYTES)
             except (ssl.SSLWantReadError, BlockingIOError):
                 await self._readable()
                 continue
