@@ -95,6 +95,7 @@ def _check(command: Command, cli: Cli, process: Process) -> None:
     """Run as a person would, at the addresses and folders of this test."""
     here = {
         "https://localhost:9443": cli.rest_url,
+        "localhost:8443": f"localhost:{process.device_port}",
         "/var/lib/eaves/controller": str(process.state_dir),
     }
     line = command.line

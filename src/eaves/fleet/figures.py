@@ -66,11 +66,13 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     profile: str
     devices: int
     online: int  # joined, and not in an offline phase
+    waiting: int  # long polls that were open at the end
     seconds: float
     requests: int
     requests_per_s: float
     errors: int
     errors_by_cause: dict[str, int]
+    faults: dict[str, int]  # how often each showed itself: phases, starts, requests
     expected_refusals: dict[str, int]  # by the fault that earned them
     p50_ms: float
     p99_ms: float
@@ -103,8 +105,10 @@ class Figures:
         self.latencies: dict[Endpoint, Latencies] = {}
         self.causes: Counter[str] = Counter()
         self.expected: Counter[str] = Counter()
+        self.faults: Counter[str] = Counter()
         self.acknowledged: Counter[str] = Counter()
         self.config_ages = Latencies()  # from the timestamp of a configuration to its arrival
+        self.waiting = 0  # long polls that are open
         self._windows: dict[int, _Window] = {}
 
     def note(

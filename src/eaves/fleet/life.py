@@ -86,6 +86,7 @@ class World:
     app_step_s: float
     log_interval_s: float = LOG_INTERVAL_S
     fault_period_s: float = PERIOD_S
+    hurry: float = 1.0  # intervals are divided by it
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +200,11 @@ class Life:
         self._wake()
 
     def _within(self, doing: Doing, interval_s: float) -> None:
-        self._after(doing, interval_s * self._random.uniform(LEAST_PART, 1.0))
+        part = self._random.uniform(LEAST_PART, 1.0)
+        self._after(doing, interval_s * part / self._world.hurry)
+
+    def _within_period(self, doing: Doing) -> None:
+        self._after(doing, self._world.fault_period_s * self._random.uniform(LEAST_PART, 1.0))
 
     def _today(self) -> datetime:
         return self._world.clock() + self._skew
@@ -218,6 +223,10 @@ class Life:
     async def _noted(self, send: Send, perform: Perform, expected: str = "") -> Reply:
         seconds, figures = self._world.seconds, self._world.figures
         begun = seconds()
+        if expected:
+            figures.faults[expected] += 1
+        for fault in (Fault.SLOW_LINK, Fault.CLOCK_SKEW):
+            figures.faults[fault] += fault in self.faults
         reply = await perform(send)
         now = seconds()
         figures.note(send.endpoint, reply, now - begun, now, expected)
@@ -256,11 +265,13 @@ class Life:
         self._after(Doing.CONFIG, 0)
         self._after(Doing.INFO, _SOON_S)
         self._within(Doing.METRICS, self._plan.interval_s("timer.metric.interval"))
-        self._after(Doing.LOGS, self._random.uniform(0, self._world.log_interval_s))
+        self._after(
+            Doing.LOGS, self._random.uniform(0, self._world.log_interval_s / self._world.hurry)
+        )
         if Fault.CRASH_LOOP in self.faults:
-            self._within(Doing.CRASH, self._world.fault_period_s)
+            self._within_period(Doing.CRASH)
         if Fault.OFFLINE in self.faults:
-            self._within(Doing.FLIP, self._world.fault_period_s)
+            self._within_period(Doing.FLIP)
         if self._pending:
             self._after(Doing.PENDING, _SOON_S)
         if self._objects:
@@ -268,11 +279,13 @@ class Life:
         self._plan_apps()
 
     async def _crash(self) -> None:
+        self._world.figures.faults[Fault.CRASH_LOOP] += 1
         await self._start(BootReason.BOOT_REASON_KERNEL)
 
     async def _flip(self) -> None:
         self.online = not self.online
-        self._within(Doing.FLIP, self._world.fault_period_s)
+        self._world.figures.faults[Fault.OFFLINE] += not self.online
+        self._within_period(Doing.FLIP)
         if self.online and self._pending:
             self._after(Doing.PENDING, 0)
 
@@ -395,7 +408,7 @@ class Life:
         payload = self._world.templates.metrics(
             self._facts, self._plan, self.apps, self._sent, self._today()
         )
-        bad = Fault.BAD_SIGNATURE in self.faults and self._sent % 2 == 0
+        bad = Fault.BAD_SIGNATURE in self.faults and self._sent % 2 == 1
         await self._send(_Message(Endpoint.METRICS, payload, "metrics"), damaged=bad)
 
     async def _tell_logs(self) -> None:
@@ -445,14 +458,20 @@ class Life:
     # --- waiting for changes, as nodes of Eaves do
 
     async def _await_changes_forever(self) -> None:
-        kept = Kept(self._line)
+        kept, figures = Kept(self._line), self._world.figures
+
+        async def perform(send: Send) -> Reply:
+            return await self._noted(send, kept.request)
+
         try:
             while True:
                 if not self.online or not self.device.standing.config_hash:
                     await asyncio.sleep(_SOON_S)
                     continue
-                flow = self.device.change()
-                match await drive_by(flow, lambda send: self._noted(send, kept.request)):
+                figures.waiting += 1
+                got = await drive_by(self.device.change(), perform)
+                figures.waiting -= 1
+                match got:
                     case PollNow():
                         async with self._polling:
                             await self._poll()
@@ -493,5 +512,6 @@ class Claimant:
         reply = await request(send, self._world.line)
         now = seconds()
         expected = Fault.DUPLICATE_SERIAL.value
+        figures.faults[expected] += 1
         figures.note(send.endpoint, reply, now - begun, now, expected)
         return reply

@@ -150,6 +150,13 @@ class Output:
     show_default=True,
     help="Longest time between two log files of a device.",
 )
+@click.option(
+    "--hurry",
+    type=click.FloatRange(min=0.01),
+    default=1.0,
+    show_default=True,
+    help="Divide every interval of the devices by this.",
+)
 @click.option("--offline-share", type=SHARE, default="0", help="Devices that come and go.")
 @click.option("--slow-links", type=SHARE, default="0", help="Devices on narrow, far uplinks.")
 @click.option("--clock-skew", type=SHARE, default="0", help="Devices up to 6 h early or late.")
@@ -196,6 +203,7 @@ def run(devices: int, profile: str, state: Path | None, seed: int, **given: Any)
         spread_s=given["spread"],
         joins_per_s=given["joins_per_s"],
         log_interval_s=given["log_interval"],
+        hurry=given["hurry"],
     )
     try:
         raise_file_limit(devices)

@@ -79,7 +79,8 @@ class Facts:
 
     @property
     def address(self) -> str:
-        return f"10.{self.number >> 16 & 255}.{self.number >> 8 & 255}.{self.number & 255}"
+        host = self.number + 1
+        return f"10.{host >> 16 & 255}.{host >> 8 & 255}.{host & 255}"
 
 
 def device_message(facts: Facts, plan: Plan, apps: Iterable[App], now: datetime) -> bytes:

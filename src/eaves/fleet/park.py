@@ -30,7 +30,10 @@ START_SPREAD_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """How a fleet runs.  `spread_s`: over how long devices that are known begin."""
+    """How a fleet runs.
+
+    `spread_s`: over how long devices that are known begin; `hurry`: intervals are divided by it.
+    """
 
     profile: Profile = Profile.EVE
     seed: int = 0
@@ -39,6 +42,7 @@ class Course:
     joins_per_s: float = JOINS_PER_S
     app_step_s: float = STEP_S
     log_interval_s: float = LOG_INTERVAL_S
+    hurry: float = 1.0
 
 
 class Park:
@@ -69,6 +73,7 @@ class Park:
             app_step_s=course.app_step_s,
             log_interval_s=course.log_interval_s,
             fault_period_s=course.faults.period_s,
+            hurry=course.hurry,
         )
         known, onboarding = known_of(self.fleet, self._clock), onboarding_of(self.fleet)
         faults = course.faults.of_each(len(self.fleet.devices), course.seed)
@@ -113,11 +118,13 @@ class Park:
             profile=self.course.profile.value,
             devices=len(self.fleet.devices),
             online=sum(bool(life.kept.device_id) and life.online for life in self.lives),
+            waiting=figures.waiting,
             seconds=round(seconds, 1),
             requests=figures.requests,
             requests_per_s=round(figures.requests / max(seconds, 1e-9), 1),
             errors=figures.errors,
             errors_by_cause=dict(figures.causes.most_common(20)),
+            faults={str(f): n for f, n in sorted(figures.faults.items()) if n},
             expected_refusals=dict(figures.expected),
             p50_ms=round(1e3 * every.at(0.5), 2),
             p99_ms=round(1e3 * every.at(0.99), 2),

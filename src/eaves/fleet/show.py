@@ -17,6 +17,8 @@ def shown(figures: Summary) -> Group:
         f" {figures.rss_mb:.0f} MB",
     )
     parts: list[Text | Table] = [head, _endpoints(figures)]
+    if figures.waiting:
+        parts.append(Text(f"long polls open: {figures.waiting}"))
     if figures.app_states:
         states = ", ".join(f"{number} {state}" for state, number in figures.app_states.items())
         parts.append(Text(f"apps: {states}"))

@@ -5,6 +5,7 @@ than half of the CPU of asyncio's transports.
 """
 
 import asyncio
+import os
 import socket
 import ssl
 from dataclasses import dataclass, field
@@ -76,7 +77,7 @@ class Connection:
             await self._writable()
             error = bare.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if error:
-                raise OSError(error, "cannot connect") from None
+                raise OSError(error, os.strerror(error)) from None
         if line.tls is not None:
             self._session = line.tls.session(bare.fileno(), line.host)
             await self._handshake(self._session)
