@@ -14,11 +14,20 @@ from pathlib import Path
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from eaves.controller.keys import KeyStore, open_keys
 from eaves.controller.settings import Settings
+from eaves.controller.store.alone import served_alone
 from eaves.controller.store.marks import note_restored
 from eaves.controller.store.people import Credential, find_user_for_login, put_credential
 from eaves.controller.store.schema import upgrade
-from eaves.controller.store.unit import Db, open_engine, unit_of_work, without_password
+from eaves.controller.store.unit import (
+    Db,
+    check_server,
+    open_engine,
+    snapshot,
+    unit_of_work,
+    without_password,
+)
 from eaves.errors import Rejected, Transient
 
 ADMIN = "admin"
@@ -43,11 +52,37 @@ class NothingRestored(Rejected):
 async def prepare_database(settings: Settings, *, clock: Clock, random: Random) -> tuple[str, ...]:
     """Bring the database up to this release; the lines to print, once, after a first start."""
     async with _database(settings) as engine:
-        await upgrade(engine)
+        return await _prepare(engine, settings, clock, random)
+
+
+async def prepare(
+    settings: Settings, *, clock: Clock, random: Random
+) -> tuple[KeyStore, tuple[str, ...]]:
+    """Database and keys of a controller that starts, and the lines to print."""
+    async with _database(settings) as engine:
+        lines = await _prepare(engine, settings, clock, random)
+        if settings.alone:
+            return open_keys(settings, clock=clock, random=random), lines
+        # imported here: a start on SQLite needs none of it
+        from eaves.controller.keys.shared import open_shared_keys  # noqa: PLC0415 - see above
+
+        return await open_shared_keys(engine, settings, clock=clock, random=random), lines
+
+
+async def _prepare(
+    engine: AsyncEngine, settings: Settings, clock: Clock, random: Random
+) -> tuple[str, ...]:
+    await upgrade(engine)
+    async with snapshot(engine) as db:
+        if await find_user_for_login(db, ADMIN) is not None:
+            return ()
+    from eaves.controller.store.objects import NameTaken  # noqa: PLC0415 - only a first start
+
+    try:
         async with unit_of_work(engine) as db:
-            if await find_user_for_login(db, ADMIN) is not None:
-                return ()
             return await _make_admin(db, settings, clock(), random)
+    except NameTaken:
+        return ()  # another process started at the same moment, and prints the password
 
 
 @asynccontextmanager
@@ -55,11 +90,12 @@ async def _database(settings: Settings) -> AsyncGenerator[AsyncEngine]:
     """Raises DatabaseUnusable where it cannot be opened or reached."""
     engine = open_engine(settings.database)
     try:
+        await check_server(engine)
         yield engine
     except DBAPIError as error:
         raise DatabaseUnusable(
             f"database {without_password(settings.database)}: {error.orig}; "
-            "check that it is there and may be used, and --state-dir or --database"
+            "check that it is there and may be used, and --state-dir or --database-url"
         ) from error
     finally:
         await engine.dispose()
@@ -155,14 +191,19 @@ def _new_password(random: Random) -> str:
 
 
 async def restored(settings: Settings, *, clock: Clock) -> str:
-    """Say that the database is a restored backup; the line to print."""
+    """Say that the database is a restored backup; the line to print.  Raises AlreadyServed."""
+    with served_alone(settings.database):
+        return await _restored(settings, clock)
+
+
+async def _restored(settings: Settings, clock: Clock) -> str:
     async with _database(settings) as engine:
         await upgrade(engine)
         async with unit_of_work(engine) as db:
             if await find_user_for_login(db, ADMIN) is None:
                 raise NothingRestored(
                     f"{without_password(settings.database)} holds nothing yet; copy the backup "
-                    "there first, or correct --state-dir or --database"
+                    "there first, or correct --state-dir or --database-url"
                 )
             await note_restored(db, clock())
     return "every device gets its configuration anew when this controller starts"

@@ -15,7 +15,14 @@ from eaves.errors import EavesError
 @click.option("--state-dir", help="Folder for database, keys and certificates.")
 @click.option("--device-listen", metavar="HOST:PORT", help="Where devices connect (8443).")
 @click.option("--rest-listen", metavar="HOST:PORT", help="Where users connect (9443).")
-@click.option("--database", metavar="URL", help="SQLAlchemy URL; SQLite in the state folder.")
+@click.option(
+    "--database-url",
+    "--database",
+    "database_url",
+    metavar="URL",
+    help="postgresql://USER@HOST/NAME, for any number of controllers; SQLite without it.",
+)
+@click.option("--secret-key-file", metavar="FILE", help="The same for all controllers; secret.key.")
 @click.option("--device-server", metavar="HOST:PORT", help="What devices are told to connect to.")
 @click.option("--admin-password-file", metavar="FILE", help="First password of the user admin.")
 @click.option("--tls-certificate", metavar="FILE", help="Own server certificate with its chain.")

@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives import hashes
 from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.typing import EventDict
 
-from eaves.controller.first_start import prepare_database
+from eaves.controller.first_start import prepare
 from eaves.controller.jobs.wanted import RenderWanted
 from eaves.controller.keys import KeyStore, open_keys
 from eaves.controller.keys.names import device_server
@@ -37,6 +37,7 @@ from eaves.controller.server import Listener
 from eaves.controller.settings import Endpoint, Settings
 from eaves.controller.southbound.http import Answering, asgi_application
 from eaves.controller.southbound.service import DeviceService, Parts, devices_only
+from eaves.controller.store.alone import served_alone
 from eaves.controller.store.unit import open_engine
 
 log = structlog.get_logger()
@@ -122,8 +123,13 @@ def run_controller(settings: Settings, announce: Callable[[str], None]) -> None:
 
     Raises EavesError with what stood against a start.
     """
-    keys = open_keys(settings, clock=clock, random=os.urandom)
-    for line in asyncio.run(prepare_database(settings, clock=clock, random=os.urandom)):
+    with served_alone(settings.database):
+        _run(settings, announce)
+
+
+def _run(settings: Settings, announce: Callable[[str], None]) -> None:
+    keys, lines = asyncio.run(prepare(settings, clock=clock, random=os.urandom))
+    for line in lines:
         announce(line)
     live = Live(waiters=settings.bounds.waiters)
     wanted = RenderWanted()

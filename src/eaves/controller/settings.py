@@ -84,6 +84,7 @@ class Bounds:
     body_bytes: int = 4 * MIB  # of any endpoint; most take less, see southbound/bodies.py
     bodies_in_flight_bytes: int = 256 * MIB
     body_read_s: float = 30.0
+    kept_configs_bytes: int = 160 * MIB  # rendered configurations that devices may ask for again
     inflated_log_bytes: int = 16 * MIB
     ingest_queue: int = 2048  # messages that wait for their commit
     ingest_queue_bytes: int = 64 * MIB
@@ -111,6 +112,7 @@ class Settings:
     device_listen: Endpoint = Endpoint("0.0.0.0", 8443)
     rest_listen: Endpoint = Endpoint("0.0.0.0", 9443)
     database_url: str = ""  # empty: SQLite in the state folder
+    secret_key_file: Path | None = None  # opens the secrets of the database; else secret.key
     device_server: str = ""  # host:port that devices are told; empty: made from device_listen
     admin_password_file: Path | None = None
     own_tls: OwnTls | None = None
@@ -126,6 +128,15 @@ class Settings:
         return self.database_url or f"sqlite+aiosqlite:///{self.state_dir.absolute() / 'eaves.db'}"
 
     @property
+    def alone(self) -> bool:
+        """True when no other process may serve the same database: it is SQLite."""
+        return self.database.startswith("sqlite")
+
+    @property
+    def secret_key_path(self) -> Path:
+        return self.secret_key_file or self.state_dir / "secret.key"
+
+    @property
     def shared_port(self) -> bool:
         """True when devices and users come through one listener."""
         return self.device_listen.port != 0 and self.device_listen == self.rest_listen
@@ -138,7 +149,8 @@ class Options:
     state_dir: str | None = None
     device_listen: str | None = None
     rest_listen: str | None = None
-    database: str | None = None
+    database_url: str | None = None
+    secret_key_file: str | None = None
     device_server: str | None = None
     admin_password_file: str | None = None
     tls_certificate: str | None = None
@@ -160,6 +172,7 @@ def read_settings(options: Options, environment: Mapping[str, str] = os.environ)
         value = getattr(options, name)
         return value if value is not None else environment.get(f"EAVES_{name.upper()}", "")
 
+    database_url = given("database_url") or environment.get("EAVES_DATABASE", "")
     state_dir = Path(given("state_dir") or "/var/lib/eaves/controller")
     return Settings(
         state_dir=state_dir,
@@ -167,7 +180,8 @@ def read_settings(options: Options, environment: Mapping[str, str] = os.environ)
             given("device_listen"), name="--device-listen", default_port=8443
         ),
         rest_listen=parse_endpoint(given("rest_listen"), name="--rest-listen", default_port=9443),
-        database_url=given("database"),
+        database_url=database_url,
+        secret_key_file=_path(given("secret_key_file")),
         device_server=given("device_server"),
         admin_password_file=_path(given("admin_password_file")),
         own_tls=_own_tls(
@@ -179,7 +193,7 @@ def read_settings(options: Options, environment: Mapping[str, str] = os.environ)
             _path(given("signing_root")),
         ),
         bounds=_bounds(environment),
-        sinks=read_sink_settings(environment, given("database")),
+        sinks=read_sink_settings(environment, database_url),
     )
 
 

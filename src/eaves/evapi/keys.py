@@ -63,25 +63,44 @@ class KeySigner:
         return r.to_bytes(self._coordinate, "big") + s.to_bytes(self._coordinate, "big")
 
 
-def signature_fits(key: VerifyingKey, signature: bytes, data: bytes) -> bool:
-    """Is this the key's signature over SHA-256 of `data`?
+class Verifier:
+    """Checks the signatures of one key; made once for a key that signs often.
 
-    An EC signature of exactly twice the coordinate length is r || s; any other length is tried
-    as DER, which some controllers send.  So a raw value that looks like DER is never misread.
+    Raises UnusableKey for a curve that no envelope is signed with.
     """
-    digest = hashlib.sha256(data).digest()
-    try:
-        if isinstance(key, rsa.RSAPublicKey):
-            key.verify(signature, digest, _PKCS1, _PREHASHED)
-            return True
-        size = coordinate_bytes(key)
-        if len(signature) == 2 * size:
-            r, s = int.from_bytes(signature[:size], "big"), int.from_bytes(signature[size:], "big")
-            signature = encode_dss_signature(r, s)
-        key.verify(signature, digest, _ECDSA)
-    except InvalidSignature:
-        return False
-    return True
+
+    __slots__ = ("_coordinate", "_ec", "_rsa")
+
+    def __init__(self, key: VerifyingKey) -> None:
+        self._rsa = key if isinstance(key, rsa.RSAPublicKey) else None
+        self._ec = None if isinstance(key, rsa.RSAPublicKey) else key
+        self._coordinate = 0 if self._ec is None else coordinate_bytes(self._ec)
+
+    def fits(self, signature: bytes, data: bytes) -> bool:
+        """Is this the key's signature over SHA-256 of `data`?
+
+        An EC signature of exactly twice the coordinate length is r || s; any other length is tried
+        as DER, which some controllers send.  So a raw value that looks like DER is never misread.
+        """
+        digest = hashlib.sha256(data).digest()
+        try:
+            if self._ec is not None:
+                size = self._coordinate
+                if len(signature) == 2 * size:
+                    r = int.from_bytes(signature[:size], "big")
+                    s = int.from_bytes(signature[size:], "big")
+                    signature = encode_dss_signature(r, s)
+                self._ec.verify(signature, digest, _ECDSA)
+            elif self._rsa is not None:
+                self._rsa.verify(signature, digest, _PKCS1, _PREHASHED)
+        except InvalidSignature:
+            return False
+        return True
+
+
+def signature_fits(key: VerifyingKey, signature: bytes, data: bytes) -> bool:
+    """As `Verifier.fits`, for a key that is asked once."""
+    return Verifier(key).fits(signature, data)
 
 
 # P-256: y^2 = x^3 - 3x + b over the field of _P; _N points.

@@ -84,6 +84,10 @@ _WITH_DEVICE: Final[Mapping[str, Endpoint]] = MappingProxyType(
 )
 
 _UUID: Final = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_ONE_UUID: Final = re.compile(_UUID)
+_ID: Final = BASE + "id/"
+_ID_BEGIN: Final = len(_ID)
+_ID_END: Final = _ID_BEGIN + 36
 _BELOW_DEVICE: Final = re.compile(rf"id/({_UUID})/([a-z0-9/-]+)")
 _APP: Final = re.compile(rf"apps/(?:instanceid|instances)/(?:id/)?({_UUID})/(newlogs|logs)")
 
@@ -93,6 +97,8 @@ def parse_path(path: str) -> Route | None:
 
     `path` has no query string.  Identifiers come back in lower case.
     """
+    if (short := _as_devices_write_it(path)) is not None:
+        return short
     lower = path.lower()
     if not lower.startswith(BASE):
         return None
@@ -107,6 +113,16 @@ def parse_path(path: str) -> Route | None:
     if (app := _APP.fullmatch(tail)) is not None:
         endpoint = Endpoint.APP_NEWLOGS if app[2] == "newlogs" else Endpoint.APP_LOGS
         return Route(endpoint, device_id, AppInstanceId(app[1]))
+    return None
+
+
+def _as_devices_write_it(path: str) -> Route | None:
+    """The short way for `/api/v2/edgedevice/id/{uuid}/{action}` in lower case."""
+    if path.startswith(_ID) and path[_ID_END : _ID_END + 1] == "/":
+        endpoint = _WITH_DEVICE.get(path[_ID_END + 1 :])
+        device_id = path[_ID_BEGIN:_ID_END]
+        if endpoint is not None and _ONE_UUID.fullmatch(device_id) is not None:
+            return Route(endpoint, DeviceId(device_id))
     return None
 
 

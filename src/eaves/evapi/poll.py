@@ -6,7 +6,10 @@ bytes, the device keeps what it received.  `eaves.evapi.config` has the typed fo
 
 from dataclasses import dataclass, field
 
+from google.protobuf.message import DecodeError
+
 from eaves.evapi.codec import Codec
+from eaves.evapi.errors import MalformedMessage
 from eaves.evapi.pb.config import devconfig_pb2
 
 
@@ -31,6 +34,19 @@ class PollResponse:
 _REQUEST = Codec(PollRequest, devconfig_pb2.ConfigRequest)
 decode_poll_request = _REQUEST.decode
 encode_poll_request = _REQUEST.encode
+
+
+def poll_fields(data: bytes) -> tuple[str, bytes]:
+    """The config hash and the integrity token of a ConfigRequest, read straight from it.
+
+    The short form of `decode_poll_request`, with the same error.
+    """
+    try:
+        message = devconfig_pb2.ConfigRequest.FromString(data)
+    except DecodeError as error:
+        raise MalformedMessage("PollRequest", f"{len(data)} bytes, {error}") from error
+    return message.configHash, message.integrity_token
+
 
 _RESPONSE = Codec(PollResponse, devconfig_pb2.ConfigResponse)
 decode_poll_response = _RESPONSE.decode

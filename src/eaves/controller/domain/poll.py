@@ -55,10 +55,13 @@ class Required:
 Attestation = NotRequired | NeverAttested | Required
 
 
+_NOT_REQUIRED, _NEVER = NotRequired(), NeverAttested()
+
+
 def attestation_of(*, required: bool, token: bytes) -> Attestation:
     if not required:
-        return NotRequired()
-    return Required(token) if token else NeverAttested()
+        return _NOT_REQUIRED
+    return Required(token) if token else _NEVER
 
 
 def answer_poll(

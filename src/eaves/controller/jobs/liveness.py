@@ -1,6 +1,10 @@
-"""Devices that fell silent, and those that came back: a decision on two moments, then events."""
+"""Devices that fell silent, and those that came back: a decision on moments, then events.
 
-from collections.abc import Iterable, Mapping
+Silence counts while somebody listens: after all controllers were down, every device gets its time
+to be heard of again before it is called silent.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -23,20 +27,33 @@ class Turned:
 
 
 def turned(
-    before: Mapping[DeviceId, Presence],
+    silent: Collection[DeviceId],
     last_seen: Mapping[DeviceId, datetime],
     devices: Iterable[DeviceId],
     now: datetime,
+    *,
     offline_after: timedelta,
+    listening_since: datetime,
 ) -> tuple[Turned, ...]:
-    """Which devices turned silent or came back; one never seen has no presence yet."""
+    """Which devices turned silent or came back; one never seen has no presence yet.
+
+    `silent` are those whose silence was told of.
+    """
     found: list[Turned] = []
     for device_id in devices:
         seen = last_seen.get(device_id)
         if seen is None:
             continue
-        presence = Presence.ONLINE if now - seen <= offline_after else Presence.SILENT
-        # a device first judged silent (after a restart of the controller) was told of before
-        if before.get(device_id, presence) != presence:
-            found.append(Turned(device_id, presence, seen))
+        if device_id in silent:
+            if now - seen <= offline_after:
+                found.append(Turned(device_id, Presence.ONLINE, seen))
+        elif now - max(seen, listening_since) > offline_after:
+            found.append(Turned(device_id, Presence.SILENT, seen))
     return tuple(found)
+
+
+def listening_since(
+    since_before: datetime, watched_at: datetime, now: datetime, pause: timedelta
+) -> datetime:
+    """Since when controllers listen without a pause as long as this."""
+    return now if now - watched_at > pause or watched_at > now else since_before

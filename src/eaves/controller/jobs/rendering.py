@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from eaves.controller.keys import KeyStore
 from eaves.controller.store.rendered import Outcome, put_failure, put_outcomes
 from eaves.controller.store.unit import Db, snapshot, unit_of_work
+from eaves.controller.store.wanted import render_requests, render_served
 from eaves.ids import DeviceId
 
 if TYPE_CHECKING:
@@ -162,6 +163,13 @@ async def render_devices(
     its cause is stored where people look.  Raises what the database raises.
     """
     renderer = renderer or Renderer(keys)
+    async with snapshot(engine) as db:
+        requests = await render_requests(db, device_ids)
+
+    async def served(db: Db, stored: Stored) -> None:
+        for device_id in sorted(stored.settled & requests.keys()):
+            await render_served(db, device_id, requests[device_id])
+
     changed: list[DeviceId] = []
     failed: list[DeviceId] = []
     waiting = sorted(device_ids)
@@ -171,12 +179,8 @@ async def render_devices(
         async def pick(_db: Db, some: Sequence[DeviceId] = some) -> Sequence[DeviceId]:
             return some
 
-        stored = await render_batch(engine, renderer, pick, _nothing, now)
+        stored = await render_batch(engine, renderer, pick, served, now)
         changed += sorted(stored.changed)
         failed += sorted(stored.failed)
         waiting += sorted({*some} - stored.settled - stored.failed)
     return Round(tuple(changed), tuple(failed))
-
-
-async def _nothing(_db: Db, _stored: Stored) -> None:
-    return None

@@ -1,35 +1,39 @@
 """The jobs of one controller process, on the loop of the main thread."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from eaves.controller.jobs.leased import Held, Leases, run_leased
-from eaves.controller.jobs.liveness import Presence, Turned, turned
+from eaves.controller.jobs.leased import AT_ONCE, Held, Leases, run_leased
+from eaves.controller.jobs.presence import watch_presence
 from eaves.controller.jobs.render_jobs import RenderJobs
 from eaves.controller.jobs.rendering import Renderer, render_devices
 from eaves.controller.jobs.renewal import renew_certificates
 from eaves.controller.jobs.retention import drop_old
-from eaves.controller.jobs.tick import at_start, tick_forever
+from eaves.controller.jobs.tick import tick_forever
 from eaves.controller.jobs.wanted import RenderWanted
 from eaves.controller.keys import KeyStore
+from eaves.controller.keys.shared import renew_shared_keys
 from eaves.controller.live import Live, LiveDevice
 from eaves.controller.settings import Settings
-from eaves.controller.store.devices import find_last_seen
-from eaves.controller.store.events import Event, insert_event
+from eaves.controller.store.changes import clear_changes
 from eaves.controller.store.marks import PUBLISHED, find_mark, put_mark
-from eaves.controller.store.tables import Kind
 from eaves.controller.store.unit import snapshot, unit_of_work
-from eaves.ids import DeviceId
+from eaves.controller.store.wanted import renders_left_over
 
 log = structlog.get_logger()
 
-BATCH = 500
-WAKE_RETRY_S = 5.0
+BATCH: Final = 500
+WAKE_RETRY_S: Final = 5.0
+PUBLICATION_EVERY: Final = timedelta(seconds=5)
+LEFT_OVER_AFTER: Final = timedelta(seconds=5)
+CHANGES_CLEARED_EVERY: Final = timedelta(minutes=1)
+CHANGES_KEPT: Final = timedelta(minutes=10)  # a process that slept for longer reads all anew
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,6 @@ class Jobs:
     reload_listeners: Callable[[], None]
     wanted: RenderWanted
     leases: Leases
-    presence: dict[DeviceId, Presence] = field(default_factory=dict[DeviceId, Presence])
 
     def devices(self) -> tuple[LiveDevice, ...]:
         return tuple(device for device in self.live.snapshot() if not device.gone)
@@ -67,48 +70,25 @@ class Jobs:
         ids = [device.device_id for device in self.devices()]
         await drop_old(self.engine, self.settings.retention, ids, self.clock())
 
-    async def watch(self, _held: Held) -> None:
+    async def watch(self, held: Held) -> None:
         """Tell of devices that fell silent or came back."""
-        devices, now = self.devices(), self.clock()
         after = self.settings.intervals.offline_after
-        for start in range(0, len(devices), BATCH):
-            batch = devices[start : start + BATCH]
-            ids = [device.device_id for device in batch]
-            async with snapshot(self.engine) as db:
-                seen = await find_last_seen(db, ids)
-            found = turned(self.presence, seen, ids, now, after)
-            if found:
-                await self._tell(batch, found, now)
-            for device_id, at in seen.items():
-                silent = now - at > after
-                self.presence[device_id] = Presence.SILENT if silent else Presence.ONLINE
+        await watch_presence(self.engine, held, self.devices(), after, self.clock())
 
-    async def _tell(
-        self, devices: Sequence[LiveDevice], found: Sequence[Turned], now: datetime
-    ) -> None:
-        enterprises = {device.device_id: device.enterprise_id for device in devices}
+    async def renew_shared(self, _held: Held) -> None:
+        """Certificates that every process has alike; the others hear of them as of any change."""
+        if await renew_shared_keys(self.engine, self.keys):
+            log.info("signing_certificates_renewed", hash=self.keys.controllercert_confighash)
+
+    async def clear_changes(self, _held: Held) -> None:
         async with unit_of_work(self.engine) as db:
-            for turn in found:
-                silent = turn.now is Presence.SILENT
-                text = (
-                    f"not heard of since {turn.last_seen.isoformat()}; check its power and network"
-                    if silent
-                    else "heard of again"
-                )
-                await insert_event(
-                    db,
-                    Event(
-                        at=now,
-                        enterprise_id=enterprises[turn.device_id],
-                        device_id=turn.device_id,
-                        event_type="EDGE_NODE_SILENT" if silent else "EDGE_NODE_BACK",
-                        severity="warning" if silent else "notice",
-                        description=text,
-                        object_kind=Kind.DEVICE.value,
-                        object_id=turn.device_id,
-                    ),
-                )
-        log.info("presence_turned", devices=len(found))
+            await clear_changes(db, CHANGES_KEPT)
+
+    async def sweep(self, _held: Held) -> None:
+        """Render what a process that is no more was asked for."""
+        async with snapshot(self.engine) as db:
+            left = await renders_left_over(db, LEFT_OVER_AFTER, BATCH)
+        self.wanted.sweep(left)
 
     async def render_wanted_forever(self) -> None:
         """Render again what was asked for: in batches, each with its own transaction."""
@@ -148,21 +128,46 @@ class Jobs:
             await self.render_all()
 
 
+class Publication:
+    """Renders every device when certificates were exchanged, also by a process that died then.
+
+    Beside other processes it waits for one more look: by then all of them use the new ones.
+    """
+
+    def __init__(self, jobs: Jobs) -> None:
+        self._jobs = jobs
+        self._seen = ""
+
+    async def tick(self, held: Held) -> None:
+        current = self._jobs.keys.controllercert_confighash
+        settled = held.alone or current == self._seen
+        self._seen = current
+        if settled and self._jobs.wanted.publishing != current:
+            await self._jobs.publish_unless_published()
+
+
 def start_jobs(tasks: asyncio.TaskGroup, jobs: Jobs) -> tuple[asyncio.Task[None], ...]:
     """Start every job; cancel what is returned to end them."""
-    intervals = jobs.settings.intervals
-    leased = (
-        ("retention", intervals.retention, jobs.retain),
-        ("liveness", intervals.liveness, jobs.watch),
-    )
+    intervals, leases = jobs.settings.intervals, jobs.leases
+    publication = Publication(jobs)
+    leased = [
+        ("retention", intervals.retention, jobs.retain, intervals.retention),
+        ("liveness", intervals.liveness, jobs.watch, intervals.liveness),
+        ("publication", PUBLICATION_EVERY, publication.tick, AT_ONCE),
+        ("render-sweep", LEFT_OVER_AFTER, jobs.sweep, AT_ONCE),
+    ]
+    if not leases.alone:
+        leased += [
+            ("keys", intervals.renewal_check, jobs.renew_shared, AT_ONCE),
+            ("changes", CHANGES_CLEARED_EVERY, jobs.clear_changes, CHANGES_CLEARED_EVERY),
+        ]
     return (
-        tasks.create_task(jobs.leases.keep_forever(), name="leases"),
+        tasks.create_task(leases.keep_forever(), name="leases"),
         *(
-            tasks.create_task(run_leased(jobs.leases, name, every, job, after=every), name=name)
-            for name, every, job in leased
+            tasks.create_task(run_leased(leases, name, every, job, after=after), name=name)
+            for name, every, job, after in leased
         ),
         tasks.create_task(tick_forever("renewal", intervals.renewal_check, jobs.renew)),
         tasks.create_task(jobs.render_wanted_forever(), name="render"),
         tasks.create_task(jobs.render_jobs().run_forever(), name="render jobs"),
-        tasks.create_task(at_start("publication", jobs.publish_unless_published)),
     )

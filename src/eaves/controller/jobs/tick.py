@@ -17,18 +17,3 @@ async def tick_forever(name: str, interval: timedelta, tick: Callable[[], Awaita
             await tick()
         except Exception:
             log.exception("job_failed", job=name, again_in_s=interval.total_seconds())
-
-
-RETRY_S = 5.0
-
-
-async def at_start(name: str, work: Callable[[], Awaitable[None]]) -> None:
-    """Run `work` once; again while it fails."""
-    while True:
-        try:
-            await work()
-        except Exception:
-            log.exception("job_failed", job=name, again_in_s=RETRY_S)
-            await asyncio.sleep(RETRY_S)
-        else:
-            return

@@ -37,6 +37,18 @@ class RenderWanted:
         if loop is not None:
             loop.call_soon_threadsafe(self._filled.set)
 
+    def sweep(self, device_ids: Iterable[DeviceId]) -> None:
+        """As `add`, for wishes found again: one that rests after a failure goes on resting."""
+        with self._lock:
+            fresh = [one for one in device_ids if one not in self._attempts]
+        self.add(fresh)
+
+    @property
+    def publishing(self) -> str:
+        """The hash that devices are being told of; empty when none."""
+        with self._lock:
+            return self._publishing
+
     def publish(self, device_ids: Iterable[DeviceId], certificates: str) -> None:
         """As `add`, for every device there is: they hear of the certificate list of this hash."""
         wanted = tuple(device_ids)

@@ -3,7 +3,7 @@
 Files below the state folder, mode 0600:
 
     root-certificate.pem      what devices and REST clients trust
-    secret.key                opens the secrets of the database
+    secret.key                opens the secrets of the database; may stand elsewhere
     signing/root.pem signing/intermediate.pem signing/signing.pem signing/ecdh-<n>.pem
     onboarding/authority.pem  issues the identities that installers carry
     tls/cert.pem tls/key.pem  the server certificate with its chain
@@ -15,7 +15,7 @@ pairs.  Both threads of the controller read it: what changes is one frozen `Ring
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -178,30 +178,61 @@ class KeyStore:
     # --- renewal --------------------------------------------------------------------------------
 
     def renew(self) -> Renewed:
-        """Make what expires soon anew, read what others renewed; blocking file work."""
-        with self._lock:
-            now = self._clock()
-            signing = self._renew_signing(now)
-            tls = self._renew_tls(now)
-            return Renewed(tls=tls, signing=signing)
+        """Make what expires soon anew, read what others renewed; blocking file work.
 
-    def _renew_signing(self, now: datetime) -> bool:
-        folder = self._settings.state_dir / "signing"
-        ring = self._ring
-        if self._settings.own_signing is not None:
-            ring = _with_own_signing(ring, self._settings.own_signing)
-        elif ring.signing.expires - now < issue.SIGNING_RENEWAL:
-            made = issue.issue_signing(self._intermediate, now)
-            files.write_issued(folder / "signing.pem", made)
-            ring = replace(ring, signing=Identity(made.pem, made.certificate, made.key))
+        Keys that several controllers share are left to `keys.shared`.
+        """
+        signing = self._settings.alone and self.adopt(self.due())
+        own = self._renew_own()
+        return Renewed(tls=own.tls, signing=signing or own.signing)
+
+    def _renew_own(self) -> Renewed:
+        """The server certificate, and files that somebody else renews."""
+        with self._lock:
+            ring = self._ring
+            if self._settings.own_signing is not None:
+                ring = _with_own_signing(ring, self._settings.own_signing)
+            signing = ring.controllercert_confighash != self._ring.controllercert_confighash
+            self._ring = ring
+            return Renewed(tls=self._renew_tls(self._clock()), signing=signing)
+
+    def due(self) -> dict[str, bytes]:
+        """Key files, by their names in the state folder, in the place of what expires soon.
+
+        Nothing is written: `adopt` takes them, here and in every process that shares the keys.
+        """
+        now, ring = self._clock(), self._ring
+        made: dict[str, bytes] = {}
+        own = self._settings.own_signing is not None
+        if not own and ring.signing.expires - now < issue.SIGNING_RENEWAL:
+            signing = issue.issue_signing(self._intermediate, now)
+            made["signing/signing.pem"] = signing.key_pem + signing.pem
         if ring.ecdh[0].expires - now < issue.SIGNING_RENEWAL:
-            made = issue.issue_ecdh(self._intermediate, now)
-            files.write_issued(folder / f"ecdh-{_next_number(folder)}.pem", made)
-            fresh = EcdhIdentity(made.pem, made.certificate, made.key)
-            ring = replace(ring, ecdh=(fresh, *ring.ecdh)[:KEPT_ECDH])
-        changed = ring.controllercert_confighash != self._ring.controllercert_confighash
-        self._ring = ring
-        return changed
+            ecdh = issue.issue_ecdh(self._intermediate, now)
+            number = _next_number(self._settings.state_dir / "signing")
+            made[f"signing/ecdh-{number}.pem"] = ecdh.key_pem + ecdh.pem
+        return made
+
+    def adopt(self, shared: Mapping[str, bytes]) -> bool:
+        """Write key files and use them from now on; True when the published list changed."""
+        with self._lock:
+            for name, content in shared.items():
+                path = self._settings.state_dir / name
+                if not path.exists() or path.read_bytes() != content:
+                    files.write_private(path, content)
+            if not shared:
+                return False
+            ring = _read_ring(self._settings, self._root, self._intermediate, self._clock())
+            changed = ring.controllercert_confighash != self._ring.controllercert_confighash
+            if changed:
+                self._ring = ring
+            return changed
+
+    def shared_files(self) -> dict[str, bytes]:
+        """What every controller on one database needs alike, by names in the state folder."""
+        state = self._settings.state_dir
+        paths = [state / "onboarding" / "authority.pem", *sorted((state / "signing").glob("*.pem"))]
+        return {str(path.relative_to(state)): path.read_bytes() for path in paths}
 
     def _renew_tls(self, now: datetime) -> bool:
         if self._settings.own_tls is None:
@@ -240,7 +271,7 @@ def open_keys(settings: Settings, *, clock: Clock, random: Random = os.urandom) 
         root=root,
         intermediate=intermediate,
         onboarding=onboarding,
-        secrets=SecretBox(_secret_key(state / "secret.key", random), random),
+        secrets=_kept_secret_box(settings, random),
         ring=ring,
         clock=clock,
         random=random,
@@ -258,19 +289,28 @@ def _kept(path: Path, make: Callable[[], Issued]) -> Issued:
     return made
 
 
-def _secret_key(path: Path, random: Random) -> bytes:
-    if path.exists():
-        text = path.read_text(encoding="ascii").strip()
-        try:
-            key = bytes.fromhex(text)
-        except ValueError as error:
-            raise files.BadKeyFile(f"{path} is not hexadecimal; restore it") from error
-        if len(key) != KEY_BYTES:
-            raise files.BadKeyFile(f"{path} holds {len(key)} bytes, {KEY_BYTES} are needed")
-        return key
-    key = random(KEY_BYTES)
-    files.write_private(path, key.hex().encode() + b"\n")
-    return key
+def secret_box(path: Path, random: Random) -> SecretBox:
+    """The box that opens with the key of this file.  Raises BadKeyFile."""
+    text = path.read_text(encoding="ascii", errors="replace").strip()
+    try:
+        key = bytes.fromhex(text)
+    except ValueError as error:
+        raise files.BadKeyFile(f"{path} is not hexadecimal; restore it") from error
+    if len(key) != KEY_BYTES:
+        raise files.BadKeyFile(f"{path} holds {len(key)} bytes, {KEY_BYTES} are needed")
+    return SecretBox(key, random)
+
+
+def _kept_secret_box(settings: Settings, random: Random) -> SecretBox:
+    path = settings.secret_key_path
+    if not path.exists():
+        if settings.secret_key_file is not None:
+            raise files.BadKeyFile(
+                f"EAVES_SECRET_KEY_FILE {path} is missing; make one with `openssl rand -hex 32`, "
+                "readable by the controller alone, and give every controller the same"
+            )
+        files.write_private(path, random(KEY_BYTES).hex().encode() + b"\n")
+    return secret_box(path, random)
 
 
 def _read_ring(settings: Settings, root: Issued, intermediate: Issued, now: datetime) -> Ring:

@@ -15,6 +15,8 @@ from typing import Final
 
 from cryptography import x509
 
+from eaves.evapi.keys import Verifier
+from eaves.evapi.pem import certificate_key
 from eaves.ids import ConfigHash, DeviceId
 
 
@@ -31,10 +33,18 @@ class LiveDevice:
     attestation_required: bool
     gone: bool  # deleted or off-boarded: a verified envelope gets 404
 
-    @cached_property
+    @property
     def certificate(self) -> x509.Certificate:
-        """The certificate, read at first use: thousands of devices start with the controller."""
         return x509.load_der_x509_certificate(self.certificate_der)
+
+    @cached_property
+    def verifier(self) -> Verifier:
+        """Checks what the device signed.  Raises UnusableKey.
+
+        Made at first use, because thousands of devices start with the controller, and then kept:
+        to read the key takes half as long as to check a signature with it.
+        """
+        return Verifier(certificate_key(self.certificate))
 
 
 ReadRows = Callable[[Sequence[DeviceId]], Awaitable[Sequence[LiveDevice]]]

@@ -15,8 +15,9 @@ from typing import Any
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from eaves.controller.live import LiveDevice
 from eaves.controller.southbound import certs, config, uuid, wait
-from eaves.controller.southbound.bodies import NoRoom, limit_of
+from eaves.controller.southbound.bodies import NoRoom, Share, TooSlow, limit_of
 from eaves.controller.southbound.context import (
     DOUBT,
     FORBIDDEN,
@@ -28,10 +29,9 @@ from eaves.controller.southbound.context import (
 from eaves.controller.southbound.http import Answer, BodyTooLarge, Request
 from eaves.controller.telemetry.writer import Busy
 from eaves.errors import Rejected, Transient
-from eaves.evapi.envelope import Sealed, parse_envelope
+from eaves.evapi.envelope import Signed, parse_envelope, parse_signed
 from eaves.evapi.errors import BadSignature, TooLarge
 from eaves.evapi.paths import METHODS, Endpoint, Route, parse_path
-from eaves.evapi.pem import certificate_key
 
 log = structlog.get_logger()
 
@@ -66,11 +66,11 @@ async def _module(endpoint: Endpoint) -> Any:
     return module
 
 
-async def _handler(endpoint: Endpoint) -> Handler | None:
-    if endpoint in LATER:
-        handler: Handler = (await _module(endpoint)).answer
-        return handler
-    return HANDLERS.get(endpoint)
+async def _later(endpoint: Endpoint) -> Handler | None:
+    if endpoint not in LATER:
+        return None
+    handler: Handler = (await _module(endpoint)).answer
+    return handler
 
 
 _BODY_MISSING = Answer(422)
@@ -109,50 +109,116 @@ async def _answer(context: Southbound, request: Request) -> Answer:
         return Answer(200)
     if route.endpoint is Endpoint.CERTS:
         return certs.answer(context)
-    bounds = context.settings.bounds
-    limit = limit_of(route.endpoint, bounds.body_bytes)
+    limit = limit_of(route.endpoint, context.settings.bounds.body_bytes)
     if request.content_length is not None and request.content_length > limit:
         return _TOO_LARGE
-    with context.bodies.one() as share:
-        try:
-            async with asyncio.timeout(bounds.body_read_s):
-                body = await request.read_body(limit, share.add)
-        except BodyTooLarge:
-            return _TOO_LARGE
-        except NoRoom:
-            log.warning("bodies_fill_memory", held=context.bodies.held, client=request.client)
-            return DOUBT
-        except TimeoutError:
-            return _TOO_SLOW
+    share = context.bodies.one()
+    try:
+        body = await _body(context, request, limit, share)
         if not body:
             return _BODY_MISSING
+        if route.endpoint is Endpoint.REGISTER:
+            return await _registered(context, request, body)
         return await _enveloped(context, request, route, body)
+    except BodyTooLarge:
+        return _TOO_LARGE
+    except NoRoom:
+        log.warning("bodies_fill_memory", held=context.bodies.held, client=request.client)
+        return DOUBT
+    except TooSlow:
+        return _TOO_SLOW
+    finally:
+        share.give_back()
 
 
-async def _enveloped(context: Southbound, request: Request, route: Route, body: bytes) -> Answer:
+async def _body(context: Southbound, request: Request, limit: int, share: Share) -> bytes:
+    """Raises BodyTooLarge, NoRoom or TooSlow."""
+    reader = context.readers.begin()
+    try:
+        body = await request.read_body(limit, share.add)
+    except asyncio.CancelledError:
+        if context.readers.end(reader):
+            raise TooSlow from None
+        raise
+    finally:
+        late = context.readers.end(reader)
+    if late:  # it came in the moment in which it was given up
+        raise TooSlow
+    return body
+
+
+async def _registered(context: Southbound, request: Request, body: bytes) -> Answer:
     try:
         sealed = parse_envelope(body)
     except Rejected as error:
-        log.info("envelope_malformed", path=request.path, client=request.client, why=str(error))
-        return _UNPARSABLE
-    if route.endpoint is Endpoint.REGISTER:
-        register = await _module(route.endpoint)
-        registered: Answer = await register.answer(context, sealed, request.client)
-        return registered
-    call = _verified(context, request, route, sealed)
-    if call is _UNKNOWN or call is NOT_FOUND:
+        return _malformed(request, error)
+    register = await _module(Endpoint.REGISTER)
+    answer: Answer = await register.answer(context, sealed, request.client)
+    return answer
+
+
+async def _enveloped(context: Southbound, request: Request, route: Route, body: bytes) -> Answer:
+    signed = parse_signed(body)
+    if signed is None:
+        try:
+            sender_hash = parse_envelope(body).sender_hash
+        except Rejected as error:
+            return _malformed(request, error)
+    else:
+        sender_hash = signed.sender_hash
+    device = context.live.find_by_hash(sender_hash)
+    if device is None or device.gone:
         await context.catch_up()  # another process may have let it in since our last look
-        call = _verified(context, request, route, sealed)
-    if isinstance(call, Answer):
-        return call
-    handler = await _handler(route.endpoint)
+        device = context.live.find_by_hash(sender_hash)
+    if device is None:
+        if context.live.in_doubt:
+            return DOUBT  # a change that could not be read yet may be this very device
+        log.info("sender_unknown", sender_hash=sender_hash.hex(), client=request.client)
+        return _UNKNOWN
+    if signed is None:
+        log.warning("envelope_refused", device_id=device.device_id, why="it is encrypted")
+        return _UNPARSABLE
+    refused = _refusal(request, route, signed, device)
+    if refused is not None:
+        return refused
+    context.seen.note(device.device_id, context.clock())
+    return await _handled(context, Call(device, route, signed.payload, request))
+
+
+def _malformed(request: Request, error: Rejected) -> Answer:
+    log.info("envelope_malformed", path=request.path, client=request.client, why=str(error))
+    return _UNPARSABLE
+
+
+def _refusal(request: Request, route: Route, signed: Signed, device: LiveDevice) -> Answer | None:
+    """Why the sender does not get what it asks for; None when it is who it says."""
+    try:
+        # dates of device certificates do not count: a device clock may be anywhere
+        fits = device.verifier.fits(signed.signature, signed.payload)
+    except Rejected as error:
+        log.warning("envelope_refused", device_id=device.device_id, why=str(error))
+        return _UNPARSABLE
+    if not fits:
+        why = str(BadSignature(signed.sender_hash))
+        log.warning("signature_refused", device_id=device.device_id, why=why)
+        return _UNKNOWN
+    if device.gone:
+        return NOT_FOUND
+    if route.device_id is not None and route.device_id != device.device_id:
+        log.warning("foreign_path", device_id=device.device_id, path=request.path)
+        return FORBIDDEN
+    return None
+
+
+async def _handled(context: Southbound, call: Call) -> Answer:
+    endpoint = call.route.endpoint
+    handler = HANDLERS.get(endpoint) or await _later(endpoint)
     if handler is None:
         return FORBIDDEN  # of the API, but not offered here; 404 would say "you were deleted"
-    context.seen.note(call.device.device_id, context.clock())
     try:
         return await handler(context, call)
     except Busy:
-        return TOO_MANY if route.endpoint in _RATE_LIMITED else DOUBT
+        return TOO_MANY if endpoint in _RATE_LIMITED else DOUBT
     except TooLarge as error:
         log.warning("message_too_large", device_id=call.device.device_id, why=str(error))
         return _TOO_LARGE
@@ -160,34 +226,10 @@ async def _enveloped(context: Southbound, request: Request, route: Route, body: 
         log.warning(
             "message_refused",
             device_id=call.device.device_id,
-            endpoint=str(route.endpoint),
+            endpoint=str(endpoint),
             why=str(error),
         )
         return _UNPROCESSABLE
 
 
 _RATE_LIMITED = frozenset({Endpoint.NEWLOGS, Endpoint.APP_NEWLOGS})
-
-
-def _verified(context: Southbound, request: Request, route: Route, sealed: Sealed) -> Call | Answer:
-    device = context.live.find_by_hash(sealed.sender_hash)
-    if device is None:
-        if context.live.in_doubt:
-            return DOUBT  # a change that could not be read yet may be this very device
-        log.info("sender_unknown", sender_hash=sealed.sender_hash.hex(), client=request.client)
-        return _UNKNOWN
-    try:
-        # dates of device certificates do not count: a device clock may be anywhere
-        payload = sealed.verify(certificate_key(device.certificate))
-    except BadSignature as error:
-        log.warning("signature_refused", device_id=device.device_id, why=str(error))
-        return _UNKNOWN
-    except Rejected as error:
-        log.warning("envelope_refused", device_id=device.device_id, why=str(error))
-        return _UNPARSABLE
-    if device.gone:
-        return NOT_FOUND
-    if route.device_id is not None and route.device_id != device.device_id:
-        log.warning("foreign_path", device_id=device.device_id, path=request.path)
-        return FORBIDDEN
-    return Call(device, route, payload, request)

@@ -5,8 +5,8 @@ What bodies in flight hold together is charged as it arrives: a length that is o
 connections that send nothing, take nothing from the others.
 """
 
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+import asyncio
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from eaves.evapi.paths import Endpoint
@@ -35,6 +35,10 @@ class NoRoom(Exception):  # an answer (503), not a failure
     """The bodies in flight hold all that they may."""
 
 
+class TooSlow(Exception):  # an answer (408), not a failure
+    """The body did not come in its time."""
+
+
 class InFlight:
     """The bytes of all bodies that are read or worked on.  Lives on one event loop."""
 
@@ -45,22 +49,27 @@ class InFlight:
     def held(self) -> int:
         return self._held
 
-    @contextmanager
-    def one(self) -> Generator["Share", None, None]:
-        """The share of one body, given back at the exit."""
-        share = Share(self)
-        try:
-            yield share
-        finally:
-            self._held -= share.size
+    @property
+    def share_held(self) -> float:
+        """How full it is, from 0 to 1."""
+        return self._held / self._limit
+
+    def one(self) -> "Share":
+        """The share of one body; its holder gives it back."""
+        return Share(self)
 
     def take(self, size: int) -> None:
         if self._held + size > self._limit:
             raise NoRoom
         self._held += size
 
+    def give_back(self, size: int) -> None:
+        self._held -= size
+
 
 class Share:
+    __slots__ = ("_all", "size")
+
     def __init__(self, all_bodies: InFlight) -> None:
         self._all, self.size = all_bodies, 0
 
@@ -68,3 +77,53 @@ class Share:
         """Raises NoRoom."""
         self._all.take(size)
         self.size += size
+
+    def give_back(self) -> None:
+        self._all.give_back(self.size)
+        self.size = 0
+
+
+class Readers:
+    """Ends the reading of bodies that do not come.  Lives on one event loop.
+
+    Who reads is looked at a few times within the allowed time: nearly all bodies are there at
+    once, and a timer for each would cost more than the reading.
+    """
+
+    def __init__(self, limit_s: float, clock: Callable[[], float]) -> None:
+        """`clock` tells seconds that never run back."""
+        self._limit_s, self._clock = limit_s, clock
+        self._begun: dict[asyncio.Task[object], float] = {}  # the oldest first
+        self._late: set[asyncio.Task[object]] = set()
+
+    def begin(self) -> "asyncio.Task[object]":
+        """Count the time of the current task from now on; `end` must follow."""
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a body is read in a task")
+        self._begun[task] = self._clock()
+        return task
+
+    def end(self, task: "asyncio.Task[object]") -> bool:
+        """Was this task told to stop?  If so, its cancellation is taken back."""
+        self._begun.pop(task, None)
+        if task not in self._late:
+            return False
+        self._late.discard(task)
+        task.uncancel()
+        return True
+
+    def stop_late(self) -> None:
+        """Cancel the tasks whose time is over."""
+        over = self._clock() - self._limit_s
+        for task, begun in tuple(self._begun.items()):
+            if begun > over:
+                break
+            del self._begun[task]
+            self._late.add(task)
+            task.cancel()
+
+    async def watch_forever(self) -> None:
+        while True:
+            await asyncio.sleep(self._limit_s / 4)
+            self.stop_late()

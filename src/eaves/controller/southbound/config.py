@@ -20,23 +20,23 @@ from eaves.controller.domain.poll import (
 from eaves.controller.live import LiveDevice
 from eaves.controller.southbound.context import DOUBT, FORBIDDEN, NOT_MODIFIED, Call, Southbound
 from eaves.controller.southbound.http import Answer
-from eaves.controller.store.rendered import find_rendered
-from eaves.evapi.poll import PollRequest, PollResponse, decode_poll_request, encode_poll_response
+from eaves.evapi.poll import PollResponse, encode_poll_response, poll_fields
 
 log = structlog.get_logger()
 
 
 async def answer(context: Southbound, call: Call) -> Answer:
-    poll, device = decode_poll_request(call.payload), call.device
-    decided = _decided(poll, device)
+    known, token = poll_fields(call.payload)
+    device = call.device
+    decided = _decided(known, token, device)
     if isinstance(decided, AttestFirst):
         await context.catch_up()  # it may have attested at another process just now
-        decided = _decided(poll, context.live.find(device.device_id) or device)
+        decided = _decided(known, token, context.live.find(device.device_id) or device)
     match decided:
         case Unchanged():
             return NOT_MODIFIED
         case Replace():
-            return await _stored(context, call, poll.config_hash)
+            return await _stored(context, call, known)
         case AttestFirst(reason=reason):
             log.info("attest_first", device_id=device.device_id, why=reason)
             return FORBIDDEN
@@ -46,27 +46,27 @@ async def answer(context: Southbound, call: Call) -> Answer:
     assert_never(decided)
 
 
-def _decided(poll: PollRequest, device: LiveDevice) -> PollAnswer:
+def _decided(known: str, token: bytes, device: LiveDevice) -> PollAnswer:
     return answer_poll(
-        poll.config_hash,
-        poll.integrity_token,
+        known,
+        token,
         device.config_hash,
         attestation_of(required=device.attestation_required, token=device.integrity_token),
     )
 
 
 async def _stored(context: Southbound, call: Call, known: str) -> Answer:
-    async with context.database.read() as db:
-        rendered = await find_rendered(db, call.device.device_id)
+    rendered = await context.configs.find(call.device.device_id, call.device.config_hash)
     if rendered is None:
         return DOUBT  # deleted since, or not rendered again yet; the next poll knows
     if rendered.config_hash == known:
         return NOT_MODIFIED  # the memory was one change behind
-    log.info(
-        "config_served",
-        device_id=call.device.device_id,
-        config_hash=rendered.config_hash,
-        bytes=len(rendered.config),
-    )
+    if context.configs.first_served(call.device.device_id, rendered.config_hash):
+        log.info(
+            "config_served",
+            device_id=call.device.device_id,
+            config_hash=rendered.config_hash,
+            bytes=len(rendered.config),
+        )
     response = PollResponse(config=rendered.config, config_hash=rendered.config_hash)
     return context.sealed(encode_poll_response(response))

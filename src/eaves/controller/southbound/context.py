@@ -11,7 +11,8 @@ from eaves.controller.live import Live, LiveDevice
 from eaves.controller.live.feed import Feed
 from eaves.controller.live.rows import read_devices
 from eaves.controller.settings import Settings
-from eaves.controller.southbound.bodies import InFlight
+from eaves.controller.southbound.bodies import InFlight, Readers
+from eaves.controller.southbound.configs import Configs
 from eaves.controller.southbound.database import Database
 from eaves.controller.southbound.decoding import Decoding
 from eaves.controller.southbound.http import Answer, Request
@@ -83,6 +84,8 @@ class Southbound:
     feed: Feed
     registrations: RateLimits
     bodies: InFlight
+    readers: Readers
+    configs: Configs
     decoding: Decoding
     render_wanted: Callable[[DeviceId], None]  # its configuration is to be made again
     clock: Clock

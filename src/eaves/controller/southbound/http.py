@@ -6,7 +6,7 @@ listener of a shared one; each server has an adapter of a few lines here.
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from eaves.evapi.paths import PROTOBUF
 
@@ -21,14 +21,32 @@ Charge = Callable[[int], None]
 """Told of each part of a body as it arrives; what it raises ends the reading."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    method: str
-    path: str  # without query string
-    client: str  # address:port
-    content_length: int | None
-    read_body: Callable[[int, Charge], Awaitable[bytes]]  # at most so many bytes: BodyTooLarge
-    disconnected: Callable[[], Awaitable[None]]  # returns when the client has gone
+class Request(Protocol):
+    """What a server hands over; nothing is read before it is asked for."""
+
+    @property
+    def method(self) -> str: ...
+
+    @property
+    def path(self) -> str:
+        """Without query string."""
+        ...
+
+    @property
+    def client(self) -> str:
+        """address:port."""
+        ...
+
+    @property
+    def content_length(self) -> int | None: ...
+
+    async def read_body(self, limit: int, charge: Charge) -> bytes:
+        """At most so many bytes.  Raises BodyTooLarge, and what `charge` raises."""
+        ...
+
+    async def disconnected(self) -> None:
+        """Returns when the client has gone."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +59,20 @@ class Answer:
     retry_after_s: int = 0
 
     def headers(self) -> Headers:
-        made: Headers = []
-        if self.body or self.typed:
-            made.append(("content-type", PROTOBUF))
-        if self.retry_after_s:
-            made.append(("retry-after", str(self.retry_after_s)))
-        return made
+        if not self.retry_after_s:
+            return _TYPE if self.body or self.typed else _NOTHING
+        after = ("retry-after", str(self.retry_after_s))
+        return [*_TYPE, after] if self.body or self.typed else [after]
 
+
+_TYPE: Final[Headers] = [("content-type", PROTOBUF)]
+_NOTHING: Final[Headers] = []
 
 Answering = Callable[[Request], Awaitable[Answer]]
+
+AT_ONCE: Final = 4096
+"""Bodies that say they are no larger are awaited whole: so much, times the connections, is little.
+"""
 
 
 class RsgiHeaders(Protocol):
@@ -67,6 +90,7 @@ class RsgiScope(Protocol):
 
 
 class RsgiProtocol(Protocol):
+    async def __call__(self) -> bytes: ...
     def __aiter__(self) -> Any: ...
     async def client_disconnect(self) -> None: ...
     def response_empty(self, status: int, headers: Headers) -> None: ...
@@ -78,6 +102,40 @@ def _length(text: str | None) -> int | None:
     return int(text) if text is not None and text.isdecimal() else None
 
 
+class RsgiRequest:
+    """A request of Granian.  What the server knows is fetched over the border when it is needed."""
+
+    __slots__ = ("_protocol", "_scope", "content_length", "method", "path")
+
+    def __init__(self, scope: RsgiScope, protocol: RsgiProtocol) -> None:
+        self._scope, self._protocol = scope, protocol
+        self.method, self.path = scope.method, scope.path
+        self.content_length = _length(scope.headers.get("content-length"))
+
+    @property
+    def client(self) -> str:
+        return self._scope.client
+
+    async def read_body(self, limit: int, charge: Charge) -> bytes:
+        length = self.content_length
+        if length is not None and length <= min(AT_ONCE, limit):
+            body = await self._protocol()  # the server takes no more than was announced
+            charge(len(body))
+            return body
+        parts: list[bytes] = []
+        size = 0
+        async for part in self._protocol:
+            size += len(part)
+            if size > limit:
+                raise BodyTooLarge
+            charge(len(part))
+            parts.append(part)
+        return b"".join(parts)
+
+    async def disconnected(self) -> None:
+        await self._protocol.client_disconnect()
+
+
 def rsgi_application(answering: Answering) -> Callable[[RsgiScope, RsgiProtocol], Awaitable[None]]:
     """Serve the endpoints by RSGI."""
 
@@ -85,28 +143,7 @@ def rsgi_application(answering: Answering) -> Callable[[RsgiScope, RsgiProtocol]
         if scope.proto != "http":
             protocol.close(403)
             return
-
-        async def read_body(limit: int, charge: Charge) -> bytes:
-            parts: list[bytes] = []
-            size = 0
-            async for part in protocol:
-                size += len(part)
-                if size > limit:
-                    raise BodyTooLarge
-                charge(len(part))
-                parts.append(part)
-            return b"".join(parts)
-
-        answer = await answering(
-            Request(
-                scope.method,
-                scope.path,
-                scope.client,
-                _length(scope.headers.get("content-length")),
-                read_body,
-                protocol.client_disconnect,
-            )
-        )
+        answer = await answering(RsgiRequest(scope, protocol))
         if answer.body:
             protocol.response_bytes(answer.status, answer.headers(), answer.body)
         else:
@@ -120,41 +157,48 @@ AsgiReceive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 AsgiSend = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
+class AsgiRequest:
+    """A request of the listener that devices and users share."""
+
+    __slots__ = ("_receive", "_scope", "content_length", "method", "path")
+
+    def __init__(self, scope: AsgiScope, receive: AsgiReceive) -> None:
+        self._scope, self._receive = scope, receive
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        length = headers.get(b"content-length")
+        self.content_length = _length(None if length is None else length.decode("latin-1"))
+
+    @property
+    def client(self) -> str:
+        client = self._scope.get("client") or ("", 0)
+        return f"{client[0]}:{client[1]}"
+
+    async def read_body(self, limit: int, charge: Charge) -> bytes:
+        parts: list[bytes] = []
+        size, more = 0, True
+        while more:
+            message = await self._receive()
+            part: bytes = message.get("body", b"")
+            size += len(part)
+            if size > limit:
+                raise BodyTooLarge
+            charge(len(part))
+            parts.append(part)
+            more = message["type"] == "http.request" and bool(message.get("more_body"))
+        return b"".join(parts)
+
+    async def disconnected(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+
 def asgi_application(answering: Answering) -> Callable[..., Awaitable[None]]:
     """Serve the endpoints by ASGI; for a port that devices and users share."""
 
     async def application(scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
-        async def read_body(limit: int, charge: Charge) -> bytes:
-            parts: list[bytes] = []
-            size, more = 0, True
-            while more:
-                message = await receive()
-                part: bytes = message.get("body", b"")
-                size += len(part)
-                if size > limit:
-                    raise BodyTooLarge
-                charge(len(part))
-                parts.append(part)
-                more = message["type"] == "http.request" and bool(message.get("more_body"))
-            return b"".join(parts)
-
-        async def disconnected() -> None:
-            while (await receive())["type"] != "http.disconnect":
-                pass
-
-        headers: dict[bytes, bytes] = dict(scope["headers"])
-        length = headers.get(b"content-length")
-        client = scope.get("client") or ("", 0)
-        answer = await answering(
-            Request(
-                scope["method"],
-                scope["path"],
-                f"{client[0]}:{client[1]}",
-                _length(None if length is None else length.decode("latin-1")),
-                read_body,
-                disconnected,
-            )
-        )
+        answer = await answering(AsgiRequest(scope, receive))
         wire = [(k.encode(), v.encode()) for k, v in answer.headers()]
         wire.append((b"content-length", str(len(answer.body)).encode()))
         await send({"type": "http.response.start", "status": answer.status, "headers": wire})

@@ -8,12 +8,14 @@ knowing only half of the devices would tell the other half that they are strange
 import asyncio
 import concurrent.futures
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
 import structlog
+import uvloop
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from eaves.controller.keys import KeyStore
 from eaves.controller.live import Live, LiveDevice
@@ -22,12 +24,15 @@ from eaves.controller.live.rows import follow, read_all, read_devices
 from eaves.controller.server import Listener, raise_file_limit
 from eaves.controller.settings import Endpoint, Settings
 from eaves.controller.southbound.app import endpoints
-from eaves.controller.southbound.bodies import InFlight
+from eaves.controller.southbound.bodies import InFlight, Readers
+from eaves.controller.southbound.configs import Configs, ReadConfigs
 from eaves.controller.southbound.context import Clock, Random, RateLimits, Southbound
 from eaves.controller.southbound.database import Database, open_database
 from eaves.controller.southbound.decoding import Decoding
 from eaves.controller.southbound.http import Answering, rsgi_application
+from eaves.controller.store.changes import KEYS, Change
 from eaves.controller.store.devices import bound_devices, put_last_seen
+from eaves.controller.store.rendered import RenderedConfig, find_rendered_of
 from eaves.controller.telemetry.seen import Seen
 from eaves.controller.telemetry.writer import Writer
 from eaves.ids import DeviceId
@@ -109,7 +114,8 @@ class DeviceService:
 
     def _run(self) -> None:
         try:
-            asyncio.run(self._serve())
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(self._serve())
         except Exception as error:
             self._error = error
             log.exception("device_side_failed")
@@ -122,7 +128,7 @@ class DeviceService:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         async with open_database(parts.settings.database) as database:
-            feed = _feed(parts.live, database)
+            feed = _feed(parts, database)
             await feed.start()
             async with database.read() as db:
                 for device in await read_all(db):
@@ -145,6 +151,8 @@ class DeviceService:
                 feed=feed,
                 registrations=RateLimits(bounds.registrations_per_minute),
                 bodies=InFlight(bounds.bodies_in_flight_bytes),
+                readers=Readers(bounds.body_read_s, self._loop.time),
+                configs=Configs(_config_reader(database), kept_bytes=bounds.kept_configs_bytes),
                 decoding=Decoding(),
                 render_wanted=parts.render_wanted,
                 clock=parts.clock,
@@ -192,6 +200,8 @@ class DeviceService:
                 ),
                 name="follow",
             )
+            reading = tasks.create_task(context.configs.read_forever(), name="configs")
+            watching = tasks.create_task(context.readers.watch_forever(), name="slow bodies")
             feeding = tasks.create_task(context.feed.follow_forever(), name="feed")
             flushing = tasks.create_task(
                 _flush_seen_forever(context, context.settings.intervals.last_seen_flush),
@@ -204,15 +214,23 @@ class DeviceService:
             context.live.close()
             listener.stop()
             await serving
-            for task in (following, feeding, flushing):
+            for task in (following, reading, watching, feeding, flushing):
                 task.cancel()
             await _flush_seen(context)
             context.writer.stop()
             await writing
 
 
-def _feed(live: Live, database: Database) -> Feed:
-    """Brings what other processes write into this memory."""
+def _config_reader(database: Database) -> ReadConfigs:
+    async def read(device_ids: Sequence[DeviceId]) -> Mapping[DeviceId, RenderedConfig]:
+        async with database.read() as db:
+            return await find_rendered_of(db, device_ids)
+
+    return read
+
+
+def _feed(parts: Parts, database: Database) -> Feed:
+    """Brings what other processes write into this one: devices, and exchanged keys."""
 
     async def rows(device_ids: Sequence[DeviceId]) -> Sequence[LiveDevice]:
         async with database.read() as db:
@@ -222,11 +240,25 @@ def _feed(live: Live, database: Database) -> Feed:
         async with database.read() as db:
             return await bound_devices(db)
 
-    return Feed(
-        database.engine,
-        tell=lambda told: follow(live, rows, ids, told),
-        read_anew=lambda: follow(live, rows, ids, None),
-    )
+    async def tell(told: Iterable[Change]) -> None:
+        changes = tuple(told)
+        if any(change.topic == KEYS for change in changes):
+            await _take_keys(database.engine, parts.keys)
+        await follow(parts.live, rows, ids, changes)
+
+    async def read_anew() -> None:
+        await _take_keys(database.engine, parts.keys)
+        await follow(parts.live, rows, ids, None)
+
+    return Feed(database.engine, tell, read_anew)
+
+
+async def _take_keys(engine: AsyncEngine, keys: KeyStore) -> None:
+    # imported here: a start needs none of it
+    from eaves.controller.keys.shared import take_shared_keys  # noqa: PLC0415 - see above
+
+    if await take_shared_keys(engine, keys):
+        log.info("signing_certificates_taken", hash=keys.controllercert_confighash)
 
 
 async def _first_of(stop: asyncio.Event, serving: asyncio.Task[None]) -> None:

@@ -9,14 +9,14 @@ import asyncio
 from eaves.controller.live import NoWaiterPlace
 from eaves.controller.southbound.context import NOT_MODIFIED, Call, Southbound
 from eaves.controller.southbound.http import Answer
-from eaves.evapi.poll import decode_poll_request
+from eaves.evapi.poll import poll_fields
 
 CHANGED = Answer(200, typed=True)
 NO_PLACE = Answer(503, retry_after_s=60)
 
 
 async def answer(context: Southbound, call: Call) -> Answer:
-    known = decode_poll_request(call.payload).config_hash
+    known, _ = poll_fields(call.payload)
     try:
         changed = await _changed_or_gone(context, call, known)
     except NoWaiterPlace:

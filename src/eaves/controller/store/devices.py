@@ -26,7 +26,9 @@ from eaves.controller.store.tables import (
     rendered_configs,
     unclaimed_devices,
 )
+from eaves.controller.store.tables_shared import silent_devices
 from eaves.controller.store.unit import Db
+from eaves.controller.store.wanted import want_render
 from eaves.errors import Rejected
 from eaves.ids import ConfigHash, DeviceId
 
@@ -299,6 +301,8 @@ async def register_binding(db: Db, binding: Binding) -> None:
             unclaimed_devices.c.certificate_hash == binding.certificate_hash
         )
     )
+    request = f"registered {binding.bound_at.isoformat()} {binding.certificate_hash.hex()}"
+    await want_render(db, binding.device_id, request, binding.bound_at)
     note_change(db, DEVICES, (binding.device_id,))
 
 
@@ -310,7 +314,7 @@ async def mark_gone(db: Db, device_id: DeviceId) -> None:
     await db.execute(
         update(device_bindings).where(device_bindings.c.device_id == device_id).values(gone=True)
     )
-    for table in (attestations, device_certificates, rendered_configs, device_seen):
+    for table in (attestations, device_certificates, rendered_configs, device_seen, silent_devices):
         await db.execute(delete(table).where(table.c.device_id == device_id))
     note_change(db, DEVICES, (device_id,))
 
@@ -394,8 +398,11 @@ async def put_device_certificates(
             for c in certificates
         ],
     )
-    after = before | {c.type: c.pem for c in certificates}
-    return before.get(ECDH_TYPE) != after.get(ECDH_TYPE)
+    changed = [c for c in certificates if c.type == ECDH_TYPE and before.get(c.type) != c.pem]
+    for c in changed:  # its secrets are to be encrypted to this one
+        request = f"certificate {c.received_at.isoformat()} {c.certificate_hash.hex()}"
+        await want_render(db, device_id, request, c.received_at)
+    return bool(changed)
 
 
 ECDH_TYPE = 13  # ZCertType.CERT_TYPE_DEVICE_ECDH_EXCHANGE

@@ -77,6 +77,28 @@ async def find_rendered(db: Db, device_id: DeviceId) -> RenderedConfig | None:
     return RenderedConfig(ConfigHash(row.config_hash), row.config_timestamp, row.config)
 
 
+async def find_rendered_of(
+    db: Db, device_ids: Sequence[DeviceId]
+) -> dict[DeviceId, RenderedConfig]:
+    """As `find_rendered`, for some devices at once; those without a configuration are left out."""
+    query = (
+        select(
+            rendered_configs.c.device_id,
+            rendered_configs.c.config_hash,
+            rendered_configs.c.config_timestamp,
+            rendered_contents.c.config,
+        )
+        .join(rendered_contents, rendered_contents.c.device_id == rendered_configs.c.device_id)
+        .where(rendered_configs.c.device_id.in_(device_ids))
+    )
+    return {
+        DeviceId(row.device_id): RenderedConfig(
+            ConfigHash(row.config_hash), row.config_timestamp, row.config
+        )
+        for row in (await db.execute(query)).all()
+    }
+
+
 def next_timestamp(before: datetime | None, now: datetime) -> datetime:
     """A moment after the last one, whatever the clock says.
 

@@ -7,7 +7,8 @@ poll sooner.
 from typing import Final
 
 import structlog
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, Text, column, inspect, select, table
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from eaves.controller.store.unit import unit_of_work
@@ -17,6 +18,7 @@ log = structlog.get_logger()
 
 HEAD: Final = "0006"  # the newest file below migrations/versions
 BASE: Final = "base"
+ATTEMPTS: Final = 3  # two processes that make the first tables at once are in each other's way
 
 
 class NewerDatabase(Rejected):
@@ -34,20 +36,33 @@ async def upgrade(engine: AsyncEngine) -> None:
             f"the database has schema {version}, this release knows {HEAD}; "
             "start the release that wrote it, or restore a backup"
         )
-    await migrate(engine, HEAD)
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            await migrate(engine, HEAD)
+            break
+        except (SQLAlchemyError, OSError) as error:
+            async with engine.connect() as connection:
+                if await connection.run_sync(_version) == HEAD:
+                    return  # another process made the first tables while we tried
+            if attempt == ATTEMPTS:
+                raise
+            log.info("schema_upgraded_again", why=str(error))
     log.info("schema_upgraded", before=version, after=HEAD)
 
 
 async def migrate(engine: AsyncEngine, to: str) -> None:
     """Go up or down to a revision (`base`: no tables), in one transaction."""
     async with unit_of_work(engine) as db:
-        await db.run_sync(_migrate, to)
+        if await db.run_sync(_version, locked=True) != to:  # several processes may start at once
+            await db.run_sync(_migrate, to)
 
 
-def _version(connection: Connection) -> str | None:
+def _version(connection: Connection, *, locked: bool = False) -> str | None:
+    """`locked`: nobody else migrates before this transaction ends."""
     if not inspect(connection).has_table("alembic_version"):
         return None
-    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    query = select(column("version_num", Text)).select_from(table("alembic_version"))
+    return connection.execute(query.with_for_update() if locked else query).scalar_one_or_none()
 
 
 def _migrate(connection: Connection, to: str) -> None:

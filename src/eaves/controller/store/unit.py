@@ -19,11 +19,21 @@ from eaves.errors import Rejected
 Db = AsyncConnection
 
 BUSY_TIMEOUT_MS: Final = 30_000
+OLDEST_POSTGRES: Final = (15,)
 _BEGIN: Final = "eaves_sqlite_begin"
 _DRIVERS: Final = {
     "sqlite": "sqlite+aiosqlite",
     "postgresql": "postgresql+psycopg",
     "postgres": "postgresql+psycopg",
+}
+
+# a server that is gone without a word is found out in seconds, not in hours
+_REACHABLE: Final = {
+    "connect_timeout": "5",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "20000",
 }
 
 
@@ -46,13 +56,32 @@ def open_engine(url: str) -> AsyncEngine:
     parsed = parsed.set(drivername=driver)
     if driver == _DRIVERS["postgresql"]:
         return create_async_engine(
-            parsed, pool_size=10, max_overflow=10, pool_pre_ping=True, hide_parameters=True
+            parsed.update_query_dict({**_REACHABLE, **parsed.query}),
+            pool_size=5,
+            max_overflow=5,
+            pool_timeout=10,
+            pool_pre_ping=True,
+            hide_parameters=True,
         )
     # hidden: what a failed statement was given may be a secret, and its error goes to the log
     engine = create_async_engine(parsed, pool_size=5, max_overflow=5, hide_parameters=True)
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
+
+
+async def check_server(engine: AsyncEngine) -> None:
+    """Raises UnusableDatabase for a PostgreSQL that is too old, and what connecting raises."""
+    if engine.dialect.name != "postgresql":
+        return
+    async with engine.connect() as connection:
+        version = connection.dialect.server_version_info or (0,)
+    if version < OLDEST_POSTGRES:
+        raise UnusableDatabase(
+            f"database {engine.url.render_as_string()} is PostgreSQL "
+            f"{'.'.join(map(str, version))}; this controller needs "
+            f"{OLDEST_POSTGRES[0]} or later: upgrade the server first"
+        )
 
 
 def without_password(url: str) -> str:

@@ -1,0 +1,104 @@
+"""Rendered configurations on their way to devices: read from the database in batches, kept a while.
+
+A change makes many devices ask at once.  Each reading of the database takes all who wait, so that
+a thousand polls cost a few readings; and what was read is kept, up to a bound in bytes, for those
+who ask again (a device that attests first, or whose answer was lost on the way).
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final
+
+from eaves.controller.store.rendered import RenderedConfig
+from eaves.ids import ConfigHash, DeviceId
+
+READ_AT_ONCE: Final = 64
+_OVERHEAD: Final = 600  # bytes of memory beside the configuration, about
+
+ReadConfigs = Callable[[Sequence[DeviceId]], Awaitable[Mapping[DeviceId, RenderedConfig]]]
+"""Reads what is in force for these devices; those without a configuration are left out."""
+
+
+class Configs:
+    """Lives on the loop that serves devices; `read_forever` must run there."""
+
+    def __init__(self, read: ReadConfigs, *, kept_bytes: int) -> None:
+        self._read, self._kept_bytes = read, kept_bytes
+        self._kept: OrderedDict[DeviceId, RenderedConfig] = OrderedDict()
+        self._size = 0
+        self._waiting: dict[DeviceId, list[asyncio.Future[RenderedConfig | None]]] = {}
+        self._served: dict[DeviceId, ConfigHash] = {}
+        self._wake = asyncio.Event()
+
+    @property
+    def size(self) -> int:
+        """Bytes held, about."""
+        return self._size
+
+    async def find(self, device_id: DeviceId, in_force: ConfigHash) -> RenderedConfig | None:
+        """What is in force for the device, at least as new as `in_force`; None: nothing is.
+
+        Raises what the database raises.
+        """
+        kept = self._kept.get(device_id)
+        if kept is not None and kept.config_hash == in_force:
+            self._kept.move_to_end(device_id)
+            return kept
+        answer: asyncio.Future[RenderedConfig | None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(device_id, []).append(answer)
+        self._wake.set()
+        return await answer
+
+    def first_served(self, device_id: DeviceId, config_hash: ConfigHash) -> bool:
+        """Is this news?  A device that asks again and again for the same is told of once."""
+        if self._served.get(device_id) == config_hash:
+            return False
+        self._served[device_id] = config_hash
+        return True
+
+    async def read_forever(self) -> None:
+        """Serve who waits, one reading after the other."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._waiting:
+                wanted = tuple(self._waiting)[:READ_AT_ONCE]
+                asking = {device_id: self._waiting.pop(device_id) for device_id in wanted}
+                try:
+                    found = await self._read(wanted)
+                except Exception as error:  # noqa: BLE001 - a task boundary: each asker is told
+                    for answers in asking.values():
+                        _fail(answers, error)
+                else:
+                    for device_id, answers in asking.items():
+                        rendered = found.get(device_id)
+                        self._keep(device_id, rendered)
+                        _tell(answers, rendered)
+
+    def _keep(self, device_id: DeviceId, rendered: RenderedConfig | None) -> None:
+        before = self._kept.pop(device_id, None)
+        if before is not None:
+            self._size -= len(before.config) + _OVERHEAD
+        if rendered is None:
+            return
+        self._kept[device_id] = rendered
+        self._size += len(rendered.config) + _OVERHEAD
+        while self._size > self._kept_bytes:
+            _, oldest = self._kept.popitem(last=False)
+            self._size -= len(oldest.config) + _OVERHEAD
+
+
+Answers = Sequence["asyncio.Future[RenderedConfig | None]"]
+
+
+def _tell(answers: Answers, rendered: RenderedConfig | None) -> None:
+    for answer in answers:
+        if not answer.done():  # else its asker has gone
+            answer.set_result(rendered)
+
+
+def _fail(answers: Answers, error: Exception) -> None:
+    for answer in answers:
+        if not answer.done():
+            answer.set_exception(error)

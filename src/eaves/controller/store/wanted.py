@@ -1,0 +1,44 @@
+"""Devices to be rendered outside of a request: a wish is kept until a render has served it.
+
+The process that notes a wish serves it at once; when it dies first, another one finds the row.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select
+
+from eaves.controller.store.dialect import database_now, micros_in, micros_of, upsert
+from eaves.controller.store.tables_shared import render_wanted
+from eaves.controller.store.unit import Db
+from eaves.ids import DeviceId
+
+
+async def want_render(db: Db, device_id: DeviceId, request: str, now: datetime) -> None:
+    """`request` says what is new: a render that began before must not serve it."""
+    await upsert(db, render_wanted, {"device_id": device_id, "wanted_at": now, "request": request})
+
+
+async def render_requests(db: Db, device_ids: Sequence[DeviceId]) -> Mapping[DeviceId, str]:
+    """The wishes for these devices; read them before what is rendered."""
+    c = render_wanted.c
+    query = select(c.device_id, c.request).where(c.device_id.in_(device_ids))
+    return {DeviceId(row.device_id): row.request for row in await db.execute(query)}
+
+
+async def render_served(db: Db, device_id: DeviceId, request: str) -> None:
+    """Forget a wish, unless there is a newer one; in the transaction that stores the render."""
+    c = render_wanted.c
+    await db.execute(delete(render_wanted).where(c.device_id == device_id, c.request == request))
+
+
+async def renders_left_over(db: Db, older_than: timedelta, limit: int) -> tuple[DeviceId, ...]:
+    """Wishes that nobody has served in that time, oldest first."""
+    c = render_wanted.c
+    query = (
+        select(c.device_id)
+        .where(micros_in(c.wanted_at) < database_now(db) - micros_of(older_than))
+        .order_by(c.wanted_at)
+        .limit(limit)
+    )
+    return tuple(DeviceId(row.device_id) for row in await db.execute(query))
