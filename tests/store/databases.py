@@ -15,34 +15,71 @@ def postgres_is_there() -> bool:
     return (POSTGRES / "initdb").exists()
 
 
-@contextmanager
-def postgres_server() -> Generator[str]:
-    """A throw-away server on a Unix socket; yields the URL of its first database.
+class PostgresServer:
+    """A throw-away server on a Unix socket, which may be stopped and started again.
 
     It runs as user postgres, since it refuses to run as root.
     """
-    folder = Path(tempfile.mkdtemp(prefix="eaves-pg-"))
-    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    if as_user:
-        shutil.chown(folder, "postgres", "postgres")
-    data = folder / "data"
 
-    def run(*argv: str) -> None:
+    def __init__(self, folder: Path, *, connections: int) -> None:
+        self._folder, self._connections = folder, connections
+        self._running = False
+        self._as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        if self._as_user:
+            shutil.chown(folder, "postgres", "postgres")
+
+    @property
+    def url(self) -> str:
+        """Of its first database."""
+        return f"postgresql://eaves@/postgres?host={self._folder}"
+
+    def make(self) -> None:
+        data = f"{self._folder}/data"
+        self._run("initdb", "-D", data, "-U", "eaves", "-A", "trust", "-N", "-E", "UTF8")
+
+    def start(self) -> None:
+        options = (
+            f"-k {self._folder} -c listen_addresses='' -c fsync=off "
+            f"-c max_connections={self._connections}"
+        )
+        self._control("-l", f"{self._folder}/log", "-o", options, "start")
+        self._running = True
+
+    def stop(self) -> None:
+        """At once, as if it had crashed: connections end, the next start recovers."""
+        if self._running:
+            self._control("-m", "immediate", "stop")
+            self._running = False
+
+    def _control(self, *argv: str) -> None:
+        self._run("pg_ctl", "-D", f"{self._folder}/data", "-w", *argv)
+
+    def _run(self, program: str, *argv: str) -> None:
         subprocess.run(
-            [*as_user, *argv],
+            [*self._as_user, f"{POSTGRES}/{program}", *argv],
             check=True,
-            cwd=folder,
+            cwd=self._folder,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.STDOUT,
             timeout=120,
         )
 
-    run(f"{POSTGRES}/initdb", "-D", f"{data}", "-U", "eaves", "-A", "trust", "-N", "-E", "UTF8")
-    options = f"-k {folder} -c listen_addresses='' -c fsync=off -c max_connections=40"
-    log = f"{folder}/log"
-    run(f"{POSTGRES}/pg_ctl", "-D", f"{data}", "-w", "-l", log, "-o", options, "start")
+
+@contextmanager
+def postgres(connections: int = 100) -> Generator[PostgresServer]:
+    folder = Path(tempfile.mkdtemp(prefix="eaves-pg-"))
+    server = PostgresServer(folder, connections=connections)
+    server.make()
+    server.start()
     try:
-        yield f"postgresql://eaves@/postgres?host={folder}"
+        yield server
     finally:
-        run(f"{POSTGRES}/pg_ctl", "-D", f"{data}", "-w", "-m", "immediate", "stop")
+        server.stop()
         shutil.rmtree(folder)
+
+
+@contextmanager
+def postgres_server() -> Generator[str]:
+    """A throw-away server; yields the URL of its first database."""
+    with postgres(connections=40) as server:
+        yield server.url

@@ -138,3 +138,17 @@ async def test_a_port_that_another_controller_holds_is_refused(
         second.start()
     assert second.stop() == 1
     assert f"cannot listen on 127.0.0.1:{process.device_port}" in second.log.read_text()
+
+
+async def test_a_second_controller_on_the_same_sqlite_database_is_refused_by_name(
+    process: Process,
+) -> None:
+    second = Process(process.state_dir)
+    with pytest.raises(AssertionError, match="did not start"):
+        second.start()
+    assert second.stop() == 1
+    said = process.log.read_text()
+    assert f"{process.state_dir}/eaves.db is served by process {process.pid} already" in said
+    assert "EAVES_DATABASE_URL" in said
+    process.kill()  # the lock ends with its process, however that ends
+    process.start()

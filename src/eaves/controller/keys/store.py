@@ -169,11 +169,7 @@ class KeyStore:
 
     def is_own_onboarding(self, certificate: x509.Certificate) -> bool:
         """Tell whether this controller issued an onboarding certificate; dates do not count."""
-        try:
-            certificate.verify_directly_issued_by(self._onboarding.certificate)
-        except (InvalidSignature, ValueError, TypeError):
-            return False
-        return True
+        return _issued_by(certificate, self._onboarding)
 
     # --- renewal --------------------------------------------------------------------------------
 
@@ -241,6 +237,14 @@ class KeyStore:
         changed = bool(self._tls_seen) and seen != self._tls_seen
         self._tls_seen = seen
         return changed
+
+
+def _issued_by(certificate: x509.Certificate, issuer: Issued) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer.certificate)
+    except (InvalidSignature, ValueError, TypeError):
+        return False
+    return True
 
 
 def tls_digest(tls: TlsFiles) -> bytes:
@@ -371,13 +375,17 @@ def _read_ecdh(folder: Path, number: int) -> EcdhIdentity:
 def _keep_tls(
     settings: Settings, names: tuple[str, ...], intermediate: Issued, now: datetime
 ) -> None:
-    """Make the server certificate unless a good one is there: names covered, far from expiry."""
+    """Make the server certificate unless a good one of ours is there.
+
+    Good is one that covers the names and is far from its end.
+    """
     folder = settings.state_dir / "tls"
     certificate, key = folder / "cert.pem", folder / "key.pem"
     if certificate.exists() and key.exists():
         current = files.parse_certificate(files.read_certificates(certificate)[0], certificate)
         covered = set(names) <= issue.names_of(current)
         fits = current.public_key() == files.read_ec_key(key).public_key()
+        fits = fits and _issued_by(current, intermediate)
         if covered and fits and current.not_valid_after_utc - now >= issue.TLS_RENEWAL:
             return
     made = issue.issue_tls(names, intermediate, now)

@@ -26,6 +26,7 @@ from eaves.controller.northbound import (
     render_jobs,
     status,
 )
+from eaves.controller.northbound.conflicts import done_again_in_conflict
 from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.crud import Resource
 from eaves.controller.northbound.operations import BASE_PATH, Operations, read_operations
@@ -124,7 +125,7 @@ def serve(
         if method != "GET" and path != LOGIN:
             # before anything of the body is read: strangers send what they like
             await context.refuse_strangers(request)
-        return await endpoint(context, request)
+        return await done_again_in_conflict(lambda: endpoint(context, request))
 
     known = operations.find(method, path)
     app.add_api_route(

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from structlog.stdlib import get_logger
 
@@ -21,6 +22,7 @@ from eaves.controller.domain.contract.envelope import (
     ZsrvErrorCode,
     ZsrvResponse,
 )
+from eaves.controller.northbound.conflicts import unavailable
 from eaves.controller.northbound.operations import Operations
 from eaves.controller.store.devices import CertificateTaken, SerialTaken
 from eaves.controller.store.objects import (
@@ -266,6 +268,15 @@ def install(app: FastAPI, envelopes: Envelopes, operations: Operations) -> None:
             ),
         )
 
+    async def database_failed(request: Request, error: Exception) -> Response:
+        if not isinstance(error, SQLAlchemyError) or not unavailable(error):
+            return await unforeseen(request, error)
+        log.warning("database_unavailable", path=request.url.path, why=str(error))
+        return answer(
+            request, Problem(503, "the database cannot be reached now; try again in a moment")
+        )
+
+    app.add_exception_handler(SQLAlchemyError, database_failed)
     for kind in (Problem, Rejected, Transient, ValidationError):
         app.add_exception_handler(kind, problem_raised)
     app.add_exception_handler(StarletteHTTPException, no_route)
