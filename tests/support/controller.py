@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -354,10 +354,13 @@ async def render(db: Db, device_id: DeviceId, version: str) -> ConfigHash:
 class Process:
     """`eaves controller` as a process of its own."""
 
-    def __init__(self, state_dir: Path, *options: str) -> None:
+    def __init__(
+        self, state_dir: Path, *options: str, environment: Mapping[str, str] | None = None
+    ) -> None:
+        """`environment`: variables besides those of the tests."""
         self.state_dir = state_dir
         self.device_port, self.rest_port = free_port(), free_port()
-        self.options = options
+        self.options, self.environment = options, dict(environment or {})
         self.output: list[str] = []
         self._process: subprocess.Popen[str] | None = None
 
@@ -387,6 +390,7 @@ class Process:
                 stderr=log,
                 text=True,
                 start_new_session=True,
+                env=os.environ | self.environment,
             )
 
     def wait_ready(self) -> None:

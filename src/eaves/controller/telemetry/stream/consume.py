@@ -12,7 +12,7 @@ aside in a stream of its own, logged, and no longer stands in the way of the res
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import nats.errors
 import nats.js.errors
@@ -22,6 +22,7 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.api import PubAck
 
+from eaves.controller.telemetry.sinks.sink import Sink
 from eaves.controller.telemetry.stream.layout import ACK_WAIT_S, SET_ASIDE, Names, Topic
 from eaves.errors import Rejected, Transient
 
@@ -30,26 +31,6 @@ log = structlog.get_logger()
 FETCH: Final = 16  # messages in hand of one reader
 FETCH_S: Final = 5.0
 PAUSE_S: Final = (0.2, 30.0)  # the first and the longest pause of a sink that is away
-
-
-class Sink(Protocol):
-    """Where batches end up."""
-
-    @property
-    def name(self) -> str:
-        """The name of its reader in the stream: letters, digits and dashes."""
-        ...
-
-    async def store(self, batches: Sequence[bytes], /) -> None:
-        """Store all of them or none, durably; storing the same again changes nothing.
-
-        Raises Transient when the sink cannot now, Rejected when it never will.
-        """
-        ...
-
-    def apart(self, batch: bytes, /) -> Sequence[bytes]:
-        """The same as batches of one report each.  Raises Rejected for what is no batch."""
-        ...
 
 
 @dataclass(slots=True)
