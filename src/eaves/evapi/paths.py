@@ -7,10 +7,9 @@ exist in the field; the sender of the envelope then says which device it is.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from eaves.ids import AppInstanceId, DeviceId
 
@@ -50,8 +49,7 @@ METHODS: Final[Mapping[Endpoint, frozenset[str]]] = MappingProxyType(
 """What each endpoint may be asked with; `certs` takes POST as well, as other controllers do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(NamedTuple):  # made for every request
     endpoint: Endpoint
     device_id: DeviceId | None = None
     app_id: AppInstanceId | None = None

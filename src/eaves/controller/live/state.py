@@ -8,6 +8,7 @@ that serves devices owns the memory; other threads only say which device changed
 
 import asyncio
 import threading
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -65,6 +66,7 @@ class Live:
         self._devices: dict[DeviceId, LiveDevice] = {}
         self._by_hash: dict[bytes, LiveDevice] = {}
         self._by_hash16: dict[bytes, LiveDevice] = {}
+        self._of_enterprise: Counter[str] = Counter()
         self._waiting: dict[DeviceId, set[asyncio.Event]] = {}
         self._waiters = waiters
         self._waiter_count = 0
@@ -115,6 +117,9 @@ class Live:
         before = self._devices.get(device.device_id)
         if before is not None and before.certificate_hash != device.certificate_hash:
             self._forget_hash(before)
+        if before is not None:
+            self._of_enterprise[before.enterprise_id] -= 1
+        self._of_enterprise[device.enterprise_id] += 1
         self._devices[device.device_id] = device
         holder = self._by_hash.get(device.certificate_hash)
         taken = holder is not None and holder.device_id != device.device_id and not holder.gone
@@ -131,6 +136,7 @@ class Live:
         """Forget a device whose row is no more, certificate included."""
         device = self._devices.pop(device_id, None)
         if device is not None:
+            self._of_enterprise[device.enterprise_id] -= 1
             self._forget_hash(device)
             self._wake_waiters(device_id)
 
@@ -142,6 +148,10 @@ class Live:
         if len(sender_hash) == HASH16:
             return self._by_hash16.get(sender_hash)
         return self._by_hash.get(sender_hash)
+
+    def count_of(self, enterprise_id: str) -> int:
+        """How many entries are of this enterprise."""
+        return self._of_enterprise[enterprise_id]
 
     def __len__(self) -> int:
         return len(self._devices)

@@ -16,15 +16,17 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from eaves.controller.live import LiveDevice
-from eaves.controller.southbound import certs, config, uuid, wait
+from eaves.controller.southbound import config, uuid, wait
 from eaves.controller.southbound.bodies import NoRoom, Share, TooSlow, limit_of
 from eaves.controller.southbound.context import (
     DOUBT,
     FORBIDDEN,
     NOT_FOUND,
+    NOT_MODIFIED,
     TOO_MANY,
     Call,
     Southbound,
+    host_of,
 )
 from eaves.controller.southbound.http import Answer, BodyTooLarge, Request
 from eaves.controller.telemetry.writer import Busy
@@ -66,7 +68,7 @@ async def _module(endpoint: Endpoint) -> Any:
     return module
 
 
-async def _later(endpoint: Endpoint) -> Handler | None:
+async def _loaded(endpoint: Endpoint) -> Handler | None:
     if endpoint not in LATER:
         return None
     handler: Handler = (await _module(endpoint)).answer
@@ -103,13 +105,15 @@ async def _answer(context: Southbound, request: Request) -> Answer:
     route = parse_path(request.path)
     if route is None:
         return NOT_FOUND
-    if request.method not in METHODS[route.endpoint]:
+    endpoint = route.endpoint
+    if request.method not in METHODS[endpoint]:
         return _WRONG_METHOD
-    if route.endpoint is Endpoint.PING:
-        return Answer(200)
-    if route.endpoint is Endpoint.CERTS:
-        return certs.answer(context)
-    limit = limit_of(route.endpoint, context.settings.bounds.body_bytes)
+    if endpoint in _OPEN:
+        return _open(context, request, endpoint)
+    gate = context.gate
+    if gate.refuses_endpoint(endpoint) or gate.refuses_address(lambda: host_of(request.client)):
+        return _later(endpoint)
+    limit = limit_of(endpoint, context.settings.bounds.body_bytes)
     if request.content_length is not None and request.content_length > limit:
         return _TOO_LARGE
     share = context.bodies.one()
@@ -117,7 +121,7 @@ async def _answer(context: Southbound, request: Request) -> Answer:
         body = await _body(context, request, limit, share)
         if not body:
             return _BODY_MISSING
-        if route.endpoint is Endpoint.REGISTER:
+        if endpoint is Endpoint.REGISTER:
             return await _registered(context, request, body)
         return await _enveloped(context, request, route, body)
     except BodyTooLarge:
@@ -129,6 +133,25 @@ async def _answer(context: Southbound, request: Request) -> Answer:
         return _TOO_SLOW
     finally:
         share.give_back()
+
+
+_OPEN = frozenset({Endpoint.PING, Endpoint.CERTS})
+_PONG = Answer(200)
+
+
+def _open(context: Southbound, request: Request, endpoint: Endpoint) -> Answer:
+    """What anybody may ask for, at the rate of its address."""
+    if not context.gate.admits_stranger(host_of(request.client)):
+        return TOO_MANY
+    return _PONG if endpoint is Endpoint.PING else context.certs.answer()
+
+
+_RATE_LIMITED = frozenset({Endpoint.NEWLOGS, Endpoint.APP_NEWLOGS})
+
+
+def _later(endpoint: Endpoint) -> Answer:
+    """Come back: 429 makes a device upload logs less often, 503 makes it keep everything else."""
+    return TOO_MANY if endpoint in _RATE_LIMITED else DOUBT
 
 
 async def _body(context: Southbound, request: Request, limit: int, share: Share) -> bytes:
@@ -171,18 +194,29 @@ async def _enveloped(context: Southbound, request: Request, route: Route, body: 
         await context.catch_up()  # another process may have let it in since our last look
         device = context.live.find_by_hash(sender_hash)
     if device is None:
-        if context.live.in_doubt:
-            return DOUBT  # a change that could not be read yet may be this very device
-        log.info("sender_unknown", sender_hash=sender_hash.hex(), client=request.client)
-        return _UNKNOWN
+        return _unknown(context, request, sender_hash)
     if signed is None:
         log.warning("envelope_refused", device_id=device.device_id, why="it is encrypted")
         return _UNPARSABLE
-    refused = _refusal(request, route, signed, device)
+    if context.gate.over(device):
+        return _later(route.endpoint)
+    refused = _refusal(context, request, route, signed, device)
     if refused is not None:
         return refused
+    if not context.gate.admits(device):
+        return _later(route.endpoint)
     context.seen.note(device.device_id, context.clock())
+    if route.endpoint is Endpoint.CONFIG and config.unchanged(device, signed.payload):
+        return NOT_MODIFIED  # nearly all that is ever asked
     return await _handled(context, Call(device, route, signed.payload, request))
+
+
+def _unknown(context: Southbound, request: Request, sender_hash: bytes) -> Answer:
+    if context.live.in_doubt:
+        return DOUBT  # a change that could not be read yet may be this very device
+    context.gate.admits_stranger(host_of(request.client))
+    log.info("sender_unknown", sender_hash=sender_hash.hex(), client=request.client)
+    return _UNKNOWN
 
 
 def _malformed(request: Request, error: Rejected) -> Answer:
@@ -190,7 +224,9 @@ def _malformed(request: Request, error: Rejected) -> Answer:
     return _UNPARSABLE
 
 
-def _refusal(request: Request, route: Route, signed: Signed, device: LiveDevice) -> Answer | None:
+def _refusal(
+    context: Southbound, request: Request, route: Route, signed: Signed, device: LiveDevice
+) -> Answer | None:
     """Why the sender does not get what it asks for; None when it is who it says."""
     try:
         # dates of device certificates do not count: a device clock may be anywhere
@@ -199,6 +235,8 @@ def _refusal(request: Request, route: Route, signed: Signed, device: LiveDevice)
         log.warning("envelope_refused", device_id=device.device_id, why=str(error))
         return _UNPARSABLE
     if not fits:
+        # counted for the address: anybody may claim to be this device
+        context.gate.admits_stranger(host_of(request.client))
         why = str(BadSignature(signed.sender_hash))
         log.warning("signature_refused", device_id=device.device_id, why=why)
         return _UNKNOWN
@@ -212,13 +250,13 @@ def _refusal(request: Request, route: Route, signed: Signed, device: LiveDevice)
 
 async def _handled(context: Southbound, call: Call) -> Answer:
     endpoint = call.route.endpoint
-    handler = HANDLERS.get(endpoint) or await _later(endpoint)
+    handler = HANDLERS.get(endpoint) or await _loaded(endpoint)
     if handler is None:
         return FORBIDDEN  # of the API, but not offered here; 404 would say "you were deleted"
     try:
         return await handler(context, call)
     except Busy:
-        return TOO_MANY if endpoint in _RATE_LIMITED else DOUBT
+        return _later(endpoint)
     except TooLarge as error:
         log.warning("message_too_large", device_id=call.device.device_id, why=str(error))
         return _TOO_LARGE
@@ -230,6 +268,3 @@ async def _handled(context: Southbound, call: Call) -> Answer:
             why=str(error),
         )
         return _UNPROCESSABLE
-
-
-_RATE_LIMITED = frozenset({Endpoint.NEWLOGS, Endpoint.APP_NEWLOGS})

@@ -20,6 +20,7 @@ from eaves.controller.domain.poll import (
 from eaves.controller.live import LiveDevice
 from eaves.controller.southbound.context import DOUBT, FORBIDDEN, NOT_MODIFIED, Call, Southbound
 from eaves.controller.southbound.http import Answer
+from eaves.evapi.errors import MalformedMessage
 from eaves.evapi.poll import PollResponse, encode_poll_response, poll_fields
 
 log = structlog.get_logger()
@@ -44,6 +45,15 @@ async def answer(context: Southbound, call: Call) -> Answer:
             log.info("nothing_rendered", device_id=device.device_id)
             return DOUBT
     assert_never(decided)
+
+
+def unchanged(device: LiveDevice, payload: bytes) -> bool:
+    """Has the device what is in force, and may it have it?  False also for what is no poll."""
+    try:
+        known, token = poll_fields(payload)
+    except MalformedMessage:
+        return False
+    return isinstance(_decided(known, token, device), Unchanged)
 
 
 def _decided(known: str, token: bytes, device: LiveDevice) -> PollAnswer:

@@ -12,9 +12,11 @@ from eaves.controller.live.feed import Feed
 from eaves.controller.live.rows import read_devices
 from eaves.controller.settings import Settings
 from eaves.controller.southbound.bodies import InFlight, Readers
+from eaves.controller.southbound.certs import Published
 from eaves.controller.southbound.configs import Configs
 from eaves.controller.southbound.database import Database
 from eaves.controller.southbound.decoding import Decoding
+from eaves.controller.southbound.gate import Gate
 from eaves.controller.southbound.http import Answer, Request
 from eaves.controller.telemetry.seen import Seen
 from eaves.controller.telemetry.writer import Writer
@@ -86,6 +88,8 @@ class Southbound:
     bodies: InFlight
     readers: Readers
     configs: Configs
+    certs: Published
+    gate: Gate
     decoding: Decoding
     render_wanted: Callable[[DeviceId], None]  # its configuration is to be made again
     clock: Clock

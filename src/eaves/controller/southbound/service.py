@@ -25,11 +25,14 @@ from eaves.controller.server import Listener, raise_file_limit
 from eaves.controller.settings import Endpoint, Settings
 from eaves.controller.southbound.app import endpoints
 from eaves.controller.southbound.bodies import InFlight, Readers
+from eaves.controller.southbound.certs import Published
 from eaves.controller.southbound.configs import Configs, ReadConfigs
 from eaves.controller.southbound.context import Clock, Random, RateLimits, Southbound
 from eaves.controller.southbound.database import Database, open_database
 from eaves.controller.southbound.decoding import Decoding
+from eaves.controller.southbound.gate import Gate
 from eaves.controller.southbound.http import Answering, rsgi_application
+from eaves.controller.southbound.pressure import Worth
 from eaves.controller.store.changes import KEYS, Change
 from eaves.controller.store.devices import bound_devices, put_last_seen
 from eaves.controller.store.rendered import RenderedConfig, find_rendered_of
@@ -141,6 +144,9 @@ class DeviceService:
                 queue_bytes=bounds.ingest_queue_bytes,
                 batch=bounds.ingest_batch,
             )
+            bodies = InFlight(bounds.bodies_in_flight_bytes)
+            gate = Gate(bounds, bodies, parts.live.count_of, self._loop.time)
+            gate.watch(Worth.ALWAYS, lambda: writer.fullness)
             context = Southbound(
                 settings=parts.settings,
                 keys=parts.keys,
@@ -150,9 +156,11 @@ class DeviceService:
                 database=database,
                 feed=feed,
                 registrations=RateLimits(bounds.registrations_per_minute),
-                bodies=InFlight(bounds.bodies_in_flight_bytes),
+                bodies=bodies,
                 readers=Readers(bounds.body_read_s, self._loop.time),
                 configs=Configs(_config_reader(database), kept_bytes=bounds.kept_configs_bytes),
+                certs=Published(parts.keys),
+                gate=gate,
                 decoding=Decoding(),
                 render_wanted=parts.render_wanted,
                 clock=parts.clock,
@@ -202,6 +210,7 @@ class DeviceService:
             )
             reading = tasks.create_task(context.configs.read_forever(), name="configs")
             watching = tasks.create_task(context.readers.watch_forever(), name="slow bodies")
+            pressed = tasks.create_task(context.gate.watch_forever(), name="pressure")
             feeding = tasks.create_task(context.feed.follow_forever(), name="feed")
             flushing = tasks.create_task(
                 _flush_seen_forever(context, context.settings.intervals.last_seen_flush),
@@ -214,7 +223,7 @@ class DeviceService:
             context.live.close()
             listener.stop()
             await serving
-            for task in (following, reading, watching, feeding, flushing):
+            for task in (following, reading, watching, pressed, feeding, flushing):
                 task.cancel()
             await _flush_seen(context)
             context.writer.stop()

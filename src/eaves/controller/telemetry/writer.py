@@ -52,6 +52,11 @@ class Writer:
     def __len__(self) -> int:
         return len(self._queue)
 
+    @property
+    def fullness(self) -> float:
+        """How full the queue is, from 0 to 1."""
+        return max(len(self._queue) / self._limit, min(self._bytes / self._limit_bytes, 1.0))
+
     async def write(self, work: Work[T], size_bytes: int = 0) -> T:
         """Run `work` in the next transaction; its result once that is committed.
 
