@@ -7,6 +7,7 @@ knowing only half of the devices would tell the other half that they are strange
 
 import asyncio
 import concurrent.futures
+import gc
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -136,6 +137,7 @@ class DeviceService:
             async with database.read() as db:
                 for device in await read_all(db):
                     parts.live.put(device)
+            gc.freeze()  # what stays as long as the process is not passed over again and again
             parts.live.bind(self._loop)
             bounds = parts.settings.bounds
             writer = Writer(
