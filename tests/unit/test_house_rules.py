@@ -37,4 +37,4 @@ def test_lock_files_name_no_index() -> None:
 
 def test_nothing_is_installed_for_the_command_line_that_only_tests_need() -> None:
     runtime = (ROOT / "requirements/runtime.lock").read_text()
-    assert not re.search(r"^(pytest|hypothesis|mypy|httpx)==", runtime, re.MULTILINE)
+    assert not re.search(r"^(pytest|hypothesis|mypy|basedpyright)==", runtime, re.MULTILINE)
