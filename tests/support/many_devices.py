@@ -23,6 +23,8 @@ from eaves.controller.store.tables import (
     objects,
     secrets,
 )
+from eaves.controller.store.listed import listed_row
+from eaves.controller.store.tables_lists import listed
 from eaves.controller.store.unit import Db
 
 CARRIED = {"netinst": Kind.NETINST, "volume": Kind.VOLUME, "instance": Kind.APP_INSTANCE}
@@ -110,6 +112,7 @@ async def _copy(
         ]
         await db.execute(insert(object_ids), ids)
         await db.execute(insert(objects[kind]), copies)
+        await db.execute(insert(listed[kind]), [listed_row(kind, copy) for copy in copies])
         await db.execute(insert(object_references), refers)
         if hidden:
             await db.execute(insert(secrets), hidden)

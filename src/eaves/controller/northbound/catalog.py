@@ -57,7 +57,8 @@ NETINSTS: Resource[NetInstConfig] = Resource(
     records.NETINST,
     ObjectType.NETWORK_INSTANCE,
     networking.prepare_netinst,
-    lists.netinsts,
+    lists.counted(lists.netinsts, lambda item: item.kind),
+    make_counted=lists.netinsts,
     facts=facts_of_carried,
 )
 DATASTORES: Resource[DatastoreInfo] = Resource(
@@ -76,7 +77,8 @@ VOLUMES: Resource[VolInstConfig] = Resource(
     records.VOLUME,
     ObjectType.VOLUME_INSTANCE,
     storage.prepare_volume,
-    lists.volumes,
+    lists.counted(lists.volumes, lambda item: item.type),
+    make_counted=lists.volumes,
     facts=volume_facts,
 )
 DEVICES: Resource[DeviceConfig] = Resource(
@@ -84,7 +86,8 @@ DEVICES: Resource[DeviceConfig] = Resource(
     records.DEVICE,
     ObjectType.EDGE_NODE,
     hardware.prepare_device,
-    lists.devices,
+    lists.counted(lists.devices, lambda item: item.admin_state),
+    make_counted=lists.devices,
     facts=device_facts,
     after_write=hardware.claim,
     before_delete=hardware.release,
@@ -103,7 +106,8 @@ INSTANCES: Resource[AppInstance] = Resource(
     records.APP_INSTANCE,
     ObjectType.EDGE_APP_INSTANCE,
     apps.prepare_instance,
-    lists.instances,
+    lists.counted(lists.instances, lists.activity),
+    make_counted=lists.instances,
     facts=instance_facts,
     present=present_instance,
 )

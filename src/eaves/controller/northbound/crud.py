@@ -16,6 +16,7 @@ from eaves.controller.domain.admission import Refusal
 from eaves.controller.domain.contract.base import Contract, JsonObject
 from eaves.controller.domain.contract.envelope import ObjectRevision, ObjectType, ZsrvErrorCode
 from eaves.controller.northbound import journal, records, rendering
+from eaves.controller.northbound.listing import NoPlanError, counts_by, find_page, plan_of
 from eaves.controller.northbound.paging import (
     Facts,
     ListQuery,
@@ -28,9 +29,11 @@ from eaves.controller.northbound.paging import (
 from eaves.controller.northbound.problems import Problem, Target, not_found
 from eaves.controller.northbound.records import KindOf
 from eaves.controller.northbound.sealing import keep_secrets
+from eaves.controller.northbound.sources import source_of, summed_by
 from eaves.controller.northbound.work import Prepared, Work
 from eaves.controller.store import objects
 from eaves.controller.store.objects import Draft, StoredObject
+from eaves.controller.store.tables import Kind
 from eaves.ids import DeviceId
 
 T = TypeVar("T", bound=Contract)
@@ -63,6 +66,7 @@ class Resource(Generic[T]):
     object_type: ObjectType
     prepare: Prepare[T]
     make_list: MakeList[T]
+    make_counted: Callable[[Page[T], Mapping[str, int]], JsonObject] | None = None
     present: Present[T] = field(default=_as_stored)
     facts: ListFacts[T] = field(default=_no_facts)
     before_delete: AfterWrite[T] = field(default=_nothing)
@@ -272,17 +276,40 @@ async def delete(work: Work, resource: Resource[T], object_id: str) -> Target:
 
 
 async def listing(work: Work, resource: Resource[T], query: ListQuery) -> Response:
-    items = await records.list_all(work.db, work.scope, resource.of)
-    facts = await resource.facts(work, items)
-    rows = tuple(Row(item, facts.get(str(getattr(item, "id", "")), {})) for item in items)
-    page = page_of(rows, query)
-    if query.summary:
-        page = Page((), page.next, page.total)
-    answer = resource.make_list(page, rows)
+    answer = await _listing_in_sql(work, resource, query)
+    if answer is None:
+        items = await records.list_all(work.db, work.scope, resource.of)
+        facts = await resource.facts(work, items)
+        rows = tuple(Row(item, facts.get(str(getattr(item, "id", "")), {})) for item in items)
+        page = page_of(rows, query)
+        if query.summary:
+            page = Page((), page.next, page.total)
+        answer = {**resource.make_list(page, rows), "totalCount": page.total}
     for name in ("list", "cfgList"):
         if query.fields and isinstance(answer.get(name), list):
             answer[name] = [project(item, query.fields) for item in answer[name]]
-    return JSONResponse({**answer, "totalCount": page.total})
+    return JSONResponse(answer)
+
+
+async def _listing_in_sql(work: Work, resource: Resource[T], query: ListQuery) -> JsonObject | None:
+    """None: few objects, or a question that only `paging` can answer."""
+    source = source_of(resource.of, work.scope)
+    if source is None or resource.make_counted is None:
+        return None
+    try:
+        plan = plan_of(source, query, work.db.dialect.name)
+    except NoPlanError:
+        return None
+    kind = resource.of.kind
+    counts = await counts_by(work.db, source, summed_by(kind))
+    if kind is Kind.APP_INSTANCE:
+        counts = {"ACTIVE" if on == "1" else "INACTIVE": n for on, n in counts.items()}
+    found = await find_page(work.db, plan, query, sum(counts.values()))
+    items = (
+        () if query.summary else await records.in_order(work.db, work.scope, resource.of, found.ids)
+    )
+    page = Page(tuple(Row(item, {}) for item in items), found.next, found.total)
+    return {**resource.make_counted(page, counts), "totalCount": found.total}
 
 
 def list_query(request: Request) -> ListQuery:

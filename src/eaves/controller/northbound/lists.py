@@ -1,6 +1,7 @@
 """The shapes of list replies: each kind of object has its own, and its own counts."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from eaves.controller.domain.contract.apps import (
@@ -36,7 +37,7 @@ from eaves.controller.domain.contract.volumes import (
     VolInstList,
     VolInstShortConfig,
 )
-from eaves.controller.northbound.paging import Page, Row, summary_of
+from eaves.controller.northbound.paging import Page, Row, summary_from, summary_of
 
 T = TypeVar("T", bound=Contract)
 S = TypeVar("S", bound=Contract)
@@ -44,6 +45,21 @@ S = TypeVar("S", bound=Contract)
 
 def _items(page: Page[T]) -> tuple[T, ...]:
     return tuple(row.item for row in page.rows)
+
+
+def counted(
+    make: Callable[[Page[T], Mapping[str, int]], JsonObject], value_of: Callable[[T], str]
+) -> Callable[[Page[T], tuple[Row[T], ...]], JsonObject]:
+    """A list that is summed up by one value of its objects, from all of the objects."""
+
+    def from_rows(page: Page[T], rows: tuple[Row[T], ...]) -> JsonObject:
+        return make(page, Counter(value_of(row.item) for row in rows))
+
+    return from_rows
+
+
+def activity(instance: AppInstance) -> str:
+    return "ACTIVE" if instance.activate else "INACTIVE"
 
 
 def short_forms(kind: type[S], items: Iterable[Contract]) -> tuple[S, ...]:
@@ -92,12 +108,12 @@ def networks(page: Page[NetConfig], rows: tuple[Row[NetConfig], ...]) -> JsonObj
     ).to_json()
 
 
-def netinsts(page: Page[NetInstConfig], rows: tuple[Row[NetInstConfig], ...]) -> JsonObject:
+def netinsts(page: Page[NetInstConfig], values: Mapping[str, int]) -> JsonObject:
     return NetInstList(
         cfg_list=_items(page),
         list=short_forms(NetInstShortConfig, (r.item for r in page.rows)),
         next=page.next,
-        summary_by_kind=summary_of((r.item.kind for r in rows), "kind"),
+        summary_by_kind=summary_from(values, "kind"),
     ).to_json()
 
 
@@ -121,20 +137,20 @@ def images(page: Page[ImageConfig], rows: tuple[Row[ImageConfig], ...]) -> JsonO
     ).to_json()
 
 
-def volumes(page: Page[VolInstConfig], rows: tuple[Row[VolInstConfig], ...]) -> JsonObject:
+def volumes(page: Page[VolInstConfig], values: Mapping[str, int]) -> JsonObject:
     return VolInstList(
         cfg_list=_items(page),
         list=short_forms(VolInstShortConfig, (r.item for r in page.rows)),
         next=page.next,
-        summary_by_type=summary_of((r.item.type for r in rows), "type"),
+        summary_by_type=summary_from(values, "type"),
     ).to_json()
 
 
-def devices(page: Page[DeviceConfig], rows: tuple[Row[DeviceConfig], ...]) -> JsonObject:
+def devices(page: Page[DeviceConfig], values: Mapping[str, int]) -> JsonObject:
     return DeviceConfigList(
         list=short_forms(DeviceConfigSummary, (r.item for r in page.rows)),
         next=page.next,
-        summary_by_state=summary_of((r.item.admin_state for r in rows), "state"),
+        summary_by_state=summary_from(values, "state"),
     ).to_json()
 
 
@@ -158,11 +174,9 @@ def apps(page: Page[App], rows: tuple[Row[App], ...]) -> JsonObject:
     ).to_json()
 
 
-def instances(page: Page[AppInstance], rows: tuple[Row[AppInstance], ...]) -> JsonObject:
+def instances(page: Page[AppInstance], values: Mapping[str, int]) -> JsonObject:
     return AppInstances(
         list=_items(page),
         next=page.next,
-        summary_by_state=summary_of(
-            ("ACTIVE" if r.item.activate else "INACTIVE" for r in rows), "state"
-        ),
+        summary_by_state=summary_from(values, "state"),
     ).to_json()

@@ -70,7 +70,7 @@ class Page(Generic[T]):
     total: int
 
 
-def _refuse(details: str, location: str) -> Problem:
+def refuse(details: str, location: str) -> Problem:
     return Problem(400, details, code=ZsrvErrorCode.BAD_REQ_PARAM, location=location)
 
 
@@ -80,7 +80,7 @@ def _whole(params: QueryParams, name: str, default: int, largest: int) -> int:
         if not text or text == "0":
             continue
         if not text.isdecimal() or int(text) > largest:
-            raise _refuse(
+            raise refuse(
                 f"{prefix}{name} is {text!r}; give a whole number up to {largest}", prefix + name
             )
         return int(text)
@@ -155,7 +155,7 @@ def _keeps(row: Row[T], filters: Mapping[str, tuple[str, ...]]) -> bool:
     return True
 
 
-def _direction(text: str) -> tuple[str, int]:
+def direction(text: str) -> tuple[str, int]:
     """Read `field`, `-field`, `field:desc` or `field desc`."""
     member, _, way = text.replace(" ", ":").partition(":")
     if member.startswith("-"):
@@ -185,7 +185,7 @@ def _comparison(order: Sequence[tuple[str, int]]) -> Callable[[Key, Key], int]:
 
 def page_of(rows: Iterable[Row[T]], query: ListQuery) -> Page[T]:
     """Filter, sort and cut.  Raises Problem for a member that the objects do not have."""
-    order = [_direction(text) for text in query.order_by] or [("name", 1)]
+    order = [direction(text) for text in query.order_by] or [("name", 1)]
     order += [("id", 1)]
     try:
         kept = [row for row in rows if _keeps(row, query.filters)]
@@ -193,7 +193,7 @@ def page_of(rows: Iterable[Row[T]], query: ListQuery) -> Page[T]:
             (tuple(_part(_value_of(row, m)) for m, _ in order), row) for row in kept
         ]
     except KeyError as error:
-        raise _refuse(
+        raise refuse(
             f"this list has no member {error.args[0]!r} to filter or sort by", str(error.args[0])
         ) from error
     compare = _comparison(order)
@@ -201,12 +201,12 @@ def page_of(rows: Iterable[Row[T]], query: ListQuery) -> Page[T]:
     keyed.sort(key=lambda entry: in_order(entry[0]))
     total = len(keyed)
     if query.page_token:
-        last = _read_token(query.page_token, len(order))
+        last = read_token(query.page_token, len(order))
         rest = [entry for entry in keyed if compare(entry[0], last) > 0]
     else:
         rest = keyed[(query.page_num - 1) * query.page_size :]
     cut = rest[: query.page_size]
-    token = _write_token(cut[-1][0]) if cut and len(rest) > len(cut) else ""
+    token = write_token(cut[-1][0]) if cut and len(rest) > len(cut) else ""
     return Page(
         rows=tuple(row for _, row in cut),
         next=Cursor(
@@ -220,11 +220,11 @@ def page_of(rows: Iterable[Row[T]], query: ListQuery) -> Page[T]:
     )
 
 
-def _write_token(key: Key) -> str:
+def write_token(key: Key) -> str:
     return base64.urlsafe_b64encode(json.dumps(key).encode()).decode()
 
 
-def _read_token(token: str, length: int) -> Key:
+def read_token(token: str, length: int) -> Key:
     try:
         value: object = json.loads(base64.urlsafe_b64decode(token.encode()))
         parts = cast("list[tuple[int, float | str]]", value)
@@ -235,15 +235,18 @@ def _read_token(token: str, length: int) -> Key:
     except (binascii.Error, ValueError, TypeError):
         key = ()
     if len(key) != length:
-        raise _refuse("the page token is not one of this list and order", "next.pageToken")
+        raise refuse("the page token is not one of this list and order", "next.pageToken")
     return key
 
 
 def summary_of(values: Iterable[str], description: str) -> Summary:
     """How many objects there are of each value."""
-    counts = Counter(values)
+    return summary_from(Counter(values), description)
+
+
+def summary_from(counts: Mapping[str, int], description: str) -> Summary:
     return Summary(
-        total=counts.total(), values=dict(sorted(counts.items())), description=description
+        total=sum(counts.values()), values=dict(sorted(counts.items())), description=description
     )
 
 

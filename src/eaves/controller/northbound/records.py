@@ -1,6 +1,6 @@
 """Stored objects as contract types, within the scope of the caller."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -15,6 +15,7 @@ from eaves.controller.domain.contract.envelope import ObjectRevision
 from eaves.controller.domain.contract.netinsts import NetInstConfig
 from eaves.controller.domain.contract.networks import NetConfig
 from eaves.controller.domain.contract.projects import Tag
+from eaves.controller.domain.contract.stored import read_stored
 from eaves.controller.domain.contract.users import DetailedUser, Enterprise
 from eaves.controller.domain.contract.volumes import VolInstConfig
 from eaves.controller.domain.scope import Scope
@@ -24,6 +25,8 @@ from eaves.controller.store.tables import Kind, object_references, onboarding_cl
 from eaves.controller.store.unit import Db
 
 T = TypeVar("T", bound=Contract)
+
+IDS_AT_ONCE = 1000  # in one query
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +38,8 @@ class KindOf(Generic[T]):
     noun: str
 
     def read(self, stored: StoredObject) -> T:
-        item = self.contract.from_json_text(stored.body)
-        return item.model_copy(update={"id": stored.id, "revision": revision_of(stored.revision)})
+        changes = {"id": stored.id, "revision": revision_of(stored.revision)}
+        return read_stored(self.contract, stored.body, changes)
 
 
 BRAND = KindOf(Kind.BRAND, SysBrand, "brand")
@@ -94,6 +97,21 @@ async def list_all(
         if len(batch) < objects.MAX_PAGE:
             return tuple(found)
         after = batch[-1].name
+
+
+async def in_order(db: Db, scope: Scope, of: KindOf[T], ids: Sequence[str]) -> tuple[T, ...]:
+    """These objects, in this order."""
+    found: dict[str, T] = {}
+    for start in range(0, len(ids), IDS_AT_ONCE):
+        wanted = Filter(ids=frozenset(ids[start : start + IDS_AT_ONCE]))
+        batch = await objects.list_objects(db, scope, of.kind, wanted, limit=objects.MAX_PAGE)
+        found |= {stored.id: of.read(stored) for stored in batch}
+    return tuple(found[one] for one in ids if one in found)
+
+
+async def names_of(db: Db, scope: Scope, kind: Kind) -> Mapping[str, str]:
+    """The name of every object of a kind, by id."""
+    return {one.id: one.name for one in await objects.list_names(db, scope, kind)}
 
 
 async def on_device(db: Db, scope: Scope, of: KindOf[T], device_id: str) -> tuple[T, ...]:

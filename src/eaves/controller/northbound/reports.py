@@ -1,11 +1,12 @@
 """What devices last said, read for the objects of a request in few queries."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from eaves.controller.domain.app_status import AppReports, Holder, missing_of
 from eaves.controller.domain.contract.apps import AppInstance
 from eaves.controller.domain.contract.datastores import ImageConfig
+from eaves.controller.domain.contract.devices import DeviceConfig
 from eaves.controller.domain.contract.volumes import VolInstConfig
 from eaves.controller.domain.render.ids import implicit_volume_id
 from eaves.controller.domain.render.storage import content_tree
@@ -15,7 +16,6 @@ from eaves.controller.northbound import records
 from eaves.controller.northbound.work import Work
 from eaves.controller.store import devices as device_rows
 from eaves.controller.store import rendered, reports
-from eaves.controller.store.objects import Filter
 from eaves.evapi.info import (
     ZInfoApp,
     ZInfoContentTree,
@@ -26,6 +26,8 @@ from eaves.evapi.info import (
     decode_z_info_msg,
 )
 from eaves.ids import DeviceId
+
+AT_ONCE = 500  # devices in one query
 
 
 @dataclass(frozen=True)
@@ -93,31 +95,34 @@ async def read_fleet(work: Work, limits: Limits, device_ids: Iterable[str] | Non
     if device_ids is None:
         wanted = await records.list_all(work.db, work.scope, records.DEVICE)
     else:
-        ids = frozenset(device_ids) - {""}
-        wanted = (
-            await records.list_all(work.db, work.scope, records.DEVICE, Filter(ids=ids))
-            if ids
-            else ()
-        )
-    ids_found = [DeviceId(device.id) for device in wanted]
-    seen = await device_rows.find_last_seen(work.db, ids_found)
-    bound = await device_rows.find_bound_at(work.db, ids_found)
-    holders = {
-        device.id: Holder(device, liveness(bound.get(id_), seen.get(id_), work.now, limits))
-        for device, id_ in zip(wanted, ids_found, strict=True)
-    }
-    heard = {
-        (str(info.device_id), info.kind, info.object_id): Heard(
-            decode_z_info_msg(info.message), info
-        )
-        for info in await reports.list_info(work.db, ids_found)
-    }
+        ids = tuple(sorted(frozenset(device_ids) - {""}))
+        wanted = await records.in_order(work.db, work.scope, records.DEVICE, ids)
+    return await fleet_of(work, limits, wanted)
+
+
+async def fleet_of(
+    work: Work, limits: Limits, devices: Sequence[DeviceConfig], kinds: Sequence[ZInfoTypes] = ()
+) -> Fleet:
+    """These devices with what they last said, of these kinds (all when empty)."""
+    holders: dict[str, Holder] = {}
+    heard: dict[tuple[str, int, str], Heard] = {}
     missing: dict[str, tuple[str, ...]] = {}
     attest: dict[str, str] = {}
-    for id_ in ids_found:
-        in_force = await rendered.find_in_force(work.db, id_)
-        missing[id_] = in_force.missing if in_force is not None else ()
-        attest[id_] = (await device_rows.find_attestation(work.db, id_))[0]
+    numbers = [int(kind) for kind in kinds]
+    for start in range(0, len(devices), AT_ONCE):
+        some = devices[start : start + AT_ONCE]
+        ids = [DeviceId(device.id) for device in some]
+        seen = await device_rows.find_last_seen(work.db, ids)
+        bound = await device_rows.find_bound_at(work.db, ids)
+        in_force = await rendered.find_all_in_force(work.db, ids)
+        attest |= await device_rows.find_attestation_states(work.db, ids)
+        for device, id_ in zip(some, ids, strict=True):
+            alive = liveness(bound.get(id_), seen.get(id_), work.now, limits)
+            holders[device.id] = Holder(device, alive)
+            missing[device.id] = in_force[id_].missing if id_ in in_force else ()
+        for info in await reports.list_info(work.db, ids, numbers):
+            key = (str(info.device_id), info.kind, info.object_id)
+            heard[key] = Heard(decode_z_info_msg(info.message), info)
     return Fleet(holders, heard, missing, attest)
 
 

@@ -1,6 +1,7 @@
 """Live status, of one object and of lists, by id and by name."""
 
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -28,19 +29,25 @@ from eaves.controller.domain.status.liveness import Limits
 from eaves.controller.northbound import catalog, crud, records
 from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.crud import Resource
+from eaves.controller.northbound.listing import NoPlanError, counts_by, find_page, plan_of
 from eaves.controller.northbound.lists import short_forms
 from eaves.controller.northbound.metering import decoded, with_app_metrics, with_device_metrics
 from eaves.controller.northbound.paging import (
     Facts,
+    ListQuery,
+    Page,
     Row,
     page_of,
     project,
     read_list_query,
-    summary_of,
+    summary_from,
 )
-from eaves.controller.northbound.reports import Fleet, images_of, read_fleet
+from eaves.controller.northbound.reports import Fleet, fleet_of, images_of, read_fleet
+from eaves.controller.northbound.sources import device_states
 from eaves.controller.northbound.work import Work
 from eaves.controller.store import reports
+from eaves.controller.store.tables import Kind
+from eaves.evapi.info import ZInfoTypes
 from eaves.ids import DeviceId
 
 NAMED = ("projectName", "deviceName", "appName")
@@ -173,34 +180,70 @@ def many(of: StatusOf[T, S]) -> Endpoint:
     async def endpoint(context: Context, request: Request) -> Response:
         query = read_list_query(request.query_params)
         async with context.reading(request) as work:
-            items = await records.list_all(work.db, work.scope, of.resource.of)
-            fleet = await read_fleet(work, limits_in(context))
-            statuses = await of.statuses(work, fleet, items)
-            facts = await of.resource.facts(work, items)
-        objects = {str(getattr(item, "id", "")): item for item in items}
-        ids = tuple(str(getattr(status, "id", "")) for status in statuses)
-        rows = tuple(
-            Row(status, facts.get(id_, {}), objects.get(id_))
-            for id_, status in zip(ids, statuses, strict=True)
-        )
-        page = page_of(rows, query)
+            page, states = await _page(context, work, of, query)
         shown = () if query.summary else page.rows
         listed: list[JsonObject] = [
             {**short.to_json(), **_named(row.facts), **_more(row.item)}
             for row in shown
             for short in short_forms(of.summary, (row.item,))
         ]
-        states = (str(getattr(row.item, "run_state", "")) for row in rows)
         return JSONResponse(
             {
                 "list": [project(item, query.fields) for item in listed],
                 "next": page.next.to_json(),
                 "totalCount": page.total,
-                "summaryByState": summary_of(states, "run state").to_json(),
+                "summaryByState": summary_from(states, "run state").to_json(),
             }
         )
 
     return endpoint
+
+
+Counted = tuple[Page[S], Mapping[str, int]]  # a page, and how many of all are in which run state
+
+
+async def _page(
+    context: Context, work: Work, of: StatusOf[T, S], query: ListQuery
+) -> Counted[Contract]:
+    if of.resource.of is records.DEVICE:
+        found = await _page_of_devices(context, work, query)
+        if found is not None:
+            return found
+    items = await records.list_all(work.db, work.scope, of.resource.of)
+    fleet = await read_fleet(work, limits_in(context))
+    statuses = await of.statuses(work, fleet, items)
+    facts = await of.resource.facts(work, items)
+    objects = {str(getattr(item, "id", "")): item for item in items}
+    ids = tuple(str(getattr(status, "id", "")) for status in statuses)
+    rows = tuple(
+        Row[Contract](status, facts.get(id_, {}), objects.get(id_))
+        for id_, status in zip(ids, statuses, strict=True)
+    )
+    states = Counter(str(getattr(row.item, "run_state", "")) for row in rows)
+    return page_of(rows, query), states
+
+
+async def _page_of_devices(
+    context: Context, work: Work, query: ListQuery
+) -> Counted[Contract] | None:
+    """In SQL, since there may be a hundred thousand; None: only `paging` can answer."""
+    limits = limits_in(context)
+    source, state = device_states(work.scope, work.now, limits)
+    try:
+        plan = plan_of(source, query, work.db.dialect.name)
+    except NoPlanError:
+        return None
+    states = await counts_by(work.db, source, state.column)
+    found = await find_page(work.db, plan, query, sum(states.values()))
+    ids = () if query.summary else found.ids
+    items = await records.in_order(work.db, work.scope, records.DEVICE, ids)
+    fleet = await fleet_of(work, limits, items, (ZInfoTypes.ZiDevice,))
+    projects = await records.names_of(work.db, work.scope, Kind.PROJECT)
+    rows = tuple(
+        Row[Contract](status, {"projectName": projects.get(status.project_id, "")})
+        for status in await _devices(work, fleet, items)
+    )
+    return Page(rows, found.next, found.total), states
 
 
 def _more(status: Contract) -> JsonObject:

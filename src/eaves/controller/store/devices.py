@@ -459,6 +459,13 @@ async def find_attestation(db: Db, device_id: DeviceId) -> tuple[str, str, datet
     return ("", "", None) if row is None else (row.state, row.detail, row.token_at)
 
 
+async def find_attestation_states(db: Db, device_ids: Sequence[DeviceId]) -> Mapping[str, str]:
+    """Those that ever attested."""
+    c = attestations.c
+    query = select(c.device_id, c.state).where(c.device_id.in_(device_ids))
+    return {row.device_id: row.state for row in await db.execute(query)}
+
+
 async def put_escrow(db: Db, device_id: DeviceId, keys: bytes) -> None:
     """Opaque key material of a device; the version before is kept, losing it loses data."""
     await upsert(db, attestations, {"device_id": device_id})

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Row, Table, and_, delete, func, insert, or
 from sqlalchemy.exc import IntegrityError
 
 from eaves.controller.domain.scope import Scope
+from eaves.controller.store.listed import put_listed
 from eaves.controller.store.tables import Kind, object_ids, object_references, objects
 from eaves.controller.store.unit import Db
 from eaves.errors import Rejected
@@ -220,7 +221,13 @@ async def insert_object(db: Db, scope: Scope, draft: Draft, stamp: Stamp) -> Sto
     except IntegrityError as error:
         raise NameTaken(draft.kind, draft.name) from error
     await _refer(db, draft)
+    await _list(db, draft, stamp)
     return await get_object(db, scope, draft.kind, draft.id)
+
+
+async def _list(db: Db, draft: Draft, stamp: Stamp) -> None:
+    row = {"id": draft.id, "enterprise_id": draft.enterprise_id, **_columns(draft, stamp)}
+    await put_listed(db, draft.kind, row, at=stamp.at, by=stamp.by)
 
 
 def _require_inside(scope: Scope, draft: Draft) -> None:
@@ -299,6 +306,13 @@ async def list_objects(
     return tuple(stored_from_row(kind, row) for row in await db.execute(query))
 
 
+async def list_names(db: Db, scope: Scope, kind: Kind) -> tuple[ObjectRef, ...]:
+    """However many there are."""
+    table = objects[kind]
+    query = select(table.c.id, table.c.name).where(_visible(table, kind, scope))
+    return tuple(ObjectRef(kind, *row) for row in await db.execute(query))
+
+
 async def ids_in_project(db: Db, scope: Scope, kind: Kind, project_id: str) -> tuple[str, ...]:
     """However many there are, sorted."""
     c = objects[kind].c
@@ -348,6 +362,7 @@ async def replace_object(
     if done.rowcount != 1:  # another transaction was between our read and our write
         raise VersionConflict(draft.kind, before.name, current, current + 1)
     await _refer(db, draft)
+    await _list(db, draft, stamp)
     return await get_object(db, scope, draft.kind, draft.id)
 
 

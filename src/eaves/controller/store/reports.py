@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Table, delete, func, insert, select
+from sqlalchemy import ColumnElement, Table, delete, func, insert, select
 
 from eaves.controller.store.dialect import insert_missing, insert_new, upsert
 from eaves.controller.store.tables import info_latest, log_uploads, logs, messages, metrics
 from eaves.controller.store.unit import Db
+from eaves.evapi.info.state import reported_state
 from eaves.ids import DeviceId
 
 LINES_AT_ONCE = 1000  # the loop turns between
@@ -60,6 +61,7 @@ async def put_info(db: Db, info: Info) -> None:
             "object_id": info.object_id,
             "at": info.at,
             "received_at": info.received_at,
+            "state": reported_state(info.message),
             "message": info.message,
         },
     )
@@ -79,7 +81,7 @@ async def find_info(db: Db, device_id: DeviceId, kind: int, object_id: str = "")
     c = info_latest.c
     row = (
         await db.execute(
-            select(info_latest).where(
+            select(*_info_columns()).where(
                 c.device_id == device_id, c.kind == kind, c.object_id == object_id
             )
         )
@@ -87,12 +89,17 @@ async def find_info(db: Db, device_id: DeviceId, kind: int, object_id: str = "")
     return None if row is None else Info(**row._mapping)  # noqa: SLF001 - public: named so to not clash with columns
 
 
+def _info_columns() -> tuple[ColumnElement[object], ...]:
+    c = info_latest.c
+    return c.device_id, c.kind, c.object_id, c.at, c.received_at, c.message
+
+
 async def list_info(
     db: Db, device_ids: Sequence[DeviceId], kinds: Sequence[int] = ()
 ) -> tuple[Info, ...]:
     """All that these devices last said, of these kinds (all when empty)."""
     c = info_latest.c
-    query = select(info_latest).where(c.device_id.in_(device_ids))
+    query = select(*_info_columns()).where(c.device_id.in_(device_ids))
     if kinds:
         query = query.where(c.kind.in_(kinds))
     rows = await db.execute(query.order_by(c.device_id, c.kind, c.object_id))

@@ -12,7 +12,6 @@ from eaves.controller.domain.contract.volumes import VolInstConfig
 from eaves.controller.northbound import records
 from eaves.controller.northbound.paging import Facts
 from eaves.controller.northbound.work import Work
-from eaves.controller.store import objects
 from eaves.controller.store.tables import Kind
 
 FactsById = Mapping[str, Facts]
@@ -20,16 +19,7 @@ FactsById = Mapping[str, Facts]
 
 async def names(work: Work, kind: Kind) -> Mapping[str, str]:
     """The name of every object of a kind, by id."""
-    found: dict[str, str] = {}
-    after = ""
-    while True:
-        batch = await objects.list_objects(
-            work.db, work.scope, kind, after=after, limit=objects.MAX_PAGE
-        )
-        found |= {stored.id: stored.name for stored in batch}
-        if len(batch) < objects.MAX_PAGE:
-            return found
-        after = batch[-1].name
+    return await records.names_of(work.db, work.scope, kind)
 
 
 async def project_facts(work: Work, items: tuple[NetConfig, ...]) -> FactsById:

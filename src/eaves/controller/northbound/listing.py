@@ -1,0 +1,264 @@
+"""Lists in SQL: the same filters, orders and pages as `paging`, for kinds of many objects.
+
+A kind has fields: columns by the names that filters and orders use.  A query that asks for
+anything else (a member without a column, text that SQLite cannot compare without regard to case)
+has no plan, and `paging` answers it over all objects.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    and_,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+)
+
+from eaves.controller.domain.contract.base import OpenEnum
+from eaves.controller.domain.contract.envelope import Cursor
+from eaves.controller.northbound.paging import (
+    ALSO,
+    PATTERN,
+    Key,
+    ListQuery,
+    direction,
+    read_token,
+    refuse,
+    write_token,
+)
+from eaves.controller.store.unit import Db
+
+Column = ColumnElement[Any]
+
+
+class NoPlanError(Exception):
+    """This query is for `paging`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One name of filters and orders.
+
+    `kind`: str, int, bool, dict (JSON text of a map of texts) or an OpenEnum.  `inside`: where a
+    name of another object is looked for: (our column, its id, its name, where it is visible).
+    """
+
+    column: Column
+    kind: type[Any] = str
+    inside: tuple[Column, Column, Column, ColumnElement[bool]] | None = None
+    join: tuple[FromClause, ColumnElement[bool]] | None = None  # for its order
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is listed: `id` and the fields, where `visible`."""
+
+    table: FromClause
+    id: Column
+    visible: ColumnElement[bool]
+    fields: Mapping[str, Field]
+    joins: tuple[tuple[FromClause, ColumnElement[bool]], ...] = ()  # that fields need always
+    named_index: bool = True  # the order of names can be read without sorting
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    ids: tuple[str, ...]
+    next: Cursor
+    total: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    source: Source
+    conditions: tuple[ColumnElement[bool], ...]
+    order: tuple[tuple[Field, int], ...]
+    filtered_by_name_only: bool
+    joins: tuple[tuple[FromClause, ColumnElement[bool]], ...] = field(default=())
+
+
+def plan_of(source: Source, query: ListQuery, dialect: str) -> Plan:
+    """Raises NoPlanError, or Problem for a value that means nothing."""
+    conditions = tuple(
+        _filter(source, name, wanted, dialect) for name, wanted in query.filters.items()
+    )
+    order: list[tuple[Field, int]] = []
+    asked = [direction(text) for text in query.order_by] or [("name", 1)]
+    for name, sign in (*asked, ("id", 1)):
+        known = source.fields.get(name)
+        if known is None:
+            raise NoPlanError
+        order.append((known, sign))
+    joins = tuple(f.join for f, _ in order if f.join is not None)
+    return Plan(
+        source,
+        conditions,
+        tuple(order),
+        not query.filters or set(query.filters) == {"name" + PATTERN},
+        tuple(dict.fromkeys(joins)),
+    )
+
+
+def _filter(source: Source, name: str, wanted: Sequence[str], dialect: str) -> ColumnElement[bool]:
+    if name.endswith(PATTERN):
+        return or_(*(_contains(source, name.removesuffix(PATTERN), w, dialect) for w in wanted))
+    return or_(*(_is(source, name, w) for w in wanted))
+
+
+def _contains(source: Source, name: str, part: str, dialect: str) -> ColumnElement[bool]:
+    known = source.fields.get(name)
+    if known is None or not (known.kind is str or issubclass(known.kind, OpenEnum)):
+        raise NoPlanError
+    if not part.isascii():
+        raise NoPlanError  # whatever its case: only Python knows all of them
+    if known.inside is not None:
+        ours, theirs, named, visible = known.inside
+        return ours.in_(select(theirs).where(visible, _like(named, part, dialect)))
+    return _like(known.column, part, dialect)
+
+
+def _like(column: Column, part: str, dialect: str) -> ColumnElement[bool]:
+    if dialect == "sqlite":  # LIKE has no regard to the case of ASCII there
+        return column.contains(part, autoescape=True)
+    return column.icontains(part, autoescape=True)
+
+
+def _is(source: Source, name: str, wanted: str) -> ColumnElement[bool]:
+    known = source.fields.get(name)
+    if known is None:
+        others = ALSO.get(name)
+        if others is None:
+            raise NoPlanError
+        return or_(*(_is(source, other, wanted) for other in others))
+    if wanted == "UNSPECIFIED" or wanted.endswith("_UNSPECIFIED"):
+        return true()
+    if known.inside is not None:
+        ours, theirs, named, visible = known.inside
+        return ours.in_(select(theirs).where(visible, named == wanted))
+    if issubclass(known.kind, OpenEnum):
+        return _is_word(known, known.kind, wanted)
+    if known.kind is bool:
+        truth = {"true": 1, "false": 0}.get(wanted.lower())
+        return false() if truth is None else known.column == truth
+    if known.kind is int:
+        return known.column == int(wanted) if wanted.isdecimal() else false()
+    if known.kind is dict:
+        return _has_tag(known.column, wanted)
+    return known.column == wanted
+
+
+def _is_word(known: Field, kind: type[OpenEnum], wanted: str) -> ColumnElement[bool]:
+    if wanted == "0":
+        return true()
+    if wanted.isdecimal():
+        member = kind._missing_(int(wanted))
+        return false() if member is None else known.column == member.value
+    return known.column.in_((wanted, kind.prefix() + wanted))
+
+
+def _has_tag(column: Column, wanted: str) -> ColumnElement[bool]:
+    key, _, value = wanted.partition(":")
+    return column.contains(
+        json.dumps({key.strip(): value.strip()}, separators=(",", ":"))[1:-1], autoescape=True
+    )
+
+
+async def find_page(db: Db, plan: Plan, query: ListQuery, total: int) -> Found:
+    """The ids of a page in its order; `total` is how many objects there are without filters."""
+    source = plan.source
+    columns = [known.column for known, _ in plan.order]
+    by_name = plan.filtered_by_name_only and source.named_index and _in_order_of_names(plan)
+    counted = bool(plan.conditions) and not by_name
+    shown = [c.label(f"key_{n}") for n, c in enumerate(columns)]
+    base = _from(source, plan, select(source.id.label("id"), *shown))
+    if counted:
+        base = base.add_columns(func.count().over().label("total"))
+    base = base.where(source.visible, *plan.conditions)
+    cut = base
+    if query.page_token:
+        if counted:  # the count is of all pages
+            inner = base.subquery()
+            cut = select(inner)
+            columns = [inner.c[f"key_{n}"] for n in range(len(plan.order))]
+        cut = cut.where(_behind(plan, columns, query.page_token))
+    ordered = [
+        c.asc() if sign > 0 else c.desc() for c, (_, sign) in zip(columns, plan.order, strict=True)
+    ]
+    cut = cut.order_by(*ordered).limit(query.page_size + 1)
+    if not query.page_token:
+        cut = cut.offset((query.page_num - 1) * query.page_size)
+    rows = (await db.execute(cut)).all()
+    if not plan.conditions:
+        found = total
+    elif counted and rows:
+        found = rows[0].total
+    else:
+        counting = _from(source, plan, select(func.count()).select_from(source.table))
+        found = (await db.execute(counting.where(source.visible, *plan.conditions))).scalar_one()
+    more, rows = len(rows) > query.page_size, rows[: query.page_size]
+    token = ""
+    if more:
+        last = rows[-1]
+        token = write_token(tuple(_part(last[n + 1]) for n in range(len(plan.order))))
+    cursor = Cursor(
+        page_size=query.page_size,
+        page_num=query.page_num,
+        page_token=token,
+        order_by=query.order_by,
+        total_pages=math.ceil(found / query.page_size),
+    )
+    return Found(tuple(row.id for row in rows), cursor, found)
+
+
+def _from(source: Source, plan: Plan, query: Any) -> Any:  # a query of whatever columns
+    joined: FromClause = source.table
+    for other, on in (*source.joins, *plan.joins):
+        joined = joined.outerjoin(other, on)
+    return query.select_from(joined)
+
+
+def _in_order_of_names(plan: Plan) -> bool:
+    first, _ = plan.order[0]
+    return first is plan.source.fields.get("name") and len({s for _, s in plan.order}) == 1
+
+
+def _part(value: object) -> tuple[int, float | str]:
+    if isinstance(value, int | float):
+        return 0, value
+    return 1, str(value)
+
+
+def _behind(plan: Plan, columns: Sequence[Column], token: str) -> ColumnElement[bool]:
+    """Rows behind the last one of the page before, whichever way each column runs."""
+    key: Key = read_token(token, len(plan.order))
+    ways: list[ColumnElement[bool]] = []
+    for n, ((known, sign), (_, value)) in enumerate(zip(plan.order, key, strict=True)):
+        number = known.kind in (int, bool)
+        if number != isinstance(value, int | float):
+            raise refuse("the page token is not one of this list and order", "next.pageToken")
+        same = [columns[m] == key[m][1] for m in range(n)]
+        further = columns[n] > value if sign > 0 else columns[n] < value
+        ways.append(and_(*same, further))
+    return or_(*ways)
+
+
+async def counts_by(db: Db, source: Source, column: Column) -> Mapping[str, int]:
+    """How many of all there are with each value."""
+    query = _from(
+        source, Plan(source, (), (), filtered_by_name_only=True), select(column, func.count())
+    )
+    rows = await db.execute(query.where(source.visible).group_by(column))
+    return {str(value): count for value, count in rows}
+
+
+CONSTANT: Final = Field(literal(""))
+"""What is not served: every object has the same, none."""

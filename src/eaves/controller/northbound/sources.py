@@ -1,0 +1,147 @@
+"""Where the lists of what devices are and carry come from, and which columns their names mean."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, get_args
+
+from sqlalchemy import ColumnElement, FromClause, case, exists, func, literal, or_
+
+from eaves.controller.domain.contract.base import Contract, OpenEnum
+from eaves.controller.domain.contract.statuses import RunState
+from eaves.controller.domain.scope import Scope
+from eaves.controller.domain.status.devices import DEVICE_STATES
+from eaves.controller.domain.status.liveness import Limits
+from eaves.controller.northbound import records
+from eaves.controller.northbound.listing import Column, Field, Source
+from eaves.controller.northbound.records import KindOf
+from eaves.controller.store.dialect import micros_in
+from eaves.controller.store.tables import (
+    Kind,
+    device_bindings,
+    device_seen,
+    info_latest,
+    objects,
+)
+from eaves.controller.store.tables_lists import MEMBERS, listed
+from eaves.evapi.info import ZInfoTypes
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+NOTHING: Mapping[str, str] = {  # facts of what is not served, by name
+    "clusterName": "",
+    "load": "",
+    "eveLtsSupportType": "",
+    "patchEnvelopeName": "",
+    "patchEnvelopeReference": "NOT_REFERENCING_PATCH",
+}
+SERVED_NOT: Mapping[Kind, tuple[str, ...]] = {
+    Kind.DEVICE: ("clusterName", "load", "eveLtsSupportType"),
+    Kind.APP_INSTANCE: ("patchEnvelopeName", "patchEnvelopeReference"),
+}
+
+
+def source_of(of: KindOf[Any], scope: Scope) -> Source | None:
+    """None: a kind of which there are few."""
+    if of.kind not in listed:
+        return None
+    table = listed[of.kind]
+    members = MEMBERS[of.kind]
+    types = _types(of.contract)
+    fields = {
+        name: Field(table.c[name], types.get(name, str))
+        for name in (members.state, *members.words, *members.numbers)
+    }
+    fields |= {
+        "id": Field(table.c.id),
+        "name": Field(table.c.name),
+        "title": Field(table.c.title),
+        "projectId": Field(table.c.project_id),
+        "createdBy": Field(table.c.created_by),
+        "tags": Field(table.c.tags, dict),
+        "projectName": _named(table.c.project_id, Kind.PROJECT, scope),
+    }
+    fields |= {name: Field(literal(NOTHING[name])) for name in SERVED_NOT.get(of.kind, ())}
+    if of.kind is Kind.DEVICE:
+        fields["modelName"] = _named(table.c.modelId, Kind.MODEL, scope)
+    else:
+        fields["deviceId"] = Field(table.c.device_id)
+        fields["deviceName"] = _named(table.c.device_id, Kind.DEVICE, scope)
+    if of.kind is Kind.APP_INSTANCE:
+        fields["appName"] = _named(table.c.appId, Kind.APP, scope)
+    return Source(table, table.c.id, _visible(table.c, scope), fields)
+
+
+def device_states(scope: Scope, now: datetime, limits: Limits) -> tuple[Source, Field]:
+    """Devices with the run state of this moment, and that field.
+
+    The same decision as `device_run_state` makes of one device, which a test compares.
+    """
+    source = source_of(records.DEVICE, scope)
+    assert source is not None  # noqa: S101 - there are many devices
+    seen, info, bound = device_seen, info_latest.alias("device_info"), device_bindings.c
+    table = listed[Kind.DEVICE].c
+    last = micros_in(seen.c.last_seen_at)
+    registered = exists().where(bound.device_id == table.id, ~bound.gone)
+    words = {int(number): state.value for number, state in DEVICE_STATES.items()}
+    reported = case(words, value=info.c.state, else_=RunState.ONLINE.value)
+    run_state = case(
+        (
+            last.is_(None),
+            case((registered, RunState.PROVISIONED.value), else_=RunState.UNPROVISIONED.value),
+        ),
+        (last < _micros(now - limits.offline), RunState.OFFLINE.value),
+        (last < _micros(now - limits.suspect), RunState.SUSPECT.value),
+        (info.c.device_id.is_(None), RunState.PROVISIONED.value),
+        else_=reported,
+    )
+    state = Field(run_state, RunState)
+    fields = {**source.fields, "runState": state, "lastUpdate": Field(func.coalesce(last, 0), int)}
+    joins: tuple[tuple[FromClause, ColumnElement[bool]], ...] = (
+        (seen, seen.c.device_id == table.id),
+        (
+            info,
+            (info.c.kind == int(ZInfoTypes.ZiDevice))
+            & (info.c.object_id == "")
+            & (info.c.device_id == table.id),
+        ),
+    )
+    return replace(source, fields=fields, joins=joins), state
+
+
+def _micros(moment: datetime) -> int:
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def summed_by(kind: Kind) -> Column:
+    """What the list of a kind is summed up by."""
+    member = "activate" if kind is Kind.APP_INSTANCE else MEMBERS[kind].state
+    return listed[kind].c[member]
+
+
+def _visible(columns: Any, scope: Scope) -> ColumnElement[bool]:
+    inside: ColumnElement[bool] = columns.enterprise_id == scope.enterprise
+    if scope.projects is None:
+        return inside
+    return inside & or_(columns.project_id == "", columns.project_id.in_(scope.projects))
+
+
+def _named(ours: Column, kind: Kind, scope: Scope) -> Field:
+    """The name of another object, found by the id that a column of ours holds."""
+    other = (listed[kind] if kind in listed else objects[kind]).alias()
+    visible = other.c.enterprise_id == scope.enterprise
+    join = (other, (other.c.id == ours) & visible)
+    column = func.coalesce(other.c.name, "")
+    return Field(column, inside=(ours, other.c.id, other.c.name, visible), join=join)
+
+
+def _types(contract: type[Contract]) -> Mapping[str, type[Any]]:
+    """The types of the members that have a column, by JSON name."""
+    found: dict[str, type[Any]] = {}
+    for name, about in contract.model_fields.items():
+        kind: Any = about.annotation
+        kinds = [k for k in (kind, *get_args(kind)) if isinstance(k, type)]
+        known = [k for k in kinds if k in (str, int, bool) or issubclass(k, OpenEnum)]
+        if known:
+            found[about.serialization_alias or about.alias or name] = known[0]
+    return found
