@@ -5,12 +5,13 @@ SQLite: write-ahead log with synced commits, foreign keys on, and a write transa
 lock at the start (`BEGIN IMMEDIATE`), so that it waits there and not half way.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Connection, event
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from eaves.controller.store.changes import NOTED, Noted, append_noted
@@ -20,6 +21,7 @@ Db = AsyncConnection
 
 BUSY_TIMEOUT_MS: Final = 30_000
 OLDEST_POSTGRES: Final = (15,)
+TELEMETRY_FILES: Final = ("state", "metrics", "logs")
 _BEGIN: Final = "eaves_sqlite_begin"
 _DRIVERS: Final = {
     "sqlite": "sqlite+aiosqlite",
@@ -47,16 +49,11 @@ def open_engine(url: str) -> AsyncEngine:
     `url`: `sqlite:////path/eaves.db` or `postgresql://user@host/name`, with or without driver.
     """
     parsed = make_url(url)
-    driver = _DRIVERS.get(parsed.drivername.partition("+")[0])
-    if driver is None:
-        raise UnusableDatabase(
-            f"database {parsed.render_as_string()} is neither SQLite nor PostgreSQL; "
-            "give sqlite:////path/file or postgresql://user@host/name"
-        )
-    parsed = parsed.set(drivername=driver)
-    if driver == _DRIVERS["postgresql"]:
+    database = driver_of(parsed)
+    parsed = parsed.set(drivername=_DRIVERS[database])
+    if database == "postgresql":
         return create_async_engine(
-            parsed.update_query_dict({**_REACHABLE, **parsed.query}),
+            reachable(parsed),
             pool_size=5,
             max_overflow=5,
             pool_timeout=10,
@@ -64,8 +61,16 @@ def open_engine(url: str) -> AsyncEngine:
             hide_parameters=True,
         )
     # hidden: what a failed statement was given may be a secret, and its error goes to the log
-    engine = create_async_engine(parsed, pool_size=5, max_overflow=5, hide_parameters=True)
-    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    engine = create_async_engine(
+        parsed, pool_size=5, max_overflow=5, hide_parameters=True, connect_args={"uri": True}
+    )
+    files = attachable(parsed)
+
+    def prepare(connection: Any, record: object) -> None:
+        prepare_sqlite(connection, record)
+        _attach(connection, files)
+
+    event.listen(engine.sync_engine, "connect", prepare)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
 
@@ -84,12 +89,52 @@ async def check_server(engine: AsyncEngine) -> None:
         )
 
 
+def reachable(url: URL) -> URL:
+    """With the limits of a connection to PostgreSQL that is not answered any more."""
+    return url.update_query_dict({**_REACHABLE, **url.query})
+
+
+def driver_of(url: URL) -> str:
+    """`sqlite` or `postgresql`.  Raises UnusableDatabase."""
+    name = url.drivername.partition("+")[0]
+    if name not in _DRIVERS:
+        raise UnusableDatabase(
+            f"database {url.render_as_string()} is neither SQLite nor PostgreSQL; "
+            "give sqlite:////path/file or postgresql://user@host/name"
+        )
+    return "sqlite" if name == "sqlite" else "postgresql"
+
+
 def without_password(url: str) -> str:
     """A database URL as it may be shown."""
     return make_url(url).render_as_string(hide_password=True)
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:
+def telemetry_folder(url: str | URL) -> Path | None:
+    """Where the telemetry of a SQLite database lives: beside it; None: in the database itself."""
+    parsed = make_url(url)
+    if driver_of(parsed) != "sqlite" or not parsed.database or parsed.database == ":memory:":
+        return None
+    return Path(parsed.database).absolute().parent / "telemetry"
+
+
+def attachable(url: str | URL) -> Mapping[str, Path]:
+    """Telemetry files that readers of this database see beside it, by the name of their schema."""
+    folder = telemetry_folder(url)
+    return {} if folder is None else {name: folder / f"{name}.db" for name in TELEMETRY_FILES}
+
+
+def _attach(connection: Any, files: Mapping[str, Path]) -> None:
+    """Make their tables readable by bare name.  Read-only: BEGIN IMMEDIATE takes no lock there."""
+    cursor = connection.cursor()
+    for name, path in files.items():
+        if path.exists():
+            # "telemetry_": a schema called like one of its tables would be hard to tell from it
+            cursor.execute(f"ATTACH DATABASE ? AS telemetry_{name}", (f"{path.as_uri()}?mode=ro",))
+    cursor.close()
+
+
+def prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # the driver would begin by itself, and too late
     cursor = connection.cursor()
     for pragma in (
@@ -100,6 +145,11 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def begin_immediate(connection: Connection) -> None:
+    """Every transaction of a writer thread writes."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _begin_sqlite(connection: Connection) -> None:
