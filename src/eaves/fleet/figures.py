@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import msgspec
 
@@ -66,6 +67,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     profile: str
     devices: int
     online: int  # joined, and not in an offline phase
+    began: datetime
     waiting: int  # long polls that were open at the end
     seconds: float
     requests: int

@@ -396,7 +396,7 @@ class Life:
     async def _tell_device(self) -> None:
         self._within(Doing.INFO, self._plan.interval_s("timer.deviceinfo.interval"))
         self._queue_info(
-            messages.device_message(self._facts, self._plan, self.apps.values(), self._today())
+            self._world.templates.device(self._facts, self._plan, self.apps.values(), self._today())
         )
         await self._tell_pending()
 

@@ -1,7 +1,7 @@
 """What a simulated device says of itself.  Pure: facts in, serialized messages out.
 
-Metrics are the bulk, so the part that does not change is encoded once for all devices and the
-changing part is appended: protobuf defines the concatenation of two messages as their merge.
+The part that does not change is encoded once for all devices, and the changing part is appended:
+protobuf defines the concatenation of two messages as their merge.
 """
 
 from collections.abc import Iterable, Mapping
@@ -83,19 +83,7 @@ class Facts:
         return f"10.{host >> 16 & 255}.{host >> 8 & 255}.{host & 255}"
 
 
-def device_message(facts: Facts, plan: Plan, apps: Iterable[App], now: datetime) -> bytes:
-    return encode_z_info_msg(
-        ZInfoMsg(
-            ztype=ZInfoTypes.ZiDevice,
-            dev_id=facts.device_id,
-            dinfo=_device(facts, plan, apps, now),
-            at_time_stamp=now,
-        )
-    )
-
-
 def _device(facts: Facts, plan: Plan, apps: Iterable[App], now: datetime) -> ZInfoDevice:
-    listed = list(PROPERTIES.values())[: _ITEMS[facts.number % len(_ITEMS)]]
     return ZInfoDevice(
         machine_arch="x86_64",
         cpu_arch="x86_64",
@@ -126,10 +114,7 @@ def _device(facts: Facts, plan: Plan, apps: Iterable[App], now: datetime) -> ZIn
         restart_counter=facts.restarts,
         hsm_status=HwSecurityModuleStatus.NOTFOUND,
         config_item_status=ZInfoConfigItemStatus(
-            config_items={
-                row.key: ZInfoConfigItem(value=plan.items.get(row.key, str(row.default)))
-                for row in listed
-            }
+            config_items={key: ZInfoConfigItem(value=v) for key, v in plan.items.items()}
         ),
         app_instances=tuple(
             ZInfoAppInstance(uuid=app.wish.app_id, name=app.wish.name) for app in apps
@@ -270,12 +255,23 @@ def tree_message(device_id: str, one: Named, now: datetime, *, gone: bool = Fals
 
 
 class Templates:
-    """The part of metrics that all devices of one size share."""
+    """The parts of metrics and of device info that all devices of one size share."""
 
     def __init__(self, random: Random, now: datetime) -> None:
         self._fixed = tuple(
             encode_z_metric_msg(ZMetricMsg(pr=_processes(random, now, n))) for n in _SIZES
         )
+        self._fixed_info = tuple(_resting_items(n) for n in _ITEMS)
+
+    def device(self, facts: Facts, plan: Plan, apps: Iterable[App], now: datetime) -> bytes:
+        moving = ZInfoMsg(
+            ztype=ZInfoTypes.ZiDevice,
+            dev_id=facts.device_id,
+            dinfo=_device(facts, plan, apps, now),
+            at_time_stamp=now,
+        )
+        fixed = self._fixed_info[facts.number % len(self._fixed_info)]
+        return fixed + encode_z_info_msg(moving)
 
     def metrics(
         self, facts: Facts, plan: Plan, apps: Mapping[str, App], count: int, now: datetime
@@ -312,6 +308,16 @@ class Templates:
             ),
         )
         return self._fixed[facts.number % len(self._fixed)] + encode_z_metric_msg(moving)
+
+
+def _resting_items(number: int) -> bytes:
+    """Configuration items at their defaults, as a message that others are merged with."""
+    listed = list(PROPERTIES.values())[:number]
+    items = {row.key: ZInfoConfigItem(value=str(row.default)) for row in listed}
+    status = ZInfoConfigItemStatus(config_items=items)
+    return encode_z_info_msg(
+        ZInfoMsg(ztype=ZInfoTypes.ZiDevice, dinfo=ZInfoDevice(config_item_status=status))
+    )
 
 
 def _processes(random: Random, now: datetime, number: int) -> tuple[ZMetricProcess, ...]:

@@ -12,7 +12,9 @@ from random import Random
 
 import structlog
 
+from eaves.errors import Transient
 from eaves.evapi.flows.steps import Clock
+from eaves.evapi.flows.trust import Failed, fetch_trust
 from eaves.fleet.apps import STEP_S
 from eaves.fleet.device import SoftDevice
 from eaves.fleet.faults import Faults
@@ -20,7 +22,8 @@ from eaves.fleet.figures import Figures, Summary
 from eaves.fleet.identities import KeptDevice, KeptFleet, identity_of, known_of, onboarding_of
 from eaves.fleet.life import LOG_INTERVAL_S, Claimant, Life, Profile, World
 from eaves.fleet.messages import Templates
-from eaves.fleet.run import line_to, looked_up
+from eaves.fleet.run import drive, line_to, looked_up
+from eaves.fleet.wire import Line
 
 log = structlog.get_logger()
 
@@ -54,6 +57,7 @@ class Park:
         self.fleet, self.course = fleet, course
         self._clock, self._duplicates = clock, duplicates
         self.figures = Figures(time.monotonic())
+        self._began = clock()
         self._cpu_s = _cpu_s()
         self.lives: list[Life] = []
 
@@ -75,6 +79,8 @@ class Park:
             fault_period_s=course.faults.period_s,
             hurry=course.hurry,
         )
+        if not self.fleet.trust and any(kept.device_id for kept in self.fleet.devices):
+            self.fleet.trust = await self._listed(line)
         known, onboarding = known_of(self.fleet, self._clock), onboarding_of(self.fleet)
         faults = course.faults.of_each(len(self.fleet.devices), course.seed)
         joining = 0
@@ -102,6 +108,13 @@ class Park:
                 claimant = Claimant(device, world)
                 tasks.create_task(_guarded(claimant, after_s, self.figures), name=kept.serial)
 
+    async def _listed(self, line: Line) -> bytes:
+        """Certificates of the controller, for devices that are known without them."""
+        fetched = await drive(fetch_trust(self.fleet.root_pem, self._clock), line)
+        if isinstance(fetched, Failed):
+            raise Transient(f"{self.fleet.server} does not tell its certificates: {fetched.reason}")
+        return fetched.listed
+
     def remember(self) -> KeptFleet:
         """The fleet with what it learnt; what to keep for another run."""
         for life in self.lives:
@@ -118,6 +131,7 @@ class Park:
             profile=self.course.profile.value,
             devices=len(self.fleet.devices),
             online=sum(bool(life.kept.device_id) and life.online for life in self.lives),
+            began=self._began,
             waiting=figures.waiting,
             seconds=round(seconds, 1),
             requests=figures.requests,

@@ -1,0 +1,39 @@
+"""Ten thousand simulated EVE devices at their cadence, each request on a new TLS connection.
+
+Ten minutes with FULL=1, else one.  The devices begin within 40 s and fetch their configuration
+then, so that the begin is the busiest time.
+"""
+
+from support.devices import make_devices, prepare_state
+from support.fleets import DEVICES, FULL, STOP_S, Watch, fleet, write_fleet
+from support.row import finish, verify_per_s, work_folder
+from support.server import Server, running
+
+SECONDS = 600 if FULL else 60
+LIMIT_MS, LIMIT_RSS_MB, LIMIT_CPU = 300.0, 512.0, 0.6
+
+
+def main() -> int:
+    with work_folder() as folder:
+        devices = make_devices(DEVICES)
+        prepare_state(folder / "state", devices)
+        with running(Server(folder / "state")) as server:
+            write_fleet(folder / "fleet.json", devices, server)
+            verifies = verify_per_s()
+            options = ("--for", f"{SECONDS}s", "--spread", "40s")
+            with fleet(folder / "fleet.json", DEVICES, *options) as running_fleet:
+                watch = Watch(server)
+                figures = running_fleet.figures(SECONDS + STOP_S)
+                row = watch.result(
+                    "fleet-10min",
+                    figures,
+                    limit_ms=LIMIT_MS,
+                    limit_rss_mb=LIMIT_RSS_MB,
+                    limit_cpu=LIMIT_CPU,
+                    verify_per_s=verifies,
+                )
+    return finish(row)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,150 @@
+"""Simulated fleets as the load of a row: prepared in the database, run on the generator's core."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from support.devices import Device
+from support.row import MOST_BUSY
+from support.server import GENERATOR_CORE, Server, core_ticks
+
+from eaves.fleet.identities import KeptDevice, KeptFleet, save_fleet
+
+FULL: Final = bool(os.environ.get("FULL"))
+DEVICES: Final = int(os.environ.get("DEVICES", "10000"))
+STOP_S: Final = 120.0
+
+
+def write_fleet(path: Path, devices: Sequence[Device], server: Server) -> None:
+    """Identities for `eaves fleet run`, of devices that the server knows."""
+    spare = _der(ec.generate_private_key(ec.SECP256R1()))  # nothing is encrypted to these devices
+    kept = [
+        KeptDevice(
+            serial=d.serial,
+            key=_der(d.key),
+            ecdh_key=spare,
+            certs=[d.certificate_pem],
+            device_id=d.device_id,
+        )
+        for d in devices
+    ]
+    save_fleet(
+        path,
+        KeptFleet(
+            server=f"localhost:{server.device_port}",
+            root_pem=server.root_certificate.read_bytes(),
+            devices=kept,
+        ),
+    )
+
+
+def _der(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+
+
+@dataclass
+class Fleet:
+    """A running `eaves fleet run`."""
+
+    process: "subprocess.Popen[str]"
+
+    def figures(self, timeout_s: float) -> dict[str, Any]:
+        """What it prints at its end, which must come within the time."""
+        try:
+            told, said = self.process.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired as error:
+            raise SystemExit(f"the fleet did not end within {timeout_s:.0f} s") from error
+        lines = told.strip().splitlines()
+        if not lines:
+            raise SystemExit(f"the fleet ended with {self.process.returncode}: {said[-2000:]}")
+        figures: dict[str, Any] = json.loads(lines[-1])
+        return figures
+
+
+@contextmanager
+def fleet(path: Path, devices: int, *options: str) -> Generator[Fleet]:
+    """On the generator's core; gone afterwards, whatever happened."""
+    command = ["taskset", "-c", str(GENERATOR_CORE), sys.executable, "-m", "eaves", "fleet", "run"]
+    command += ["--devices", str(devices), "--state", str(path), "--json", *options]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
+    )
+    try:
+        yield Fleet(process)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+
+class Watch:
+    """What server and generator cost from now on."""
+
+    def __init__(self, server: Server) -> None:
+        self._server, self._begun = server, time.monotonic()
+        self._busy = core_ticks(GENERATOR_CORE)
+        self.cpu_s = server.cpu_s()
+
+    def result(
+        self,
+        name: str,
+        figures: Mapping[str, Any],
+        *,
+        limit_ms: float,
+        limit_rss_mb: float,
+        limit_cpu: float | None = None,
+        verify_per_s: float,
+    ) -> dict[str, Any]:
+        """The row's object.  `limit_cpu`: most of the server's core that its processes may take."""
+        took = time.monotonic() - self._begun
+        busy, ticks = core_ticks(GENERATOR_CORE)
+        generator = (busy - self._busy[0]) / max(ticks - self._busy[1], 1)
+        cpu_s = self._server.cpu_s() - self.cpu_s
+        share, rss = cpu_s / took, self._server.rss_mb("VmHWM")
+        met = (
+            figures["errors"] == 0
+            and figures["p99_ms"] < limit_ms
+            and rss <= limit_rss_mb
+            and (limit_cpu is None or share <= limit_cpu)
+        )
+        return {
+            "name": name,
+            "requests_per_s": figures["requests_per_s"],
+            "server_cpu_us_per_request": round(cpu_s / max(figures["requests"], 1) * 1e6, 1),
+            "p50_ms": figures["p50_ms"],
+            "p99_ms": figures["p99_ms"],
+            "rss_mb": round(rss, 1),
+            "verify_per_s": round(verify_per_s),
+            "devices": figures["devices"],
+            "seconds": figures["seconds"],
+            "errors": figures["errors"],
+            "errors_by_cause": figures["errors_by_cause"],
+            "server_cpu_share": round(share, 3),
+            "limit_ms": limit_ms,
+            "limit_rss_mb": limit_rss_mb,
+            "limit_cpu_share": limit_cpu,
+            "met": met,
+            "generator_busy": round(generator, 3),
+            "generator_ok": generator <= MOST_BUSY,
+            "generator_cpu_share": figures["generator_cpu_share"],
+            "endpoints": {
+                n: {k: e[k] for k in ("requests", "p50_ms", "p99_ms", "statuses")}
+                for n, e in figures["endpoints"].items()
+            },
+            "acknowledged": figures["acknowledged"],
+        }
+
+
+def second_of(figures: Mapping[str, Any], moment: datetime) -> float:
+    """Seconds from the begin of the fleet's run to a moment of this machine's clock."""
+    return (moment - datetime.fromisoformat(figures["began"])).total_seconds()
