@@ -57,7 +57,8 @@ class Second(msgspec.Struct, frozen=True):
     at_s: int  # since the start
     requests: int
     errors: int
-    busy: int  # answers 429 and 503
+    busy: int  # answers 503
+    slowed: int  # answers 429
     p99_ms: float
 
 
@@ -92,6 +93,7 @@ class _Window:
     latencies: Latencies = field(default_factory=Latencies)
     errors: int = 0
     busy: int = 0
+    slowed: int = 0
 
 
 _HELD = Endpoint.WAIT  # answered late on purpose: no latency
@@ -130,7 +132,8 @@ class Figures:
             self.expected[expected] += 1
             return
         window.errors += 1
-        window.busy += status in ("429", "503")
+        window.busy += status == "503"
+        window.slowed += status == "429"
         self.causes[cause_of(endpoint, reply)] += 1
 
     def acknowledge(self, what: str, number: int = 1) -> None:
@@ -164,6 +167,7 @@ class Figures:
                 w.latencies.count,
                 w.errors,
                 w.busy,
+                w.slowed,
                 round(1e3 * w.latencies.at(0.99), 2),
             )
             for at, w in sorted(self._windows.items())[-LONGEST_TIMELINE:]

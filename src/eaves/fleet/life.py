@@ -5,7 +5,7 @@ of itself.  One request at a time; a node of Eaves also keeps one long poll open
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -113,6 +113,7 @@ class Life:
         self.device, self.kept, self.faults = device, kept, faults
         self.online = True
         self.apps: dict[str, App] = {}
+        self.acknowledged: Counter[str] = Counter()
         self._world, self._random, self._number = world, random, number
         sender = device.identity.sender
         self._damaging = replace(sender, signer=FaultySigner(sender.signer))
@@ -446,9 +447,9 @@ class Life:
         )
         match await drive_by(flow, self._perform_damaged if damaged else self._perform):
             case Delivered():
-                figures.acknowledge(message.kind)
-                if message.lines:
-                    figures.acknowledge("log lines", message.lines)
+                told = {message.kind: 1, "log lines": message.lines}
+                self.acknowledged.update(told)
+                figures.acknowledged.update(told)
                 return False
             case Dropped():
                 return False

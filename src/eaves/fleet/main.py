@@ -101,6 +101,7 @@ class Output:
     for_s: float | None
     as_json: bool
     out: Path | None
+    ledger: Path | None
 
 
 @command.command()
@@ -184,6 +185,11 @@ class Output:
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="File for the figures as JSON."
 )
+@click.option(
+    "--ledger",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File for what each device got acknowledged, as JSON.",
+)
 def run(devices: int, profile: str, state: Path | None, seed: int, **given: Any) -> None:
     """Run devices until Ctrl-C, or for a given time.
 
@@ -195,7 +201,7 @@ def run(devices: int, profile: str, state: Path | None, seed: int, **given: Any)
     explains.
     """
     door = Door(**{key: given[key] for key in Door.__slots__})
-    output = Output(given["for_s"], given["as_json"], given["out"])
+    output = Output(given["for_s"], given["as_json"], given["out"], given["ledger"])
     course = Course(
         profile=Profile(profile),
         seed=seed,
@@ -218,6 +224,8 @@ def run(devices: int, profile: str, state: Path | None, seed: int, **given: Any)
     summary = park.summary()
     if output.out:
         output.out.write_bytes(msgspec.json.format(msgspec.json.encode(summary)) + b"\n")
+    if output.ledger:
+        output.ledger.write_bytes(msgspec.json.encode(park.ledger()) + b"\n")
     if output.as_json:
         click.echo(msgspec.json.encode(summary).decode())
     if summary.errors:

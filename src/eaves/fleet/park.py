@@ -122,6 +122,10 @@ class Park:
                 self.fleet.trust = life.device.standing.trust.listed
         return self.fleet
 
+    def ledger(self) -> dict[str, dict[str, int]]:
+        """What each device got acknowledged, by its identifier."""
+        return {life.kept.device_id: dict(life.acknowledged) for life in self.lives}
+
     def summary(self) -> Summary:
         now, figures = time.monotonic(), self.figures
         seconds = now - figures.begun
@@ -143,7 +147,7 @@ class Park:
             p50_ms=round(1e3 * every.at(0.5), 2),
             p99_ms=round(1e3 * every.at(0.99), 2),
             endpoints=figures.endpoints(seconds),
-            acknowledged=dict(sorted(figures.acknowledged.items())),
+            acknowledged={k: n for k, n in sorted(figures.acknowledged.items()) if n},
             config_age_p99_s=round(figures.config_ages.at(0.99), 3),
             app_states=dict(sorted(states.items())),
             generator_cpu_share=round((_cpu_s() - self._cpu_s) / max(seconds, 1e-9), 3),
