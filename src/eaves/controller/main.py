@@ -31,6 +31,8 @@ from eaves.errors import EavesError
 @click.option("--signing-certificates", metavar="FILE", help="Own signing certificate and chain.")
 @click.option("--signing-key", metavar="FILE", help="Its private key.")
 @click.option("--signing-root", metavar="FILE", help="Its root.")
+@click.option("--metrics-listen", metavar="HOST:PORT", help="Plain /metrics, /healthz, /readyz.")
+@click.option("--metrics-token-file", metavar="FILE", help="Token that opens /metrics to others.")
 @click.pass_context
 def command(context: click.Context, /, **options: str | None) -> None:
     """Run the controller of a fleet; every option also stands in EAVES_<OPTION>."""

@@ -20,7 +20,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import structlog
 from cryptography import x509
@@ -33,12 +33,16 @@ from eaves.controller.jobs.wanted import RenderWanted
 from eaves.controller.keys import KeyStore, open_keys
 from eaves.controller.keys.names import device_server
 from eaves.controller.live import Live
+from eaves.controller.observe import Meters
 from eaves.controller.server import Listener
 from eaves.controller.settings import Endpoint, Settings
 from eaves.controller.southbound.http import Answering, asgi_application
 from eaves.controller.southbound.service import DeviceService, Parts, devices_only
 from eaves.controller.store.alone import served_alone
 from eaves.controller.store.unit import open_engine
+
+if TYPE_CHECKING:
+    from eaves.controller.observe.surface import Surface
 
 log = structlog.get_logger()
 
@@ -132,7 +136,7 @@ def _run(settings: Settings, announce: Callable[[str], None]) -> None:
     for line in lines:
         announce(line)
     live = Live(waiters=settings.bounds.waiters)
-    wanted = RenderWanted()
+    wanted, meters = RenderWanted(), Meters()
     shared = SharedPort() if settings.shared_port else None
     devices = DeviceService(
         Parts(
@@ -143,13 +147,16 @@ def _run(settings: Settings, announce: Callable[[str], None]) -> None:
             random=os.urandom,
             render_wanted=lambda device_id: wanted.add((device_id,)),
             application=devices_only if shared is None else shared.application,
+            meters=meters,
         )
     )
     endpoint = devices.start()
     log.info("devices_served", listen=str(endpoint), devices=len(live))
     try:
         asyncio.run(
-            _rest_side(_Rest(settings, keys, live, devices, endpoint, shared, wanted), announce)
+            _rest_side(
+                _Rest(settings, keys, live, devices, endpoint, shared, wanted, meters), announce
+            )
         )
     finally:
         devices.stop()
@@ -167,6 +174,7 @@ class _Rest:
     device_endpoint: Endpoint
     shared: SharedPort | None
     wanted: RenderWanted
+    meters: Meters
 
 
 async def _rest_side(rest: _Rest, announce: Callable[[str], None]) -> None:
@@ -181,13 +189,25 @@ async def _rest_side(rest: _Rest, announce: Callable[[str], None]) -> None:
     rest.devices.ended = end
     if rest.devices.error is not None:
         return
-    app = await asyncio.to_thread(_build_rest, rest)
-    from eaves.controller.jobs.leased import Leases  # noqa: PLC0415 - devices come first
+    from eaves.controller import observed  # noqa: PLC0415 - devices come first
+
+    seen = observed.Seen(
+        rest.settings, rest.keys, rest.live, rest.devices, rest.wanted, loop, clock
+    )
+    surface = observed.surface_of(seen, rest.meters)
+    app = await asyncio.to_thread(_build_rest, rest, surface)
+    from eaves.controller.jobs.leased import Leases  # noqa: PLC0415 - as above
     from eaves.controller.jobs.run import Jobs, start_jobs  # noqa: PLC0415 - as above
 
     serving = _beside_devices if rest.shared is not None else _own_listener
     engine = open_engine(rest.settings.database)
-    async with _disposed(engine), serving(rest, app) as (endpoint, reload_listener):
+    observed.watch_pool(rest.meters, "jobs", engine)
+    observed.watch_pool(rest.meters, "rest", app.state.context.engine)
+    async with (
+        _disposed(engine),
+        serving(rest, app) as (endpoint, reload_listener),
+        observed.observing(seen, surface, os.environ),
+    ):
         announce(_ready(rest, endpoint))
         async with asyncio.TaskGroup() as tasks:
             jobs = start_jobs(
@@ -222,7 +242,7 @@ def _reload(rest: _Rest, reload_listener: Callable[[], None]) -> None:
     reload_listener()
 
 
-def _build_rest(rest: _Rest) -> Any:
+def _build_rest(rest: _Rest, surface: "Surface") -> Any:
     # imported here: it takes longer than everything that a poll needs
     from eaves.controller.northbound.app import build_app  # noqa: PLC0415 - see above
 
@@ -233,6 +253,7 @@ def _build_rest(rest: _Rest) -> Any:
         live=rest.live,
         clock=clock,
         random=os.urandom,
+        surface=surface,
     )
 
 

@@ -1,5 +1,6 @@
 """What one controller process is told at its start: read once, then frozen."""
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -117,6 +118,28 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True)
+class Observing:
+    """Where the controller tells of itself; nowhere unless asked for."""
+
+    metrics_listen: Endpoint | None = None  # plain HTTP; a loopback address needs no token
+    metrics_token_file: Path | None = None
+    traces_url: str = ""  # OTLP over HTTP, such as http://localhost:4318/v1/traces
+
+    @property
+    def trusts_callers(self) -> bool:
+        """Whoever reaches the listener is on this machine."""
+        listen = self.metrics_listen
+        return listen is not None and _is_loopback(listen.host)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     state_dir: Path
     device_listen: Endpoint = Endpoint("0.0.0.0", 8443)
@@ -131,6 +154,7 @@ class Settings:
     bounds: Bounds = field(default_factory=Bounds)
     retention: Retention = field(default_factory=Retention)
     sinks: SinkSettings = field(default_factory=SinkSettings)
+    observing: Observing = field(default_factory=Observing)
 
     @property
     def database(self) -> str:
@@ -169,6 +193,8 @@ class Options:
     signing_certificates: str | None = None
     signing_key: str | None = None
     signing_root: str | None = None
+    metrics_listen: str | None = None
+    metrics_token_file: str | None = None
 
 
 def _path(text: str) -> Path | None:
@@ -204,7 +230,28 @@ def read_settings(options: Options, environment: Mapping[str, str] = os.environ)
         ),
         bounds=_bounds(environment),
         sinks=read_sink_settings(environment, database_url),
+        observing=_observing(
+            given("metrics_listen"),
+            _path(given("metrics_token_file")),
+            environment.get("EAVES_OTEL_TRACES_URL", ""),
+        ),
     )
+
+
+def _observing(listen: str, token_file: Path | None, traces_url: str) -> Observing:
+    if traces_url and not traces_url.startswith(("http://", "https://")):
+        raise BadSetting(f"EAVES_OTEL_TRACES_URL is {traces_url!r}; give http(s)://HOST/v1/traces")
+    found = Observing(
+        parse_endpoint(listen, name="--metrics-listen", default_port=9464) if listen else None,
+        token_file,
+        traces_url,
+    )
+    if found.metrics_listen is not None and token_file is None and not found.trusts_callers:
+        raise BadSetting(
+            f"--metrics-listen {found.metrics_listen} is reachable from other machines; "
+            "give --metrics-token-file as well, or listen on 127.0.0.1"
+        )
+    return found
 
 
 def _own_tls(certificate: Path | None, key: Path | None, root: Path | None) -> OwnTls | None:

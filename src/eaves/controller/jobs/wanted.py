@@ -56,6 +56,11 @@ class RenderWanted:
             self._publishing = certificates
         self.add(wanted)
 
+    def __len__(self) -> int:
+        """How many wait or rest after a failure."""
+        with self._lock:
+            return len(self._ids) + len(self._attempts)
+
     @property
     def published(self) -> str:
         """The hash that every device has by now, until it is noted; else empty."""

@@ -30,9 +30,11 @@ from eaves.controller.northbound.conflicts import done_again_in_conflict
 from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.crud import Resource
 from eaves.controller.northbound.operations import BASE_PATH, Operations, read_operations
+from eaves.controller.northbound.pages import Metered, Pages
 from eaves.controller.northbound.passwords import Passwords
 from eaves.controller.northbound.problems import Envelopes, Problem
 from eaves.controller.northbound.work import Clock, Random
+from eaves.controller.observe.surface import Surface
 from eaves.controller.settings import Settings
 from eaves.controller.store.unit import open_engine
 
@@ -75,8 +77,12 @@ def build_app(
     live: Live,
     clock: Clock,
     random: Random,
+    surface: Surface | None = None,
 ) -> FastAPI:
-    """Make the ASGI application; its engine belongs to the loop that serves it."""
+    """Make the ASGI application; its engine belongs to the loop that serves it.
+
+    `surface`: the pages for those who run the controller, and the meters of the answers.
+    """
     context = Context(
         settings=settings,
         engine=open_engine(database_url),
@@ -110,6 +116,9 @@ def build_app(
         serve(app, context, operations, method, path, endpoint)
     problems.install(app, context.envelopes, operations)
     app.add_middleware(Passage, random=random)
+    if surface is not None:
+        app.add_middleware(Metered, requests=surface.meters.users)
+        app.add_middleware(Pages, surface=surface)
     return app
 
 

@@ -10,6 +10,7 @@ import asyncio
 import importlib
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from time import perf_counter
 from typing import Any
 
 import structlog
@@ -84,10 +85,23 @@ _TOO_SLOW = Answer(408)
 _WRONG_METHOD = Answer(405)
 
 
+_ASKED = {word: word for word in (*(e.value for e in Endpoint), "wait")}  # as a path ends
+
+
 def endpoints(context: Southbound) -> Callable[[Request], Awaitable[Answer]]:
     """The device-facing API as one function from request to answer; it never raises."""
 
     async def answer(request: Request) -> Answer:
+        began = perf_counter()
+        given = await answered(request)
+        context.meters.devices.note(
+            _ASKED.get(request.path.rpartition("/")[2], "other"),
+            given.status,
+            perf_counter() - began,
+        )
+        return given
+
+    async def answered(request: Request) -> Answer:
         try:
             return await _answer(context, request)
         except (Transient, SQLAlchemyError, OSError) as error:

@@ -10,6 +10,7 @@ from eaves.controller.keys import KeyStore
 from eaves.controller.live import Live, LiveDevice
 from eaves.controller.live.feed import Feed
 from eaves.controller.live.rows import read_devices
+from eaves.controller.observe import Meters
 from eaves.controller.settings import Settings
 from eaves.controller.southbound.bodies import InFlight, Readers
 from eaves.controller.southbound.certs import Published
@@ -94,6 +95,7 @@ class Southbound:
     render_wanted: Callable[[DeviceId], None]  # its configuration is to be made again
     clock: Clock
     random: Random
+    meters: Meters
 
     async def read_devices(self, device_ids: Sequence[DeviceId]) -> Sequence[LiveDevice]:
         async with self.database.read() as db:

@@ -10,7 +10,7 @@ import concurrent.futures
 import gc
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -22,6 +22,7 @@ from eaves.controller.keys import KeyStore
 from eaves.controller.live import Live, LiveDevice
 from eaves.controller.live.feed import Feed
 from eaves.controller.live.rows import follow, read_all, read_devices
+from eaves.controller.observe import Meters
 from eaves.controller.server import Listener, raise_file_limit
 from eaves.controller.settings import Endpoint, Settings
 from eaves.controller.southbound.app import endpoints
@@ -64,6 +65,7 @@ class Parts:
     random: Random
     render_wanted: Callable[[DeviceId], None]  # called in the thread of the devices
     application: Application = devices_only
+    meters: Meters = field(default_factory=Meters)
 
 
 class DeviceService:
@@ -110,6 +112,11 @@ class DeviceService:
         if self._loop is None:
             raise RuntimeError("the device side is not started")
         return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The loop of the devices; None before `start` and after the end."""
+        return self._loop if self._thread.is_alive() else None
 
     @property
     def error(self) -> BaseException | None:
@@ -167,6 +174,7 @@ class DeviceService:
                 render_wanted=parts.render_wanted,
                 clock=parts.clock,
                 random=parts.random,
+                meters=parts.meters,
             )
             self._listener = self._listen(endpoints(context))
             self._endpoint = self._listener.bind()

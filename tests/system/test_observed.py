@@ -1,0 +1,90 @@
+"""What a running controller tells of itself, and to whom."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from support.controller import Process, free_port, running
+
+pytestmark = pytest.mark.system
+
+TOKEN = "a token for tests"
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Process, int]]:
+    folder = tmp_path_factory.mktemp("observed")
+    (folder / "token").write_text(TOKEN + "\n")
+    port = free_port()
+    options = (
+        *("--metrics-listen", f"127.0.0.1:{port}"),
+        *("--metrics-token-file", str(folder / "token")),
+    )
+    with running(Process(folder / "state", *options)) as started:
+        yield started, port
+
+
+def rest(process: Process, path: str, token: str = "") -> httpx.Response:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    url = f"https://localhost:{process.rest_port}{path}"
+    return httpx.get(url, headers=headers, verify=process.tls(), timeout=30)
+
+
+def test_metrics_tell_of_requests_queues_and_files(process: tuple[Process, int]) -> None:
+    controller, port = process
+    devices = f"https://localhost:{controller.device_port}/api/v2/edgedevice/ping"
+    assert httpx.get(devices, verify=controller.tls(), timeout=30).status_code == 200
+    assert rest(controller, "/api/v1/cloud/ping").status_code == 200
+    told = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=30)
+    assert told.status_code == 200
+    found = {
+        (sample.name, *sorted(sample.labels.values())): sample.value
+        for family in text_string_to_metric_families(told.text)
+        for sample in family.samples
+    }
+    assert found["eaves_device_requests_total", "200", "ping"] >= 1
+    assert found["eaves_rest_requests_total", "200", "GET /api/v1/cloud/ping"] >= 1
+    assert found["eaves_state_file_bytes", "eaves.db"] > 0
+    assert found["eaves_devices",] == 0
+    assert found["process_resident_memory_bytes",] > 0
+    assert found["eaves_loop_lag_seconds_count", "devices"] >= 0
+
+
+def test_health_is_for_anybody_metrics_for_those_with_the_token(
+    process: tuple[Process, int],
+) -> None:
+    controller, port = process
+    for path in ("/healthz", "/readyz"):
+        answer = rest(controller, path)
+        assert answer.status_code == 200, answer.text
+        assert "why" not in answer.text
+        assert "why" in httpx.get(f"http://127.0.0.1:{port}{path}", timeout=30).text
+    assert rest(controller, "/metrics").status_code == 401
+    assert rest(controller, "/metrics", "wrong").status_code == 401
+    assert "eaves_devices" in rest(controller, "/metrics", TOKEN).text
+
+
+def test_readiness_names_what_is_missing(process: tuple[Process, int], tmp_path: Path) -> None:
+    controller, port = process
+    database = controller.state_dir / "eaves.db"
+    aside = database.rename(tmp_path / "eaves.db")
+    try:
+        told = _failing(port)
+    finally:
+        aside.rename(database)
+    (failed,) = [check for check in told["checks"] if not check["ok"]]
+    assert failed["name"] == "database"
+    assert "does not answer" in failed["why"]
+
+
+def _failing(port: int) -> dict[str, list[dict[str, str]]]:
+    """Looks are fresh for a second: ask until the change is seen."""
+    for _ in range(10_000):
+        answer = httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=30)
+        if answer.status_code == 503:
+            found: dict[str, list[dict[str, str]]] = json.loads(answer.text)
+            return found
+    raise AssertionError("still ready without a database")
