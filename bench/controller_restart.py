@@ -22,6 +22,7 @@ from support.controller import ONBOARDING_KEY, Process, WireDevice, add_device, 
 from eaves.controller.first_start import prepare_database
 from eaves.controller.settings import Settings
 from eaves.controller.store.devices import Binding, register_binding
+from eaves.controller.store.owners import enterprise_of
 from eaves.controller.store.tables import device_bindings, rendered_configs, rendered_contents
 from eaves.controller.store.unit import open_engine, unit_of_work
 from eaves.evapi.paths import Endpoint
@@ -43,9 +44,11 @@ async def make_devices(settings: Settings) -> tuple[WireDevice, ConfigHash]:
     async with unit_of_work(engine) as db:
         device.device_id = await add_device(db, device.serial, ONBOARDING_KEY)
         config_hash = await render(db, device.device_id, "first")
+        owner = await enterprise_of(db, device.device_id)
+        assert owner is not None
         binding = Binding(
             device_id=device.device_id,
-            enterprise_id="e",
+            enterprise_id=owner,
             certificate_hash=device.certificate_hash,
             certificate_der=device.certificate_der,
             onboarding_key=ONBOARDING_KEY,
@@ -54,7 +57,7 @@ async def make_devices(settings: Settings) -> tuple[WireDevice, ConfigHash]:
         )
         await register_binding(db, binding)
         ids = [f"{n:08x}-0000-4000-8000-000000000000" for n in range(1, DEVICES)]
-        common = {"enterprise_id": "e", "gone": False, "attestation_required": False}
+        common = {"enterprise_id": owner, "gone": False, "attestation_required": False}
         rows = [
             {
                 "device_id": device_id,
@@ -69,12 +72,19 @@ async def make_devices(settings: Settings) -> tuple[WireDevice, ConfigHash]:
         ]
         await db.execute(insert(device_bindings), rows)
         hashes = [
-            {"device_id": i, "config_hash": i * 2, "config_timestamp": now(), "missing": "[]"}
+            {
+                "enterprise_id": owner,
+                "device_id": i,
+                "config_hash": i * 2,
+                "config_timestamp": now(),
+                "missing": "[]",
+            }
             for i in ids
         ]
         await db.execute(insert(rendered_configs), hashes)
         await db.execute(
-            insert(rendered_contents), [{"device_id": i, "config": bytes(4096)} for i in ids]
+            insert(rendered_contents),
+            [{"enterprise_id": owner, "device_id": i, "config": bytes(4096)} for i in ids],
         )
     await engine.dispose()
     return device, config_hash

@@ -174,6 +174,7 @@ async def _put_records(db: Db, devices: Sequence[Device], enterprise_id: str) ->
         insert(rendered_configs),
         [
             {
+                "enterprise_id": enterprise_id,
                 "device_id": d.device_id,
                 "config_hash": d.config_hash,
                 "config_timestamp": now(),
@@ -184,7 +185,10 @@ async def _put_records(db: Db, devices: Sequence[Device], enterprise_id: str) ->
     )
     await db.execute(
         insert(rendered_contents),
-        [{"device_id": d.device_id, "config": d.config} for d in devices],
+        [
+            {"enterprise_id": enterprise_id, "device_id": d.device_id, "config": d.config}
+            for d in devices
+        ],
     )
 
 

@@ -6,13 +6,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
+from store.conftest import ACME, STAMP, draft
 
 from eaves.controller.jobs.leased import Held, Leases
 from eaves.controller.jobs.presence import watch_presence
 from eaves.controller.live import LiveDevice
 from eaves.controller.store.devices import find_last_seen, put_last_seen
 from eaves.controller.store.leases import Lease, LeaseLost
-from eaves.controller.store.tables import events
+from eaves.controller.store.objects import insert_object
+from eaves.controller.store.tables import Kind, events
 from eaves.controller.store.unit import snapshot, unit_of_work
 from eaves.ids import ConfigHash, DeviceId
 
@@ -41,6 +43,13 @@ async def watch(engine: AsyncEngine, held: Held, begin: datetime, end: datetime)
     while now <= end:
         await watch_presence(engine, held, [live(A), live(B)], AFTER, now)
         now += EVERY
+
+
+@pytest.fixture(autouse=True)
+async def _devices(engine: AsyncEngine) -> None:
+    async with unit_of_work(engine) as db:
+        for device_id in (A, B):
+            await insert_object(db, ACME, draft(Kind.DEVICE, device_id), STAMP)
 
 
 async def seen(engine: AsyncEngine, at: datetime, *devices: DeviceId) -> None:

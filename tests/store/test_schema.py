@@ -133,6 +133,20 @@ async def test_a_query_that_runs_often_uses_an_index(engine: AsyncEngine, name: 
     assert "TEMP B-TREE" not in steps
 
 
+OF_DEVICES: dict[str, dict[str, object]] = {
+    "device_certificates": {
+        "type": 13,
+        "certificate_hash": b"c",
+        "pem": b"p",
+        "received_at": 1,
+    },
+    "attestations": {"state": "PASS"},
+    "rendered_configs": {"config_hash": "h", "config_timestamp": 1},
+    "rendered_contents": {"config": b"c"},
+    "device_seen": {"last_seen_at": 1},
+}
+
+
 async def test_what_there_was_is_there_after_every_migration(bare_engine: AsyncEngine) -> None:
     """To and fro: rebuilding a table drops it, which must not take along what refers to it."""
     await migrate(bare_engine, "0003")
@@ -146,9 +160,15 @@ async def test_what_there_was_is_there_after_every_migration(bare_engine: AsyncE
             await db.execute(insert(table(kind, *map(column, row))).values(row))
         claim = {"onboarding_key": "key", "serial": "sn", "device_id": "id of devices"}
         await db.execute(insert(table("onboarding_claims", *map(column, claim))).values(claim))
+        for name, more in OF_DEVICES.items():
+            values: dict[str, object] = more | {"device_id": "id of devices"}
+            await db.execute(insert(table(name, *map(column, values))).values(values))
     for version in (HEAD, "0003", HEAD):
         await migrate(bare_engine, version)
         async with snapshot(bare_engine) as db:
+            for name in OF_DEVICES:
+                there = (await db.execute(text(f"SELECT device_id FROM {name}"))).all()  # noqa: S608 - names of our own tables
+                assert [row.device_id for row in there] == ["id of devices"], name
             for kind in kinds:
                 there = (await db.execute(text(f"SELECT id, name, body FROM {kind}"))).all()  # noqa: S608 - names of our own tables
                 assert [tuple(row) for row in there] == [(f"id of {kind}", f"one of {kind}", "{}")]

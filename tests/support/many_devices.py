@@ -138,6 +138,7 @@ async def bind_devices(
     ]
     certificates = [
         {
+            "enterprise_id": enterprise_id,
             "device_id": one,
             "type": ECDH_TYPE,
             "certificate_hash": uuid.UUID(one).bytes,

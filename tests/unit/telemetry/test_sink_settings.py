@@ -97,6 +97,7 @@ def test_the_risk_is_taken_by_its_name() -> None:
 
 def test_the_settings_of_the_controller_hold_them() -> None:
     settings = read_settings(
-        Options(database_url=POSTGRES), {"EAVES_STREAM_URL": "nats://a", "EAVES_STREAM_UNSYNCED": ""}
+        Options(database_url=POSTGRES),
+        {"EAVES_STREAM_URL": "nats://a", "EAVES_STREAM_UNSYNCED": ""},
     )
     assert settings.sinks.stream is not None

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Select, Table, and_, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from eaves.controller.domain.onboarding import Claim, Knowledge
 from eaves.controller.store.changes import DEVICES, note_change
 from eaves.controller.store.dialect import insert_new, upsert, upsert_many
+from eaves.controller.store.owners import enterprise_of, enterprises_of
 from eaves.controller.store.tables import (
     Kind,
     attestations,
@@ -27,12 +28,14 @@ from eaves.controller.store.tables import (
     unclaimed_devices,
 )
 from eaves.controller.store.tables_shared import silent_devices
+from eaves.controller.store.unclaimed import UNCLAIMED_KEPT, note_unclaimed, unclaimed_serials
 from eaves.controller.store.unit import Db
 from eaves.controller.store.wanted import want_render
 from eaves.errors import Rejected
 from eaves.ids import ConfigHash, DeviceId
 
-UNCLAIMED_KEPT = 1000
+# also asked for here: who knocked belongs to registering
+__all__ = ["UNCLAIMED_KEPT", "note_unclaimed", "unclaimed_serials"]
 
 
 class SerialTaken(Rejected):
@@ -83,6 +86,11 @@ class EdgeNodeCertificate:
     received_at: datetime
 
 
+def _of_device(table: Table) -> ColumnElement[bool]:
+    b = device_bindings.c
+    return and_(table.c.enterprise_id == b.enterprise_id, table.c.device_id == b.device_id)
+
+
 def _device_rows() -> Select[*tuple[Any, ...]]:
     b = device_bindings.c
     return (
@@ -96,10 +104,8 @@ def _device_rows() -> Select[*tuple[Any, ...]]:
             b.attestation_required,
             b.gone,
         )
-        .outerjoin_from(
-            device_bindings, rendered_configs, rendered_configs.c.device_id == b.device_id
-        )
-        .outerjoin(attestations, attestations.c.device_id == b.device_id)
+        .outerjoin_from(device_bindings, rendered_configs, _of_device(rendered_configs))
+        .outerjoin(attestations, _of_device(attestations))
     )
 
 
@@ -332,50 +338,6 @@ async def set_attestation_required(
     note_change(db, DEVICES, device_ids)
 
 
-async def note_unclaimed(
-    db: Db, onboarding_key: str, serial: str, soft_serial: str, certificate: bytes, now: datetime
-) -> None:
-    """Remember who knocked: an answer to "why does my device not come up"."""
-    values: dict[str, object] = {
-        "onboarding_key": onboarding_key,
-        "serial": serial,
-        "soft_serial": soft_serial,
-        "certificate_hash": certificate,
-        "attempts": 1,
-        "first_at": now,
-        "last_at": now,
-    }
-    if await insert_new(db, unclaimed_devices, values):
-        await _forget_oldest_unclaimed(db)
-    else:
-        await db.execute(
-            update(unclaimed_devices)
-            .where(unclaimed_devices.c.certificate_hash == certificate)
-            .values(
-                attempts=unclaimed_devices.c.attempts + 1,
-                last_at=now,
-                onboarding_key=onboarding_key,
-                serial=serial,
-                soft_serial=soft_serial,
-            )
-        )
-
-
-async def _forget_oldest_unclaimed(db: Db) -> None:
-    """A stranger makes certificates and serials at will; the newest help to find a device."""
-    c = unclaimed_devices.c
-    kept = select(c.certificate_hash).order_by(c.last_at.desc()).limit(UNCLAIMED_KEPT)
-    total = await db.scalar(select(func.count()).select_from(unclaimed_devices))
-    if total is not None and total > UNCLAIMED_KEPT:
-        await db.execute(delete(unclaimed_devices).where(c.certificate_hash.not_in(kept)))
-
-
-async def unclaimed_serials(db: Db, *, limit: int = 100) -> tuple[tuple[str, str, datetime], ...]:
-    """(serial, soft serial, last attempt) of devices without a record, newest first."""
-    query = select(unclaimed_devices).order_by(unclaimed_devices.c.last_at.desc()).limit(limit)
-    return tuple((r.serial, r.soft_serial, r.last_at) for r in await db.execute(query))
-
-
 # --- certificates of the device, attestation ----------------------------------------------------
 
 
@@ -383,12 +345,16 @@ async def put_device_certificates(
     db: Db, device_id: DeviceId, certificates: Sequence[EdgeNodeCertificate]
 ) -> bool:
     """Store what a device uploaded; True when its ECDH certificate (type 13) changed."""
+    owner = await enterprise_of(db, device_id)
+    if owner is None:
+        return False  # deleted meanwhile
     before = {c.type: c.pem for c in await find_device_certificates(db, device_id)}
     await upsert_many(
         db,
         device_certificates,
         [
             {
+                "enterprise_id": owner,
                 "device_id": device_id,
                 "type": c.type,
                 "certificate_hash": c.certificate_hash,
@@ -420,7 +386,7 @@ async def find_device_certificates(db: Db, device_id: DeviceId) -> tuple[EdgeNod
 
 async def put_nonce(db: Db, device_id: DeviceId, nonce: bytes, now: datetime) -> None:
     """A new nonce replaces the old one; the token stays valid until the next success."""
-    await upsert(db, attestations, {"device_id": device_id, "nonce": nonce, "nonce_at": now})
+    await _put_attestation(db, device_id, {"nonce": nonce, "nonce_at": now})
 
 
 async def take_nonce(db: Db, device_id: DeviceId) -> tuple[bytes, datetime] | None:
@@ -443,11 +409,18 @@ async def put_attestation(
     db: Db, device_id: DeviceId, state: str, detail: str, *, token: bytes | None, now: datetime
 ) -> None:
     """What the last quote came to; a token is given out with a success and replaces the old one."""
-    values: dict[str, object] = {"device_id": device_id, "state": state, "detail": detail}
+    values: dict[str, object] = {"state": state, "detail": detail}
     if token is not None:
         values |= {"integrity_token": token, "token_at": now}
         note_change(db, DEVICES, (device_id,))
-    await upsert(db, attestations, values)
+    await _put_attestation(db, device_id, values)
+
+
+async def _put_attestation(db: Db, device_id: DeviceId, values: Mapping[str, object]) -> None:
+    owner = await enterprise_of(db, device_id)
+    if owner is not None:  # else deleted meanwhile
+        key = {"enterprise_id": owner, "device_id": device_id}
+        await upsert(db, attestations, {**key, **values})
 
 
 async def find_attestation(db: Db, device_id: DeviceId) -> tuple[str, str, datetime | None]:
@@ -468,7 +441,7 @@ async def find_attestation_states(db: Db, device_ids: Sequence[DeviceId]) -> Map
 
 async def put_escrow(db: Db, device_id: DeviceId, keys: bytes) -> None:
     """Opaque key material of a device; the version before is kept, losing it loses data."""
-    await upsert(db, attestations, {"device_id": device_id})
+    await _put_attestation(db, device_id, {})
     c = attestations.c
     await db.execute(
         update(attestations)
@@ -489,7 +462,12 @@ async def find_escrow(db: Db, device_id: DeviceId) -> bytes | None:
 
 async def put_last_seen(db: Db, seen: Mapping[DeviceId, datetime]) -> None:
     """Note when devices were heard of; of what several processes note, the latest stays."""
-    rows = [{"device_id": device_id, "last_seen_at": at} for device_id, at in sorted(seen.items())]
+    owners = await enterprises_of(db, seen)
+    rows = [
+        {"enterprise_id": owners[device_id], "device_id": device_id, "last_seen_at": at}
+        for device_id, at in sorted(seen.items())
+        if device_id in owners
+    ]
     await upsert_many(db, device_seen, rows, newest="last_seen_at")
 
 

@@ -6,15 +6,20 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import and_, bindparam, select, update
 
 from eaves.controller.domain.unrendered import not_rendered, without_failure
 from eaves.controller.store.changes import DEVICES, note_change
 from eaves.controller.store.dialect import insert_missing, upsert, upsert_many
+from eaves.controller.store.owners import enterprise_of, enterprises_of
 from eaves.controller.store.tables import rendered_configs, rendered_contents
 from eaves.controller.store.unit import Db
 from eaves.ids import ConfigHash, DeviceId
 
+_CONTENT: Final = and_(
+    rendered_contents.c.enterprise_id == rendered_configs.c.enterprise_id,
+    rendered_contents.c.device_id == rendered_configs.c.device_id,
+)
 _SECOND: Final = timedelta(seconds=1)
 
 
@@ -68,7 +73,7 @@ async def find_rendered(db: Db, device_id: DeviceId) -> RenderedConfig | None:
             rendered_configs.c.config_timestamp,
             rendered_contents.c.config,
         )
-        .join(rendered_contents, rendered_contents.c.device_id == rendered_configs.c.device_id)
+        .join(rendered_contents, _CONTENT)
         .where(rendered_configs.c.device_id == device_id)
     )
     row = (await db.execute(query)).one_or_none()
@@ -88,7 +93,7 @@ async def find_rendered_of(
             rendered_configs.c.config_timestamp,
             rendered_contents.c.config,
         )
-        .join(rendered_contents, rendered_contents.c.device_id == rendered_configs.c.device_id)
+        .join(rendered_contents, _CONTENT)
         .where(rendered_configs.c.device_id.in_(device_ids))
     )
     return {
@@ -111,18 +116,22 @@ def next_timestamp(before: datetime | None, now: datetime) -> datetime:
 async def put_rendered(
     db: Db, device_id: DeviceId, rendered: RenderedConfig, missing: tuple[str, ...] = ()
 ) -> None:
+    owner = await enterprise_of(db, device_id)
+    if owner is None:
+        return  # deleted meanwhile
+    key = {"enterprise_id": owner, "device_id": device_id}
     await upsert(
         db,
         rendered_configs,
-        {
-            "device_id": device_id,
+        key
+        | {
             "config_hash": rendered.config_hash,
             "config_timestamp": rendered.config_timestamp,
             "missing": json.dumps(missing),
             "generation": _next_generation(0, rendered.config_timestamp),
         },
     )
-    await upsert(db, rendered_contents, {"device_id": device_id, "config": rendered.config})
+    await upsert(db, rendered_contents, key | {"config": rendered.config})
     note_change(db, DEVICES, (device_id,))
 
 
@@ -160,11 +169,13 @@ async def put_outcomes(db: Db, outcomes: Sequence[Outcome], now: datetime) -> fr
                 for one, before in known
             ],
         )
+    owners = await enterprises_of(db, [one.device_id for one in outcomes])
     await insert_missing(
         db,
         rendered_configs,
         [
             {
+                "enterprise_id": owners[one.device_id],
                 "device_id": one.device_id,
                 "config_hash": one.rendered.config_hash,
                 "config_timestamp": one.rendered.config_timestamp,
@@ -172,7 +183,7 @@ async def put_outcomes(db: Db, outcomes: Sequence[Outcome], now: datetime) -> fr
                 "generation": generation,
             }
             for one in fresh
-            if one.rendered is not None
+            if one.rendered is not None and one.device_id in owners
         ],
     )
     ids = [one.device_id for one in outcomes]
@@ -182,9 +193,13 @@ async def put_outcomes(db: Db, outcomes: Sequence[Outcome], now: datetime) -> fr
         db,
         rendered_contents,
         [
-            {"device_id": one.device_id, "config": one.rendered.config}
+            {
+                "enterprise_id": owners[one.device_id],
+                "device_id": one.device_id,
+                "config": one.rendered.config,
+            }
             for one in outcomes
-            if one.rendered is not None and one.device_id in stored
+            if one.rendered is not None and one.device_id in stored and one.device_id in owners
         ],
     )
     note_change(
@@ -217,7 +232,11 @@ async def put_failure(db: Db, device_id: DeviceId, why: str, now: datetime) -> N
     if before is not None:
         await put_missing(db, device_id, (text, *without_failure(before.missing)))
         return
+    owner = await enterprise_of(db, device_id)
+    if owner is None:
+        return  # deleted meanwhile
     values = {
+        "enterprise_id": owner,
         "device_id": device_id,
         "config_hash": "",
         "config_timestamp": now.replace(microsecond=0),

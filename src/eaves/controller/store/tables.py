@@ -21,6 +21,7 @@ from sqlalchemy import (
     Column,
     Dialect,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -254,17 +255,20 @@ unclaimed_devices = Table(
 device_certificates = Table(  # ECDH, attestation, endorsement; newest of each type
     "device_certificates",
     metadata,
+    _id("enterprise_id"),
     _text("device_id"),
     Column("type", Integer, nullable=False),
     Column("certificate_hash", LargeBinary, nullable=False),  # as the device computed it
     Column("pem", LargeBinary, nullable=False),
     _moment("received_at"),
-    PrimaryKeyConstraint("device_id", "type"),
+    PrimaryKeyConstraint("enterprise_id", "device_id", "type"),
+    Index(None, "device_id"),
 )
 
 attestations = Table(
     "attestations",
     metadata,
+    _id("enterprise_id"),
     _text("device_id"),
     Column("nonce", LargeBinary, nullable=True),
     _moment("nonce_at", nullable=True),
@@ -274,40 +278,47 @@ attestations = Table(
     _text("detail"),
     Column("escrow", LargeBinary, nullable=True),
     Column("escrow_before", LargeBinary, nullable=True),
-    PrimaryKeyConstraint("device_id"),
+    PrimaryKeyConstraint("enterprise_id", "device_id"),
+    Index(None, "device_id"),
 )
 
 rendered_configs = Table(
     "rendered_configs",
     metadata,
+    _id("enterprise_id"),
     _text("device_id"),
     _text("config_hash"),
     _moment("config_timestamp"),
     _text("missing"),  # JSON list of sentences: what could not be rendered
     # another one with every attempt to render: what was made from older inputs is not stored
     Column("generation", BigInteger, nullable=False, server_default=text("0")),
-    PrimaryKeyConstraint("device_id"),
+    PrimaryKeyConstraint("enterprise_id", "device_id"),
+    Index(None, "device_id"),
 )
 
 rendered_contents = Table(
     "rendered_contents",
     metadata,
-    Column(
-        "device_id",
-        Text,
-        ForeignKey("rendered_configs.device_id", ondelete="CASCADE"),
-        nullable=False,
-    ),
+    _id("enterprise_id"),
+    _text("device_id"),
     Column("config", LargeBinary, nullable=False),
-    PrimaryKeyConstraint("device_id"),
+    PrimaryKeyConstraint("enterprise_id", "device_id"),
+    ForeignKeyConstraint(
+        ["enterprise_id", "device_id"],
+        ["rendered_configs.enterprise_id", "rendered_configs.device_id"],
+        ondelete="CASCADE",
+    ),
+    Index(None, "device_id"),
 )
 
 device_seen = Table(
     "device_seen",
     metadata,
+    _id("enterprise_id"),
     _text("device_id"),
     _moment("last_seen_at"),
-    PrimaryKeyConstraint("device_id"),
+    PrimaryKeyConstraint("enterprise_id", "device_id"),
+    Index(None, "device_id"),
 )
 
 info_latest = Table(
