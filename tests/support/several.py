@@ -17,7 +17,8 @@ from support.rest import Caller
 from eaves.evapi.config import decode_edge_dev_config
 from eaves.evapi.flows.poll import Unchanged
 from eaves.fleet.device import Onboarding, SoftDevice, new_identity
-from eaves.fleet.run import Line, drive, line_to
+from eaves.fleet.run import drive, line_to
+from eaves.fleet.wire import Line
 
 PASSWORD = "given to every test"
 DEADLINE_S = 60.0

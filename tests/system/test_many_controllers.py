@@ -27,7 +27,8 @@ from eaves.evapi.flows.report import Delivered
 from eaves.evapi.logs import DeviceLogOrigin, LogEntry, encode_log_file
 from eaves.evapi.paths import Endpoint, endpoint_path
 from eaves.fleet.device import SoftDevice
-from eaves.fleet.run import Line, drive
+from eaves.fleet.run import drive
+from eaves.fleet.wire import Line
 from eaves.ids import DeviceId
 
 pytestmark = [pytest.mark.system, pytest.mark.postgres]
