@@ -7,8 +7,8 @@ is to drop it, which would drop what refers to it.  Rows of devices that are no 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0007"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
