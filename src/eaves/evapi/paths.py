@@ -38,6 +38,9 @@ class Endpoint(StrEnum):
     APP_LOGS = "app-logs"  # legacy
     WAIT = "wait"  # of Eaves: answers when the configuration changes
 
+    # that of Enum is written in Python, and every request looks up what its endpoint takes
+    __hash__ = str.__hash__
+
 
 METHODS: Final[Mapping[Endpoint, frozenset[str]]] = MappingProxyType(
     {

@@ -64,6 +64,15 @@ def attestation_of(*, required: bool, token: bytes) -> Attestation:
     return Required(token) if token else _NEVER
 
 
+def is_unchanged(
+    config_hash: str, integrity_token: bytes, in_force: ConfigHash, *, required: bool, token: bytes
+) -> bool:
+    """Does `answer_poll` say Unchanged?  Told apart because nearly every poll is this one."""
+    if config_hash != in_force or not in_force:
+        return False
+    return not required or (bool(token) and hmac.compare_digest(integrity_token, token))
+
+
 def answer_poll(
     config_hash: str, integrity_token: bytes, in_force: ConfigHash, attestation: Attestation
 ) -> PollAnswer:

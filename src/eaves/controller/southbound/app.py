@@ -137,7 +137,11 @@ async def _answer(context: Southbound, request: Request) -> Answer:
             return _BODY_MISSING
         if endpoint is Endpoint.REGISTER:
             return await _registered(context, request, body)
-        return await _enveloped(context, request, route, body)
+        opened = _opened(context, request, route, body, certain=False)
+        if opened is None:
+            await context.catch_up()  # another process may have let it in since our last look
+            opened = _opened(context, request, route, body, certain=True) or _UNKNOWN
+        return opened if isinstance(opened, Answer) else await _handled(context, opened)
     except BodyTooLarge:
         return _TOO_LARGE
     except NoRoom:
@@ -194,21 +198,23 @@ async def _registered(context: Southbound, request: Request, body: bytes) -> Ans
     return answer
 
 
-async def _enveloped(context: Southbound, request: Request, route: Route, body: bytes) -> Answer:
+def _opened(
+    context: Southbound, request: Request, route: Route, body: bytes, *, certain: bool
+) -> Call | Answer | None:
+    """Who asks, proven, or the answer to somebody who is not.
+
+    None while the memory is not `certain` that there is no such device.
+    """
     signed = parse_signed(body)
-    if signed is None:
-        try:
-            sender_hash = parse_envelope(body).sender_hash
-        except Rejected as error:
-            return _malformed(request, error)
-    else:
-        sender_hash = signed.sender_hash
+    try:
+        sender_hash = parse_envelope(body).sender_hash if signed is None else signed.sender_hash
+    except Rejected as error:
+        return _malformed(request, error)
     device = context.live.find_by_hash(sender_hash)
-    if device is None or device.gone:
-        await context.catch_up()  # another process may have let it in since our last look
-        device = context.live.find_by_hash(sender_hash)
+    if (device is None or device.gone) and not certain:
+        return None
     if device is None:
-        return _unknown(context, request, sender_hash)
+        return _stranger(context, request, sender_hash)
     if signed is None:
         log.warning("envelope_refused", device_id=device.device_id, why="it is encrypted")
         return _UNPARSABLE
@@ -222,10 +228,10 @@ async def _enveloped(context: Southbound, request: Request, route: Route, body: 
     context.seen.note(device.device_id, context.clock())
     if route.endpoint is Endpoint.CONFIG and config.unchanged(device, signed.payload):
         return NOT_MODIFIED  # nearly all that is ever asked
-    return await _handled(context, Call(device, route, signed.payload, request))
+    return Call(device, route, signed.payload, request)
 
 
-def _unknown(context: Southbound, request: Request, sender_hash: bytes) -> Answer:
+def _stranger(context: Southbound, request: Request, sender_hash: bytes) -> Answer:
     if context.live.in_doubt:
         return DOUBT  # a change that could not be read yet may be this very device
     context.gate.admits_stranger(host_of(request.client))

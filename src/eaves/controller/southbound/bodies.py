@@ -6,7 +6,7 @@ connections that send nothing, take nothing from the others.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from eaves.evapi.paths import Endpoint
@@ -90,15 +90,14 @@ class Readers:
     once, and a timer for each would cost more than the reading.
     """
 
-    def __init__(self, limit_s: float, clock: Callable[[], float]) -> None:
-        """`clock` tells seconds that never run back."""
-        self._limit_s, self._clock = limit_s, clock
+    def __init__(self, limit_s: float, loop: asyncio.AbstractEventLoop) -> None:
+        self._limit_s, self._loop, self._clock = limit_s, loop, loop.time
         self._begun: dict[asyncio.Task[object], float] = {}  # the oldest first
         self._late: set[asyncio.Task[object]] = set()
 
     def begin(self) -> "asyncio.Task[object]":
         """Count the time of the current task from now on; `end` must follow."""
-        task = asyncio.current_task()
+        task = asyncio.current_task(self._loop)
         if task is None:
             raise RuntimeError("a body is read in a task")
         self._begun[task] = self._clock()

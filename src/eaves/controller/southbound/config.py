@@ -16,6 +16,7 @@ from eaves.controller.domain.poll import (
     Unchanged,
     answer_poll,
     attestation_of,
+    is_unchanged,
 )
 from eaves.controller.live import LiveDevice
 from eaves.controller.southbound.context import DOUBT, FORBIDDEN, NOT_MODIFIED, Call, Southbound
@@ -53,7 +54,13 @@ def unchanged(device: LiveDevice, payload: bytes) -> bool:
         known, token = poll_fields(payload)
     except MalformedMessage:
         return False
-    return isinstance(_decided(known, token, device), Unchanged)
+    return is_unchanged(
+        known,
+        token,
+        device.config_hash,
+        required=device.attestation_required,
+        token=device.integrity_token,
+    )
 
 
 def _decided(known: str, token: bytes, device: LiveDevice) -> PollAnswer:

@@ -71,7 +71,7 @@ class Gate:
         return True
 
     def refuses_endpoint(self, endpoint: Endpoint) -> bool:
-        return self.level != Level.CALM and self.refuses(worth_of(endpoint))
+        return self.level is not Level.CALM and self.refuses(worth_of(endpoint))
 
     def refuses_address(self, address: Callable[[], str]) -> bool:
         """Did this address fail too often just now?  It is asked for only when some did."""
@@ -109,9 +109,12 @@ class Gate:
         if not self._devices.charge(device.device_id, now):
             self.refused["device"] += 1
             return False
-        enterprise = device.enterprise_id
-        allowed = self._least + self._per_device * self._devices_of(enterprise)
-        if self._enterprises.charge(enterprise, now, 1 / allowed) or self.level is Level.CALM:
+        return self.level is Level.CALM or self._admits_enterprise(device.enterprise_id, now)
+
+    def _admits_enterprise(self, enterprise_id: str, now: float) -> bool:
+        """Counted from the moment in which the process falls behind."""
+        allowed = self._least + self._per_device * self._devices_of(enterprise_id)
+        if self._enterprises.charge(enterprise_id, now, 1 / allowed):
             return True
         self.refused["enterprise"] += 1
         return False

@@ -166,7 +166,7 @@ class DeviceService:
                 feed=feed,
                 registrations=RateLimits(bounds.registrations_per_minute),
                 bodies=bodies,
-                readers=Readers(bounds.body_read_s, self._loop.time),
+                readers=Readers(bounds.body_read_s, self._loop),
                 configs=Configs(_config_reader(database), kept_bytes=bounds.kept_configs_bytes),
                 certs=Published(parts.keys),
                 gate=gate,
