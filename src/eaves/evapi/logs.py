@@ -70,10 +70,14 @@ def decode_log_file(data: bytes, max_inflated: int = MAX_INFLATED_BYTES) -> LogF
     """Raises MalformedMessage for what is no gzip member, TooLarge beyond `max_inflated` bytes."""
     header, start = _read_header(data)
     text = _inflate(data, start, max_inflated)
-    if text.count(b"\n") > MAX_ENTRIES:
-        raise MalformedMessage("log file", f"more than {MAX_ENTRIES} lines")
-    entries = tuple(_read_line(line) for line in text.split(b"\n") if line.strip())
+    entries = tuple(read_log_line(line) for line in text.split(b"\n") if line.strip())
     return LogFile(header.origin, header.created, entries)
+
+
+def log_file_text(data: bytes, max_inflated: int = MAX_INFLATED_BYTES) -> bytes:
+    """The lines of a file as they stand in it.  Raises as `decode_log_file`."""
+    _, start = _read_header(data)
+    return _inflate(data, start, max_inflated)
 
 
 def encode_log_file(origin: LogOrigin, created: datetime, entries: Sequence[LogEntry]) -> bytes:
@@ -227,6 +231,8 @@ def _inflate(data: bytes, start: int, max_inflated: int) -> bytes:
         raise _malformed("the checksum does not fit; it was damaged on the way")
     if int.from_bytes(trailer[4:], "little") != len(text) & 0xFFFFFFFF:
         raise _malformed("the length does not fit; it was damaged on the way")
+    if text.count(b"\n") > MAX_ENTRIES:
+        raise _malformed(f"more than {MAX_ENTRIES} lines")
     return text
 
 
@@ -262,7 +268,8 @@ def _member(origin: LogOrigin, created: datetime, text: bytes) -> bytes:
 _MSGID = range(1 << 64)
 
 
-def _read_line(line: bytes) -> LogEntry:
+def read_log_line(line: bytes) -> LogEntry:
+    """One line; what is no JSON object is kept as text."""
     words = _object(line) if len(line) <= _MAX_PARSED_LINE else None
     if words is None:
         return LogEntry(content=line.decode("utf-8", "replace"))
