@@ -9,8 +9,9 @@ import click
 
 from eaves.cli.client import Client
 from eaves.cli.json_values import Json, object_of, objects_of
-from eaves.cli.kinds import Kind, find_kind
+from eaves.cli.kinds import find_kind
 from eaves.cli.session import load_session
+from eaves.cli.since import Since, wire_time
 
 PAGE = 1000
 POLL_S = 1.0
@@ -24,21 +25,51 @@ UNDATED = datetime.min.replace(tzinfo=UTC)
 LineKey = tuple[str, str, str, str]
 
 
+SEVERITIES = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Whose lines are asked for, and which of them."""
+
+    path: str
+    query: dict[str, str]
+
+
 @click.command()
 @click.argument("name")
 @click.option("--device", "of_device", is_flag=True, help="NAME is a device, not an app instance.")
+@click.option("--app", metavar="NAME", help="With --device: what this app instance on it printed.")
 @click.option("-f", "--follow", is_flag=True, help="Go on as lines arrive; Ctrl-C ends it.")
-@click.option("--since", "minutes", default=60.0, show_default=True, help="Minutes back.")
-def logs(name: str, minutes: float, *, of_device: bool, follow: bool) -> None:
+@click.option(
+    "--since",
+    type=Since(),
+    default="60",
+    show_default=True,
+    help="How far back: minutes, 2h, 7d, or a time.",
+)
+@click.option("--search", metavar="WORDS", default="", help="Lines with all of these words.")
+@click.option("--severity", type=click.Choice(SEVERITIES), help="Lines of it and of worse ones.")
+def logs(
+    name: str,
+    since: datetime,
+    app: str | None,
+    search: str,
+    severity: str | None,
+    *,
+    of_device: bool,
+    follow: bool,
+) -> None:
     """Show log lines of an app instance or a device, oldest first."""
-    kind = find_kind("device" if of_device else "instance")
-    start = datetime.now(UTC) - timedelta(minutes=max(0.0, minutes))
+    start, asked_from = since, since
     printed = Printed()
+    query = {"search": search, "severity": severity or ""}
+    query = {name: text for name, text in query.items() if text}
     with Client(load_session()) as client:
-        object_id = str(client.get(kind, name)["id"])
+        question = Question(_path(client, name, app, of_device=of_device), query)
         try:
             while True:
-                for line in printed.new(_lines(client, kind, object_id, start), start):
+                for line in printed.new(_lines(client, question, start), start):
                     click.echo(line_text(line))
                 if not follow:
                     break
@@ -47,7 +78,26 @@ def logs(name: str, minutes: float, *, of_device: bool, follow: bool) -> None:
         except KeyboardInterrupt:
             return
     if not printed.keys:
-        click.echo(f"{kind.name}/{name} has no lines of the last {minutes:g} minutes", err=True)
+        what = f"{'device' if of_device else 'instance'}/{name}"
+        which = " that were asked for" if query else ""
+        click.echo(f"{what} has no lines{which} since {wire_time(asked_from)}", err=True)
+
+
+def _path(client: Client, name: str, app: str | None, *, of_device: bool) -> str:
+    instance = find_kind("instance")
+    if not of_device:
+        if app:
+            raise click.UsageError("--app goes with --device; without it NAME is the app instance")
+        return f"{instance.path}/id/{client.get(instance, name)['id']}/logs"
+    device = client.get(find_kind("device"), name)
+    if not app:
+        return f"/v1/eaves/devices/id/{device['id']}/logs"
+    found = client.get(instance, app)
+    if found.get("deviceId") != device["id"]:
+        raise click.ClickException(
+            f"instance/{app} does not run on device/{name}; `eaves get instances` tells where"
+        )
+    return f"{instance.path}/id/{found['id']}/logs"
 
 
 @dataclass
@@ -101,17 +151,11 @@ def line_text(line: Json) -> str:
     return f"{line.get('timestamp') or ''} {clean}".strip()
 
 
-def _lines(client: Client, kind: Kind, object_id: str, start: datetime) -> Iterator[Json]:
+def _lines(client: Client, question: Question, start: datetime) -> Iterator[Json]:
     """All lines since `start`, page after page."""
-    path = f"{kind.path}/id/{object_id}/logs"
-    if kind.name == "device":
-        path = f"/v1/eaves/devices/id/{object_id}/logs"
-    query = {
-        "startTime": start.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "next.pageSize": str(PAGE),
-    }
+    query = question.query | {"startTime": wire_time(start), "next.pageSize": str(PAGE)}
     while True:
-        data = client.call("GET", path, query=query)
+        data = client.call("GET", question.path, query=query)
         content = object_of(data.get("content")) or data
         yield from objects_of(content.get("list"))
         token = str(object_of(content.get("next")).get("pageToken") or "")

@@ -108,12 +108,15 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How much of the telemetry is kept."""
+    """How much of the telemetry is kept: by age and by size, and the size wins."""
 
     log_days: int = 30
-    log_rows_per_device: int = 200_000
+    log_bytes: int = 4096 * MIB
+    log_bytes_per_device: int = 256 * MIB
+    flow_days: int = 30
+    flow_bytes: int = 1024 * MIB
+    flow_bytes_per_device: int = 64 * MIB
     metric_rows_per_device: int = 1_000
-    flow_rows_per_device: int = 20_000
     event_days: int = 90
 
 

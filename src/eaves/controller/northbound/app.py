@@ -21,6 +21,8 @@ from eaves.controller.northbound import (
     catalog,
     crud,
     events,
+    flows,
+    logs,
     problems,
     project_status,
     render_jobs,
@@ -62,6 +64,8 @@ ROUTES: Final = (
     *status.ROUTES,
     *project_status.ROUTES,
     *events.ROUTES,
+    *logs.ROUTES,
+    *flows.ROUTES,
     *additions.ROUTES,
     *render_jobs.ROUTES,
 )

@@ -1,61 +1,112 @@
-"""Events of everything or of one object, newest first, and logs, oldest first."""
+"""Events of everything or of one object, newest first: what people did and what devices told.
 
-import base64
+Filters are those of the contract (time, severity, resource; of all events also the object) and
+ours: `source`, `user`, `eventType`, `search` (all of these words stand in the description).
+"""
+
 import json
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import timedelta
+from typing import Any, Final, cast
 
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
-from eaves.controller.domain.contract.apps import (
-    AppInstanceLogsQueryResponse,
-    AppInstanceLogsQueryResponseItem,
-    AppInstanceLogsResponse,
-)
-from eaves.controller.domain.contract.base import Contract, JsonObject, rfc3339
+from eaves.controller.domain.contract.base import JsonObject, rfc3339
 from eaves.controller.domain.contract.envelope import Cursor
 from eaves.controller.domain.contract.events import (
     EventQueryResponse,
     EventQueryResponseItem,
     EventSource,
 )
+from eaves.controller.domain.contract.telemetry import EventTopUsersData, EventTopUsersResp
 from eaves.controller.northbound import catalog, crud
 from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.crud import Resource
+from eaves.controller.northbound.journal import EVENT_WORDS
 from eaves.controller.northbound.paging import read_list_query
+from eaves.controller.northbound.periods import page_size, read_period
 from eaves.controller.northbound.problems import Problem
-from eaves.controller.northbound.resources.facts import names
 from eaves.controller.northbound.work import Work
-from eaves.controller.store import reports
-from eaves.controller.store.events import Event, list_events
+from eaves.controller.store.events import Event, EventFilter, list_events, top_users
+from eaves.controller.store.objects import Filter, list_objects
 from eaves.controller.store.tables import Kind
-from eaves.ids import DeviceId
 
 Endpoint = Callable[[Context, Request], Awaitable[Response]]
 
-EVENTS_AT_ONCE = 100
-MAX_AT_ONCE = 1000
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EVENTS_AT_ONCE: Final = 100
+A_MONTH: Final = timedelta(days=30)
+USERS: Final = 10
+MOST_SEARCHED: Final = 500  # characters
+
+SEVERITIES: Final = {
+    "NOTICE": frozenset({"notice", "info", "SEVERITY_NOTICE", "SEVERITY_INFO"}),
+    "INFO": frozenset({"notice", "info", "SEVERITY_NOTICE", "SEVERITY_INFO"}),
+    "WARNING": frozenset({"warning", "SEVERITY_WARNING"}),
+    "ERROR": frozenset({"error", "SEVERITY_ERROR"}),
+}
+"""The word of the contract, and how events hold it."""
+
+_KINDS: Final = {word: kind.value for kind, word in EVENT_WORDS.items()} | {
+    "EDGE_APP_INSTANCE": Kind.APP_INSTANCE.value,  # the contract has two words for it
+    "EDGE_APP": Kind.APP.value,
+}
 
 
-def _size(request: Request) -> int:
-    query = read_list_query(request.query_params)
-    asked = any(name.endswith("pageSize") for name in request.query_params)
-    return min(query.page_size, MAX_AT_ONCE) if asked else EVENTS_AT_ONCE
+def read_event_filter(request: Request, **more: str) -> EventFilter:
+    """What the parameters of a request narrow events to; `more`: members known already."""
+    params = request.query_params
+    period = read_period(request)
+    search = params.get("search", "")
+    if len(search) > MOST_SEARCHED:
+        raise Problem(
+            400, f"search has more than {MOST_SEARCHED} characters; search less", location="search"
+        )
+    members = {
+        "object_kind": _object_kind(request),
+        "event_type": params.get("eventType", ""),
+        "source": params.get("source", "").upper().removeprefix("EVENT_SOURCE_"),
+        "user_name": params.get("user", ""),
+    }
+    return EventFilter(
+        severities=_severities(request),
+        words=tuple(search.split()),
+        start=period.start,
+        end=period.end,
+        **(members | more),
+    )
 
 
-async def _events(work: Work, request: Request, object_id: str) -> JsonObject:
+def _severities(request: Request) -> frozenset[str]:
+    word = request.query_params.get("severity", "").upper().removeprefix("SEVERITY_")
+    if word in ("", "UNSPECIFIED"):
+        return frozenset()
+    if word not in SEVERITIES:
+        raise Problem(
+            400, f"severity is {word!r}; give NOTICE, WARNING or ERROR", location="severity"
+        )
+    return SEVERITIES[word]
+
+
+def _object_kind(request: Request) -> str:
+    """`resource` is the word that events show, `objtype` that of the contract."""
+    params = request.query_params
+    word = params.get("resource", "") or params.get("objtype", "")
+    word = word.removeprefix("OBJECT_TYPE_")
+    return "" if word == "UNSPECIFIED" else _KINDS.get(word, word)
+
+
+async def _events(work: Work, request: Request, wanted: EventFilter) -> JsonObject:
     """One page; its token is the row to go on from, so that new events shift nothing."""
     query = read_list_query(request.query_params)
-    limit = _size(request)
+    limit = page_size(request, EVENTS_AT_ONCE)
     if query.page_token and not query.page_token.isdecimal():
         raise Problem(400, "the page token is not one of this list", location="next.pageToken")
     found = await list_events(
-        work.db, work.scope, object_id=object_id, before=int(query.page_token or 0), limit=limit
+        work.db, work.scope, wanted, before=int(query.page_token or 0), limit=limit
     )
-    projects, devices = await names(work, Kind.PROJECT), await names(work, Kind.DEVICE)
+    projects = await _names(work, Kind.PROJECT, (event.project_id for event in found))
+    devices = await _names(work, Kind.DEVICE, (event.device_id for event in found))
     more = len(found) == limit
     return EventQueryResponse(
         list=tuple(
@@ -64,6 +115,14 @@ async def _events(work: Work, request: Request, object_id: str) -> JsonObject:
         ),
         next=Cursor(page_size=limit, page_token=str(found[-1].row) if more else ""),
     ).to_json()
+
+
+async def _names(work: Work, kind: Kind, ids: Iterable[str]) -> Mapping[str, str]:
+    wanted = frozenset(ids) - {""}
+    if not wanted:
+        return {}
+    found = await list_objects(work.db, work.scope, kind, Filter(ids=wanted), limit=len(wanted))
+    return {stored.id: stored.name for stored in found}
 
 
 def _event(event: Event, project: str, device: str) -> EventQueryResponseItem:
@@ -85,8 +144,12 @@ def _event(event: Event, project: str, device: str) -> EventQueryResponseItem:
 
 
 async def all_events(context: Context, request: Request) -> Response:
+    params = request.query_params
+    wanted = read_event_filter(
+        request, object_id=params.get("objid", ""), object_name=params.get("objname", "")
+    )
     async with context.reading(request) as work:
-        return JSONResponse(await _events(work, request, ""))
+        return JSONResponse(await _events(work, request, wanted))
 
 
 def events_of(resource: Resource[Any]) -> Endpoint:  # any resource: only its id is used
@@ -99,100 +162,35 @@ def events_of(resource: Resource[Any]) -> Endpoint:  # any resource: only its id
                 object_id=params.get("objid", ""),
                 name=params.get("objname", ""),
             )
-            return JSONResponse(await _events(work, request, stored.id))
+            wanted = read_event_filter(request, object_id=stored.id)
+            return JSONResponse(await _events(work, request, wanted))
 
     return endpoint
 
 
-def _moment(request: Request, name: str) -> datetime | None:
-    text = request.query_params.get(name, "")
-    if not text:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise Problem(
-            400, f"{name} is {text!r}; give a time like 2026-01-31T12:00:00Z", location=name
-        ) from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _nanoseconds(moment: datetime) -> int:
-    return ((moment - EPOCH) // timedelta(microseconds=1)) * 1000
-
-
-async def _logs(
-    work: Work, request: Request, device_id: str, app_id: str
-) -> AppInstanceLogsQueryResponse:
-    start, end = _moment(request, "startTime"), _moment(request, "endTime")
-    limit = _size(request)
-    after = _read_position(request) or ((_nanoseconds(start), -1) if start else (0, -1))
-    rows = await reports.list_logs(
-        work.db,
-        DeviceId(device_id),
-        app_id,
-        after=after,
-        until_ns=_nanoseconds(end) if end else None,
-        limit=limit,
-        newest=not start and not _read_position(request),
-    )
-    token = _write_position(rows[-1]) if len(rows) == limit else ""
-    return AppInstanceLogsQueryResponse(
-        list=tuple(
-            AppInstanceLogsQueryResponseItem.from_json(
-                {
-                    "content": line.content,
-                    "msgid": line.msgid,
-                    "timestamp": rfc3339(EPOCH + timedelta(microseconds=line.time_ns // 1000)),
-                    "severity": line.severity,  # these two are ours
-                    "source": line.source,
-                }
+async def busiest_users(context: Context, request: Request) -> Response:
+    """Of the last month."""
+    async with context.reading(request) as work:
+        found = await top_users(work.db, work.scope, work.now - A_MONTH, USERS)
+    return JSONResponse(
+        EventTopUsersResp(
+            top_users=tuple(
+                EventTopUsersData(user_name=name, event_count=count) for name, count in found
             )
-            for line in rows
-        ),
-        next=Cursor(page_size=limit, page_token=token),
-        total_records=len(rows),
+        ).to_json()
     )
-
-
-def _read_position(request: Request) -> tuple[int, int] | None:
-    token = read_list_query(request.query_params).page_token
-    if not token:
-        return None
-    try:
-        time_ns, row = base64.urlsafe_b64decode(token).decode().split(":")
-        return int(time_ns), int(row)
-    except ValueError as error:
-        raise Problem(
-            400, "the page token is not one of these logs", location="next.pageToken"
-        ) from error
-
-
-def _write_position(line: reports.LogLine) -> str:
-    return base64.urlsafe_b64encode(f"{line.time_ns}:{line.row}".encode()).decode()
-
-
-async def app_logs(context: Context, request: Request) -> Response:
-    async with context.reading(request) as work:
-        instance = await crud.find(work, catalog.INSTANCES, object_id=request.path_params["id"])
-        content = await _logs(work, request, instance.device_id, instance.id)
-    return JSONResponse(AppInstanceLogsResponse(content=content).to_json())
-
-
-async def device_logs(context: Context, request: Request) -> Response:
-    async with context.reading(request) as work:
-        device = await crud.find(work, catalog.DEVICES, object_id=request.path_params["id"])
-        content: Contract = await _logs(work, request, device.id, "")
-    return JSONResponse(content.to_json())
 
 
 ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
     ("GET", "/v1/events", all_events),
+    ("GET", "/v1/events/topUsers", busiest_users),
     *(
         ("GET", f"{resource.path}/{key}/events", events_of(resource))
         for resource in catalog.ALL
         for key in ("id/{objid}", "name/{objname}")
     ),
-    ("GET", "/v1/apps/instances/id/{id}/logs", app_logs),
-    ("GET", "/v1/eaves/devices/id/{id}/logs", device_logs),
+    *(
+        ("GET", f"/v2/apps/instances/{key}/events", events_of(catalog.INSTANCES))
+        for key in ("id/{objid}", "name/{objname}")
+    ),
 )

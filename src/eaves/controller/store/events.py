@@ -1,12 +1,23 @@
 """Events and the audit log: written in the transaction of the change they tell of."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import delete, insert, or_, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    and_,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    type_coerce,
+)
 
 from eaves.controller.domain.scope import Scope
-from eaves.controller.store.tables import audit, events
+from eaves.controller.store.tables import Moment, audit, events
 from eaves.controller.store.unit import Db
 
 
@@ -59,9 +70,65 @@ async def insert_audit(db: Db, entry: AuditEntry) -> None:
     await db.execute(insert(audit).values({n: getattr(entry, n) for n in _AUDIT_COLUMNS}))
 
 
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Empty and None: all of them."""
+
+    object_id: str = ""
+    device_id: str = ""
+    project_id: str = ""
+    object_kind: str = ""
+    object_name: str = ""
+    event_type: str = ""
+    source: str = ""  # SYSTEM or USER
+    user_name: str = ""
+    severities: frozenset[str] = frozenset()  # as stored
+    words: tuple[str, ...] = ()  # all of them stand in the description, whatever their case
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+ALL_EVENTS = EventFilter()
+
+
+def _visible(scope: Scope) -> ColumnElement[bool]:
+    c = events.c
+    if scope.projects is None:
+        return c.enterprise_id == scope.enterprise
+    return and_(
+        c.enterprise_id == scope.enterprise,
+        or_(c.project_id == "", c.project_id.in_(scope.projects)),
+    )
+
+
+def _kept_by(wanted: EventFilter) -> Iterator[ColumnElement[bool]]:
+    c = events.c
+    for column, value in (
+        (c.object_id, wanted.object_id),
+        (c.device_id, wanted.device_id),
+        (c.project_id, wanted.project_id),
+        (c.object_kind, wanted.object_kind),
+        (c.object_name, wanted.object_name),
+        (c.event_type, wanted.event_type),
+        (c.source, wanted.source),
+        (c.user_name, wanted.user_name),
+    ):
+        if value:
+            yield column == value
+    if wanted.severities:
+        yield c.severity.in_(sorted(wanted.severities))
+    for word in wanted.words:
+        yield func.lower(c.description).contains(word.lower(), autoescape=True)
+    if wanted.start is not None:
+        yield c.at >= wanted.start
+    if wanted.end is not None:
+        yield c.at <= wanted.end
+
+
 async def list_events(
     db: Db,
     scope: Scope,
+    wanted: EventFilter = ALL_EVENTS,
     *,
     object_id: str = "",
     before: int = 0,
@@ -70,9 +137,9 @@ async def list_events(
 ) -> tuple[Event, ...]:
     """Newest first.  `before` and `after` are rows: older than, newer than; 0 for no bound."""
     c = events.c
-    query = select(events).where(c.enterprise_id == scope.enterprise)
-    if scope.projects is not None:
-        query = query.where(or_(c.project_id == "", c.project_id.in_(scope.projects)))
+    query = select(*(c[name] for name in (*_EVENT_COLUMNS, "row"))).where(
+        _visible(scope), *_kept_by(wanted)
+    )
     if object_id:
         query = query.where(c.object_id == object_id)
     if before:
@@ -81,6 +148,37 @@ async def list_events(
         query = query.where(c.row > after)
     rows = await db.execute(query.order_by(c.row.desc()).limit(limit))
     return tuple(Event(**row._mapping) for row in rows)  # noqa: SLF001 - public: named so to not clash with columns
+
+
+async def count_events(
+    db: Db, scope: Scope, wanted: EventFilter, step: timedelta
+) -> tuple[tuple[datetime, int], ...]:
+    """How many there were in each step of time that had any, oldest first."""
+    at = type_coerce(events.c.at, BigInteger)
+    width = step // timedelta(microseconds=1)
+    slot = (at - at % width).label("slot")
+    rows = await db.execute(
+        select(type_coerce(slot, Moment), func.count())
+        .where(_visible(scope), *_kept_by(wanted))
+        .group_by(slot)
+        .order_by(slot)
+    )
+    return tuple((row[0], row[1]) for row in rows)
+
+
+async def top_users(
+    db: Db, scope: Scope, start: datetime, limit: int
+) -> tuple[tuple[str, int], ...]:
+    """Who did most since `start`, the busiest first."""
+    c, number = events.c, func.count()
+    rows = await db.execute(
+        select(c.user_name, number)
+        .where(_visible(scope), c.at >= start, c.user_name != "")
+        .group_by(c.user_name)
+        .order_by(number.desc(), c.user_name)
+        .limit(limit)
+    )
+    return tuple((row[0], row[1]) for row in rows)
 
 
 async def delete_events_before(db: Db, oldest: datetime) -> int:

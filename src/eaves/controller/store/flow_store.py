@@ -92,9 +92,7 @@ def add_flows(
     )
 
 
-async def read_flow_rows(
-    db: Db, scope: Scope, query: FlowQuery
-) -> AsyncGenerator[FlowRow]:
+async def read_flow_rows(db: Db, scope: Scope, query: FlowQuery) -> AsyncGenerator[FlowRow]:
     """Newest first.  A message may also tell of flows outside the asked time."""
     from eaves.controller.store.flow_chunks import read_flows, read_names  # noqa: PLC0415 - at need
 

@@ -52,11 +52,23 @@ def level(held: Iterable[int], bound: Bound) -> int:
     return bound.one_device
 
 
-def drop_older(connection: Connection, oldest: int) -> None:
-    """Drop what arrived before `oldest` (microseconds since 1970), and forget its uploads."""
-    for table in TABLES:
-        drop_before(connection, table, oldest)
-        execute(connection, f"DELETE FROM {table} WHERE received_at < ?", (oldest,))  # noqa: S608 - a constant
+def drop_older(connection: Connection, table: str, oldest: int) -> int:
+    """Drop what arrived before `oldest` (microseconds since 1970); 0 when nothing is left of it.
+
+    One turn drops a bounded number of rows: what arrives meanwhile waits for it.
+    """
+    dropped = drop_before(connection, table, oldest)
+    gone = execute(
+        connection,
+        f"DELETE FROM {table} WHERE received_at < ? AND id IN "  # noqa: S608 - a constant
+        f"(SELECT id FROM {table} WHERE received_at < ? LIMIT {_ROWS_AT_ONCE})",
+        (oldest, oldest),
+    )
+    return dropped + gone.rowcount
+
+
+def forget_uploads(connection: Connection, oldest: int) -> None:
+    """What arrived before may be sent again: whoever does so meant it."""
     execute(connection, "DELETE FROM telemetry_uploads WHERE received_at < ?", (oldest,))
 
 

@@ -8,6 +8,7 @@ A chunk has three parts: `grams` (the filter), `texts` (what was logged) and `he
 who), so that a search reads the heads of chunks with a hit only.
 """
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -89,7 +90,7 @@ def _cut(lines: list[LogLine]) -> Iterator[list[LogLine]]:
     gaps = sorted(
         (
             (later.time_ns - line.time_ns, number + 1)
-            for number, (line, later) in enumerate(zip(lines, lines[1:], strict=False))
+            for number, (line, later) in enumerate(itertools.pairwise(lines))
             if later.time_ns - line.time_ns > GAP_NS
         ),
         reverse=True,
@@ -313,5 +314,3 @@ def _is_wanted(wanted: Wanted, line: LogLine) -> bool:
         and (wanted.level is None or level_of(line.severity) <= wanted.level)
         and (not wanted.source or line.source == wanted.source)
     )
-
-

@@ -141,9 +141,7 @@ def _without_known(
         return lines
     names = chunk_names(heads)
     return [
-        line
-        for line in lines
-        if not line.iid or (line.time_ns, line.iid, line.msgid) not in names
+        line for line in lines if not line.iid or (line.time_ns, line.iid, line.msgid) not in names
     ]
 
 
@@ -209,9 +207,7 @@ def _insert(
     )
 
 
-def forget_device(
-    connection: Connection, enterprise_id: str, device_id: str, before: int
-) -> None:
+def forget_device(connection: Connection, enterprise_id: str, device_id: str, before: int) -> None:
     """Drop what a deleted device sent until `before` (microseconds since 1970)."""
     for table in ("log_chunks", "flow_chunks", "telemetry_uploads"):
         execute(

@@ -74,7 +74,9 @@ def _make(connection: Connection, table: str, day: int) -> None:
 
 
 def _exists(connection: Connection, name: str) -> bool:
-    return connection.execute(text("SELECT to_regclass(:name)"), {"name": name}).scalar() is not None
+    return (
+        connection.execute(text("SELECT to_regclass(:name)"), {"name": name}).scalar() is not None
+    )
 
 
 def drop_before(connection: Connection, table: str, oldest: int) -> int:

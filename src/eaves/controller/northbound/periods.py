@@ -1,0 +1,70 @@
+"""The time that a question about telemetry is about: `startTime`, `endTime`, and pages within."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from fastapi import Request
+
+from eaves.controller.northbound.paging import read_list_query
+from eaves.controller.northbound.problems import Problem
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+MOST_ROWS = 1000  # of one page
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Both included; None: not bounded."""
+
+    start: datetime | None
+    end: datetime | None
+
+
+def read_moment(request: Request, name: str) -> datetime | None:
+    """Raises Problem for what is no time."""
+    text = request.query_params.get(name, "")
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Problem(
+            400, f"{name} is {text!r}; give a time like 2026-01-31T12:00:00Z", location=name
+        ) from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def read_period(request: Request) -> Period:
+    """Raises Problem where the end lies before the start."""
+    period = Period(read_moment(request, "startTime"), read_moment(request, "endTime"))
+    if period.start is not None and period.end is not None and period.end < period.start:
+        raise Problem(400, "endTime lies before startTime; exchange them", location="endTime")
+    return period
+
+
+def microseconds(moment: datetime) -> int:
+    """Since 1970."""
+    return (moment - EPOCH) // MICROSECOND
+
+
+def moment_of(at: int) -> datetime:
+    """Of microseconds since 1970."""
+    return EPOCH + at * MICROSECOND
+
+
+def page_size(request: Request, otherwise: int) -> int:
+    """How many rows a page is to have: what was asked for, up to MOST_ROWS."""
+    query = read_list_query(request.query_params)
+    asked = any(name.endswith("pageSize") for name in request.query_params)
+    return min(query.page_size, MOST_ROWS) if asked else otherwise
+
+
+def newest_first(request: Request) -> bool:
+    """True where the order asked for is by time, against it."""
+    order = read_list_query(request.query_params).order_by
+    return bool(order) and (order[0].startswith("-") or order[0].endswith(":desc"))
+
+
+def flag(request: Request, name: str) -> bool:
+    return request.query_params.get(name, "").lower() in ("true", "1", "yes")
