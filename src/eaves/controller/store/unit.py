@@ -87,6 +87,15 @@ async def check_server(engine: AsyncEngine) -> None:
             f"{'.'.join(map(str, version))}; this controller needs "
             f"{OLDEST_POSTGRES[0]} or later: upgrade the server first"
         )
+def driver_of(url: URL) -> str:
+    """`sqlite` or `postgresql`.  Raises UnusableDatabase."""
+    name = url.drivername.partition("+")[0]
+    if name not in _DRIVERS:
+        raise UnusableDatabase(
+            f"database {url.render_as_string()} is neither SQLite nor PostgreSQL; "
+            "give sqlite:////path/file or postgresql://user@host/name"
+        )
+    return "sqlite" if name == "sqlite" else "postgresql"
 
 
 def reachable(url: URL) -> URL:
