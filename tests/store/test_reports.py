@@ -18,7 +18,7 @@ from eaves.controller.store.events import (
 )
 from eaves.controller.store.objects import insert_object
 from eaves.controller.store.people import Credential, StoredToken
-from eaves.controller.store.reports import Info, LogLine, Metric
+from eaves.controller.store.reports import Info, Metric
 from eaves.controller.store.tables import Kind
 from eaves.controller.store.unit import unit_of_work
 from eaves.ids import DeviceId, EnterpriseId, ProjectId
@@ -41,41 +41,6 @@ async def test_the_latest_info_of_each_object_is_kept(engine: AsyncEngine) -> No
         assert await reports.find_info(db, EDGE, 3, "app-1") is None
 
 
-async def test_log_lines_come_in_the_order_of_time_and_a_file_counts_once(
-    engine: AsyncEngine,
-) -> None:
-    lines = [LogLine(5, "b"), LogLine(3, "a"), LogLine(5, "c")]
-    async with unit_of_work(engine) as db:
-        for expected in (True, False):
-            stored = await reports.insert_logs(db, EDGE, "app", lines, digest=b"1", now=NOW)
-            assert stored is expected
-        await reports.insert_logs(db, EDGE, "app", [LogLine(9, "d")], digest=b"2", now=NOW)
-        await reports.insert_logs(db, EDGE, "", [LogLine(1, "device")], digest=b"3", now=NOW)
-        read = await reports.list_logs(db, EDGE, "app", limit=2)
-        assert [line.content for line in read] == ["a", "b"]
-        rest = await reports.list_logs(db, EDGE, "app", after=(read[-1].time_ns, read[-1].row))
-        assert [line.content for line in rest] == ["c", "d"]
-        newest = await reports.list_logs(db, EDGE, "app", limit=2, newest=True)
-        assert [line.content for line in newest] == ["c", "d"]
-        assert len(await reports.list_logs(db, EDGE, "app", until_ns=5)) == 3
-        assert [line.content for line in await reports.list_logs(db, EDGE)] == ["device"]
-
-
-async def test_a_line_that_tells_which_it_is_is_kept_once_in_whatever_file(
-    engine: AsyncEngine,
-) -> None:
-    first = LogLine(5, "one", iid="app.log", msgid=1)
-    second = LogLine(6, "two", iid="app.log", msgid=2)
-    anonymous = LogLine(7, "same")
-    async with unit_of_work(engine) as db:
-        for digest, lines in ((b"1", [first, anonymous]), (b"2", [first, second, anonymous])):
-            await reports.insert_logs(db, EDGE, "app", lines, digest=digest, now=NOW)
-        await reports.insert_logs(db, EDGE, "other", [first], digest=b"3", now=NOW)
-        read = await reports.list_logs(db, EDGE, "app")
-        assert [line.content for line in read] == ["one", "two", "same", "same"]
-        assert len(await reports.list_logs(db, EDGE, "other")) == 1
-
-
 async def test_only_the_newest_rows_are_kept(engine: AsyncEngine) -> None:
     async with unit_of_work(engine) as db:
         for n in range(5):
@@ -83,15 +48,11 @@ async def test_only_the_newest_rows_are_kept(engine: AsyncEngine) -> None:
             message, digest = bytes([n]), bytes([n]) * 32
             assert await reports.insert_message(db, EDGE, "flowlog", message, digest, NOW)
             assert not await reports.insert_message(db, EDGE, "flowlog", message, digest, NOW)
-        line = LogLine(7, "x")
-        await reports.insert_logs(db, EDGE, "", [line] * 5, digest=b"1", now=NOW)
         assert await reports.keep_newest_metrics(db, EDGE, 2) == 3
         assert await reports.keep_newest_metrics(db, EDGE, 2) == 0
         assert await reports.keep_newest_messages(db, EDGE, 4) == 1
-        assert await reports.keep_newest_logs(db, EDGE, 1) == 4
         assert [m.message for m in await reports.list_metrics(db, EDGE, limit=9)] == [b"\4", b"\3"]
         assert (await reports.list_messages(db, EDGE, "flowlog", limit=1)) == (b"\4",)
-        assert await reports.delete_logs_before(db, 8, NOW + timedelta(1)) == 1
         await reports.forget_device(db, EDGE)
         assert await reports.list_metrics(db, EDGE) == ()
 

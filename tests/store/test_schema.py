@@ -20,9 +20,17 @@ from eaves.controller.store.tables import (
 )
 from eaves.controller.store.unit import UnusableDatabase, open_engine, snapshot, unit_of_work
 
+TELEMETRY = frozenset({"log_chunks", "flow_chunks", "telemetry_uploads"})
+
+
+def is_of_the_main_database(name: str | None, kind: str, _parents: object) -> bool:
+    """Telemetry has tables of its own, which SQLite keeps in other files."""
+    return kind != "table" or name not in TELEMETRY
+
 
 def differences(connection: Connection) -> list[object]:
-    context = MigrationContext.configure(connection, opts={"compare_type": True})
+    opts = {"compare_type": True, "include_name": is_of_the_main_database}
+    context = MigrationContext.configure(connection, opts=opts)
     found: list[object] = compare_metadata(context, metadata)
     return found
 

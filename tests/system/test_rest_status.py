@@ -6,11 +6,15 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from sqlalchemy import select
 from support.rest import Caller, Rest, running_rest
 from support.rest_objects import World, build_world
+from support.telemetry import fold_logs
 
 from eaves.controller.store import devices, reports
-from eaves.controller.store.unit import unit_of_work
+from eaves.controller.store.tables import Kind, objects
+from eaves.controller.store.unit import snapshot, unit_of_work
+from eaves.controller.telemetry.reports import LogUpload, digest_of, microseconds
 from eaves.evapi.info import (
     ErrorInfo,
     ZInfoApp,
@@ -20,6 +24,7 @@ from eaves.evapi.info import (
     ZSwState,
     encode_z_info_msg,
 )
+from eaves.evapi.logs import LogEntry, encode_log_file
 from eaves.evapi.metrics import (
     AppCpuMetric,
     AppMetric,
@@ -215,21 +220,30 @@ async def test_logs_come_oldest_first_and_go_on_from_a_token(
     rest: Rest, caller: Caller, world: World
 ) -> None:
     device_id = await onboard(rest, world)
-    second = 1_000_000_000
-    start_ns = int(datetime(2026, 1, 2, tzinfo=UTC).timestamp()) * second
-    async with unit_of_work(rest.engine) as db:
-        for app_id, word in ((world.instance, "app"), ("", "device")):
-            await reports.insert_logs(
-                db,
-                device_id,
-                app_id,
-                [
-                    reports.LogLine(time_ns=start_ns + n * second, content=f"{word} {n}", msgid=n)
-                    for n in range(5)
-                ],
-                digest=word.encode(),
-                now=rest.clock(),
+    start = datetime(2026, 1, 2, tzinfo=UTC)
+    async with snapshot(rest.engine) as db:
+        device_rows = objects[Kind.DEVICE]
+        enterprise = (await db.execute(select(device_rows.c.enterprise_id))).scalar_one()
+    for app_id, word in ((world.instance, "app"), ("", "device")):
+        entries = [
+            LogEntry(
+                content=f"{word} {n}",
+                msgid=n,
+                timestamp=start + timedelta(seconds=n),
+                severity="err" if n == 3 else "info",
             )
+            for n in range(5)
+        ]
+        file = encode_log_file(None, start, entries)
+        upload = LogUpload(
+            enterprise_id=enterprise,
+            device_id=device_id,
+            received_at=microseconds(start),
+            digest=digest_of(app_id.encode() + file),
+            app_id=app_id,
+            file=file,
+        )
+        assert fold_logs(rest.engine.url, upload) == [True]
     path = f"/v1/apps/instances/id/{world.instance}/logs"
     all_lines = (await caller.get(path))["content"]["list"]
     assert [line["content"] for line in all_lines] == [f"app {n}" for n in range(5)]
@@ -240,7 +254,16 @@ async def test_logs_come_oldest_first_and_go_on_from_a_token(
     token = first["next"]["pageToken"]
     rest_of_them = (await caller.get(path, **{"Cursor.pageToken": token}))["content"]["list"]
     assert [line["content"] for line in rest_of_them] == ["app 3", "app 4"]
-    of_device = await caller.get(f"/v1/eaves/devices/id/{world.device}/logs")
+    path = f"/v1/eaves/devices/id/{world.device}/logs"
+    worse = await caller.get(path, severity="warning")
+    assert [line["content"] for line in worse["list"]] == ["device 3"]
+    found = await caller.get(path, search="DEV 4")
+    assert [line["content"] for line in found["list"]] == ["device 4"]
+    turned = await caller.get(path, **{"next.orderBy": "timestamp:desc", "next.pageSize": "2"})
+    assert [line["content"] for line in turned["list"]] == ["device 4", "device 3"]
+    older = await caller.get(path, **{"next.pageToken": turned["next"]["pageToken"]})
+    assert [line["content"] for line in older["list"]] == ["device 2", "device 1", "device 0"]
+    of_device = await caller.get(path)
     assert [line["content"] for line in of_device["list"]] == [f"device {n}" for n in range(5)]
 
 

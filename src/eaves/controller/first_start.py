@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from eaves.controller.keys import KeyStore, open_keys
 from eaves.controller.settings import Settings
 from eaves.controller.store.alone import served_alone
+from eaves.controller.store.files import refuse_mix
 from eaves.controller.store.marks import note_restored
 from eaves.controller.store.people import Credential, find_user_for_login, put_credential
 from eaves.controller.store.schema import upgrade
@@ -72,6 +73,7 @@ async def prepare(
 async def _prepare(
     engine: AsyncEngine, settings: Settings, clock: Clock, random: Random
 ) -> tuple[str, ...]:
+    refuse_mix(settings.database, settings.state_dir)
     await upgrade(engine)
     async with snapshot(engine) as db:
         if await find_user_for_login(db, ADMIN) is not None:

@@ -117,6 +117,7 @@ class Retention:
     flow_bytes: int = 1024 * MIB
     flow_bytes_per_device: int = 64 * MIB
     metric_rows_per_device: int = 1_000
+    health_rows_per_device: int = 1_000
     event_days: int = 90
 
 

@@ -6,11 +6,15 @@ from functools import partial
 from typing import Final, Protocol, TypeVar
 
 import structlog
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from eaves.controller.settings import Retention
 from eaves.controller.store import log_bounds
 from eaves.controller.store.log_bounds import Bound
+from eaves.controller.store.log_store import forget_device
+from eaves.controller.store.tables import Kind, device_bindings, objects
+from eaves.controller.store.unit import snapshot
 from eaves.controller.telemetry.reports import microseconds
 
 log = structlog.get_logger()
@@ -42,6 +46,27 @@ async def bound_logs(work: Worker, retention: Retention, now: datetime) -> None:
             log.info("telemetry_bounded", table=table, older=dropped, devices_trimmed=trimmed)
     oldest = microseconds(now - UPLOADS_KNOWN)
     await work(partial(log_bounds.forget_uploads, oldest=oldest))
+
+
+async def forget_gone(engine: AsyncEngine, work: Worker, now: datetime) -> None:
+    """Drop what deleted devices sent: nobody can ask for it any more."""
+    c, there = device_bindings.c, objects[Kind.DEVICE].c.id
+    async with snapshot(engine) as db:
+        rows = await db.execute(
+            select(c.enterprise_id, c.device_id).where(c.gone, c.device_id.not_in(select(there)))
+        )
+        gone = {(row.enterprise_id, row.device_id) for row in rows}
+    for table in log_bounds.TABLES if gone else ():
+        held = await work(partial(log_bounds.held_by_devices, table=table))
+        for enterprise_id, device_id in gone & held.keys():
+            await work(
+                partial(
+                    forget_device,
+                    enterprise_id=enterprise_id,
+                    device_id=device_id,
+                    before=microseconds(now),
+                )
+            )
 
 
 async def _trim(work: Worker, table: str, bound: Bound) -> int:

@@ -10,6 +10,8 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from eaves.controller.jobs.leased import AT_ONCE, Held, Leases, run_leased
+from eaves.controller.jobs.log_retention import Worker, bound_logs, forget_gone
+from eaves.controller.jobs.moving_logs import move_logs
 from eaves.controller.jobs.presence import watch_presence
 from eaves.controller.jobs.render_jobs import RenderJobs
 from eaves.controller.jobs.rendering import Renderer, render_devices
@@ -28,6 +30,7 @@ from eaves.controller.store.wanted import renders_left_over
 
 log = structlog.get_logger()
 
+A_DAY: Final = timedelta(days=1)
 BATCH: Final = 500
 WAKE_RETRY_S: Final = 5.0
 PUBLICATION_EVERY: Final = timedelta(seconds=5)
@@ -48,6 +51,7 @@ class Jobs:
     reload_listeners: Callable[[], None]
     wanted: RenderWanted
     leases: Leases
+    log_work: Worker  # in the thread that writes logs and flows
 
     def devices(self) -> tuple[LiveDevice, ...]:
         return tuple(device for device in self.live.snapshot() if not device.gone)
@@ -69,6 +73,14 @@ class Jobs:
     async def retain(self, _held: Held) -> None:
         ids = [device.device_id for device in self.devices()]
         await drop_old(self.engine, self.settings.retention, ids, self.clock())
+
+    async def bound_logs(self, _held: Held) -> None:
+        now = self.clock()
+        await forget_gone(self.engine, self.log_work, now)
+        await bound_logs(self.log_work, self.settings.retention, now)
+
+    async def move_logs(self, _held: Held) -> None:
+        await move_logs(self.engine, self.log_work, self.clock())
 
     async def watch(self, held: Held) -> None:
         """Tell of devices that fell silent or came back."""
@@ -152,6 +164,8 @@ def start_jobs(tasks: asyncio.TaskGroup, jobs: Jobs) -> tuple[asyncio.Task[None]
     publication = Publication(jobs)
     leased = [
         ("retention", intervals.retention, jobs.retain, intervals.retention),
+        ("log-retention", intervals.retention, jobs.bound_logs, intervals.retention),
+        ("log-move", A_DAY, jobs.move_logs, AT_ONCE),
         ("liveness", intervals.liveness, jobs.watch, intervals.liveness),
         ("publication", PUBLICATION_EVERY, publication.tick, AT_ONCE),
         ("render-sweep", LEFT_OVER_AFTER, jobs.sweep, AT_ONCE),

@@ -19,6 +19,7 @@ from eaves.controller.southbound.database import Database
 from eaves.controller.southbound.decoding import Decoding
 from eaves.controller.southbound.gate import Gate
 from eaves.controller.southbound.http import Answer, Request
+from eaves.controller.telemetry.pipelines import Telemetry
 from eaves.controller.telemetry.seen import Seen
 from eaves.controller.telemetry.writer import Writer
 from eaves.evapi.envelope import seal
@@ -82,6 +83,7 @@ class Southbound:
     keys: KeyStore
     live: Live
     writer: Writer
+    telemetry: Telemetry
     seen: Seen
     database: Database
     feed: Feed

@@ -2,14 +2,20 @@
 
 from eaves.controller.southbound.context import CREATED, Call, Southbound
 from eaves.controller.southbound.http import Answer
-from eaves.controller.telemetry.records import save_message
-from eaves.evapi.flowlog import decode_flow_message
+from eaves.controller.telemetry.reports import FlowReport, digest_of, microseconds
+from eaves.evapi.flow_records import fold_flow_message
 
 
 async def answer(context: Southbound, call: Call) -> Answer:
-    device_id, now = call.device.device_id, context.clock()
-    await context.decoding.run(device_id, decode_flow_message, call.payload)
-    await context.writer.write(
-        lambda db: save_message(db, device_id, "flowlog", call.payload, now), len(call.payload)
+    device, message = call.device, call.payload
+    # what does not read is refused; the writer reads it again, which is cheaper than to keep it
+    await context.decoding.run(device.device_id, fold_flow_message, message)
+    report = FlowReport(
+        enterprise_id=device.enterprise_id,
+        device_id=device.device_id,
+        received_at=microseconds(context.clock()),
+        digest=digest_of(message),
+        message=message,
     )
+    await context.telemetry.logs.accept(report, len(message))
     return CREATED

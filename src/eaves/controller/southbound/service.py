@@ -38,6 +38,7 @@ from eaves.controller.southbound.pressure import Worth
 from eaves.controller.store.changes import KEYS, Change
 from eaves.controller.store.devices import bound_devices, put_last_seen
 from eaves.controller.store.rendered import RenderedConfig, find_rendered_of
+from eaves.controller.telemetry.pipelines import Telemetry, running_telemetry
 from eaves.controller.telemetry.seen import Seen
 from eaves.controller.telemetry.writer import Writer
 from eaves.ids import DeviceId
@@ -80,6 +81,7 @@ class DeviceService:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._listener: Listener | None = None
+        self._telemetry: Telemetry | None = None
         self.ended: Callable[[], None] = lambda: None  # called in the thread when it ends
 
     def start(self) -> Endpoint:
@@ -119,6 +121,13 @@ class DeviceService:
         return self._loop if self._thread.is_alive() else None
 
     @property
+    def telemetry(self) -> Telemetry:
+        """What reports of devices pass through; its writers take work from any thread."""
+        if self._telemetry is None:
+            raise RuntimeError("the device side is not started")
+        return self._telemetry
+
+    @property
     def error(self) -> BaseException | None:
         """Why the thread ended, if not by `stop`."""
         return self._error
@@ -138,7 +147,11 @@ class DeviceService:
         parts = self._parts
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        async with open_database(parts.settings.database) as database:
+        async with (
+            open_database(parts.settings.database) as database,
+            running_telemetry(parts.settings) as telemetry,
+        ):
+            self._telemetry = telemetry
             feed = _feed(parts, database)
             await feed.start()
             async with database.read() as db:
@@ -161,6 +174,7 @@ class DeviceService:
                 keys=parts.keys,
                 live=parts.live,
                 writer=writer,
+                telemetry=telemetry,
                 seen=Seen(),
                 database=database,
                 feed=feed,

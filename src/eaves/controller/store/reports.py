@@ -11,13 +11,11 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Table, delete, func, insert, select
 
-from eaves.controller.store.dialect import insert_missing, insert_new, upsert
+from eaves.controller.store.dialect import insert_new, upsert
 from eaves.controller.store.tables import info_latest, log_uploads, logs, messages, metrics
 from eaves.controller.store.unit import Db
 from eaves.evapi.info.state import reported_state
 from eaves.ids import DeviceId
-
-LINES_AT_ONCE = 1000  # the loop turns between
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +36,6 @@ class Metric:
     at: datetime | None
     received_at: datetime
     message: bytes = field(repr=False)  # serialized ZMetricMsg
-
-
-@dataclass(frozen=True, slots=True)
-class LogLine:
-    time_ns: int  # since 1970, clock of the device
-    content: str
-    severity: str = ""
-    source: str = ""
-    iid: str = ""
-    msgid: int = 0
-    row: int = 0  # set when read
 
 
 async def put_info(db: Db, info: Info) -> None:
@@ -163,85 +150,7 @@ async def list_messages(
     return tuple(row.message for row in await db.execute(query))
 
 
-async def insert_logs(
-    db: Db,
-    device_id: DeviceId,
-    app_id: str,
-    lines: Sequence[LogLine],
-    *,
-    digest: bytes,
-    now: datetime,
-) -> bool:
-    """Store one uploaded file; False when this very file (SHA-256 `digest`) is stored already.
-
-    A device that stopped short may send a line again in another file: lines that tell which they
-    are (`iid`, `msgid`) are kept once.
-    """
-    new = await insert_new(
-        db, log_uploads, {"device_id": device_id, "digest": digest, "received_at": now}
-    )
-    for start in range(0, len(lines) if new else 0, LINES_AT_ONCE):
-        await insert_missing(
-            db,
-            logs,
-            [
-                {
-                    "device_id": device_id,
-                    "app_id": app_id,
-                    "time_ns": line.time_ns,
-                    "severity": line.severity,
-                    "source": line.source,
-                    "iid": line.iid,
-                    "msgid": line.msgid,
-                    "content": line.content,
-                }
-                for line in lines[start : start + LINES_AT_ONCE]
-            ],
-        )
-    return new
-
-
-async def list_logs(
-    db: Db,
-    device_id: DeviceId,
-    app_id: str = "",
-    *,
-    after: tuple[int, int] = (0, 0),
-    until_ns: int | None = None,
-    limit: int = 1000,
-    newest: bool = False,
-) -> tuple[LogLine, ...]:
-    """Lines in the order of time; `after` is (time_ns, row) of the last line already known.
-
-    With `newest` the last `limit` lines, in order all the same.
-    """
-    c = logs.c
-    time_ns, row = after
-    query = (
-        select(c.time_ns, c.content, c.severity, c.source, c.iid, c.msgid, c.row)
-        .where(c.device_id == device_id, c.app_id == app_id, c.time_ns >= time_ns)
-        .where((c.time_ns > time_ns) | (c.row > row))
-        .limit(limit)
-    )
-    if until_ns is not None:
-        query = query.where(c.time_ns <= until_ns)
-    if newest:
-        rows = (await db.execute(query.order_by(c.time_ns.desc(), c.row.desc()))).all()[::-1]
-    else:
-        rows = (await db.execute(query.order_by(c.time_ns, c.row))).all()
-    return tuple(LogLine(**row._mapping) for row in rows)  # noqa: SLF001 - public: named so to not clash with columns
-
-
 # --- retention ----------------------------------------------------------------------------------
-
-
-async def delete_logs_before(db: Db, oldest_ns: int, oldest: datetime) -> int:
-    await db.execute(delete(log_uploads).where(log_uploads.c.received_at < oldest))
-    return (await db.execute(delete(logs).where(logs.c.time_ns < oldest_ns))).rowcount
-
-
-async def keep_newest_logs(db: Db, device_id: DeviceId, keep: int) -> int:
-    return await _keep_newest(db, logs, device_id, keep)
 
 
 async def keep_newest_metrics(db: Db, device_id: DeviceId, keep: int) -> int:

@@ -4,6 +4,7 @@ Alembic is loaded only when there is something to do: a controller that restarts
 poll sooner.
 """
 
+import asyncio
 from typing import Final
 
 import structlog
@@ -11,6 +12,7 @@ from sqlalchemy import Connection, Text, column, inspect, select, table
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from eaves.controller.store.files import prepare_files
 from eaves.controller.store.unit import unit_of_work
 from eaves.errors import Rejected
 
@@ -26,7 +28,12 @@ class NewerDatabase(Rejected):
 
 
 async def upgrade(engine: AsyncEngine) -> None:
-    """Make or migrate the tables; raises NewerDatabase."""
+    """Make or migrate the tables, those of the telemetry files too.
+
+    Raises NewerDatabase and NewerFile.
+    """
+    # before the first connection: each attaches the files that it finds
+    await asyncio.to_thread(prepare_files, engine.url)
     async with engine.connect() as connection:
         version = await connection.run_sync(_version)
     if version == HEAD:

@@ -87,6 +87,8 @@ async def check_server(engine: AsyncEngine) -> None:
             f"{'.'.join(map(str, version))}; this controller needs "
             f"{OLDEST_POSTGRES[0]} or later: upgrade the server first"
         )
+
+
 def driver_of(url: URL) -> str:
     """`sqlite` or `postgresql`.  Raises UnusableDatabase."""
     name = url.drivername.partition("+")[0]

@@ -5,8 +5,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from eaves.controller.store import flow_store, log_store
-from eaves.controller.store.log_store import Stream
+from eaves.controller.store import flow_store
 from eaves.controller.store.partitions import Partitions
 from eaves.controller.telemetry.reports import DeviceForgotten, FlowReport, LogUpload
 from eaves.evapi.flow_records import fold_flow_message
@@ -34,6 +33,9 @@ class LogFold:
         self._partitions.forget()
 
     def _fold_one(self, connection: Connection, report: LogReport) -> bool:
+        # imported here: a start need not wait for numpy, which no poll uses
+        from eaves.controller.store import log_store  # noqa: PLC0415 - see above
+
         owner = report.enterprise_id, report.device_id
         if isinstance(report, DeviceForgotten):
             log_store.forget_device(connection, *owner, report.received_at)
@@ -44,7 +46,8 @@ class LogFold:
             case LogUpload(app_id=app_id, file=file):
                 received_ns = report.received_at * _NANOSECONDS
                 lines = read_log_lines(file, received_ns, self._inflated_bytes)
-                log_store.add_lines(connection, Stream(*owner, app_id), lines, report.received_at)
+                stream = log_store.Stream(*owner, app_id)
+                log_store.add_lines(connection, stream, lines, report.received_at)
             case FlowReport(message=message):
                 fold = fold_flow_message(message)
                 flow_store.add_flows(connection, *owner, fold, report.received_at)

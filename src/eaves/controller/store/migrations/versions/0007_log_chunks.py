@@ -6,8 +6,8 @@ of the release before stay: their rows are moved over while the controller runs.
 
 from alembic import op
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
