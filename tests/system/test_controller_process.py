@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
 from support.controller import (
     ONBOARDING_KEY,
     Process,
@@ -18,10 +17,10 @@ from support.controller import (
     running,
     until,
 )
+from support.telemetry import stored_lines
 
 from eaves.controller.keys import open_keys
 from eaves.controller.settings import Settings
-from eaves.controller.store import tables
 from eaves.controller.store.unit import open_engine, snapshot, unit_of_work
 from eaves.evapi.logs import DeviceLogOrigin, LogEntry, encode_log_file
 from eaves.evapi.paths import Endpoint, endpoint_path
@@ -98,7 +97,7 @@ async def test_nothing_acknowledged_is_lost_when_the_controller_is_killed_under_
         process.kill()
     engine = open_engine(Settings(state_dir=process.state_dir).database)
     async with snapshot(engine) as db:
-        stored = {row.content for row in await db.execute(select(tables.logs.c.content))}
+        stored = {line.content for line in await stored_lines(db)}
     await engine.dispose()
     assert len(acknowledged) >= 100
     assert set(acknowledged) <= stored

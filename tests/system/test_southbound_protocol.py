@@ -26,6 +26,7 @@ from support.controller import (
     trusting,
     until,
 )
+from support.telemetry import stored_lines
 
 from eaves.controller.settings import Bounds, OwnTls
 from eaves.controller.store import tables
@@ -639,14 +640,20 @@ async def test_a_full_queue_slows_logs_down_and_keeps_reports_at_the_device(
         )
         metrics = encode_z_metric_msg(ZMetricMsg(dev_id=device.device_id, at_time_stamp=now))
         logs_path, metrics_path = device.path(Endpoint.NEWLOGS), device.path(Endpoint.METRICS)
-        with locked(controller.settings.state_dir / "eaves.db"):
+        state = controller.settings.state_dir
+        with locked(state / "eaves.db"), locked(state / "telemetry" / "logs.db"):
             # one message is at its commit, which waits for the lock; one more fills the queue
             sent = [
                 asyncio.create_task(controller.post(logs_path, device.sealed(file)))
                 for _ in range(6)
             ]
             await until(lambda: sum(task.done() for task in sent) >= 4, "the others are refused")
-            busy = await controller.post(metrics_path, device.sealed(metrics))
+            told = [
+                asyncio.create_task(controller.post(metrics_path, device.sealed(metrics)))
+                for _ in range(3)
+            ]
+            await until(lambda: any(task.done() for task in told), "one is refused")
+            busy = next(task for task in told if task.done()).result()
             assert (busy.status, busy.headers["retry-after"]) == (503, "5")
             assert (await controller.get(endpoint_path(Endpoint.PING))).status == 200
         answers = [await task for task in sent]
@@ -654,8 +661,8 @@ async def test_a_full_queue_slows_logs_down_and_keeps_reports_at_the_device(
         assert {a.headers["retry-after"] for a in answers if a.status == 429} == {"15"}
         assert (await controller.post(logs_path, device.sealed(file))).status == 201
         async with controller.database() as engine, snapshot(engine) as db:
-            lines = (await db.execute(select(tables.logs.c.content))).all()
-        assert len(lines) == 1
+            assert len(await stored_lines(db)) == 1
+        assert sorted([(await task).status for task in told]) == [201, 201, 503]
 
 
 @contextmanager
