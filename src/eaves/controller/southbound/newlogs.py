@@ -8,9 +8,12 @@ from typing import Final
 
 from eaves.controller.southbound.context import CREATED, Call, Southbound
 from eaves.controller.southbound.http import Answer
+from eaves.controller.southbound.pressure import Worth
+from eaves.controller.telemetry.pipeline import Busy
 from eaves.controller.telemetry.reports import LogUpload, digest_of, microseconds
 from eaves.evapi.logs import log_file_text
 
+DEBUG: Final = (b'"severity":"debug"', b'"severity":"trace"')  # as devices write it
 SMALL: Final = 2048  # bytes; inflates to 2 MiB at most, in about the time of asking a thread
 
 
@@ -18,9 +21,13 @@ async def answer(context: Southbound, call: Call) -> Answer:
     device, app_id, file = call.device, call.route.app_id or "", call.payload
     most = context.settings.bounds.inflated_log_bytes
     if len(file) <= SMALL:
-        log_file_text(file, most)
+        debug = _holds_debug_only(file, most)
     else:
-        await context.decoding.beside(device.device_id, lambda: log_file_text(file, most))
+        debug = await context.decoding.beside(
+            device.device_id, lambda: _holds_debug_only(file, most)
+        )
+    if debug and context.gate.refuses(Worth.DEBUG_LOGS):
+        raise Busy(f"debug lines of device {device.device_id} go first under pressure; send later")
     report = LogUpload(
         enterprise_id=device.enterprise_id,
         device_id=device.device_id,
@@ -31,3 +38,10 @@ async def answer(context: Southbound, call: Call) -> Answer:
     )
     await context.telemetry.logs.accept(report, len(file))
     return CREATED
+
+
+def _holds_debug_only(file: bytes, most: int) -> bool:
+    """Read the file as far as to know that it reads.  Raises MalformedMessage and TooLarge."""
+    text = log_file_text(file, most)
+    debug = sum(text.count(word) for word in DEBUG)
+    return debug > 0 and debug >= text.count(b"\n")

@@ -169,6 +169,7 @@ class DeviceService:
             bodies = InFlight(bounds.bodies_in_flight_bytes)
             gate = Gate(bounds, bodies, parts.live.count_of, self._loop.time)
             gate.watch(Worth.ALWAYS, lambda: writer.fullness)
+            gate.watch(Worth.LOGS, lambda: telemetry.logs.fullness)
             context = Southbound(
                 settings=parts.settings,
                 keys=parts.keys,
