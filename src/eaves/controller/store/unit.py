@@ -89,17 +89,6 @@ async def check_server(engine: AsyncEngine) -> None:
         )
 
 
-def driver_of(url: URL) -> str:
-    """`sqlite` or `postgresql`.  Raises UnusableDatabase."""
-    name = url.drivername.partition("+")[0]
-    if name not in _DRIVERS:
-        raise UnusableDatabase(
-            f"database {url.render_as_string()} is neither SQLite nor PostgreSQL; "
-            "give sqlite:////path/file or postgresql://user@host/name"
-        )
-    return "sqlite" if name == "sqlite" else "postgresql"
-
-
 def reachable(url: URL) -> URL:
     """With the limits of a connection to PostgreSQL that is not answered any more."""
     return url.update_query_dict({**_REACHABLE, **url.query})

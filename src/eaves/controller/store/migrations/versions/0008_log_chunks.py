@@ -6,8 +6,8 @@ of the release before stay: their rows are moved over while the controller runs.
 
 from alembic import op
 
-revision = "0007"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
