@@ -6,8 +6,8 @@ of the release before stay: their rows are moved over while the controller runs.
 
 from alembic import op
 
-revision = "0008"
-down_revision = "0007"
+revision = "0009"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 
