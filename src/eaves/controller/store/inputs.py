@@ -40,7 +40,7 @@ from eaves.controller.store.rendered import (
     put_outcomes,
 )
 from eaves.controller.store.sealed import find_secrets
-from eaves.controller.store.tables import Kind, device_certificates, objects
+from eaves.controller.store.tables import Kind, device_certificates, object_ids, objects
 from eaves.controller.store.unit import Db
 from eaves.evapi.config import dated, undated
 from eaves.ids import ConfigHash, DeviceId
@@ -171,12 +171,16 @@ async def render_and_store(
 
 
 async def lock_devices(db: Db, device_ids: Collection[DeviceId]) -> None:
-    """Until the end of the transaction nobody else renders these.  SQLite has one writer anyway."""
+    """Until the end of the transaction nobody else renders these.  SQLite has one writer anyway.
+
+    The rows locked are those of `object_ids`, which a distributed database has on every node: it
+    locks no rows over many nodes.  Who refers to a device meanwhile does not wait.
+    """
     if db.dialect.name == "sqlite":
         return
-    table = objects[Kind.DEVICE]
-    query = select(table.c.id).where(table.c.id.in_(device_ids)).order_by(table.c.id)
-    await db.execute(query.with_for_update())
+    c = object_ids.c
+    query = select(c.id).where(c.id.in_(device_ids)).order_by(c.id)
+    await db.execute(query.with_for_update(key_share=True))
 
 
 def outcome_of(
