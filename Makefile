@@ -3,7 +3,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: demo test check bench dist packages test-packages runtime develop proto clean
+.PHONY: demo test test-system check bench dist packages test-packages runtime develop proto clean
 
 demo: runtime  ## a controller, a node, a container and a VM on this machine; CHECK=1 proves each step and ends
 	$(PYTHON) -m eaves demo $(if $(CHECK),--check,)
@@ -39,6 +39,9 @@ check: $(VENV)/.develop  ## static only: format, lint, types, structure
 
 test: develop  ## everything CI runs, on this machine
 	pytest
+
+test-system: develop  ## whole processes together, and a soak of ten minutes
+	SOAK_S=$${SOAK_S:-600} pytest -m "system or soak"
 
 proto: $(VENV)/.develop
 	proto/generate

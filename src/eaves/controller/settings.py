@@ -3,7 +3,7 @@
 import ipaddress
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from pathlib import Path
 
@@ -232,7 +232,9 @@ def read_settings(options: Options, environment: Mapping[str, str] = os.environ)
             _path(given("signing_key")),
             _path(given("signing_root")),
         ),
+        intervals=_intervals(environment),
         bounds=_bounds(environment),
+        retention=_retention(environment),
         sinks=read_sink_settings(environment, database_url),
         observing=_observing(
             given("metrics_listen"),
@@ -277,6 +279,27 @@ def _own_signing(
             "give all three or none"
         )
     return OwnSigning(certificates, key, root)
+
+
+def _retention(environment: Mapping[str, str]) -> Retention:
+    """`EAVES_KEEP_<FIELD>` for each field of Retention, such as EAVES_KEEP_LOG_DAYS."""
+    names = {field.name: f"EAVES_KEEP_{field.name.upper()}" for field in fields(Retention)}
+    given = {name: _number(environment, key) for name, key in names.items()}
+    return Retention(**{name: number for name, number in given.items() if number is not None})
+
+
+def _intervals(environment: Mapping[str, str]) -> Intervals:
+    every_s = _number(environment, "EAVES_KEEP_EVERY_S")
+    return Intervals() if every_s is None else Intervals(retention=timedelta(seconds=every_s))
+
+
+def _number(environment: Mapping[str, str], key: str) -> int | None:
+    text = environment.get(key, "")
+    if not text:
+        return None
+    if not text.isdecimal() or not int(text):
+        raise BadSetting(f"{key} is {text!r}; give a whole number from 1")
+    return int(text)
 
 
 def _bounds(environment: Mapping[str, str]) -> Bounds:
