@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from typing import Any
 import pytest
 from support.cli import Cli
 from support.controller import DEADLINE_S, Process, running
+
+from eaves.evapi.paths import Endpoint, endpoint_path
 
 pytestmark = pytest.mark.system
 
@@ -210,6 +213,21 @@ def test_apps_live_as_the_configuration_says(place: Place, tmp_path: Path, profi
     assert figures["errors"] == 0
     assert figures["acknowledged"]["info"] >= 3 + 12  # the devices, and the steps of the app
     assert json.loads(out.read_text()) == figures
+
+
+def test_a_device_that_leaves_in_the_middle_of_a_request_is_no_failure(place: Place) -> None:
+    process = place.process
+    address = ("localhost", process.device_port)
+    with (
+        socket.create_connection(address) as bare,
+        process.tls().wrap_socket(bare, server_hostname="localhost") as connection,
+    ):
+        path = endpoint_path(Endpoint.UUID)
+        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n"
+        connection.sendall(head.encode() + b"the first half")
+    told = "the client went before its request was whole"
+    until("the controller notices", lambda: told in process.log.read_text())
+    assert "request_failed" not in process.log.read_text()
 
 
 def test_figures_are_shown_to_a_person(place: Place, tmp_path: Path) -> None:

@@ -26,5 +26,5 @@ def test_the_defaults_stand_where_nothing_is_set() -> None:
 
 @pytest.mark.parametrize("text", ["0", "-1", "many", "1.5"])
 def test_a_bound_that_is_no_number_is_refused_by_name(text: str) -> None:
-    with pytest.raises(BadSetting, match="^EAVES_KEEP_EVENT_DAYS is .* a whole number from 1$"):
+    with pytest.raises(BadSetting, match=r"^EAVES_KEEP_EVENT_DAYS is .* a whole number from 1$"):
         read(EAVES_KEEP_EVENT_DAYS=text)

@@ -8,7 +8,11 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from granian import rsgi
+
 from eaves.evapi.paths import PROTOBUF
+
+_Closed: type[Exception] = rsgi.ProtocolClosed  # type: ignore[attr-defined]  # re-exported by its use
 
 Headers = list[tuple[str, str]]
 
@@ -117,6 +121,12 @@ class RsgiRequest:
         return self._scope.client
 
     async def read_body(self, limit: int, charge: Charge) -> bytes:
+        try:
+            return await self._body(limit, charge)
+        except _Closed as error:
+            raise ConnectionResetError("the client went before its request was whole") from error
+
+    async def _body(self, limit: int, charge: Charge) -> bytes:
         length = self.content_length
         if length is not None and length <= min(AT_ONCE, limit):
             body = await self._protocol()  # the server takes no more than was announced
