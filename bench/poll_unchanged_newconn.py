@@ -19,7 +19,7 @@ from support.server import Server, running
 from eaves.evapi.paths import Endpoint, endpoint_path
 
 DEVICES = 10_000
-CONNECTIONS = 400
+CONNECTIONS = 600
 GOAL = Goal(reach=1700, stretch=2200, per_verify=0.107)
 LOOKED_AT_S = 2.0
 

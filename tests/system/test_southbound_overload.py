@@ -6,7 +6,7 @@ import os
 import ssl
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -188,7 +188,7 @@ async def test_memory_full_of_bodies_refuses_logs_and_metrics_but_no_poll(tmp_pa
 @contextlib.asynccontextmanager
 async def _half_sent(
     port: int, tls: ssl.SSLContext, device: WireDevice, size: int
-) -> AsyncIterator[None]:
+) -> AsyncGenerator[None]:
     """A body of which the last byte does not come."""
     _, writer = await asyncio.open_connection(
         "127.0.0.1", port, ssl=tls, server_hostname="localhost"

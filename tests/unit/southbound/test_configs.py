@@ -1,0 +1,121 @@
+"""Configurations for devices that ask at once: few readings, bounded memory."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import pytest
+
+from eaves.controller.southbound.configs import READ_AT_ONCE, Configs
+from eaves.controller.store.rendered import RenderedConfig
+from eaves.ids import ConfigHash, DeviceId
+
+SIZE = 10_000
+
+
+class Store:
+    """Rendered configurations, and how often they were read."""
+
+    def __init__(self) -> None:
+        self.hashes: dict[DeviceId, ConfigHash] = {}
+        self.readings: list[int] = []
+        self.fails = False
+
+    async def read(self, device_ids: Sequence[DeviceId]) -> Mapping[DeviceId, RenderedConfig]:
+        self.readings.append(len(device_ids))
+        if self.fails:
+            raise OSError("the disk is gone")
+        return {
+            one: RenderedConfig(self.hashes[one], datetime(2026, 1, 1, tzinfo=UTC), bytes(SIZE))
+            for one in device_ids
+            if one in self.hashes
+        }
+
+
+def _many(count: int) -> list[DeviceId]:
+    return [DeviceId(f"device-{number}") for number in range(count)]
+
+
+@asynccontextmanager
+async def _serving(store: Store, kept_bytes: int = 1 << 30) -> AsyncGenerator[Configs]:
+    configs = Configs(store.read, kept_bytes=kept_bytes)
+    reading = asyncio.create_task(configs.read_forever())
+    try:
+        yield configs
+    finally:
+        reading.cancel()
+
+
+async def test_devices_that_ask_at_once_share_readings() -> None:
+    store, ids = Store(), _many(READ_AT_ONCE * 3)
+    store.hashes = dict.fromkeys(ids, ConfigHash("one"))
+    async with _serving(store) as configs:
+        found = await asyncio.gather(*(configs.find(one, ConfigHash("one")) for one in ids))
+        assert all(one is not None and one.config_hash == "one" for one in found)
+        assert store.readings == [READ_AT_ONCE] * 3
+        await asyncio.gather(*(configs.find(one, ConfigHash("one")) for one in ids))
+        assert len(store.readings) == 3
+
+
+async def test_a_newer_hash_is_read_anew() -> None:
+    store, device = Store(), DeviceId("d")
+    store.hashes[device] = ConfigHash("one")
+    async with _serving(store) as configs:
+        await configs.find(device, ConfigHash("one"))
+        store.hashes[device] = ConfigHash("two")
+        found = await configs.find(device, ConfigHash("two"))
+        assert found is not None
+        assert found.config_hash == "two"
+
+
+async def test_what_is_kept_stays_within_its_bound() -> None:
+    store, ids = Store(), _many(200)
+    store.hashes = dict.fromkeys(ids, ConfigHash("one"))
+    async with _serving(store, kept_bytes=20 * SIZE) as configs:
+        for one in ids:
+            await configs.find(one, ConfigHash("one"))
+            assert configs.size <= 20 * SIZE
+        before = len(store.readings)
+        await configs.find(ids[-1], ConfigHash("one"))
+        assert len(store.readings) == before
+        await configs.find(ids[0], ConfigHash("one"))
+        assert len(store.readings) == before + 1
+
+
+async def test_a_device_without_a_configuration_gets_none() -> None:
+    async with _serving(Store()) as configs:
+        assert await configs.find(DeviceId("d"), ConfigHash("one")) is None
+        assert configs.size == 0
+
+
+async def test_a_failed_reading_is_told_to_who_asked_and_the_next_one_is_tried() -> None:
+    store, device = Store(), DeviceId("d")
+    store.hashes[device] = ConfigHash("one")
+    store.fails = True
+    async with _serving(store) as configs:
+        with pytest.raises(OSError, match="the disk is gone"):
+            await configs.find(device, ConfigHash("one"))
+        store.fails = False
+        assert await configs.find(device, ConfigHash("one")) is not None
+
+
+async def test_who_left_while_it_was_read_takes_nothing_from_the_others() -> None:
+    store, device = Store(), DeviceId("d")
+    store.hashes[device] = ConfigHash("one")
+    async with _serving(store) as configs:
+        gone = asyncio.create_task(configs.find(device, ConfigHash("one")))
+        stays = asyncio.create_task(configs.find(device, ConfigHash("one")))
+        await asyncio.sleep(0)
+        gone.cancel()
+        assert await stays is not None
+        assert store.readings == [1]
+
+
+def test_that_a_configuration_was_served_is_news_once() -> None:
+    configs = Configs(Store().read, kept_bytes=0)
+    served = [
+        configs.first_served(DeviceId("d"), ConfigHash(config_hash))
+        for config_hash in ("one", "one", "two", "two", "one")
+    ]
+    assert served == [True, False, True, False, True]
