@@ -85,7 +85,7 @@ class Server:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                env={**os.environ, "EAVES_LOG_LEVEL": "warning", **self.environment},
+                env={**os.environ, **self.environment},
                 start_new_session=True,
             )
         assert self._process.stdout is not None
