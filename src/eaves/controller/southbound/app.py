@@ -92,25 +92,20 @@ def endpoints(context: Southbound) -> Callable[[Request], Awaitable[Answer]]:
     """The device-facing API as one function from request to answer; it never raises."""
 
     async def answer(request: Request) -> Answer:
-        began = perf_counter()
-        given = await answered(request)
+        began, given = perf_counter(), DOUBT
+        try:
+            given = await _answer(context, request)
+        except (Transient, SQLAlchemyError, OSError) as error:
+            log.warning("request_in_doubt", path=request.path, error=str(error))
+        except Exception:
+            # the device keeps what it sent and comes back; the traceback tells us what to mend
+            log.exception("request_failed", path=request.path)
         context.meters.devices.note(
             _ASKED.get(request.path.rpartition("/")[2], "other"),
             given.status,
             perf_counter() - began,
         )
         return given
-
-    async def answered(request: Request) -> Answer:
-        try:
-            return await _answer(context, request)
-        except (Transient, SQLAlchemyError, OSError) as error:
-            log.warning("request_in_doubt", path=request.path, error=str(error))
-            return DOUBT
-        except Exception:
-            # the device keeps what it sent and comes back; the traceback tells us what to mend
-            log.exception("request_failed", path=request.path)
-            return DOUBT
 
     return answer
 
