@@ -3,9 +3,10 @@
 import ipaddress
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Final
 
 from eaves.controller.sink_settings import SinkSettings, read_sink_settings
 from eaves.errors import Rejected
@@ -302,10 +303,23 @@ def _number(environment: Mapping[str, str], key: str) -> int | None:
     return int(text)
 
 
+_RATES: Final = (
+    ("EAVES_WAITERS", "waiters"),
+    ("EAVES_REGISTRATIONS_PER_MINUTE", "registrations_per_minute"),
+    ("EAVES_DEVICE_REQUESTS_PER_S", "device_requests_per_s"),
+    ("EAVES_ENTERPRISE_REQUESTS_PER_S", "enterprise_requests_per_s"),
+    ("EAVES_ADDRESS_REQUESTS_PER_S", "stranger_requests_per_s"),
+)
+"""Bounds that a site may have to move: one address may stand for thousands of devices."""
+
+
 def _bounds(environment: Mapping[str, str]) -> Bounds:
-    waiters = environment.get("EAVES_WAITERS", "")
-    if not waiters:
-        return Bounds()
-    if not waiters.isdecimal():
-        raise BadSetting(f"EAVES_WAITERS is {waiters!r}; give a whole number of waiting devices")
-    return Bounds(waiters=int(waiters))
+    given: dict[str, int] = {}
+    for variable, name in _RATES:
+        text = environment.get(variable, "")
+        if not text:
+            continue
+        if not text.isdecimal() or int(text) == 0:
+            raise BadSetting(f"{variable} is {text!r}; give a whole number above 0, or leave it")
+        given[name] = int(text)
+    return replace(Bounds(), **given)

@@ -6,6 +6,7 @@ import pytest
 
 from eaves.controller.settings import (
     BadSetting,
+    Bounds,
     Endpoint,
     Options,
     OwnTls,
@@ -44,6 +45,19 @@ def test_the_command_line_wins_over_the_environment() -> None:
     assert settings.state_dir == Path("/a")
     assert settings.device_listen.port == 1
     assert settings.database == "sqlite+aiosqlite:////a/eaves.db"
+
+
+def test_bounds_of_a_site_come_from_the_environment() -> None:
+    given = {"EAVES_WAITERS": "5", "EAVES_REGISTRATIONS_PER_MINUTE": "60000"}
+    bounds = read_settings(Options(), given).bounds
+    assert (bounds.waiters, bounds.registrations_per_minute) == (5, 60_000)
+    assert bounds.device_requests_per_s == Bounds().device_requests_per_s
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "many", "1.5"])
+def test_a_bound_that_is_no_number_is_refused_by_its_name(text: str) -> None:
+    with pytest.raises(BadSetting, match="EAVES_DEVICE_REQUESTS_PER_S"):
+        read_settings(Options(), {"EAVES_DEVICE_REQUESTS_PER_S": text})
 
 
 def test_half_a_key_pair_is_refused() -> None:
