@@ -28,14 +28,13 @@ async def take(engine: AsyncEngine, holder: str, ttl: timedelta = LONG) -> Lease
 
 
 async def test_a_lease_has_one_holder_until_it_ends(engine: AsyncEngine) -> None:
-    first = await take(engine, "a")
-    assert first == Lease("sweep", "a", 1)
+    first, second = Lease("sweep", "a", 1), Lease("sweep", "b", 2)
+    assert await take(engine, "a") == first
     assert await take(engine, "b") is None
     assert await take(engine, "a") is None  # nor is it taken twice by one
     async with unit_of_work(engine) as db:
         assert await renew_leases(db, (first,), OVER) == {"sweep"}
-    second = await take(engine, "b")
-    assert second == Lease("sweep", "b", 2)
+    assert await take(engine, "b") == second
     async with unit_of_work(engine) as db:
         assert await renew_leases(db, (first,), LONG) == frozenset()
         await release_lease(db, first)  # changes nothing: it is another's

@@ -116,6 +116,6 @@ async def test_a_postgresql_that_is_too_old_is_refused_by_name(
     engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await check_server(engine)
-    monkeypatch.setattr("eaves.controller.store.unit.OLDEST_POSTGRES", (99,))
+    monkeypatch.setattr("eaves.controller.store.unit.OLDEST_POSTGRES", 99)
     with pytest.raises(UnusableDatabase, match=r"is PostgreSQL 1\d.*; this controller needs 99"):
         await check_server(engine)

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import select
 from store.databases import postgres_is_there
 from support.controller import Process, WireDevice, https
-from support.rest import Caller
+from support.rest import Caller, Json
 from support.rest_objects import World, build_world, device, project
 from support.several import Several, now, settled, several, until_true
 
@@ -219,10 +219,13 @@ async def stored_lines(caller: Caller, device_id: str) -> Counter[str]:
     found: Counter[str] = Counter()
     token = ""
     while True:
-        asked = {"next.pageSize": "500"} | ({"next.pageToken": token} if token else {})
+        asked = {"startTime": "2000-01-01T00:00:00Z", "next.pageSize": "500"}
+        if token:
+            asked["next.pageToken"] = token
         page = await caller.get(f"/v1/eaves/devices/id/{device_id}/logs", **asked)
         found.update(item["content"] for item in page["list"])
-        token = str((page.get("next") or {}).get("pageToken") or "")
+        following: Json = page.get("next") or {}
+        token = str(following.get("pageToken") or "")
         if not token:
             return found
 
@@ -275,8 +278,12 @@ class Load:
 
 async def check_ledger(load: Load, two: Several, caller: Caller, device_id: str) -> None:
     """Nothing acknowledged is missing, and nothing is there twice."""
+
+    async def all_shown() -> bool:
+        return load.logs.acknowledged <= (await stored_lines(caller, device_id)).keys()
+
+    await until_true(all_shown, "every acknowledged line is shown")
     lines = await stored_lines(caller, device_id)
-    assert load.logs.acknowledged - lines.keys() == set()
     assert {line for line, count in lines.items() if count > 1} == set()
     names, told = await stored_projects(two)
     assert load.projects.acknowledged - names.keys() == set()

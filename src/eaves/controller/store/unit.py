@@ -20,7 +20,7 @@ from eaves.errors import Rejected
 Db = AsyncConnection
 
 BUSY_TIMEOUT_MS: Final = 30_000
-OLDEST_POSTGRES: Final = (15,)
+OLDEST_POSTGRES: Final = 15
 TELEMETRY_FILES: Final = ("state", "metrics", "logs")
 _BEGIN: Final = "eaves_sqlite_begin"
 _DRIVERS: Final = {
@@ -80,12 +80,12 @@ async def check_server(engine: AsyncEngine) -> None:
     if engine.dialect.name != "postgresql":
         return
     async with engine.connect() as connection:
-        version = connection.dialect.server_version_info or (0,)
-    if version < OLDEST_POSTGRES:
+        version = tuple(connection.dialect.server_version_info or (0,))
+    if int(version[0]) < OLDEST_POSTGRES:
         raise UnusableDatabase(
             f"database {engine.url.render_as_string()} is PostgreSQL "
             f"{'.'.join(map(str, version))}; this controller needs "
-            f"{OLDEST_POSTGRES[0]} or later: upgrade the server first"
+            f"{OLDEST_POSTGRES} or later: upgrade the server first"
         )
 
 
