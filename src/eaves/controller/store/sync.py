@@ -4,7 +4,7 @@ A hot statement is written once, with `?` for each value, and run by `execute_ro
 one statement, so that the interpreter lock changes hands once and not for each row.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -65,6 +65,20 @@ def execute(
     if is_postgresql(connection):
         sql = sql.replace("?", "%s")
     return connection.exec_driver_sql(sql, tuple(values))
+
+
+def lock_devices(connection: Connection, device_ids: Iterable[str]) -> None:
+    """Until the end of this transaction nobody else who asks for this writes to these devices.
+
+    Whoever reads rows of a device to write them anew needs it, since other processes do the same;
+    what is read after it shows what they did.  SQLite has one writer anyway.
+    """
+    if is_postgresql(connection):
+        connection.exec_driver_sql(
+            "SELECT device_id FROM device_bindings WHERE device_id = ANY(%s) "
+            "ORDER BY device_id FOR NO KEY UPDATE",
+            (sorted(set(device_ids)),),
+        )
 
 
 def execute_rows(

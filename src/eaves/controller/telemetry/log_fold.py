@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from eaves.controller.store import flow_store
 from eaves.controller.store.partitions import Partitions
+from eaves.controller.store.sync import lock_devices
 from eaves.controller.telemetry.reports import DeviceForgotten, FlowReport, LogUpload
 from eaves.evapi.flow_records import fold_flow_message
 from eaves.evapi.log_lines import read_log_lines
@@ -27,6 +28,7 @@ class LogFold:
     def fold(self, connection: Connection, batch: Sequence[LogReport], /) -> Sequence[bool]:
         """For each report: True when it was new."""
         self._partitions.ensure(connection, (report.received_at for report in batch))
+        lock_devices(connection, (report.device_id for report in batch))
         return [self._fold_one(connection, report) for report in batch]
 
     def forget(self) -> None:
