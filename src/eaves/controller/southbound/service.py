@@ -170,6 +170,7 @@ class DeviceService:
             gate = Gate(bounds, bodies, parts.live.count_of, self._loop.time)
             gate.watch(Worth.ALWAYS, lambda: writer.fullness)
             gate.watch(Worth.LOGS, lambda: telemetry.logs.fullness)
+            _gauge(parts.meters, gate, bodies)
             context = Southbound(
                 settings=parts.settings,
                 keys=parts.keys,
@@ -253,6 +254,23 @@ class DeviceService:
             await _flush_seen(context)
             context.writer.stop()
             await writing
+
+
+def _gauge(meters: Meters, gate: Gate, bodies: InFlight) -> None:
+    """What an operator sees of an overload."""
+    meters.gauge(
+        "eaves_pressure_level",
+        "What is refused: 1 debug logs, 2 all logs, 3 metrics too.",
+        lambda: int(gate.level),
+    )
+    meters.gauge(
+        "eaves_device_requests_refused",
+        "Requests of devices that were told to come back.",
+        lambda: dict(gate.refused),
+        by="reason",
+        counts_up=True,
+    )
+    meters.gauge("eaves_bodies_bytes", "Bytes of requests on their way.", lambda: bodies.held)
 
 
 def _config_reader(database: Database) -> ReadConfigs:
