@@ -25,9 +25,9 @@ from eaves.controller.store.unit import Db, open_engine, unit_of_work
 from eaves.evapi.info import (
     ZInfoDevice,
     ZInfoDevSW,
+    ZInfoManufacturer,
     ZInfoMsg,
     ZInfoTypes,
-    ZInfoManufacturer,
     encode_z_info_msg,
 )
 
@@ -85,7 +85,6 @@ async def _put_info(db: Db, _shared: Shared, device_ids: Sequence[str]) -> None:
                     "kind": int(ZInfoTypes.ZiDevice),
                     "object_id": "",
                     "received_at": at,
-                    "state": 1,
                     "message": encode_z_info_msg(
                         ZInfoMsg(ztype=ZInfoTypes.ZiDevice, dev_id=one, dinfo=device)
                     ),

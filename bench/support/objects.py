@@ -136,7 +136,7 @@ async def put_devices(
             name = f"edge-{number * 7919 % 1_000_003:07}"
             rows[Kind.DEVICE].append(
                 (
-                    _row(shared, one, name, _device(name, project, model, seed), project=project),
+                    _row(shared, one, name, _device(project, model, seed), project=project),
                     (project, model, shared.network),
                 )
             )
@@ -157,9 +157,7 @@ async def put_devices(
             await _put(db, kind, some)
 
 
-async def _put(
-    db: Db, kind: Kind, rows: Sequence[tuple[dict[str, Any], Sequence[str]]]
-) -> None:
+async def _put(db: Db, kind: Kind, rows: Sequence[tuple[dict[str, Any], Sequence[str]]]) -> None:
     ids = [
         {"id": row["id"], "kind": kind.value, "enterprise_id": row["enterprise_id"]}
         for row, _ in rows
@@ -200,7 +198,7 @@ def _row(
     }
 
 
-def _device(name: str, project: str, model: str, seed: random.Random) -> dict[str, Any]:
+def _device(project: str, model: str, seed: random.Random) -> dict[str, Any]:
     ports = [
         {
             "intfname": f"eth{n}",
@@ -265,9 +263,7 @@ def _instance(app: str, device: str, project: str, netinst: str) -> dict[str, An
     }
 
 
-async def put_seen(
-    db: Db, shared: Shared, device_ids: Sequence[str], seed: random.Random
-) -> None:
+async def put_seen(db: Db, shared: Shared, device_ids: Sequence[str], seed: random.Random) -> None:
     """Most were heard of just now, some fell silent, some never came."""
     at = datetime.now(UTC)
     heard = [one for one in device_ids if seed.random() > 0.1]

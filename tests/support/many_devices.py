@@ -13,6 +13,7 @@ from support.rest_objects import World
 from eaves.controller.domain.secrets import SecretName
 from eaves.controller.keys import KeyStore
 from eaves.controller.store.devices import ECDH_TYPE
+from eaves.controller.store.listed import listed_row
 from eaves.controller.store.sealed import find_secrets
 from eaves.controller.store.tables import (
     Kind,
@@ -23,7 +24,6 @@ from eaves.controller.store.tables import (
     objects,
     secrets,
 )
-from eaves.controller.store.listed import listed_row
 from eaves.controller.store.tables_lists import listed
 from eaves.controller.store.unit import Db
 

@@ -8,7 +8,7 @@ has no plan, and `paging` answers it over all objects.
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -38,6 +38,7 @@ from eaves.controller.northbound.paging import (
 from eaves.controller.store.unit import Db
 
 Column = ColumnElement[Any]
+Join = tuple[FromClause, ColumnElement[bool]]
 
 
 class NoPlanError(Exception):
@@ -55,7 +56,7 @@ class Field:
     column: Column
     kind: type[Any] = str
     inside: tuple[Column, Column, Column, ColumnElement[bool]] | None = None
-    join: tuple[FromClause, ColumnElement[bool]] | None = None  # for its order
+    join: Join | None = None  # for its order
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,6 @@ class Source:
     id: Column
     visible: ColumnElement[bool]
     fields: Mapping[str, Field]
-    joins: tuple[tuple[FromClause, ColumnElement[bool]], ...] = ()  # that fields need always
-    named_index: bool = True  # the order of names can be read without sorting
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +81,7 @@ class Plan:
     source: Source
     conditions: tuple[ColumnElement[bool], ...]
     order: tuple[tuple[Field, int], ...]
-    filtered_by_name_only: bool
-    joins: tuple[tuple[FromClause, ColumnElement[bool]], ...] = field(default=())
+    joins: tuple[Join, ...]  # that the order needs
 
 
 def plan_of(source: Source, query: ListQuery, dialect: str) -> Plan:
@@ -103,7 +101,6 @@ def plan_of(source: Source, query: ListQuery, dialect: str) -> Plan:
         source,
         conditions,
         tuple(order),
-        not query.filters or set(query.filters) == {"name" + PATTERN},
         tuple(dict.fromkeys(joins)),
     )
 
@@ -176,39 +173,26 @@ async def find_page(db: Db, plan: Plan, query: ListQuery, total: int) -> Found:
     """The ids of a page in its order; `total` is how many objects there are without filters."""
     source = plan.source
     columns = [known.column for known, _ in plan.order]
-    by_name = plan.filtered_by_name_only and source.named_index and _in_order_of_names(plan)
-    counted = bool(plan.conditions) and not by_name
     shown = [c.label(f"key_{n}") for n, c in enumerate(columns)]
-    base = _from(source, plan, select(source.id.label("id"), *shown))
-    if counted:
-        base = base.add_columns(func.count().over().label("total"))
-    base = base.where(source.visible, *plan.conditions)
-    cut = base
+    page = _from(source, plan.joins, select(source.id.label("id"), *shown))
+    page = page.where(source.visible, *plan.conditions).limit(query.page_size + 1)
+    page = page.order_by(
+        *(c.asc() if s > 0 else c.desc() for c, (_, s) in zip(columns, plan.order, strict=True))
+    )
     if query.page_token:
-        if counted:  # the count is of all pages
-            inner = base.subquery()
-            cut = select(inner)
-            columns = [inner.c[f"key_{n}"] for n in range(len(plan.order))]
-        cut = cut.where(_behind(plan, columns, query.page_token))
-    ordered = [
-        c.asc() if sign > 0 else c.desc() for c, (_, sign) in zip(columns, plan.order, strict=True)
-    ]
-    cut = cut.order_by(*ordered).limit(query.page_size + 1)
-    if not query.page_token:
-        cut = cut.offset((query.page_num - 1) * query.page_size)
-    rows = (await db.execute(cut)).all()
-    if not plan.conditions:
-        found = total
-    elif counted and rows:
-        found = rows[0].total
+        page = page.where(_behind(plan, columns, query.page_token))
     else:
-        counting = _from(source, plan, select(func.count()).select_from(source.table))
-        found = (await db.execute(counting.where(source.visible, *plan.conditions))).scalar_one()
+        page = page.offset((query.page_num - 1) * query.page_size)
+    rows = (await db.execute(page)).all()
+    found = total
+    if plan.conditions:
+        counting = _from(source, (), select(func.count()).select_from(source.table))
+        counting = counting.where(source.visible, *plan.conditions)
+        found = (await db.execute(counting)).scalar_one()
     more, rows = len(rows) > query.page_size, rows[: query.page_size]
     token = ""
     if more:
-        last = rows[-1]
-        token = write_token(tuple(_part(last[n + 1]) for n in range(len(plan.order))))
+        token = write_token(tuple(_part(rows[-1][n + 1]) for n in range(len(plan.order))))
     cursor = Cursor(
         page_size=query.page_size,
         page_num=query.page_num,
@@ -219,16 +203,11 @@ async def find_page(db: Db, plan: Plan, query: ListQuery, total: int) -> Found:
     return Found(tuple(row.id for row in rows), cursor, found)
 
 
-def _from(source: Source, plan: Plan, query: Any) -> Any:  # a query of whatever columns
+def _from(source: Source, joins: Sequence[Join], query: Any) -> Any:  # of whatever columns
     joined: FromClause = source.table
-    for other, on in (*source.joins, *plan.joins):
+    for other, on in joins:
         joined = joined.outerjoin(other, on)
     return query.select_from(joined)
-
-
-def _in_order_of_names(plan: Plan) -> bool:
-    first, _ = plan.order[0]
-    return first is plan.source.fields.get("name") and len({s for _, s in plan.order}) == 1
 
 
 def _part(value: object) -> tuple[int, float | str]:
@@ -253,9 +232,7 @@ def _behind(plan: Plan, columns: Sequence[Column], token: str) -> ColumnElement[
 
 async def counts_by(db: Db, source: Source, column: Column) -> Mapping[str, int]:
     """How many of all there are with each value."""
-    query = _from(
-        source, Plan(source, (), (), filtered_by_name_only=True), select(column, func.count())
-    )
+    query = select(column, func.count()).select_from(source.table)
     rows = await db.execute(query.where(source.visible).group_by(column))
     return {str(value): count for value, count in rows}
 

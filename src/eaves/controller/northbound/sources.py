@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, get_args
 
-from sqlalchemy import ColumnElement, FromClause, case, exists, func, literal, or_
+from sqlalchemy import ColumnElement, case, exists, func, literal, or_
 
 from eaves.controller.domain.contract.base import Contract, OpenEnum
 from eaves.controller.domain.contract.statuses import RunState
@@ -19,12 +19,9 @@ from eaves.controller.store.dialect import micros_in
 from eaves.controller.store.tables import (
     Kind,
     device_bindings,
-    device_seen,
-    info_latest,
     objects,
 )
 from eaves.controller.store.tables_lists import MEMBERS, listed
-from eaves.evapi.info import ZInfoTypes
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -79,34 +76,24 @@ def device_states(scope: Scope, now: datetime, limits: Limits) -> tuple[Source, 
     """
     source = source_of(records.DEVICE, scope)
     assert source is not None  # noqa: S101 - there are many devices
-    seen, info, bound = device_seen, info_latest.alias("device_info"), device_bindings.c
-    table = listed[Kind.DEVICE].c
-    last = micros_in(seen.c.last_seen_at)
-    registered = exists().where(bound.device_id == table.id, ~bound.gone)
+    c, bound = listed[Kind.DEVICE].c, device_bindings.c
+    last = micros_in(c.last_seen_at)
+    registered = exists().where(bound.device_id == c.id, ~bound.gone)
     words = {int(number): state.value for number, state in DEVICE_STATES.items()}
-    reported = case(words, value=info.c.state, else_=RunState.ONLINE.value)
     run_state = case(
         (
-            last.is_(None),
+            last.is_(None),  # only then: to look for a registration costs more than all the rest
             case((registered, RunState.PROVISIONED.value), else_=RunState.UNPROVISIONED.value),
         ),
         (last < _micros(now - limits.offline), RunState.OFFLINE.value),
         (last < _micros(now - limits.suspect), RunState.SUSPECT.value),
-        (info.c.device_id.is_(None), RunState.PROVISIONED.value),
-        else_=reported,
+        (c.reported_state.is_(None), RunState.PROVISIONED.value),
+        else_=case(words, value=c.reported_state, else_=RunState.ONLINE.value),
     )
     state = Field(run_state, RunState)
-    fields = {**source.fields, "runState": state, "lastUpdate": Field(func.coalesce(last, 0), int)}
-    joins: tuple[tuple[FromClause, ColumnElement[bool]], ...] = (
-        (seen, seen.c.device_id == table.id),
-        (
-            info,
-            (info.c.kind == int(ZInfoTypes.ZiDevice))
-            & (info.c.object_id == "")
-            & (info.c.device_id == table.id),
-        ),
-    )
-    return replace(source, fields=fields, joins=joins), state
+    seen = Field(func.coalesce(last, 0), int)
+    fields = {**source.fields, "runState": state, "lastUpdate": seen}
+    return replace(source, fields=fields), state
 
 
 def _micros(moment: datetime) -> int:

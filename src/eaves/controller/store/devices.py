@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from eaves.controller.domain.onboarding import Claim, Knowledge
 from eaves.controller.store.changes import DEVICES, note_change
 from eaves.controller.store.dialect import insert_new, upsert, upsert_many
+from eaves.controller.store.listed import forget_contact, note_seen
 from eaves.controller.store.owners import enterprise_of, enterprises_of
 from eaves.controller.store.tables import (
     Kind,
@@ -322,6 +323,7 @@ async def mark_gone(db: Db, device_id: DeviceId) -> None:
     )
     for table in (attestations, device_certificates, rendered_configs, device_seen, silent_devices):
         await db.execute(delete(table).where(table.c.device_id == device_id))
+    await forget_contact(db, device_id)
     note_change(db, DEVICES, (device_id,))
 
 
@@ -469,6 +471,8 @@ async def put_last_seen(db: Db, seen: Mapping[DeviceId, datetime]) -> None:
         if device_id in owners
     ]
     await upsert_many(db, device_seen, rows, newest="last_seen_at")
+    if rows:
+        await note_seen(db, {one: at for one, at in seen.items() if one in owners})
 
 
 async def find_last_seen(db: Db, device_ids: Sequence[DeviceId]) -> Mapping[DeviceId, datetime]:

@@ -5,10 +5,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import cast
 
+from sqlalchemy import bindparam, or_, update
+
 from eaves.controller.store.dialect import upsert_many
 from eaves.controller.store.tables import Kind
 from eaves.controller.store.tables_lists import MEMBERS, listed
 from eaves.controller.store.unit import Db
+from eaves.ids import DeviceId
 
 
 def listed_row(kind: Kind, row: Mapping[str, object]) -> dict[str, object]:
@@ -32,6 +35,38 @@ def listed_row(kind: Kind, row: Mapping[str, object]) -> dict[str, object]:
         narrow[name] = _number(body.get(name))
     narrow["tags"] = json.dumps(body.get("tags") or {}, separators=(",", ":"), sort_keys=True)
     return narrow
+
+
+async def note_reported(db: Db, states: Mapping[DeviceId, int | None]) -> None:
+    """What devices say of themselves: ZDeviceState; None: what they said was dropped."""
+    c = listed[Kind.DEVICE].c
+    now = bindparam("now", type_=c.reported_state.type)
+    await db.execute(
+        update(listed[Kind.DEVICE])
+        .where(c.id == bindparam("of"), c.reported_state.is_distinct_from(now))
+        .values(reported_state=now),
+        [{"of": device_id, "now": state} for device_id, state in states.items()],
+    )
+
+
+async def note_seen(db: Db, seen: Mapping[DeviceId, datetime]) -> None:
+    """When devices were last heard of, as `device_seen` keeps it; a later moment stays."""
+    c = listed[Kind.DEVICE].c
+    at = bindparam("at", type_=c.last_seen_at.type)
+    await db.execute(
+        update(listed[Kind.DEVICE])
+        .where(c.id == bindparam("of"), or_(c.last_seen_at.is_(None), c.last_seen_at < at))
+        .values(last_seen_at=at),
+        [{"of": device_id, "at": moment} for device_id, moment in sorted(seen.items())],
+    )
+
+
+async def forget_contact(db: Db, device_id: DeviceId) -> None:
+    """The device is gone: what it said does not count any more."""
+    table = listed[Kind.DEVICE]
+    await db.execute(
+        update(table).where(table.c.id == device_id).values(last_seen_at=None, reported_state=None)
+    )
 
 
 def _number(value: object) -> int:

@@ -12,9 +12,11 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Table, delete, func, insert, select
 
 from eaves.controller.store.dialect import insert_new, upsert
+from eaves.controller.store.listed import note_reported
 from eaves.controller.store.tables import info_latest, log_uploads, logs, messages, metrics
 from eaves.controller.store.unit import Db
 from eaves.evapi.info.state import reported_state
+from eaves.evapi.info.states import ZInfoTypes
 from eaves.ids import DeviceId
 
 
@@ -48,10 +50,11 @@ async def put_info(db: Db, info: Info) -> None:
             "object_id": info.object_id,
             "at": info.at,
             "received_at": info.received_at,
-            "state": reported_state(info.message),
             "message": info.message,
         },
     )
+    if info.kind == int(ZInfoTypes.ZiDevice) and not info.object_id:
+        await note_reported(db, {info.device_id: reported_state(info.message)})
 
 
 async def delete_info(db: Db, device_id: DeviceId, kind: int, object_id: str) -> None:

@@ -329,11 +329,8 @@ info_latest = Table(
     _text("object_id"),
     _moment("at", nullable=True),  # clock of the device
     _moment("received_at"),
-    # what the message says of its object, as a number: lists are filtered by it
-    Column("state", Integer, nullable=False, server_default=text("0")),
     Column("message", LargeBinary, nullable=False),
     PrimaryKeyConstraint("device_id", "kind", "object_id"),
-    Index("ix_info_latest_state", "kind", "object_id", "device_id", "state"),
 )
 
 metrics = Table(

@@ -6,13 +6,14 @@ costs ten times as much as to look through these.  They are written where the ob
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
     Column,
     ForeignKey,
     Index,
+    Integer,
     PrimaryKeyConstraint,
     Table,
     Text,
@@ -90,11 +91,22 @@ def _listed(kind: Kind) -> Table:
         _word("created_by"),
         Column("created_at", Moment, nullable=False),
         Column("updated_at", Moment, nullable=False),
+        *_contact(kind),
         PrimaryKeyConstraint("enterprise_id", "id"),
         Index(None, "enterprise_id", "name", "id"),
         Index(None, "enterprise_id", "project_id", members.state),
         Index(None, "id"),
         sqlite_with_rowid=False,
+    )
+
+
+def _contact(kind: Kind) -> tuple["Column[Any]", ...]:
+    """What the run state of a device is made of, beside the time."""
+    if kind is not Kind.DEVICE:
+        return ()
+    return (
+        Column("last_seen_at", Moment, nullable=True),  # as in device_seen
+        Column("reported_state", Integer, nullable=True),  # ZDeviceState; NULL: said nothing yet
     )
 
 

@@ -1,4 +1,4 @@
-"""Narrow rows that lists look through, and the states that devices last reported."""
+"""Narrow rows that lists look through."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -44,11 +44,6 @@ def _word(name: str) -> "sa.Column[str]":
 
 
 def upgrade() -> None:
-    zero = sa.text("0")  # until the device says more
-    reported = sa.Column("state", sa.Integer(), nullable=False, server_default=zero)
-    op.add_column("info_latest", reported)
-    columns = ["kind", "object_id", "device_id", "state"]
-    op.create_index("ix_info_latest_state", "info_latest", columns)
     for kind, state in STATE.items():
         table = op.create_table(
             f"listed_{kind}",
@@ -65,6 +60,7 @@ def upgrade() -> None:
             _word("created_by"),
             sa.Column("created_at", sa.BigInteger(), nullable=False),
             sa.Column("updated_at", sa.BigInteger(), nullable=False),
+            *(_contact() if kind == "devices" else ()),
             sa.PrimaryKeyConstraint("enterprise_id", "id", name=f"pk_listed_{kind}"),
             sa.ForeignKeyConstraint(
                 ["id"], ["object_ids.id"], name=f"fk_listed_{kind}_id", ondelete="CASCADE"
@@ -78,6 +74,25 @@ def upgrade() -> None:
         op.create_index(f"ix_listed_{kind}_id", f"listed_{kind}", ["id"])
         for rows in _rows(kind, state):
             op.bulk_insert(table, rows)
+    op.execute(
+        sa.text(
+            "UPDATE listed_devices SET last_seen_at = (SELECT s.last_seen_at FROM device_seen s "
+            "WHERE s.device_id = listed_devices.id)"
+        )
+    )
+    op.execute(  # until the device says more
+        sa.text(
+            "UPDATE listed_devices SET reported_state = 0 WHERE EXISTS (SELECT 1 FROM info_latest "
+            "i WHERE i.device_id = listed_devices.id AND i.kind = 1 AND i.object_id = '')"
+        )
+    )
+
+
+def _contact() -> tuple["sa.Column[Any]", ...]:
+    return (
+        sa.Column("last_seen_at", sa.BigInteger(), nullable=True),
+        sa.Column("reported_state", sa.Integer(), nullable=True),
+    )
 
 
 def _rows(kind: str, state: str) -> Iterator[list[dict[str, Any]]]:
@@ -99,7 +114,5 @@ def _row(kind: str, state: str, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def downgrade() -> None:
-    op.drop_index("ix_info_latest_state", table_name="info_latest")
-    op.drop_column("info_latest", "state")
     for kind in STATE:
         op.drop_table(f"listed_{kind}")
