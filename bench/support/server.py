@@ -30,7 +30,10 @@ def cpu_of(pids: Iterable[int]) -> float:
     """Seconds of processor time of these processes, with all threads and ended children."""
     ticks = 0
     for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except FileNotFoundError:
+            continue  # it has ended: its time counts as that of a child of its parent
         ticks += sum(int(fields[i]) for i in range(11, 15))  # utime stime cutime cstime
     return ticks / _TICKS
 

@@ -21,8 +21,8 @@ class PostgresServer:
     It runs as user postgres, since it refuses to run as root.
     """
 
-    def __init__(self, folder: Path, *, connections: int) -> None:
-        self._folder, self._connections = folder, connections
+    def __init__(self, folder: Path, *, connections: int, synced: bool = False) -> None:
+        self._folder, self._connections, self._synced = folder, connections, synced
         self._running = False
         self._as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
         if self._as_user:
@@ -39,7 +39,7 @@ class PostgresServer:
 
     def start(self) -> None:
         options = (
-            f"-k {self._folder} -c listen_addresses='' -c fsync=off "
+            f"-k {self._folder} -c listen_addresses='' -c fsync={'on' if self._synced else 'off'} "
             f"-c max_connections={self._connections}"
         )
         self._control("-l", f"{self._folder}/log", "-o", options, "start")
@@ -66,9 +66,12 @@ class PostgresServer:
 
 
 @contextmanager
-def postgres(connections: int = 100) -> Generator[PostgresServer]:
-    folder = Path(tempfile.mkdtemp(prefix="eaves-pg-"))
-    server = PostgresServer(folder, connections=connections)
+def postgres(
+    connections: int = 100, *, synced: bool = False, below: Path | None = None
+) -> Generator[PostgresServer]:
+    """`synced`: commits survive a power cut; a test needs none of that, a measurement does."""
+    folder = Path(tempfile.mkdtemp(prefix="eaves-pg-", dir=below))
+    server = PostgresServer(folder, connections=connections, synced=synced)
     server.make()
     server.start()
     try:
