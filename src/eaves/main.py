@@ -37,7 +37,10 @@ SECTIONS: Mapping[str, Mapping[str, Part]] = {
         "describe": Part("eaves.cli.objects:describe", "Tell everything known of one object."),
         "why": Part("eaves.cli.why:why", "Tell why an object is not as asked for."),
         "logs": Part("eaves.cli.logs:logs", "Show log lines of an app instance or a device."),
-        "flows": Part("eaves.cli.flows:flows", "Show network flows and who talked most."),
+        "flows": Part(
+            "eaves.cli.flows:flows",
+            "Show network flows of an app instance, a device or a network instance.",
+        ),
         "watch": Part("eaves.cli.why:watch", "Follow events as they happen."),
         "wait": Part("eaves.cli.objects:wait", "Wait until an object has a state."),
         "kinds": Part("eaves.cli.objects:kinds", "List the kinds of object and their other names."),
