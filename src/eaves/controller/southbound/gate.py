@@ -52,7 +52,9 @@ class Gate:
         self._noisy: set[str] = set()  # addresses that were refused in the last look
         self._lag_s = 0.0
         self.level = Level.CALM
-        self.refused = dict.fromkeys(("pressure", "device", "enterprise", "address"), 0)
+        self.refused: dict[str, int] = dict.fromkeys(
+            ("pressure", "device", "enterprise", "address"), 0
+        )
 
     def watch(self, worth: Worth, fill: Fill) -> None:
         """Count a queue in; `worth` is that of its content."""
