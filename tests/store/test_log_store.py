@@ -365,5 +365,15 @@ def test_a_filter_never_hides_a_line_that_a_search_would_find() -> None:
         holding = [c for c in chunks if search_chunk(wanted, c.heads, c.texts)]
         assert holding
         assert all(wanted.may_be_in(c.levels, c.grams) for c in holding)
+    for text, word in (
+        ("oom", "oom"),
+        ("x oom", "oom"),
+        ("zöb", "ö"),
+        ("an oom!", "OOM"),
+        ("a", "a"),
+    ):
+        (chunk,) = make_chunks([line(1, text)])
+        assert Words(word).may_be_in(chunk.grams), text
+    assert not any(Words("usb").may_be_in(chunk.grams) for chunk in chunks)
     absent = Words("no-such-word-anywhere")
     assert not any(absent.may_be_in(chunk.grams) for chunk in chunks)

@@ -39,7 +39,7 @@ class Shape:
 SHAPES: Final[Mapping[str, Shape]] = {
     "state": Shape(files_state.STEPS),
     "metrics": Shape(files_metrics.STEPS),
-    "logs": Shape(files_logs.STEPS),
+    "logs": Shape(files_logs.STEPS, page_bytes=16_384),
 }
 
 WAL_PAGES: Final = 4000  # before they go into the file: a page written often goes there once

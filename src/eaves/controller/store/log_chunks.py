@@ -2,7 +2,9 @@
 
 A line in a chunk takes a few bytes where a row with its indexes would take hundreds.  To search is
 to ask the filter of each chunk (which sequences of four bytes stand in its text, whatever their
-case) and to read only the chunks that may hold the word.  Pure: lines in, bytes out.
+case) and to read only the chunks that may hold the word.  Of sequences of three bytes those within
+words count, for the sake of short words, unless they may be part of a hexadecimal number: of these
+there are so many that all of them stand everywhere.  Pure: lines in, bytes out.
 
 A chunk has three parts: `grams` (the filter), `texts` (what was logged) and `heads` (time, number,
 who), so that a search reads the heads of chunks with a hit only.
@@ -32,6 +34,9 @@ _FULL_BITS: Final = 17
 _LEAST_BITS: Final = 9
 _MOST_FILLED: Final = 0.3
 _MULTIPLIER: Final = 2_654_435_761
+_HEX: Final = b"0123456789abcdef"
+_IN_WORDS: Final = np.array([n > 127 or chr(n).isalnum() for n in range(256)])
+_TELLING: Final = np.array([bool(_IN_WORDS[n]) and n not in _HEX for n in range(256)])
 
 LEVELS: Final = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
 UNKNOWN_LEVEL: Final = len(LEVELS)  # a severity in no word we know
@@ -161,10 +166,15 @@ def _grams(text: str) -> bytes:
     """A bit for each sequence of four bytes, as few bits as keep most of them empty."""
     data = np.frombuffer(text.lower().encode(), np.uint8)
     bits = np.zeros(1 << _FULL_BITS, np.bool_)
-    if len(data) >= _GRAM:
+    if len(data) >= _GRAM - 1:
         wide = data.astype(np.uint32)
-        grams = wide[:-3] | wide[1:-2] << 8 | wide[2:-1] << 16 | wide[3:] << 24
-        bits[(grams * np.uint32(_MULTIPLIER)) >> np.uint32(32 - _FULL_BITS)] = True
+        threes = wide[:-2] | wide[1:-1] << 8 | wide[2:] << 16
+        grams = threes[:-1] | wide[3:] << 24
+        word, telling = _IN_WORDS[data], _TELLING[data]
+        counted = word[:-2] & word[1:-1] & word[2:]
+        counted &= telling[:-2] | telling[1:-1] | telling[2:]
+        for found in (grams, threes[counted]):
+            bits[(found * np.uint32(_MULTIPLIER)) >> np.uint32(32 - _FULL_BITS)] = True
     while len(bits) > 1 << _LEAST_BITS:
         half = len(bits) // 2
         folded = bits[:half] | bits[half:]
@@ -233,16 +243,25 @@ def _lines(heads: _Heads, contents: Sequence[str]) -> list[LogLine]:
 # --- searching chunks
 
 
+def _grams_of(word: bytes) -> Iterator[bytes]:
+    """Those of a word that a filter counts."""
+    for at in range(len(word) - 2):
+        three = word[at : at + 3]
+        if all(_IN_WORDS[n] for n in three) and any(_TELLING[n] for n in three):
+            yield three
+    for at in range(len(word) - _GRAM + 1):
+        yield word[at : at + _GRAM]
+
+
 class Words:
     """What lines are searched for: all of these words, each anywhere, whatever the case."""
 
     def __init__(self, text: str = "") -> None:
         self.words = tuple(dict.fromkeys(text.lower().split()))
         positions = {
-            (int.from_bytes(data[at : at + _GRAM], "little") * _MULTIPLIER & 0xFFFF_FFFF)
-            >> (32 - _FULL_BITS)
-            for data in (word.encode() for word in self.words)
-            for at in range(len(data) - _GRAM + 1)
+            (int.from_bytes(gram, "little") * _MULTIPLIER & 0xFFFF_FFFF) >> (32 - _FULL_BITS)
+            for word in self.words
+            for gram in _grams_of(word.encode())
         }
         self._positions = tuple(sorted(positions))
         # the longest is most likely the rarest; it is looked for first
