@@ -35,15 +35,16 @@ class Lease:
 async def take_lease(db: Db, name: str, holder: str, ttl: timedelta) -> Lease | None:
     """Take a lease that nobody holds; None while somebody does."""
     c, now = leases.c, database_now(db)
-    row = (await db.execute(select(c.generation).where(c.name == name))).one_or_none()
+    free = micros_in(c.expires_at) <= now
+    row = (await db.execute(select(free).where(c.name == name))).one_or_none()
     if row is None:
-        free = {"name": name, "holder": "", "generation": 0, "expires_at": _EPOCH}
-        await insert_missing(db, leases, [free])
+        made = {"name": name, "holder": "", "generation": 0, "expires_at": _EPOCH}
+        await insert_missing(db, leases, [made])
+    elif not row[0]:
+        return None  # as nearly always
     # FOR UPDATE waits for no one: who confirms the lease in a transaction of its own keeps it
     found = await db.execute(
-        select(c.generation)
-        .where(c.name == name, micros_in(c.expires_at) <= now)
-        .with_for_update(skip_locked=True)
+        select(c.generation).where(c.name == name, free).with_for_update(skip_locked=True)
     )
     before = found.scalar_one_or_none()
     if before is None:
