@@ -347,7 +347,7 @@ async def test_what_arrived_long_ago_is_dropped(logs: Engine, reader: Reader) ->
     assert await reader.contents() == ["new"]
     engine = open_engine(reader.url)
     async with snapshot(engine) as db:
-        usage = await read_usage(db, "log_chunks")
+        usage = await read_usage(db, ACME, "log_chunks")
     await engine.dispose()
     assert (usage.records, usage.oldest) == (1, AT)
     assert usage.bytes > 0
@@ -365,15 +365,9 @@ def test_a_filter_never_hides_a_line_that_a_search_would_find() -> None:
         holding = [c for c in chunks if search_chunk(wanted, c.heads, c.texts)]
         assert holding
         assert all(wanted.may_be_in(c.levels, c.grams) for c in holding)
-    for text, word in (
-        ("oom", "oom"),
-        ("x oom", "oom"),
-        ("zöb", "ö"),
-        ("an oom!", "OOM"),
-        ("a", "a"),
-    ):
-        (chunk,) = make_chunks([line(1, text)])
-        assert Words(word).may_be_in(chunk.grams), text
+    for content, word in (("oom", "oom"), ("x oom", "oom"), ("zöb", "ö"), ("an oom!", "OOM")):
+        (chunk,) = make_chunks([line(1, content)])
+        assert Words(word).may_be_in(chunk.grams), content
     assert not any(Words("usb").may_be_in(chunk.grams) for chunk in chunks)
     absent = Words("no-such-word-anywhere")
     assert not any(absent.may_be_in(chunk.grams) for chunk in chunks)

@@ -6,7 +6,7 @@ ours: `source`, `user`, `eventType`, `search` (all of these words stand in the d
 
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 from fastapi import Request
@@ -53,8 +53,16 @@ _KINDS: Final = {word: kind.value for kind, word in EVENT_WORDS.items()} | {
 }
 
 
-def read_event_filter(request: Request, **more: str) -> EventFilter:
-    """What the parameters of a request narrow events to; `more`: members known already."""
+def read_event_filter(
+    request: Request,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    **more: str,
+) -> EventFilter:
+    """What the parameters of a request narrow events to.
+
+    `start` and `end` stand for those of the request; `more` are members known already.
+    """
     params = request.query_params
     period = read_period(request)
     search = params.get("search", "")
@@ -71,8 +79,8 @@ def read_event_filter(request: Request, **more: str) -> EventFilter:
     return EventFilter(
         severities=_severities(request),
         words=tuple(search.split()),
-        start=period.start,
-        end=period.end,
+        start=start or period.start,
+        end=end or period.end,
         **(members | more),
     )
 

@@ -46,6 +46,7 @@ from eaves.controller.northbound.problems import Problem
 from eaves.controller.northbound.resources.facts import names
 from eaves.controller.northbound.work import Work
 from eaves.controller.store.flow_store import FlowQuery, FlowRow, read_flow_rows
+from eaves.controller.store.log_bounds import Usage, read_usage
 from eaves.controller.store.tables import Kind
 from eaves.evapi.flow_records import ACCEPT, DROP, FlowRecord
 from eaves.ids import DeviceId
@@ -342,6 +343,35 @@ def _flow(row: FlowRow, told: Told) -> JsonObject:
     }
 
 
+async def kept(context: Context, request: Request) -> Response:
+    """How much of logs and flows is there, and what bounds it; bounds are those of everybody."""
+    retention = context.settings.retention
+    async with context.reading(request) as work:
+        logs = await read_usage(work.db, work.scope, "log_chunks")
+        flows = await read_usage(work.db, work.scope, "flow_chunks")
+    return JSONResponse(
+        {
+            "logs": _kept(logs)
+            | {
+                "days": retention.log_days,
+                "mostBytes": retention.log_bytes,
+                "mostBytesOfDevice": retention.log_bytes_per_device,
+            },
+            "flows": _kept(flows)
+            | {
+                "days": retention.flow_days,
+                "mostBytes": retention.flow_bytes,
+                "mostBytesOfDevice": retention.flow_bytes_per_device,
+            },
+        }
+    )
+
+
+def _kept(usage: Usage) -> JsonObject:
+    oldest = "" if usage.oldest is None else rfc3339(moment_of(usage.oldest))
+    return {"bytes": usage.bytes, "records": usage.records, "oldest": oldest}
+
+
 ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
     *(
         ("GET", f"/{version}/apps/instances/{key}/flowlog/{what}", endpoint)
@@ -361,4 +391,5 @@ ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
         )
         for what, make in (("flows", single_flows), ("toptalkers", own_top_talkers))
     ),
+    ("GET", "/v1/eaves/telemetry", kept),
 )

@@ -11,6 +11,7 @@ from typing import Final, cast
 
 from sqlalchemy import Connection, text
 
+from eaves.controller.domain.scope import Scope
 from eaves.controller.store.partitions import drop_before
 from eaves.controller.store.sync import execute, marks
 from eaves.controller.store.unit import Db
@@ -110,14 +111,16 @@ def trim_device(connection: Connection, table: str, owner: Owner, most: int, hel
     return held
 
 
-async def read_usage(db: Db, table: str) -> Usage:
-    """What all devices of all enterprises hold: for those who run the controller."""
+async def read_usage(db: Db, scope: Scope, table: str) -> Usage:
+    """What the devices of an enterprise hold."""
     row = (
         await db.execute(
             text(
                 f"SELECT COALESCE(SUM(size), 0) + {_ROW_BYTES} * COUNT(*), "  # noqa: S608 - constants
-                f"COALESCE(SUM({_COUNTED[table]}), 0), MIN(received_at) FROM {table}"
-            )
+                f"COALESCE(SUM({_COUNTED[table]}), 0), MIN(received_at) FROM {table} "
+                "WHERE enterprise_id = :enterprise"
+            ),
+            {"enterprise": scope.enterprise},
         )
     ).one()
     return Usage(int(row[0]), int(row[1]), row[2])
