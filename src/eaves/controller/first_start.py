@@ -195,10 +195,11 @@ def _new_password(random: Random) -> str:
 async def restored(settings: Settings, *, clock: Clock) -> str:
     """Say that the database is a restored backup; the line to print.  Raises AlreadyServed."""
     with served_alone(settings.database):
-        return await _restored(settings, clock)
+        return await note_restored_database(settings, clock=clock)
 
 
-async def _restored(settings: Settings, clock: Clock) -> str:
+async def note_restored_database(settings: Settings, *, clock: Clock) -> str:
+    """As `restored`, by whom the database belongs to already."""
     async with _database(settings) as engine:
         await upgrade(engine)
         async with unit_of_work(engine) as db:

@@ -1,4 +1,4 @@
-"""`eaves controller`: run the controller, reset its admin, restore a backup, print its OpenAPI."""
+"""`eaves controller`: run it, back it up and restore it, reset its admin, print its OpenAPI."""
 
 import asyncio
 import os
@@ -63,6 +63,73 @@ def reset_admin(settings: Settings) -> None:
         _say(asyncio.run(reset_admin_password(settings, clock=clock, random=os.urandom)))
     except EavesError as error:
         raise click.ClickException(str(error)) from error
+
+
+@command.command()
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="The file to write; replaced."
+)
+@click.option(
+    "--passphrase-file",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="What the file is encrypted under; keep it elsewhere.",
+)
+@click.option("--without-telemetry", is_flag=True, help="Leave out info, metrics, logs, flows.")
+@click.pass_obj
+def backup(
+    settings: Settings, out: Path, passphrase_file: Path, *, without_telemetry: bool
+) -> None:
+    """Write all of a controller into one encrypted file, while it runs."""
+    from eaves.controller.backup.crypt import read_passphrase  # noqa: PLC0415 - as above
+    from eaves.controller.backup.make import back_up  # noqa: PLC0415 - as above
+    from eaves.controller.process import clock  # noqa: PLC0415 - as above
+
+    try:
+        made = back_up(
+            settings,
+            out,
+            read_passphrase(passphrase_file),
+            telemetry=not without_telemetry,
+            clock=clock,
+            random=os.urandom,
+        )
+    except (EavesError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+    manifest = made.manifest
+    _say(
+        f"{made.path}: {made.size} bytes, {len(manifest.members)} members, "
+        f"release {manifest.release}, schema {manifest.schema}"
+    )
+
+
+@command.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--passphrase-file",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="What the file was encrypted under.",
+)
+@click.option("--force", is_flag=True, help="Replace what is there; files are moved aside.")
+@click.pass_obj
+def restore(settings: Settings, file: Path, passphrase_file: Path, *, force: bool) -> None:
+    """Bring a controller back from FILE, before it is started."""
+    from eaves.controller.backup.crypt import read_passphrase  # noqa: PLC0415 - as above
+    from eaves.controller.backup.restore import restore as put_back  # noqa: PLC0415 - as above
+    from eaves.controller.process import clock, configure_logging  # noqa: PLC0415 - as above
+
+    configure_logging()
+    try:
+        done = put_back(settings, file, read_passphrase(passphrase_file), force=force, clock=clock)
+    except (EavesError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+    _say(
+        f"restored to {settings.state_dir}: the backup of {done.manifest.made_at}; every device "
+        "gets its configuration anew when this controller starts"
+    )
+    if done.replaced is not None:
+        _say(f"what was there is in {done.replaced}; delete it when it is not needed")
 
 
 @command.command()

@@ -1,17 +1,19 @@
 """Facts about the whole database that every controller on it shares."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from eaves.controller.store.dialect import upsert
-from eaves.controller.store.tables import marks
+from eaves.controller.store.tables import marks, rendered_configs
 from eaves.controller.store.unit import Db
 
 PUBLISHED: Final = "published_certificates"
 """The hash of the certificate list that every stored configuration carries."""
 
+
+LIFT: Final = timedelta(hours=1)
 
 EPOCH: Final = "epoch"
 """Another value than before says that this memory was set back to an earlier one."""
@@ -31,7 +33,15 @@ async def note_restored(db: Db, now: datetime) -> None:
     """These are the contents of a backup: every device gets a newer configuration than it has.
 
     The epoch is made of the clock, so that the same backup restored twice has another one.
+    Timestamps: devices may hold what was made after the backup, by a clock that was ahead of this
+    one, or faster than one a second; every next configuration is newer than that by `LIFT`.
     """
+    lifted = now.replace(microsecond=0) + LIFT
+    await db.execute(
+        update(rendered_configs)
+        .where(rendered_configs.c.config_timestamp < lifted)
+        .values(config_timestamp=lifted)
+    )
     epoch = max(await find_epoch(db) + 1, int(now.timestamp()))
     await put_mark(db, EPOCH, str(epoch))
     await put_mark(db, PUBLISHED, "")  # the next start renders every device

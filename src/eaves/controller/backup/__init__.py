@@ -1,0 +1,1 @@
+"""One encrypted file that holds all of a controller, made while it runs; and the way back."""

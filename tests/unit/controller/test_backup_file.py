@@ -1,0 +1,105 @@
+"""The file of a backup: whole and authentic, or refused."""
+
+import io
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from eaves.controller.backup.archive import FORMAT, MANIFEST, Manifest, check, encode, writing
+from eaves.controller.backup.crypt import (
+    CHUNK_BYTES,
+    HEAD_BYTES,
+    BackupUnreadable,
+    BadPassphrase,
+    Opening,
+    Sealing,
+    read_passphrase,
+)
+
+PASSPHRASE = b"correct horse battery"
+
+
+def sealed(clear: bytes) -> bytes:
+    to = io.BytesIO()
+    with Sealing(to, PASSPHRASE, os.urandom) as sealing:
+        for start in range(0, len(clear), 300_000):
+            sealing.write(clear[start : start + 300_000])
+    return to.getvalue()
+
+
+def opened(content: bytes, passphrase: bytes = PASSPHRASE) -> bytes:
+    return io.BufferedReader(Opening(io.BytesIO(content), "backup", passphrase)).read()
+
+
+@pytest.mark.parametrize(
+    "size", [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 2 * CHUNK_BYTES]
+)
+def test_what_is_opened_is_what_was_sealed(size: int) -> None:
+    clear = os.urandom(size)
+    assert opened(sealed(clear)) == clear
+
+
+def test_no_clear_text_is_in_the_file() -> None:
+    word = b"a secret that stands out"
+    assert word not in sealed(word * 100_000)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(lambda b: b[:-1], id="one byte short"),
+        pytest.param(lambda b: b[: HEAD_BYTES + CHUNK_BYTES + 16], id="cut at a chunk"),
+        pytest.param(lambda b: b[:HEAD_BYTES], id="nothing but the head"),
+        pytest.param(lambda b: b[:12], id="half a head"),
+        pytest.param(lambda b: b[:60] + bytes((b[60] ^ 1,)) + b[61:], id="a bit in a chunk"),
+        pytest.param(lambda b: b[:10] + bytes((b[10] ^ 1,)) + b[11:], id="a bit in the salt"),
+        pytest.param(lambda b: b + b"more", id="something behind"),
+    ],
+)
+def test_a_damaged_file_is_refused(spoil: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    path = tmp_path / "backup"
+    with path.open("wb") as file, writing(file, PASSPHRASE, os.urandom) as to:
+        to.add_bytes("data", os.urandom(3 * CHUNK_BYTES))
+        to.add_bytes(MANIFEST, encode(manifest()))
+    path.write_bytes(spoil(path.read_bytes()))
+    with pytest.raises(BackupUnreadable):
+        check(path, PASSPHRASE)
+
+
+def manifest(**changes: object) -> Manifest:
+    given: dict[str, object] = {
+        "format": FORMAT,
+        "release": "0",
+        "schema": "0001",
+        "database": "sqlite",
+        "made_at": "",
+        "telemetry": True,
+        "members": {},
+    }
+    return Manifest(**(given | changes))  # type: ignore[arg-type]  # a test's short form
+
+
+def test_a_member_that_the_manifest_does_not_know_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "backup"
+    with path.open("wb") as file, writing(file, PASSPHRASE, os.urandom) as to:
+        to.add_bytes("smuggled", b"x")
+        to.add_bytes(MANIFEST, encode(manifest()))
+    with pytest.raises(BackupUnreadable, match="smuggled is not as its manifest says"):
+        check(path, PASSPHRASE)
+
+
+def test_another_passphrase_and_another_file_are_told_apart() -> None:
+    with pytest.raises(BackupUnreadable, match="the passphrase is another one"):
+        opened(sealed(b"x"), b"some other passphrase")
+    with pytest.raises(BackupUnreadable, match="is no backup"):
+        opened(b"SQLite format 3" + bytes(100))
+
+
+def test_a_short_or_missing_passphrase_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadPassphrase, match="give a readable file"):
+        read_passphrase(tmp_path / "absent")
+    (tmp_path / "short").write_text("short\n")
+    with pytest.raises(BadPassphrase, match="holds 5 characters"):
+        read_passphrase(tmp_path / "short")
