@@ -1,13 +1,16 @@
 """What a running controller tells of itself, and to whom."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from support.controller import Process, free_port, running
+from support.generated import REPOSITORY
 
 pytestmark = pytest.mark.system
 
@@ -88,3 +91,33 @@ def _failing(port: int) -> dict[str, list[dict[str, str]]]:
             found: dict[str, list[dict[str, str]]] = json.loads(answer.text)
             return found
     raise AssertionError("still ready without a database")
+
+
+def test_dashboard_and_alerts_ask_for_metrics_that_there_are(process: tuple[Process, int]) -> None:
+    controller, port = process
+    ping = f"https://localhost:{controller.device_port}/api/v2/edgedevice/ping"
+    assert httpx.get(ping, verify=controller.tls(), timeout=30).status_code == 200
+    assert rest(controller, "/api/v1/cloud/ping").status_code == 200
+    told = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=30).text
+    # a family without samples is announced all the same: its type says which names it may have
+    offered = {
+        name
+        for family in text_string_to_metric_families(told)
+        for name in (
+            family.name,
+            *(f"{family.name}{end}" for end in ("_total", "_bucket", "_sum", "_count")),
+        )
+    }
+    folder = REPOSITORY / "packaging/observability"
+    for path in sorted(folder.iterdir()):
+        asked = set(re.findall(r"\b(?:eaves|process)_[a-z_]+\b", _expressions(path)))
+        assert asked, path.name
+        assert asked <= offered, path.name
+
+
+def _expressions(path: Path) -> str:
+    """What a file asks Prometheus for, without its other words."""
+    parsed = yaml.safe_load(path.read_text())  # JSON is YAML
+    if "panels" in parsed:
+        return " ".join(t["expr"] for panel in parsed["panels"] for t in panel["targets"])
+    return " ".join(rule["expr"] for group in parsed["groups"] for rule in group["rules"])

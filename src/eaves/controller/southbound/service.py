@@ -149,7 +149,7 @@ class DeviceService:
         self._stop = asyncio.Event()
         async with (
             open_database(parts.settings.database) as database,
-            running_telemetry(parts.settings) as telemetry,
+            running_telemetry(parts.settings, parts.meters) as telemetry,
         ):
             self._telemetry = telemetry
             feed = _feed(parts, database)
@@ -165,6 +165,12 @@ class DeviceService:
                 queue=bounds.ingest_queue,
                 queue_bytes=bounds.ingest_queue_bytes,
                 batch=bounds.ingest_batch,
+            )
+            parts.meters.gauge(
+                "eaves_queue_messages",
+                "Messages that wait for a commit.",
+                lambda: len(writer),
+                pipeline="database",
             )
             bodies = InFlight(bounds.bodies_in_flight_bytes)
             gate = Gate(bounds, bodies, parts.live.count_of, self._loop.time)

@@ -14,8 +14,10 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Final, Generic, Protocol, TypeVar
 
+from eaves.controller.observe import Commits
 from eaves.controller.telemetry.writer import Busy, Stopped
 from eaves.errors import Transient
 
@@ -63,9 +65,11 @@ class Pipeline(Generic[R, T]):
         queue_bytes: int,
         batch: int,
         batch_bytes: int = BATCH_BYTES,
+        meter: Commits | None = None,
     ) -> None:
         """`queue`: reports that wait; `batch`: reports in one commit (one may exceed its bytes)."""
         self._committer = committer
+        self._meter = meter or Commits("unnamed")
         self._queue: deque[_Waiting[R, T]] = deque()
         self._limit, self._limit_bytes = queue, queue_bytes
         self._batch, self._batch_bytes = batch, batch_bytes
@@ -93,6 +97,7 @@ class Pipeline(Generic[R, T]):
             raise Stopped("the controller is stopping; send again")
         queue = self._queue
         if len(queue) >= self._limit or (queue and self._bytes + size_bytes > self._limit_bytes):
+            self._meter.note_refused()
             raise Busy(f"{len(queue)} messages wait for their commit; send again later")
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         queue.append(_Waiting(report, size_bytes, done))
@@ -140,18 +145,23 @@ class Pipeline(Generic[R, T]):
         return batch
 
     async def _commit(self, batch: list[_Waiting[R, T]]) -> None:
+        began = perf_counter()
         try:
             results = await self._committer.commit([waiting.report for waiting in batch])
         except Unavailable as error:
+            self._meter.note_failure(len(batch), perf_counter() - began)
             for waiting in batch:
                 _fail(waiting, error)
         except Exception as error:  # noqa: BLE001 - a request boundary: the error goes to its request
+            self._meter.note_failure(len(batch), perf_counter() - began)
             if len(batch) == 1:
                 _fail(batch[0], error)
                 return
             for waiting in batch:
                 await self._commit([waiting])
         else:
+            size = sum(waiting.size_bytes for waiting in batch)
+            self._meter.note(len(batch), size, perf_counter() - began)
             for waiting, result in zip(batch, results, strict=True):
                 if not waiting.done.done():
                     waiting.done.set_result(result)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
+from eaves.controller.observe import Meters
 from eaves.controller.settings import Settings
 from eaves.controller.store.files import open_telemetry
 from eaves.controller.store.sync import open_sync_engine
@@ -30,9 +31,11 @@ def _engine(settings: Settings, name: str) -> Engine:
 
 
 @asynccontextmanager
-async def running_telemetry(settings: Settings) -> AsyncGenerator[Telemetry]:
+async def running_telemetry(
+    settings: Settings, meters: Meters | None = None
+) -> AsyncGenerator[Telemetry]:
     """Commit until the end of the context; what is queued then is still committed."""
-    bounds = settings.bounds
+    bounds, meters = settings.bounds, meters or Meters()
     writer = EmbeddedCommitter[LogReport, bool](
         _engine(settings, "logs"), LogFold(bounds.inflated_log_bytes), name="logs"
     )
@@ -41,6 +44,13 @@ async def running_telemetry(settings: Settings) -> AsyncGenerator[Telemetry]:
         queue=bounds.ingest_queue,
         queue_bytes=bounds.ingest_queue_bytes,
         batch=bounds.ingest_batch,
+        meter=meters.commits("logs"),
+    )
+    meters.gauge(
+        "eaves_queue_messages",
+        "Messages that wait for a commit.",
+        lambda: len(logs),
+        pipeline="logs",
     )
     try:
         async with asyncio.TaskGroup() as tasks:
