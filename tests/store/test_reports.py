@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from store.conftest import ACME, NOW, OTHER, STAMP, draft
 
 from eaves.controller.domain.scope import Scope
-from eaves.controller.store import people, reports
+from eaves.controller.store import people
 from eaves.controller.store.events import (
     AuditEntry,
     Event,
@@ -18,43 +18,9 @@ from eaves.controller.store.events import (
 )
 from eaves.controller.store.objects import insert_object
 from eaves.controller.store.people import Credential, StoredToken
-from eaves.controller.store.reports import Info, Metric
 from eaves.controller.store.tables import Kind
 from eaves.controller.store.unit import unit_of_work
-from eaves.ids import DeviceId, EnterpriseId, ProjectId
-
-EDGE = DeviceId("edge-1")
-
-
-async def test_the_latest_info_of_each_object_is_kept(engine: AsyncEngine) -> None:
-    app = Info(EDGE, 3, "app-1", NOW, NOW, b"booting")
-    async with unit_of_work(engine) as db:
-        await reports.put_info(db, app)
-        await reports.put_info(db, replace(app, message=b"running", at=None))
-        await reports.put_info(db, Info(EDGE, 1, "", NOW, NOW, b"device"))
-        found = await reports.find_info(db, EDGE, 3, "app-1")
-        assert found is not None
-        assert found.message == b"running"
-        assert [i.message for i in await reports.list_info(db, [EDGE])] == [b"device", b"running"]
-        assert len(await reports.list_info(db, [EDGE], (3,))) == 1
-        await reports.delete_info(db, EDGE, 3, "app-1")
-        assert await reports.find_info(db, EDGE, 3, "app-1") is None
-
-
-async def test_only_the_newest_rows_are_kept(engine: AsyncEngine) -> None:
-    async with unit_of_work(engine) as db:
-        for n in range(5):
-            await reports.insert_metric(db, Metric(EDGE, NOW, NOW, bytes([n])))
-            message, digest = bytes([n]), bytes([n]) * 32
-            assert await reports.insert_message(db, EDGE, "flowlog", message, digest, NOW)
-            assert not await reports.insert_message(db, EDGE, "flowlog", message, digest, NOW)
-        assert await reports.keep_newest_metrics(db, EDGE, 2) == 3
-        assert await reports.keep_newest_metrics(db, EDGE, 2) == 0
-        assert await reports.keep_newest_messages(db, EDGE, 4) == 1
-        assert [m.message for m in await reports.list_metrics(db, EDGE, limit=9)] == [b"\4", b"\3"]
-        assert (await reports.list_messages(db, EDGE, "flowlog", limit=1)) == (b"\4",)
-        await reports.forget_device(db, EDGE)
-        assert await reports.list_metrics(db, EDGE) == ()
+from eaves.ids import EnterpriseId, ProjectId
 
 
 async def test_events_are_read_newest_first_within_the_scope(engine: AsyncEngine) -> None:

@@ -20,7 +20,13 @@ from eaves.controller.store.tables import (
 )
 from eaves.controller.store.unit import UnusableDatabase, open_engine, snapshot, unit_of_work
 
-TELEMETRY = frozenset({"log_chunks", "flow_chunks", "telemetry_uploads"})
+TELEMETRY = frozenset(
+    {
+        *("log_chunks", "flow_chunks", "telemetry_uploads"),
+        *("info_latest", "device_events", "health_reports"),
+        *("metrics_latest", "metric_layouts", "metric_samples", "metric_rollups", "metric_due"),
+    }
+)
 
 
 def is_of_the_main_database(name: str | None, kind: str, _parents: object) -> bool:

@@ -1,6 +1,8 @@
 """Reports of devices as the device side stores them, for tests that read them back."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import TypeVar
 
 from sqlalchemy import text
 from sqlalchemy.engine import URL
@@ -9,8 +11,21 @@ from eaves.controller.store.files import open_telemetry
 from eaves.controller.store.log_chunks import read_chunk
 from eaves.controller.store.sync import open_sync_engine, writing
 from eaves.controller.store.unit import Db, attachable
+from eaves.controller.telemetry.embedded import Fold
 from eaves.controller.telemetry.log_fold import LogFold, LogReport
+from eaves.controller.telemetry.reports import (
+    InfoReport,
+    MetricsReport,
+    digest_of,
+    microseconds,
+)
+from eaves.controller.telemetry.series_fold import SeriesFold, SeriesReport
+from eaves.controller.telemetry.state_fold import StateFold, StateReport
+from eaves.evapi.info.fold import fold_info
 from eaves.evapi.log_lines import LogLine
+from eaves.evapi.metrics_fold import fold_metrics
+
+R = TypeVar("R")
 
 INFLATED_BYTES = 16 * 1024 * 1024
 
@@ -24,6 +39,58 @@ def fold_logs(url: str | URL, *reports: LogReport) -> Sequence[bool]:
             return LogFold(INFLATED_BYTES).fold(connection, reports)
     finally:
         engine.dispose()
+
+
+def fold_state(url: str | URL, *reports: StateReport) -> None:
+    """Store info and health reports."""
+    _fold(url, "state", StateFold(health_kept=10), reports)
+
+
+def fold_series(url: str | URL, *reports: SeriesReport) -> None:
+    """Store metrics."""
+    _fold(url, "metrics", SeriesFold(), reports)
+
+
+def _fold(url: str | URL, file: str, fold: Fold[R, None], reports: Sequence[R]) -> None:
+    files = attachable(url)
+    engine = open_telemetry(files[file]) if files else open_sync_engine(url)
+    try:
+        with writing(engine) as connection:
+            fold.fold(connection, reports)
+    finally:
+        engine.dispose()
+
+
+def info_report(device_id: str, message: bytes, received_at: datetime) -> InfoReport:
+    """As the device side makes it of a message."""
+    fold = fold_info(message)
+    return InfoReport(
+        enterprise_id="",
+        device_id=device_id,
+        received_at=microseconds(received_at),
+        digest=digest_of(message),
+        kind=fold.kind,
+        object_id=fold.object_id,
+        at=fold.at,
+        state=fold.state,
+        message=message,
+        said=fold.said,
+    )
+
+
+def metrics_report(device_id: str, message: bytes, received_at: datetime) -> MetricsReport:
+    """As the device side makes it of a message."""
+    fold = fold_metrics(message)
+    return MetricsReport(
+        enterprise_id="",
+        device_id=device_id,
+        received_at=microseconds(received_at),
+        digest=digest_of(message),
+        at=fold.at,
+        objects=fold.objects,
+        values=fold.values,
+        message=message,
+    )
 
 
 async def stored_lines(db: Db) -> list[LogLine]:

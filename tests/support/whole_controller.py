@@ -73,7 +73,7 @@ async def whole_controller(folder: Path, database_url: str = "") -> AsyncGenerat
             reload_listeners=devices.service.reload_certificate,
             wanted=wanted,
             leases=Leases(engine, "test"),
-            log_work=devices.service.telemetry.log_writer.work,
+            telemetry=devices.service.telemetry,
         )
         async with running_app(app, engine, devices.keys, devices.live, devices.clock) as rest:
             await rest.add_user("alice")

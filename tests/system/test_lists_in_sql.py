@@ -11,6 +11,7 @@ from starlette.datastructures import QueryParams
 from support.many_devices import bind_devices, copy_device
 from support.rest import Caller, Rest, running_rest
 from support.rest_objects import build_world
+from support.telemetry import fold_state, info_report
 
 from eaves.controller.domain.contract.base import Contract
 from eaves.controller.domain.scope import Scope
@@ -22,8 +23,8 @@ from eaves.controller.northbound.reports import read_fleet
 from eaves.controller.northbound.sources import device_states, source_of
 from eaves.controller.northbound.status import DEVICES
 from eaves.controller.northbound.work import Principal, Work
-from eaves.controller.store import devices, reports
-from eaves.controller.store.listed import put_listed
+from eaves.controller.store import devices
+from eaves.controller.store.listed import note_reported, put_listed
 from eaves.controller.store.tables import Kind, objects
 from eaves.controller.store.unit import Db, snapshot, unit_of_work
 from eaves.evapi.info import (
@@ -97,12 +98,8 @@ async def many_devices(rest: Rest) -> Scope:
         for number, one in enumerate(ids[6:]):
             info = ZInfoDevice(state=ZDeviceState(number % 6))
             message = ZInfoMsg(ztype=ZInfoTypes.ZiDevice, dev_id=one, dinfo=info)
-            await reports.put_info(
-                db,
-                reports.Info(
-                    one, int(ZInfoTypes.ZiDevice), "", now, now, encode_z_info_msg(message)
-                ),
-            )
+            fold_state(rest.engine.url, info_report(one, encode_z_info_msg(message), now))
+            await note_reported(db, {one: number % 6})  # a job does, with the event
         table = objects[Kind.DEVICE]
         for number, one in enumerate(ids):
             row = (await db.execute(table.select().where(table.c.id == one))).one()._asdict()

@@ -9,9 +9,9 @@ from cryptography import x509
 from sqlalchemy import select
 from support.rest import Caller, Rest, running_rest
 from support.rest_objects import World, build_world
-from support.telemetry import fold_logs
+from support.telemetry import fold_logs, fold_series, fold_state, info_report, metrics_report
 
-from eaves.controller.store import devices, reports
+from eaves.controller.store import devices
 from eaves.controller.store.tables import Kind, objects
 from eaves.controller.store.unit import snapshot, unit_of_work
 from eaves.controller.telemetry.reports import LogUpload, digest_of, microseconds
@@ -76,18 +76,9 @@ async def onboard(rest: Rest, world: World) -> DeviceId:
 
 
 async def report(rest: Rest, device_id: DeviceId, object_id: str, message: ZInfoMsg) -> None:
-    async with unit_of_work(rest.engine) as db:
-        await reports.put_info(
-            db,
-            reports.Info(
-                device_id=device_id,
-                kind=int(message.ztype),
-                object_id=object_id,
-                at=rest.clock(),
-                received_at=rest.clock(),
-                message=encode_z_info_msg(message),
-            ),
-        )
+    made = info_report(device_id, encode_z_info_msg(message), rest.clock())
+    assert made.object_id == object_id
+    fold_state(rest.engine.url, made)
 
 
 async def test_a_device_that_never_came_says_what_to_do(caller: Caller, world: World) -> None:
@@ -167,24 +158,17 @@ async def test_what_a_device_reports_is_its_status(
 async def test_metrics_stand_in_the_status(rest: Rest, caller: Caller, world: World) -> None:
     device_id = await onboard(rest, world)
     start = rest.clock()
-    async with unit_of_work(rest.engine) as db:
-        for second, spent in ((0, 1.0), (10, 6.0)):
-            moment = start + timedelta(seconds=second)
-            message = ZMetricMsg(
-                dev_id=world.device,
-                at_time_stamp=moment,
-                dm=DeviceMetric(memory=MemoryMetric(used_mem=100, avail_mem=300)),
-                am=(AppMetric(app_id=world.instance, cpu=AppCpuMetric(total_ns=int(spent * 1e9))),),
-            )
-            await reports.insert_metric(
-                db,
-                reports.Metric(
-                    device_id=device_id,
-                    at=moment,
-                    received_at=moment,
-                    message=encode_z_metric_msg(message),
-                ),
-            )
+    for second, spent in ((0, 1.0), (10, 6.0)):
+        moment = start + timedelta(seconds=second)
+        message = ZMetricMsg(
+            dev_id=world.device,
+            at_time_stamp=moment,
+            dm=DeviceMetric(memory=MemoryMetric(used_mem=100, avail_mem=300)),
+            am=(AppMetric(app_id=world.instance, cpu=AppCpuMetric(total_ns=int(spent * 1e9))),),
+        )
+        fold_series(
+            rest.engine.url, metrics_report(device_id, encode_z_metric_msg(message), moment)
+        )
     device = await caller.get(f"/v1/devices/id/{world.device}/status")
     assert device["Memory"] == {"UsedMB": 100.0, "TotalMB": 400.0}
     app = await caller.get(f"/v1/apps/instances/id/{world.instance}/status")

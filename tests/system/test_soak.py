@@ -28,7 +28,6 @@ DEVICES = 60
 EVERY_S = 1.0
 MIB = 1024 * 1024
 NARROW = {
-    "metric_rows_per_device": 50,
     "metric_bytes": 8 * MIB,
     "health_rows_per_device": 50,
     "log_rows_per_device": 500,

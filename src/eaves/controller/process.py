@@ -219,7 +219,7 @@ async def _rest_side(rest: _Rest, announce: Callable[[str], None]) -> None:
                     live=rest.live,
                     clock=clock,
                     wanted=rest.wanted,
-                    log_work=rest.devices.telemetry.log_writer.work,
+                    telemetry=rest.devices.telemetry,
                     leases=Leases(engine, process_name(os.urandom)),
                     reload_listeners=lambda: _reload(rest, reload_listener),
                 ),

@@ -117,7 +117,10 @@ class Retention:
     flow_days: int = 30
     flow_bytes: int = 1024 * MIB
     flow_bytes_per_device: int = 64 * MIB
-    metric_rows_per_device: int = 1_000
+    metric_raw_hours: int = 24
+    metric_five_minute_days: int = 30
+    metric_hour_days: int = 365
+    metric_bytes: int = 16 * 1024 * MIB
     health_rows_per_device: int = 1_000
     event_days: int = 90
 

@@ -135,6 +135,7 @@ def test_reports_survive_a_stream() -> None:
             kind=1,
             object_id="",
             at=None,
+            state=2,
             message=b"\0\xff",
             said=said,
         ),

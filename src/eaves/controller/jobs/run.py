@@ -9,9 +9,12 @@ from typing import Final
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from eaves.controller.jobs import series
+from eaves.controller.jobs.device_events import move_events_forever
 from eaves.controller.jobs.leased import AT_ONCE, Held, Leases, run_leased
-from eaves.controller.jobs.log_retention import Worker, bound_logs, forget_gone
+from eaves.controller.jobs.log_retention import bound_logs, forget_gone
 from eaves.controller.jobs.moving_logs import move_logs
+from eaves.controller.jobs.moving_reports import move_reports
 from eaves.controller.jobs.presence import watch_presence
 from eaves.controller.jobs.render_jobs import RenderJobs
 from eaves.controller.jobs.rendering import Renderer, render_devices
@@ -27,9 +30,11 @@ from eaves.controller.store.changes import clear_changes
 from eaves.controller.store.marks import PUBLISHED, find_mark, put_mark
 from eaves.controller.store.unit import snapshot, unit_of_work
 from eaves.controller.store.wanted import renders_left_over
+from eaves.controller.telemetry.pipelines import Telemetry
 
 log = structlog.get_logger()
 
+ROLL_UP_EVERY: Final = timedelta(seconds=30)
 A_DAY: Final = timedelta(days=1)
 BATCH: Final = 500
 WAKE_RETRY_S: Final = 5.0
@@ -51,7 +56,7 @@ class Jobs:
     reload_listeners: Callable[[], None]
     wanted: RenderWanted
     leases: Leases
-    log_work: Worker  # in the thread that writes logs and flows
+    telemetry: Telemetry
 
     def devices(self) -> tuple[LiveDevice, ...]:
         return tuple(device for device in self.live.snapshot() if not device.gone)
@@ -71,16 +76,27 @@ class Jobs:
             await self._note_published()
 
     async def retain(self, _held: Held) -> None:
-        ids = [device.device_id for device in self.devices()]
-        await drop_old(self.engine, self.settings.retention, ids, self.clock())
+        await drop_old(self.engine, self.settings.retention, self.clock())
+
+    async def bound_series(self, _held: Held) -> None:
+        now = self.clock()
+        await series.forget_gone(self.engine, self.telemetry, now)
+        work = self.telemetry.metrics_writer.work
+        await series.bound_series(work, self.settings.retention, now)
+
+    async def roll_up(self, _held: Held) -> None:
+        await series.roll_up_all(self.telemetry, self.clock())
+
+    async def move_reports(self, _held: Held) -> None:
+        await move_reports(self.engine, self.telemetry)
 
     async def bound_logs(self, _held: Held) -> None:
         now = self.clock()
-        await forget_gone(self.engine, self.log_work, now)
-        await bound_logs(self.log_work, self.settings.retention, now)
+        await forget_gone(self.engine, self.telemetry.log_writer.work, now)
+        await bound_logs(self.telemetry.log_writer.work, self.settings.retention, now)
 
     async def move_logs(self, _held: Held) -> None:
-        await move_logs(self.engine, self.log_work, self.clock())
+        await move_logs(self.engine, self.telemetry.log_writer.work, self.clock())
 
     async def watch(self, held: Held) -> None:
         """Tell of devices that fell silent or came back."""
@@ -165,6 +181,9 @@ def start_jobs(tasks: asyncio.TaskGroup, jobs: Jobs) -> tuple[asyncio.Task[None]
     leased = [
         ("retention", intervals.retention, jobs.retain, intervals.retention),
         ("log-retention", intervals.retention, jobs.bound_logs, intervals.retention),
+        ("metrics-retention", intervals.retention, jobs.bound_series, intervals.retention),
+        ("roll-up", ROLL_UP_EVERY, jobs.roll_up, ROLL_UP_EVERY),
+        ("report-move", A_DAY, jobs.move_reports, AT_ONCE),
         ("log-move", A_DAY, jobs.move_logs, AT_ONCE),
         ("liveness", intervals.liveness, jobs.watch, intervals.liveness),
         ("publication", PUBLICATION_EVERY, publication.tick, AT_ONCE),
@@ -182,6 +201,10 @@ def start_jobs(tasks: asyncio.TaskGroup, jobs: Jobs) -> tuple[asyncio.Task[None]
             for name, every, job, after in leased
         ),
         tasks.create_task(tick_forever("renewal", intervals.renewal_check, jobs.renew)),
+        tasks.create_task(
+            move_events_forever(jobs.engine, jobs.telemetry.state_writer.work, jobs.telemetry.news),
+            name="events",
+        ),
         tasks.create_task(jobs.render_wanted_forever(), name="render"),
         tasks.create_task(jobs.render_jobs().run_forever(), name="render jobs"),
     )

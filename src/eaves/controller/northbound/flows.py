@@ -230,8 +230,7 @@ def own_top_talkers(finding: Finding) -> Endpoint:
         async with context.reading(request) as work:
             source = await finding(work, request)
             sums = await _sums(work, source, _asked(request, work.now), by)
-            known: Mapping[str, str] = {}
-            apps = await names(work, Kind.APP_INSTANCE) if by == "app" else known
+            apps = await names(work, Kind.APP_INSTANCE) if by == "app" else {}
         shown = sums.largest(measure)[:limit]
         return JSONResponse(
             {"by": by, "list": [_own_talker(key, found, apps) for key, found in shown]}

@@ -1,5 +1,8 @@
 """The newest metrics of a device in the words of its status."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from eaves.controller.domain.contract.app_status import AppInstStatusMsg
 from eaves.controller.domain.contract.device_status import DeviceStatusMsg
 from eaves.controller.domain.contract.statuses import (
@@ -8,17 +11,14 @@ from eaves.controller.domain.contract.statuses import (
     NetworkCounters,
     StorageSummary,
 )
-from eaves.controller.store.reports import Metric
+from eaves.controller.store.reports import Measured
+from eaves.controller.telemetry.series import cpu_shares
 from eaves.evapi.metrics import AppCpuMetric, MemoryMetric, ZMetricMsg, decode_z_metric_msg
 
 
-def _cpu(new: AppCpuMetric | None, old: AppCpuMetric | None, seconds: float) -> CpuSummary | None:
+def _cpu(metric: AppCpuMetric | None, share: float | None) -> CpuSummary | None:
     """Share of one processor in percent between two reports."""
-    if new is None:
-        return None
-    spent = (new.total_ns - old.total_ns) / 1e9 if old is not None else 0.0
-    share = 100 * spent / seconds if seconds > 0 and spent > 0 else 0.0
-    return CpuSummary(utilization=round(share, 2))
+    return None if metric is None else CpuSummary(utilization=round(share or 0.0, 2))
 
 
 def _memory(metric: MemoryMetric | None) -> MemorySummary | None:
@@ -29,29 +29,29 @@ def _memory(metric: MemoryMetric | None) -> MemorySummary | None:
     )
 
 
-def decoded(rows: tuple[Metric, ...]) -> tuple[ZMetricMsg, ...]:
-    """Newest first, as stored."""
-    return tuple(decode_z_metric_msg(row.message) for row in rows)
+@dataclass(frozen=True)
+class Metered:
+    """The newest metrics; `cpu`: percent of one processor, by app id, "" for the device."""
+
+    message: ZMetricMsg
+    cpu: Mapping[str, float]
 
 
-def _span(messages: tuple[ZMetricMsg, ...]) -> float:
-    if len(messages) < 2:
-        return 0.0
-    new, old = messages[0].at_time_stamp, messages[1].at_time_stamp
-    return (new - old).total_seconds() if new is not None and old is not None else 0.0
+def metered(measured: Measured | None) -> Metered | None:
+    if measured is None:
+        return None
+    shares = cpu_shares(measured.newest, measured.layouts)
+    return Metered(decode_z_metric_msg(measured.message), shares)
 
 
-def with_device_metrics(
-    status: DeviceStatusMsg, messages: tuple[ZMetricMsg, ...]
-) -> DeviceStatusMsg:
-    if not messages or messages[0].dm is None:
+def with_device_metrics(status: DeviceStatusMsg, now: Metered | None) -> DeviceStatusMsg:
+    if now is None or now.message.dm is None:
         return status
-    new = messages[0].dm
-    old = messages[1].dm if len(messages) > 1 else None
+    new = now.message.dm
     disks = [disk for disk in new.disk if disk.mount_path]
     return status.model_copy(
         update={
-            "cpu": _cpu(new.cpu_metric, old.cpu_metric if old else None, _span(messages)),
+            "cpu": _cpu(new.cpu_metric, now.cpu.get("")),
             "memory": _memory(new.memory),
             "storage": StorageSummary(
                 used_mb=float(sum(disk.used for disk in disks)),
@@ -75,19 +75,14 @@ def with_device_metrics(
     )
 
 
-def with_app_metrics(
-    status: AppInstStatusMsg, messages: tuple[ZMetricMsg, ...]
-) -> AppInstStatusMsg:
-    found = [
-        next((app for app in message.am if app.app_id == status.id), None) for message in messages
-    ]
-    if not found or found[0] is None:
+def with_app_metrics(status: AppInstStatusMsg, now: Metered | None) -> AppInstStatusMsg:
+    apps = () if now is None else now.message.am
+    new = next((app for app in apps if app.app_id == status.id), None)
+    if now is None or new is None:
         return status
-    new = found[0]
-    old = found[1] if len(found) > 1 else None
     return status.model_copy(
         update={
-            "cpu": _cpu(new.cpu, old.cpu if old is not None else None, _span(messages)),
+            "cpu": _cpu(new.cpu, now.cpu.get(status.id)),
             "memory": _memory(new.memory),
             "storage": StorageSummary(
                 used_mb=float(sum(disk.used for disk in new.disk)),

@@ -31,7 +31,7 @@ from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.crud import Resource
 from eaves.controller.northbound.listing import NoPlanError, counts_by, find_page, plan_of
 from eaves.controller.northbound.lists import short_forms
-from eaves.controller.northbound.metering import decoded, with_app_metrics, with_device_metrics
+from eaves.controller.northbound.metering import metered, with_app_metrics, with_device_metrics
 from eaves.controller.northbound.paging import (
     Facts,
     ListQuery,
@@ -125,13 +125,13 @@ async def _instances(
 
 
 async def _meter_device(work: Work, status: DeviceStatusMsg) -> DeviceStatusMsg:
-    rows = await reports.list_metrics(work.db, DeviceId(status.id), limit=2)
-    return with_device_metrics(status, decoded(rows))
+    measured = await reports.find_measured(work.db, DeviceId(status.id))
+    return with_device_metrics(status, metered(measured))
 
 
 async def _meter_app(work: Work, status: AppInstStatusMsg) -> AppInstStatusMsg:
-    rows = await reports.list_metrics(work.db, DeviceId(status.device_id), limit=2)
-    return with_app_metrics(status, decoded(rows))
+    measured = await reports.find_measured(work.db, DeviceId(status.device_id))
+    return with_app_metrics(status, metered(measured))
 
 
 async def _unmetered(_work: Work, status: S) -> S:

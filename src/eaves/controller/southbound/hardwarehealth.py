@@ -2,15 +2,19 @@
 
 from eaves.controller.southbound.context import CREATED, Call, Southbound
 from eaves.controller.southbound.http import Answer
-from eaves.controller.telemetry.records import save_message
+from eaves.controller.telemetry.reports import HealthReport, digest_of, microseconds
 from eaves.evapi.hardwarehealth import decode_z_hardware_health
 
 
 async def answer(context: Southbound, call: Call) -> Answer:
-    device_id, now = call.device.device_id, context.clock()
-    await context.decoding.run(device_id, decode_z_hardware_health, call.payload)
-    await context.writer.write(
-        lambda db: save_message(db, device_id, "hardwarehealth", call.payload, now),
-        len(call.payload),
+    device, payload = call.device, call.payload
+    await context.decoding.run(device.device_id, decode_z_hardware_health, payload)
+    report = HealthReport(
+        enterprise_id=device.enterprise_id,
+        device_id=device.device_id,
+        received_at=microseconds(context.clock()),
+        digest=digest_of(payload),
+        message=payload,
     )
+    await context.telemetry.state.accept(report, len(payload))
     return CREATED

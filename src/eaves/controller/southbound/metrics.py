@@ -2,14 +2,22 @@
 
 from eaves.controller.southbound.context import CREATED, Call, Southbound
 from eaves.controller.southbound.http import Answer
-from eaves.controller.store.reports import Metric
-from eaves.controller.telemetry.records import save_metric
-from eaves.evapi.metrics import decode_z_metric_msg
+from eaves.controller.telemetry.reports import MetricsReport, digest_of, microseconds
+from eaves.evapi.metrics_fold import fold_metrics
 
 
 async def answer(context: Southbound, call: Call) -> Answer:
-    device_id = call.device.device_id
-    message = await context.decoding.run(device_id, decode_z_metric_msg, call.payload)
-    metric = Metric(device_id, message.at_time_stamp, context.clock(), call.payload)
-    await context.writer.write(lambda db: save_metric(db, metric), len(call.payload))
+    device, payload = call.device, call.payload
+    fold = await context.decoding.run(device.device_id, fold_metrics, payload)
+    report = MetricsReport(
+        enterprise_id=device.enterprise_id,
+        device_id=device.device_id,
+        received_at=microseconds(context.clock()),
+        digest=digest_of(payload),
+        at=fold.at,
+        objects=fold.objects,
+        values=fold.values,
+        message=payload,
+    )
+    await context.telemetry.metrics.accept(report, len(payload))
     return CREATED

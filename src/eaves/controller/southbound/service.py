@@ -7,6 +7,7 @@ knowing only half of the devices would tell the other half that they are strange
 
 import asyncio
 import concurrent.futures
+import contextlib
 import gc
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
@@ -45,6 +46,7 @@ from eaves.ids import DeviceId
 
 log = structlog.get_logger()
 
+LEAST_BETWEEN_FLUSHES_S = 0.5
 SPARE_FILES = 256  # besides connections: database, logs, the REST listener
 
 Application = Callable[[Answering], tuple[Literal["rsgi", "asgi"], Any]]
@@ -175,6 +177,8 @@ class DeviceService:
             bodies = InFlight(bounds.bodies_in_flight_bytes)
             gate = Gate(bounds, bodies, parts.live.count_of, self._loop.time)
             gate.watch(Worth.ALWAYS, lambda: writer.fullness)
+            gate.watch(Worth.ALWAYS, lambda: telemetry.state.fullness)
+            gate.watch(Worth.METRICS, lambda: telemetry.metrics.fullness)
             gate.watch(Worth.LOGS, lambda: telemetry.logs.fullness)
             _gauge(parts.meters, gate, bodies)
             context = Southbound(
@@ -328,8 +332,13 @@ async def _first_of(stop: asyncio.Event, serving: asyncio.Task[None]) -> None:
 
 
 async def _flush_seen_forever(context: Southbound, interval: timedelta) -> None:
+    hurry = context.seen.hurry
     while True:
-        await asyncio.sleep(interval.total_seconds())
+        await asyncio.sleep(LEAST_BETWEEN_FLUSHES_S)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(interval.total_seconds() - LEAST_BETWEEN_FLUSHES_S):
+                await hurry.wait()
+        hurry.clear()
         await _flush_seen(context)
 
 

@@ -1,6 +1,6 @@
 """Events and the audit log: written in the transaction of the change they tell of."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -17,6 +17,7 @@ from sqlalchemy import (
 )
 
 from eaves.controller.domain.scope import Scope
+from eaves.controller.store.dialect import insert_missing
 from eaves.controller.store.tables import Moment, audit, events
 from eaves.controller.store.unit import Db
 
@@ -58,12 +59,22 @@ class AuditEntry:
     changes: str = field(default="", repr=False)  # JSON, secrets masked by the caller
 
 
-_EVENT_COLUMNS = tuple(column.name for column in events.c if column.name != "row")
+_EVENT_COLUMNS = tuple(column.name for column in events.c if column.name not in ("row", "origin"))
+_COLUMNS = tuple(column for column in events.c if column.name != "origin")
 _AUDIT_COLUMNS = tuple(column.name for column in audit.c if column.name != "row")
 
 
 async def insert_event(db: Db, event: Event) -> None:
     await db.execute(insert(events).values({n: getattr(event, n) for n in _EVENT_COLUMNS}))
+
+
+async def insert_device_events(db: Db, told: Sequence[tuple[bytes, Event]]) -> None:
+    """Events with what makes each the same event; one that is there already stays."""
+    rows = [
+        {"origin": origin, **{n: getattr(event, n) for n in _EVENT_COLUMNS}}
+        for origin, event in told
+    ]
+    await insert_missing(db, events, rows)
 
 
 async def insert_audit(db: Db, entry: AuditEntry) -> None:

@@ -26,6 +26,7 @@ STEPS: Final = (
             name TEXT NOT NULL,
             event_type TEXT NOT NULL,
             severity TEXT NOT NULL,
+            state INTEGER NOT NULL,
             text TEXT NOT NULL
         )""",
         """CREATE TABLE health_reports (

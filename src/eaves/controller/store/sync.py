@@ -7,7 +7,7 @@ one statement, so that the interpreter lock changes hands once and not for each 
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection, CursorResult, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
@@ -60,7 +60,7 @@ def is_postgresql(connection: Connection) -> bool:
 
 def execute(
     connection: Connection, sql: str, values: Sequence[object] = ()
-) -> "CursorResult[tuple[object, ...]]":
+) -> "CursorResult[*tuple[Any, ...]]":
     """Run a statement written with `?` for each value; text in it holds no `?` and no `%`."""
     if is_postgresql(connection):
         sql = sql.replace("?", "%s")

@@ -321,27 +321,27 @@ device_seen = Table(
     Index(None, "device_id"),
 )
 
-info_latest = Table(
-    "info_latest",
+info_before = Table(  # of the release before; the start moves its rows to `info_latest`
+    "info_latest_before",
     metadata,
     _text("device_id"),
     Column("kind", Integer, nullable=False),  # ZInfoTypes
     _text("object_id"),
-    _moment("at", nullable=True),  # clock of the device
+    _moment("at", nullable=True),
     _moment("received_at"),
     Column("message", LargeBinary, nullable=False),
     PrimaryKeyConstraint("device_id", "kind", "object_id"),
 )
 
-metrics = Table(
-    "metrics",
+metrics_before = Table(  # as above, to `metric_samples` and `metrics_latest`
+    "metrics_before",
     metadata,
     Column("row", _RowId, primary_key=True, autoincrement=True),
     _text("device_id"),
     _moment("at", nullable=True),
     _moment("received_at"),
     Column("message", LargeBinary, nullable=False),
-    Index(None, "device_id", "row"),
+    Index("ix_metrics_device_id_row", "device_id", "row"),
 )
 
 messages = Table(  # flow logs and hardware health, as they came
@@ -415,9 +415,11 @@ events = Table(
     _text("object_name"),
     _text("description"),
     _text("data"),  # JSON
+    Column("origin", LargeBinary, nullable=True),  # of an event that comes once; see state_store
     Index(None, "enterprise_id", "row"),
     Index(None, "object_id", "row"),
     Index(None, "at"),
+    Index("uq_events_origin", "enterprise_id", "origin", unique=True),
 )
 
 audit = Table(

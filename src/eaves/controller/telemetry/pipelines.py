@@ -1,9 +1,11 @@
 """The pipelines of one process: what the handlers give their reports to."""
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 from sqlalchemy import Engine
 
@@ -14,15 +16,26 @@ from eaves.controller.store.sync import open_sync_engine
 from eaves.controller.store.unit import attachable
 from eaves.controller.telemetry.embedded import EmbeddedCommitter
 from eaves.controller.telemetry.log_fold import LogFold, LogReport
-from eaves.controller.telemetry.pipeline import Pipeline
+from eaves.controller.telemetry.pipeline import Committer, Pipeline
+from eaves.controller.telemetry.series_fold import SeriesFold, SeriesReport
+from eaves.controller.telemetry.state_fold import StateFold, StateReport
+
+R = TypeVar("R")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Telemetry:
-    """Logs have a queue and a writer of their own: they delay nothing else."""
+    """Each has a queue and a writer of its own: logs delay nothing else."""
 
+    state: Pipeline[StateReport, None]
+    state_writer: EmbeddedCommitter[StateReport, None]
+    metrics: Pipeline[SeriesReport, None]
+    metrics_writer: EmbeddedCommitter[SeriesReport, None]
+    series: SeriesFold  # of the metrics writer; for its thread only
     logs: Pipeline[LogReport, bool]
     log_writer: EmbeddedCommitter[LogReport, bool]
+    news: threading.Event = field(default_factory=threading.Event)  # events wait for the journal
 
 
 def _engine(settings: Settings, name: str) -> Engine:
@@ -30,35 +43,68 @@ def _engine(settings: Settings, name: str) -> Engine:
     return open_telemetry(files[name]) if files else open_sync_engine(settings.database)
 
 
+def _pipeline(
+    settings: Settings, committer: Committer[R, T], meters: Meters, name: str
+) -> Pipeline[R, T]:
+    bounds = settings.bounds
+    pipeline = Pipeline(
+        committer,
+        queue=bounds.ingest_queue,
+        queue_bytes=bounds.ingest_queue_bytes,
+        batch=bounds.ingest_batch,
+        meter=meters.commits(name),
+    )
+    meters.gauge(
+        "eaves_queue_messages",
+        "Messages that wait for a commit.",
+        lambda: len(pipeline),
+        pipeline=name,
+    )
+    return pipeline
+
+
 @asynccontextmanager
 async def running_telemetry(
     settings: Settings, meters: Meters | None = None
 ) -> AsyncGenerator[Telemetry]:
     """Commit until the end of the context; what is queued then is still committed."""
-    bounds, meters = settings.bounds, meters or Meters()
-    writer = EmbeddedCommitter[LogReport, bool](
-        _engine(settings, "logs"), LogFold(bounds.inflated_log_bytes), name="logs"
+    meters = meters or Meters()
+    news = threading.Event()
+    news.set()  # of the process before
+    series = SeriesFold()
+    state_fold = StateFold(health_kept=settings.retention.health_rows_per_device, news=news.set)
+    log_fold = LogFold(settings.bounds.inflated_log_bytes)
+    state_writer = EmbeddedCommitter[StateReport, None](
+        _engine(settings, "state"), state_fold, name="state"
     )
-    logs = Pipeline(
-        writer,
-        queue=bounds.ingest_queue,
-        queue_bytes=bounds.ingest_queue_bytes,
-        batch=bounds.ingest_batch,
-        meter=meters.commits("logs"),
+    metrics_writer = EmbeddedCommitter[SeriesReport, None](
+        _engine(settings, "metrics"), series, name="metrics"
     )
-    meters.gauge(
-        "eaves_queue_messages",
-        "Messages that wait for a commit.",
-        lambda: len(logs),
-        pipeline="logs",
+    log_writer = EmbeddedCommitter[LogReport, bool](
+        _engine(settings, "logs"), log_fold, name="logs"
     )
-    try:
+    async with AsyncExitStack() as stack:
+        for writer in (state_writer, metrics_writer, log_writer):
+            stack.push_async_callback(asyncio.to_thread, writer.close)
+        telemetry = Telemetry(
+            state=_pipeline(settings, state_writer, meters, "state"),
+            state_writer=state_writer,
+            metrics=_pipeline(settings, metrics_writer, meters, "metrics"),
+            metrics_writer=metrics_writer,
+            series=series,
+            logs=_pipeline(settings, log_writer, meters, "logs"),
+            log_writer=log_writer,
+            news=news,
+        )
         async with asyncio.TaskGroup() as tasks:
-            running = tasks.create_task(logs.run_forever(), name="logs")
+            running = [
+                tasks.create_task(telemetry.state.run_forever(), name="state"),
+                tasks.create_task(telemetry.metrics.run_forever(), name="metrics"),
+                tasks.create_task(telemetry.logs.run_forever(), name="logs"),
+            ]
             try:
-                yield Telemetry(logs, writer)
+                yield telemetry
             finally:
-                logs.stop()
-                await running
-    finally:
-        await asyncio.to_thread(writer.close)
+                for pipeline in (telemetry.state, telemetry.metrics, telemetry.logs):
+                    pipeline.stop()
+                await asyncio.gather(*running)

@@ -35,6 +35,7 @@ class InfoReport(Report, frozen=True, tag=True, array_like=True, kw_only=True):
     kind: int  # ZInfoTypes
     object_id: str
     at: int | None  # microseconds since 1970, clock of the device
+    state: int  # as `evapi.info.state` says
     message: bytes  # serialized ZInfoMsg
     said: Said | None  # None: a kind that has no state of its own
 
@@ -45,7 +46,6 @@ class MetricsReport(Report, frozen=True, tag=True, array_like=True, kw_only=True
     at: int | None  # microseconds since 1970, clock of the device
     objects: str  # one line for each object; it fixes how many values belong to it
     values: bytes  # little-endian doubles, in the order of the objects and their fields
-    cpu: bytes  # processor time of the device and of each app
     message: bytes  # serialized ZMetricMsg
 
 

@@ -4,6 +4,7 @@ This is the one thing on the device side that may be lost in a crash: it says no
 next request does not say again.
 """
 
+import asyncio
 from datetime import datetime
 
 from eaves.ids import DeviceId
@@ -15,6 +16,7 @@ class Seen:
     def __init__(self) -> None:
         self._fresh: dict[DeviceId, datetime] = {}
         self._latest: dict[DeviceId, datetime] = {}
+        self.hurry = asyncio.Event()  # what was noted is worth a flush at once
 
     def note(self, device_id: DeviceId, now: datetime) -> None:
         self._fresh[device_id] = now

@@ -15,6 +15,7 @@ from eaves.evapi.codec import OpenEnum
 from eaves.evapi.errors import MalformedMessage
 from eaves.evapi.info.device import BootReason, ZDeviceState
 from eaves.evapi.info.network_instances import ZNetworkInstanceState
+from eaves.evapi.info.state import state_of
 from eaves.evapi.info.states import ZInfoTypes, ZSwState
 from eaves.evapi.pb.info import info_pb2
 
@@ -40,6 +41,7 @@ class InfoFold:
     object_id: str  # empty: the device itself
     at: int | None  # microseconds since 1970, clock of the device
     said: Said | None  # None: a kind that has no state of its own
+    state: int = 0  # as `evapi.info.state` says
 
 
 _OBJECT_ID_MOST: Final = 200  # characters of an id that is made of many
@@ -63,11 +65,20 @@ def fold_info(data: bytes) -> InfoFold:
         message: Any = info_pb2.ZInfoMsg.FromString(data)
     except DecodeError as error:
         raise MalformedMessage("ZInfoMsg", f"{len(data)} bytes, {error}") from error
-    object_id, said = _READERS.get(message.WhichOneof("InfoContent"), _nothing)(message)
-    return InfoFold(int(message.ztype), message.devId, object_id, _time(message), said)
+    content = message.WhichOneof("InfoContent")
+    object_id, said = _READERS.get(content, _nothing)(message)
+    return InfoFold(
+        kind=int(message.ztype),
+        dev_id=message.devId,
+        object_id=object_id,
+        at=time_of(message),
+        said=said,
+        state=state_of(message, content),
+    )
 
 
-def _time(message: Any) -> int | None:
+def time_of(message: Any) -> int | None:
+    """`atTimeStamp` in microseconds since 1970; None: absent, or no time of the calendar."""
     if not message.HasField("atTimeStamp"):
         return None
     stamp = message.atTimeStamp
@@ -86,7 +97,7 @@ def _nothing(_message: Any) -> _Read:
 
 def _device(message: Any) -> _Read:
     device = message.dinfo
-    reason = device.lastBootReason
+    reason = device.last_boot_reason
     said = Said(
         kind=int(ZInfoTypes.ZiDevice),
         object_id="",

@@ -22,7 +22,11 @@ def reported_state(data: bytes) -> int:
         message: Any = info_pb2.ZInfoMsg.FromString(data)
     except DecodeError as error:
         raise MalformedMessage("ZInfoMsg", f"{len(data)} bytes, {error}") from error
-    content = message.WhichOneof("InfoContent")
+    return state_of(message, message.WhichOneof("InfoContent"))
+
+
+def state_of(message: Any, content: str | None) -> int:
+    """As `reported_state`, of a parsed ZInfoMsg that holds this content."""
     if content == "niinfo":
         network = message.niinfo
         return int(network.state) or (NETWORK_ONLINE if network.activated else 0)

@@ -1,0 +1,106 @@
+"""Events of devices, from where their info is stored into the journal, each once.
+
+They are written with the info that they tell of, beside the database; here they get the names that
+people know.  An event is known by its origin, so one that was moved but not deleted yet when a
+process died is not there twice.
+"""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
+from typing import Any, Final
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from eaves.controller.domain.scope import Scope
+from eaves.controller.store import state_store
+from eaves.controller.store.events import Event, insert_device_events
+from eaves.controller.store.listed import note_reported
+from eaves.controller.store.objects import find_object
+from eaves.controller.store.tables import Kind
+from eaves.controller.store.tables_telemetry import device_events
+from eaves.controller.store.unit import Db, snapshot, unit_of_work
+from eaves.controller.telemetry.reports import moment_of
+from eaves.controller.telemetry.state_fold import NAME
+from eaves.evapi.info.states import ZInfoTypes
+from eaves.ids import DeviceId, EnterpriseId
+
+log = structlog.get_logger()
+
+AT_ONCE: Final = 500
+LOOK_EVERY_S: Final = 0.2
+RETRY_S: Final = 2.0
+KINDS: Final[Mapping[int, Kind]] = MappingProxyType(
+    {
+        ZInfoTypes.ZiDevice: Kind.DEVICE,
+        ZInfoTypes.ZiApp: Kind.APP_INSTANCE,
+        ZInfoTypes.ZiNetworkInstance: Kind.NETINST,
+        ZInfoTypes.ZiVolume: Kind.VOLUME,
+    }
+)
+
+Work = Callable[[Callable[[Any], None]], Awaitable[None]]
+
+
+async def move_events(engine: AsyncEngine, work: Work) -> int:
+    """Move some; how many.  `work` runs in the thread that writes them."""
+    async with snapshot(engine) as db:
+        rows = (
+            await db.execute(select(device_events).order_by(device_events.c.row).limit(AT_ONCE))
+        ).all()
+    if not rows:
+        return 0
+    async with unit_of_work(engine) as db:
+        told = [(bytes(row.origin), await _event(db, row)) for row in rows]
+        await insert_device_events(db, told)
+        states = {DeviceId(r.device_id): r.state for r in rows if r.kind == ZInfoTypes.ZiDevice}
+        if states:
+            await note_reported(db, states)
+    await work(partial(_delete, rows=[row.row for row in rows]))
+    return len(rows)
+
+
+def _delete(connection: Any, rows: Sequence[int]) -> None:
+    state_store.delete_events(connection, rows)
+
+
+async def _event(db: Db, row: Any) -> Event:
+    kind = KINDS.get(row.kind)
+    object_id = row.object_id or row.device_id
+    name, project_id = row.name or row.object_id, ""
+    if kind is not None:
+        found = await find_object(db, Scope(EnterpriseId(row.enterprise_id)), kind, object_id)
+        if found is not None:
+            name, project_id = found.name, found.project_id
+    return Event(
+        at=moment_of(row.at),
+        enterprise_id=row.enterprise_id,
+        project_id=project_id,
+        device_id=row.device_id,
+        event_type=row.event_type,
+        description=row.text.replace(NAME, name, 1),
+        severity=row.severity,
+        object_kind="" if kind is None else kind.value,
+        object_id=object_id,
+        object_name=name,
+    )
+
+
+async def move_events_forever(engine: AsyncEngine, work: Work, news: threading.Event) -> None:
+    """Move what `news` tells of, within a moment; what cannot be moved now is moved later."""
+    while True:
+        if not news.is_set():
+            await asyncio.sleep(LOOK_EVERY_S)
+            continue
+        news.clear()
+        try:
+            while await move_events(engine, work):
+                pass
+        except Exception as error:  # noqa: BLE001 - a task boundary: tried again
+            log.warning("events_not_moved", why=str(error), again_in_s=RETRY_S)
+            news.set()
+            await asyncio.sleep(RETRY_S)

@@ -1,0 +1,142 @@
+"""Info, events and series in the files of SQLite and in PostgreSQL: folded, moved, rolled up."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+from store.conftest import ACME, NOW
+from support.telemetry import fold_series, fold_state, info_report, metrics_report
+
+from eaves.controller.jobs.device_events import move_events
+from eaves.controller.store import reports
+from eaves.controller.store.events import list_events
+from eaves.controller.store.files import open_telemetry
+from eaves.controller.store.series_store import FIVE_MINUTES, HOUR, SECOND, bytes_used
+from eaves.controller.store.sync import open_sync_engine, writing
+from eaves.controller.store.unit import attachable, snapshot
+from eaves.controller.telemetry.embedded import EmbeddedCommitter
+from eaves.controller.telemetry.reports import DeviceForgotten, microseconds
+from eaves.controller.telemetry.rollups import roll_up
+from eaves.controller.telemetry.series import objects_of, read_series
+from eaves.controller.telemetry.state_fold import StateFold
+from eaves.evapi.info import ZInfoApp, ZInfoMsg, ZInfoTypes, ZSwState, encode_z_info_msg
+from eaves.evapi.metrics import (
+    AppCpuMetric,
+    DeviceMetric,
+    MemoryMetric,
+    ZMetricMsg,
+    encode_z_metric_msg,
+)
+from eaves.ids import DeviceId
+
+EDGE = DeviceId("edge-1")
+
+
+def app(state: ZSwState, name: str = "web") -> bytes:
+    return encode_z_info_msg(
+        ZInfoMsg(ztype=ZInfoTypes.ZiApp, ainfo=ZInfoApp(app_id="app-1", app_name=name, state=state))
+    )
+
+
+def measured(at: datetime, used: int, spent_s: int) -> bytes:
+    return encode_z_metric_msg(
+        ZMetricMsg(
+            at_time_stamp=at,
+            dm=DeviceMetric(
+                memory=MemoryMetric(used_mem=used),
+                cpu_metric=AppCpuMetric(total_ns=spent_s * 10**9),
+            ),
+        )
+    )
+
+
+async def test_the_latest_info_stays_and_news_come_once(engine: AsyncEngine) -> None:
+    first = info_report(EDGE, app(ZSwState.DOWNLOAD_STARTED), NOW)
+    later = NOW + timedelta(seconds=1)
+    second = info_report(EDGE, app(ZSwState.RUNNING), later)
+    for batch in ((first, second), (first, second), (second,), (first,)):
+        fold_state(engine.url, *batch)  # again, by a fold that remembers nothing
+    async with snapshot(engine) as db:
+        (info,) = await reports.list_info(db, [EDGE])
+        assert info.message == app(ZSwState.RUNNING)
+    files = attachable(engine.url)
+    state = open_telemetry(files["state"]) if files else open_sync_engine(engine.url)
+    writer = EmbeddedCommitter[object, None](state, StateFold(health_kept=3), name="state")  # type: ignore[arg-type]  # its reports are not used
+    try:
+        moved = 0
+        while count := await move_events(engine, writer.work):
+            moved += count
+        assert moved >= 2
+    finally:
+        writer.close()
+    async with snapshot(engine) as db:
+        rows = await db.execute(text("SELECT description FROM events ORDER BY row"))
+        assert [row.description for row in rows] == [
+            "app instance web: state DOWNLOAD_STARTED",
+            "app instance web: state RUNNING (was DOWNLOAD_STARTED)",
+        ]
+        assert await list_events(db, ACME) == ()
+    gone = DeviceForgotten(
+        enterprise_id="", device_id=EDGE, received_at=microseconds(later), digest=b""
+    )
+    fold_state(engine.url, gone)
+    async with snapshot(engine) as db:
+        assert await reports.list_info(db, [EDGE]) == ()
+
+
+async def test_metrics_are_stored_once_and_rolled_up(engine: AsyncEngine) -> None:
+    start = NOW - timedelta(hours=2)
+    batch = []
+    for minute in range(120):
+        at = start + timedelta(minutes=minute)
+        spent = 3 * minute if minute < 60 else 3 * (minute - 60)  # it started again
+        batch.append(metrics_report(EDGE, measured(at, minute, spent), at))
+    fold_series(engine.url, *batch)
+    fold_series(engine.url, *batch)
+    async with snapshot(engine) as db:
+        count = await db.execute(text("SELECT count(*) FROM metric_samples"))
+        assert count.scalar_one() == len(batch)
+        now = await reports.find_measured(db, EDGE)
+        assert now is not None
+        assert now.message == batch[-1].message
+
+    files = attachable(engine.url)
+    series = open_telemetry(files["metrics"]) if files else open_sync_engine(engine.url)
+
+    def done(connection: Connection) -> int:
+        return len(roll_up(connection, microseconds(NOW + timedelta(hours=2))))
+
+    try:
+        spans = 1
+        while spans:
+            with writing(series) as connection:
+                spans = done(connection)
+        with writing(series) as connection:
+            assert bytes_used(connection) > 0
+            now_s, start_s = int(NOW.timestamp()), int(start.timestamp())
+            assert objects_of(connection, EDGE, "device", start_s, now_s) == ("",)
+            charts = {
+                step: read_series(
+                    connection,
+                    EDGE,
+                    "device",
+                    "",
+                    ("used_mem", "cpu_ns"),
+                    start=start_s,
+                    end=now_s,
+                    step=step,
+                    now=now_s,
+                )
+                for step in (60, FIVE_MINUTES, HOUR)
+            }
+    finally:
+        series.dispose()
+    assert charts[60].values["used_mem"][:3] == (0, 1, 2)
+    assert charts[FIVE_MINUTES].values["used_mem"][:2] == (2, 7)
+    assert len(charts[FIVE_MINUTES].times) == 24
+    assert charts[HOUR].values["used_mem"] == (29.5, 89.5)
+    for chart in charts.values():
+        grown = [value for value in chart.values["cpu_ns"] if value is not None]
+        assert min(grown) >= 0
+        assert abs(sum(grown) - (59 * 3 + 59 * 3) * 10**9) < 10**5
+    assert charts[HOUR].times[0] * SECOND == microseconds(start)
