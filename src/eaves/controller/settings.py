@@ -96,14 +96,14 @@ class Bounds:
     concurrent_requests: int = 1024  # besides the waiters
     # of one device: far above what a device asks for, far below what holds up the others
     device_requests_per_s: float = 100.0
-    device_requests_burst: float = 1000.0
+    device_requests_burst_s: float = 10.0  # seconds of that rate at once
     # of one enterprise, in force only while the process is behind
     enterprise_requests_per_s: float = 100.0  # and for each of its devices:
     enterprise_requests_per_s_per_device: float = 1.0
     enterprise_burst_s: float = 2.0  # seconds of that rate
     # of one address, for what is open to all and for what no known device signed
     stranger_requests_per_s: float = 500.0
-    stranger_requests_burst: float = 20_000.0
+    stranger_requests_burst_s: float = 40.0
     registrations_per_minute: int = 6000  # of one address, and of one onboarding certificate
 
 

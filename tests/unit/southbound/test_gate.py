@@ -14,12 +14,12 @@ from eaves.ids import ConfigHash, DeviceId
 
 BOUNDS = Bounds(
     device_requests_per_s=1,
-    device_requests_burst=2,
+    device_requests_burst_s=2,
     enterprise_requests_per_s=1,
     enterprise_requests_per_s_per_device=1,
     enterprise_burst_s=1,
     stranger_requests_per_s=1,
-    stranger_requests_burst=2,
+    stranger_requests_burst_s=2,
 )
 DEVICE = LiveDevice(DeviceId("d"), "noisy", bytes(32), b"", ConfigHash("one"), b"", False, False)
 

@@ -41,13 +41,15 @@ class Gate:
         self._bodies, self._devices_of, self._clock = bodies, devices_of, clock
         self._queues: list[tuple[Worth, Fill]] = []
         self._devices: Rates[DeviceId] = Rates(
-            bounds.device_requests_per_s, bounds.device_requests_burst
+            bounds.device_requests_per_s,
+            bounds.device_requests_per_s * bounds.device_requests_burst_s,
         )
         self._enterprises: Rates[str] = Rates(1.0, bounds.enterprise_burst_s)
         self._per_device = bounds.enterprise_requests_per_s_per_device
         self._least = bounds.enterprise_requests_per_s
         self._strangers: Rates[str] = Rates(
-            bounds.stranger_requests_per_s, bounds.stranger_requests_burst
+            bounds.stranger_requests_per_s,
+            bounds.stranger_requests_per_s * bounds.stranger_requests_burst_s,
         )
         self._noisy: set[str] = set()  # addresses that were refused in the last look
         self._lag_s = 0.0
