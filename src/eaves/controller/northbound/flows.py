@@ -230,7 +230,8 @@ def own_top_talkers(finding: Finding) -> Endpoint:
         async with context.reading(request) as work:
             source = await finding(work, request)
             sums = await _sums(work, source, _asked(request, work.now), by)
-            apps = await names(work, Kind.APP_INSTANCE) if by == "app" else {}
+            known: Mapping[str, str] = {}
+            apps = await names(work, Kind.APP_INSTANCE) if by == "app" else known
         shown = sums.largest(measure)[:limit]
         return JSONResponse(
             {"by": by, "list": [_own_talker(key, found, apps) for key, found in shown]}
