@@ -1,6 +1,7 @@
 """A whole fleet running in this process, and its figures."""
 
 import asyncio
+import gc
 import resource
 import time
 from collections import Counter
@@ -101,6 +102,9 @@ class Park:
                 tasks.create_task(_guarded(life, after_s, self.figures), name=kept.serial)
                 if number % 100 == 99:
                     await asyncio.sleep(0)  # reading keys takes a while; the first may begin
+            # a search for garbage among all that lives as long as the run would stop every device
+            gc.collect()
+            gc.freeze()
             for number, kept in enumerate(self._duplicates):
                 random = Random(f"{course.seed}/duplicate/{number}")  # noqa: S311 - no secret
                 device = SoftDevice(identity_of(kept), onboarding, self._clock, random.random)
