@@ -12,7 +12,7 @@ from wire.peer import NOW, Controller, clock, issue, serve
 from eaves.evapi.flows.attest import Attested
 from eaves.evapi.flows.poll import NewConfig, Unchanged, Unreachable
 from eaves.evapi.flows.report import Delivered
-from eaves.evapi.flows.steps import Cause, NoConnection, Received, Send
+from eaves.evapi.flows.steps import Cause, NoConnection, Received, Reply, Send
 from eaves.evapi.paths import Endpoint, endpoint_path
 from eaves.fleet.device import Onboarding, SoftDevice, new_identity
 from eaves.fleet.run import drive, line_to, looked_up, request
@@ -80,6 +80,23 @@ async def test_a_server_of_another_name_is_not_trusted(tmp_path: Path) -> None:
         reply = await request(send, elsewhere)
     assert isinstance(reply, NoConnection)
     assert "hostname mismatch" in reply.reason
+
+
+async def test_a_certificate_that_changes_is_checked_anew(tmp_path: Path) -> None:
+    controller = Controller()
+    send = Send(Endpoint.CERTS, "GET", endpoint_path(Endpoint.CERTS))
+    served = [issue("localhost", controller.root), issue("localhost", controller.root)]
+    served.append(issue("localhost", issue("another root", ca=True)))
+    replies: list[Reply] = []
+    trusted = line_to("localhost:1", controller.root.pem)
+    for number, certificate in enumerate(served):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        async with serve(controller, certificate, folder) as server:
+            line = replace(trusted, port=int(server.rpartition(":")[2]))
+            replies += [await request(send, line) for _ in range(2)]
+    assert [isinstance(reply, Received) for reply in replies] == [True] * 4 + [False] * 2
+    assert all(isinstance(r, NoConnection) and r.cause is Cause.UNKNOWN_CA for r in replies[4:])
 
 
 @pytest.mark.parametrize(

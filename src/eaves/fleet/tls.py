@@ -4,6 +4,9 @@ It uses the OpenSSL that comes inside `cryptography`, by the bindings that pyOpe
 The `ssl` module of Debian 12 stands on OpenSSL 3.0, where a handshake of a client costs 1.2 ms of
 CPU, most of it for looking up algorithms: that alone would fill one core at the rate of ten
 thousand devices.
+
+The chain of a server is checked once.  From then on a connection must show the same certificate,
+and the handshake proves that the server has its key; another certificate is checked anew.
 """
 
 import ipaddress
@@ -18,6 +21,7 @@ _lib: Any = Binding.lib  # cffi knows no types; what comes out of it is converte
 _ffi: Any = Binding.ffi
 _GROUPS: Final = b"X25519:P-256"
 _PART_BYTES: Final = 64 * 1024
+_SHA256: Any = _lib.EVP_get_digestbyname(b"sha256")
 
 
 class NotTrusted(OSError):
@@ -29,6 +33,10 @@ class NotTrusted(OSError):
         self.code = code
 
 
+class OtherCertificate(OSError):
+    """The server has another certificate than the one that was checked: connect once more."""
+
+
 class Trusted:
     """Roots that connections trust, and nothing else.  Share one: loading is slow.
 
@@ -37,32 +45,17 @@ class Trusted:
 
     def __init__(self, roots_pem: bytes) -> None:
         self.roots = load_pem_x509_certificates(roots_pem)
-        lib = _lib
-        context = _ffi.gc(lib.SSL_CTX_new(lib.TLS_client_method()), lib.SSL_CTX_free)
-        lib.SSL_CTX_set_verify(context, lib.SSL_VERIFY_PEER, _ffi.NULL)
-        lib.SSL_CTX_set_min_proto_version(context, lib.TLS1_2_VERSION)
-        lib.SSL_CTX_set1_curves_list(context, _GROUPS)
-        lib.SSL_CTX_set_session_cache_mode(context, lib.SSL_SESS_CACHE_OFF)
-        lib.SSL_CTX_set_options(context, lib.SSL_OP_IGNORE_UNEXPECTED_EOF)
-        lib.SSL_CTX_set_mode(
-            context,
-            lib.SSL_MODE_ENABLE_PARTIAL_WRITE
-            | lib.SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER
-            | lib.SSL_MODE_RELEASE_BUFFERS,
-        )
-        store = lib.SSL_CTX_get_cert_store(context)
-        source = _ffi.gc(lib.BIO_new_mem_buf(roots_pem, len(roots_pem)), lib.BIO_free)
-        for _ in self.roots:
-            root = lib.PEM_read_bio_X509(source, _ffi.NULL, _ffi.NULL, _ffi.NULL)
-            lib.X509_STORE_add_cert(store, root)
-            lib.X509_free(root)
-        lib.ERR_clear_error()
-        self._context = context
+        self._checking, self._knowing = _context(roots_pem, len(self.roots)), _context(b"", 0)
+        _lib.SSL_CTX_set_verify(self._checking, _lib.SSL_VERIFY_PEER, _ffi.NULL)
+        self._checked: dict[str, bytes] = {}  # by host: SHA-256 of the certificate
         self._part = _ffi.new("char[]", _PART_BYTES)
+        self._digest = _ffi.new("unsigned char[]", 64)
+        self._size = _ffi.new("unsigned int *")
 
     def session(self, number: int, host: str) -> "Session":
         """A session on the connected socket with this file number."""
-        handle = _lib.SSL_new(self._context)
+        known = self._checked.get(host)
+        handle = _lib.SSL_new(self._checking if known is None else self._knowing)
         _lib.SSL_set_fd(handle, number)
         _lib.SSL_set_connect_state(handle)
         parameters = _lib.SSL_get0_param(handle)
@@ -75,6 +68,36 @@ class Trusted:
         else:
             _lib.X509_VERIFY_PARAM_set1_ip(parameters, address, len(address))
         return Session(handle, self._part)
+
+    def admit(self, session: "Session", host: str) -> None:
+        """To be asked after the handshake.  Raises OtherCertificate."""
+        shown = session.certificate(self._digest, self._size)
+        if self._checked.setdefault(host, shown) != shown:
+            del self._checked[host]
+            raise OtherCertificate(f"{host} shows another certificate than before")
+
+
+def _context(roots_pem: bytes, roots: int) -> Any:
+    lib = _lib
+    context = _ffi.gc(lib.SSL_CTX_new(lib.TLS_client_method()), lib.SSL_CTX_free)
+    lib.SSL_CTX_set_min_proto_version(context, lib.TLS1_2_VERSION)
+    lib.SSL_CTX_set1_curves_list(context, _GROUPS)
+    lib.SSL_CTX_set_session_cache_mode(context, lib.SSL_SESS_CACHE_OFF)
+    lib.SSL_CTX_set_options(context, lib.SSL_OP_IGNORE_UNEXPECTED_EOF)
+    lib.SSL_CTX_set_mode(
+        context,
+        lib.SSL_MODE_ENABLE_PARTIAL_WRITE
+        | lib.SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER
+        | lib.SSL_MODE_RELEASE_BUFFERS,
+    )
+    store = lib.SSL_CTX_get_cert_store(context)
+    source = _ffi.gc(lib.BIO_new_mem_buf(roots_pem, len(roots_pem)), lib.BIO_free)
+    for _ in range(roots):
+        root = lib.PEM_read_bio_X509(source, _ffi.NULL, _ffi.NULL, _ffi.NULL)
+        lib.X509_STORE_add_cert(store, root)
+        lib.X509_free(root)
+    lib.ERR_clear_error()
+    return context
 
 
 class Session:
@@ -93,6 +116,13 @@ class Session:
         done = _lib.SSL_do_handshake(self._handle)
         if done != 1:
             self._raise(done)
+
+    def certificate(self, digest: Any, size: Any) -> bytes:
+        """SHA-256 of what the server showed; `digest` and `size` are room for it."""
+        shown = _lib.SSL_get_peer_certificate(self._handle)
+        _lib.X509_digest(shown, _SHA256, digest, size)
+        _lib.X509_free(shown)
+        return bytes(_ffi.buffer(digest, size[0]))
 
     def send(self, data: memoryview) -> int:
         _lib.ERR_clear_error()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from eaves.evapi.flows.steps import Received, Send
-from eaves.fleet.tls import Session, Trusted
+from eaves.fleet.tls import OtherCertificate, Session, Trusted
 
 CONNECT_TIMEOUT_S = 10.0
 REQUEST_TIMEOUT_S = 120.0
@@ -66,6 +66,14 @@ class Connection:
 
     async def connect(self) -> None:
         """Raises OSError; `NotTrusted` tells why a server is not."""
+        try:
+            await self._connect()
+        except OtherCertificate:
+            self.close()
+            await self._connect()
+        self.open = True
+
+    async def _connect(self) -> None:
         line = self._line
         family, address = line.address or await look_up(line.host, line.port)
         self._socket = bare = socket.socket(family, socket.SOCK_STREAM)
@@ -81,7 +89,7 @@ class Connection:
         if line.tls is not None:
             self._session = line.tls.session(bare.fileno(), line.host)
             await self._handshake(self._session)
-        self.open = True
+            line.tls.admit(self._session, line.host)
 
     async def _handshake(self, session: Session) -> None:
         while True:
