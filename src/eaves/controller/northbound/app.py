@@ -26,6 +26,7 @@ from eaves.controller.northbound import (
     problems,
     project_status,
     render_jobs,
+    series,
     status,
 )
 from eaves.controller.northbound.conflicts import done_again_in_conflict
@@ -66,6 +67,7 @@ ROUTES: Final = (
     *events.ROUTES,
     *logs.ROUTES,
     *flows.ROUTES,
+    *series.ROUTES,
     *additions.ROUTES,
     *render_jobs.ROUTES,
 )

@@ -1,0 +1,258 @@
+"""`timeSeries/{mType}`: charts of devices, app instances, network and volume instances, events.
+
+`interval` is the distance of two points in seconds (or `5m`, `1h`, `1d`); without it one that fits.
+Without a start the last day is shown.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from fastapi import Request
+from fastapi.responses import JSONResponse, Response
+from sqlalchemy import Connection
+
+from eaves.controller.domain.charts import (
+    CHARTS,
+    PREFIX,
+    Chart,
+    Drawn,
+    Line,
+    Metric,
+    Values,
+    draw,
+    fitting_step,
+    response,
+)
+from eaves.controller.northbound import catalog, crud
+from eaves.controller.northbound.context import Context
+from eaves.controller.northbound.crud import Resource
+from eaves.controller.northbound.events import read_event_filter
+from eaves.controller.northbound.periods import EPOCH, read_period
+from eaves.controller.northbound.problems import Problem
+from eaves.controller.northbound.work import Work
+from eaves.controller.store.events import count_events
+from eaves.controller.telemetry.series import objects_of, read_series
+
+Endpoint = Callable[[Context, Request], Awaitable[Response]]
+
+A_DAY: Final = timedelta(days=1)
+A_SECOND: Final = timedelta(seconds=1)
+_INTERVAL: Final = re.compile(r"([0-9]+)([smhd]?)")
+_SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 24 * 3600}
+_EVENTS: Final = Chart("events", (Line("events", (), lambda _values, _step: 0.0),))
+_CHARTED: Final[Mapping[str, Resource[Any]]] = {  # any resource: its id and its device are used
+    "device": catalog.DEVICES,
+    "app": catalog.INSTANCES,
+    "netinst": catalog.NETINSTS,
+    "volume": catalog.VOLUMES,
+    "project": catalog.PROJECTS,
+}
+_BY_TYPE: Final = {
+    "EDGE_NODE": "device",
+    "EDGE_APP_INSTANCE": "app",
+    "NETWORK_INSTANCE": "netinst",
+    "VOLUME_INSTANCE": "volume",
+    "PROJECT": "project",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What is asked for, in seconds since 1970."""
+
+    start: int
+    end: int
+    step: int
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a chart is of; found within the caller's scope."""
+
+    noun: str
+    id: str
+    device_id: str
+
+
+def _seconds(moment: datetime) -> int:
+    return (moment - EPOCH) // A_SECOND
+
+
+def _metric(request: Request) -> Metric:
+    word = request.path_params["mType"].removeprefix(PREFIX)
+    try:
+        return Metric(word)
+    except ValueError as error:
+        raise Problem(
+            400, f"mType is {word!r}; give one of {', '.join(Metric)}", location="mType"
+        ) from error
+
+
+def _span(request: Request, now: datetime) -> Span:
+    period = read_period(request)
+    end = period.end if period.end is not None else now
+    start = period.start if period.start is not None else end - A_DAY
+    if end < start:
+        raise Problem(
+            400, "startTime lies in the future; give an earlier one", location="startTime"
+        )
+    text = request.query_params.get("interval", "")
+    found = _INTERVAL.fullmatch(text)
+    if text and found is None:
+        raise Problem(
+            400, f"interval is {text!r}; give seconds, or 5m, 1h, 1d", location="interval"
+        )
+    asked = int(found[1]) * _SECONDS[found[2]] if found is not None else None
+    until = _seconds(end) + (1 if end.microsecond else 0)  # what happened in this very second too
+    return Span(_seconds(start), until, fitting_step(end - start, asked), _seconds(now))
+
+
+async def _measured(work: Work, subject: Subject, metric: Metric, span: Span) -> Response:
+    kind_and_chart = CHARTS.get((subject.noun, metric))
+    if kind_and_chart is None:
+        there = sorted(m.value for noun, m in CHARTS if noun == subject.noun)
+        raise Problem(
+            400,
+            f"{metric} is not measured of this; give one of "
+            f"{', '.join([*there, Metric.EVENTS_COUNT.value])}",
+            location="mType",
+        )
+    kind, chart = kind_and_chart
+    drawn = await work.db.run_sync(_draw, subject, kind, chart, span)
+    return JSONResponse(response(metric, chart, drawn).to_json())
+
+
+def _draw(
+    connection: Connection, subject: Subject, kind: str, chart: Chart, span: Span
+) -> list[Drawn]:
+    fields = tuple(dict.fromkeys(field for line in chart.lines for field in line.fields))
+    drawn: list[Drawn] = []
+    for object_id, name in _objects(connection, subject, kind, span):
+        series = read_series(
+            connection,
+            subject.device_id,
+            kind,
+            object_id,
+            fields,
+            start=span.start,
+            end=span.end,
+            step=span.step,
+            now=span.now,
+        )
+        steps: dict[int, Values] = {}
+        for number, time in enumerate(series.times):
+            known = ((field, series.values[field][number]) for field in fields)
+            steps[time] = {field: value for field, value in known if value is not None}
+        drawn += draw(chart.lines, name, steps, series.step)
+    return drawn
+
+
+def _objects(
+    connection: Connection, subject: Subject, kind: str, span: Span
+) -> Sequence[tuple[str, str]]:
+    """Id and label of each measured object that belongs to the subject."""
+    if kind == "device":
+        return (("", ""),)
+    if kind in ("app", "network_instance", "volume"):
+        return ((subject.id, ""),)
+    ids = objects_of(connection, subject.device_id, kind, span.start, span.end)
+    if subject.noun == "device":
+        return tuple((one, one) for one in sorted(ids))
+    mine = f"{subject.id}/"
+    return tuple((one, one.removeprefix(mine)) for one in sorted(ids) if one.startswith(mine))
+
+
+async def _counted(
+    work: Work, request: Request, subject: Subject | None, metric: Metric, span: Span
+) -> Response:
+    """Events in each step, of one object or of all."""
+    members: dict[str, str] = {}
+    if subject is not None and subject.noun == "project":
+        members = {"project_id": subject.id}
+    elif subject is not None:
+        members = {"object_id": subject.id}
+    if subject is not None:
+        members["object_kind"] = ""  # told by the subject
+    wanted = read_event_filter(
+        request,
+        start=EPOCH + span.start * A_SECOND,
+        end=EPOCH + span.end * A_SECOND,
+        **members,
+    )
+    counts = await count_events(work.db, work.scope, wanted, span.step * A_SECOND)
+    points = {_seconds(moment): float(count) for moment, count in counts}
+    drawn = [Drawn("events", points)]
+    return JSONResponse(response(metric, _EVENTS, drawn).to_json())
+
+
+async def _answer(
+    work: Work, request: Request, subject: Subject | None, metric: Metric
+) -> Response:
+    span = _span(request, work.now)
+    if metric is Metric.EVENTS_COUNT:
+        return await _counted(work, request, subject, metric, span)
+    if subject is None or subject.noun == "project":
+        raise Problem(
+            400,
+            f"{metric} is measured of one device or of what runs on it; "
+            "give objtype and objid, or EVENTS_COUNT",
+            location="objid",
+        )
+    return await _measured(work, subject, metric, span)
+
+
+async def _find(work: Work, noun: str, object_id: str, name: str) -> Subject:
+    item = await crud.find(work, _CHARTED[noun], object_id=object_id, name=name)
+    device_id = item.id if noun == "device" else str(getattr(item, "device_id", ""))
+    return Subject(noun, item.id, device_id)
+
+
+def chart_of(noun: str) -> Endpoint:
+    async def endpoint(context: Context, request: Request) -> Response:
+        params, metric = request.path_params, _metric(request)
+        async with context.reading(request) as work:
+            subject = await _find(work, noun, params.get("objid", ""), params.get("objname", ""))
+            return await _answer(work, request, subject, metric)
+
+    return endpoint
+
+
+async def chart_of_any(context: Context, request: Request) -> Response:
+    """The object is told by parameters; none: events of everything."""
+    params, metric = request.query_params, _metric(request)
+    object_id, name = params.get("objid", ""), params.get("objname", "")
+    word = params.get("objtype", "").removeprefix("OBJECT_TYPE_")
+    async with context.reading(request) as work:
+        subject = None
+        if object_id or name:
+            noun = _BY_TYPE.get(word or "EDGE_NODE")
+            if noun is None:
+                raise Problem(
+                    400,
+                    f"objtype is {word!r}; there are charts of {', '.join(_BY_TYPE)}",
+                    location="objtype",
+                )
+            subject = await _find(work, noun, object_id, name)
+        return await _answer(work, request, subject, metric)
+
+
+ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
+    *(
+        ("GET", f"{path}/{key}/timeSeries/{{mType}}", chart_of(noun))
+        for path, noun in (
+            ("/v1/devices", "device"),
+            ("/v1/apps/instances", "app"),
+            ("/v2/apps/instances", "app"),
+            ("/v1/projects", "project"),
+            ("/v1/eaves/netinsts", "netinst"),
+            ("/v1/eaves/volumes/instances", "volume"),
+        )
+        for key in ("id/{objid}", "name/{objname}")
+    ),
+    ("GET", "/v1/timeSeries/{mType}", chart_of_any),
+    ("GET", "/v1/events/timeSeries/{mType}", chart_of_any),
+)
