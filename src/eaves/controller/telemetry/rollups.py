@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from eaves.controller.store import series_store
 from eaves.controller.store.series_store import FIVE_MINUTES, HOUR, SECOND, Due, Rollup
+from eaves.controller.store.sync import lock_devices
 from eaves.controller.telemetry.series import pack
 from eaves.evapi.metrics_fold import places
 
@@ -26,6 +27,8 @@ def roll_up(connection: Connection, now: int) -> tuple[Due, ...]:
         spans = series_store.due_before(connection, level, before, SPANS_AT_ONCE)
         if not spans:
             continue
+        # a late sample of theirs is read here, or makes its span due again
+        lock_devices(connection, (due.device_id for due in spans))
         made: list[Rollup] = []
         masks: dict[bytes, Any] = {}
         for due in spans:

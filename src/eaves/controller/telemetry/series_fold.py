@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from eaves.controller.store import series_store
 from eaves.controller.store.partitions import Partitions
 from eaves.controller.store.series_store import FIVE_MINUTES, SECOND, Due, Latest, Sample
+from eaves.controller.store.sync import lock_devices
 from eaves.controller.telemetry.reports import DIGEST_BYTES, DeviceForgotten, MetricsReport
 
 K = TypeVar("K")
@@ -61,6 +62,7 @@ class SeriesFold:
         layouts: list[tuple[str, bytes, str]] = []
         samples: list[Sample] = []
         due: list[Due] = []
+        overdue: set[str] = set()
         latest: dict[str, Latest] = {}
         for report in reports:
             owner = report.enterprise_id, report.device_id
@@ -72,12 +74,17 @@ class SeriesFold:
             time = time_of(report)
             samples.append(Sample(*owner, time, layout, report.values))
             span = Due(*owner, FIVE_MINUTES, time - time % (FIVE_MINUTES * SECOND))
-            if _new(self._due, span):
+            late = report.received_at >= span.start + FIVE_MINUTES * SECOND
+            if late:  # another process may have rolled it up: what is remembered does not count
+                overdue.add(report.device_id)
+            if _new(self._due, span) or late:
                 due.append(span)
             latest[report.device_id] = Latest(
                 *owner, report.at, report.received_at, report.digest, report.message
             )
         self._partitions.ensure(connection, (sample.time for sample in samples))
+        if overdue:
+            lock_devices(connection, overdue)  # a roll-up of theirs comes before or after
         series_store.put_layouts(connection, layouts)
         series_store.put_samples(connection, samples)
         series_store.put_due(connection, due)

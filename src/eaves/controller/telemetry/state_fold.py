@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from eaves.controller.store import state_store
 from eaves.controller.store.state_store import DeviceEvent, InfoRow, Key
-from eaves.controller.store.sync import is_postgresql
+from eaves.controller.store.sync import is_postgresql, lock_devices
 from eaves.controller.telemetry.changes import changes
 from eaves.controller.telemetry.reports import (
     DIGEST_BYTES,
@@ -43,6 +43,8 @@ class StateFold:
         self._said: OrderedDict[Key, _Memory] = OrderedDict()
 
     def fold(self, connection: Connection, batch: Sequence[StateReport], /) -> Sequence[None]:
+        # what an object said before is read, compared and written: one process at a time
+        lock_devices(connection, (report.device_id for report in batch))
         infos: list[InfoReport] = []
         health: list[tuple[str, str, int, bytes, bytes]] = []
         for report in batch:
