@@ -18,6 +18,7 @@ from support.server import GENERATOR_CORE, Server
 from eaves.controller.first_start import ADMIN, prepare_database
 from eaves.controller.keys import open_keys
 from eaves.controller.settings import Settings
+from eaves.controller.store.listed import note_reported
 from eaves.controller.store.marks import PUBLISHED, put_mark
 from eaves.controller.store.people import find_user_for_login
 from eaves.controller.store.tables import info_latest
@@ -30,6 +31,7 @@ from eaves.evapi.info import (
     ZInfoTypes,
     encode_z_info_msg,
 )
+from eaves.ids import DeviceId
 
 DEVICES: Final = 100_000
 RUNS: Final = 3
@@ -77,6 +79,8 @@ async def _put_info(db: Db, _shared: Shared, device_ids: Sequence[str]) -> None:
     )
     at = datetime.now(UTC)
     for start in range(0, len(device_ids), AT_ONCE):
+        some = device_ids[start : start + AT_ONCE]
+        await note_reported(db, dict.fromkeys(map(DeviceId, some), 1))
         await db.execute(
             insert(info_latest),
             [
@@ -89,7 +93,7 @@ async def _put_info(db: Db, _shared: Shared, device_ids: Sequence[str]) -> None:
                         ZInfoMsg(ztype=ZInfoTypes.ZiDevice, dev_id=one, dinfo=device)
                     ),
                 }
-                for one in device_ids[start : start + AT_ONCE]
+                for one in some
             ],
         )
 

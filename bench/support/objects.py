@@ -15,19 +15,19 @@ from typing import Any, Final
 from sqlalchemy import insert
 
 from eaves.controller.domain.scope import Scope
+from eaves.controller.store.devices import put_last_seen
 from eaves.controller.store.listed import listed_row
 from eaves.controller.store.objects import Draft, Stamp, insert_object
 from eaves.controller.store.tables import (
     Kind,
     device_bindings,
-    device_seen,
     object_ids,
     object_references,
     objects,
 )
 from eaves.controller.store.tables_lists import listed
 from eaves.controller.store.unit import Db
-from eaves.ids import EnterpriseId
+from eaves.ids import DeviceId, EnterpriseId
 
 AT_ONCE: Final = 1000
 SHA256: Final = "0f" * 32
@@ -65,7 +65,9 @@ async def put_shared(db: Db, enterprise: str, seed: random.Random) -> Shared:
     ]
     models = [await put(Kind.MODEL, f"box-{n}", _model(brand), brand) for n in range(5)]
     ip = {"dhcp": "NETWORK_DHCP_TYPE_CLIENT"}
-    network = await put(Kind.NETWORK, "dhcp", {"kind": "NETWORK_KIND_V4", "ip": ip})
+    network = await put(
+        Kind.NETWORK, "dhcp", {"kind": "NETWORK_KIND_V4", "ip": ip, "projectId": projects[0]}
+    )
     store = await put(
         Kind.DATASTORE, "files", {"dsType": "DATASTORE_TYPE_HTTPS", "dsFQDN": "https://files"}
     )
@@ -199,7 +201,7 @@ def _row(
 
 
 def _device(project: str, model: str, seed: random.Random) -> dict[str, Any]:
-    ports = [
+    ports: list[dict[str, Any]] = [
         {
             "intfname": f"eth{n}",
             "intfUsage": "ADAPTER_USAGE_MANAGEMENT" if n == 0 else "ADAPTER_USAGE_APP_SHARED",
@@ -286,10 +288,6 @@ async def put_seen(db: Db, shared: Shared, device_ids: Sequence[str], seed: rand
             ],
         )
         ages = [timedelta(hours=1) if seed.random() < 0.2 else timedelta(0) for _ in some]
-        await db.execute(
-            insert(device_seen),
-            [
-                {"device_id": one, "last_seen_at": at - age}
-                for one, age in zip(some, ages, strict=True)
-            ],
+        await put_last_seen(
+            db, {DeviceId(one): at - age for one, age in zip(some, ages, strict=True)}
         )

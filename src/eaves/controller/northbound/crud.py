@@ -284,7 +284,9 @@ async def listing(work: Work, resource: Resource[T], query: ListQuery) -> Respon
         page = page_of(rows, query)
         if query.summary:
             page = Page((), page.next, page.total)
-        answer = {**resource.make_list(page, rows), "totalCount": page.total}
+        made = resource.make_list(page, rows)
+        made["totalCount"] = page.total
+        answer = made
     for name in ("list", "cfgList"):
         if query.fields and isinstance(answer.get(name), list):
             answer[name] = [project(item, query.fields) for item in answer[name]]

@@ -134,8 +134,10 @@ async def take_devices(db: Db, job: JobKey, now: datetime, limit: int) -> Taken:
         query = query.with_for_update(skip_locked=True)
     attempts = {DeviceId(device): tried for device, tried in await db.execute(query)}
     also = select(c.job_id).where(c.device_id.in_(attempts)).distinct()
-    jobs = frozenset(row.job_id for row in await db.execute(also)) if attempts else frozenset()
-    return Taken(attempts, jobs | {job.id})
+    jobs = {job.id}
+    if attempts:
+        jobs.update(str(row.job_id) for row in await db.execute(also))
+    return Taken(attempts, frozenset(jobs))
 
 
 async def note_rendered(db: Db, taken: Taken, device_ids: Collection[DeviceId]) -> None:
