@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import insert
 from support.objects import AT_ONCE, Shared, new_id, put_devices, put_seen, put_shared
 from support.rest import Rest, percentile, put_token
 from support.row import verify_per_s
@@ -18,11 +17,14 @@ from support.server import GENERATOR_CORE, Server
 from eaves.controller.first_start import ADMIN, prepare_database
 from eaves.controller.keys import open_keys
 from eaves.controller.settings import Settings
+from eaves.controller.store.files import open_telemetry
 from eaves.controller.store.listed import note_reported
 from eaves.controller.store.marks import PUBLISHED, put_mark
 from eaves.controller.store.people import find_user_for_login
-from eaves.controller.store.tables import info_latest
-from eaves.controller.store.unit import Db, open_engine, unit_of_work
+from eaves.controller.store.state_store import InfoRow, put_info
+from eaves.controller.store.sync import writing
+from eaves.controller.store.unit import Db, attachable, open_engine, unit_of_work
+from eaves.controller.telemetry.reports import microseconds
 from eaves.evapi.info import (
     ZInfoDevice,
     ZInfoDevSW,
@@ -58,13 +60,13 @@ async def _prepare(settings: Settings, devices: int) -> None:
         shared = await put_shared(db, admin.enterprise_id, seed)
         await put_devices(db, shared, ids, seed, with_app=False)
         await put_seen(db, shared, ids, seed)
-        await _put_info(db, shared, ids)
+        await _put_info(db, settings.database, shared, ids)
         keys = open_keys(settings, clock=now, random=os.urandom)
         await put_mark(db, PUBLISHED, keys.controllercert_confighash)
     await engine.dispose()
 
 
-async def _put_info(db: Db, _shared: Shared, device_ids: Sequence[str]) -> None:
+async def _put_info(db: Db, url: str, shared: Shared, device_ids: Sequence[str]) -> None:
     """What each device last said of itself: about 1 KB."""
     software = ZInfoDevSW(activated=True, partition_label="IMGA", short_version="14.5.0-kvm-amd64")
     device = ZInfoDevice(
@@ -77,25 +79,23 @@ async def _put_info(db: Db, _shared: Shared, device_ids: Sequence[str]) -> None:
         sw_list=(software,),
         host_name="edge",
     )
-    at = datetime.now(UTC)
+    at = microseconds(datetime.now(UTC))
+    engine = open_telemetry(attachable(url)["state"])
     for start in range(0, len(device_ids), AT_ONCE):
         some = device_ids[start : start + AT_ONCE]
         await note_reported(db, dict.fromkeys(map(DeviceId, some), 1))
-        await db.execute(
-            insert(info_latest),
-            [
-                {
-                    "device_id": one,
-                    "kind": int(ZInfoTypes.ZiDevice),
-                    "object_id": "",
-                    "received_at": at,
-                    "message": encode_z_info_msg(
-                        ZInfoMsg(ztype=ZInfoTypes.ZiDevice, dev_id=one, dinfo=device)
-                    ),
-                }
-                for one in some
-            ],
-        )
+        rows = [
+            InfoRow(
+                (shared.enterprise, one, int(ZInfoTypes.ZiDevice), ""),
+                at,
+                at,
+                encode_z_info_msg(ZInfoMsg(ztype=ZInfoTypes.ZiDevice, dev_id=one, dinfo=device)),
+            )
+            for one in some
+        ]
+        with writing(engine) as connection:
+            put_info(connection, rows)
+    engine.dispose()
 
 
 def measure(

@@ -1,6 +1,6 @@
 """Where the lists of what devices are and carry come from, and which columns their names mean."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, get_args
@@ -23,6 +23,7 @@ from eaves.controller.store.tables import (
 )
 from eaves.controller.store.tables_lists import MEMBERS, listed
 
+RUN_STATES: Final = tuple(RunState)
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 NOTHING: Mapping[str, str] = {  # facts of what is not served, by name
@@ -69,8 +70,8 @@ def source_of(of: KindOf[Any], scope: Scope) -> Source | None:
     return Source(table, table.c.id, _visible(table.c, scope), fields)
 
 
-def device_states(scope: Scope, now: datetime, limits: Limits) -> tuple[Source, Field]:
-    """Devices with the run state of this moment, and that field.
+def device_states(scope: Scope, now: datetime, limits: Limits) -> tuple[Source, Column]:
+    """Devices with the run state of this moment, and its number in `RUN_STATES`.
 
     The same decision as `device_run_state` makes of one device, which a test compares.
     """
@@ -79,21 +80,27 @@ def device_states(scope: Scope, now: datetime, limits: Limits) -> tuple[Source, 
     c, bound = listed[Kind.DEVICE].c, device_bindings.c
     last = micros_in(c.last_seen_at)
     registered = exists().where(bound.device_id == c.id, ~bound.gone)
-    words = {int(number): state.value for number, state in DEVICE_STATES.items()}
-    run_state = case(
-        (
-            last.is_(None),  # only then: to look for a registration costs more than all the rest
-            case((registered, RunState.PROVISIONED.value), else_=RunState.UNPROVISIONED.value),
-        ),
-        (last < _micros(now - limits.offline), RunState.OFFLINE.value),
-        (last < _micros(now - limits.suspect), RunState.SUSPECT.value),
-        (c.reported_state.is_(None), RunState.PROVISIONED.value),
-        else_=case(words, value=c.reported_state, else_=RunState.ONLINE.value),
-    )
-    state = Field(run_state, RunState)
+
+    def as_case(value: Callable[[RunState], str | int]) -> Column:
+        words = {int(number): value(state) for number, state in DEVICE_STATES.items()}
+        return case(
+            (
+                last.is_(None),  # only then: to look for a registration costs more than the rest
+                case(
+                    (registered, value(RunState.PROVISIONED)), else_=value(RunState.UNPROVISIONED)
+                ),
+            ),
+            (last < _micros(now - limits.offline), value(RunState.OFFLINE)),
+            (last < _micros(now - limits.suspect), value(RunState.SUSPECT)),
+            (c.reported_state.is_(None), value(RunState.PROVISIONED)),
+            else_=case(words, value=c.reported_state, else_=value(RunState.ONLINE)),
+        )
+
+    state = Field(as_case(lambda word: word.value), RunState)
     seen = Field(func.coalesce(last, 0), int)
     fields = {**source.fields, "runState": state, "lastUpdate": seen}
-    return replace(source, fields=fields), state
+    # numbers: to group by words takes twice as long
+    return replace(source, fields=fields), as_case(RUN_STATES.index)
 
 
 def _micros(moment: datetime) -> int:

@@ -43,7 +43,7 @@ from eaves.controller.northbound.paging import (
     summary_from,
 )
 from eaves.controller.northbound.reports import Fleet, fleet_of, images_of, read_fleet
-from eaves.controller.northbound.sources import device_states
+from eaves.controller.northbound.sources import RUN_STATES, device_states
 from eaves.controller.northbound.work import Work
 from eaves.controller.store import reports
 from eaves.controller.store.tables import Kind
@@ -228,12 +228,13 @@ async def _page_of_devices(
 ) -> Counted[Contract] | None:
     """In SQL, since there may be a hundred thousand; None: only `paging` can answer."""
     limits = limits_in(context)
-    source, state = device_states(work.scope, work.now, limits)
+    source, number = device_states(work.scope, work.now, limits)
     try:
         plan = plan_of(source, query, work.db.dialect.name)
     except NoPlanError:
         return None
-    states = await counts_by(work.db, source, state.column)
+    counts = await counts_by(work.db, source, number)
+    states = {RUN_STATES[int(n)].value: count for n, count in counts.items()}
     found = await find_page(work.db, plan, query, sum(states.values()))
     ids = () if query.summary else found.ids
     items = await records.in_order(work.db, work.scope, records.DEVICE, ids)
