@@ -1,0 +1,155 @@
+"""Messages as real devices of some size send them: metrics of 10 KB, info of 6 KB."""
+
+import random
+import sqlite3
+import time
+import uuid
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from eaves.evapi.info import ZInfoDevice, ZInfoMsg, ZInfoNetwork, ZInfoTypes, encode_z_info_msg
+from eaves.evapi.info.device import ZDeviceState, ZInfoDevSW
+from eaves.evapi.metrics import (
+    AppCpuMetric,
+    AppDiskMetric,
+    AppMetric,
+    DeviceMetric,
+    DiskMetric,
+    MemoryMetric,
+    NetworkMetric,
+    NetworkStats,
+    UrlcloudMetric,
+    ZedcloudMetric,
+    ZMetricMsg,
+    ZMetricNetworkInstance,
+    ZMetricNetworkStats,
+    ZMetricVolume,
+    encode_z_metric_msg,
+)
+
+SPAN_AGO: Final = timedelta(minutes=12)  # its roll-up is due at once
+_NAMES: Final = uuid.UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
+SETTLE_S: Final = 240.0
+
+
+def _id(device_id: str, what: str) -> str:
+    return str(uuid.uuid5(_NAMES, device_id + what))
+
+
+def _port(name: str, chance: random.Random) -> NetworkMetric:
+    counts = {n: chance.getrandbits(36) for n in ("tx_bytes", "rx_bytes", "tx_pkts", "rx_pkts")}
+    few = {n: chance.getrandbits(8) for n in ("tx_drops", "rx_drops", "tx_errors", "rx_errors")}
+    return NetworkMetric(i_name=name, local_name=name, alias="uplink", **counts, **few)
+
+
+def metrics_message(device_id: str, chance: random.Random) -> bytes:
+    """Six ports, eight disks, four apps, three network instances, four volumes."""
+    urls = tuple(
+        UrlcloudMetric(
+            url=f"https://controller.example/api/v2/edgedevice/id/{device_id}/{number}",
+            sent_msg_count=chance.getrandbits(20),
+            sent_byte_count=chance.getrandbits(34),
+            recv_msg_count=chance.getrandbits(20),
+        )
+        for number in range(8)
+    )
+    numbers = ("read_bytes", "write_bytes", "read_count", "write_count")
+    device = DeviceMetric(
+        memory=MemoryMetric(used_mem=chance.getrandbits(12), avail_mem=8000),
+        cpu_metric=AppCpuMetric(total_ns=chance.getrandbits(50)),
+        network=tuple(_port(f"eth{n}", chance) for n in range(6)),
+        disk=tuple(
+            DiskMetric(
+                disk=f"sda{n}",
+                mount_path=f"/persist/{n}",
+                total=100_000,
+                used=chance.getrandbits(16),
+                **{name: chance.getrandbits(30) for name in numbers},
+            )
+            for n in range(8)
+        ),
+        zedcloud=tuple(ZedcloudMetric(if_name=f"eth{n}", url_metrics=urls) for n in range(5)),
+    )
+    apps = tuple(
+        AppMetric(
+            app_id=_id(device_id, f"app{n}"),
+            app_name=f"app-{n}",
+            cpu=AppCpuMetric(total_ns=chance.getrandbits(48)),
+            memory=MemoryMetric(used_mem=chance.getrandbits(10), avail_mem=900),
+            network=tuple(_port(f"nbu{p}x{n}", chance) for p in (1, 2)),
+            disk=tuple(
+                AppDiskMetric(disk=_id(device_id, f"disk{n}{d}"), provisioned=10_000, used=5000)
+                for d in (1, 2)
+            ),
+        )
+        for n in range(4)
+    )
+    stats = NetworkStats(total_packets=chance.getrandbits(30), total_bytes=chance.getrandbits(36))
+    networks = tuple(
+        ZMetricNetworkInstance(
+            network_id=_id(device_id, f"net{n}"),
+            network_stats=ZMetricNetworkStats(rx=stats, tx=stats),
+        )
+        for n in range(3)
+    )
+    volumes = tuple(
+        ZMetricVolume(
+            uuid=_id(device_id, f"vol{n}"),
+            total_bytes=1 << 34,
+            used_bytes=chance.getrandbits(33),
+            **{name: chance.getrandbits(30) for name in numbers},
+        )
+        for n in range(4)
+    )
+    at = datetime.now(UTC) - SPAN_AGO + timedelta(milliseconds=chance.randrange(20_000))
+    return encode_z_metric_msg(
+        ZMetricMsg(dev_id=device_id, at_time_stamp=at, dm=device, am=apps, nm=networks, vm=volumes)
+    )
+
+
+def info_message(device_id: str, chance: random.Random) -> bytes:
+    """A device with forty ports and both slots; it says the same each time but for its clock."""
+    device = ZInfoDevice(
+        machine_arch="x86_64",
+        cpu_arch="x86_64",
+        platform="kvm",
+        ncpu=8,
+        memory=16_000,
+        storage=400_000,
+        host_name=device_id,
+        state=ZDeviceState.ZDEVICE_STATE_ONLINE,
+        restart_counter=3,
+        network=tuple(
+            ZInfoNetwork(
+                local_name=f"enp{n}s0f{n % 4}",
+                mac_addr=f"02:00:00:00:{n:02x}:01",
+                dev_name=f"pci-0000:{n:02x}:00.0",
+                ip_addrs=(f"192.0.2.{n}", f"2001:db8:0:{n:x}::10"),
+                default_routers=(f"192.0.2.{n ^ 1}",),
+                alias="a port of the production line in hall seven",
+            )
+            for n in range(40)
+        ),
+        sw_list=(ZInfoDevSW(partition_label="IMGA"), ZInfoDevSW(partition_label="IMGB")),
+    )
+    at = datetime.now(UTC) + timedelta(microseconds=chance.randrange(10**6))
+    return encode_z_info_msg(
+        ZInfoMsg(ztype=ZInfoTypes.ZiDevice, dev_id=device_id, at_time_stamp=at, dinfo=device)
+    )
+
+
+def number_in(state_dir: Path, file: str, sql: str) -> int:
+    """One number out of a telemetry file of a running controller."""
+    path = state_dir / "telemetry" / f"{file}.db"
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
+        return int(database.execute(sql).fetchone()[0])
+
+
+def until_none_left(state_dir: Path, file: str, sql: str) -> None:
+    """Wait until a count is zero: what was acknowledged is rolled up, or in the journal."""
+    end = time.monotonic() + SETTLE_S
+    while number_in(state_dir, file, sql):
+        if time.monotonic() > end:
+            raise SystemExit(f"after {SETTLE_S} s not settled: {sql}")
+        time.sleep(0.5)
