@@ -161,47 +161,7 @@ class DeviceService:
                     parts.live.put(device)
             gc.freeze()  # what stays as long as the process is not passed over again and again
             parts.live.bind(self._loop)
-            bounds = parts.settings.bounds
-            writer = Writer(
-                database.write,
-                queue=bounds.ingest_queue,
-                queue_bytes=bounds.ingest_queue_bytes,
-                batch=bounds.ingest_batch,
-            )
-            parts.meters.gauge(
-                "eaves_queue_messages",
-                "Messages that wait for a commit.",
-                lambda: len(writer),
-                pipeline="database",
-            )
-            bodies = InFlight(bounds.bodies_in_flight_bytes)
-            gate = Gate(bounds, bodies, parts.live.count_of, self._loop.time)
-            gate.watch(Worth.ALWAYS, lambda: writer.fullness)
-            gate.watch(Worth.ALWAYS, lambda: telemetry.state.fullness)
-            gate.watch(Worth.METRICS, lambda: telemetry.metrics.fullness)
-            gate.watch(Worth.LOGS, lambda: telemetry.logs.fullness)
-            _gauge(parts.meters, gate, bodies)
-            context = Southbound(
-                settings=parts.settings,
-                keys=parts.keys,
-                live=parts.live,
-                writer=writer,
-                telemetry=telemetry,
-                seen=Seen(),
-                database=database,
-                feed=feed,
-                registrations=RateLimits(bounds.registrations_per_minute),
-                bodies=bodies,
-                readers=Readers(bounds.body_read_s, self._loop),
-                configs=Configs(_config_reader(database), kept_bytes=bounds.kept_configs_bytes),
-                certs=Published(parts.keys),
-                gate=gate,
-                decoding=Decoding(),
-                render_wanted=parts.render_wanted,
-                clock=parts.clock,
-                random=parts.random,
-                meters=parts.meters,
-            )
+            context = _context(parts, database, telemetry, feed, self._loop)
             self._listener = self._listen(endpoints(context))
             self._endpoint = self._listener.bind()
             try:
@@ -264,6 +224,57 @@ class DeviceService:
             await _flush_seen(context)
             context.writer.stop()
             await writing
+
+
+def _context(
+    parts: Parts,
+    database: Database,
+    telemetry: Telemetry,
+    feed: Feed,
+    loop: asyncio.AbstractEventLoop,
+) -> Southbound:
+    """What the endpoints are given, on the loop that serves them."""
+    bounds = parts.settings.bounds
+    writer = Writer(
+        database.write,
+        queue=bounds.ingest_queue,
+        queue_bytes=bounds.ingest_queue_bytes,
+        batch=bounds.ingest_batch,
+    )
+    parts.meters.gauge(
+        "eaves_queue_messages",
+        "Messages that wait for a commit.",
+        lambda: len(writer),
+        pipeline="database",
+    )
+    bodies = InFlight(bounds.bodies_in_flight_bytes)
+    gate = Gate(bounds, bodies, parts.live.count_of, loop.time)
+    gate.watch(Worth.ALWAYS, lambda: writer.fullness)
+    gate.watch(Worth.ALWAYS, lambda: telemetry.state.fullness)
+    gate.watch(Worth.METRICS, lambda: telemetry.metrics.fullness)
+    gate.watch(Worth.LOGS, lambda: telemetry.logs.fullness)
+    _gauge(parts.meters, gate, bodies)
+    return Southbound(
+        settings=parts.settings,
+        keys=parts.keys,
+        live=parts.live,
+        writer=writer,
+        telemetry=telemetry,
+        seen=Seen(),
+        database=database,
+        feed=feed,
+        registrations=RateLimits(bounds.registrations_per_minute),
+        bodies=bodies,
+        readers=Readers(bounds.body_read_s, loop),
+        configs=Configs(_config_reader(database), kept_bytes=bounds.kept_configs_bytes),
+        certs=Published(parts.keys),
+        gate=gate,
+        decoding=Decoding(),
+        render_wanted=parts.render_wanted,
+        clock=parts.clock,
+        random=parts.random,
+        meters=parts.meters,
+    )
 
 
 def _gauge(meters: Meters, gate: Gate, bodies: InFlight) -> None:
