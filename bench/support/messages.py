@@ -52,7 +52,7 @@ def metrics_message(device_id: str, chance: random.Random) -> bytes:
             sent_byte_count=chance.getrandbits(34),
             recv_msg_count=chance.getrandbits(20),
         )
-        for number in range(8)
+        for number in range(14)
     )
     numbers = ("read_bytes", "write_bytes", "read_count", "write_count")
     device = DeviceMetric(
@@ -129,7 +129,7 @@ def info_message(device_id: str, chance: random.Random) -> bytes:
                 default_routers=(f"192.0.2.{n ^ 1}",),
                 alias="a port of the production line in hall seven",
             )
-            for n in range(40)
+            for n in range(42)
         ),
         sw_list=(ZInfoDevSW(partition_label="IMGA"), ZInfoDevSW(partition_label="IMGB")),
     )
