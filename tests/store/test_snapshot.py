@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def make(path: Path, page_bytes: int) -> None:
 
 
 @contextmanager
-def moved_about(path: Path, checkpoint_pages: int) -> Iterator[list[int]]:
+def moved_about(path: Path, checkpoint_pages: int) -> Generator[list[int]]:
     """Another connection moves amounts and writes notes until left; tells how many it did."""
     stop, done = threading.Event(), [0]
 

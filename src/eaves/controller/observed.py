@@ -14,6 +14,7 @@ from pathlib import Path
 import structlog
 from cryptography import x509
 from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.pool import QueuePool
 
 from eaves.controller.jobs.wanted import RenderWanted
 from eaves.controller.keys import KeyStore
@@ -118,12 +119,11 @@ def _gauges(seen: Seen, meters: Meters) -> None:
 def watch_pool(meters: Meters, pool: str, engine: AsyncEngine) -> None:
     """Tell how many connections this engine has in use."""
     of_engine = engine.sync_engine.pool
-    in_use = getattr(of_engine, "checkedout", None)
-    if callable(in_use):  # a pool that counts: every one but that of a database in memory
+    if isinstance(of_engine, QueuePool):  # every one but that of a database in memory
         meters.gauge(
             "eaves_database_connections_in_use",
             "Connections lent out by a pool.",
-            in_use,
+            of_engine.checkedout,
             pool=pool,
         )
 

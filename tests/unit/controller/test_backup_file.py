@@ -46,24 +46,28 @@ def test_no_clear_text_is_in_the_file() -> None:
     assert word not in sealed(word * 100_000)
 
 
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        pytest.param(lambda b: b[:-1], id="one byte short"),
-        pytest.param(lambda b: b[: HEAD_BYTES + CHUNK_BYTES + 16], id="cut at a chunk"),
-        pytest.param(lambda b: b[:HEAD_BYTES], id="nothing but the head"),
-        pytest.param(lambda b: b[:12], id="half a head"),
-        pytest.param(lambda b: b[:60] + bytes((b[60] ^ 1,)) + b[61:], id="a bit in a chunk"),
-        pytest.param(lambda b: b[:10] + bytes((b[10] ^ 1,)) + b[11:], id="a bit in the salt"),
-        pytest.param(lambda b: b + b"more", id="something behind"),
-    ],
-)
-def test_a_damaged_file_is_refused(spoil: Callable[[bytes], bytes], tmp_path: Path) -> None:
+def flipped(content: bytes, at: int) -> bytes:
+    return content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
+
+
+SPOILED: dict[str, Callable[[bytes], bytes]] = {
+    "one byte short": lambda b: b[:-1],
+    "cut at a chunk": lambda b: b[: HEAD_BYTES + CHUNK_BYTES + 16],
+    "nothing but the head": lambda b: b[:HEAD_BYTES],
+    "half a head": lambda b: b[:12],
+    "a bit in a chunk": lambda b: flipped(b, 60),
+    "a bit in the salt": lambda b: flipped(b, 10),
+    "something behind": lambda b: b + b"more",
+}
+
+
+@pytest.mark.parametrize("how", SPOILED)
+def test_a_damaged_file_is_refused(how: str, tmp_path: Path) -> None:
     path = tmp_path / "backup"
     with path.open("wb") as file, writing(file, PASSPHRASE, os.urandom) as to:
         to.add_bytes("data", os.urandom(3 * CHUNK_BYTES))
         to.add_bytes(MANIFEST, encode(manifest()))
-    path.write_bytes(spoil(path.read_bytes()))
+    path.write_bytes(SPOILED[how](path.read_bytes()))
     with pytest.raises(BackupUnreadable):
         check(path, PASSPHRASE)
 

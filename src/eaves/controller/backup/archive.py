@@ -4,7 +4,7 @@ import gzip
 import hashlib
 import io
 import tarfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, BinaryIO, Final
@@ -92,7 +92,7 @@ class _Parts(io.RawIOBase):
 
 
 @contextmanager
-def writing(to: BinaryIO, passphrase: bytes, random: Callable[[int], bytes]) -> Iterator[Writer]:
+def writing(to: BinaryIO, passphrase: bytes, random: Callable[[int], bytes]) -> Generator[Writer]:
     with (
         Sealing(to, passphrase, random) as sealed,
         gzip.GzipFile(filename="", fileobj=sealed, mode="wb", compresslevel=1, mtime=0) as packed,

@@ -7,7 +7,7 @@ PostgreSQL everything is of one transaction.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -89,7 +89,7 @@ def back_up(
 
 
 @contextmanager
-def _new_file(out: Path) -> Iterator[BinaryIO]:
+def _new_file(out: Path) -> Generator[BinaryIO]:
     temporary = out.with_name(f".{out.name}.new")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
