@@ -58,6 +58,7 @@ class NatsServer:
             server_name: {self.name}
             listen: "127.0.0.1:{self.port}"
             http: "127.0.0.1:{self.monitor_port}"
+            max_payload: 8MB
             {authorization}
             jetstream {{
               store_dir: "{self.folder / "store"}"

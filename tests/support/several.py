@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,6 +30,7 @@ class Several:
 
     server: PostgresServer
     processes: list[Process]
+    secret: Path  # opens the secrets of the database
 
     @property
     def roots(self) -> bytes:
@@ -68,8 +69,13 @@ def now() -> datetime:
 
 
 @contextmanager
-def several(folder: Path, count: int = 2) -> Generator[Several]:
-    """Start a server and its controllers, all at the same moment; stop them afterwards."""
+def several(
+    folder: Path, count: int = 2, environment: Mapping[str, str] | None = None
+) -> Generator[Several]:
+    """Start a server and its controllers, all at the same moment; stop them afterwards.
+
+    `environment`: variables of the controllers besides those of the tests.
+    """
     with ExitStack() as stack:
         server = stack.enter_context(postgres())
         password, secret = folder / "password", folder / "secret"
@@ -77,7 +83,13 @@ def several(folder: Path, count: int = 2) -> Generator[Several]:
         secret.write_text(os.urandom(32).hex())
         options = ("--database-url", server.url, "--secret-key-file", str(secret))
         made = [
-            Process(folder / f"c{n}" / "state", *options, "--admin-password-file", str(password))
+            Process(
+                folder / f"c{n}" / "state",
+                *options,
+                "--admin-password-file",
+                str(password),
+                environment=environment,
+            )
             for n in range(count)
         ]
         for process in made:
@@ -86,7 +98,7 @@ def several(folder: Path, count: int = 2) -> Generator[Several]:
             stack.callback(process.kill)
         for process in made:
             process.wait_ready()
-        yield Several(server, made)
+        yield Several(server, made, secret)
 
 
 async def until_true(condition: Callable[[], Awaitable[bool]], what: str) -> float:

@@ -1,4 +1,4 @@
-"""What a stream is trusted with, what leaves it, and who we are to its servers."""
+"""What a stream is trusted with, and who we are to its servers."""
 
 import base64
 import binascii
@@ -9,7 +9,6 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from eaves.controller.telemetry.stream.credentials import BadCredentials, signature, user_jwt
-from eaves.controller.telemetry.stream.layout import Position, trim_before
 from eaves.controller.telemetry.stream.synced import ServerSays, server_says, unsynced
 
 
@@ -38,23 +37,6 @@ def test_each_server_of_a_stream_must_be_asked() -> None:
     said = [ServerSays("http://m", "js1", "2.11.0", sync_always=True)]
     assert unsynced(said, ["js1", "js2"]) == "js2 was not asked"
     assert "no monitoring port" in unsynced([], ["js1"])
-
-
-@pytest.mark.parametrize(
-    ("acknowledged", "first", "before"),
-    [
-        ((), 1, None),
-        ((0, 0), 1, None),
-        ((7, 3), 1, 4),
-        ((7, 3), 4, None),
-        ((9, 9), 4, 10),
-    ],
-)
-def test_only_what_every_sink_has_leaves(
-    acknowledged: tuple[int, ...], first: int, before: int | None
-) -> None:
-    positions = tuple(Position(f"s{n}", floor) for n, floor in enumerate(acknowledged))
-    assert trim_before(positions, first) == before
 
 
 def credentials_file(folder: Path, key: Ed25519PrivateKey, kind: int = 18 << 3) -> Path:

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -18,7 +18,18 @@ from eaves.controller.telemetry.embedded import EmbeddedCommitter
 from eaves.controller.telemetry.log_fold import LogFold, LogReport
 from eaves.controller.telemetry.pipeline import Committer, Pipeline
 from eaves.controller.telemetry.series_fold import SeriesFold, SeriesReport
+from eaves.controller.telemetry.sinks.outbox import OutboxState
 from eaves.controller.telemetry.state_fold import StateFold, StateReport
+from eaves.controller.telemetry.stream.layout import Topic
+from eaves.controller.telemetry.ways import (
+    DECODE_LOGS,
+    DECODE_SERIES,
+    DECODE_STATE,
+    Ways,
+    Writer,
+    fold_and_keep,
+    open_ways,
+)
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -28,12 +39,13 @@ T = TypeVar("T")
 class Telemetry:
     """Each has a queue and a writer of its own: logs delay nothing else."""
 
-    state: Pipeline[StateReport, None]
+    ways: Ways
+    state: Pipeline[StateReport, object]
     state_writer: EmbeddedCommitter[StateReport, None]
-    metrics: Pipeline[SeriesReport, None]
+    metrics: Pipeline[SeriesReport, object]
     metrics_writer: EmbeddedCommitter[SeriesReport, None]
     series: SeriesFold  # of the metrics writer; for its thread only
-    logs: Pipeline[LogReport, bool]
+    logs: Pipeline[LogReport, object]
     log_writer: EmbeddedCommitter[LogReport, bool]
     news: threading.Event = field(default_factory=threading.Event)  # events wait for the journal
 
@@ -65,7 +77,7 @@ def _pipeline(
 
 @asynccontextmanager
 async def running_telemetry(
-    settings: Settings, meters: Meters | None = None
+    settings: Settings, random: Callable[[int], bytes], meters: Meters | None = None
 ) -> AsyncGenerator[Telemetry]:
     """Commit until the end of the context; what is queued then is still committed."""
     meters = meters or Meters()
@@ -73,7 +85,8 @@ async def running_telemetry(
     news.set()  # of the process before
     series = SeriesFold()
     state_fold = StateFold(health_kept=settings.retention.health_rows_per_device, news=news.set)
-    log_fold = LogFold(settings.bounds.inflated_log_bytes)
+    outbox = OutboxState()
+    log_fold = fold_and_keep(settings, LogFold(settings.bounds.inflated_log_bytes), outbox)
     state_writer = EmbeddedCommitter[StateReport, None](
         _engine(settings, "state"), state_fold, name="state"
     )
@@ -83,16 +96,23 @@ async def running_telemetry(
     log_writer = EmbeddedCommitter[LogReport, bool](
         _engine(settings, "logs"), log_fold, name="logs"
     )
+    of_state = Writer(Topic.STATE, state_writer, DECODE_STATE)
+    of_metrics = Writer(Topic.METRICS, metrics_writer, DECODE_SERIES)
+    of_logs = Writer(Topic.LOGS, log_writer, DECODE_LOGS)
     async with AsyncExitStack() as stack:
         for writer in (state_writer, metrics_writer, log_writer):
             stack.push_async_callback(asyncio.to_thread, writer.close)
+        ways = await stack.enter_async_context(
+            open_ways(settings, outbox, of_logs, of_state, of_metrics, random=random)
+        )
         telemetry = Telemetry(
-            state=_pipeline(settings, state_writer, meters, "state"),
+            ways=ways,
+            state=_pipeline(settings, ways.committer(of_state), meters, "state"),
             state_writer=state_writer,
-            metrics=_pipeline(settings, metrics_writer, meters, "metrics"),
+            metrics=_pipeline(settings, ways.committer(of_metrics), meters, "metrics"),
             metrics_writer=metrics_writer,
             series=series,
-            logs=_pipeline(settings, log_writer, meters, "logs"),
+            logs=_pipeline(settings, ways.committer(of_logs), meters, "logs"),
             log_writer=log_writer,
             news=news,
         )

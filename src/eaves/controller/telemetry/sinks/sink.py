@@ -22,3 +22,7 @@ class Sink(Protocol):
     def apart(self, batch: bytes, /) -> Sequence[bytes]:
         """The same as batches of one report each.  Raises Rejected for what is no batch."""
         ...
+
+    async def close(self) -> None:
+        """End its connections; on the loop that stored."""
+        ...

@@ -73,6 +73,8 @@ async def connect(settings: StreamSettings, name: str, within_s: float = CONNECT
         last = why
 
     async def on_lost() -> None:
+        if client.is_closed:  # by us
+            return
         log.warning("stream_disconnected", connection=name)
 
     async def on_back() -> None:
@@ -169,7 +171,7 @@ async def _ensure_stream(
     wanted = StreamConfig(
         name=names.stream(topic),
         subjects=[names.subject(topic)],
-        retention=RetentionPolicy.LIMITS,
+        retention=RetentionPolicy.INTEREST,
         storage=StorageType.FILE,
         discard=DiscardPolicy.NEW,
         num_replicas=settings.replicas,
@@ -182,7 +184,7 @@ async def _ensure_stream(
         return await context.add_stream(wanted)
     found = info.config
     for word, is_, should in (
-        ("retention", found.retention, RetentionPolicy.LIMITS),
+        ("retention", found.retention, RetentionPolicy.INTEREST),
         ("storage", found.storage, StorageType.FILE),
         ("discard", found.discard, DiscardPolicy.NEW),
         ("replicas", found.num_replicas, settings.replicas),

@@ -1,10 +1,14 @@
 """The streams, their subjects and who reads them.
 
-Each topic is a stream of its own, so that logs that wait for a sink never stop info.  A stream
-keeps its messages by limits and refuses new ones when it is full (`discard new`): a device then
-hears 503 and keeps what it has.  What every sink of a topic has acknowledged is purged from the
-front (`trim`), so a stream holds what its slowest sink still needs and nothing more; a sink that
-is added later begins with what is there.
+Each topic is a stream of its own, so that logs that wait for a sink never stop info.  A message
+leaves its stream when every reader of the topic has acknowledged it (retention by interest), so a
+stream holds what its slowest sink still needs and nothing more.  A full stream refuses new messages
+(`discard new`): a device then hears 503 and keeps what it has.  Readers are made before anything is
+published, and stay when nobody reads.
+
+Purging what is acknowledged from a stream that keeps by limits was tried: nats-server 2.9 then
+moves the acknowledgement floor of a reader past messages that a dead process had in hand, and they
+never come again.
 """
 
 from dataclasses import dataclass
@@ -41,22 +45,3 @@ class Names:
 
     def subject(self, topic: str) -> str:
         return f"{self.prefix}.telemetry.{topic}"
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """How far one reader has acknowledged everything: a sequence number of the stream."""
-
-    sink: str
-    acknowledged: int
-
-
-def trim_before(positions: tuple[Position, ...], first: int) -> int | None:
-    """The sequence number below which no sink needs anything; None when nothing can go.
-
-    `first`: the oldest number that the stream holds.
-    """
-    if not positions:
-        return None
-    needed = min(position.acknowledged for position in positions) + 1
-    return needed if needed > first else None

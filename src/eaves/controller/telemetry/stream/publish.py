@@ -23,6 +23,7 @@ R = TypeVar("R")
 
 ATTEMPT_S: Final = 2.0
 GIVE_UP_S: Final = 20.0  # an election takes up to ten
+MESSAGE_BYTES: Final = 1024 * 1024  # a reader holds several; only a larger report exceeds it
 _FULL: Final = frozenset({10077, 10047, 10023})  # bytes, storage, resources of the stream
 
 
@@ -63,7 +64,7 @@ class Publisher(Generic[R]):
     def _payloads(self, batch: Sequence[R]) -> list[bytes]:
         payload = self._encode(batch)
         most = self._client.max_payload - OVERHEAD_BYTES
-        if len(payload) <= most:
+        if len(payload) <= min(most, MESSAGE_BYTES) or (len(batch) == 1 and len(payload) <= most):
             return [payload]
         if len(batch) == 1:
             raise TooLarge(
