@@ -41,7 +41,7 @@ from eaves.evapi.metrics import (
 )
 from eaves.evapi.metrics_fold import fold_metrics
 
-DEVICES: Final = 100
+DEVICES: Final = 20
 DAYS: Final = 30
 LIMIT_MS: Final = 200
 ASKED: Final = 60  # requests of a run
