@@ -22,6 +22,7 @@ from eaves.controller.telemetry.series_fold import SeriesReport
 from eaves.controller.telemetry.sinks.outbox import OutboxFold, OutboxSender, OutboxState
 from eaves.controller.telemetry.state_fold import StateReport
 from eaves.controller.telemetry.stream.layout import Topic
+from eaves.errors import Rejected
 
 if TYPE_CHECKING:
     # loaded when telemetry goes further: a start need not wait for the libraries of the others
@@ -34,6 +35,10 @@ POSTGRES: Final = "postgres"  # the reader that folds into the database
 DECODE_STATE: Final = msgspec.msgpack.Decoder(list[StateReport]).decode
 DECODE_SERIES: Final = msgspec.msgpack.Decoder(list[SeriesReport]).decode
 DECODE_LOGS: Final = msgspec.msgpack.Decoder(list[LogReport]).decode
+
+
+class NotServed(Rejected):
+    """A setting that nothing would heed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +85,13 @@ async def open_ways(
 ) -> AsyncGenerator[Ways]:
     """Open what the settings name; pipelines are drained before the exit, writers closed after.
 
-    Raises NoStream, UnfitStream, Unsynced.
+    Raises NoStream, UnfitStream, Unsynced, NotServed.
     """
+    if settings.sinks.metrics_write is not None:
+        raise NotServed(
+            "EAVES_METRICS_WRITE_URL: this release keeps metrics in PostgreSQL and writes to no "
+            "metrics store yet; unset it and EAVES_METRICS_QUERY_URL"
+        )
     async with AsyncExitStack() as stack:
         out = _log_sink(settings)
         if settings.sinks.stream is not None:
