@@ -7,8 +7,8 @@ news.  Progress in percent is not.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from eaves.evapi.info.fold import Said
 from eaves.evapi.info.states import ZInfoTypes
+from eaves.evapi.info_said import Said
 
 
 class Severity(StrEnum):

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from eaves.evapi.info.fold import Said
+from eaves.evapi.info_said import Said
 
 DIGEST_BYTES: Final = 16
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

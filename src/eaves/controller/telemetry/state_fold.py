@@ -15,7 +15,6 @@ from sqlalchemy import Connection
 from eaves.controller.store import state_store
 from eaves.controller.store.state_store import DeviceEvent, InfoRow, Key
 from eaves.controller.store.sync import is_postgresql, lock_devices
-from eaves.controller.telemetry.changes import changes
 from eaves.controller.telemetry.reports import (
     DIGEST_BYTES,
     DeviceForgotten,
@@ -23,7 +22,7 @@ from eaves.controller.telemetry.reports import (
     InfoReport,
 )
 from eaves.errors import Rejected
-from eaves.evapi.info.fold import Said, fold_info
+from eaves.evapi.info_said import Said
 
 StateReport = InfoReport | HealthReport | DeviceForgotten
 
@@ -137,6 +136,9 @@ def _key(report: InfoReport) -> Key:
 
 
 def _read(message: bytes) -> Said | None:
+    # imported here: a start need not wait for the messages, which no poll uses
+    from eaves.evapi.info.fold import fold_info  # noqa: PLC0415 - see above
+
     try:
         return fold_info(message).said
     except Rejected:
@@ -146,6 +148,8 @@ def _read(message: bytes) -> Said | None:
 def _events(report: InfoReport, said: Said, before: Said | None) -> list[DeviceEvent]:
     if before is not None and _what(before) == _what(said):
         return []
+    from eaves.controller.telemetry.changes import changes  # noqa: PLC0415 - as in _read
+
     found: list[DeviceEvent] = []
     for change in changes(before, said, NAME):
         told = (

@@ -17,21 +17,8 @@ from eaves.evapi.info.device import BootReason, ZDeviceState
 from eaves.evapi.info.network_instances import ZNetworkInstanceState
 from eaves.evapi.info.state import state_of
 from eaves.evapi.info.states import ZInfoTypes, ZSwState
+from eaves.evapi.info_said import Said
 from eaves.evapi.pb.info import info_pb2
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What one message says about one object, in the words of events."""
-
-    kind: int  # ZInfoTypes
-    object_id: str
-    name: str
-    state: str
-    errors: tuple[str, ...] = ()
-    boots: int = 0  # devices only
-    boot_reason: str = ""
-    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
