@@ -1,8 +1,8 @@
-"""Ten thousand EVE devices against PostgreSQL, JetStream and VictoriaMetrics, for ten minutes.
+"""Ten thousand EVE devices against PostgreSQL and JetStream, for ten minutes.
 
 Two controller processes, each with half of the devices.  Everything that serves runs on the
 server's core: both controllers, PostgreSQL with fsync, three NATS servers whose stores are on
-file systems mounted `sync`, and VictoriaMetrics.  SECONDS=60 shortens it for a look.
+file systems mounted `sync`.  SECONDS=60 shortens it for a look.
 """
 
 import os
@@ -19,7 +19,6 @@ from support.fleets import DEVICES, STOP_S, Watch, fleet, write_fleet
 from support.jetstream import jetstream_cluster
 from support.row import finish, verify_per_s, work_folder
 from support.server import SERVER_CORE, Server, running
-from support.victoria import victoria_metrics
 
 FULL: Final = True
 SECONDS = int(os.environ.get("SECONDS", "600"))
@@ -34,14 +33,11 @@ def main() -> int:
         folder.chmod(0o755)  # PostgreSQL runs as a user of its own
         database = stack.enter_context(postgres(synced=True, below=folder))
         cluster = stack.enter_context(jetstream_cluster())
-        victoria = stack.enter_context(victoria_metrics())
         devices = make_devices(DEVICES)
         prepare_state(folder / "one", devices, database_url=database.url)
         environment = {
             "EAVES_STREAM_URL": cluster.url,
             "EAVES_STREAM_MONITOR_URL": cluster.monitor_url,
-            "EAVES_METRICS_WRITE_URL": victoria.write_url,
-            "EAVES_METRICS_QUERY_URL": victoria.url,
         }
         options = (
             "--database-url",
@@ -104,7 +100,7 @@ def engines(folder: Path) -> list[int]:
         for pid, command in commands.items()
         if pid in masters
         or parents[pid] in masters
-        or (parents[pid] == mine and (b"nats-server" in command or b"victoria" in command))
+        or (parents[pid] == mine and b"nats-server" in command)
     ]
 
 

@@ -92,6 +92,10 @@ async def open_ways(
             "EAVES_METRICS_WRITE_URL: this release keeps metrics in PostgreSQL and writes to no "
             "metrics store yet; unset it and EAVES_METRICS_QUERY_URL"
         )
+    if settings.sinks.otlp_metrics:
+        raise NotServed(
+            "EAVES_OTLP_METRICS: this release sends no metrics to a collector yet; unset it"
+        )
     async with AsyncExitStack() as stack:
         out = _log_sink(settings)
         if settings.sinks.stream is not None:
