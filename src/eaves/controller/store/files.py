@@ -51,7 +51,9 @@ def prepare_files(url: str | URL) -> None:
     Raises NewerFile.  Nothing to do for PostgreSQL.
     """
     for name, path in attachable(url).items():
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.parent.parent.is_dir():
+            return  # there is no database there either: to open that tells of it
+        path.parent.mkdir(mode=0o700, exist_ok=True)
         engine = open_telemetry(path)
         try:
             _migrate(engine, name, path)
