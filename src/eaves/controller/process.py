@@ -34,6 +34,7 @@ from eaves.controller.keys import KeyStore, open_keys
 from eaves.controller.keys.names import device_server
 from eaves.controller.live import Live
 from eaves.controller.observe import Meters
+from eaves.controller.observe.traces import Traces, open_traces
 from eaves.controller.server import Listener
 from eaves.controller.settings import Endpoint, Settings
 from eaves.controller.southbound.http import Answering, asgi_application
@@ -132,11 +133,23 @@ def run_controller(settings: Settings, announce: Callable[[str], None]) -> None:
 
 
 def _run(settings: Settings, announce: Callable[[str], None]) -> None:
+    traces = open_traces(settings.observing.traces_url, process_name(os.urandom))
+    try:
+        _run_traced(settings, announce, traces)
+    finally:
+        if traces is not None:
+            traces.close()
+
+
+def _run_traced(settings: Settings, announce: Callable[[str], None], traces: Traces | None) -> None:
     keys, lines = asyncio.run(prepare(settings, clock=clock, random=os.urandom))
     for line in lines:
         announce(line)
     live = Live(waiters=settings.bounds.waiters)
     wanted, meters = RenderWanted(), Meters()
+    if traces is not None:
+        meters.on_commit = traces.note_commit
+        meters.users.on_note = traces.note_request
     shared = SharedPort() if settings.shared_port else None
     devices = DeviceService(
         Parts(
@@ -155,7 +168,8 @@ def _run(settings: Settings, announce: Callable[[str], None]) -> None:
     try:
         asyncio.run(
             _rest_side(
-                _Rest(settings, keys, live, devices, endpoint, shared, wanted, meters), announce
+                _Rest(settings, keys, live, devices, endpoint, shared, wanted, meters, traces),
+                announce,
             )
         )
     finally:
@@ -175,6 +189,7 @@ class _Rest:
     shared: SharedPort | None
     wanted: RenderWanted
     meters: Meters
+    traces: Traces | None
 
 
 async def _rest_side(rest: _Rest, announce: Callable[[str], None]) -> None:
@@ -222,6 +237,7 @@ async def _rest_side(rest: _Rest, announce: Callable[[str], None]) -> None:
                     telemetry=rest.devices.telemetry,
                     leases=Leases(engine, process_name(os.urandom)),
                     reload_listeners=lambda: _reload(rest, reload_listener),
+                    on_batch=None if rest.traces is None else rest.traces.note_batch,
                 ),
             )
             await stop.wait()

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from time import perf_counter
 from typing import Final
 
 import structlog
@@ -28,6 +29,8 @@ log = structlog.get_logger()
 
 LOOK_EVERY_S: Final = 0.25
 RETRY_S: Final = 5.0
+OnBatch = Callable[[str, int, float, bool], None]
+"""Told of a batch that ended: id of the job, devices, seconds, whether it was stored."""
 
 
 @dataclass
@@ -38,6 +41,7 @@ class RenderJobs:
     renderer: Renderer
     clock: Callable[[], datetime]
     changed: Callable[[Iterable[DeviceId]], None]
+    on_batch: OnBatch | None = None
 
     async def run_forever(self) -> None:
         """Look for jobs; of several, one batch of each in turn, so that none starves."""
@@ -76,7 +80,13 @@ class RenderJobs:
             }
             await note_failed(db, taken, again_at)
 
-        stored = await render_batch(self.engine, self.renderer, pick, finish, now)
+        began, ok = perf_counter(), False
+        try:
+            stored = await render_batch(self.engine, self.renderer, pick, finish, now)
+            ok = True
+        finally:
+            if self.on_batch is not None and taken is not None and taken.ids:
+                self.on_batch(job.id, len(taken.ids), perf_counter() - began, ok)
         if stored.changed:
             self.changed(stored.changed)
         if taken is not None and taken.attempts:

@@ -16,7 +16,7 @@ from eaves.controller.jobs.log_retention import bound_logs, forget_gone
 from eaves.controller.jobs.moving_logs import move_logs
 from eaves.controller.jobs.moving_reports import move_reports
 from eaves.controller.jobs.presence import watch_presence
-from eaves.controller.jobs.render_jobs import RenderJobs
+from eaves.controller.jobs.render_jobs import OnBatch, RenderJobs
 from eaves.controller.jobs.rendering import Renderer, render_devices
 from eaves.controller.jobs.renewal import renew_certificates
 from eaves.controller.jobs.retention import drop_old
@@ -57,6 +57,7 @@ class Jobs:
     wanted: RenderWanted
     leases: Leases
     telemetry: Telemetry
+    on_batch: OnBatch | None = None  # of render jobs
 
     def devices(self) -> tuple[LiveDevice, ...]:
         return tuple(device for device in self.live.snapshot() if not device.gone)
@@ -137,7 +138,9 @@ class Jobs:
 
     def render_jobs(self) -> RenderJobs:
         """Changes that touch many devices."""
-        return RenderJobs(self.engine, Renderer(self.keys), self.clock, self.live.devices_changed)
+        return RenderJobs(
+            self.engine, Renderer(self.keys), self.clock, self.live.devices_changed, self.on_batch
+        )
 
     async def _note_published(self) -> None:
         published = self.wanted.published

@@ -47,12 +47,17 @@ class Histogram:
         return tuple(found)
 
 
+OnAnswer = Callable[[str, int, float], None]
+"""Told of an answer: what was asked, status, seconds."""
+
+
 class Requests:
     """Answers by what was asked and by status, and how long each took."""
 
-    __slots__ = ("_counts", "_times")
+    __slots__ = ("_counts", "_times", "on_note")
 
     def __init__(self) -> None:
+        self.on_note: OnAnswer | None = None
         self._counts: dict[tuple[str, int], int] = {}
         self._times: dict[str, Histogram] = {}
 
@@ -65,6 +70,8 @@ class Requests:
         if times is None:
             times = self._times[what] = Histogram()
         times.note(seconds)
+        if self.on_note is not None:
+            self.on_note(what, status, seconds)
 
     def counts(self) -> Mapping[tuple[str, int], int]:
         return dict(self._counts)
