@@ -15,7 +15,7 @@ from eaves.controller.store.series_store import FIVE_MINUTES, HOUR, SECOND, byte
 from eaves.controller.store.sync import open_sync_engine, writing
 from eaves.controller.store.unit import attachable, snapshot
 from eaves.controller.telemetry.embedded import EmbeddedCommitter
-from eaves.controller.telemetry.reports import DeviceForgotten, microseconds
+from eaves.controller.telemetry.reports import DeviceForgotten, MetricsReport, microseconds
 from eaves.controller.telemetry.rollups import roll_up
 from eaves.controller.telemetry.series import objects_of, read_series
 from eaves.controller.telemetry.state_fold import StateFold
@@ -86,7 +86,7 @@ async def test_the_latest_info_stays_and_news_come_once(engine: AsyncEngine) -> 
 
 async def test_metrics_are_stored_once_and_rolled_up(engine: AsyncEngine) -> None:
     start = NOW - timedelta(hours=2)
-    batch = []
+    batch: list[MetricsReport] = []
     for minute in range(120):
         at = start + timedelta(minutes=minute)
         spent = 3 * minute if minute < 60 else 3 * (minute - 60)  # it started again

@@ -58,7 +58,7 @@ def collector(answer: Answer = taken, port: int = 0) -> Generator[Collector]:
             self.end_headers()
             self.wfile.write(text)
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
             """Not onto the terminal of the tests."""
 
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)

@@ -6,7 +6,7 @@ A ledger of what was acknowledged is compared at the end: nothing missing, nothi
 import asyncio
 import contextlib
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Generator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def controller(folder: Path, *options: str, **environment: str) -> Process:
 
 
 @asynccontextmanager
-async def sending(ledger: Ledger, *, metrics: bool = False) -> AsyncIterator[None]:
+async def sending(ledger: Ledger, *, metrics: bool = False) -> AsyncGenerator[None, None]:
     """Devices send inside the block; at its end what is in flight is brought to its end."""
     task = asyncio.ensure_future(ledger.send(metrics=metrics))
     try:
@@ -123,7 +123,7 @@ def receiving() -> Iterator[Collector]:
 
 
 @contextlib.contextmanager
-def streaming(folder: Path, cluster: Cluster, **more: str) -> Iterator[Several]:
+def streaming(folder: Path, cluster: Cluster, **more: str) -> Generator[Several, None, None]:
     """Two controllers; the servers of the test sync every write, which they cannot tell."""
     environment = {
         "EAVES_STREAM_URL": cluster.url,

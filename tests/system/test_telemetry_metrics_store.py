@@ -1,6 +1,6 @@
 """Samples into a real VictoriaMetrics and back."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -32,7 +32,7 @@ def victoria() -> Iterator[Victoria]:
 
 
 @asynccontextmanager
-async def store(victoria: Victoria) -> AsyncIterator[tuple[MetricsWriter, MetricsReader]]:
+async def store(victoria: Victoria) -> AsyncGenerator[tuple[MetricsWriter, MetricsReader], None]:
     writer, reader = (
         MetricsWriter(HttpSink(victoria.write_url)),
         MetricsReader(HttpSink(victoria.url)),

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -20,6 +20,7 @@ from eaves.controller.telemetry.stream.connection import (
     UnfitStream,
     check_synced,
     connect,
+    jetstream,
     prepare,
 )
 from eaves.controller.telemetry.stream.consume import Reader
@@ -107,7 +108,9 @@ class Streamed:
 
 
 @asynccontextmanager
-async def streamed(settings: StreamSettings, *, reading: bool = True) -> AsyncIterator[Streamed]:
+async def streamed(
+    settings: StreamSettings, *, reading: bool = True
+) -> AsyncGenerator[Streamed, None]:
     client, sink = await connect(settings, "test"), Kept()
     names = Names(settings.name)
     reader = Reader(client, names, Topic.STATE, sink)
@@ -129,7 +132,7 @@ async def test_a_batch_arrives_once_and_leaves_the_stream(shared_cluster: Cluste
         await stream.publisher.publish([1, 2, 3])
         await stream.until({1, 2, 3})
         assert stream.sink.numbers == [1, 2, 3]
-        context, backlog = stream.client.jetstream(), Backlog()
+        context, backlog = jetstream(stream.client), Backlog()
         async with asyncio.timeout(30):
             while (await context.stream_info(stream.names.stream(Topic.STATE))).state.messages:
                 await look(stream.client, stream.names, Topic.STATE, backlog)
@@ -142,7 +145,7 @@ async def test_what_a_sink_has_not_taken_stays(shared_cluster: Cluster) -> None:
         await stream.publisher.publish([1])
         backlog = Backlog()
         await look(stream.client, stream.names, Topic.STATE, backlog)
-        info = await stream.client.jetstream().stream_info(stream.names.stream(Topic.STATE))
+        info = await jetstream(stream.client).stream_info(stream.names.stream(Topic.STATE))
     assert (info.state.messages, backlog.messages) == (1, {"state/kept": 1})
 
 
@@ -161,7 +164,7 @@ async def test_a_sink_that_is_away_loses_nothing(shared_cluster: Cluster) -> Non
 async def test_what_a_sink_never_takes_is_set_aside_alone(shared_cluster: Cluster) -> None:
     async with streamed(settings_for(shared_cluster, "poison")) as stream:
         stream.sink.refused = frozenset({5})
-        context = stream.client.jetstream()
+        context = jetstream(stream.client)
         await stream.publisher.publish([4, 5, 6])
         await context.publish(stream.names.subject(Topic.STATE), b"\xc1 is no msgpack")
         await stream.publisher.publish([7])
@@ -170,7 +173,7 @@ async def test_what_a_sink_never_takes_is_set_aside_alone(shared_cluster: Cluste
         await until(lambda: stream.reader.progress.set_aside == 2, "two set aside")
         first, second = await context.get_msg(aside, 1), await context.get_msg(aside, 2)
         assert first.data == encode([5])
-        assert (first.headers or {})["Eaves-Why"] == "no room for frozenset({5})"
+        assert (first.headers or {})["Eaves-Why"] == "no room for frozenset({5})"  # pyright: ignore[reportUnknownMemberType]  # nats-py: Dict
         assert second.data == b"\xc1 is no msgpack"
         assert sorted(stream.sink.numbers) == [4, 6, 7]
 
@@ -195,7 +198,7 @@ async def test_a_full_stream_refuses_and_keeps_what_it_has(shared_cluster: Clust
             await stream.publisher.publish(batch)
         with pytest.raises(StreamFull, match="EAVES_STREAM_BYTES"):
             await stream.publisher.publish(batch)
-        info = await stream.client.jetstream().stream_info(stream.names.stream(Topic.STATE))
+        info = await jetstream(stream.client).stream_info(stream.names.stream(Topic.STATE))
         assert info.state.messages == 5
 
 
@@ -228,7 +231,7 @@ async def test_servers_that_do_not_promise_to_sync_are_refused(shared_cluster: C
         async with streamed(asked):
             pass
     client = await connect(settings, "test")
-    info = await client.jetstream().stream_info(Names("synced").stream(Topic.STATE))
+    info = await jetstream(client).stream_info(Names("synced").stream(Topic.STATE))
     with pytest.raises(Unsynced, match=r"js[123] was not asked"):
         await check_synced(replace(asked, monitors=asked.monitors[:1]), info)
     await client.close()

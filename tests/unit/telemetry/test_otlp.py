@@ -1,6 +1,6 @@
 """Log lines as the messages of OTLP/HTTP."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -44,7 +44,7 @@ def test_lines_are_grouped_by_who_wrote_them() -> None:
 
 
 @asynccontextmanager
-async def exporting(sink: HttpSink) -> AsyncIterator[OtlpExporter]:
+async def exporting(sink: HttpSink) -> AsyncGenerator[OtlpExporter, None]:
     exporter = OtlpExporter(sink)
     try:
         yield exporter

@@ -1,7 +1,7 @@
 """A single process sends its logs on: once, in order, and whatever the collector does."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -66,7 +66,7 @@ class Sending:
 
 
 @asynccontextmanager
-async def sending(path: Path, url: str, bound_bytes: int = MIB) -> AsyncIterator[Sending]:
+async def sending(path: Path, url: str, bound_bytes: int = MIB) -> AsyncGenerator[Sending, None]:
     found = Sending(path, url, bound_bytes)
     task = asyncio.ensure_future(found.sender.run_forever())
     try:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final, TypeVar
 
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
@@ -26,6 +26,7 @@ from eaves.controller.domain.charts import (
     fitting_step,
     response,
 )
+from eaves.controller.domain.contract.base import Contract
 from eaves.controller.northbound import catalog, crud
 from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.crud import Resource
@@ -36,6 +37,8 @@ from eaves.controller.northbound.work import Work
 from eaves.controller.store.events import count_events
 from eaves.controller.telemetry.series import objects_of, read_series
 
+T = TypeVar("T", bound=Contract)
+
 Endpoint = Callable[[Context, Request], Awaitable[Response]]
 
 A_DAY: Final = timedelta(days=1)
@@ -43,13 +46,6 @@ A_SECOND: Final = timedelta(seconds=1)
 _INTERVAL: Final = re.compile(r"([0-9]+)([smhd]?)")
 _SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 24 * 3600}
 _EVENTS: Final = Chart("events", (Line("events", (), lambda _values, _step: 0.0),))
-_CHARTED: Final[Mapping[str, Resource[Any]]] = {  # any resource: its id and its device are used
-    "device": catalog.DEVICES,
-    "app": catalog.INSTANCES,
-    "netinst": catalog.NETINSTS,
-    "volume": catalog.VOLUMES,
-    "project": catalog.PROJECTS,
-}
 _BY_TYPE: Final = {
     "EDGE_NODE": "device",
     "EDGE_APP_INSTANCE": "app",
@@ -76,6 +72,9 @@ class Subject:
     noun: str
     id: str
     device_id: str
+
+
+Finder = Callable[[Work, str, str, str], Awaitable[Subject]]
 
 
 def _seconds(moment: datetime) -> int:
@@ -205,17 +204,33 @@ async def _answer(
     return await _measured(work, subject, metric, span)
 
 
-async def _find(work: Work, noun: str, object_id: str, name: str) -> Subject:
-    item = await crud.find(work, _CHARTED[noun], object_id=object_id, name=name)
-    device_id = item.id if noun == "device" else str(getattr(item, "device_id", ""))
-    return Subject(noun, item.id, device_id)
+def _finder(resource: Resource[T]) -> Finder:
+    async def find(work: Work, noun: str, object_id: str, name: str) -> Subject:
+        stored = await crud.find_stored(work, resource, object_id=object_id, name=name)
+        if noun == "device":
+            return Subject(noun, stored.id, stored.id)
+        item = resource.of.read(stored)
+        return Subject(noun, stored.id, str(getattr(item, "device_id", "")))
+
+    return find
+
+
+_FINDERS: Final[Mapping[str, Finder]] = {
+    "device": _finder(catalog.DEVICES),
+    "app": _finder(catalog.INSTANCES),
+    "netinst": _finder(catalog.NETINSTS),
+    "volume": _finder(catalog.VOLUMES),
+    "project": _finder(catalog.PROJECTS),
+}
 
 
 def chart_of(noun: str) -> Endpoint:
     async def endpoint(context: Context, request: Request) -> Response:
         params, metric = request.path_params, _metric(request)
         async with context.reading(request) as work:
-            subject = await _find(work, noun, params.get("objid", ""), params.get("objname", ""))
+            subject = await _FINDERS[noun](
+                work, noun, params.get("objid", ""), params.get("objname", "")
+            )
             return await _answer(work, request, subject, metric)
 
     return endpoint
@@ -236,7 +251,7 @@ async def chart_of_any(context: Context, request: Request) -> Response:
                     f"objtype is {word!r}; there are charts of {', '.join(_BY_TYPE)}",
                     location="objtype",
                 )
-            subject = await _find(work, noun, object_id, name)
+            subject = await _FINDERS[noun](work, noun, object_id, name)
         return await _answer(work, request, subject, metric)
 
 

@@ -57,10 +57,12 @@ def _schema_of(url: str) -> str:
         ) as connection:
             return str(connection.execute(_VERSION).fetchone()[0])
     import psycopg  # noqa: PLC0415 - only where this database is used
+    from psycopg import sql  # noqa: PLC0415 - as above
 
     plain = parsed.set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(plain, connect_timeout=int(DATABASE_TIMEOUT_S)) as connection:
-        connection.execute(f"SET statement_timeout = {int(DATABASE_TIMEOUT_S * 1000)}")
+        limit = sql.Literal(int(DATABASE_TIMEOUT_S * 1000))
+        connection.execute(sql.SQL("SET statement_timeout = {}").format(limit))
         row = connection.execute(_VERSION).fetchone()
         return str(row[0] if row else None)
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from eaves.controller.store.sync import execute, execute_rows, is_postgresql, marks
+from eaves.controller.store.sync import execute, execute_rows, is_postgresql, marks, read_bytes
 
 RAW: Final = 0
 FIVE_MINUTES: Final = 300  # seconds, as all levels
@@ -195,7 +195,9 @@ def _samples(connection: Connection, where: str, values: Sequence[object]) -> li
         values,
     )
     return [
-        Sample(str(enterprise), str(device), int(str(time)), _bytes(layout), _bytes(numbers))
+        Sample(
+            str(enterprise), str(device), int(str(time)), read_bytes(layout), read_bytes(numbers)
+        )
         for enterprise, device, time, layout, numbers in rows
     ]
 
@@ -213,7 +215,7 @@ def rollups_between(
         (device_id, device_id, level, start, end),
     )
     return [
-        Rollup(str(a), str(b), int(str(c)), int(str(d)), _bytes(e), int(str(f)), _bytes(g))
+        Rollup(str(a), str(b), int(str(c)), int(str(d)), read_bytes(e), int(str(f)), read_bytes(g))
         for a, b, c, d, e, f, g in rows
     ]
 
@@ -229,12 +231,8 @@ def layouts(connection: Connection, digests: Iterable[bytes]) -> Mapping[bytes, 
             f"SELECT digest, objects FROM metric_layouts WHERE digest IN ({marks(len(some))})",  # noqa: S608 - marks only
             some,
         )
-        found |= {_bytes(digest): str(objects) for digest, objects in rows}
+        found |= {read_bytes(digest): str(objects) for digest, objects in rows}
     return found
-
-
-def _bytes(value: object) -> bytes:
-    return bytes(value) if isinstance(value, bytes | memoryview) else b""
 
 
 # --- retention -----------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 from sqlalchemy import Connection
 
-from eaves.controller.store.sync import execute, execute_rows, is_postgresql, marks
+from eaves.controller.store.sync import execute, execute_rows, is_postgresql, marks, read_bytes
 
 V = TypeVar("V")
 
@@ -71,8 +71,7 @@ def received(connection: Connection, keys: Iterable[Key]) -> Mapping[Key, int]:
 def message_of(connection: Connection, key: Key) -> bytes:
     """Serialized ZInfoMsg; empty when there is none."""
     row = execute(connection, f"SELECT message FROM info_latest WHERE {_KEY}", key).first()  # noqa: S608 - a constant
-    message = b"" if row is None else row[0]
-    return bytes(message) if isinstance(message, bytes | memoryview) else b""
+    return b"" if row is None else read_bytes(row[0])
 
 
 def put_info(connection: Connection, rows: Sequence[InfoRow]) -> None:

@@ -103,3 +103,10 @@ def execute_rows(
 def marks(count: int) -> str:
     """`?, ?, ...` for a list of so many values."""
     return ", ".join("?" * count)
+
+
+def read_bytes(value: object) -> bytes:
+    """A column of bytes, however the driver hands it out; empty when it is none."""
+    if isinstance(value, memoryview):
+        return value.tobytes()
+    return value if isinstance(value, bytes) else b""

@@ -6,7 +6,7 @@ layout the mean (a counter: what it grew), then all lowest, then all highest (co
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection
 
@@ -15,6 +15,10 @@ from eaves.controller.store.series_store import FIVE_MINUTES, HOUR, SECOND, Due,
 from eaves.controller.store.sync import lock_devices
 from eaves.controller.telemetry.series import pack
 from eaves.evapi.metrics_fold import places
+
+if TYPE_CHECKING:
+    from numpy import bool_, float64
+    from numpy.typing import NDArray
 
 GRACE: Final = 60 * SECOND  # after a span, for reports that are under way
 SPANS_AT_ONCE: Final = 50  # in one transaction: reports wait meanwhile
@@ -30,7 +34,7 @@ def roll_up(connection: Connection, now: int) -> tuple[Due, ...]:
         # a late sample of theirs is read here, or makes its span due again
         lock_devices(connection, (due.device_id for due in spans))
         made: list[Rollup] = []
-        masks: dict[bytes, Any] = {}
+        masks: dict[bytes, NDArray[bool_]] = {}
         for due in spans:
             end = due.start + level * SECOND
             if level == FIVE_MINUTES:
@@ -51,7 +55,7 @@ def roll_up(connection: Connection, now: int) -> tuple[Due, ...]:
 
 
 def _from_samples(
-    connection: Connection, due: Due, end: int, masks: dict[bytes, Any]
+    connection: Connection, due: Due, end: int, masks: dict[bytes, "NDArray[bool_]"]
 ) -> list[Rollup]:
     import numpy as np  # noqa: PLC0415 - a start need not wait for it
 
@@ -67,7 +71,7 @@ def _from_samples(
         whole = [row.numbers for row in rows if len(row.numbers) == 8 * width]
         if not inside or len(whole) < len(rows) or not width:
             continue
-        table = np.frombuffer(b"".join(whole), "<f8").reshape(-1, width)
+        table: NDArray[float64] = np.frombuffer(b"".join(whole), "<f8").reshape(-1, width)
         steps = np.diff(table, axis=0)
         # a counter that fell started again: it grew by what it shows
         growth = np.where(steps >= 0, steps, table[1:]).sum(axis=0)
@@ -76,19 +80,24 @@ def _from_samples(
 
 
 def _rollup(
-    due: Due, layout: bytes, inside: int, is_counter: Any, growth: Any, table: Any
+    due: Due,
+    layout: bytes,
+    inside: int,
+    is_counter: "NDArray[bool_]",
+    growth: "NDArray[float64]",
+    table: "NDArray[float64]",
 ) -> Rollup:
     import numpy as np  # noqa: PLC0415 - as above
 
-    first = np.where(is_counter, growth, table.mean(axis=0))
-    lowest = np.where(is_counter, 0.0, table.min(axis=0))
-    highest = np.where(is_counter, 0.0, table.max(axis=0))
+    first: NDArray[float64] = np.where(is_counter, growth, table.mean(axis=0))
+    lowest: NDArray[float64] = np.where(is_counter, 0.0, table.min(axis=0))
+    highest: NDArray[float64] = np.where(is_counter, 0.0, table.max(axis=0))
     packed = pack(np.concatenate((first, lowest, highest)).astype("<f4").tobytes())
     return Rollup(due.enterprise_id, due.device_id, due.level, due.start, layout, inside, packed)
 
 
 def _from_rollups(
-    connection: Connection, due: Due, end: int, masks: dict[bytes, Any]
+    connection: Connection, due: Due, end: int, masks: dict[bytes, "NDArray[bool_]"]
 ) -> list[Rollup]:
     import zlib  # noqa: PLC0415 - as above
 
@@ -105,15 +114,13 @@ def _from_rollups(
         width = len(masks[layout])
         if not width:
             continue
-        table = np.stack(
+        table: NDArray[float64] = np.stack(
             [np.frombuffer(zlib.decompress(p.numbers), "<f4").reshape(3, width) for p in parts]
         ).astype("f8")
         weights = np.array([part.samples for part in parts], "f8")
-        first = np.where(
-            masks[layout],
-            table[:, 0].sum(axis=0),
-            (table[:, 0] * weights[:, None]).sum(axis=0) / weights.sum(),
-        )
+        grown: NDArray[float64] = table[:, 0].sum(axis=0)
+        mean: NDArray[float64] = (table[:, 0] * weights[:, None]).sum(axis=0) / weights.sum()
+        first: NDArray[float64] = np.where(masks[layout], grown, mean)
         whole = np.concatenate((first, table[:, 1].min(axis=0), table[:, 2].max(axis=0)))
         made.append(
             Rollup(
@@ -126,7 +133,9 @@ def _from_rollups(
 
 
 def _read_masks(
-    connection: Connection, wanted: Mapping[bytes, Sequence[object]], masks: dict[bytes, Any]
+    connection: Connection,
+    wanted: Mapping[bytes, Sequence[object]],
+    masks: dict[bytes, "NDArray[bool_]"],
 ) -> None:
     """Which numbers of each layout are counters."""
     import numpy as np  # noqa: PLC0415 - as above

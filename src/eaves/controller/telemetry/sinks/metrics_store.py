@@ -83,7 +83,7 @@ def points(answer: bytes, shown: str) -> tuple[Point, ...]:
     try:
         document: Any = json.loads(answer)
         results = document["data"]["result"]
-        values = results[0]["values"] if results else []
+        values: list[tuple[float, str]] = results[0]["values"] if results else []
         return tuple(
             Point(datetime.fromtimestamp(float(at), UTC), float(value)) for at, value in values
         )

@@ -9,6 +9,7 @@ import nats.errors
 import structlog
 from nats.aio.client import Client
 
+from eaves.controller.telemetry.stream.connection import jetstream
 from eaves.controller.telemetry.stream.layout import Names, Topic
 
 log = structlog.get_logger()
@@ -39,7 +40,7 @@ async def watch_backlog_forever(
 
 async def look(client: Client, names: Names, topic: Topic, backlog: Backlog) -> None:
     """Note what waits in one stream.  Raises nats.errors.Error, TimeoutError."""
-    context = client.jetstream(timeout=5.0)
+    context = jetstream(client)
     stream = names.stream(topic)
     for consumer in await context.consumers_info(stream):
         waiting = (consumer.num_pending or 0) + (consumer.num_ack_pending or 0)

@@ -4,7 +4,7 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import httpx
 import nats.errors
@@ -15,6 +15,7 @@ from nats.js import JetStreamContext
 from nats.js.api import (
     AckPolicy,
     ConsumerConfig,
+    ConsumerInfo,
     DeliverPolicy,
     DiscardPolicy,
     RetentionPolicy,
@@ -54,6 +55,25 @@ class NoStream(Transient):
 
 class UnfitStream(Rejected):
     """A stream or server that cannot carry this telemetry as it is set up."""
+
+
+class _Manager(Protocol):
+    """What is used here of JetStreamContext, whose hints leave out the types of `**params`."""
+
+    async def stream_info(self, name: str, /) -> StreamInfo: ...
+
+    async def add_stream(self, config: StreamConfig, /) -> StreamInfo: ...
+
+    async def update_stream(self, config: StreamConfig, /) -> StreamInfo: ...
+
+    async def consumer_info(self, stream: str, consumer: str, /) -> ConsumerInfo: ...
+
+    async def add_consumer(self, stream: str, config: ConsumerConfig, /) -> ConsumerInfo: ...
+
+
+def jetstream(client: Client) -> JetStreamContext:
+    """For requests that wait `REQUEST_S` for their answer."""
+    return client.jetstream(timeout=REQUEST_S)  # pyright: ignore[reportUnknownMemberType]  # nats-py: **opts without a type
 
 
 async def connect(settings: StreamSettings, name: str, within_s: float = CONNECT_S) -> Client:
@@ -140,7 +160,7 @@ async def prepare(
             f"the NATS servers take messages of {client.max_payload} bytes and a device may send "
             f"{largest_report}; set `max_payload: 8MB` on each server"
         )
-    context = client.jetstream(timeout=REQUEST_S)
+    context = jetstream(client)
     names = Names(settings.name)
     for topic, readers in sinks.items():
         info = await _patiently(partial(_ensure_stream, context, settings, topic))
@@ -164,9 +184,7 @@ async def _patiently(request: Callable[[], Awaitable[T]]) -> T:
         await asyncio.sleep(0.25)
 
 
-async def _ensure_stream(
-    context: JetStreamContext, settings: StreamSettings, topic: Topic
-) -> StreamInfo:
+async def _ensure_stream(context: _Manager, settings: StreamSettings, topic: Topic) -> StreamInfo:
     names = Names(settings.name)
     wanted = StreamConfig(
         name=names.stream(topic),
@@ -201,9 +219,7 @@ async def _ensure_stream(
     return info
 
 
-async def _ensure_reader(
-    context: JetStreamContext, names: Names, topic: Topic, reader: str
-) -> None:
+async def _ensure_reader(context: _Manager, names: Names, topic: Topic, reader: str) -> None:
     try:
         await context.consumer_info(names.stream(topic), reader)
     except nats.js.errors.NotFoundError:
@@ -220,7 +236,7 @@ async def _ensure_reader(
         )
 
 
-async def _ensure_set_aside(context: JetStreamContext, settings: StreamSettings) -> None:
+async def _ensure_set_aside(context: _Manager, settings: StreamSettings) -> None:
     names = Names(settings.name)
     try:
         await context.stream_info(names.stream(SET_ASIDE))

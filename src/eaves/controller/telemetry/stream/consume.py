@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import nats.errors
-import nats.js.errors
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -23,6 +22,7 @@ from nats.js import JetStreamContext
 from nats.js.api import PubAck
 
 from eaves.controller.telemetry.sinks.sink import Sink
+from eaves.controller.telemetry.stream.connection import jetstream
 from eaves.controller.telemetry.stream.layout import ACK_WAIT_S, SET_ASIDE, Names, Topic
 from eaves.errors import Rejected, Transient
 
@@ -47,7 +47,7 @@ class Reader:
     """Reads one topic for one sink.  Lives on the loop of its connection."""
 
     def __init__(self, client: Client, names: Names, topic: Topic, sink: Sink) -> None:
-        self._context: JetStreamContext = client.jetstream(timeout=5.0)
+        self._context = jetstream(client)
         self._names, self._topic, self._sink = names, topic, sink
         self.progress = Progress()
 

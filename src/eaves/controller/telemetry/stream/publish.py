@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from typing import Final, Generic, TypeVar
 
 import nats.errors
-import nats.js.errors
 from nats.aio.client import Client
 
 from eaves.controller.telemetry.stream.layout import OVERHEAD_BYTES, Names, Topic

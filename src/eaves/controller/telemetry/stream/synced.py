@@ -63,13 +63,19 @@ def require_synced(said: Sequence[ServerSays], peers: Sequence[str]) -> None:
 def server_says(url: str, varz: object) -> ServerSays:
     """Read the document of `/varz`."""
     match varz:
-        case {"server_name": str(name), "version": str(version), **rest}:
-            match rest.get("jetstream"):
-                case {"config": {"sync_always": True}}:
-                    return ServerSays(url, name, version, sync_always=True)
-                case {"config": _}:
-                    return ServerSays(url, name, version)
-                case _:
-                    return ServerSays(url, name, version, error="JetStream is off there")
+        case {
+            "server_name": str(name),
+            "version": str(version),
+            "jetstream": {"config": {"sync_always": True}},
+        }:
+            return ServerSays(url, name, version, sync_always=True)
+        case {
+            "server_name": str(name),
+            "version": str(version),
+            "jetstream": {"config": object()},
+        }:
+            return ServerSays(url, name, version)
+        case {"server_name": str(name), "version": str(version)}:
+            return ServerSays(url, name, version, error="JetStream is off there")
         case _:
             return ServerSays(url, error="the answer is no /varz of a NATS server")

@@ -97,7 +97,8 @@ def _contact() -> tuple["sa.Column[Any]", ...]:
 
 def _rows(kind: str, state: str) -> Iterator[list[dict[str, Any]]]:
     columns = [*COMMON, "created_by", "created_at", "updated_at", "body"]
-    query = sa.select(sa.table(kind, *(sa.column(name) for name in columns)))
+    typed: list[sa.ColumnClause[Any]] = [sa.column(name) for name in columns]
+    query = sa.select(sa.table(kind, *typed))
     result = op.get_bind().execute(query.order_by(sa.column("id")))
     for some in result.partitions(AT_ONCE):
         yield [_row(kind, state, row._asdict()) for row in some]
