@@ -1,7 +1,7 @@
 """Spans of a running controller reach a collector."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.system
 
 
 @contextmanager
-def span_collector(spans: list[Span]) -> Iterator[str]:
+def span_collector(spans: list[Span]) -> Generator[str]:
     """The URL of a collector that adds to `spans`."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -30,11 +30,8 @@ def span_collector(spans: list[Span]) -> Iterator[str]:
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, *_: object, **__: object) -> None:
             """Not onto the terminal of the tests."""
-
-        def do_GET(self) -> None:
-            self.send_error(405)
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
