@@ -19,7 +19,8 @@ from eaves.evapi.info import (
     encode_z_info_msg,
 )
 from eaves.evapi.info.device import BootReason, ZDeviceState
-from eaves.evapi.info.fold import Said, fold_info
+from eaves.evapi.info.fold import fold_info
+from eaves.evapi.info_said import Said
 from eaves.evapi.metrics import (
     AppCpuMetric,
     AppMetric,

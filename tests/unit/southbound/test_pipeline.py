@@ -18,7 +18,7 @@ from eaves.controller.telemetry.reports import (
     decode_batch,
     encode_batch,
 )
-from eaves.evapi.info.fold import Said
+from eaves.evapi.info_said import Said
 
 
 class Numbers:
