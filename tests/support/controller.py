@@ -100,6 +100,8 @@ async def https(
             writer.write("\r\n".join([*lines, "", ""]).encode() + (body or raw))
             await writer.drain()
         raw = await _read_all(reader)
+        if not raw:
+            raise ConnectionResetError(f"port {port} ended the connection without an answer")
         head, _, content = raw.partition(b"\r\n\r\n")
         status, *fields = head.decode("latin-1").split("\r\n")
         parsed = dict(f.lower().split(": ", 1) for f in fields if ": " in f)

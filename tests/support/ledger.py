@@ -105,7 +105,7 @@ class Ledger:
                 async with asyncio.timeout(REQUEST_S):
                     reply = await https(port, "POST", entry.device.path(endpoint), sealed, tls=tls)
                 status = reply.status
-            except (OSError, IndexError, ValueError, TimeoutError):  # killed before or meanwhile
+            except (OSError, ValueError, TimeoutError):  # killed before or meanwhile
                 status = 0
             if status == 201:
                 entry.slowest_s = max(entry.slowest_s, time.monotonic() - began)

@@ -641,7 +641,8 @@ async def test_a_full_queue_slows_logs_down_and_keeps_reports_at_the_device(
         metrics = encode_z_metric_msg(ZMetricMsg(dev_id=device.device_id, at_time_stamp=now))
         logs_path, metrics_path = device.path(Endpoint.NEWLOGS), device.path(Endpoint.METRICS)
         state = controller.settings.state_dir
-        with locked(state / "eaves.db"), locked(state / "telemetry" / "logs.db"):
+        files = [state / "telemetry" / name for name in ("logs.db", "metrics.db")]
+        with locked(files[0]), locked(files[1]):
             # one message is at its commit, which waits for the lock; one more fills the queue
             sent = [
                 asyncio.create_task(controller.post(logs_path, device.sealed(file)))

@@ -136,6 +136,7 @@ async def test_a_batch_arrives_once_and_leaves_the_stream(shared_cluster: Cluste
         async with asyncio.timeout(30):
             while (await context.stream_info(stream.names.stream(Topic.STATE))).state.messages:
                 await look(stream.client, stream.names, Topic.STATE, backlog)
+        await look(stream.client, stream.names, Topic.STATE, backlog)
         assert backlog.messages == {"state/kept": 0}
 
 
