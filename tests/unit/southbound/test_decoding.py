@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from eaves.controller.southbound.decoding import LARGE, MAX_WAITING, Decoding
-from eaves.controller.telemetry.writer import Busy
+from eaves.controller.telemetry.pipeline import Busy
 from eaves.errors import Rejected
 from eaves.ids import DeviceId
 

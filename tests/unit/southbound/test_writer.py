@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from eaves.controller.telemetry.writer import Busy, Stopped, Work, Writer
+from eaves.controller.telemetry.pipeline import Busy, Stopped
+from eaves.controller.telemetry.writer import Work, Writer
 
 
 @pytest.fixture

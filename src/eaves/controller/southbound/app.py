@@ -30,7 +30,7 @@ from eaves.controller.southbound.context import (
     host_of,
 )
 from eaves.controller.southbound.http import Answer, BodyTooLarge, Request
-from eaves.controller.telemetry.writer import Busy
+from eaves.controller.telemetry.pipeline import Busy
 from eaves.errors import Rejected, Transient
 from eaves.evapi.envelope import Signed, parse_envelope, parse_signed
 from eaves.evapi.errors import BadSignature, TooLarge

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
-from eaves.controller.telemetry.writer import Busy
+from eaves.controller.telemetry.pipeline import Busy
 from eaves.ids import DeviceId
 
 T = TypeVar("T")

@@ -18,10 +18,7 @@ from time import perf_counter
 from typing import Final, Generic, Protocol, TypeVar
 
 from eaves.controller.observe import Commits
-from eaves.controller.telemetry.writer import Busy, Stopped
 from eaves.errors import Transient
-
-__all__ = ["Busy", "Committer", "Pipeline", "Stopped", "Unavailable"]
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -29,6 +26,14 @@ R_contra = TypeVar("R_contra", contravariant=True)
 T_co = TypeVar("T_co", covariant=True)
 
 BATCH_BYTES: Final = 8 * 1024 * 1024
+
+
+class Busy(Transient):
+    """The queue before the commit is full; the sender keeps the message and tries again."""
+
+
+class Stopped(Transient):
+    """The controller is stopping; the sender keeps the message and tries again."""
 
 
 class Unavailable(Transient):
