@@ -143,33 +143,62 @@ async def put_outcomes(db: Db, outcomes: Sequence[Outcome], now: datetime) -> fr
     """
     if not outcomes:
         return frozenset()
-    c = rendered_configs.c
     highest = max(one.before.generation if one.before else 0 for one in outcomes)
     generation = _next_generation(highest, now)
-    fresh = [one for one in outcomes if one.before is None]
-    known = [(one, one.before) for one in outcomes if one.before is not None]
-    if known:
-        await db.execute(
-            update(rendered_configs)
-            .where(c.device_id == bindparam("of"), c.generation == bindparam("expected"))
-            .values(
-                config_hash=bindparam("digest"),
-                config_timestamp=bindparam("at", type_=c.config_timestamp.type),
-                missing=bindparam("lacks"),
-                generation=generation,
-            ),
-            [
-                {
-                    "of": one.device_id,
-                    "expected": before.generation,
-                    "digest": (one.rendered or before).config_hash,
-                    "at": (one.rendered or before).config_timestamp,
-                    "lacks": json.dumps(one.missing),
-                }
-                for one, before in known
-            ],
-        )
     owners = await enterprises_of(db, [one.device_id for one in outcomes])
+    await _replace_known(db, outcomes, generation)
+    await _insert_fresh(db, outcomes, owners, generation)
+    c = rendered_configs.c
+    ids = [one.device_id for one in outcomes]
+    query = select(c.device_id).where(c.device_id.in_(ids), c.generation == generation)
+    stored = frozenset(DeviceId(row.device_id) for row in await db.execute(query))
+    contents = [
+        {
+            "enterprise_id": owners[one.device_id],
+            "device_id": one.device_id,
+            "config": one.rendered.config,
+        }
+        for one in outcomes
+        if one.rendered is not None and one.device_id in stored and one.device_id in owners
+    ]
+    await upsert_many(db, rendered_contents, contents)
+    note_change(
+        db, DEVICES, (o.device_id for o in outcomes if o.rendered and o.device_id in stored)
+    )
+    return stored
+
+
+async def _replace_known(db: Db, outcomes: Sequence[Outcome], generation: int) -> None:
+    """Only where nobody rendered since."""
+    known = [(one, one.before) for one in outcomes if one.before is not None]
+    if not known:
+        return
+    c = rendered_configs.c
+    await db.execute(
+        update(rendered_configs)
+        .where(c.device_id == bindparam("of"), c.generation == bindparam("expected"))
+        .values(
+            config_hash=bindparam("digest"),
+            config_timestamp=bindparam("at", type_=c.config_timestamp.type),
+            missing=bindparam("lacks"),
+            generation=generation,
+        ),
+        [
+            {
+                "of": one.device_id,
+                "expected": before.generation,
+                "digest": (one.rendered or before).config_hash,
+                "at": (one.rendered or before).config_timestamp,
+                "lacks": json.dumps(one.missing),
+            }
+            for one, before in known
+        ],
+    )
+
+
+async def _insert_fresh(
+    db: Db, outcomes: Sequence[Outcome], owners: Mapping[DeviceId, str], generation: int
+) -> None:
     await insert_missing(
         db,
         rendered_configs,
@@ -182,30 +211,10 @@ async def put_outcomes(db: Db, outcomes: Sequence[Outcome], now: datetime) -> fr
                 "missing": json.dumps(one.missing),
                 "generation": generation,
             }
-            for one in fresh
-            if one.rendered is not None and one.device_id in owners
-        ],
-    )
-    ids = [one.device_id for one in outcomes]
-    query = select(c.device_id).where(c.device_id.in_(ids), c.generation == generation)
-    stored = frozenset(DeviceId(row.device_id) for row in await db.execute(query))
-    await upsert_many(
-        db,
-        rendered_contents,
-        [
-            {
-                "enterprise_id": owners[one.device_id],
-                "device_id": one.device_id,
-                "config": one.rendered.config,
-            }
             for one in outcomes
-            if one.rendered is not None and one.device_id in stored and one.device_id in owners
+            if one.before is None and one.rendered is not None and one.device_id in owners
         ],
     )
-    note_change(
-        db, DEVICES, (o.device_id for o in outcomes if o.rendered and o.device_id in stored)
-    )
-    return stored
 
 
 def _next_generation(before: int, now: datetime) -> int:
