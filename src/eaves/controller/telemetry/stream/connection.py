@@ -47,6 +47,7 @@ T = TypeVar("T")
 CONNECT_S = 20.0
 REQUEST_S = 5.0
 READY_S = 30.0  # for a cluster that elects its leaders
+REASONS = 8  # that are told apart in one loss of the connection
 
 
 class NoStream(Transient):
@@ -83,14 +84,14 @@ async def connect(settings: StreamSettings, name: str, within_s: float = CONNECT
     """
     client = Client()
     servers = ", ".join(settings.servers)
-    last = ""
+    seen: dict[str, None] = {}  # the servers may refuse for different reasons, in any order
 
     async def on_error(error: Exception) -> None:
-        nonlocal last
         why = str(error) or type(error).__name__
-        if why != last:  # it is tried several times a second
-            log.warning("stream_connection_error", connection=name, why=why)
-        last = why
+        if why in seen or len(seen) == REASONS:  # it is tried several times a second
+            return
+        seen[why] = None
+        log.warning("stream_connection_error", connection=name, why=why)
 
     async def on_lost() -> None:
         if client.is_closed:  # by us
@@ -98,8 +99,7 @@ async def connect(settings: StreamSettings, name: str, within_s: float = CONNECT
         log.warning("stream_disconnected", connection=name)
 
     async def on_back() -> None:
-        nonlocal last
-        last = ""
+        seen.clear()
         log.info("stream_reconnected", connection=name)
 
     credentials = settings.credentials
@@ -130,7 +130,7 @@ async def connect(settings: StreamSettings, name: str, within_s: float = CONNECT
         await client.close()
         raise NoStream(
             f"EAVES_STREAM_URL {servers}: no server let us in within {within_s:.0f} s "
-            f"({last or type(error).__name__}); check that they run, the user and TLS"
+            f"({'; '.join(seen) or type(error).__name__}); check that they run, the user and TLS"
         ) from error
     return client
 
