@@ -32,9 +32,9 @@ from eaves.fleet.identities import (
     new_device,
     save_fleet,
 )
-from eaves.fleet.life import Profile
 from eaves.fleet.park import Course, Park, raise_file_limit, utc_now
 from eaves.fleet.show import shown
+from eaves.fleet.world import Profile
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 SHOWN_EVERY_S = 1.0

@@ -17,14 +17,16 @@ from eaves.errors import Transient
 from eaves.evapi.flows.steps import Clock
 from eaves.evapi.flows.trust import Failed, fetch_trust
 from eaves.fleet.apps import STEP_S
+from eaves.fleet.claimant import Claimant
 from eaves.fleet.device import SoftDevice
 from eaves.fleet.faults import Faults
 from eaves.fleet.figures import Figures, Summary
 from eaves.fleet.identities import KeptDevice, KeptFleet, identity_of, known_of, onboarding_of
-from eaves.fleet.life import LOG_INTERVAL_S, Claimant, Life, Profile, World
+from eaves.fleet.life import Life
 from eaves.fleet.messages import Templates
 from eaves.fleet.run import drive, line_to, looked_up
 from eaves.fleet.wire import Line
+from eaves.fleet.world import LOG_INTERVAL_S, Profile, World
 
 log = structlog.get_logger()
 
@@ -128,7 +130,7 @@ class Park:
 
     def ledger(self) -> dict[str, dict[str, int]]:
         """What each device got acknowledged, by its identifier."""
-        return {life.kept.device_id: dict(life.acknowledged) for life in self.lives}
+        return {life.kept.device_id: dict(life.outbox.acknowledged) for life in self.lives}
 
     def summary(self) -> Summary:
         now, figures = time.monotonic(), self.figures
