@@ -1,8 +1,10 @@
 """`eaves fleet run` against a real controller: every fault shows itself, and nothing else fails."""
 
 import json
+import os
 import re
 import shutil
+import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -176,6 +178,48 @@ def test_the_same_seed_gives_the_same_devices_the_same_faults(place: Place, tmp_
         refused.append({w.partition("device_id=")[2].split(" ")[0] for w in lines})
     assert len(refused[0]) == 5
     assert refused[0] == refused[1] != refused[2]
+
+
+def test_several_processes_are_one_fleet(place: Place, tmp_path: Path) -> None:
+    """Each device runs in one of them; figures, faults, ledger and state are those of all."""
+    ledger = tmp_path / "ledger.json"
+    told = place.run(
+        tmp_path,
+        *("--processes", "3", "--for", "8s", "--profile", "eaves"),
+        *("--bad-signatures", "10", "--ledger", str(ledger)),
+    )
+    assert told["errors"] == 0
+    assert told["online"] == told["waiting"] == DEVICES
+    assert told["acknowledged"]["info"] >= DEVICES
+    assert told["faults"].keys() == {"bad signature"}
+    assert sum(second["requests"] for second in told["timeline"]) <= told["requests"]
+    acknowledged = json.loads(ledger.read_text())
+    assert len(acknowledged) == DEVICES
+    assert sum(n["info"] for n in acknowledged.values()) == told["acknowledged"]["info"]
+    kept = json.loads((tmp_path / "fleet.json").read_text())["devices"]
+    before = json.loads(place.state.read_text())["devices"]
+    assert [d["device_id"] for d in kept] == [d["device_id"] for d in before]
+    assert all(d["restarts"] == b["restarts"] + 1 for d, b in zip(kept, before, strict=True))
+
+
+def test_a_process_of_a_fleet_that_dies_ends_the_run_and_leaves_none_behind(
+    place: Place, tmp_path: Path
+) -> None:
+    state = tmp_path / "fleet.json"
+    shutil.copy(place.state, state)
+    words = ("--devices", "4", "--state", str(state), "--processes", "2", "--spread", "0")
+    with place.cli.start("fleet", "run", *words) as fleet:
+        until("both processes run", lambda: len(children(fleet.pid)) == 2)
+        crews = children(fleet.pid)
+        os.kill(crews[0], signal.SIGKILL)
+        _, said = fleet.communicate(timeout=DEADLINE_S)
+        assert fleet.returncode == 1
+    assert "of 2 of the fleet ended early with status -9" in " ".join(said.split())
+    assert not any(Path(f"/proc/{crew}").exists() for crew in crews)
+
+
+def children(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def until(what: str, condition: Callable[[], bool]) -> None:

@@ -2,8 +2,8 @@
 
 import math
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 import msgspec
 
@@ -29,9 +29,10 @@ class Latencies:
         self.counts[min(bucket, _BUCKETS)] += 1
         self.count += 1
 
-    def add(self, other: "Latencies") -> None:
-        self.counts.update(other.counts)
-        self.count += other.count
+    def add_counts(self, counts: Mapping[int, int]) -> None:
+        """By bucket."""
+        self.counts.update(counts)
+        self.count += sum(counts.values())
 
     def at(self, part: float) -> float:
         """Seconds that this part of all took at most; 0 without any."""
@@ -43,61 +44,17 @@ class Latencies:
         return 0.0
 
 
-class OfEndpoint(msgspec.Struct, frozen=True):
-    requests: int
-    per_s: float
-    statuses: dict[str, int]  # of the answers; "none" without one
-    p50_ms: float
-    p99_ms: float
-
-
-class Second(msgspec.Struct, frozen=True):
-    """One second of the run, by when the requests ended."""
-
-    at_s: int  # since the start
-    requests: int
-    errors: int
-    busy: int  # answers 503
-    slowed: int  # answers 429
-    p99_ms: float
-
-
-class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """The figures of a run; times in the unit that the name says."""
-
-    profile: str
-    devices: int
-    online: int  # joined, and not in an offline phase
-    began: datetime
-    waiting: int  # long polls that were open at the end
-    seconds: float
-    requests: int
-    requests_per_s: float
-    errors: int
-    errors_by_cause: dict[str, int]
-    faults: dict[str, int]  # how often each showed itself: phases, starts, requests
-    expected_refusals: dict[str, int]  # by the fault that earned them
-    p50_ms: float
-    p99_ms: float
-    endpoints: dict[str, OfEndpoint]
-    acknowledged: dict[str, int]  # messages, and lines of logs
-    config_age_p99_s: float  # from the timestamp of a configuration to its arrival
-    app_states: dict[str, int]
-    generator_cpu_share: float  # of one core
-    rss_mb: float
-    timeline: list[Second]
-
-
 @dataclass(slots=True)
-class _Window:
+class Window:
+    """One second of the run."""
+
     latencies: Latencies = field(default_factory=Latencies)
     errors: int = 0
-    busy: int = 0
-    slowed: int = 0
+    busy: int = 0  # answers 503
+    slowed: int = 0  # answers 429
 
 
 _HELD = Endpoint.WAIT  # answered late on purpose: no latency
-LONGEST_TIMELINE = 24 * 3600
 
 
 class Figures:
@@ -113,7 +70,7 @@ class Figures:
         self.acknowledged: Counter[str] = Counter()
         self.config_ages = Latencies()  # from the timestamp of a configuration to its arrival
         self.waiting = 0  # long polls that are open
-        self._windows: dict[int, _Window] = {}
+        self._windows: dict[int, Window] = {}
 
     def note(
         self, endpoint: Endpoint, reply: Reply, seconds: float, now: float, expected: str = ""
@@ -122,7 +79,7 @@ class Figures:
         refused = isinstance(reply, NoConnection) or reply.status not in SUCCESS
         status = "none" if isinstance(reply, NoConnection) else str(reply.status)
         self.statuses.setdefault(endpoint, Counter())[status] += 1
-        window = self._windows.setdefault(int(now - self.begun), _Window())
+        window = self._windows.setdefault(int(now - self.begun), Window())
         if endpoint is not _HELD:
             self.latencies.setdefault(endpoint, Latencies()).note(seconds)
             window.latencies.note(seconds)
@@ -139,45 +96,80 @@ class Figures:
     def acknowledge(self, what: str, number: int = 1) -> None:
         self.acknowledged[what] += number
 
+    def part(self, since_s: int = 0) -> "Part":
+        """All of it but the seconds before `since_s`, which do not change any more."""
+        return Part(
+            statuses={e: dict(counted) for e, counted in self.statuses.items()},
+            latencies={e: dict(some.counts) for e, some in self.latencies.items()},
+            causes=dict(self.causes),
+            expected=dict(self.expected),
+            faults={str(fault): n for fault, n in self.faults.items()},
+            acknowledged=dict(self.acknowledged),
+            config_ages=dict(self.config_ages.counts),
+            waiting=self.waiting,
+            windows={
+                at: PartOfSecond(dict(w.latencies.counts), w.errors, w.busy, w.slowed)
+                for at, w in self._windows.items()
+                if at >= since_s
+            },
+        )
+
+    def add(self, part: "Part") -> None:
+        for endpoint, statuses in part.statuses.items():
+            self.statuses.setdefault(endpoint, Counter()).update(statuses)
+        for endpoint, counts in part.latencies.items():
+            self.latencies.setdefault(endpoint, Latencies()).add_counts(counts)
+        self.causes.update(part.causes)
+        self.expected.update(part.expected)
+        self.faults.update(part.faults)
+        self.acknowledged.update(part.acknowledged)
+        self.config_ages.add_counts(part.config_ages)
+        self.waiting += part.waiting
+        for at, second in part.windows.items():
+            window = self._windows.setdefault(at, Window())
+            window.latencies.add_counts(second.latencies)
+            window.errors += second.errors
+            window.busy += second.busy
+            window.slowed += second.slowed
+
     @property
     def errors(self) -> int:
         return sum(self.causes.values())
 
     @property
     def requests(self) -> int:
-        return sum(sum(c.values()) for c in self.statuses.values())
+        return sum(c.total() for c in self.statuses.values())
 
-    def endpoints(self, seconds: float) -> dict[str, OfEndpoint]:
-        made: dict[str, OfEndpoint] = {}
-        for endpoint, statuses in sorted(self.statuses.items()):
-            latencies = self.latencies.get(endpoint, Latencies())
-            made[endpoint.value] = OfEndpoint(
-                statuses.total(),
-                round(statuses.total() / max(seconds, 1e-9), 2),
-                dict(sorted(statuses.items())),
-                round(1e3 * latencies.at(0.5), 2),
-                round(1e3 * latencies.at(0.99), 2),
-            )
-        return made
-
-    def timeline(self) -> list[Second]:
-        return [
-            Second(
-                at,
-                w.latencies.count,
-                w.errors,
-                w.busy,
-                w.slowed,
-                round(1e3 * w.latencies.at(0.99), 2),
-            )
-            for at, w in sorted(self._windows.items())[-LONGEST_TIMELINE:]
-        ]
+    def windows(self) -> Sequence[tuple[int, Window]]:
+        """By seconds since the begin, in which the requests ended."""
+        return sorted(self._windows.items())
 
     def all_latencies(self) -> Latencies:
         every = Latencies()
         for latencies in self.latencies.values():
-            every.add(latencies)
+            every.add_counts(latencies.counts)
         return every
+
+
+class PartOfSecond(msgspec.Struct, frozen=True):
+    latencies: dict[int, int]  # by bucket
+    errors: int = 0
+    busy: int = 0
+    slowed: int = 0
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """Figures on their way to another process; parts add up."""
+
+    statuses: dict[Endpoint, dict[str, int]]
+    latencies: dict[Endpoint, dict[int, int]]
+    causes: dict[str, int]
+    expected: dict[str, int]
+    faults: dict[str, int]
+    acknowledged: dict[str, int]
+    config_ages: dict[int, int]
+    waiting: int
+    windows: dict[int, PartOfSecond]
 
 
 def cause_of(endpoint: Endpoint, reply: Reply) -> str:

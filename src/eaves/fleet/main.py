@@ -22,6 +22,7 @@ from eaves.cli.login import base_url
 from eaves.cli.session import Session, load_session, read_pem
 from eaves.errors import EavesError
 from eaves.evapi.device_certs import Chance
+from eaves.fleet.crews import Running, running_fleet
 from eaves.fleet.enroll import Wanted, enrol, serial_of
 from eaves.fleet.faults import PERIOD_S, BadShare, Fault, Faults, Share
 from eaves.fleet.identities import (
@@ -32,7 +33,7 @@ from eaves.fleet.identities import (
     new_device,
     save_fleet,
 )
-from eaves.fleet.park import Course, Park, raise_file_limit, utc_now
+from eaves.fleet.park import Course, new_loop, raise_file_limit, utc_now
 from eaves.fleet.show import shown
 from eaves.fleet.world import Profile
 
@@ -158,6 +159,13 @@ class Output:
     show_default=True,
     help="Divide every interval of the devices by this.",
 )
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 256),
+    default=1,
+    show_default=True,
+    help="Processes that share the devices; one takes about a core for ten thousand.",
+)
 @click.option("--offline-share", type=SHARE, default="0", help="Devices that come and go.")
 @click.option("--slow-links", type=SHARE, default="0", help="Devices on narrow, far uplinks.")
 @click.option("--clock-skew", type=SHARE, default="0", help="Devices up to 6 h early or late.")
@@ -190,7 +198,9 @@ class Output:
     type=click.Path(path_type=Path, dir_okay=False),
     help="File for what each device got acknowledged, as JSON.",
 )
-def run(devices: int, profile: str, state: Path | None, seed: int, **given: Any) -> None:
+def run(
+    devices: int, profile: str, state: Path | None, seed: int, processes: int, **given: Any
+) -> None:
     """Run devices until Ctrl-C, or for a given time.
 
     Each has keys of its own, onboards, attests, polls, reports and runs the apps of its
@@ -212,20 +222,21 @@ def run(devices: int, profile: str, state: Path | None, seed: int, **given: Any)
         hurry=given["hurry"],
     )
     try:
-        raise_file_limit(devices)
+        if processes == 1:
+            raise_file_limit(devices)
         fleet = _fleet(devices, door, state)
         duplicates = _duplicates(fleet.devices, course)
-        park = Park(fleet, duplicates, course, utc_now)
-        _run(park, output)
+        running = running_fleet(fleet, duplicates, course, utc_now, min(processes, devices))
+        _run(running, output)
     except (EavesError, OSError) as error:
         raise click.ClickException(str(error)) from error
     if state:
-        save_fleet(state, park.remember())
-    summary = park.summary()
+        save_fleet(state, running.remember())
+    summary = running.summary()
     if output.out:
         output.out.write_bytes(msgspec.json.format(msgspec.json.encode(summary)) + b"\n")
     if output.ledger:
-        output.ledger.write_bytes(msgspec.json.encode(park.ledger()) + b"\n")
+        output.ledger.write_bytes(msgspec.json.encode(running.ledger()) + b"\n")
     if output.as_json:
         click.echo(msgspec.json.encode(summary).decode())
     if summary.errors:
@@ -296,30 +307,24 @@ def _duplicates(devices: Sequence[KeptDevice], course: Course) -> list[KeptDevic
     return [new_device(devices[n].serial, chance) for n in sorted(chosen)]
 
 
-def _run(park: Park, output: Output) -> None:
+def _run(fleet: Running, output: Output) -> None:
     structlog.configure(
         logger_factory=structlog.PrintLoggerFactory(sys.stderr), cache_logger_on_first_use=True
     )
-    with asyncio.Runner(loop_factory=_loop) as runner:
-        runner.run(_watched(park, output))
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(_watched(fleet, output))
 
 
-def _loop() -> asyncio.AbstractEventLoop:
-    try:
-        import uvloop  # noqa: PLC0415 - faster, and not there on every system
-    except ModuleNotFoundError:
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()
-
-
-async def _watched(park: Park, output: Output) -> None:
+async def _watched(fleet: Running, output: Output) -> None:
     """Run until a signal or the end of the time, with the figures on a terminal."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    running = asyncio.create_task(park.run_forever())
+    running = asyncio.create_task(fleet.run_forever())
     stopping = asyncio.create_task(stop.wait())
+    beginning = asyncio.create_task(fleet.begun.wait())
+    await asyncio.wait((running, stopping, beginning), return_when=asyncio.FIRST_COMPLETED)
     end = None if output.for_s is None else time.monotonic() + output.for_s
     console = Console(stderr=output.as_json)
     live = Live(console=console, auto_refresh=False) if console.is_terminal else None
@@ -332,11 +337,11 @@ async def _watched(park: Park, output: Output) -> None:
                 (running, stopping), timeout=left, return_when=asyncio.FIRST_COMPLETED
             )
             if live:
-                live.update(shown(park.summary()), refresh=True)
-    for task in (running, stopping):
+                live.update(shown(fleet.summary(timeline=False)), refresh=True)
+    for task in (running, stopping, beginning):
         task.cancel()
-    await asyncio.wait((running, stopping))
+    await asyncio.wait((running, stopping, beginning))
     if not running.cancelled() and (error := running.exception()):
         raise error
     if live is None and not output.as_json:
-        console.print(shown(park.summary()))
+        console.print(shown(fleet.summary(timeline=False)))

@@ -5,12 +5,12 @@ import gc
 import resource
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from random import Random
 
+import msgspec
 import structlog
 
 from eaves.errors import Transient
@@ -20,11 +20,12 @@ from eaves.fleet.apps import STEP_S
 from eaves.fleet.claimant import Claimant
 from eaves.fleet.device import SoftDevice
 from eaves.fleet.faults import Faults
-from eaves.fleet.figures import Figures, Summary
+from eaves.fleet.figures import Figures
 from eaves.fleet.identities import KeptDevice, KeptFleet, identity_of, known_of, onboarding_of
 from eaves.fleet.life import Life
 from eaves.fleet.messages import Templates
 from eaves.fleet.run import drive, line_to, looked_up
+from eaves.fleet.summary import Told, held_mb, used_cpu_s
 from eaves.fleet.wire import Line
 from eaves.fleet.world import LOG_INTERVAL_S, Profile, World
 
@@ -32,6 +33,10 @@ log = structlog.get_logger()
 
 JOINS_PER_S = 50.0  # a controller bounds the registrations of one address
 START_SPREAD_S = 60.0
+
+
+Ledger = Mapping[str, Mapping[str, int]]
+"""What each device got acknowledged, by its identifier: numbers by kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +56,35 @@ class Course:
     hurry: float = 1.0
 
 
+class Crew(msgspec.Struct, kw_only=True):
+    """The devices that one process runs; `numbers` are their places in a whole fleet of `total`."""
+
+    fleet: KeptFleet
+    numbers: list[int]
+    total: int
+    duplicates: list[KeptDevice] = []  # claim serials of some, with keys of their own
+
+    def __repr__(self) -> str:
+        return f"Crew({len(self.numbers)} of {self.total} devices)"
+
+
 class Park:
-    """Devices of `fleet`; `duplicates` claim serials of some of them with keys of their own."""
+    """Call `prepare`, then `run_forever`."""
 
-    def __init__(
-        self, fleet: KeptFleet, duplicates: Sequence[KeptDevice], course: Course, clock: Clock
-    ) -> None:
-        self.fleet, self.course = fleet, course
-        self._clock, self._duplicates = clock, duplicates
+    def __init__(self, crew: Crew, course: Course, clock: Clock) -> None:
+        self.fleet, self.course = crew.fleet, course
+        self._crew, self._clock = crew, clock
         self.figures = Figures(time.monotonic())
-        self._began = clock()
-        self._cpu_s = _cpu_s()
+        self._cpu_s = used_cpu_s()
         self.lives: list[Life] = []
+        self._claimants: list[tuple[Claimant, float]] = []
+        self._begins: list[float] = []  # of the lives: seconds after the begin of all
 
-    async def run_forever(self) -> None:
-        """Until cancelled.  Raises OSError when the server's name has no address, and
-        CertificateError when the certificates kept of the controller are not valid any more.
+    async def prepare(self) -> None:
+        """Read every key, so that no device waits for the others to be made.
+
+        Raises OSError when the server's name has no address, and CertificateError when the
+        certificates kept of the controller are not valid any more.
         """
         line = await looked_up(line_to(self.fleet.server, self.fleet.root_pem))
         course = self.course
@@ -84,35 +102,46 @@ class Park:
         )
         if not self.fleet.trust and any(kept.device_id for kept in self.fleet.devices):
             self.fleet.trust = await self._listed(line)
+        joining = await self._make_lives(world)
+        onboarding = onboarding_of(self.fleet)
+        for kept in self._crew.duplicates:
+            random = Random(f"{course.seed}/duplicate/{kept.serial}")  # noqa: S311 - no secret
+            device = SoftDevice(identity_of(kept), onboarding, self._clock, random.random)
+            after_s = joining / course.joins_per_s + 5.0  # the rightful one comes first
+            self._claimants.append((Claimant(device, world), after_s))
+        # a search for garbage among all that lives as long as the run would stop every device
+        gc.collect()
+        gc.freeze()
+
+    async def _make_lives(self, world: World) -> int:
+        """How many of them join."""
+        course, joining = self.course, 0
         known, onboarding = known_of(self.fleet, self._clock), onboarding_of(self.fleet)
-        faults = course.faults.of_each(len(self.fleet.devices), course.seed)
-        joining = 0
+        faults = course.faults.of_each(self._crew.total, course.seed)
+        for number, kept in zip(self._crew.numbers, self.fleet.devices, strict=True):
+            random = Random(f"{course.seed}/{number}")  # noqa: S311 - the same again, no secret
+            device = SoftDevice(identity_of(kept), onboarding, self._clock, random.random)
+            standing = known.standing(kept)
+            if standing is None:
+                kept.device_id, kept.restarts = "", 0
+                self._begins.append(joining / course.joins_per_s)
+                joining += 1
+            else:
+                device.resume(standing)
+                self._begins.append(random.uniform(0, course.spread_s))
+            self.lives.append(Life(number, device, kept, faults[number], world, random))
+            if len(self.lives) % 100 == 0:
+                await asyncio.sleep(0)  # Ctrl-C is heard
+        return joining
+
+    async def run_forever(self, began_s: float) -> None:
+        """Until cancelled.  `began_s`: of `time.monotonic`, where the figures begin."""
+        self.figures.begun, self._cpu_s = began_s, used_cpu_s()
         async with asyncio.TaskGroup() as tasks:
-            for number, kept in enumerate(self.fleet.devices):
-                random = Random(f"{course.seed}/{number}")  # noqa: S311 - the same again, no secret
-                device = SoftDevice(identity_of(kept), onboarding, self._clock, random.random)
-                standing = known.standing(kept)
-                if standing is None:
-                    kept.device_id, kept.restarts = "", 0
-                    after_s = joining / course.joins_per_s
-                    joining += 1
-                else:
-                    device.resume(standing)
-                    after_s = random.uniform(0, course.spread_s)
-                life = Life(number, device, kept, faults[number], world, random)
-                self.lives.append(life)
-                tasks.create_task(_guarded(life, after_s, self.figures), name=kept.serial)
-                if number % 100 == 99:
-                    await asyncio.sleep(0)  # reading keys takes a while; the first may begin
-            # a search for garbage among all that lives as long as the run would stop every device
-            gc.collect()
-            gc.freeze()
-            for number, kept in enumerate(self._duplicates):
-                random = Random(f"{course.seed}/duplicate/{number}")  # noqa: S311 - no secret
-                device = SoftDevice(identity_of(kept), onboarding, self._clock, random.random)
-                after_s = joining / course.joins_per_s + 5.0  # the rightful one comes first
-                claimant = Claimant(device, world)
-                tasks.create_task(_guarded(claimant, after_s, self.figures), name=kept.serial)
+            for life, after_s in zip(self.lives, self._begins, strict=True):
+                tasks.create_task(_guarded(life, after_s, self.figures), name=life.kept.serial)
+            for claimant, after_s in self._claimants:
+                tasks.create_task(_guarded(claimant, after_s, self.figures), name="claimant")
 
     async def _listed(self, line: Line) -> bytes:
         """Certificates of the controller, for devices that are known without them."""
@@ -128,37 +157,18 @@ class Park:
                 self.fleet.trust = life.device.standing.trust.listed
         return self.fleet
 
-    def ledger(self) -> dict[str, dict[str, int]]:
-        """What each device got acknowledged, by its identifier."""
+    def ledger(self) -> Ledger:
         return {life.kept.device_id: dict(life.outbox.acknowledged) for life in self.lives}
 
-    def summary(self) -> Summary:
-        now, figures = time.monotonic(), self.figures
-        seconds = now - figures.begun
-        every = figures.all_latencies()
+    def told(self, since_s: int = 0) -> Told:
+        """Where it stands; without the seconds before `since_s`."""
         states = Counter(a.state.name for life in self.lives for a in life.apps.values())
-        return Summary(
-            profile=self.course.profile.value,
-            devices=len(self.fleet.devices),
+        return Told(
+            figures=self.figures.part(since_s),
             online=sum(bool(life.kept.device_id) and life.online for life in self.lives),
-            began=self._began,
-            waiting=figures.waiting,
-            seconds=round(seconds, 1),
-            requests=figures.requests,
-            requests_per_s=round(figures.requests / max(seconds, 1e-9), 1),
-            errors=figures.errors,
-            errors_by_cause=dict(figures.causes.most_common(20)),
-            faults={str(f): n for f, n in sorted(figures.faults.items()) if n},
-            expected_refusals=dict(figures.expected),
-            p50_ms=round(1e3 * every.at(0.5), 2),
-            p99_ms=round(1e3 * every.at(0.99), 2),
-            endpoints=figures.endpoints(seconds),
-            acknowledged={k: n for k, n in sorted(figures.acknowledged.items()) if n},
-            config_age_p99_s=round(figures.config_ages.at(0.99), 3),
-            app_states=dict(sorted(states.items())),
-            generator_cpu_share=round((_cpu_s() - self._cpu_s) / max(seconds, 1e-9), 3),
-            rss_mb=round(_rss_mb(), 1),
-            timeline=figures.timeline(),
+            app_states=dict(states),
+            cpu_s=used_cpu_s() - self._cpu_s,
+            rss_mb=held_mb(),
         )
 
 
@@ -171,18 +181,17 @@ async def _guarded(one: Life | Claimant, after_s: float, figures: Figures) -> No
         figures.causes[f"the simulator itself: {type(error).__name__}"] += 1
 
 
-def _cpu_s() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
-
-
-def _rss_mb() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() / 1e6
-
-
 def utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+def new_loop() -> asyncio.AbstractEventLoop:
+    """The fastest there is."""
+    try:
+        import uvloop  # noqa: PLC0415 - faster, and not there on every system
+    except ModuleNotFoundError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
 
 
 def raise_file_limit(devices: int) -> None:

@@ -4,7 +4,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from eaves.fleet.figures import Summary
+from eaves.fleet.summary import Summary
 
 
 def shown(figures: Summary) -> Group:
@@ -13,7 +13,7 @@ def shown(figures: Summary) -> Group:
         f" ({figures.profile}), {figures.seconds:.0f} s, {figures.requests_per_s:.0f} requests/s, ",
         (f"{figures.errors} errors", "bold red" if figures.errors else "green"),
         f"; p50 {figures.p50_ms:.1f} ms, p99 {figures.p99_ms:.1f} ms;"
-        f" this process: {100 * figures.generator_cpu_share:.0f} % of a core,"
+        f" simulator: {100 * figures.generator_cpu_share:.0f} % of a core,"
         f" {figures.rss_mb:.0f} MB",
     )
     parts: list[Text | Table] = [head, _endpoints(figures)]

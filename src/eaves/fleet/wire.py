@@ -45,9 +45,14 @@ class Line:
 async def look_up(host: str, port: int) -> tuple[socket.AddressFamily, Any]:
     """Family and socket address of the first answer.  Raises OSError."""
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    try:
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise OSError(
+            f"{host} has no address ({error.strerror}); check the name of the server"
+        ) from error
     if not found:
-        raise OSError(f"{host} has no address")
+        raise OSError(f"{host} has no address; check the name of the server")
     return found[0][0], found[0][4]
 
 
