@@ -40,8 +40,6 @@ NARROW = {
 MOST_GROWTH_MB_AN_HOUR = 60.0  # of a line through the second half; noise of ten minutes is less
 SLACK_MB = 24.0  # of a minute, in which caches still fill
 DISK_SLACK = 1.15
-BUSY = ("status 429", "status 503")  # what a machine that does other things as well leads to
-MOST_BUSY = 0.01  # of the requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +87,12 @@ def test_memory_stays_flat_and_the_disk_bounded(
         samples, figures = soaked(cli, process, tmp_path)
         log = process.log.read_text()
     errors = [line for line in log.splitlines() if "level=error" in line]
+    pressed = [line for line in log.splitlines() if "event=pressure" in line][:9]
     told = "\n".join(f"{s.at_s:6.0f} s {s.rss_mb:7.1f} MB {s.disk_mb:7.1f} MB" for s in samples)
     print(told)  # noqa: T201 - what a soak is looked at for
     for one in figures:
         assert one["requests"] > DEVICES
-        busy = sum(n for cause, n in one["errors_by_cause"].items() if cause.endswith(BUSY))
-        assert one["errors"] == busy, one["errors_by_cause"]
-        assert busy <= MOST_BUSY * one["requests"], one["errors_by_cause"]
+        assert one["errors"] == 0, (one["errors_by_cause"], pressed)
     assert not errors, errors[:3]
     half = samples[len(samples) // 2 :]
     allowed = MOST_GROWTH_MB_AN_HOUR + 3600 * SLACK_MB / SOAK_S * (SOAK_S < 300)

@@ -7,7 +7,7 @@ import pytest
 from eaves.controller.live import LiveDevice
 from eaves.controller.settings import Bounds
 from eaves.controller.southbound.bodies import InFlight
-from eaves.controller.southbound.gate import Gate
+from eaves.controller.southbound.gate import LASTING_LOOKS, Gate
 from eaves.controller.southbound.pressure import Level, Worth
 from eaves.evapi.paths import Endpoint
 from eaves.ids import ConfigHash, DeviceId
@@ -55,11 +55,24 @@ def test_a_device_that_asks_too_much_waits_and_another_does_not(world: World) ->
 def test_an_enterprise_is_held_to_its_rate_only_under_pressure(world: World) -> None:
     many = [_of("noisy", number) for number in range(100)]
     assert all(world.gate.admits(device) for device in many)
-    world.gate.look(lag_s=0.2)
+    for _ in range(LASTING_LOOKS):
+        world.gate.look(lag_s=0.2)
     assert world.gate.level is Level.DEBUG_LOGS
     admitted = sum(world.gate.admits(device) for device in many)
     assert 4 <= admitted <= 6  # 1 and 1 for each of its 3 devices, for a second
     assert world.gate.admits(_of("quiet", 1))
+
+
+def test_a_single_pause_of_the_loop_is_no_overload(world: World) -> None:
+    world.gate.look(lag_s=5.0)
+    world.gate.look(lag_s=0.0)
+    for _ in range(LASTING_LOOKS - 1):
+        world.gate.look(lag_s=5.0)
+        assert not world.gate.refuses(Worth.DEBUG_LOGS)
+    world.gate.look(lag_s=5.0)
+    assert world.gate.refuses(Worth.METRICS)
+    world.gate.look(lag_s=0.0)
+    assert not world.gate.refuses(Worth.DEBUG_LOGS)
 
 
 def test_a_level_ends_with_its_cause_even_between_two_looks(world: World) -> None:

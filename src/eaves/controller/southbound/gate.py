@@ -1,6 +1,7 @@
 """Who is let in now: pressure measured, senders counted.  Lives on the loop that serves devices."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -23,6 +24,7 @@ from eaves.ids import DeviceId
 log = structlog.get_logger()
 
 LOOK_S: Final = 0.1  # between two looks
+LASTING_LOOKS: Final = 3  # that come late one after the other, until the loop counts as late
 Fill = Callable[[], float]
 """How full a queue is, from 0 to 1."""
 
@@ -52,7 +54,7 @@ class Gate:
             bounds.stranger_requests_per_s * bounds.stranger_requests_burst_s,
         )
         self._noisy: set[str] = set()  # addresses that were refused in the last look
-        self._lag_s = 0.0
+        self._lags: deque[float] = deque((0.0,) * LASTING_LOOKS, LASTING_LOOKS)
         self.level = Level.CALM
         self.refused: dict[str, int] = dict.fromkeys(
             ("pressure", "device", "enterprise", "address"), 0
@@ -68,7 +70,7 @@ class Gate:
         """Is what is worth so much refused now, whoever sends it?"""
         if not self.level.refuses(worth):
             return False
-        self.look(self._lag_s)  # what was full a moment ago may be empty
+        self._take_level()  # what was full a moment ago may be empty
         if not self.level.refuses(worth):
             return False
         self.refused["pressure"] += 1
@@ -126,8 +128,14 @@ class Gate:
     # --- how far behind -----------------------------------------------------------------------
 
     def look(self, lag_s: float) -> None:
-        """Take the level anew."""
-        self._lag_s = lag_s
+        """Take the level anew; `lag_s`: how late this look comes."""
+        self._lags.append(lag_s)
+        self._take_level()
+        now = self._clock()
+        self._noisy = {address for address in self._noisy if self._strangers.over(address, now)}
+
+    def _take_level(self) -> None:
+        lag_s = min(self._lags)  # a single late look is a pause, not an overload
         queues: dict[Worth, float] = {}
         for worth, fill in self._queues:
             queues[worth] = max(queues.get(worth, 0.0), fill())
@@ -136,8 +144,6 @@ class Gate:
             tell = log.warning if level > self.level else log.info
             tell("pressure", level=level.name.lower(), before=self.level.name.lower(), lag_s=lag_s)
             self.level = level
-        now = self._clock()
-        self._noisy = {address for address in self._noisy if self._strangers.over(address, now)}
 
     async def watch_forever(self) -> None:
         """Look again and again; how late a look comes tells how late the loop runs."""
