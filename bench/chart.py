@@ -4,16 +4,15 @@ The roll-ups go in as the store writes them: 5 minutes and an hour, of every dev
 """
 
 import random
-import statistics
 import sys
 import time
 from array import array
 from typing import Any, Final
 
 from support.devices import Device, make_devices, now, prepare_state
-from support.person import Asked, ask, client_of, enterprise_of, make_token
-from support.row import MOST_BUSY, RUNS, finish, verify_per_s, work_folder
-from support.server import Server, running
+from support.person import Asked, ask, client_of, enterprise_of, finish_row, make_token
+from support.row import work_folder
+from support.server import Server
 
 from eaves.controller.settings import Settings
 from eaves.controller.store.files import open_telemetry
@@ -131,29 +130,13 @@ def main() -> int:
         devices = make_devices(DEVICES)
         settings = prepare_state(folder / "state", devices)
         token, filled = make_token(settings), fill(settings, devices)
-        taken, verifies = [], []
-        with running(Server(folder / "state")) as server:
-            for run in range(RUNS):
-                verifies.append(verify_per_s())
-                taken.append(look(server, token, devices, run))
-            rss = server.rss_mb()
-    p99 = statistics.median(run.percentile(99) for run in taken)
-    busy = max(run.generator_busy for run in taken)
-    row = {
-        "name": "chart",
-        "requests_per_s": round(statistics.median(run.per_s for run in taken), 1),
-        "server_cpu_us_per_request": round(statistics.median(run.cpu_us for run in taken)),
-        "p50_ms": round(statistics.median(run.median for run in taken), 1),
-        "p99_ms": round(p99, 1),
-        "rss_mb": round(rss, 1),
-        "verify_per_s": round(statistics.median(verifies)),
-        "limit_ms": LIMIT_MS,
-        "met": p99 <= LIMIT_MS,
-        "generator_busy": round(busy, 3),
-        "generator_ok": busy <= MOST_BUSY,
-        **filled,
-    }
-    return finish(row)
+        return finish_row(
+            "chart",
+            LIMIT_MS,
+            folder / "state",
+            lambda server, run: look(server, token, devices, run),
+            lambda: filled,
+        )
 
 
 if __name__ == "__main__":

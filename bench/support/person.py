@@ -5,14 +5,16 @@ import hashlib
 import os
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
 from support.devices import now
-from support.server import GENERATOR_CORE, Server, core_ticks
+from support.row import MOST_BUSY, RUNS, finish, verify_per_s
+from support.server import GENERATOR_CORE, Server, core_ticks, running
 
 from eaves.controller.first_start import ADMIN
 from eaves.controller.settings import Settings
@@ -108,3 +110,42 @@ def ask(
     share = (busy_now - busy) / max(ticks_now - ticks, 1)
     spent = (server.cpu_s() - cpu) / len(requests) * 1e6
     return Asked(tuple(times), spent, share), answers
+
+
+def finish_row(
+    name: str,
+    limit_ms: float,
+    state_dir: Path,
+    look: Callable[[Server, int], Asked],
+    more: Callable[[], Mapping[str, Any]],
+) -> int:
+    """Ask a controller on `state_dir` in runs, each a `look`; print the row: medians of the runs.
+
+    `more` is called after the runs: what the row tells besides.  Returns the exit status.
+    """
+    taken: list[Asked] = []
+    verifies: list[float] = []
+    with running(Server(state_dir)) as server:
+        for run in range(RUNS):
+            verifies.append(verify_per_s())
+            taken.append(look(server, run))
+        rss = server.rss_mb()
+    p99 = statistics.median(run.percentile(99) for run in taken)
+    busy = max(run.generator_busy for run in taken)
+    return finish(
+        {
+            "name": name,
+            "requests_per_s": round(statistics.median(run.per_s for run in taken), 1),
+            "server_cpu_us_per_request": round(statistics.median(run.cpu_us for run in taken)),
+            "p50_ms": round(statistics.median(run.median for run in taken), 1),
+            "p99_ms": round(p99, 1),
+            "rss_mb": round(rss, 1),
+            "verify_per_s": round(statistics.median(verifies)),
+            "limit_ms": limit_ms,
+            "met": p99 <= limit_ms,
+            "generator_busy": round(busy, 3),
+            "generator_ok": busy <= MOST_BUSY,
+            "first_ms": round(taken[0].times_ms[0], 1),
+            **more(),
+        }
+    )
