@@ -120,13 +120,13 @@ async def test_metrics_are_stored_once_and_rolled_up(engine: AsyncEngine) -> Non
                     connection,
                     EDGE,
                     "device",
-                    "",
+                    [""],
                     ("used_mem", "cpu_ns"),
                     start=start_s,
                     end=now_s,
                     step=step,
                     now=now_s,
-                )
+                )[""]
                 for step in (60, FIVE_MINUTES, HOUR)
             }
     finally:

@@ -122,30 +122,37 @@ async def _measured(work: Work, subject: Subject, metric: Metric, span: Span) ->
         )
     kind, chart = kind_and_chart
     drawn = await work.db.run_sync(_draw, subject, kind, chart, span)
-    return JSONResponse(response(metric, chart, drawn).to_json())
+    return JSONResponse(response(metric, chart, drawn))
 
 
 def _draw(
     connection: Connection, subject: Subject, kind: str, chart: Chart, span: Span
 ) -> list[Drawn]:
     fields = tuple(dict.fromkeys(field for line in chart.lines for field in line.fields))
+    objects = _objects(connection, subject, kind, span)
+    found = read_series(
+        connection,
+        subject.device_id,
+        kind,
+        [object_id for object_id, _ in objects],
+        fields,
+        start=span.start,
+        end=span.end,
+        step=span.step,
+        now=span.now,
+    )
     drawn: list[Drawn] = []
-    for object_id, name in _objects(connection, subject, kind, span):
-        series = read_series(
-            connection,
-            subject.device_id,
-            kind,
-            object_id,
-            fields,
-            start=span.start,
-            end=span.end,
-            step=span.step,
-            now=span.now,
-        )
-        steps: dict[int, Values] = {}
-        for number, time in enumerate(series.times):
-            known = ((field, series.values[field][number]) for field in fields)
-            steps[time] = {field: value for field, value in known if value is not None}
+    for object_id, name in objects:
+        series = found[object_id]
+        columns = [series.values[field] for field in fields]
+        steps: dict[int, Values] = {
+            time: {
+                field: value
+                for field, value in zip(fields, values, strict=True)
+                if value is not None
+            }
+            for time, *values in zip(series.times, *columns, strict=True)
+        }
         drawn += draw(chart.lines, name, steps, series.step)
     return drawn
 
@@ -185,7 +192,7 @@ async def _counted(
     counts = await count_events(work.db, work.scope, wanted, span.step * A_SECOND)
     points = {_seconds(moment): float(count) for moment, count in counts}
     drawn = [Drawn("events", points)]
-    return JSONResponse(response(metric, _EVENTS, drawn).to_json())
+    return JSONResponse(response(metric, _EVENTS, drawn))
 
 
 async def _answer(

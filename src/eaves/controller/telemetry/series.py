@@ -7,15 +7,26 @@ it shows since, never by less than nothing.
 """
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from sqlalchemy import Connection
 
 from eaves.controller.store import series_store
-from eaves.controller.store.series_store import FIVE_MINUTES, HOUR, RAW, SECOND, Sample
-from eaves.evapi.metrics_fold import KINDS, Place, numbers, places
+from eaves.controller.store.series_store import (
+    FIVE_MINUTES,
+    HOUR,
+    RAW,
+    SECOND,
+    Rollup,
+    Sample,
+)
+from eaves.evapi.metrics_fold import KINDS, numbers, places
+
+if TYPE_CHECKING:
+    from numpy import float64, int64
+    from numpy.typing import NDArray
 
 RAW_KEPT_S: Final = 24 * 3600
 FIVE_MINUTES_KEPT_S: Final = 30 * 24 * 3600
@@ -71,128 +82,171 @@ def read_series(
     connection: Connection,
     device_id: str,
     object_kind: str,
-    object_id: str,
+    object_ids: Sequence[str],
     fields: Sequence[str],
     *,
     start: int,
     end: int,
     step: int,
     now: int,
-) -> Series:
-    """Fields of one object from `start` to `end`, a value for each step that has any.
+) -> Mapping[str, Series]:
+    """Fields of objects from `start` to `end`, a value for each step that has any; by object.
 
-    `object_kind` and `fields`: names of `evapi.metrics_fold.KINDS`; `object_id` is empty for the
-    device itself.  Times and `step` in seconds; `now` tells what is still kept how finely.
+    `object_kind` and `fields`: names of `evapi.metrics_fold.KINDS`; the id of the device itself is
+    empty.  Times and `step` in seconds; `now` tells what is still kept how finely.
     Raises KeyError for a kind or field that is not measured.
     """
     kind = next(kind for kind in KINDS.values() if kind.name == object_kind)
-    counters = {field for field in fields if field in kind.counters}
     unknown = [field for field in fields if field not in kind.fields]
     if unknown:
         raise KeyError(f"{object_kind} has no {unknown[0]}; it has {', '.join(kind.fields)}")
     level = level_for(start, step, now)
     step = max(step, level, 1)
-    chart = _Chart(object_kind, object_id, fields, counters, step)
+    wanted = _Wanted(object_kind, frozenset(object_ids), tuple(map(kind.fields.index, fields)))
+    rolled: dict[str, list[_Part]] = {}
     reached = start * SECOND
     if level:
         rollups = series_store.rollups_between(
             connection, device_id, level, start * SECOND, end * SECOND
         )
-        layouts = _places(connection, (rollup.layout for rollup in rollups))
-        for rollup in rollups:
-            chart.add_rollup(rollup.start, rollup.numbers, rollup.samples, layouts[rollup.layout])
-            reached = rollup.start + level * SECOND
+        rolled = _parts(connection, rollups, wanted, _rollup_row)
+        reached = max((rollup.start + level * SECOND for rollup in rollups), default=reached)
     # the rest of a long chart is not older than the roll-ups that are still to be made
     reached = max(reached, (now - RAW_KEPT_S) * SECOND)
     samples = series_store.samples_between(
         connection, device_id, reached, end * SECOND, before=True
     )
-    layouts = _places(connection, (sample.layout for sample in samples))
-    for sample in samples:
-        chart.add_sample(sample, layouts[sample.layout], counts=sample.time >= reached)
-    return chart.series()
-
-
-class _Chart:
-    def __init__(
-        self, kind: str, object_id: str, fields: Sequence[str], counters: set[str], step: int
-    ) -> None:
-        self._kind, self._id, self._step = kind, object_id, step
-        self._fields, self._counters = tuple(fields), counters
-        self._sums: dict[int, dict[str, list[float]]] = {}  # step -> field -> sum, weight
-        self._last: dict[str, float] = {}
-
-    def add_rollup(self, start: int, packed: bytes, weight: int, at: Sequence[Place]) -> None:
-        place = self._place(at)
-        if place is None:
-            return
-        values = unpack(packed)
-        for field in self._fields:
-            value = values[place.start + place.kind.fields.index(field)]
-            self._add(start, field, value, weight)
-
-    def add_sample(self, sample: Sample, at: Sequence[Place], *, counts: bool) -> None:
-        place = self._place(at)
-        if place is None:
-            return
-        values = numbers(sample.numbers)
-        for field in self._fields:
-            value = values[place.start + place.kind.fields.index(field)]
-            if field in self._counters:
-                before = self._last.get(field)
-                self._last[field] = value
-                if before is None:
-                    continue
-                value = grown(before, value)
-            if counts:
-                self._add(sample.time, field, value, 1)
-
-    def series(self) -> Series:
-        times = tuple(sorted(self._sums))
-        return Series(
-            step=self._step,
-            times=times,
-            values={
-                field: tuple(self._value(self._sums[time].get(field), field) for time in times)
-                for field in self._fields
-            },
+    raw = _parts(connection, samples, wanted, _sample_row)
+    counters = [field in kind.counters for field in fields]
+    return {
+        one: _summed(
+            [*rolled.get(one, ()), *_grown(raw.get(one, ()), counters, reached)],
+            counters,
+            fields,
+            step,
         )
-
-    def _place(self, at: Sequence[Place]) -> Place | None:
-        wanted = (self._kind, self._id)
-        return next((place for place in at if (place.kind.name, place.object_id) == wanted), None)
-
-    def _add(self, time: int, field: str, value: float, weight: int) -> None:
-        second = time // SECOND
-        cell = self._sums.setdefault(second - second % self._step, {}).setdefault(field, [0.0, 0.0])
-        cell[0] += value if field in self._counters else value * weight
-        cell[1] += weight
-
-    def _value(self, cell: list[float] | None, field: str) -> float | None:
-        if cell is None:
-            return None
-        return cell[0] if field in self._counters else cell[0] / cell[1]
+        for one in object_ids
+    }
 
 
-def grown(before: float, after: float) -> float:
-    """What a counter grew by; it may have started again at zero."""
-    return after - before if after >= before else after
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    kind: str
+    object_ids: frozenset[str]
+    columns: tuple[int, ...]  # of an object, in the order of the fields asked for
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Fields of one object at some moments; a line of `table` is of one moment."""
+
+    times: "NDArray[int64]"  # microseconds
+    weights: "NDArray[float64]"
+    table: "NDArray[float64]"  # NaN: not known
+
+
+Row = TypeVar("Row", Rollup, Sample)
+
+
+def _rollup_row(rollup: Rollup) -> tuple[int, int, "NDArray[float64]"]:
+    import numpy as np  # noqa: PLC0415 - a start need not wait for it
+
+    values = np.frombuffer(zlib.decompress(rollup.numbers), "<f4")
+    return rollup.start, rollup.samples, values[: len(values) // 3].astype("f8")
+
+
+def _sample_row(sample: Sample) -> tuple[int, int, "NDArray[float64]"]:
+    import numpy as np  # noqa: PLC0415 - as above
+
+    return sample.time, 1, np.frombuffer(sample.numbers, "<f8")
+
+
+def _parts(
+    connection: Connection,
+    rows: Sequence[Row],
+    wanted: _Wanted,
+    read: Callable[[Row], tuple[int, int, "NDArray[float64]"]],
+) -> dict[str, list[_Part]]:
+    """The objects' fields in rows; a row that is shorter than its layout tells nothing."""
+    import numpy as np  # noqa: PLC0415 - as above
+
+    by_layout: dict[bytes, list[Row]] = {}
+    for row in rows:
+        by_layout.setdefault(row.layout, []).append(row)
+    lines = series_store.layouts(connection, by_layout)
+    parts: dict[str, list[_Part]] = {}
+    for layout, alike in by_layout.items():
+        there = [
+            place
+            for place in places(lines.get(layout, ""))
+            if place.kind.name == wanted.kind and place.object_id in wanted.object_ids
+        ]
+        columns = [place.start + column for place in there for column in wanted.columns]
+        if not columns:
+            continue
+        read_rows = [(time, count, values) for time, count, values in map(read, alike)]
+        whole = [(t, n, v[columns]) for t, n, v in read_rows if len(v) > max(columns)]
+        if not whole:
+            continue
+        times = np.array([time for time, _, _ in whole], np.int64)
+        weights = np.array([count for _, count, _ in whole], np.float64)
+        table = np.stack([values for _, _, values in whole])
+        width = len(wanted.columns)
+        for number, place in enumerate(there):
+            own = table[:, number * width : (number + 1) * width]
+            parts.setdefault(place.object_id, []).append(_Part(times, weights, own))
+    return parts
+
+
+def _grown(parts: Sequence[_Part], counters: Sequence[bool], reached: int) -> Sequence[_Part]:
+    """Samples with what counters grew since the one before; from `reached` on."""
+    import numpy as np  # noqa: PLC0415 - as above
+
+    if not parts:
+        return ()
+    times = np.concatenate([part.times for part in parts])
+    order = np.argsort(times, kind="stable")
+    times = times[order]
+    table: NDArray[float64] = np.concatenate([part.table for part in parts])[order]
+    for column, counts in enumerate(counters):
+        if counts:
+            values = table[:, column].copy()
+            steps = np.diff(values)
+            table[1:, column] = np.where(steps >= 0, steps, values[1:])  # it may start again at 0
+            table[0, column] = np.nan
+    shown = times >= reached
+    return (_Part(times[shown], np.ones(int(shown.sum())), table[shown]),)
+
+
+def _summed(
+    parts: Sequence[_Part], counters: Sequence[bool], fields: Sequence[str], step: int
+) -> Series:
+    import numpy as np  # noqa: PLC0415 - as above
+
+    if not parts:
+        return Series(step=step, times=(), values=dict.fromkeys(fields, ()))
+    seconds = np.concatenate([part.times for part in parts]) // SECOND
+    weights = np.concatenate([part.weights for part in parts])
+    table: NDArray[float64] = np.concatenate([part.table for part in parts])
+    times, at = np.unique(seconds - seconds % step, return_inverse=True)
+    values: dict[str, tuple[float | None, ...]] = {}
+    for column, (field, counts) in enumerate(zip(fields, counters, strict=True)):
+        there = ~np.isnan(table[:, column])
+        where, found, weight = at[there], table[there, column], weights[there]
+        known = np.bincount(where, weight, len(times))
+        sums = np.bincount(where, found if counts else found * weight, len(times))
+        with np.errstate(invalid="ignore"):
+            means = sums if counts else sums / known
+        values[field] = tuple(
+            value if weight else None
+            for value, weight in zip(means.tolist(), known.tolist(), strict=True)
+        )
+    return Series(step=step, times=tuple(times.tolist()), values=values)
 
 
 def pack(values: bytes) -> bytes:
     """Little-endian floats of four bytes: means (or growth), then lowest, then highest."""
     return zlib.compress(values, 1)
-
-
-def unpack(packed: bytes) -> "memoryview[float]":
-    """Means of gauges and growth of counters come first, in the order of the fields."""
-    return memoryview(zlib.decompress(packed)).cast("f")
-
-
-def _places(connection: Connection, digests: Iterable[bytes]) -> Mapping[bytes, tuple[Place, ...]]:
-    wanted = frozenset(digests)
-    lines = series_store.layouts(connection, wanted)
-    return {digest: places(lines.get(digest, "")) for digest in wanted}
 
 
 def cpu_shares(newest: Sequence[Sample], layouts: Mapping[bytes, str]) -> Mapping[str, float]:
