@@ -206,3 +206,55 @@ async def _half_sent(
         yield
     finally:
         writer.close()
+
+
+LARGE = 200_000  # bytes of a body; a window of the connection holds less
+
+
+async def _sent_before_read(
+    port: int, tls: ssl.SSLContext, path: str, body: bytes, *, announced: bool = True
+) -> int:
+    """Send all of a request, part by part, and only then look for the answer; its status."""
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", port, ssl=tls, server_hostname="localhost"
+    )
+    length = f"Content-Length: {len(body)}" if announced else "Transfer-Encoding: chunked"
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {PROTOBUF}\r\n{length}"
+    try:
+        writer.write(f"{head}\r\n\r\n".encode())
+        for start in range(0, len(body), 8192):
+            part = body[start : start + 8192]
+            writer.write(part if announced else b"%x\r\n%b\r\n" % (len(part), part))
+            await writer.drain()
+            await asyncio.sleep(0.005)  # the pace of a slow uplink
+        if not announced:
+            writer.write(b"0\r\n\r\n")
+        return int((await reader.readline()).split(b" ")[1])
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize("announced", [True, False], ids=["length", "chunked"])
+async def test_who_is_refused_before_its_body_was_read_still_sees_the_answer(
+    tmp_path: Path, *, announced: bool
+) -> None:
+    """Section 3.3: a device that sees no answer counts its uplink as broken."""
+    bounds = Bounds(bodies_in_flight_bytes=100_000, body_read_s=DEADLINE_S)
+    async with in_process(tmp_path / "state", bounds=bounds) as controller:
+        device, tls = await controller.registered(), controller.tls()
+        path, body = device.path(Endpoint.METRICS), bytes(LARGE)
+        async with _half_sent(controller.port, tls, device, 90_000):
+            end = time.monotonic() + DEADLINE_S
+            while (await controller.post(path, device.sealed(b""))).status != 503:
+                assert time.monotonic() < end, "metrics are still taken"
+            for _ in range(5):
+                status = await _sent_before_read(
+                    controller.port, tls, path, body, announced=announced
+                )
+                assert status == 503
+            logs = device.path(Endpoint.NEWLOGS)
+            status = await _sent_before_read(controller.port, tls, logs, body, announced=announced)
+            assert status == 429
+        for other, expected in ((device.path(Endpoint.CONFIG), 413), (f"{path}/nowhere", 404)):
+            status = await _sent_before_read(controller.port, tls, other, body, announced=announced)
+            assert status == expected

@@ -4,6 +4,8 @@ The same endpoints stand behind the bare RSGI listener of their own port and beh
 listener of a shared one; each server has an adapter of a few lines here.
 """
 
+import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -74,6 +76,14 @@ _NOTHING: Final[Headers] = []
 
 Answering = Callable[[Request], Awaitable[Answer]]
 
+DRAIN_BYTES: Final = 4 * 1024 * 1024  # as much as a device may send with anything
+DRAIN_S: Final = 30.0
+"""What is still read of a body whose request was answered before it had come.
+
+A connection that is closed while bytes arrive is reset, and a reset may overtake the answer: the
+device would count its uplink as broken and try the next one at once.
+"""
+
 AT_ONCE: Final = 4096
 """Bodies that say they are no larger are awaited whole: so much, times the connections, is little.
 """
@@ -109,10 +119,11 @@ def _length(text: str | None) -> int | None:
 class RsgiRequest:
     """A request of Granian.  What the server knows is fetched over the border when it is needed."""
 
-    __slots__ = ("_protocol", "_scope", "content_length", "method", "path")
+    __slots__ = ("_coming", "_protocol", "_scope", "content_length", "method", "path", "whole")
 
     def __init__(self, scope: RsgiScope, protocol: RsgiProtocol) -> None:
-        self._scope, self._protocol = scope, protocol
+        self._scope, self._protocol, self.whole = scope, protocol, False
+        self._coming: Any = None  # the parts of the body, once some were asked for
         self.method, self.path = scope.method, scope.path
         self.content_length = _length(scope.headers.get("content-length"))
 
@@ -125,22 +136,50 @@ class RsgiRequest:
             return await self._body(limit, charge)
         except _Closed as error:
             raise ConnectionResetError("the client went before its request was whole") from error
+        except asyncio.CancelledError:
+            self.whole = True  # it was too slow: nothing more is waited for
+            raise
 
     async def _body(self, limit: int, charge: Charge) -> bytes:
         length = self.content_length
         if length is not None and length <= min(AT_ONCE, limit):
             body = await self._protocol()  # the server takes no more than was announced
+            self.whole = True
             charge(len(body))
             return body
         parts: list[bytes] = []
         size = 0
-        async for part in self._protocol:
+        while (part := await self._part()) is not None:
             size += len(part)
             if size > limit:
                 raise BodyTooLarge
             charge(len(part))
             parts.append(part)
+        self.whole = True
         return b"".join(parts)
+
+    async def _part(self) -> bytes | None:
+        """Some of the body; None at its end.  The server gives out one iterator for it.
+
+        Not `anext` with a default: it wraps what the server awaits, which then ends the process.
+        """
+        if self._coming is None:
+            self._coming = aiter(self._protocol)
+        try:
+            part: bytes = await self._coming.__anext__()
+        except StopAsyncIteration:
+            return None
+        return part
+
+    async def drain(self) -> None:
+        """Read what still comes, within bounds, and keep nothing of it; after the answer."""
+        if self.method == "GET":
+            return
+        size = 0
+        with contextlib.suppress(TimeoutError, _Closed):
+            async with asyncio.timeout(DRAIN_S):
+                while size <= DRAIN_BYTES and (part := await self._part()) is not None:
+                    size += len(part)
 
     async def disconnected(self) -> None:
         await self._protocol.client_disconnect()
@@ -153,11 +192,14 @@ def rsgi_application(answering: Answering) -> Callable[[RsgiScope, RsgiProtocol]
         if scope.proto != "http":
             protocol.close(403)
             return
-        answer = await answering(RsgiRequest(scope, protocol))
+        request = RsgiRequest(scope, protocol)
+        answer = await answering(request)
         if answer.body:
             protocol.response_bytes(answer.status, answer.headers(), answer.body)
         else:
             protocol.response_empty(answer.status, answer.headers())
+        if not request.whole:
+            await request.drain()
 
     return application
 
@@ -170,7 +212,7 @@ AsgiSend = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 class AsgiRequest:
     """A request of the listener that devices and users share."""
 
-    __slots__ = ("_receive", "_scope", "content_length", "method", "path")
+    __slots__ = ("_receive", "_scope", "content_length", "method", "path", "whole")
 
     def __init__(self, scope: AsgiScope, receive: AsgiReceive) -> None:
         self._scope, self._receive = scope, receive
@@ -189,15 +231,34 @@ class AsgiRequest:
         parts: list[bytes] = []
         size, more = 0, True
         while more:
-            message = await self._receive()
-            part: bytes = message.get("body", b"")
+            part, more = await self._part()
             size += len(part)
             if size > limit:
                 raise BodyTooLarge
             charge(len(part))
             parts.append(part)
-            more = message["type"] == "http.request" and bool(message.get("more_body"))
         return b"".join(parts)
+
+    async def _part(self) -> tuple[bytes, bool]:
+        """Some of the body, and whether there is more of it."""
+        try:
+            message = await self._receive()
+        except asyncio.CancelledError:
+            self.whole = True  # it was too slow: nothing more is waited for
+            raise
+        more = message["type"] == "http.request" and bool(message.get("more_body"))
+        self.whole = not more
+        return message.get("body", b""), more
+
+    async def drain(self) -> None:
+        """As that of RSGI, but before the answer: this server reads nothing after it."""
+        if self.method == "GET":
+            return
+        size = 0
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_S):
+                while not self.whole and size <= DRAIN_BYTES:
+                    size += len((await self._part())[0])
 
     async def disconnected(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
@@ -208,7 +269,10 @@ def asgi_application(answering: Answering) -> Callable[..., Awaitable[None]]:
     """Serve the endpoints by ASGI; for a port that devices and users share."""
 
     async def application(scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
-        answer = await answering(AsgiRequest(scope, receive))
+        request = AsgiRequest(scope, receive)
+        answer = await answering(request)
+        if not request.whole:
+            await request.drain()
         wire = [(k.encode(), v.encode()) for k, v in answer.headers()]
         wire.append((b"content-length", str(len(answer.body)).encode()))
         await send({"type": "http.response.start", "status": answer.status, "headers": wire})
