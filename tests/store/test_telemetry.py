@@ -8,9 +8,11 @@ from store.conftest import ACME, NOW
 from support.telemetry import fold_series, fold_state, info_report, metrics_report
 
 from eaves.controller.jobs.device_events import move_events
+from eaves.controller.jobs.leased import Held
 from eaves.controller.store import reports
 from eaves.controller.store.events import list_events
 from eaves.controller.store.files import open_telemetry
+from eaves.controller.store.leases import Lease
 from eaves.controller.store.series_store import FIVE_MINUTES, HOUR, SECOND, bytes_used
 from eaves.controller.store.sync import open_sync_engine, writing
 from eaves.controller.store.unit import attachable, snapshot
@@ -30,6 +32,7 @@ from eaves.evapi.metrics import (
 from eaves.ids import DeviceId
 
 EDGE = DeviceId("edge-1")
+ALONE = Held(Lease("events", "test", 0), alone=True)
 
 
 def app(state: ZSwState, name: str = "web") -> bytes:
@@ -64,7 +67,7 @@ async def test_the_latest_info_stays_and_news_come_once(engine: AsyncEngine) -> 
     writer = EmbeddedCommitter[object, None](state, StateFold(health_kept=3), name="state")  # type: ignore[arg-type]  # its reports are not used
     try:
         moved = 0
-        while count := await move_events(engine, writer.work):
+        while count := await move_events(engine, writer.work, ALONE):
             moved += count
         assert moved >= 2
     finally:

@@ -14,8 +14,10 @@ from support.controller import InProcess, WireDevice, https, in_process, until
 from support.telemetry import stored_lines
 
 from eaves.controller.jobs.device_events import move_events
+from eaves.controller.jobs.leased import Held
 from eaves.controller.jobs.renewal import renew_certificates
 from eaves.controller.store import tables
+from eaves.controller.store.leases import Lease
 from eaves.controller.store.unit import snapshot
 from eaves.evapi.envelope import parse_envelope
 from eaves.evapi.info import (
@@ -38,6 +40,7 @@ from eaves.ids import AppInstanceId
 pytestmark = pytest.mark.system
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
+ALONE = Held(Lease("events", "test", 0), alone=True)
 APP = AppInstanceId("22222222-2222-4222-8222-222222222222")
 
 
@@ -65,7 +68,7 @@ async def _lines(controller: InProcess) -> int:
 
 async def _event_types(controller: InProcess) -> list[str]:
     async with controller.database() as engine:
-        await move_events(engine, controller.service.telemetry.state_writer.work)
+        await move_events(engine, controller.service.telemetry.state_writer.work, ALONE)
     async with controller.database() as engine, snapshot(engine) as db:
         rows = await db.execute(select(tables.events.c.event_type).order_by(tables.events.c.row))
         return [row.event_type for row in rows]

@@ -2,7 +2,8 @@
 
 They are written with the info that they tell of, beside the database; here they get the names that
 people know.  An event is known by its origin, so one that was moved but not deleted yet when a
-process died is not there twice.
+process died is not there twice.  Of several processes one moves, also what another one stored that
+died: so the order stays, and a state that was noted is not overwritten by an older one.
 """
 
 import asyncio
@@ -17,8 +18,10 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from eaves.controller.domain.scope import Scope
+from eaves.controller.jobs.leased import Held
 from eaves.controller.store import state_store
 from eaves.controller.store.events import Event, insert_device_events
+from eaves.controller.store.leases import LeaseLost
 from eaves.controller.store.listed import note_reported
 from eaves.controller.store.objects import find_object
 from eaves.controller.store.tables import Kind
@@ -46,8 +49,8 @@ KINDS: Final[Mapping[int, Kind]] = MappingProxyType(
 Work = Callable[[Callable[[Any], None]], Awaitable[None]]
 
 
-async def move_events(engine: AsyncEngine, work: Work) -> int:
-    """Move some; how many.  `work` runs in the thread that writes them."""
+async def move_events(engine: AsyncEngine, work: Work, held: Held) -> int:
+    """Move some; how many.  `work` runs in the thread that writes them.  Raises LeaseLost."""
     async with snapshot(engine) as db:
         rows = (
             await db.execute(select(device_events).order_by(device_events.c.row).limit(AT_ONCE))
@@ -55,6 +58,7 @@ async def move_events(engine: AsyncEngine, work: Work) -> int:
     if not rows:
         return 0
     async with unit_of_work(engine) as db:
+        await held.confirm(db)
         told = [(bytes(row.origin), await _event(db, row)) for row in rows]
         await insert_device_events(db, told)
         states = {DeviceId(r.device_id): r.state for r in rows if r.kind == ZInfoTypes.ZiDevice}
@@ -90,17 +94,26 @@ async def _event(db: Db, row: Any) -> Event:
     )
 
 
-async def move_events_forever(engine: AsyncEngine, work: Work, news: threading.Event) -> None:
-    """Move what `news` tells of, within a moment; what cannot be moved now is moved later."""
+async def move_events_forever(
+    engine: AsyncEngine, work: Work, news: threading.Event, held: Held
+) -> None:
+    """Move what there is, within a moment; what cannot be moved now is moved later.
+
+    `news` tells of events that this process stored; of those of others only the database does.
+    Raises LeaseLost.
+    """
     while True:
-        if not news.is_set():
+        if held.alone and not news.is_set():
             await asyncio.sleep(LOOK_EVERY_S)
             continue
         news.clear()
         try:
-            while await move_events(engine, work):
+            while await move_events(engine, work, held):
                 pass
+        except LeaseLost:
+            raise
         except Exception as error:  # noqa: BLE001 - a task boundary: tried again
             log.warning("events_not_moved", why=str(error), again_in_s=RETRY_S)
             news.set()
             await asyncio.sleep(RETRY_S)
+        await asyncio.sleep(LOOK_EVERY_S)

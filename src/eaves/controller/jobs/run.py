@@ -36,6 +36,7 @@ log = structlog.get_logger()
 
 ROLL_UP_EVERY: Final = timedelta(seconds=30)
 A_DAY: Final = timedelta(days=1)
+A_MOMENT: Final = timedelta(seconds=1)
 BATCH: Final = 500
 WAKE_RETRY_S: Final = 5.0
 PUBLICATION_EVERY: Final = timedelta(seconds=5)
@@ -90,6 +91,10 @@ class Jobs:
 
     async def move_reports(self, _held: Held) -> None:
         await move_reports(self.engine, self.telemetry)
+
+    async def move_events(self, held: Held) -> None:
+        telemetry = self.telemetry
+        await move_events_forever(self.engine, telemetry.state_writer.work, telemetry.news, held)
 
     async def bound_logs(self, _held: Held) -> None:
         now = self.clock()
@@ -187,6 +192,7 @@ def start_jobs(tasks: asyncio.TaskGroup, jobs: Jobs) -> tuple[asyncio.Task[None]
         ("metrics-retention", intervals.retention, jobs.bound_series, intervals.retention),
         ("roll-up", ROLL_UP_EVERY, jobs.roll_up, ROLL_UP_EVERY),
         ("report-move", A_DAY, jobs.move_reports, AT_ONCE),
+        ("events", A_MOMENT, jobs.move_events, AT_ONCE),
         ("log-move", A_DAY, jobs.move_logs, AT_ONCE),
         ("liveness", intervals.liveness, jobs.watch, intervals.liveness),
         ("publication", PUBLICATION_EVERY, publication.tick, AT_ONCE),
@@ -204,10 +210,6 @@ def start_jobs(tasks: asyncio.TaskGroup, jobs: Jobs) -> tuple[asyncio.Task[None]
             for name, every, job, after in leased
         ),
         tasks.create_task(tick_forever("renewal", intervals.renewal_check, jobs.renew)),
-        tasks.create_task(
-            move_events_forever(jobs.engine, jobs.telemetry.state_writer.work, jobs.telemetry.news),
-            name="events",
-        ),
         tasks.create_task(jobs.render_wanted_forever(), name="render"),
         tasks.create_task(jobs.render_jobs().run_forever(), name="render jobs"),
     )
