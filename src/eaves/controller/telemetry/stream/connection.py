@@ -27,15 +27,14 @@ from nats.js.api import (
 from eaves.controller.sink_settings import StreamSettings
 from eaves.controller.telemetry.stream.credentials import signature, user_jwt
 from eaves.controller.telemetry.stream.layout import (
-    ACK_WAIT_S,
     DUPLICATE_WINDOW_S,
-    MAX_ACK_PENDING,
     OVERHEAD_BYTES,
     SET_ASIDE,
     SET_ASIDE_BYTES,
     SET_ASIDE_DAYS,
     Names,
     Topic,
+    pace_of,
 )
 from eaves.controller.telemetry.stream.synced import ServerSays, require_synced, server_says
 from eaves.errors import Rejected, Transient
@@ -220,20 +219,23 @@ async def _ensure_stream(context: _Manager, settings: StreamSettings, topic: Top
 
 
 async def _ensure_reader(context: _Manager, names: Names, topic: Topic, reader: str) -> None:
+    """Make it, or give one that an earlier release made the pace of this one."""
+    pace = pace_of(topic)
+    wanted = ConsumerConfig(
+        durable_name=reader,
+        deliver_policy=DeliverPolicy.ALL,
+        ack_policy=AckPolicy.EXPLICIT,
+        ack_wait=pace.ack_wait_s,
+        max_ack_pending=pace.in_flight,
+        max_deliver=-1,
+    )
     try:
-        await context.consumer_info(names.stream(topic), reader)
+        found = (await context.consumer_info(names.stream(topic), reader)).config
     except nats.js.errors.NotFoundError:
-        await context.add_consumer(
-            names.stream(topic),
-            ConsumerConfig(
-                durable_name=reader,
-                deliver_policy=DeliverPolicy.ALL,
-                ack_policy=AckPolicy.EXPLICIT,
-                ack_wait=ACK_WAIT_S,
-                max_ack_pending=MAX_ACK_PENDING,
-                max_deliver=-1,
-            ),
-        )
+        await context.add_consumer(names.stream(topic), wanted)
+        return
+    if (found.max_ack_pending, found.ack_wait) != (pace.in_flight, pace.ack_wait_s):
+        await context.add_consumer(names.stream(topic), wanted)
 
 
 async def _ensure_set_aside(context: _Manager, settings: StreamSettings) -> None:

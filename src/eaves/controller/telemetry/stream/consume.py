@@ -2,8 +2,8 @@
 
 Every process may read for every sink; JetStream gives each message to one of them.  While a sink
 is away the messages in hand are kept and tried again with a growing pause, and the stream hears
-that they are worked on; a process that dies says nothing, and another gets them after
-`ACK_WAIT_S`.  Because a message can come twice, a sink must change nothing when it does.
+that they are worked on; a process that dies says nothing, and another gets them after some time
+(`layout.Pace`).  Because a message can come twice, a sink must change nothing when it does.
 
 A message that a sink can never take is tried alone, then report by report: what is left is set
 aside in a stream of its own, logged, and no longer stands in the way of the rest.
@@ -23,12 +23,11 @@ from nats.js.api import PubAck
 
 from eaves.controller.telemetry.sinks.sink import Sink
 from eaves.controller.telemetry.stream.connection import jetstream
-from eaves.controller.telemetry.stream.layout import ACK_WAIT_S, SET_ASIDE, Names, Topic
+from eaves.controller.telemetry.stream.layout import SET_ASIDE, Names, Topic, pace_of
 from eaves.errors import Rejected, Transient
 
 log = structlog.get_logger()
 
-FETCH: Final = 16  # messages in hand of one reader
 FETCH_S: Final = 5.0
 PAUSE_S: Final = (0.2, 30.0)  # the first and the longest pause of a sink that is away
 
@@ -49,6 +48,7 @@ class Reader:
     def __init__(self, client: Client, names: Names, topic: Topic, sink: Sink) -> None:
         self._context = jetstream(client)
         self._names, self._topic, self._sink = names, topic, sink
+        self._pace = pace_of(topic)
         self.progress = Progress()
 
     async def run_forever(self) -> None:
@@ -71,10 +71,12 @@ class Reader:
 
     async def _turn(self, subscription: JetStreamContext.PullSubscription) -> None:
         try:
-            messages = await subscription.fetch(FETCH, timeout=FETCH_S)
+            messages = await subscription.fetch(self._pace.at_once, timeout=FETCH_S)
         except (TimeoutError, nats.errors.TimeoutError):
             return
-        working = asyncio.create_task(_say_working_forever(messages), name="working")
+        working = asyncio.create_task(
+            _say_working_forever(messages, self._pace.ack_wait_s / 3), name="working"
+        )
         try:
             await self._deliver(messages)
         except asyncio.CancelledError:
@@ -157,9 +159,9 @@ class Reader:
         )
 
 
-async def _say_working_forever(messages: Sequence[Msg]) -> None:
+async def _say_working_forever(messages: Sequence[Msg], every_s: float) -> None:
     while True:
-        await asyncio.sleep(ACK_WAIT_S / 3)
+        await asyncio.sleep(every_s)
         for message in messages:
             await _quietly(message.in_progress)
 

@@ -6,6 +6,10 @@ stream holds what its slowest sink still needs and nothing more.  A full stream 
 (`discard new`): a device then hears 503 and keeps what it has.  Readers are made before anything is
 published, and stay when nobody reads.
 
+What devices say of their state is read in order: one message is in flight at a time, whoever reads
+it.  An older word that is folded after a newer one would be dropped, and its events with it.
+Messages of the other topics may be folded in any order, many at once.
+
 Purging what is acknowledged from a stream that keeps by limits was tried: nats-server 2.9 then
 moves the acknowledgement floor of a reader past messages that a dead process had in hand, and they
 never come again.
@@ -16,8 +20,6 @@ from enum import StrEnum
 from typing import Final
 
 DUPLICATE_WINDOW_S: Final = 300.0  # a repeated publication within it is stored once
-ACK_WAIT_S: Final = 30.0  # a reader that says nothing for so long has died
-MAX_ACK_PENDING: Final = 256  # messages in flight to all readers of one sink
 SET_ASIDE_BYTES: Final = 256 * 1024 * 1024
 SET_ASIDE_DAYS: Final = 30
 OVERHEAD_BYTES: Final = 2048  # headers and msgpack around one report
@@ -29,6 +31,23 @@ class Topic(StrEnum):
     STATE = "state"  # info, hardware health, what was forgotten
     METRICS = "metrics"
     LOGS = "logs"  # log files and flow records
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How the readers of one sink get their messages."""
+
+    in_flight: int  # messages, to all readers together
+    at_once: int  # messages in hand of one reader
+    ack_wait_s: float  # a reader that says nothing for so long has died
+
+
+ANY_ORDER: Final = Pace(in_flight=256, at_once=16, ack_wait_s=30.0)
+IN_ORDER: Final = Pace(in_flight=1, at_once=1, ack_wait_s=10.0)
+
+
+def pace_of(topic: Topic) -> Pace:
+    return IN_ORDER if topic is Topic.STATE else ANY_ORDER
 
 
 SET_ASIDE: Final = "set-aside"  # what a sink cannot take, kept for a person to look at
