@@ -12,6 +12,7 @@ from sqlalchemy import delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from eaves.controller.store.listed import note_reported
+from eaves.controller.store.reports import list_info
 from eaves.controller.store.tables import device_bindings, info_before, messages, metrics_before
 from eaves.controller.store.unit import snapshot, unit_of_work
 from eaves.controller.telemetry.pipelines import Telemetry
@@ -81,17 +82,24 @@ async def _move_info(engine: AsyncEngine, telemetry: Telemetry, enterprises: Ent
 
     await _accept(telemetry.state_writer.commit, report, rows)
     keys = [(row.device_id, row.kind, row.object_id) for row in rows]
-    states = {
-        DeviceId(row.device_id): reported_state(row.message)
-        for row in rows
-        if row.kind == ZInfoTypes.ZiDevice and not row.object_id
-    }
+    states = await _states(engine, [DeviceId(row.device_id) for row in rows if _of_device(row)])
     async with unit_of_work(engine) as db:
         if states:
             await note_reported(db, states)
         key = tuple_(c.device_id, c.kind, c.object_id)
         await db.execute(delete(info_before).where(key.in_(keys)))
     return len(rows)
+
+
+def _of_device(row: Any) -> bool:
+    return row.kind == ZInfoTypes.ZiDevice and not row.object_id
+
+
+async def _states(engine: AsyncEngine, devices: Sequence[DeviceId]) -> dict[DeviceId, int | None]:
+    """What these devices say of themselves by now; some went on reporting since the start."""
+    async with snapshot(engine) as db:
+        found = await list_info(db, devices, [ZInfoTypes.ZiDevice])
+    return {info.device_id: reported_state(info.message) for info in found if not info.object_id}
 
 
 async def _move_metrics(engine: AsyncEngine, telemetry: Telemetry, enterprises: Enterprises) -> int:
