@@ -5,6 +5,7 @@ import contextlib
 import os
 import ssl
 import time
+import uuid
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from support.controller import (
     https,
     in_process,
     render,
+    running,
 )
 
 from eaves.controller.first_start import prepare_database
@@ -30,12 +32,13 @@ from eaves.controller.store.unit import open_engine, unit_of_work
 from eaves.evapi.logs import DeviceLogOrigin, LogEntry, encode_log_file
 from eaves.evapi.metrics import ZMetricMsg, encode_z_metric_msg
 from eaves.evapi.paths import PROTOBUF, Endpoint, endpoint_path
-from eaves.ids import ConfigHash
+from eaves.ids import ConfigHash, DeviceId
 
 pytestmark = pytest.mark.system
 
 DEADLINE_S = 60.0
 AT_ONCE = 50
+API = "/api/v2/edgedevice"
 
 
 def _now() -> datetime:
@@ -258,3 +261,18 @@ async def test_who_is_refused_before_its_body_was_read_still_sees_the_answer(
         for other, expected in ((device.path(Endpoint.CONFIG), 413), (f"{path}/nowhere", 404)):
             status = await _sent_before_read(controller.port, tls, other, body, announced=announced)
             assert status == expected
+
+
+async def test_on_a_shared_port_the_answer_comes_after_the_body(tmp_path: Path) -> None:
+    """The server of users reads nothing after its answer."""
+    shared = Process(tmp_path / "state")
+    shared.rest_port = shared.device_port
+    device = WireDevice()
+    device.device_id = DeviceId(str(uuid.uuid4()))
+    with running(shared):
+        for path, expected in ((device.path(Endpoint.CONFIG), 413), (f"{API}/nowhere", 404)):
+            for announced in (True, False):
+                status = await _sent_before_read(
+                    shared.device_port, shared.tls(), path, bytes(LARGE), announced=announced
+                )
+                assert status == expected

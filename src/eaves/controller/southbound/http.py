@@ -215,7 +215,7 @@ class AsgiRequest:
     __slots__ = ("_receive", "_scope", "content_length", "method", "path", "whole")
 
     def __init__(self, scope: AsgiScope, receive: AsgiReceive) -> None:
-        self._scope, self._receive = scope, receive
+        self._scope, self._receive, self.whole = scope, receive, False
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         headers: dict[bytes, bytes] = dict(scope["headers"])
