@@ -1,6 +1,7 @@
 """A list made in SQL is the list that is made from all objects."""
 
 import json
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from eaves.controller.domain.contract.base import Contract
 from eaves.controller.domain.scope import Scope
 from eaves.controller.domain.status.liveness import Limits
 from eaves.controller.northbound import catalog, records
+from eaves.controller.northbound.fleet_states import device_counts, summed
 from eaves.controller.northbound.listing import find_page, plan_of
 from eaves.controller.northbound.paging import ListQuery, Page, Row, page_of, read_list_query
 from eaves.controller.northbound.reports import read_fleet
@@ -162,7 +164,7 @@ async def test_run_states_in_sql_are_those_of_each_device(rest: Rest, scope: Sco
     limits = Limits()
     async with snapshot(rest.engine) as db:
         work = work_of(rest, db, scope)
-        source, _ = device_states(scope, work.now, limits)
+        source = device_states(scope, work.now, limits)
         for text in (*QUERIES[:20], *STATUS_QUERIES):
             query = asked(text, 5)
             expected = await statuses_of_all(work, limits, query)
@@ -171,9 +173,23 @@ async def test_run_states_in_sql_are_those_of_each_device(rest: Rest, scope: Sco
             assert got == (ids_of(expected), expected.total, expected.next), text
 
 
+async def test_devices_are_counted_by_run_state_as_each_is_told(rest: Rest, scope: Scope) -> None:
+    limits = Limits()
+    async with snapshot(rest.engine) as db:
+        work = work_of(rest, db, scope)
+        items = await records.list_all(db, scope, records.DEVICE)
+        statuses = await DEVICES.statuses(work, await read_fleet(work, limits), items)
+        told = await device_counts(db, scope, work.now, limits)
+    assert len({status.run_state for status in statuses}) > 3
+    for project, states in told.items():
+        mine = (s.run_state.value for s in statuses if s.project_id == project)
+        assert dict(states) == dict(Counter(mine))
+    assert summed(told) == Counter(status.run_state.value for status in statuses)
+
+
 async def test_a_page_token_goes_on_where_the_page_ended(rest: Rest, scope: Scope) -> None:
     async with snapshot(rest.engine) as db:
-        source, _ = device_states(scope, rest.clock(), Limits())
+        source = device_states(scope, rest.clock(), Limits())
         for order in ("", "-title,serialno", "runState,-name", "cpu", "-lastUpdate"):
             seen: list[str] = []
             token = ""

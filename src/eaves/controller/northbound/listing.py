@@ -8,13 +8,14 @@ has no plan, and `paging` answers it over all objects.
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
     FromClause,
     and_,
+    case,
     false,
     func,
     literal,
@@ -40,6 +41,9 @@ from eaves.controller.store.unit import Db
 Column = ColumnElement[Any]
 Join = tuple[FromClause, ColumnElement[bool]]
 
+TOLD: Final = 50
+"""Names in one query, at most."""
+
 
 class NoPlanError(Exception):
     """This query is for `paging`."""
@@ -51,12 +55,14 @@ class Field:
 
     `kind`: str, int, bool, dict (JSON text of a map of texts) or an OpenEnum.  `inside`: where a
     name of another object is looked for: (our column, its id, its name, where it is visible).
+    `few`: there are so few of those others that their names may be read first.
     """
 
     column: Column
     kind: type[Any] = str
     inside: tuple[Column, Column, Column, ColumnElement[bool]] | None = None
     join: Join | None = None  # for its order
+    few: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,6 @@ class Plan:
     source: Source
     conditions: tuple[ColumnElement[bool], ...]
     order: tuple[tuple[Field, int], ...]
-    joins: tuple[Join, ...]  # that the order needs
 
 
 def plan_of(source: Source, query: ListQuery, dialect: str) -> Plan:
@@ -96,13 +101,7 @@ def plan_of(source: Source, query: ListQuery, dialect: str) -> Plan:
         if known is None:
             raise NoPlanError
         order.append((known, sign))
-    joins = tuple(f.join for f, _ in order if f.join is not None)
-    return Plan(
-        source,
-        conditions,
-        tuple(order),
-        tuple(dict.fromkeys(joins)),
-    )
+    return Plan(source, conditions, tuple(order))
 
 
 def _filter(source: Source, name: str, wanted: Sequence[str], dialect: str) -> ColumnElement[bool]:
@@ -172,9 +171,11 @@ def _has_tag(column: Column, wanted: str) -> ColumnElement[bool]:
 async def find_page(db: Db, plan: Plan, query: ListQuery, total: int) -> Found:
     """The ids of a page in its order; `total` is how many objects there are without filters."""
     source = plan.source
-    columns = [known.column for known, _ in plan.order]
+    fields = [await _cheapest(db, known) for known, _ in plan.order]
+    joins = tuple(dict.fromkeys(known.join for known in fields if known.join is not None))
+    columns = [known.column for known in fields]
     shown = [c.label(f"key_{n}") for n, c in enumerate(columns)]
-    page = _from(source, plan.joins, select(source.id.label("id"), *shown))
+    page = _from(source, joins, select(source.id.label("id"), *shown))
     page = page.where(source.visible, *plan.conditions).limit(query.page_size + 1)
     page = page.order_by(
         *(c.asc() if s > 0 else c.desc() for c, (_, s) in zip(columns, plan.order, strict=True))
@@ -201,6 +202,21 @@ async def find_page(db: Db, plan: Plan, query: ListQuery, total: int) -> Found:
         total_pages=math.ceil(found / query.page_size),
     )
     return Found(tuple(row.id for row in rows), cursor, found)
+
+
+async def _cheapest(db: Db, known: Field) -> Field:
+    """To look the name of another object up in each row costs more than all the rest; where there
+    are few others, the query is told their names.
+    """
+    if known.inside is None or not known.few or db.dialect.name != "sqlite":
+        return known  # PostgreSQL joins fast, and sorts a text of the query its own way
+    ours, theirs, named, visible = known.inside
+    query = select(theirs, named).where(visible).limit(TOLD + 1)
+    names = {row[0]: row[1] for row in await db.execute(query)}
+    if len(names) > TOLD:
+        return known
+    told = case(names, value=ours, else_="") if names else literal("")
+    return replace(known, column=told, join=None)
 
 
 def _from(source: Source, joins: Sequence[Join], query: Any) -> Any:  # of whatever columns

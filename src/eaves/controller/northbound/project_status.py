@@ -16,21 +16,21 @@ from eaves.controller.domain.contract.project_status import (
 from eaves.controller.domain.contract.projects import Tag
 from eaves.controller.northbound import catalog, crud, records
 from eaves.controller.northbound.context import Context
+from eaves.controller.northbound.fleet_states import States, device_counts
 from eaves.controller.northbound.paging import Row, page_of, project, summary_of
 from eaves.controller.northbound.reports import read_fleet
-from eaves.controller.northbound.status import DEVICES, INSTANCES, limits_in
+from eaves.controller.northbound.status import INSTANCES, limits_in
 from eaves.controller.northbound.work import Work
 
 Endpoint = Callable[[Context, Request], Awaitable[Response]]
-States = Mapping[str, Mapping[str, int]]  # by project id: how many are in which run state
 
 
 @dataclass(frozen=True)
 class Counted:
     """Ours, beside the members of the contract: a client that does not know them ignores them."""
 
-    devices: States
-    apps: States
+    devices: Mapping[str, States]  # by project id
+    apps: Mapping[str, States]
 
     def of(self, project_id: str) -> JsonObject:
         return {
@@ -40,16 +40,16 @@ class Counted:
 
 
 async def _count(context: Context, work: Work) -> Counted:
-    fleet = await read_fleet(work, limits_in(context))
-    devices = await records.list_all(work.db, work.scope, DEVICES.resource.of)
+    limits = limits_in(context)
     apps = await records.list_all(work.db, work.scope, INSTANCES.resource.of)
+    fleet = await read_fleet(work, limits, (app.device_id for app in apps))
     return Counted(
-        devices=_by_project(await DEVICES.statuses(work, fleet, devices)),
+        devices=await device_counts(work.db, work.scope, work.now, limits),
         apps=_by_project(await INSTANCES.statuses(work, fleet, apps)),
     )
 
 
-def _by_project(statuses: Iterable[Contract]) -> States:
+def _by_project(statuses: Iterable[Contract]) -> Mapping[str, States]:
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for status in statuses:
         counts[str(getattr(status, "project_id", ""))][str(getattr(status, "run_state", ""))] += 1

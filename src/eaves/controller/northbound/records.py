@@ -103,9 +103,9 @@ async def in_order(db: Db, scope: Scope, of: KindOf[T], ids: Sequence[str]) -> t
     """These objects, in this order."""
     found: dict[str, T] = {}
     for start in range(0, len(ids), IDS_AT_ONCE):
-        wanted = Filter(ids=frozenset(ids[start : start + IDS_AT_ONCE]))
-        batch = await objects.list_objects(db, scope, of.kind, wanted, limit=objects.MAX_PAGE)
-        found |= {stored.id: of.read(stored) for stored in batch}
+        some = ids[start : start + IDS_AT_ONCE]
+        batch = await objects.find_objects(db, scope, of.kind, some)
+        found |= {one: of.read(stored) for one, stored in batch.items()}
     return tuple(found[one] for one in ids if one in found)
 
 

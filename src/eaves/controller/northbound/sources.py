@@ -1,6 +1,6 @@
 """Where the lists of what devices are and carry come from, and which columns their names mean."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, get_args
@@ -23,7 +23,6 @@ from eaves.controller.store.tables import (
 )
 from eaves.controller.store.tables_lists import MEMBERS, listed
 
-RUN_STATES: Final = tuple(RunState)
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 NOTHING: Mapping[str, str] = {  # facts of what is not served, by name
@@ -67,11 +66,11 @@ def source_of(of: KindOf[Any], scope: Scope) -> Source | None:
         fields["deviceName"] = _named(table.c.device_id, Kind.DEVICE, scope)
     if of.kind is Kind.APP_INSTANCE:
         fields["appName"] = _named(table.c.appId, Kind.APP, scope)
-    return Source(table, table.c.id, _visible(table.c, scope), fields)
+    return Source(table, table.c.id, visible_in(table.c, scope), fields)
 
 
-def device_states(scope: Scope, now: datetime, limits: Limits) -> tuple[Source, Column]:
-    """Devices with the run state of this moment, and its number in `RUN_STATES`.
+def device_states(scope: Scope, now: datetime, limits: Limits) -> Source:
+    """Devices with the run state of this moment.
 
     The same decision as `device_run_state` makes of one device, which a test compares.
     """
@@ -80,40 +79,31 @@ def device_states(scope: Scope, now: datetime, limits: Limits) -> tuple[Source, 
     c, bound = listed[Kind.DEVICE].c, device_bindings.c
     last = micros_in(c.last_seen_at)
     registered = exists().where(bound.device_id == c.id, ~bound.gone)
-
-    def as_case(value: Callable[[RunState], str | int]) -> Column:
-        words = {int(number): value(state) for number, state in DEVICE_STATES.items()}
-        return case(
-            (
-                last.is_(None),  # only then: to look for a registration costs more than the rest
-                case(
-                    (registered, value(RunState.PROVISIONED)), else_=value(RunState.UNPROVISIONED)
-                ),
-            ),
-            (last < _micros(now - limits.offline), value(RunState.OFFLINE)),
-            (last < _micros(now - limits.suspect), value(RunState.SUSPECT)),
-            (c.reported_state.is_(None), value(RunState.PROVISIONED)),
-            else_=case(words, value=c.reported_state, else_=value(RunState.ONLINE)),
-        )
-
-    state = Field(as_case(lambda word: word.value), RunState)
+    words = {int(number): state.value for number, state in DEVICE_STATES.items()}
+    # only where nothing was heard: to look for a registration costs more than the rest
+    silent = case((registered, RunState.PROVISIONED.value), else_=RunState.UNPROVISIONED.value)
+    state: Column = case(
+        (last.is_(None), silent),
+        (last < micros(now - limits.offline), RunState.OFFLINE.value),
+        (last < micros(now - limits.suspect), RunState.SUSPECT.value),
+        (c.reported_state.is_(None), RunState.PROVISIONED.value),
+        else_=case(words, value=c.reported_state, else_=RunState.ONLINE.value),
+    )
     seen = Field(func.coalesce(last, 0), int)
-    fields = {**source.fields, "runState": state, "lastUpdate": seen}
-    # numbers: to group by words takes twice as long
-    return replace(source, fields=fields), as_case(RUN_STATES.index)
+    fields = {**source.fields, "runState": Field(state, RunState), "lastUpdate": seen}
+    return replace(source, fields=fields)
 
 
-def _micros(moment: datetime) -> int:
+def micros(moment: datetime) -> int:
     return (moment - EPOCH) // timedelta(microseconds=1)
 
 
 def summed_by(kind: Kind) -> Column:
     """What the list of a kind is summed up by."""
-    member = "activate" if kind is Kind.APP_INSTANCE else MEMBERS[kind].state
-    return listed[kind].c[member]
+    return listed[kind].c[MEMBERS[kind].summed_by]
 
 
-def _visible(columns: Any, scope: Scope) -> ColumnElement[bool]:
+def visible_in(columns: Any, scope: Scope) -> ColumnElement[bool]:
     inside: ColumnElement[bool] = columns.enterprise_id == scope.enterprise
     if scope.projects is None:
         return inside
@@ -126,7 +116,8 @@ def _named(ours: Column, kind: Kind, scope: Scope) -> Field:
     visible = other.c.enterprise_id == scope.enterprise
     join = (other, (other.c.id == ours) & visible)
     column = func.coalesce(other.c.name, "")
-    return Field(column, inside=(ours, other.c.id, other.c.name, visible), join=join)
+    inside = (ours, other.c.id, other.c.name, visible)
+    return Field(column, inside=inside, join=join, few=kind not in listed)
 
 
 def _types(contract: type[Contract]) -> Mapping[str, type[Any]]:

@@ -29,7 +29,8 @@ from eaves.controller.domain.status.liveness import Limits
 from eaves.controller.northbound import catalog, crud, records
 from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.crud import Resource
-from eaves.controller.northbound.listing import NoPlanError, counts_by, find_page, plan_of
+from eaves.controller.northbound.fleet_states import device_counts, summed
+from eaves.controller.northbound.listing import NoPlanError, find_page, plan_of
 from eaves.controller.northbound.lists import short_forms
 from eaves.controller.northbound.metering import metered, with_app_metrics, with_device_metrics
 from eaves.controller.northbound.paging import (
@@ -43,7 +44,7 @@ from eaves.controller.northbound.paging import (
     summary_from,
 )
 from eaves.controller.northbound.reports import Fleet, fleet_of, images_of, read_fleet
-from eaves.controller.northbound.sources import RUN_STATES, device_states
+from eaves.controller.northbound.sources import device_states
 from eaves.controller.northbound.work import Work
 from eaves.controller.store import reports
 from eaves.controller.store.tables import Kind
@@ -228,13 +229,12 @@ async def _page_of_devices(
 ) -> Counted[Contract] | None:
     """In SQL, since there may be a hundred thousand; None: only `paging` can answer."""
     limits = limits_in(context)
-    source, number = device_states(work.scope, work.now, limits)
+    source = device_states(work.scope, work.now, limits)
     try:
         plan = plan_of(source, query, work.db.dialect.name)
     except NoPlanError:
         return None
-    counts = await counts_by(work.db, source, number)
-    states = {RUN_STATES[int(n)].value: count for n, count in counts.items()}
+    states = summed(await device_counts(work.db, work.scope, work.now, limits))
     found = await find_page(work.db, plan, query, sum(states.values()))
     ids = () if query.summary else found.ids
     items = await records.in_order(work.db, work.scope, records.DEVICE, ids)

@@ -5,7 +5,7 @@ costs ten times as much as to look through these.  They are written where the ob
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -31,12 +31,18 @@ class Members:
     """JSON members of one kind of object that have a column of that name.
 
     `numbers` hold whole numbers and booleans, `words` texts; `state` is the one that the list is
-    summed up by.
+    summed up by, unless `summed` names another.  `indexes`: by name, columns behind the enterprise.
     """
 
     state: str
     words: tuple[str, ...]
     numbers: tuple[str, ...] = ()
+    summed: str = ""
+    indexes: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+
+    @property
+    def summed_by(self) -> str:
+        return self.summed or self.state
 
 
 MEMBERS: Final[Mapping[Kind, Members]] = {
@@ -47,6 +53,10 @@ MEMBERS: Final[Mapping[Kind, Members]] = {
             *("clusterID", "assetId", "location", "configLock"),
         ),
         ("cpu", "memory", "storage", "thread"),
+        indexes={
+            "serial": ("serialno", "id"),
+            "run_state": ("project_id", "reported_state", "last_seen_at"),
+        },
     ),
     Kind.NETINST: Members(
         "kind",
@@ -62,6 +72,7 @@ MEMBERS: Final[Mapping[Kind, Members]] = {
         "appType",
         ("appId", "deploymentType", "bundleversion", "description", "clusterID"),
         ("activate", "remoteConsole", "startDelayInSeconds"),
+        summed="activate",
     ),
 }
 
@@ -95,6 +106,12 @@ def _listed(kind: Kind) -> Table:
         PrimaryKeyConstraint("enterprise_id", "id"),
         Index(None, "enterprise_id", "name", "id"),
         Index(None, "enterprise_id", "project_id", members.state),
+        Index(f"ix_listed_{kind.value}_sum", "enterprise_id", members.summed_by, "project_id"),
+        Index(f"ix_listed_{kind.value}_title", "enterprise_id", "title", "id"),
+        *(
+            Index(f"ix_listed_{kind.value}_{name}", "enterprise_id", *columns)
+            for name, columns in members.indexes.items()
+        ),
         Index(None, "id"),
         sqlite_with_rowid=False,
     )
