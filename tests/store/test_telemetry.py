@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from store.conftest import ACME, NOW
@@ -12,10 +13,10 @@ from eaves.controller.jobs.leased import Held
 from eaves.controller.store import reports
 from eaves.controller.store.events import list_events
 from eaves.controller.store.files import open_telemetry
-from eaves.controller.store.leases import Lease
+from eaves.controller.store.leases import Lease, LeaseLost, take_lease
 from eaves.controller.store.series_store import FIVE_MINUTES, HOUR, SECOND, bytes_used
 from eaves.controller.store.sync import open_sync_engine, writing
-from eaves.controller.store.unit import attachable, snapshot
+from eaves.controller.store.unit import attachable, snapshot, unit_of_work
 from eaves.controller.telemetry.embedded import EmbeddedCommitter
 from eaves.controller.telemetry.reports import DeviceForgotten, MetricsReport, microseconds
 from eaves.controller.telemetry.rollups import roll_up
@@ -85,6 +86,33 @@ async def test_the_latest_info_stays_and_news_come_once(engine: AsyncEngine) -> 
     fold_state(engine.url, gone)
     async with snapshot(engine) as db:
         assert await reports.list_info(db, [EDGE]) == ()
+
+
+async def test_who_lost_its_lease_moves_no_event(engine: AsyncEngine) -> None:
+    fold_state(engine.url, info_report(EDGE, app(ZSwState.RUNNING), NOW))
+
+    async def taken(holder: str, ttl: timedelta) -> Held:
+        async with unit_of_work(engine) as db:
+            lease = await take_lease(db, "events", holder, ttl)
+        assert lease is not None
+        return Held(lease)
+
+    late, now = await taken("late", timedelta(0)), await taken("now", timedelta(minutes=1))
+    files = attachable(engine.url)
+    state = open_telemetry(files["state"]) if files else open_sync_engine(engine.url)
+    writer = EmbeddedCommitter[object, None](state, StateFold(health_kept=3), name="state")  # type: ignore[arg-type]  # its reports are not used
+    count = text("SELECT count(*) FROM events")
+    try:
+        with pytest.raises(LeaseLost):
+            await move_events(engine, writer.work, late)
+        async with snapshot(engine) as db:
+            assert (await db.execute(count)).scalar_one() == 0
+        assert await move_events(engine, writer.work, now) == 1
+        assert await move_events(engine, writer.work, now) == 0
+    finally:
+        writer.close()
+    async with snapshot(engine) as db:
+        assert (await db.execute(count)).scalar_one() == 1
 
 
 async def test_metrics_are_stored_once_and_rolled_up(engine: AsyncEngine) -> None:

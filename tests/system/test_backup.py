@@ -8,12 +8,14 @@ before the backup began.
 import asyncio
 import os
 import shutil
+import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -23,13 +25,19 @@ from support import rest_objects
 from support.controller import Process
 from support.rest import Caller
 from support.several import PASSWORD, now, until_true
+from support.telemetry import fold_series, metrics_report
 
+from eaves.controller.settings import Settings
+from eaves.controller.store.series_store import layouts, newest_samples
+from eaves.controller.store.unit import open_engine, snapshot
 from eaves.evapi.config import decode_edge_dev_config
 from eaves.evapi.flows.attest import Attested
 from eaves.evapi.flows.poll import AttestFirst, DeviceUnknown, NewConfig, Unchanged
 from eaves.evapi.flows.report import Delivered
 from eaves.evapi.info import ZInfoDevice, ZInfoMsg, ZInfoTypes, encode_z_info_msg
 from eaves.evapi.logs import DeviceLogOrigin, LogEntry, encode_log_file
+from eaves.evapi.metrics import DeviceMetric, MemoryMetric, ZMetricMsg, encode_z_metric_msg
+from eaves.evapi.metrics_fold import numbers, places
 from eaves.evapi.paths import Endpoint
 from eaves.fleet.device import Onboarding, SoftDevice, new_identity
 from eaves.fleet.run import drive, line_to
@@ -37,6 +45,8 @@ from eaves.fleet.run import drive, line_to
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 
 DEVICES = 20
+A_LOT = 10_000  # more samples than a device sends here
+EARLIER_DAYS = (1, 3)
 PASSPHRASE = "correct horse battery staple"
 
 
@@ -48,6 +58,12 @@ class Site:
     server: PostgresServer | None
     process: Process
     logged: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    measured: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
+
+    @property
+    def database(self) -> str:
+        url = "" if self.server is None else self.server.url
+        return Settings(state_dir=self.process.state_dir, database_url=url).database
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -131,10 +147,13 @@ async def joins(site: Site, device: SoftDevice) -> None:
 
 
 async def reports_forever(site: Site, device: SoftDevice) -> None:
-    """Info and a numbered log line, again and again; what is acknowledged is written down."""
+    """Info, a numbered log line and a numbered sample, again and again; what is acknowledged is
+    written down.
+    """
     line = line_to(f"127.0.0.1:{site.process.device_port}", device.onboarding.root_certificate_pem)
     device_id, number = device.standing.device_id, 0
     said = site.logged.setdefault(device_id, [])
+    measured = site.measured.setdefault(device_id, [])
     while True:
         text = f"line {number} of {device.identity.serial}"
         origin = DeviceLogOrigin(device_id, "IMGA", "test")
@@ -145,8 +164,43 @@ async def reports_forever(site: Site, device: SoftDevice) -> None:
             ztype=ZInfoTypes.ZiDevice, dev_id=device_id, dinfo=ZInfoDevice(), at_time_stamp=now()
         )
         await drive(device.reported(Endpoint.INFO, encode_z_info_msg(info)), line)
+        sample = device.reported(Endpoint.METRICS, metrics(device_id, number, now()))
+        if isinstance(await drive(sample, line), Delivered):
+            measured.append(number)
         await drive(device.polled(), line)
         number += 1
+
+
+def metrics(device_id: str, number: int, at: datetime) -> bytes:
+    memory = MemoryMetric(used_mem=number)
+    return encode_z_metric_msg(
+        ZMetricMsg(dev_id=device_id, at_time_stamp=at, dm=DeviceMetric(memory=memory))
+    )
+
+
+def measured_before(site: Site, device_id: str) -> None:
+    """Samples of the days before: on PostgreSQL each day has a partition of its own."""
+    for days in EARLIER_DAYS:
+        at = now() - timedelta(days=days)
+        report = metrics_report(device_id, metrics(device_id, days * A_LOT + 1, at), at)
+        fold_series(site.database, report)
+
+
+async def samples_of(site: Site, device_id: str) -> Counter[int]:
+    """The numbers of all samples that are kept of a device."""
+    engine = open_engine(site.database)
+    try:
+        async with snapshot(engine) as db:
+            samples = await db.run_sync(newest_samples, device_id, A_LOT)
+            lines = await db.run_sync(layouts, [sample.layout for sample in samples])
+    finally:
+        await engine.dispose()
+    found: Counter[int] = Counter()
+    for sample in samples:
+        place = next(one for one in places(lines[sample.layout]) if one.kind.name == "device")
+        values = numbers(sample.numbers)
+        found[int(values[place.start + place.kind.fields.index("used_mem")])] += 1
+    return found
 
 
 async def carries_on(site: Site, device: SoftDevice) -> None:
@@ -194,6 +248,7 @@ async def test_devices_carry_on_at_a_controller_that_was_restored_elsewhere(site
         for device in devices:
             joining.create_task(joins(site, device))
     backup = site.folder / "backup.eaves"
+    measured_before(site, devices[0].standing.device_id)
     working = [asyncio.ensure_future(reports_forever(site, device)) for device in devices]
 
     async def busy() -> bool:
@@ -201,6 +256,8 @@ async def test_devices_carry_on_at_a_controller_that_was_restored_elsewhere(site
 
     await until_true(busy, "devices report")
     before = {device_id: list(said) for device_id, said in site.logged.items()}
+    measured = {device_id: list(sent) for device_id, sent in site.measured.items()}
+    measured[devices[0].standing.device_id] += [days * A_LOT + 1 for days in EARLIER_DAYS]
     passphrase = str(site.folder / "passphrase")
     arguments = ("backup", "--out", str(backup), "--passphrase-file", passphrase)
     done = await asyncio.to_thread(site.command, site.process.state_dir, *arguments)
@@ -229,6 +286,17 @@ async def test_devices_carry_on_at_a_controller_that_was_restored_elsewhere(site
         for device_id, said in before.items():
             missing = set(said) - await lines_of(caller, device_id)
             assert not missing, f"acknowledged before the backup: {sorted(missing)}"
+    for device in devices:  # and it is stored what they go on to say
+        device_id = device.standing.device_id
+        line = line_to(
+            f"127.0.0.1:{site.process.device_port}", device.onboarding.root_certificate_pem
+        )
+        sample = device.reported(Endpoint.METRICS, metrics(device_id, A_LOT, now()))
+        assert isinstance(await drive(sample, line), Delivered)
+        kept = await samples_of(site, device_id)
+        missing_samples = {*measured[device_id], A_LOT} - kept.keys()
+        assert not missing_samples, f"acknowledged: {sorted(missing_samples)}"
+        assert set(kept.values()) == {1}
 
 
 def empty_database(server: PostgresServer) -> None:
@@ -267,3 +335,70 @@ def test_a_restore_refuses_what_it_should_not_touch(site: Site) -> None:
     assert forced.returncode == 0, forced.stderr
     assert "what was there is in" in forced.stdout
     site.process.start()
+
+
+KILLED = """
+import os, signal, sys
+step, left = sys.argv.pop(1), int(sys.argv.pop(1))
+
+def hook(event, arguments):
+    global left
+    if arguments and f"{event} {arguments[0]}".startswith(step):
+        left -= 1
+        if not left:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(hook)
+from eaves.main import main
+main()
+"""
+"""The command, killed as it begins such a step for the nth time."""
+
+STEPS = {
+    "sqlite": [("os.rename", 1), ("os.rename", 12)],  # nothing is moved yet; half is
+    "postgres": [("import alembic", 1), ("os.rename", 6)],  # there is no table; all rows are there
+}
+
+
+def test_a_restore_that_was_cut_off_serves_nothing_and_is_done_again(site: Site) -> None:
+    state, passphrase = site.process.state_dir, str(site.folder / "passphrase")
+    backup = site.folder / "backup.eaves"
+    given = ("--passphrase-file", passphrase)
+    done = site.command(state, "backup", "--out", str(backup), *given)
+    assert done.returncode == 0, done.stderr
+    assert site.process.stop() == 0
+    restore = ("restore", str(backup), *given, "--force")
+    for step, count in STEPS["postgres" if site.server else "sqlite"]:
+        cut = cut_off(site, step, count, *restore)
+        while "ends within seconds" in cut.stderr:  # leases of the controller that stopped
+            cut = cut_off(site, step, count, *restore)
+        assert cut.returncode == -signal.SIGKILL, cut.stderr
+        refused = site.command(state)
+        assert refused.returncode == 1
+        again = f"the restore of {backup} was cut off; run it again: eaves controller restore"
+        assert again in refused.stderr
+        if site.server is not None:  # no other controller makes a new admin there
+            elsewhere = site.command(site.folder / "elsewhere")
+            assert again in elsewhere.stderr
+        not_saved = site.command(state, "backup", "--out", str(site.folder / "no"), *given)
+        assert "was cut off" in not_saved.stderr
+    done = site.command(state, *restore)
+    assert done.returncode == 0, done.stderr
+    site.process.start()
+    assert not list(state.glob("restor*"))
+
+
+def cut_off(
+    site: Site, step: str, count: int, *arguments: str
+) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [
+            *(sys.executable, "-c", KILLED, step, str(count)),
+            *("controller", "--state-dir", str(site.process.state_dir)),
+            *(*site.options, *arguments),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )

@@ -21,6 +21,7 @@ from eaves.controller.store.files import refuse_mix
 from eaves.controller.store.marks import note_restored
 from eaves.controller.store.people import Credential, find_user_for_login, put_credential
 from eaves.controller.store.schema import upgrade
+from eaves.controller.store.unfinished import refuse_unfinished
 from eaves.controller.store.unit import (
     Db,
     check_server,
@@ -73,6 +74,7 @@ async def prepare(
 async def _prepare(
     engine: AsyncEngine, settings: Settings, clock: Clock, random: Random
 ) -> tuple[str, ...]:
+    await refuse_unfinished(engine, settings.state_dir)
     refuse_mix(settings.database, settings.state_dir)
     await upgrade(engine)
     async with snapshot(engine) as db:

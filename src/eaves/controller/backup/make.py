@@ -31,6 +31,8 @@ from eaves.controller.settings import Settings
 from eaves.controller.store.alone import sqlite_file
 from eaves.controller.store.files import SHAPES
 from eaves.controller.store.schema import HEAD
+from eaves.controller.store.unfinished import TABLE as MARK
+from eaves.controller.store.unfinished import RestoreNotFinished, refuse_marked_folder
 from eaves.controller.store.unit import attachable, without_password
 from eaves.errors import Rejected
 
@@ -61,8 +63,9 @@ def back_up(
 ) -> Made:
     """Write one encrypted file; whole or absent.  Blocking; only encrypted bytes reach a disk.
 
-    Raises NothingToBackUp and what the database raises.
+    Raises NothingToBackUp, RestoreNotFinished and what the database raises.
     """
+    refuse_marked_folder(settings.state_dir)
     if not settings.secret_key_path.exists():
         raise NothingToBackUp(
             f"{settings.secret_key_path} is missing; correct --state-dir, or start "
@@ -149,7 +152,10 @@ def _of_postgres(settings: Settings, to: Writer, *, telemetry: bool) -> Told:
     with postgres.connect(settings.database) as db:
         db.isolation_level = IsolationLevel.REPEATABLE_READ
         db.read_only = True
-        if postgres.VERSION_TABLE not in postgres.tables_of(db):
+        there = postgres.tables_of(db)
+        if MARK in there:
+            raise RestoreNotFinished(without_password(settings.database), "another backup")
+        if postgres.VERSION_TABLE not in there:
             raise NothingToBackUp(
                 f"{without_password(settings.database)} holds no controller; correct "
                 "--database-url, or start `eaves controller` once"

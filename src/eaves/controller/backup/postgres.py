@@ -8,6 +8,7 @@ from psycopg import sql
 from sqlalchemy.engine import make_url
 
 from eaves.controller.backup.archive import Partition, Rows, Writer
+from eaves.controller.store.unfinished import TABLE as MARK
 from eaves.controller.store.unit import reachable
 
 PART_BYTES: Final = 4 * 1024 * 1024
@@ -159,9 +160,19 @@ def lease_holders(db: "psycopg.Connection[tuple[str, ...]]") -> tuple[str, ...]:
     return tuple(row[0] for row in found)
 
 
-def drop_tables(db: "psycopg.Connection[tuple[str, ...]]") -> None:
-    """Everything of the schema in use: what `restore --force` replaces."""
+def drop_tables(db: "psycopg.Connection[tuple[str, ...]]", backup: str) -> None:
+    """Everything of the schema in use: what `restore --force` replaces.
+
+    In the same transaction the mark is made without which an empty database would be a new one.
+    """
     for table in reversed(tables_of(db)):
         db.execute(sql.SQL("DROP TABLE {} CASCADE").format(sql.Identifier(table)))
     for name in _sequences(db):
         db.execute(sql.SQL("DROP SEQUENCE {} CASCADE").format(sql.Identifier(name)))
+    db.execute(sql.SQL("CREATE TABLE {} (backup text NOT NULL)").format(sql.Identifier(MARK)))
+    db.execute(sql.SQL("INSERT INTO {} VALUES (%s)").format(sql.Identifier(MARK)), (backup,))
+
+
+def drop_mark(db: "psycopg.Connection[tuple[str, ...]]") -> None:
+    """The restore is done."""
+    db.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(MARK)))

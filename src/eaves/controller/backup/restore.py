@@ -3,6 +3,9 @@
 Devices keep what they have and ignore an older configuration.  So a restore raises the epoch (they
 report everything again), lifts the timestamp of every configuration above what they can hold, and
 has every configuration made anew at the next start.
+
+It cannot be one step, so it is marked as not finished before anything is replaced; cut off
+anywhere it is refused by every start, and done again with --force (`store.unfinished`).
 """
 
 import asyncio
@@ -22,6 +25,7 @@ from eaves.controller.keys.files import sync_folder
 from eaves.controller.settings import Settings
 from eaves.controller.store.alone import served_alone, sqlite_file
 from eaves.controller.store.schema import HEAD, NewerDatabase, migrate
+from eaves.controller.store.unfinished import mark_folder, unmark_folder
 from eaves.controller.store.unit import open_engine, without_password
 from eaves.errors import Rejected
 
@@ -177,7 +181,10 @@ def _to_sqlite(
 ) -> Path | None:
     staged = _stage(settings, backup, passphrase)
     asyncio.run(note_restored_database(staged, clock=clock))
-    return _put_in_place(settings, staged, clock)
+    mark_folder(settings.state_dir, str(backup.absolute()))
+    replaced = _put_in_place(settings, staged, clock)
+    unmark_folder(settings.state_dir)
+    return replaced
 
 
 def _to_postgres(
@@ -190,8 +197,9 @@ def _to_postgres(
     from eaves.controller.backup import postgres  # noqa: PLC0415 - only for this database
 
     staged = _stage(settings, backup, passphrase)
+    mark_folder(settings.state_dir, str(backup.absolute()))
     with postgres.connect(settings.database) as db:
-        postgres.drop_tables(db)  # of --force; else there is none
+        postgres.drop_tables(db, str(backup.absolute()))  # of --force; else there is none
     asyncio.run(_make_tables(settings, manifest.schema))
     tables = {rows.table: rows for rows in manifest.tables}
     with postgres.connect(settings.database) as db:  # one transaction: all rows or none
@@ -201,7 +209,11 @@ def _to_postgres(
                 postgres.read_rows(db, tables[name.split("/")[1]], parts_of(content))
         postgres.advance_sequences(db, manifest.sequences)
     asyncio.run(note_restored_database(settings, clock=clock))
-    return _put_in_place(settings, staged, clock)
+    replaced = _put_in_place(settings, staged, clock)
+    with postgres.connect(settings.database) as db:
+        postgres.drop_mark(db)
+    unmark_folder(settings.state_dir)
+    return replaced
 
 
 async def _make_tables(settings: Settings, schema: str) -> None:
@@ -217,7 +229,7 @@ def _put_in_place(
 ) -> Path | None:
     """Move what stood there aside, then what was staged there; the main database last.
 
-    Cut off half way it is done again with --force: what was moved aside stays.
+    Cut off half way it is done again: what was moved aside stays.
     """
     aside = settings.state_dir / f"{REPLACED}-{clock():%Y%m%dT%H%M%S}"
     moved = False
