@@ -16,6 +16,7 @@ from support.server import Server
 
 from eaves.controller.settings import Settings
 from eaves.controller.store.files import open_telemetry
+from eaves.controller.store.packed import pack
 from eaves.controller.store.series_store import (
     FIVE_MINUTES,
     HOUR,
@@ -29,7 +30,6 @@ from eaves.controller.store.series_store import (
 from eaves.controller.store.sync import writing
 from eaves.controller.store.unit import attachable
 from eaves.controller.telemetry.reports import digest_of
-from eaves.controller.telemetry.series import pack
 from eaves.evapi.metrics import (
     AppCpuMetric,
     DeviceMetric,

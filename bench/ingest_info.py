@@ -1,46 +1,40 @@
-"""Info of 6 KB, durable and folded; events are in the journal."""
+"""Info of 6 KB, durable and folded; events are in the journal, the status tells of it."""
 
-import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
 
-from support.devices import Device, make_devices, prepare_state
-from support.load import Traffic
-from support.messages import info_message, number_in, until_none_left
-from support.row import Goal, finish, measure, result, work_folder
-from support.server import Server, running
+from support.ingest import Reports, run_row
+from support.messages import info_message, number_in
+from support.row import Goal
 
-from eaves.evapi.paths import Endpoint, endpoint_path
+from eaves.evapi.paths import Endpoint
 
-DEVICES = 10_000
-GOAL = Goal(reach=2000, stretch=3000)
-WAITING = "SELECT count(*) FROM device_events"
+WAITING: Final = "SELECT count(*) FROM device_events"
 
 
-def message(device: Device, chance: random.Random) -> tuple[str, bytes]:
-    payload = info_message(device.device_id, chance)
-    return endpoint_path(Endpoint.INFO, device.device_id), device.sealed(payload)
+def told(device_id: str, answers: Sequence[Any]) -> bool:
+    """Is every port of the message in the status, and an event in the journal?"""
+    status, events = answers
+    ports = str(status)
+    return all(f"enp{n}s0f{n % 4}" in ports for n in range(42)) and device_id in str(events)
 
 
-def main() -> int:
-    traffic = Traffic(message, expected=201)
-    with work_folder() as folder:
-        devices, state = make_devices(DEVICES), folder / "state"
-        prepare_state(state, devices)
-        with running(Server(state)) as server:
-            runs = measure(
-                server,
-                devices,
-                traffic,
-                folder,
-                expected_per_s=GOAL.stretch,
-                settled=lambda: until_none_left(state, "state", WAITING),
-                durable=True,
-            )
-        rows = number_in(state, "state", "SELECT count(*) FROM info_latest")
-    sample = len(info_message(devices[0].device_id, random.Random(0)))  # noqa: S311 - a size
-    return finish(
-        result("ingest-info", runs, GOAL, devices=DEVICES, rows=rows, message_bytes=sample)
-    )
+def more(state: Path) -> dict[str, Any]:
+    return {"objects": number_in(state, "state", "SELECT count(*) FROM info_latest")}
+
+
+REPORTS: Final = Reports(
+    name="ingest-info",
+    endpoint=Endpoint.INFO,
+    message=info_message,
+    goal=Goal(reach=2000, stretch=3000),
+    file="state",
+    waiting=WAITING,
+    paths=("/v1/devices/id/{id}/status/info", "/v1/devices/id/{id}/events"),
+    tells=told,
+)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(run_row(REPORTS, more))

@@ -100,6 +100,16 @@ def _write_part(
             file.write(len(request).to_bytes(4, "little") + request)
 
 
+def senders(path: Path, count: int) -> list[str]:
+    """Ids of the devices of the first requests: wrk sends them in this order."""
+    found: list[str] = []
+    with path.open("rb", 1024 * 1024) as file:
+        while len(found) < count and (head := file.read(4)):
+            request = file.read(int.from_bytes(head, "little"))
+            found.append(request.split(b"/id/", 1)[1][:36].decode())
+    return found
+
+
 def run_load(port: int, requests: Path, traffic: Traffic, seconds: float) -> Load:
     """Send what the file holds for so long; every answer is looked at."""
     command = ["taskset", "-c", str(GENERATOR_CORE), "wrk", "--threads", "1"]

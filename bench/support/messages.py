@@ -1,9 +1,14 @@
-"""Messages as real devices of some size send them: metrics of 10 KB, info of 6 KB."""
+"""Messages as real devices of some size send them: metrics of 10 KB, info of 6 KB.
 
+To encode one from dataclasses takes as long as the controller takes for all of a request.  So a
+few are made for a device that does not exist, and what a device sends is one of them with its own
+ids and its own time: a field that comes again replaces the one before.
+"""
+
+import functools
 import random
 import sqlite3
 import time
-import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -29,12 +34,15 @@ from eaves.evapi.metrics import (
 )
 
 SPAN_AGO: Final = timedelta(minutes=12)  # its roll-up is due at once
-_NAMES: Final = uuid.UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
 SETTLE_S: Final = 240.0
+_NOBODY: Final = "0d4f7c52-9f0a-4d3e-8b61-5a3c9e2f7100"  # stands for the device
+_VARIANTS: Final = 64
+_KINDS: Final = ("app", "disk", "net", "vol")
 
 
-def _id(device_id: str, what: str) -> str:
-    return str(uuid.uuid5(_NAMES, device_id + what))
+def _id(what: str, number: int) -> str:
+    """Of an object of the device: its id but for the end."""
+    return f"{_NOBODY[:-2]}{_KINDS.index(what) + 1:x}{number:x}"
 
 
 def _port(name: str, chance: random.Random) -> NetworkMetric:
@@ -45,9 +53,25 @@ def _port(name: str, chance: random.Random) -> NetworkMetric:
 
 def metrics_message(device_id: str, chance: random.Random) -> bytes:
     """Six ports, eight disks, four apps, three network instances, four volumes."""
+    at = datetime.now(UTC) - SPAN_AGO + timedelta(milliseconds=chance.randrange(20_000))
+    message = _metrics(chance.randrange(_VARIANTS)).replace(_NOBODY.encode(), device_id.encode())
+    message = message.replace(_NOBODY[:-2].encode(), device_id[:-2].encode())
+    return message + encode_z_metric_msg(ZMetricMsg(at_time_stamp=at))
+
+
+def info_message(device_id: str, chance: random.Random) -> bytes:
+    """A device with forty ports and both slots; it says the same each time but for its clock."""
+    at = datetime.now(UTC) + timedelta(microseconds=chance.randrange(10**6))
+    message = _info().replace(_NOBODY.encode(), device_id.encode())
+    return message + encode_z_info_msg(ZInfoMsg(at_time_stamp=at))
+
+
+@functools.cache
+def _metrics(variant: int) -> bytes:
+    chance = random.Random(variant)  # noqa: S311 - counters of a device that does not exist
     urls = tuple(
         UrlcloudMetric(
-            url=f"https://controller.example/api/v2/edgedevice/id/{device_id}/{number}",
+            url=f"https://controller.example/api/v2/edgedevice/id/{_NOBODY}/{number}",
             sent_msg_count=chance.getrandbits(20),
             sent_byte_count=chance.getrandbits(34),
             recv_msg_count=chance.getrandbits(20),
@@ -73,13 +97,13 @@ def metrics_message(device_id: str, chance: random.Random) -> bytes:
     )
     apps = tuple(
         AppMetric(
-            app_id=_id(device_id, f"app{n}"),
+            app_id=_id("app", n),
             app_name=f"app-{n}",
             cpu=AppCpuMetric(total_ns=chance.getrandbits(48)),
             memory=MemoryMetric(used_mem=chance.getrandbits(10), avail_mem=900),
             network=tuple(_port(f"nbu{p}x{n}", chance) for p in (1, 2)),
             disk=tuple(
-                AppDiskMetric(disk=_id(device_id, f"disk{n}{d}"), provisioned=10_000, used=5000)
+                AppDiskMetric(disk=_id("disk", 2 * n + d), provisioned=10_000, used=5000)
                 for d in (1, 2)
             ),
         )
@@ -88,28 +112,27 @@ def metrics_message(device_id: str, chance: random.Random) -> bytes:
     stats = NetworkStats(total_packets=chance.getrandbits(30), total_bytes=chance.getrandbits(36))
     networks = tuple(
         ZMetricNetworkInstance(
-            network_id=_id(device_id, f"net{n}"),
+            network_id=_id("net", n),
             network_stats=ZMetricNetworkStats(rx=stats, tx=stats),
         )
         for n in range(3)
     )
     volumes = tuple(
         ZMetricVolume(
-            uuid=_id(device_id, f"vol{n}"),
+            uuid=_id("vol", n),
             total_bytes=1 << 34,
             used_bytes=chance.getrandbits(33),
             **{name: chance.getrandbits(30) for name in numbers},
         )
         for n in range(4)
     )
-    at = datetime.now(UTC) - SPAN_AGO + timedelta(milliseconds=chance.randrange(20_000))
     return encode_z_metric_msg(
-        ZMetricMsg(dev_id=device_id, at_time_stamp=at, dm=device, am=apps, nm=networks, vm=volumes)
+        ZMetricMsg(dev_id=_NOBODY, dm=device, am=apps, nm=networks, vm=volumes)
     )
 
 
-def info_message(device_id: str, chance: random.Random) -> bytes:
-    """A device with forty ports and both slots; it says the same each time but for its clock."""
+@functools.cache
+def _info() -> bytes:
     device = ZInfoDevice(
         machine_arch="x86_64",
         cpu_arch="x86_64",
@@ -117,7 +140,7 @@ def info_message(device_id: str, chance: random.Random) -> bytes:
         ncpu=8,
         memory=16_000,
         storage=400_000,
-        host_name=device_id,
+        host_name=_NOBODY,
         state=ZDeviceState.ZDEVICE_STATE_ONLINE,
         restart_counter=3,
         network=tuple(
@@ -133,10 +156,7 @@ def info_message(device_id: str, chance: random.Random) -> bytes:
         ),
         sw_list=(ZInfoDevSW(partition_label="IMGA"), ZInfoDevSW(partition_label="IMGB")),
     )
-    at = datetime.now(UTC) + timedelta(microseconds=chance.randrange(10**6))
-    return encode_z_info_msg(
-        ZInfoMsg(ztype=ZInfoTypes.ZiDevice, dev_id=device_id, at_time_stamp=at, dinfo=device)
-    )
+    return encode_z_info_msg(ZInfoMsg(ztype=ZInfoTypes.ZiDevice, dev_id=_NOBODY, dinfo=device))
 
 
 def number_in(state_dir: Path, file: str, sql: str) -> int:

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from support.devices import Device
-from support.load import Load, Traffic, run_load, write_requests
+from support.load import Load, Traffic, run_load, senders, write_requests
 from support.server import SERVER_CORE, Server, counting_syncs
 
 RUNS: Final = 3
@@ -47,6 +47,17 @@ class Run:
     rss_mb: float
     verify_per_s: float
     syncs: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Waits until everything acknowledged can be read, and reads some of it."""
+
+    read: Callable[[Sequence[str]], None]  # is given ids of devices whose message was acknowledged
+
+    def after(self, load: Load, requests: Path, traffic: Traffic) -> None:
+        # those that were on their way at the end are told as not answered
+        self.read(senders(requests, load.requests - 2 * traffic.connections))
 
 
 @contextmanager
@@ -82,7 +93,7 @@ def measure(
     folder: Path,
     *,
     expected_per_s: float,
-    settled: Callable[[], None] | None = None,
+    settled: Settled | None = None,
     durable: bool = False,
     runs: int = RUNS,
     seconds: float = SECONDS,
@@ -98,7 +109,7 @@ def measure(
     warm = run_load(server.device_port, requests, traffic, WARM_UP_S)
     _refuse(tuple(p for p in warm.problems if "did not last" not in p))
     if settled is not None:
-        settled()
+        settled.after(warm, requests, traffic)
     taken: list[Run] = []
     rate = max(expected_per_s, warm.per_s)
     for _ in range(runs):
@@ -117,7 +128,7 @@ def _one(
     traffic: Traffic,
     requests: Path,
     seconds: float,
-    settled: Callable[[], None] | None,
+    settled: Settled | None,
     *,
     durable: bool,
 ) -> Run:
@@ -128,11 +139,11 @@ def _one(
         with counting_syncs((server.pid, *server.also)) as syncs:
             load = run_load(server.device_port, requests, traffic, seconds)
             if settled is not None:
-                settled()
+                settled.after(load, requests, traffic)
     else:
         load = run_load(server.device_port, requests, traffic, seconds)
         if settled is not None:
-            settled()
+            settled.after(load, requests, traffic)
     cpu_us = (server.cpu_s() - before) / max(load.requests, 1) * 1e6
     return Run(load, cpu_us, server.rss_mb(), verifies, syncs)
 

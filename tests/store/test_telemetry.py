@@ -19,7 +19,7 @@ from eaves.controller.store.sync import open_sync_engine, writing
 from eaves.controller.store.unit import attachable, snapshot, unit_of_work
 from eaves.controller.telemetry.embedded import EmbeddedCommitter
 from eaves.controller.telemetry.reports import DeviceForgotten, MetricsReport, microseconds
-from eaves.controller.telemetry.rollups import roll_up
+from eaves.controller.telemetry.rollups import Shapes, roll_up
 from eaves.controller.telemetry.series import objects_of, read_series
 from eaves.controller.telemetry.state_fold import StateFold
 from eaves.evapi.info import ZInfoApp, ZInfoMsg, ZInfoTypes, ZSwState, encode_z_info_msg
@@ -135,7 +135,7 @@ async def test_metrics_are_stored_once_and_rolled_up(engine: AsyncEngine) -> Non
     series = open_telemetry(files["metrics"]) if files else open_sync_engine(engine.url)
 
     def done(connection: Connection) -> int:
-        return len(roll_up(connection, microseconds(NOW + timedelta(hours=2))))
+        return len(roll_up(connection, microseconds(NOW + timedelta(hours=2)), Shapes()))
 
     try:
         spans = 1

@@ -19,7 +19,7 @@ from eaves.controller.store.tables_telemetry import info_latest, metrics_latest
 from eaves.controller.store.unit import snapshot
 from eaves.controller.telemetry.pipelines import Telemetry
 from eaves.controller.telemetry.reports import microseconds
-from eaves.controller.telemetry.rollups import roll_up
+from eaves.controller.telemetry.rollups import Shapes, roll_up
 
 log = structlog.get_logger()
 
@@ -45,10 +45,10 @@ class StorageUse:
 
 async def roll_up_all(telemetry: Telemetry, now: datetime) -> int:
     """Make all roll-ups that are due; how many."""
-    done = 0
+    done, shapes = 0, Shapes()
 
     def some(connection: Connection) -> tuple[Due, ...]:
-        spans = roll_up(connection, microseconds(now))
+        spans = roll_up(connection, microseconds(now), shapes)
         telemetry.series.rolled_up(spans)
         return spans
 

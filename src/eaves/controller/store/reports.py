@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, delete, select
 
 from eaves.controller.store import series_store
+from eaves.controller.store.packed import unpack
 from eaves.controller.store.series_store import Sample
 from eaves.controller.store.tables import info_before, log_uploads, logs, messages, metrics_before
 from eaves.controller.store.tables_telemetry import info_latest, metrics_latest
@@ -44,7 +45,13 @@ async def list_info(
     if kinds:
         query = query.where(c.kind.in_(kinds))
     rows = await db.execute(query.order_by(c.device_id, c.kind, c.object_id))
-    return tuple(Info(**row._mapping) for row in rows)  # noqa: SLF001 - public: named so to not clash with columns
+    return tuple(
+        Info(
+            *(row.device_id, row.kind, row.object_id, row.at, row.received_at),
+            message=unpack(row.message),
+        )
+        for row in rows
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +72,7 @@ async def find_measured(db: Db, device_id: DeviceId) -> Measured | None:
         return None
     newest = await db.run_sync(series_store.newest_samples, device_id, 2)
     layouts = await db.run_sync(series_store.layouts, [sample.layout for sample in newest])
-    return Measured(message, tuple(newest), layouts)
+    return Measured(unpack(message), tuple(newest), layouts)
 
 
 async def forget_device(db: Db, device_id: DeviceId) -> None:

@@ -7,10 +7,11 @@ its digest: the same message again is the same row, and two messages of one mill
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from eaves.controller.store.packed import pack
 from eaves.controller.store.sync import execute, execute_rows, is_postgresql, marks, read_bytes
 
 RAW: Final = 0
@@ -42,7 +43,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Rollup:
-    """`numbers`: compressed; see `telemetry.rollups`."""
+    """`numbers`: compressed; see `telemetry.rollups` and `store.packed`."""
 
     enterprise_id: str
     device_id: str
@@ -72,7 +73,14 @@ def put_latest(connection: Connection, rows: Sequence[Latest]) -> None:
         connection,
         "INSERT INTO metrics_latest (enterprise_id, device_id, at, received_at, digest, message)",
         [
-            (row.enterprise_id, row.device_id, row.at, row.received_at, row.digest, row.message)
+            (
+                row.enterprise_id,
+                row.device_id,
+                row.at,
+                row.received_at,
+                row.digest,
+                pack(row.message),
+            )
             for row in rows
         ],
         "ON CONFLICT (enterprise_id, device_id) DO UPDATE SET at = excluded.at, "
@@ -123,13 +131,16 @@ def put_due(connection: Connection, rows: Iterable[Due]) -> None:
     )
 
 
-def delete_due(connection: Connection, due: Due) -> None:
-    execute(
-        connection,
-        "DELETE FROM metric_due "
-        "WHERE level = ? AND start = ? AND enterprise_id = ? AND device_id = ?",
-        (due.level, due.start, due.enterprise_id, due.device_id),
-    )
+def delete_due(connection: Connection, spans: Sequence[Due]) -> None:
+    for start in range(0, len(spans), _AT_ONCE):
+        some = spans[start : start + _AT_ONCE]
+        places = ", ".join(["(?, ?, ?, ?)"] * len(some))
+        execute(
+            connection,
+            "DELETE FROM metric_due "  # noqa: S608 - places only
+            f"WHERE (level, start, enterprise_id, device_id) IN (VALUES {places})",
+            [v for d in some for v in (d.level, d.start, d.enterprise_id, d.device_id)],
+        )
 
 
 def forget_device(connection: Connection, enterprise_id: str, device_id: str) -> None:
@@ -170,6 +181,75 @@ def samples_between(
         connection,
         "device_id = ? AND time >= ? AND time < ? ORDER BY time",
         (device_id, start, end),
+    )
+
+
+def samples_due(connection: Connection, spans: Sequence[Due]) -> list[tuple[Due, Sample]]:
+    """The samples of each span and the one before it, as far as an hour back; oldest first."""
+    rows = _of_spans(
+        connection,
+        spans,
+        "due.column1, due.column2, due.column3, s.time, s.layout, s.numbers",
+        "metric_samples",
+        "s.time < due.column4 AND s.time >= coalesce((SELECT max(b.time) FROM metric_samples AS b "
+        "WHERE b.enterprise_id = due.column1 AND b.device_id = due.column2 "
+        "AND b.time < due.column3 AND b.time >= due.column5), due.column3)",
+        "s.time",
+    )
+    by_key = {(due.enterprise_id, due.device_id, due.start): due for due in spans}
+    return [
+        (by_key[a, b, start], Sample(a, b, time, read_bytes(layout), read_bytes(numbers)))
+        for a, b, start, time, layout, numbers in rows
+    ]
+
+
+def rollups_due(
+    connection: Connection, spans: Sequence[Due], level: int
+) -> list[tuple[Due, Rollup]]:
+    """The roll-ups of a finer level that each span is made of, oldest first."""
+    rows = _of_spans(
+        connection,
+        spans,
+        "due.column1, due.column2, due.column3, s.start, s.layout, s.samples, s.numbers",
+        "metric_rollups",
+        f"s.level = {level:d} AND s.start >= due.column3 AND s.start < due.column4",
+        "s.start",
+    )
+    by_key = {(due.enterprise_id, due.device_id, due.start): due for due in spans}
+    return [
+        (
+            by_key[a, b, start],
+            Rollup(a, b, level, at, read_bytes(layout), samples, read_bytes(numbers)),
+        )
+        for a, b, start, at, layout, samples, numbers in rows
+    ]
+
+
+def _of_spans(
+    connection: Connection, spans: Sequence[Due], columns: str, table: str, where: str, order: str
+) -> "Iterable[Sequence[Any]]":
+    """Rows of a table (`s`) in each span: `due.column1` to 5 are enterprise, device, start, end,
+    and an hour before the start.  CROSS JOIN: the spans come first, each looks up its rows.
+    """
+    if not spans:
+        return ()
+    values = [
+        value
+        for due in spans
+        for value in (
+            *(due.enterprise_id, due.device_id, due.start),
+            *(due.start + due.level * SECOND, due.start - HOUR * SECOND),
+        )
+    ]
+    kinds = "CAST(? AS text), CAST(? AS text), CAST(? AS bigint), CAST(? AS bigint)"
+    first = f"({kinds}, CAST(? AS bigint))"  # PostgreSQL takes the types of the others from it
+    places = ", ".join([first, *["(?, ?, ?, ?, ?)"] * (len(spans) - 1)])
+    return execute(
+        connection,
+        f"SELECT {columns} FROM (VALUES {places}) AS due "  # noqa: S608 - from above
+        f"CROSS JOIN {table} AS s WHERE s.enterprise_id = due.column1 "
+        f"AND s.device_id = due.column2 AND {where} ORDER BY {order}",
+        values,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 
 from sqlalchemy import Connection
 
+from eaves.controller.store.packed import pack, unpack
 from eaves.controller.store.sync import execute, execute_rows, is_postgresql, marks, read_bytes
 
 V = TypeVar("V")
@@ -71,7 +72,7 @@ def received(connection: Connection, keys: Iterable[Key]) -> Mapping[Key, int]:
 def message_of(connection: Connection, key: Key) -> bytes:
     """Serialized ZInfoMsg; empty when there is none."""
     row = execute(connection, f"SELECT message FROM info_latest WHERE {_KEY}", key).first()  # noqa: S608 - a constant
-    return b"" if row is None else read_bytes(row[0])
+    return b"" if row is None else unpack(read_bytes(row[0]))
 
 
 def put_info(connection: Connection, rows: Sequence[InfoRow]) -> None:
@@ -80,7 +81,7 @@ def put_info(connection: Connection, rows: Sequence[InfoRow]) -> None:
         connection,
         "INSERT INTO info_latest "
         "(enterprise_id, device_id, kind, object_id, at, received_at, message)",
-        [(*row.key, row.at, row.received_at, row.message) for row in rows],
+        [(*row.key, row.at, row.received_at, pack(row.message)) for row in rows],
         "ON CONFLICT (enterprise_id, device_id, kind, object_id) DO UPDATE SET at = excluded.at, "
         "received_at = excluded.received_at, message = excluded.message "
         "WHERE info_latest.received_at <= excluded.received_at",

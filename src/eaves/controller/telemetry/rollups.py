@@ -2,29 +2,73 @@
 
 Which spans are to be made is written with the samples (`metric_due`), so nothing is forgotten by a
 restart, and a late sample makes its span due again.  Numbers of a roll-up: for each number of the
-layout the mean (a counter: what it grew), then all lowest, then all highest (counters: zero).
+layout the mean (a counter: what it grew), then all lowest, then all highest (counters: zero);
+little-endian floats of four bytes, packed.
+
+Spans of many devices are made at once: one statement reads them, and devices that have the same
+kinds of objects and as many samples are computed as one table.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection
 
 from eaves.controller.store import series_store
+from eaves.controller.store.packed import pack, unpack_numbers
 from eaves.controller.store.series_store import FIVE_MINUTES, HOUR, SECOND, Due, Rollup
 from eaves.controller.store.sync import lock_devices
-from eaves.controller.telemetry.series import pack
-from eaves.evapi.metrics_fold import places
+from eaves.evapi.metrics_fold import KINDS
 
 if TYPE_CHECKING:
-    from numpy import bool_, float64
+    from numpy import bool_, float32, float64
     from numpy.typing import NDArray
 
 GRACE: Final = 60 * SECOND  # after a span, for reports that are under way
-SPANS_AT_ONCE: Final = 50  # in one transaction: reports wait meanwhile
+SPANS_AT_ONCE: Final = 200  # in one transaction: reports wait meanwhile
+REMEMBERED: Final = 50_000  # layouts
 
 
-def roll_up(connection: Connection, now: int) -> tuple[Due, ...]:
+class Shapes:
+    """Which numbers of each layout are counters.  Few shapes: devices differ in names only."""
+
+    def __init__(self) -> None:
+        self._by_kinds: dict[str, NDArray[bool_]] = {}
+        self._kinds: dict[bytes, str] = {}  # of the objects of a layout, in order
+
+    def learn(self, connection: Connection, layouts: Iterable[bytes]) -> None:
+        """Read what is not known of these."""
+        if len(self._kinds) > REMEMBERED:
+            self._kinds.clear()
+        missing = {*layouts} - self._kinds.keys()
+        lines = series_store.layouts(connection, missing) if missing else {}
+        for digest in missing:
+            self._kinds[digest] = _kinds(lines.get(digest, ""))
+
+    def kinds(self, layout: bytes) -> str:
+        """What `layout` has in common with others; for `mask`."""
+        return self._kinds[layout]
+
+    def mask(self, kinds: str) -> "NDArray[bool_]":
+        import numpy as np  # noqa: PLC0415 - a start need not wait for it
+
+        mask = self._by_kinds.get(kinds)
+        if mask is None:
+            of = [(KINDS[letter], name) for letter in kinds for name in KINDS[letter].fields]
+            mask = np.array([name in kind.counters for kind, name in of], bool)
+            self._by_kinds[kinds] = mask
+        return mask
+
+
+def _kinds(objects: str) -> str:
+    """The letters of the objects, up to the first that this release does not know."""
+    letters = "".join(line[:1] for line in objects.split("\n"))
+    known = next((at for at, letter in enumerate(letters) if letter not in KINDS), None)
+    return letters[:known]
+
+
+def roll_up(connection: Connection, now: int, shapes: Shapes) -> tuple[Due, ...]:
     """Make some of the roll-ups that are due; those spans.  `now`: microseconds since 1970."""
     for level in (FIVE_MINUTES, HOUR):
         before = now - GRACE - level * SECOND + 1
@@ -33,16 +77,9 @@ def roll_up(connection: Connection, now: int) -> tuple[Due, ...]:
             continue
         # a late sample of theirs is read here, or makes its span due again
         lock_devices(connection, (due.device_id for due in spans))
-        made: list[Rollup] = []
-        masks: dict[bytes, NDArray[bool_]] = {}
-        for due in spans:
-            end = due.start + level * SECOND
-            if level == FIVE_MINUTES:
-                made += _from_samples(connection, due, end, masks)
-            else:
-                made += _from_rollups(connection, due, end, masks)
-            series_store.delete_due(connection, due)
-        series_store.put_rollups(connection, made)
+        make = _from_samples if level == FIVE_MINUTES else _from_rollups
+        series_store.put_rollups(connection, list(make(connection, spans, shapes)))
+        series_store.delete_due(connection, spans)
         if level == FIVE_MINUTES:
             span = HOUR * SECOND
             hours = {
@@ -54,98 +91,63 @@ def roll_up(connection: Connection, now: int) -> tuple[Due, ...]:
     return ()
 
 
-def _from_samples(
-    connection: Connection, due: Due, end: int, masks: dict[bytes, "NDArray[bool_]"]
-) -> list[Rollup]:
+def _from_samples(connection: Connection, spans: Sequence[Due], shapes: Shapes) -> Iterator[Rollup]:
     import numpy as np  # noqa: PLC0415 - a start need not wait for it
 
-    samples = series_store.samples_between(connection, due.device_id, due.start, end, before=True)
-    by_layout: dict[bytes, list[series_store.Sample]] = {}
-    for sample in samples:
-        by_layout.setdefault(sample.layout, []).append(sample)
-    _read_masks(connection, by_layout, masks)
-    made: list[Rollup] = []
-    for layout, rows in by_layout.items():
-        inside = sum(row.time >= due.start for row in rows)
-        width = len(masks[layout])
-        whole = [row.numbers for row in rows if len(row.numbers) == 8 * width]
-        if not inside or len(whole) < len(rows) or not width:
+    rows: dict[tuple[Due, bytes], list[series_store.Sample]] = defaultdict(list)
+    for due, sample in series_store.samples_due(connection, spans):
+        rows[due, sample.layout].append(sample)
+    shapes.learn(connection, (layout for _, layout in rows))
+    # kinds of objects, samples, those of them inside the span -> what has so many
+    alike: dict[tuple[str, int, int], list[tuple[Due, bytes]]] = defaultdict(list)
+    for key, samples in rows.items():
+        inside = sum(sample.time >= key[0].start for sample in samples)
+        alike[shapes.kinds(key[1]), len(samples), inside].append(key)
+    for (kinds, count, inside), keys in alike.items():
+        mask = shapes.mask(kinds)
+        width = len(mask)
+        whole = [k for k in keys if all(len(s.numbers) == 8 * width for s in rows[k])]
+        if not inside or not width or not whole:
             continue
-        table: NDArray[float64] = np.frombuffer(b"".join(whole), "<f8").reshape(-1, width)
-        steps = np.diff(table, axis=0)
+        joined = b"".join(sample.numbers for key in whole for sample in rows[key])
+        table: NDArray[float64] = np.frombuffer(joined, "<f8").reshape(-1, count, width)
+        steps = np.diff(table, axis=1)
         # a counter that fell started again: it grew by what it shows
-        growth = np.where(steps >= 0, steps, table[1:]).sum(axis=0)
-        made.append(_rollup(due, layout, inside, masks[layout], growth, table[-inside:]))
-    return made
+        growth = np.where(steps >= 0, steps, table[:, 1:]).sum(axis=1)
+        table = table[:, -inside:]
+        first: NDArray[float64] = np.where(mask, growth, table.mean(axis=1))
+        lowest: NDArray[float64] = np.where(mask, 0.0, table.min(axis=1))
+        highest: NDArray[float64] = np.where(mask, 0.0, table.max(axis=1))
+        made = np.concatenate((first, lowest, highest), axis=1).astype("<f4")
+        for (due, layout), numbers in zip(whole, made, strict=True):
+            yield _rollup(due, layout, inside, numbers)
 
 
-def _rollup(
-    due: Due,
-    layout: bytes,
-    inside: int,
-    is_counter: "NDArray[bool_]",
-    growth: "NDArray[float64]",
-    table: "NDArray[float64]",
-) -> Rollup:
+def _rollup(due: Due, layout: bytes, samples: int, numbers: "NDArray[float32]") -> Rollup:
+    return Rollup(
+        *(due.enterprise_id, due.device_id, due.level, due.start, layout),
+        samples=samples,
+        numbers=pack(numbers.tobytes()),
+    )
+
+
+def _from_rollups(connection: Connection, spans: Sequence[Due], shapes: Shapes) -> Iterator[Rollup]:
     import numpy as np  # noqa: PLC0415 - as above
 
-    first: NDArray[float64] = np.where(is_counter, growth, table.mean(axis=0))
-    lowest: NDArray[float64] = np.where(is_counter, 0.0, table.min(axis=0))
-    highest: NDArray[float64] = np.where(is_counter, 0.0, table.max(axis=0))
-    packed = pack(np.concatenate((first, lowest, highest)).astype("<f4").tobytes())
-    return Rollup(due.enterprise_id, due.device_id, due.level, due.start, layout, inside, packed)
-
-
-def _from_rollups(
-    connection: Connection, due: Due, end: int, masks: dict[bytes, "NDArray[bool_]"]
-) -> list[Rollup]:
-    import zlib  # noqa: PLC0415 - as above
-
-    import numpy as np  # noqa: PLC0415 - as above
-
-    by_layout: dict[bytes, list[Rollup]] = {}
-    for part in series_store.rollups_between(
-        connection, due.device_id, FIVE_MINUTES, due.start, end
-    ):
-        by_layout.setdefault(part.layout, []).append(part)
-    _read_masks(connection, by_layout, masks)
-    made: list[Rollup] = []
-    for layout, parts in by_layout.items():
-        width = len(masks[layout])
-        if not width:
+    parts: dict[tuple[Due, bytes], list[Rollup]] = defaultdict(list)
+    for due, part in series_store.rollups_due(connection, spans, FIVE_MINUTES):
+        parts[due, part.layout].append(part)
+    shapes.learn(connection, (layout for _, layout in parts))
+    for (due, layout), rows in parts.items():
+        mask = shapes.mask(shapes.kinds(layout))
+        if not len(mask):
             continue
-        table: NDArray[float64] = np.stack(
-            [np.frombuffer(zlib.decompress(p.numbers), "<f4").reshape(3, width) for p in parts]
-        ).astype("f8")
-        weights = np.array([part.samples for part in parts], "f8")
+        joined = b"".join(unpack_numbers(part.numbers) for part in rows)
+        table = np.frombuffer(joined, "<f4").reshape(-1, 3, len(mask)).astype("f8")
+        weights = np.array([part.samples for part in rows], "f8")
         grown: NDArray[float64] = table[:, 0].sum(axis=0)
         mean: NDArray[float64] = (table[:, 0] * weights[:, None]).sum(axis=0) / weights.sum()
-        first: NDArray[float64] = np.where(masks[layout], grown, mean)
+        first: NDArray[float64] = np.where(mask, grown, mean)
         whole = np.concatenate((first, table[:, 1].min(axis=0), table[:, 2].max(axis=0)))
-        made.append(
-            Rollup(
-                *(due.enterprise_id, due.device_id, HOUR, due.start, layout),
-                samples=sum(part.samples for part in parts),
-                numbers=pack(whole.astype("<f4").tobytes()),
-            )
-        )
-    return made
-
-
-def _read_masks(
-    connection: Connection,
-    wanted: Mapping[bytes, Sequence[object]],
-    masks: dict[bytes, "NDArray[bool_]"],
-) -> None:
-    """Which numbers of each layout are counters."""
-    import numpy as np  # noqa: PLC0415 - as above
-
-    missing = wanted.keys() - masks.keys()
-    lines = series_store.layouts(connection, missing)
-    for digest in missing:
-        mask = [
-            field in place.kind.counters
-            for place in places(lines.get(digest, ""))
-            for field in place.kind.fields
-        ]
-        masks[digest] = np.array(mask, bool)
+        samples = sum(part.samples for part in rows)
+        yield _rollup(due, layout, samples, whole.astype("<f4"))

@@ -6,7 +6,6 @@ report.  Counters are shown as how much they grew: a counter that starts again a
 it shows since, never by less than nothing.
 """
 
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from sqlalchemy import Connection
 
 from eaves.controller.store import series_store
+from eaves.controller.store.packed import unpack_numbers
 from eaves.controller.store.series_store import (
     FIVE_MINUTES,
     HOUR,
@@ -151,7 +151,7 @@ Row = TypeVar("Row", Rollup, Sample)
 def _rollup_row(rollup: Rollup) -> tuple[int, int, "NDArray[float64]"]:
     import numpy as np  # noqa: PLC0415 - a start need not wait for it
 
-    values = np.frombuffer(zlib.decompress(rollup.numbers), "<f4")
+    values = np.frombuffer(unpack_numbers(rollup.numbers), "<f4")
     return rollup.start, rollup.samples, values[: len(values) // 3].astype("f8")
 
 
@@ -242,11 +242,6 @@ def _summed(
             for value, weight in zip(means.tolist(), known.tolist(), strict=True)
         )
     return Series(step=step, times=tuple(times.tolist()), values=values)
-
-
-def pack(values: bytes) -> bytes:
-    """Little-endian floats of four bytes: means (or growth), then lowest, then highest."""
-    return zlib.compress(values, 1)
 
 
 def cpu_shares(newest: Sequence[Sample], layouts: Mapping[bytes, str]) -> Mapping[str, float]:

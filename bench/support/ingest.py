@@ -1,0 +1,83 @@
+"""Rows of what devices report: acknowledged when durable, folded, read back by REST."""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+from support.devices import Device, make_devices, prepare_state
+from support.load import Traffic
+from support.messages import until_none_left
+from support.person import client_of, make_token
+from support.row import Goal, Settled, finish, measure, result, work_folder
+from support.server import Server, running
+
+from eaves.evapi.paths import Endpoint, endpoint_path
+
+DEVICES: Final = 10_000
+READ_BACK: Final = 20  # devices of a run, by REST
+CONNECTIONS: Final = 128  # as many reports as one commit may hold
+
+
+@dataclass(frozen=True, slots=True)
+class Reports:
+    """What is sent and how it is known to be folded."""
+
+    name: str
+    endpoint: Endpoint
+    message: Callable[[str, random.Random], bytes]  # of a device: its payload
+    goal: Goal
+    file: str  # telemetry file that holds what is still to be done
+    waiting: str  # SQL that counts it
+    paths: Sequence[str]  # of REST, `{id}` stands for a device
+    tells: Callable[[str, Sequence[Any]], bool]  # do these answers tell what the device sent?
+
+
+def run_row(reports: Reports, more: Callable[[Any], dict[str, Any]]) -> int:
+    """Measure, print the row; `more` is made from the state folder at the end."""
+
+    def request(device: Device, chance: random.Random) -> tuple[str, bytes]:
+        payload = reports.message(device.device_id, chance)
+        return endpoint_path(reports.endpoint, device.device_id), device.sealed(payload)
+
+    traffic = Traffic(request, expected=201, connections=CONNECTIONS)
+    with work_folder() as folder:
+        devices, state = make_devices(DEVICES), folder / "state"
+        settings = prepare_state(state, devices)
+        token = make_token(settings)
+        with running(Server(state)) as server, client_of(server, token) as client:
+
+            def settled(senders: Sequence[str]) -> None:
+                until_none_left(state, reports.file, reports.waiting)
+                _read_back(client, reports, senders)
+
+            runs = measure(
+                server,
+                devices,
+                traffic,
+                folder,
+                expected_per_s=reports.goal.stretch,
+                settled=Settled(settled),
+                durable=True,
+            )
+        told = more(state)
+    size = len(reports.message(devices[0].device_id, random.Random(0)))  # noqa: S311 - a size
+    told |= {"devices": DEVICES, "message_bytes": size, "read_back": READ_BACK}
+    acknowledged = sum(run.load.requests for run in runs)
+    if "rows" in told:
+        told["kept_met"] = told["rows"] >= acknowledged
+    return finish(result(reports.name, runs, reports.goal, **told))
+
+
+def _read_back(client: httpx.Client, reports: Reports, senders: Sequence[str]) -> None:
+    chance = random.Random(len(senders))  # noqa: S311 - which devices are looked at
+    for device_id in chance.sample(sorted(set(senders)), READ_BACK):
+        answers: list[Any] = []
+        for path in reports.paths:
+            answer = client.get(path.replace("{id}", device_id))
+            if answer.status_code != 200:
+                raise SystemExit(f"{path} of {device_id}: {answer.status_code} {answer.text[:300]}")
+            answers.append(answer.json())
+        if not reports.tells(device_id, answers):
+            raise SystemExit(f"{device_id}: acknowledged, but REST tells {str(answers)[:500]}")
