@@ -58,6 +58,22 @@ async def test_devices_that_ask_at_once_share_readings() -> None:
         assert len(store.readings) == 3
 
 
+async def test_devices_that_ask_soon_after_each_other_share_a_reading(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(f"{Configs.__module__}.GATHER_S", 0.5)
+    store, ids = Store(), _many(4)
+    store.hashes = dict.fromkeys(ids, ConfigHash("one"))
+    async with _serving(store) as configs:
+        assert await configs.find(ids[0], ConfigHash("one"))
+        asking: list[asyncio.Task[RenderedConfig | None]] = []
+        for one in ids[1:]:
+            asking.append(asyncio.create_task(configs.find(one, ConfigHash("one"))))
+            await asyncio.sleep(0)
+        assert all(await asyncio.gather(*asking))
+    assert store.readings == [1, 3]
+
+
 async def test_a_newer_hash_is_read_anew() -> None:
     store, device = Store(), DeviceId("d")
     store.hashes[device] = ConfigHash("one")

@@ -14,6 +14,10 @@ from eaves.controller.store.rendered import RenderedConfig
 from eaves.ids import ConfigHash, DeviceId
 
 READ_AT_ONCE: Final = 64
+# A reading of one costs 1.5 ms of processor time, one of 64 costs 2.3 ms: a fleet that begins
+# would take half of a core for its readings, so few askers wait until more have come.
+FEW: Final = 16
+GATHER_S: Final = 0.02  # between the begins of two readings
 _OVERHEAD: Final = 600  # bytes of memory beside the configuration, about
 
 ReadConfigs = Callable[[Sequence[DeviceId]], Awaitable[Mapping[DeviceId, RenderedConfig]]]
@@ -58,11 +62,15 @@ class Configs:
         return True
 
     async def read_forever(self) -> None:
-        """Serve who waits, one reading after the other."""
+        """Serve who waits, one reading after the other; a few gather before the next one."""
+        now, began = asyncio.get_running_loop().time, -GATHER_S
         while True:
             await self._wake.wait()
             self._wake.clear()
             while self._waiting:
+                if len(self._waiting) < FEW and (soon := began + GATHER_S - now()) > 0:
+                    await asyncio.sleep(soon)
+                began = now()
                 wanted = tuple(self._waiting)[:READ_AT_ONCE]
                 asking = {device_id: self._waiting.pop(device_id) for device_id in wanted}
                 try:
