@@ -1,18 +1,19 @@
 """Info, events and series in the files of SQLite and in PostgreSQL: folded, moved, rolled up."""
 
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from store.conftest import ACME, NOW
 from support.telemetry import fold_series, fold_state, info_report, metrics_report
 
 from eaves.controller.jobs.device_events import move_events
 from eaves.controller.jobs.leased import Held
-from eaves.controller.store import reports
+from eaves.controller.store import reports, state_store
 from eaves.controller.store.events import list_events
-from eaves.controller.store.files import open_telemetry
+from eaves.controller.store.files import open_telemetry, prepare_files
 from eaves.controller.store.leases import Lease, LeaseLost, take_lease
 from eaves.controller.store.series_store import FIVE_MINUTES, HOUR, SECOND, bytes_used
 from eaves.controller.store.sync import open_sync_engine, writing
@@ -171,3 +172,23 @@ async def test_metrics_are_stored_once_and_rolled_up(engine: AsyncEngine) -> Non
         assert min(grown) >= 0
         assert abs(sum(grown) - (59 * 3 + 59 * 3) * 10**9) < 10**5
     assert charts[HOUR].times[0] * SECOND == microseconds(start)
+
+
+def test_what_objects_said_before_is_found_by_their_keys(tmp_path: Path) -> None:
+    """SQLite reads a whole table for `(a, b) IN (VALUES ...)`: every commit would do so."""
+    asked: list[str] = []
+    keys = [("acme", f"edge-{n}", int(ZInfoTypes.ZiDevice), "") for n in range(3)]
+    url = f"sqlite+aiosqlite:///{tmp_path}/eaves.db"
+    prepare_files(url)
+    engine = open_telemetry(attachable(url)["state"])
+    with writing(engine) as connection:
+        event.listen(connection, "before_cursor_execute", lambda *said: asked.append(said[2]))
+        rows = [state_store.InfoRow(key, 1, 7, b"said") for key in keys[:2]]
+        state_store.put_info(connection, rows)
+        del asked[:]
+        assert state_store.received(connection, keys) == {keys[0]: 7, keys[1]: 7}
+        values = tuple(value for key in sorted(keys) for value in key)
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked[0]}", values).all()
+    engine.dispose()
+    steps = [str(row[-1]) for row in plan]
+    assert not [step for step in steps if step.startswith("SCAN info_latest")], steps

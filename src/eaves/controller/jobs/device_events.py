@@ -17,20 +17,19 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from eaves.controller.domain.scope import Scope
 from eaves.controller.jobs.leased import Held
 from eaves.controller.store import state_store
 from eaves.controller.store.events import Event, insert_device_events
 from eaves.controller.store.leases import LeaseLost
 from eaves.controller.store.listed import note_reported
-from eaves.controller.store.objects import find_object
+from eaves.controller.store.objects import names_of
 from eaves.controller.store.tables import Kind
 from eaves.controller.store.tables_telemetry import device_events
 from eaves.controller.store.unit import Db, snapshot, unit_of_work
 from eaves.controller.telemetry.reports import moment_of
 from eaves.controller.telemetry.state_fold import NAME
 from eaves.evapi.info.states import ZInfoTypes
-from eaves.ids import DeviceId, EnterpriseId
+from eaves.ids import DeviceId
 
 log = structlog.get_logger()
 
@@ -59,7 +58,8 @@ async def move_events(engine: AsyncEngine, work: Work, held: Held) -> int:
         return 0
     async with unit_of_work(engine) as db:
         await held.confirm(db)
-        told = [(bytes(row.origin), await _event(db, row)) for row in rows]
+        names = await _names(db, rows)
+        told = [(bytes(row.origin), _event(row, names)) for row in rows]
         await insert_device_events(db, told)
         states = {DeviceId(r.device_id): r.state for r in rows if r.kind == ZInfoTypes.ZiDevice}
         if states:
@@ -72,14 +72,27 @@ def _delete(connection: Any, rows: Sequence[int]) -> None:
     state_store.delete_events(connection, rows)
 
 
-async def _event(db: Db, row: Any) -> Event:
+_Names = Mapping[tuple[Kind, str, str], tuple[str, str]]
+"""Name and project by kind, enterprise and identifier."""
+
+
+async def _names(db: Db, rows: Sequence[Any]) -> _Names:
+    """Of all objects that the events tell of: one query for each kind, not one for each event."""
+    found: dict[tuple[Kind, str, str], tuple[str, str]] = {}
+    for number, kind in KINDS.items():
+        ids = {row.object_id or row.device_id for row in rows if row.kind == number}
+        if ids:
+            named = await names_of(db, kind, ids)
+            found |= {(kind, *key): value for key, value in named.items()}
+    return found
+
+
+def _event(row: Any, names: _Names) -> Event:
     kind = KINDS.get(row.kind)
     object_id = row.object_id or row.device_id
     name, project_id = row.name or row.object_id, ""
     if kind is not None:
-        found = await find_object(db, Scope(EnterpriseId(row.enterprise_id)), kind, object_id)
-        if found is not None:
-            name, project_id = found.name, found.project_id
+        name, project_id = names.get((kind, row.enterprise_id, object_id), (name, ""))
     return Event(
         at=moment_of(row.at),
         enterprise_id=row.enterprise_id,

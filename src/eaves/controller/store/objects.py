@@ -273,6 +273,18 @@ async def find_object(db: Db, scope: Scope, kind: Kind, object_id: str) -> Store
     return None if row is None else stored_from_row(kind, row)
 
 
+async def names_of(
+    db: Db, kind: Kind, object_ids: Collection[str]
+) -> Mapping[tuple[str, str], tuple[str, str]]:
+    """Name and project by enterprise and identifier; what is not there is left out.
+
+    At most some hundred at once.
+    """
+    c = objects[kind].c
+    query = select(c.enterprise_id, c.id, c.name, c.project_id).where(c.id.in_(object_ids))
+    return {(row[0], row[1]): (row[2], row[3]) for row in (await db.execute(query)).all()}
+
+
 async def find_object_by_name(db: Db, scope: Scope, kind: Kind, name: str) -> StoredObject | None:
     table = objects[kind]
     row = (

@@ -48,19 +48,31 @@ class DeviceEvent:
     row: int = 0  # set when read
 
 
+_COLUMNS: Final = "enterprise_id, device_id, kind, object_id, received_at"
+_WANTED_POSTGRESQL: Final = (
+    f"SELECT {_COLUMNS} FROM info_latest "  # noqa: S608 - constants, and places
+    "WHERE (enterprise_id, device_id, kind, object_id) IN (VALUES {places}) "
+    "ORDER BY 1, 2, 3, 4 FOR UPDATE"
+)
+# SQLite reads the whole table for an IN of rows: from the keys to the table, it uses the index
+_WANTED_SQLITE: Final = (
+    "WITH wanted (e, d, k, o) AS (VALUES {places}) "  # noqa: S608 - constants, and places
+    f"SELECT {_COLUMNS} FROM wanted CROSS JOIN info_latest "
+    "ON enterprise_id = e AND device_id = d AND kind = k AND object_id = o"
+)
+
+
 def received(connection: Connection, keys: Iterable[Key]) -> Mapping[Key, int]:
     """When the rows with these keys came; on PostgreSQL nobody else writes them until the commit.
 
     Other processes fold messages of the same devices there.
     """
-    lock = " ORDER BY 1, 2, 3, 4 FOR UPDATE" if is_postgresql(connection) else ""
+    where = _WANTED_POSTGRESQL if is_postgresql(connection) else _WANTED_SQLITE
     found: dict[Key, int] = {}
     for some in _chunks(sorted(keys)):
         rows = execute(
             connection,
-            "SELECT enterprise_id, device_id, kind, object_id, received_at FROM info_latest "  # noqa: S608 - places only
-            f"WHERE (enterprise_id, device_id, kind, object_id) IN "
-            f"(VALUES {_places(some)}){lock}",
+            where.replace("{places}", _places(some)),
             [value for key in some for value in key],
         )
         for enterprise_id, device_id, kind, object_id, at in rows:

@@ -95,7 +95,8 @@ class StateFold:
     def _stored(self, connection: Connection, infos: Sequence[InfoReport]) -> dict[Key, int | None]:
         """When the rows of these objects came, as far as the memory does not tell."""
         keys = {_key(report) for report in infos if report.said is not None}
-        asked = keys if is_postgresql(connection) else keys - self._said.keys()
+        said = self._said  # may be long: it is asked for the keys, not the other way round
+        asked = keys if is_postgresql(connection) else {key for key in keys if key not in said}
         found: Mapping[Key, int] = state_store.received(connection, asked) if asked else {}
         return {key: found.get(key) for key in asked}
 
