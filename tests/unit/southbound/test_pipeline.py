@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from eaves.controller.store.sync import execute, execute_rows, open_file, writing
 from eaves.controller.telemetry.embedded import EmbeddedCommitter
-from eaves.controller.telemetry.pipeline import Busy, Pipeline, Stopped, Unavailable
+from eaves.controller.telemetry.pipeline import FEW, Busy, Pipeline, Stopped, Unavailable
 from eaves.controller.telemetry.reports import (
     AnyReport,
     HealthReport,
@@ -75,6 +75,22 @@ async def test_what_was_accepted_is_stored_and_batches_share_commits(tmp_path: P
         await made.drained()
     assert stored(tmp_path / "t.db") == set(range(250))
     assert len(fold.batches) <= 4
+
+
+async def test_reports_that_come_soon_after_each_other_share_a_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"{Pipeline.__module__}.GATHER_S", 5.0)
+    fold = Numbers()
+    async with pipeline(tmp_path / "t.db", fold) as made:
+        await asyncio.gather(made.accept(1), made.accept(2))
+        asking: list[asyncio.Task[int]] = []
+        for number in range(3, 3 + FEW):
+            asking.append(asyncio.create_task(made.accept(number)))
+            await asyncio.sleep(0)
+        async with asyncio.timeout(4.0):  # so many do not wait for more
+            await asyncio.gather(*asking)
+    assert fold.batches == [2, FEW]
 
 
 async def test_a_report_that_breaks_its_batch_fails_alone(tmp_path: Path) -> None:
