@@ -58,10 +58,14 @@ _HELD = Endpoint.WAIT  # answered late on purpose: no latency
 
 
 class Figures:
-    """`now` counts seconds on a clock that never jumps."""
+    """`now` counts seconds on a clock that never jumps.
 
-    def __init__(self, now: float) -> None:
+    `settle_s`: the first seconds, whose latencies stand in the timeline only.
+    """
+
+    def __init__(self, now: float, settle_s: float = 0.0) -> None:
         self.begun = now
+        self._settle_s = settle_s
         self.statuses: dict[Endpoint, Counter[str]] = {}
         self.latencies: dict[Endpoint, Latencies] = {}
         self.causes: Counter[str] = Counter()
@@ -79,10 +83,12 @@ class Figures:
         refused = isinstance(reply, NoConnection) or reply.status not in SUCCESS
         status = "none" if isinstance(reply, NoConnection) else str(reply.status)
         self.statuses.setdefault(endpoint, Counter())[status] += 1
-        window = self._windows.setdefault(int(now - self.begun), Window())
+        at_s = now - self.begun
+        window = self._windows.setdefault(int(at_s), Window())
         if endpoint is not _HELD:
-            self.latencies.setdefault(endpoint, Latencies()).note(seconds)
             window.latencies.note(seconds)
+            if at_s >= self._settle_s:
+                self.latencies.setdefault(endpoint, Latencies()).note(seconds)
         if not refused:
             return
         if expected:

@@ -139,6 +139,13 @@ class Output:
     help="Over how long devices that are known begin.",
 )
 @click.option(
+    "--settle",
+    type=SPAN,
+    default=0.0,
+    show_default=True,
+    help="Count latencies from then on only; those before stand in the timeline.",
+)
+@click.option(
     "--joins-per-s",
     type=click.FloatRange(min=0.1),
     default=50.0,
@@ -217,6 +224,7 @@ def run(
         seed=seed,
         faults=_faults(given),
         spread_s=given["spread"],
+        settle_s=given["settle"],
         joins_per_s=given["joins_per_s"],
         log_interval_s=given["log_interval"],
         hurry=given["hurry"],

@@ -43,13 +43,15 @@ Ledger = Mapping[str, Mapping[str, int]]
 class Course:
     """How a fleet runs.
 
-    `spread_s`: over how long devices that are known begin; `hurry`: intervals are divided by it.
+    `spread_s`: over how long devices that are known begin; `settle_s`: how long latencies do not
+    count; `hurry`: intervals are divided by it.
     """
 
     profile: Profile = Profile.EVE
     seed: int = 0
     faults: Faults = field(default_factory=Faults)
     spread_s: float = START_SPREAD_S
+    settle_s: float = 0.0
     joins_per_s: float = JOINS_PER_S
     app_step_s: float = STEP_S
     log_interval_s: float = LOG_INTERVAL_S
@@ -74,7 +76,7 @@ class Park:
     def __init__(self, crew: Crew, course: Course, clock: Clock) -> None:
         self.fleet, self.course = crew.fleet, course
         self._crew, self._clock = crew, clock
-        self.figures = Figures(time.monotonic())
+        self.figures = Figures(time.monotonic(), course.settle_s)
         self._cpu_s = used_cpu_s()
         self.lives: list[Life] = []
         self._claimants: list[tuple[Claimant, float]] = []
