@@ -8,13 +8,17 @@ SQLite quick: nobody waits for its write lock.
 import asyncio
 import concurrent.futures
 from collections.abc import Callable, Sequence
-from typing import Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
 
 from eaves.controller.store.sync import writing
 from eaves.controller.telemetry.pipeline import Unavailable
+
+# serialization failure, deadlock: a transaction of another process was first; alone it succeeds
+_LOST_TURNS: Final = frozenset({"40001", "40P01"})
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -71,8 +75,8 @@ class EmbeddedCommitter(Generic[R, T]):
                 return self._fold.fold(connection, batch)
         except BaseException as error:
             self._fold.forget()
-            if isinstance(error, DBAPIError) and _nobody_to_blame(error):
-                raise Unavailable(f"{self._engine.url.render_as_string()}: {error.orig}") from error
+            if why := nobody_to_blame(error):
+                raise Unavailable(f"{self._engine.url.render_as_string()}: {why}") from error
             raise
 
     def _work(self, work: Callable[[Connection], W]) -> W:
@@ -84,6 +88,12 @@ class EmbeddedCommitter(Generic[R, T]):
             raise
 
 
-def _nobody_to_blame(error: DBAPIError) -> bool:
-    """True where another report would have failed as well: no space, no server, locked."""
-    return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
+def nobody_to_blame(error: BaseException) -> str:
+    """Why another report would have failed as well: no space, no server, locked; else empty."""
+    if isinstance(error, NoConnection):
+        return str(error)
+    if not isinstance(error, DBAPIError) or getattr(error.orig, "sqlstate", "") in _LOST_TURNS:
+        return ""
+    if error.connection_invalidated or isinstance(error, OperationalError | InterfaceError):
+        return str(error.orig)
+    return ""

@@ -5,9 +5,12 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from eaves.controller.telemetry.pipeline import Pipeline
+from eaves.controller.telemetry.embedded import nobody_to_blame
+from eaves.controller.telemetry.pipeline import Pipeline, Unavailable
 
 T = TypeVar("T")
 Work = Callable[[AsyncConnection], Awaitable[T]]
@@ -20,8 +23,14 @@ class _Transaction:
     begin: Begin
 
     async def commit(self, batch: Sequence[Work[object]], /) -> Sequence[object]:
-        async with self.begin() as db:
-            return [await work(db) for work in batch]
+        """Raises Unavailable, and what one of the works raised."""
+        try:
+            async with self.begin() as db:
+                return [await work(db) for work in batch]
+        except (DBAPIError, NoConnection) as error:
+            if why := nobody_to_blame(error):
+                raise Unavailable(f"the database of the controller: {why}") from error
+            raise
 
 
 class Writer(Pipeline[Work[object], object]):
@@ -33,6 +42,6 @@ class Writer(Pipeline[Work[object], object]):
     async def write(self, work: Work[T], size_bytes: int = 0) -> T:
         """Run `work` in the next transaction; its result once that is committed.
 
-        Raises Busy, Stopped, or what `work` raised (nothing of it is stored then).
+        Raises Busy, Stopped, Unavailable, or what `work` raised (nothing of it is stored then).
         """
         return cast("T", await self.accept(work, size_bytes))
