@@ -1,15 +1,18 @@
 """Log files of devices on their way out: read into lines, sent by OTLP."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Generator, Iterable, Sequence
+from typing import Final
 
 import msgspec
 
 from eaves.controller.telemetry.reports import AnyReport, LogUpload, decode_batch, encode_batch
-from eaves.controller.telemetry.sinks.otlp import Line, Origin, OtlpExporter
+from eaves.controller.telemetry.sinks.otlp import LINES_AT_ONCE, Line, Origin, OtlpExporter
 from eaves.errors import Rejected
 from eaves.evapi.errors import MalformedMessage, TooLarge
-from eaves.evapi.log_lines import read_log_lines
+from eaves.evapi.log_lines import LogLine, read_log_lines
+
+CHARACTERS_AT_ONCE: Final = 2_000_000  # of lines, or one line: collectors bound their requests
 
 
 class UnreadableBatch(Rejected):
@@ -26,19 +29,25 @@ class LogsOut:
         self._exporter, self._inflated = exporter, inflated_bytes
 
     async def store(self, batches: Sequence[bytes], /) -> None:
-        """Raises SinkAway, SinkRefused, UnreadableBatch."""
-        lines = await asyncio.to_thread(self._lines, batches)
-        if lines:
-            await self._exporter.export(lines)
+        """One file after the other, so that memory holds the lines of one.
 
-    def _lines(self, batches: Sequence[bytes]) -> list[tuple[Origin, Line]]:
-        return [
-            line
-            for batch in batches
-            for report in _read(batch)
-            if isinstance(report, LogUpload)
-            for line in lines_of(report, self._inflated)
-        ]
+        Raises SinkAway, SinkRefused, UnreadableBatch: then some lines may have been sent.
+        """
+        some: list[tuple[Origin, Line]] = []
+        size = 0
+        for batch in batches:
+            for report in _read(batch):
+                if not isinstance(report, LogUpload):
+                    continue
+                read = await asyncio.to_thread(_read_file, report, self._inflated)
+                for line in _lines(report, read):
+                    some.append(line)
+                    size += len(line[1].content)
+                    if len(some) >= LINES_AT_ONCE or size >= CHARACTERS_AT_ONCE:
+                        await self._exporter.export(some)
+                        some, size = [], 0
+        if some:
+            await self._exporter.export(some)
 
     def apart(self, batch: bytes, /) -> Sequence[bytes]:
         return [encode_batch([report]) for report in _read(batch)]
@@ -51,20 +60,21 @@ def is_log(report: AnyReport) -> bool:
     return isinstance(report, LogUpload)
 
 
-def lines_of(report: LogUpload, inflated_bytes: int) -> list[tuple[Origin, Line]]:
-    """The lines of a file with who wrote them.  Raises UnreadableBatch."""
-    origin = Origin(report.enterprise_id, report.device_id, report.app_id)
-    received_ns = report.received_at * 1000
+def _read_file(report: LogUpload, inflated_bytes: int) -> list[LogLine]:
     try:
-        lines = read_log_lines(report.file, received_ns, inflated_bytes)
+        return read_log_lines(report.file, report.received_at * 1000, inflated_bytes)
     except (MalformedMessage, TooLarge) as error:
         raise UnreadableBatch(f"a log file of device {report.device_id}: {error}") from error
-    return [
-        (
+
+
+def _lines(report: LogUpload, lines: Iterable[LogLine]) -> Generator[tuple[Origin, Line]]:
+    origin = Origin(report.enterprise_id, report.device_id, report.app_id)
+    for line in lines:
+        yield (
             origin,
             Line(
                 time_ns=line.time_ns,
-                received_ns=received_ns,
+                received_ns=report.received_at * 1000,
                 content=line.content,
                 severity=line.severity,
                 source=line.source,
@@ -72,8 +82,6 @@ def lines_of(report: LogUpload, inflated_bytes: int) -> list[tuple[Origin, Line]
                 msgid=line.msgid,
             ),
         )
-        for line in lines
-    ]
 
 
 def _read(batch: bytes) -> list[AnyReport]:
