@@ -48,7 +48,7 @@ def fold_state(url: str | URL, *reports: StateReport) -> None:
 
 def fold_series(url: str | URL, *reports: SeriesReport) -> None:
     """Store metrics."""
-    _fold(url, "metrics", SeriesFold(), reports)
+    _fold(url, "metrics", SeriesFold(lambda: reports[-1].received_at), reports)
 
 
 def _fold(url: str | URL, file: str, fold: Fold[R, None], reports: Sequence[R]) -> None:

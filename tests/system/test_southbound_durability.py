@@ -152,7 +152,7 @@ async def test_the_latest_info_of_each_object_is_kept_and_news_become_events(
         await _twice(controller, device.path(Endpoint.INFO), device.sealed(message))
     assert await _count(controller, "info_latest") == 2
     await _twice(controller, device.path(Endpoint.INFO), device.sealed(gone))
-    assert await _count(controller, "info_latest") == 1
+    assert await _count(controller, "info_latest WHERE length(message) > 0") == 1
     assert await _event_types(controller) == [
         "EDGE_NODE_REGISTERED",
         "EDGE_NODE_STATE",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from eaves.controller.process import clock
 from eaves.controller.settings import Options, read_settings
 from eaves.controller.telemetry.pipelines import running_telemetry
 from eaves.controller.telemetry.ways import NotServed
@@ -30,5 +31,5 @@ async def test_what_this_release_does_not_serve_is_refused_by_name(
 ) -> None:
     settings = read_settings(Options(state_dir=str(tmp_path)), others)
     with pytest.raises(NotServed, match=name):
-        async with running_telemetry(settings, os.urandom):
+        async with running_telemetry(settings, os.urandom, clock):
             pass

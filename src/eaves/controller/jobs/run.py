@@ -83,8 +83,10 @@ class Jobs:
     async def bound_series(self, _held: Held) -> None:
         now = self.clock()
         await series.forget_gone(self.engine, self.telemetry, now)
+        await series.forget_gone_objects(self.engine, self.telemetry.state_writer.work, now)
         work = self.telemetry.metrics_writer.work
-        await series.bound_series(work, self.settings.retention, now)
+        read = work if self.engine.dialect.name == "sqlite" else series.reader(self.engine)
+        await series.bound_series(work, read, self.settings.retention, now)
 
     async def roll_up(self, _held: Held) -> None:
         await series.roll_up_all(self.telemetry, self.clock())

@@ -1,5 +1,6 @@
 """Roll-ups of metrics, how long they are kept, and what deleted devices leave behind."""
 
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,9 +12,8 @@ from sqlalchemy import Connection, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from eaves.controller.settings import Retention
-from eaves.controller.store import series_store, state_store
-from eaves.controller.store.partitions import drop_before
-from eaves.controller.store.series_store import FIVE_MINUTES, HOUR, Due
+from eaves.controller.store import reports, series_bounds, series_store, state_store
+from eaves.controller.store.series_store import FIVE_MINUTES, HOUR, RAW, Due
 from eaves.controller.store.tables import Kind, device_bindings, objects
 from eaves.controller.store.tables_telemetry import info_latest, metrics_latest
 from eaves.controller.store.unit import snapshot
@@ -26,11 +26,12 @@ log = structlog.get_logger()
 W = TypeVar("W")
 
 ROWS_AT_ONCE: Final = 2000
+GONE_KEPT: Final = timedelta(days=7)  # longer than messages wait in a stream
 MOST_ROUNDS: Final = 500  # of one tick, when there is too much
 
 
 class Worker(Protocol):
-    """Runs short work in a transaction of the thread that writes metrics."""
+    """Runs short work in a transaction of the thread that writes."""
 
     def __call__(self, work: Callable[[Connection], W], /) -> Awaitable[W]: ...
 
@@ -57,55 +58,68 @@ async def roll_up_all(telemetry: Telemetry, now: datetime) -> int:
     return done
 
 
-async def storage_use(work: Worker, retention: Retention) -> StorageUse:
-    return StorageUse(await work(series_store.bytes_used), retention.metric_bytes)
+async def bound_series(
+    work: Worker, read: Worker, retention: Retention, now: datetime
+) -> StorageUse:
+    """One tick: by age, then by size: samples go first, then roll-ups, the finer ones first.
 
-
-async def bound_series(work: Worker, retention: Retention, now: datetime) -> None:
-    """One tick: by age, then by size: samples go first, then roll-ups, the finer ones first."""
+    `read` may take seconds, where that delays no report.
+    """
     spans = {
+        RAW: timedelta(hours=retention.metric_raw_hours),
         FIVE_MINUTES: timedelta(days=retention.metric_five_minute_days),
         HOUR: timedelta(days=retention.metric_hour_days),
     }
-    raw = timedelta(hours=retention.metric_raw_hours)
-    dropped = await _drop(work, 0, microseconds(now - raw), MOST_ROUNDS)
+    freed = 0
     for level, span in spans.items():
-        dropped += await _drop(work, level, microseconds(now - span), MOST_ROUNDS)
-    use = await storage_use(work, retention)
-    for level in (0, FIVE_MINUTES, HOUR):
-        for _ in range(MOST_ROUNDS):
-            if use.used_bytes <= use.bound_bytes:
-                break
-            gone = await _drop(work, level, microseconds(now), 1)
-            dropped += gone
-            use = await storage_use(work, retention)
-            if not gone:
-                break
-    if dropped:
-        log.info("metrics_bounded", rows=dropped, bytes=use.used_bytes, bound=use.bound_bytes)
+        freed += await _drop(work, level, microseconds(now - span))
+    bound = retention.metric_bytes
+    used = await read(series_bounds.bytes_on_disk)
+    if used > bound:
+        used = await read(series_bounds.bytes_held)
+        for level in spans:
+            gone = await _drop(work, level, microseconds(now), used - bound)
+            used -= gone
+            freed += gone
+    if freed:
+        log.info("metrics_bounded", freed_bytes=freed, bytes=used, bound=bound)
+    return StorageUse(used, bound)
 
 
-async def _drop(work: Worker, level: int, oldest: int, rounds: int) -> int:
-    dropped = 0
-    for _ in range(rounds):
-        if level:
-            gone = await work(
-                partial(
-                    series_store.delete_rollups_before,
-                    level=level,
-                    oldest=oldest,
-                    limit=ROWS_AT_ONCE,
-                )
-            )
-        else:
-            await work(partial(drop_before, table="metric_samples", oldest=oldest))
-            gone = await work(
-                partial(series_store.delete_samples_before, oldest=oldest, limit=ROWS_AT_ONCE)
-            )
-        dropped += gone
-        if not gone:
+async def _drop(work: Worker, level: int, before: int, enough: float = math.inf) -> int:
+    """Drop the oldest until so many bytes are free, or nothing is left; how many are."""
+    freed = 0
+    for _ in range(MOST_ROUNDS):
+        if freed >= enough:
             break
-    return dropped
+        dropped = await work(
+            partial(series_bounds.drop_oldest, level=level, before=before, limit=ROWS_AT_ONCE)
+        )
+        freed += dropped.bytes
+        if not dropped.pieces:
+            break
+    return freed
+
+
+def reader(engine: AsyncEngine) -> Worker:
+    """Looks into PostgreSQL beside the thread that writes metrics."""
+
+    async def read(look: Callable[[Connection], W], /) -> W:
+        async with snapshot(engine) as db:
+            return await db.run_sync(look)
+
+    return read
+
+
+async def forget_gone_objects(engine: AsyncEngine, work: Worker, now: datetime) -> None:
+    """Drop the rows of objects that devices took away so long ago that no word of them comes."""
+    before = now - GONE_KEPT
+    while True:
+        async with snapshot(engine) as db:
+            keys = await reports.gone_objects(db, before, ROWS_AT_ONCE)
+        if not keys:
+            return
+        await work(partial(state_store.forget_gone_objects, keys=keys, before=microseconds(before)))
 
 
 async def forget_gone(engine: AsyncEngine, telemetry: Telemetry, now: datetime) -> None:

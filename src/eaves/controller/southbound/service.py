@@ -151,7 +151,7 @@ class DeviceService:
         self._stop = asyncio.Event()
         async with (
             open_database(parts.settings.database) as database,
-            running_telemetry(parts.settings, parts.random, parts.meters) as telemetry,
+            running_telemetry(parts.settings, parts.random, parts.clock, parts.meters) as telemetry,
         ):
             self._telemetry = telemetry
             feed = _feed(parts, database)

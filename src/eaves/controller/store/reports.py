@@ -7,12 +7,14 @@ the caller found within its scope.  Who stores: `state_store`, `series_store`, `
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import ColumnElement, delete, func, select
 
 from eaves.controller.store import series_store
 from eaves.controller.store.packed import unpack
 from eaves.controller.store.series_store import Sample
+from eaves.controller.store.state_store import Key
 from eaves.controller.store.tables import info_before, log_uploads, logs, messages, metrics_before
 from eaves.controller.store.tables_telemetry import info_latest, metrics_latest
 from eaves.controller.store.unit import Db
@@ -36,12 +38,24 @@ def _info_columns() -> tuple[ColumnElement[object], ...]:
     return c.device_id, c.kind, c.object_id, c.at, c.received_at, c.message
 
 
+is_gone: Final = func.length(info_latest.c.message) == 0
+"""The device told that the object is no more there: its row keeps the moment."""
+
+
+async def gone_objects(db: Db, before: datetime, limit: int) -> tuple[Key, ...]:
+    """Objects that were gone before that moment."""
+    c = info_latest.c
+    query = select(c.enterprise_id, c.device_id, c.kind, c.object_id)
+    rows = await db.execute(query.where(is_gone, c.received_at < before).limit(limit))
+    return tuple((row[0], row[1], row[2], row[3]) for row in rows)
+
+
 async def list_info(
     db: Db, device_ids: Sequence[DeviceId], kinds: Sequence[int] = ()
 ) -> tuple[Info, ...]:
     """All that these devices last said, of these kinds (all when empty)."""
     c = info_latest.c
-    query = select(*_info_columns()).where(c.device_id.in_(device_ids))
+    query = select(*_info_columns()).where(c.device_id.in_(device_ids), ~is_gone)
     if kinds:
         query = query.where(c.kind.in_(kinds))
     rows = await db.execute(query.order_by(c.device_id, c.kind, c.object_id))

@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from eaves.controller.store.packed import pack
-from eaves.controller.store.sync import execute, execute_rows, is_postgresql, marks, read_bytes
+from eaves.controller.store.sync import execute, execute_rows, marks, read_bytes
 
 RAW: Final = 0
 FIVE_MINUTES: Final = 300  # seconds, as all levels
@@ -313,48 +313,3 @@ def layouts(connection: Connection, digests: Iterable[bytes]) -> Mapping[bytes, 
         )
         found |= {read_bytes(digest): str(objects) for digest, objects in rows}
     return found
-
-
-# --- retention -----------------------------------------------------------------------------------
-
-
-def delete_samples_before(connection: Connection, oldest: int, limit: int) -> int:
-    """Delete at most `limit` of the oldest; how many.  PostgreSQL drops whole partitions."""
-    if is_postgresql(connection):
-        return 0
-    return execute(
-        connection,
-        "DELETE FROM metric_samples WHERE row IN "
-        "(SELECT row FROM metric_samples WHERE time < ? ORDER BY row LIMIT ?)",
-        (oldest, limit),
-    ).rowcount
-
-
-def delete_rollups_before(connection: Connection, level: int, oldest: int, limit: int) -> int:
-    """Delete at most `limit` of the oldest; how many."""
-    return execute(
-        connection,
-        "DELETE FROM metric_rollups WHERE row IN "
-        "(SELECT row FROM metric_rollups WHERE level = ? AND start < ? ORDER BY start LIMIT ?)",
-        (level, oldest, limit),
-    ).rowcount
-
-
-def bytes_used(connection: Connection) -> int:
-    """What the tables of this module take on disk, indexes included, room for reuse not."""
-    if is_postgresql(connection):
-        tables = ("metrics_latest", "metric_layouts", "metric_rollups", "metric_due")
-        total = sum(
-            _number(connection, f"SELECT pg_total_relation_size('{table}')") for table in tables
-        )
-        return total + _number(
-            connection,
-            "SELECT coalesce(sum(pg_total_relation_size(inhrelid)), 0) FROM pg_inherits "
-            "WHERE inhparent = 'metric_samples'::regclass",
-        )
-    pages = _number(connection, "PRAGMA page_count") - _number(connection, "PRAGMA freelist_count")
-    return pages * _number(connection, "PRAGMA page_size")
-
-
-def _number(connection: Connection, sql: str) -> int:
-    return int(str(connection.exec_driver_sql(sql).scalar_one()))

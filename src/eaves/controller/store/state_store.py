@@ -24,6 +24,8 @@ _KEY: Final = "enterprise_id = ? AND device_id = ? AND kind = ? AND object_id = 
 
 @dataclass(frozen=True, slots=True)
 class InfoRow:
+    """An object that is gone has a row without a message, so that no older one comes after it."""
+
     key: Key
     at: int | None  # microseconds since 1970, as all times here
     received_at: int
@@ -82,7 +84,7 @@ def received(connection: Connection, keys: Iterable[Key]) -> Mapping[Key, int]:
 
 
 def message_of(connection: Connection, key: Key) -> bytes:
-    """Serialized ZInfoMsg; empty when there is none."""
+    """Serialized ZInfoMsg; empty when there is none, or the object is gone."""
     row = execute(connection, f"SELECT message FROM info_latest WHERE {_KEY}", key).first()  # noqa: S608 - a constant
     return b"" if row is None else unpack(read_bytes(row[0]))
 
@@ -93,15 +95,24 @@ def put_info(connection: Connection, rows: Sequence[InfoRow]) -> None:
         connection,
         "INSERT INTO info_latest "
         "(enterprise_id, device_id, kind, object_id, at, received_at, message)",
-        [(*row.key, row.at, row.received_at, pack(row.message)) for row in rows],
+        [
+            (*row.key, row.at, row.received_at, pack(row.message) if row.message else b"")
+            for row in rows
+        ],
         "ON CONFLICT (enterprise_id, device_id, kind, object_id) DO UPDATE SET at = excluded.at, "
         "received_at = excluded.received_at, message = excluded.message "
         "WHERE info_latest.received_at <= excluded.received_at",
     )
 
 
-def delete_info(connection: Connection, key: Key) -> None:
-    execute(connection, f"DELETE FROM info_latest WHERE {_KEY}", key)  # noqa: S608 - a constant
+def forget_gone_objects(connection: Connection, keys: Sequence[Key], before: int) -> None:
+    """Drop the rows of objects that were gone before that moment and were not heard of since."""
+    for key in keys:
+        execute(
+            connection,
+            f"DELETE FROM info_latest WHERE {_KEY} AND received_at < ? AND length(message) = 0",  # noqa: S608 - a constant
+            (*key, before),
+        )
 
 
 def put_events(connection: Connection, events: Sequence[DeviceEvent]) -> None:

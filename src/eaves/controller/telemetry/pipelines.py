@@ -5,6 +5,7 @@ import threading
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TypeVar
 
 from sqlalchemy import Engine
@@ -17,6 +18,7 @@ from eaves.controller.store.unit import attachable
 from eaves.controller.telemetry.embedded import EmbeddedCommitter
 from eaves.controller.telemetry.log_fold import LogFold, LogReport
 from eaves.controller.telemetry.pipeline import Committer, Pipeline
+from eaves.controller.telemetry.reports import microseconds
 from eaves.controller.telemetry.series_fold import SeriesFold, SeriesReport
 from eaves.controller.telemetry.sinks.outbox import OutboxState
 from eaves.controller.telemetry.state_fold import StateFold, StateReport
@@ -77,13 +79,16 @@ def _pipeline(
 
 @asynccontextmanager
 async def running_telemetry(
-    settings: Settings, random: Callable[[int], bytes], meters: Meters | None = None
+    settings: Settings,
+    random: Callable[[int], bytes],
+    clock: Callable[[], datetime],
+    meters: Meters | None = None,
 ) -> AsyncGenerator[Telemetry]:
     """Commit until the end of the context; what is queued then is still committed."""
     meters = meters or Meters()
     news = threading.Event()
     news.set()  # of the process before
-    series = SeriesFold()
+    series = SeriesFold(lambda: microseconds(clock()))
     state_fold = StateFold(health_kept=settings.retention.health_rows_per_device, news=news.set)
     outbox = OutboxState()
     log_fold = fold_and_keep(settings, LogFold(settings.bounds.inflated_log_bytes), outbox)

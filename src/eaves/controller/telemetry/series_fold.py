@@ -2,15 +2,15 @@
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
 from sqlalchemy import Connection
 
 from eaves.controller.store import series_store
-from eaves.controller.store.partitions import Partitions
+from eaves.controller.store.partitions import HOUR_US, Partitions
 from eaves.controller.store.series_store import FIVE_MINUTES, SECOND, Due, Latest, Sample
-from eaves.controller.store.sync import lock_devices
+from eaves.controller.store.sync import is_postgresql, lock_devices
 from eaves.controller.telemetry.reports import DIGEST_BYTES, DeviceForgotten, MetricsReport
 
 K = TypeVar("K")
@@ -26,11 +26,13 @@ _DIGITS: Final = 1000  # of the time, that come from the digest
 class SeriesFold:
     """Folding a batch twice changes nothing: a sample is known by device, time and digest."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], int]) -> None:
+        """`clock`: microseconds since 1970."""
+        self._clock = clock
         self._layouts: OrderedDict[tuple[str, bytes], None] = OrderedDict()
         self._due: OrderedDict[Due, None] = OrderedDict()
         self._timeless: OrderedDict[tuple[str, bytes], None] = OrderedDict()
-        self._partitions = Partitions("metric_samples")
+        self._partitions = Partitions("metric_samples", span_us=HOUR_US)
 
     def fold(self, connection: Connection, batch: Sequence[SeriesReport], /) -> Sequence[None]:
         reports: list[MetricsReport] = []
@@ -64,6 +66,8 @@ class SeriesFold:
         due: list[Due] = []
         overdue: set[str] = set()
         latest: dict[str, Latest] = {}
+        # other processes roll up there; what waited in a stream comes long after it was received
+        now = self._clock() if is_postgresql(connection) else 0
         for report in reports:
             owner = report.enterprise_id, report.device_id
             if not believed(report) and self._came_before(connection, report):
@@ -74,8 +78,8 @@ class SeriesFold:
             time = time_of(report)
             samples.append(Sample(*owner, time, layout, report.values))
             span = Due(*owner, FIVE_MINUTES, time - time % (FIVE_MINUTES * SECOND))
-            late = report.received_at >= span.start + FIVE_MINUTES * SECOND
-            if late:  # another process may have rolled it up: what is remembered does not count
+            late = max(now, report.received_at) >= span.start + FIVE_MINUTES * SECOND
+            if late:  # the span may have been rolled up: what is remembered does not count
                 overdue.add(report.device_id)
             if _new(self._due, span) or late:
                 due.append(span)

@@ -30,7 +30,7 @@ REMEMBERED: Final = 100_000  # objects
 NAME: Final = "{name}"
 """Stands in the text of an event for what people call the object."""
 
-_Memory = tuple[int, Said]  # when it came, what it said
+_Memory = tuple[int, Said | None]  # when it came, what it said; None: the object is gone
 
 
 class StateFold:
@@ -79,10 +79,9 @@ class StateFold:
             if said is not None:
                 events += _events(report, said, None if before is None else before[1])
             if said is not None and said.gone:
-                rows.pop(key, None)
-                state_store.delete_info(connection, key)
-                self._said.pop(key, None)
-                stored[key] = None
+                # the row stays without its message: an older one may still be under way
+                rows[key] = InfoRow(key, report.at, report.received_at, b"")
+                self._remember(key, (report.received_at, None))
                 continue
             rows[key] = InfoRow(key, report.at, report.received_at, report.message)
             if said is not None:
@@ -116,8 +115,7 @@ class StateFold:
             return None
         if memory is not None and memory[0] == at:
             return memory
-        said = _read(state_store.message_of(connection, key))
-        return None if said is None else (at, said)
+        return at, _read(state_store.message_of(connection, key))
 
     def _remember(self, key: Key, memory: _Memory) -> None:
         self._said[key] = memory
