@@ -132,7 +132,7 @@ async def test_what_the_release_before_kept_is_moved_once(
     newer = msgspec.structs.replace(info_report(LIVELY, NEWER, NOW), enterprise_id="acme")
     fold_state(database_url, newer)  # reported since this release was started
     settings = Settings(state_dir=tmp_path, database_url=database_url)
-    async with running_telemetry(settings, os.urandom) as telemetry:
+    async with running_telemetry(settings, os.urandom, lambda: NOW) as telemetry:
         await move_reports(before, telemetry)
         await leave(before)  # as if the process had died before it deleted what was moved
         await move_reports(before, telemetry)
