@@ -12,7 +12,7 @@ from support.rest import Caller, Json, Rest, running_rest
 from support.rest_objects import World, build_world
 
 from eaves.controller.jobs.render_jobs import RenderJobs
-from eaves.controller.jobs.rendering import BATCH, Renderer
+from eaves.controller.jobs.rendering import Renderer
 from eaves.controller.store.inputs import ToRender
 from eaves.controller.store.rendered import Outcome, find_rendered
 from eaves.controller.store.unit import snapshot, unit_of_work
@@ -20,6 +20,7 @@ from eaves.evapi.config import decode_edge_dev_config
 from eaves.ids import DeviceId
 
 COPIES = 120
+BATCH = 50  # devices at once
 IDS = sorted(DeviceId(device_id_of(n)) for n in range(COPIES))
 
 pytestmark = pytest.mark.system
@@ -50,7 +51,7 @@ def runner(rest: Rest, told: set[DeviceId]) -> RenderJobs:
     def changed(ids: Iterable[DeviceId]) -> None:
         told.update(ids)
 
-    return RenderJobs(rest.engine, Renderer(rest.keys), rest.clock, changed)
+    return RenderJobs(rest.engine, Renderer(rest.keys), rest.clock, changed, devices_at_once=BATCH)
 
 
 async def change_network(caller: Caller, world: World, mtu: int) -> Json:

@@ -32,6 +32,7 @@ from eaves.errors import Rejected
 from eaves.evapi.errors import MalformedMessage
 
 T = TypeVar("T")
+P = TypeVar("P")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_SECOND = int((datetime.min.replace(tzinfo=UTC) - _EPOCH).total_seconds())
@@ -79,9 +80,10 @@ class Codec(Generic[T]):
         """Raises Unencodable, naming the field, for a value out of the range of its field."""
         return self.message(value).SerializeToString(deterministic=True)
 
-    def message(self, value: T) -> Message:
+    def message(self, value: T, shared: "SharedParts | None" = None) -> Message:
+        """With `shared`, parts that it holds are encoded once, however many messages have them."""
         message = self._message()
-        self._table().write(message, value)
+        self._table().write(message, value, shared)
         return message
 
     def _table(self) -> "_Table":
@@ -100,6 +102,35 @@ class Codec(Generic[T]):
                 names.update(table.left_out)
                 waiting.extend(field.part for field in table.fields if field.part is not None)
         return frozenset(names)
+
+
+class SharedParts:
+    """Repeated parts that several messages have in common, each encoded at its first use.
+
+    A part is told by the tuple that it is, not by its value: `keep` the tuple that all of the
+    messages are made with.  For one thread.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[int, object] = {}  # also keeps the number from being another's
+        self._encoded: dict[int, bytes] = {}
+
+    def keep(self, part: tuple[P, ...]) -> tuple[P, ...]:
+        self._kept[id(part)] = part
+        return part
+
+    def write(self, message: Message, part: object, fill: Callable[[Any, Any], None]) -> bool:
+        """False: this part is not one of those kept."""
+        key = id(part)
+        if key not in self._kept:
+            return False
+        encoded = self._encoded.get(key)
+        if encoded is None:
+            alone = message.__class__()
+            fill(alone, part)
+            encoded = self._encoded[key] = alone.SerializeToString(deterministic=True)
+        message.MergeFromString(encoded)
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +221,7 @@ class _Table:
             values["rest"] = rest
         return self.of(**values)
 
-    def write(self, message: Any, value: Any) -> None:
+    def write(self, message: Any, value: Any, shared: SharedParts | None = None) -> None:
         if not isinstance(value, self.of):
             raise Unencodable(f"{self.of.__name__} expected, got {type(value).__name__}")
         attribute = "rest"
@@ -198,7 +229,8 @@ class _Table:
             for (zero, field), one in zip(self.writing, self.values(value), strict=True):
                 if one is not zero:
                     attribute = field.attribute
-                    field.write(message, one)
+                    if shared is None or not shared.write(message, one, field.write):
+                        field.write(message, one)
         except (TypeError, ValueError) as error:
             raise Unencodable(f"{self.of.__name__}.{attribute}: {error}") from error
         for oneof, members in self.oneofs.items():

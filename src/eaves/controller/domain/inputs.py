@@ -12,6 +12,7 @@ from eaves.controller.domain.contract.networks import NetConfig
 from eaves.controller.domain.contract.projects import Tag
 from eaves.controller.domain.contract.volumes import VolInstConfig
 from eaves.controller.domain.secrets import SecretName
+from eaves.evapi.codec import SharedParts
 from eaves.evapi.keys import KeyAgreement
 
 
@@ -39,6 +40,7 @@ class DeviceInputs:
     memo: dict[object, object] = field(
         default_factory=dict[object, object], repr=False, compare=False
     )
+    shared: SharedParts = field(default_factory=SharedParts, repr=False, compare=False)
 
 
 @dataclass(frozen=True)

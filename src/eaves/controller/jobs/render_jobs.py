@@ -42,6 +42,7 @@ class RenderJobs:
     clock: Callable[[], datetime]
     changed: Callable[[Iterable[DeviceId]], None]
     on_batch: OnBatch | None = None
+    devices_at_once: int = BATCH
 
     async def run_forever(self) -> None:
         """Look for jobs; of several, one batch of each in turn, so that none starves."""
@@ -68,7 +69,7 @@ class RenderJobs:
 
         async def pick(db: Db) -> Sequence[DeviceId]:
             nonlocal taken
-            taken = await take_devices(db, job, now, BATCH)
+            taken = await take_devices(db, job, now, self.devices_at_once)
             return taken.ids
 
         async def finish(db: Db, stored: Stored) -> None:

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Select, or_, select
@@ -42,6 +43,7 @@ from eaves.controller.store.rendered import (
 from eaves.controller.store.sealed import find_secrets
 from eaves.controller.store.tables import Kind, device_certificates, object_ids, objects
 from eaves.controller.store.unit import Db
+from eaves.evapi.codec import SharedParts
 from eaves.evapi.config import dated, undated
 from eaves.ids import ConfigHash, DeviceId
 
@@ -123,6 +125,7 @@ async def _of_enterprise(
         secrets=await find_secrets(db, holders),
         epoch=await find_epoch(db),
         memo={},
+        shared=SharedParts(),
     )
     by_project = {found.item.id: found.item for found in projects}
     by_model = {found.item.id: found.item for found in models}
@@ -146,6 +149,7 @@ async def _of_enterprise(
             ecdh_hash=ecdh.get(device.id, (b"", b""))[1],
             epoch=shared.epoch,
             memo=shared.memo,
+            shared=shared.shared,
         )
         for device in devices
     ]
@@ -189,7 +193,7 @@ def outcome_of(
     """Pure and not short: about a millisecond."""
     device_id = DeviceId(inputs.device.id)
     rendered = render(inputs)
-    digest, encoded = undated(rendered.config)
+    digest, encoded = undated(rendered.config, inputs.shared)
     if before is not None and before.config_hash == digest:
         return Outcome(device_id, before, None, rendered.missing)
     at = next_timestamp(before.config_timestamp if before is not None else None, now)
@@ -226,9 +230,14 @@ def _query(kind: Kind) -> Select[*tuple[Any, ...]]:
 async def _read(db: Db, contract: type[T], query: Select[*tuple[Any, ...]]) -> list[_Found[T]]:
     found: list[_Found[T]] = []
     for object_id, enterprise_id, device_id, revision, body in await db.execute(query):
-        changes = {"id": object_id, "revision": ObjectRevision(curr=str(revision))}
+        changes = {"id": object_id, "revision": _revision(revision)}
         found.append(_Found(enterprise_id, device_id, read_stored(contract, body, changes)))
     return found
+
+
+@lru_cache(maxsize=1024)
+def _revision(number: int) -> ObjectRevision:
+    return ObjectRevision(curr=str(number))
 
 
 async def _by_ids(db: Db, kind: Kind, contract: type[T], ids: Iterable[str]) -> Sequence[_Found[T]]:

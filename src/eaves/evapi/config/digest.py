@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 
+from eaves.evapi.codec import SharedParts
 from eaves.evapi.config.devconfig import EdgeDevConfig
 from eaves.evapi.config.wire import EDGE_DEV_CONFIG
 from eaves.ids import ConfigHash
@@ -21,9 +22,9 @@ def config_hash(config: EdgeDevConfig) -> ConfigHash:
     return undated(config)[0]
 
 
-def undated(config: EdgeDevConfig) -> tuple[ConfigHash, bytes]:
+def undated(config: EdgeDevConfig, shared: SharedParts | None = None) -> tuple[ConfigHash, bytes]:
     """The hash, and the encoded config without its timestamp: `dated` completes it."""
-    message = EDGE_DEV_CONFIG.message(config)
+    message = EDGE_DEV_CONFIG.message(config, shared)
     message.ClearField("config_timestamp")
     encoded = message.SerializeToString(deterministic=True)
     digest = hashlib.sha256(encoded).digest()

@@ -7,11 +7,11 @@ word) is left to the full reading of the class, which understands or refuses it:
 always that of `from_json_text`.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, cast, get_args, get_origin
 
+import msgspec
 from pydantic.fields import FieldInfo
 
 from eaves.controller.domain.contract.base import Contract, OpenEnum
@@ -32,7 +32,7 @@ def read_stored(contract: type[T], text: str, changes: Mapping[str, object] | No
     """
     if "null" not in text:
         try:
-            item = _table(contract).build(json.loads(text))
+            item = _table(contract).build(msgspec.json.decode(text))
         except (_UnexpectedError, ValueError):
             pass
         else:
@@ -76,9 +76,9 @@ class _Table:
             values[attribute] = {}
         given = set(self._sent)
         extra: dict[str, object] = {}
-        by_name = self._by_name
+        find, note = self._by_name.get, given.add
         for name, value in members.items():
-            known = by_name.get(name)
+            known = find(name)
             if known is None:
                 if name in self._names:
                     raise _UnexpectedError  # by the name of the attribute: the class knows that too
@@ -86,8 +86,8 @@ class _Table:
                 continue
             attribute, kind, convert = known
             values[attribute] = value if type(value) is kind else convert(value)
-            given.add(attribute)
-        item = self._of.__new__(self._of)
+            note(attribute)
+        item = _new(self._of)
         # a frozen model refuses assignment, as its own constructor knows
         _set(item, "__dict__", values)
         _set(item, "__pydantic_fields_set__", given)
@@ -96,7 +96,7 @@ class _Table:
         return item
 
 
-_set = object.__setattr__
+_set, _new = object.__setattr__, object.__new__
 _tables: dict[type[Contract], _Table] = {}
 
 

@@ -98,7 +98,8 @@ def physical_ios(inputs: DeviceInputs) -> tuple[eve.PhysicalIO, ...]:
     key = ("physical I/O", inputs.model.id, tuple(own.items()))
     known = inputs.memo.get(key)
     if known is None:
-        known = tuple(_physical_io(member, own) for member in inputs.model.io_member_list)
+        members = inputs.model.io_member_list
+        known = inputs.shared.keep(tuple(_physical_io(member, own) for member in members))
         inputs.memo[key] = known
     return cast("tuple[eve.PhysicalIO, ...]", known)
 
@@ -169,8 +170,8 @@ def system_adapters(inputs: DeviceInputs) -> tuple[eve.SystemAdapter, ...]:
 
 def _network_of(label: str, port: SysInterface, inputs: DeviceInputs) -> NetConfig | None:
     """The network of a port: its own, a named one, the default, else plain DHCP."""
-    own_id = adapter_network_id(inputs.device.id, label)
     if port.adapter_specific_net is not None:
+        own_id = adapter_network_id(inputs.device.id, label)
         return port.adapter_specific_net.model_copy(update={"id": own_id})
     for network in inputs.networks.values():
         if network.id == port.netid or (port.netname and network.name == port.netname):
@@ -181,7 +182,7 @@ def _network_of(label: str, port: SysInterface, inputs: DeviceInputs) -> NetConf
         if network.enterprise_default:
             return network
     return NetConfig(
-        id=own_id,
+        id=adapter_network_id(inputs.device.id, label),
         name=f"DHCP on {label}",
         kind=NetworkKind.V4,
         ip=IpSpec(dhcp=NetworkDHCPType.CLIENT),

@@ -126,12 +126,18 @@ def _automatic_subnets(in_order: Sequence[NetInstConfig]) -> dict[str, str]:
         first = int.from_bytes(hashlib.sha256(netinst.id.encode()).digest()[:2], "big")
         for step in range(1 << 16):
             number = (first + step) % (1 << 16)
-            subnet = ipaddress.IPv4Network(f"10.{number >> 8}.{number & 255}.0/24")
-            if not any(other.version == 4 and subnet.overlaps(other) for other in taken):
-                chosen[netinst.id] = str(subnet)
-                taken.append(subnet)
+            subnet = f"10.{number >> 8}.{number & 255}.0/24"
+            if subnet not in chosen.values() and not _overlaps(subnet, taken):
+                chosen[netinst.id] = subnet
                 break
     return chosen
+
+
+def _overlaps(subnet: str, taken: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
+    if not taken:
+        return False  # the rule in a large fleet, where every network object costs
+    network = ipaddress.IPv4Network(subnet)
+    return any(other.version == 4 and network.overlaps(other) for other in taken)
 
 
 def _addresses(ip: DhcpServerConfig | None, automatic: str) -> Ipspec:
@@ -160,8 +166,23 @@ def _addresses(ip: DhcpServerConfig | None, automatic: str) -> Ipspec:
     )
 
 
-@lru_cache(maxsize=4096)
 def _gateway_and_leases(subnet: str, given: str) -> tuple[str, IpRange | None]:
+    start = subnet.removesuffix(".0/24")
+    if given or start == subnet:
+        return _computed(subnet, given)
+    # three octets in common: what follows them is the same in every such network
+    gateway, leases = _computed("10.0.0.0/24", "")
+    shared = len("10.0.0")
+    moved = (
+        IpRange(start=start + leases.start[shared:], end=start + leases.end[shared:])
+        if leases is not None
+        else None
+    )
+    return start + gateway[shared:], moved
+
+
+@lru_cache(maxsize=4096)
+def _computed(subnet: str, given: str) -> tuple[str, IpRange | None]:
     network = ipaddress.ip_network(subnet)
     first_host = network.network_address + (1 if network.num_addresses > 1 else 0)
     gateway = given or str(first_host)
