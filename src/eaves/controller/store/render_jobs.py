@@ -2,7 +2,7 @@
 
 A job is made by the transaction of the change.  A device leaves it in the transaction that stores
 its configuration, so what is left is always what is still to do.  On PostgreSQL whoever takes
-devices locks their rows until its commit, and others pass over them.
+devices locks the devices until its commit, for every job, and others pass over them.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, exists, func, insert, select, update
 
 from eaves.controller.store.tables import Kind, object_ids, object_references
 from eaves.controller.store.tables_render import render_job_devices, render_jobs
@@ -130,14 +130,51 @@ async def take_devices(db: Db, job: JobKey, now: datetime, limit: int) -> Taken:
         .order_by(c.device_id)
         .limit(limit)
     )
-    if db.dialect.name != "sqlite":
-        query = query.with_for_update(skip_locked=True)
+    alone = db.dialect.name == "sqlite"
+    if not alone:
+        # the same devices wait in other jobs, whose rows go as well: so nobody else may have them
+        query = query.where(c.device_id.in_(await _lock_free_devices(db, job, now, limit)))
     attempts = {DeviceId(device): tried for device, tried in await db.execute(query)}
     also = select(c.job_id).where(c.device_id.in_(attempts)).distinct()
     jobs = {job.id}
     if attempts:
         jobs.update(str(row.job_id) for row in await db.execute(also))
+    elif not alone:
+        return Taken(await _deleted_devices(db, job, limit), frozenset(jobs))
     return Taken(attempts, frozenset(jobs))
+
+
+async def _lock_free_devices(
+    db: Db, job: JobKey, now: datetime, limit: int
+) -> tuple[DeviceId, ...]:
+    """Lock devices of a job as `inputs.lock_devices` does, but wait for none.
+
+    Whoever had one until now may have taken it out of the job.
+    """
+    c, ids = render_job_devices.c, object_ids.c
+    query = (
+        select(ids.id)
+        .join_from(object_ids, render_job_devices, c.device_id == ids.id)
+        .where(c.enterprise_id == job.enterprise_id, c.job_id == job.id, c.due_at <= now)
+        .order_by(ids.id)
+        .limit(limit)
+        .with_for_update(key_share=True, skip_locked=True, of=object_ids)
+    )
+    return tuple(DeviceId(row[0]) for row in await db.execute(query))
+
+
+async def _deleted_devices(db: Db, job: JobKey, limit: int) -> dict[DeviceId, int]:
+    """Nobody renders these any more: they only leave the job."""
+    c = render_job_devices.c
+    query = (
+        select(c.device_id, c.attempts)
+        .where(c.enterprise_id == job.enterprise_id, c.job_id == job.id)
+        .where(~exists().where(object_ids.c.id == c.device_id))
+        .order_by(c.device_id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return {DeviceId(device): tried for device, tried in await db.execute(query)}
 
 
 async def note_rendered(db: Db, taken: Taken, device_ids: Collection[DeviceId]) -> None:
