@@ -6,7 +6,8 @@ These functions take no Scope: a device proves itself by its key, and its row sa
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from itertools import islice
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, Table, and_, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -461,18 +462,25 @@ async def find_escrow(db: Db, device_id: DeviceId) -> bytes | None:
 
 # --- liveness -----------------------------------------------------------------------------------
 
+_SEEN_AT_ONCE: Final = 250  # rows in one statement
+
 
 async def put_last_seen(db: Db, seen: Mapping[DeviceId, datetime]) -> None:
-    """Note when devices were heard of; of what several processes note, the latest stays."""
-    owners = await enterprises_of(db, seen)
-    rows = [
-        {"enterprise_id": owners[device_id], "device_id": device_id, "last_seen_at": at}
-        for device_id, at in sorted(seen.items())
-        if device_id in owners
-    ]
-    await upsert_many(db, device_seen, rows, newest="last_seen_at")
-    if rows:
-        await note_seen(db, {one: at for one, at in seen.items() if one in owners})
+    """Note when devices were heard of; of what several processes note, the latest stays.
+
+    The loop that serves devices gets its turn after each `_SEEN_AT_ONCE` of them.
+    """
+    ordered = iter(sorted(seen.items()))
+    while some := dict(islice(ordered, _SEEN_AT_ONCE)):
+        owners = await enterprises_of(db, some)
+        rows = [
+            {"enterprise_id": owners[device_id], "device_id": device_id, "last_seen_at": at}
+            for device_id, at in some.items()
+            if device_id in owners
+        ]
+        await upsert_many(db, device_seen, rows, newest="last_seen_at")
+        if rows:
+            await note_seen(db, {one: at for one, at in some.items() if one in owners})
 
 
 async def find_last_seen(db: Db, device_ids: Sequence[DeviceId]) -> Mapping[DeviceId, datetime]:
