@@ -1,7 +1,7 @@
-"""Prepared requests, and `wrk` that sends them.
+"""Prepared requests, and what sends them: `wrk`, or `new_connections` with a handshake for each.
 
 A file holds whole requests, each signed by its device over its own content and used once.  The
-order of the devices is random.  `wrk` reads the file as it goes, so that its memory stays small.
+order of the devices is random.  The file is read as it goes, so that memory stays small.
 """
 
 import json
@@ -10,6 +10,7 @@ import os
 import random
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from support.server import GENERATOR_CORE, core_ticks
 from eaves.evapi.paths import PROTOBUF
 
 _LUA: Final = Path(__file__).with_name("wrk.lua")
+_NEW: Final = Path(__file__).with_name("new_connections.py")
 
 Make = Callable[[Device, random.Random], tuple[str, bytes]]
 """Makes one request of a device: its path and its signed body."""
@@ -40,15 +42,16 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What `wrk` saw in one run."""
+    """What the generator saw in one run."""
 
     requests: int
     seconds: float
     p50_ms: float
     p99_ms: float
     generator_busy: float  # share of its core, other programs there included
-    generator_cpu: float  # share of its core that wrk itself took
+    generator_cpu: float  # share of its core that the generator itself took
     problems: tuple[str, ...]
+    full_handshakes: int = 0  # where each request has one
 
     @property
     def per_s(self) -> float:
@@ -112,22 +115,24 @@ def senders(path: Path, count: int) -> list[str]:
 
 def run_load(port: int, requests: Path, traffic: Traffic, seconds: float) -> Load:
     """Send what the file holds for so long; every answer is looked at."""
-    command = ["taskset", "-c", str(GENERATOR_CORE), "wrk", "--threads", "1"]
-    command += ["--connections", str(traffic.connections), "--duration", f"{seconds:.0f}s"]
-    command += ["--timeout", "10s", "--script", str(_LUA)]
-    command += [f"https://localhost:{port}/", "--", str(requests)]
-    command += [str(traffic.expected), str(traffic.least_body)]
+    command = ["taskset", "-c", str(GENERATOR_CORE), *_generator(port, requests, traffic, seconds)]
     busy, ticks = core_ticks(GENERATOR_CORE)
     begun = time.monotonic()
-    wrk = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    assert wrk.stdout is not None
-    output = wrk.stdout.read()
-    _, status, used = os.wait4(wrk.pid, 0)
-    wrk.returncode, took = os.waitstatus_to_exitcode(status), time.monotonic() - begun
-    wrk.stdout.close()
+    sending = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert sending.stdout is not None
+    output = sending.stdout.read()
+    _, status, used = os.wait4(sending.pid, 0)
+    sending.returncode, took = os.waitstatus_to_exitcode(status), time.monotonic() - begun
+    sending.stdout.close()
     busy_after, ticks_after = core_ticks(GENERATOR_CORE)
-    if wrk.returncode != 0:
-        raise SystemExit(f"wrk ended with {wrk.returncode}: {output}")
+    if sending.returncode != 0:
+        raise SystemExit(f"the generator ended with {sending.returncode}: {output}")
     told = json.loads(output.strip().splitlines()[-1])
     return Load(
         requests=told["answered"],
@@ -137,7 +142,18 @@ def run_load(port: int, requests: Path, traffic: Traffic, seconds: float) -> Loa
         generator_busy=(busy_after - busy) / max(ticks_after - ticks, 1),
         generator_cpu=(used.ru_utime + used.ru_stime) / took,
         problems=tuple(_problems(told, traffic)),
+        full_handshakes=told.get("handshakes", {}).get("full", 0),
     )
+
+
+def _generator(port: int, requests: Path, traffic: Traffic, seconds: float) -> list[str]:
+    wanted = [str(traffic.expected), str(traffic.least_body)]
+    if not traffic.keep_connections:
+        how = [str(port), str(seconds), str(traffic.connections)]
+        return [sys.executable, str(_NEW), *how, str(requests), *wanted]
+    how = ["--threads", "1", "--connections", str(traffic.connections)]
+    how += ["--duration", f"{seconds:.0f}s", "--timeout", "10s", "--script", str(_LUA)]
+    return ["wrk", *how, f"https://localhost:{port}/", "--", str(requests), *wanted]
 
 
 def _problems(told: dict[str, int | dict[str, int]], traffic: Traffic) -> list[str]:
@@ -154,6 +170,10 @@ def _problems(told: dict[str, int | dict[str, int]], traffic: Traffic) -> list[s
         for name in ("connect_errors", "read_errors", "write_errors", "timeouts")
         if told[name]
     ]
+    handshakes = told.get("handshakes", {})
+    assert isinstance(handshakes, dict)
+    if handshakes.get("other"):
+        found.append(f"{handshakes['other']} handshakes were resumed or below TLS 1.3")
     if told["exhausted"]:
         found.append("the prepared requests did not last: prepare more")
     return found
