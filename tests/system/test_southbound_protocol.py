@@ -643,7 +643,7 @@ async def test_a_full_queue_slows_logs_down_and_keeps_reports_at_the_device(
         state = controller.settings.state_dir
         files = [state / "telemetry" / name for name in ("logs.db", "metrics.db")]
         with locked(files[0]), locked(files[1]):
-            # one message is at its commit, which waits for the lock; one more fills the queue
+            # one message fills the queue; one before may be at its commit, which waits for the lock
             sent = [
                 asyncio.create_task(controller.post(logs_path, device.sealed(file)))
                 for _ in range(6)
@@ -658,7 +658,8 @@ async def test_a_full_queue_slows_logs_down_and_keeps_reports_at_the_device(
             assert (busy.status, busy.headers["retry-after"]) == (503, "5")
             assert (await controller.get(endpoint_path(Endpoint.PING))).status == 200
         answers = [await task for task in sent]
-        assert sorted(answer.status for answer in answers) == [201, 201, 429, 429, 429, 429]
+        statuses = sorted(answer.status for answer in answers)
+        assert statuses in ([201, 201, *[429] * 4], [201, *[429] * 5])
         assert {a.headers["retry-after"] for a in answers if a.status == 429} == {"15"}
         assert (await controller.post(logs_path, device.sealed(file))).status == 201
         async with controller.database() as engine, snapshot(engine) as db:
