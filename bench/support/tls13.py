@@ -9,7 +9,6 @@ serves all connections.  A session is never offered, so none can be resumed.
 import hashlib
 import hmac
 import os
-from dataclasses import dataclass, field
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
@@ -86,17 +85,13 @@ class _Direction:
         return head + self._aead.encrypt(self._nonce(), content + bytes((kind,)), head)
 
 
-@dataclass(frozen=True, slots=True)
 class KeyShare:
-    """The client's half of the key exchange, and what each ClientHello ends with."""
+    """The client's half of the key exchange, and what each ClientHello says of it."""
 
-    server_name: str
-    _key: X25519PrivateKey = field(default_factory=X25519PrivateKey.generate, repr=False)
-
-    def hello(self) -> bytes:
-        """A new ClientHello, without the head of its record."""
+    def __init__(self, server_name: str) -> None:
+        self._key = X25519PrivateKey.generate()
         share = self._key.public_key().public_bytes_raw()
-        name = b"\x00" + _sized(self.server_name.encode(), 2)
+        name = b"\x00" + _sized(server_name.encode(), 2)
         extensions = (
             _extension(_SERVER_NAME, _sized(name, 2))
             + _extension(_GROUPS, _sized(_numbers(_X25519), 2))
@@ -106,9 +101,15 @@ class KeyShare:
             + _extension(_KEY_SHARE, _sized(_numbers(_X25519) + _sized(share, 2), 2))
         )
         suites = _sized(_numbers(_AES_128_GCM_SHA256), 2)
-        # a session id is sent by who was made for the boxes between that know TLS 1.2 only
-        body = b"\x03\x03" + os.urandom(32) + _sized(os.urandom(32), 1) + suites + b"\x01\x00"
-        return bytes((_CLIENT_HELLO,)) + _sized(body + _sized(extensions, 2), 3)
+        self._ending = suites + b"\x01\x00" + _sized(extensions, 2)
+        size = 2 + 32 + 1 + 32 + len(self._ending)
+        self._begin = bytes((_CLIENT_HELLO,)) + size.to_bytes(3, "big") + b"\x03\x03"
+
+    def hello(self) -> bytes:
+        """A new ClientHello, without the head of its record."""
+        chance = os.urandom(64)
+        # a session id is for the boxes between that know TLS 1.2 only; EVE devices send one too
+        return self._begin + chance[:32] + b"\x20" + chance[32:] + self._ending
 
     def secret(self, server_share: bytes) -> bytes:
         return self._key.exchange(X25519PublicKey.from_public_bytes(server_share))
