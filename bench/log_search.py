@@ -41,7 +41,7 @@ COPY: Final = (
 )
 
 RARE, FREQUENT, ABSENT = "needle-7f3a", "watchdog", "nowhere-to-be-found"
-WORDS: Final = (RARE, FREQUENT, ABSENT, f"{FREQUENT} eth3", "oom", "dhcp 4242")
+WORDS: Final = (RARE, FREQUENT, ABSENT, f"{FREQUENT} eth3", "oom", "qq", "dhcp 4242")
 SOURCES: Final = ("zedagent", "zedrouter", "domainmgr", "volumemgr", "nodeagent", "kernel")
 PLACES: Final = tuple(
     f"/pillar/cmd/{n}/{m}.go" for n in SOURCES for m in ("run", "state", "handle")

@@ -365,9 +365,19 @@ def test_a_filter_never_hides_a_line_that_a_search_would_find() -> None:
         holding = [c for c in chunks if search_chunk(wanted, c.heads, c.texts)]
         assert holding
         assert all(wanted.may_be_in(c.levels, c.grams) for c in holding)
-    for content, word in (("oom", "oom"), ("x oom", "oom"), ("zöb", "ö"), ("an oom!", "OOM")):
+    for content, word in (
+        *(("oom", "oom"), ("x oom", "oom"), ("zöb", "ö"), ("an oom!", "OOM")),
+        *(("up", "up"), ("is up.", "UP"), ("x", "x"), ("7f", "7f"), ("öl", "öl"), ("e-5", "-5")),
+    ):
         (chunk,) = make_chunks([line(1, content)])
         assert Words(word).may_be_in(chunk.grams), content
+
+
+@pytest.mark.parametrize("word", ["qq", "oom", "zebra"])
+def test_chunks_without_a_word_are_not_read_for_it(word: str) -> None:
+    source = random.Random(3)  # noqa: S311 - as above
+    lines = [line(n, f"object {source.getrandbits(32):08x} is up") for n in range(5000)]
+    assert not any(Words(word).may_be_in(chunk.grams) for chunk in make_chunks(lines))
     assert not any(Words("usb").may_be_in(chunk.grams) for chunk in chunks)
     absent = Words("no-such-word-anywhere")
     assert not any(absent.may_be_in(chunk.grams) for chunk in chunks)

@@ -2,9 +2,9 @@
 
 A line in a chunk takes a few bytes where a row with its indexes would take hundreds.  To search is
 to ask the filter of each chunk (which sequences of four bytes stand in its text, whatever their
-case) and to read only the chunks that may hold the word.  Of sequences of three bytes those within
-words count, for the sake of short words, unless they may be part of a hexadecimal number: of these
-there are so many that all of them stand everywhere.  Pure: lines in, bytes out.
+case) and to read only the chunks that may hold the word.  Of sequences of two and three bytes those
+within words count, for the sake of short words, unless they may be part of a hexadecimal number: of
+these there are so many that all of them stand everywhere.  Pure: lines in, bytes out.
 
 A chunk has three parts: `grams` (the filter), `texts` (what was logged) and `heads` (time, number,
 who), so that a search reads the heads of chunks with a hit only.
@@ -166,14 +166,15 @@ def _grams(text: str) -> bytes:
     """A bit for each sequence of four bytes, as few bits as keep most of them empty."""
     data = np.frombuffer(text.lower().encode(), np.uint8)
     bits = np.zeros(1 << _FULL_BITS, np.bool_)
-    if len(data) >= _GRAM - 1:
+    if len(data) > 1:
         wide = data.astype(np.uint32)
-        threes = wide[:-2] | wide[1:-1] << 8 | wide[2:] << 16
-        grams = threes[:-1] | wide[3:] << 24
         word, telling = _IN_WORDS[data], _TELLING[data]
-        counted = word[:-2] & word[1:-1] & word[2:]
-        counted &= telling[:-2] | telling[1:-1] | telling[2:]
-        for found in (grams, threes[counted]):
+        counted, told = word[:-1] & word[1:], telling[:-1] | telling[1:]
+        twos = wide[:-1] | wide[1:] << 8
+        threes = twos[:-1] | wide[2:] << 16
+        fours = threes[:-1] | wide[3:] << 24
+        in_word, of_word = counted[:-1] & word[2:], told[:-1] | telling[2:]
+        for found in (fours, threes[in_word & of_word], twos[counted & told]):
             bits[(found * np.uint32(_MULTIPLIER)) >> np.uint32(32 - _FULL_BITS)] = True
     while len(bits) > 1 << _LEAST_BITS:
         half = len(bits) // 2
@@ -245,10 +246,11 @@ def _lines(heads: _Heads, contents: Sequence[str]) -> list[LogLine]:
 
 def _grams_of(word: bytes) -> Iterator[bytes]:
     """Those of a word that a filter counts."""
-    for at in range(len(word) - 2):
-        three = word[at : at + 3]
-        if all(_IN_WORDS[n] for n in three) and any(_TELLING[n] for n in three):
-            yield three
+    for length in range(2, _GRAM):
+        for at in range(len(word) - length + 1):
+            gram = word[at : at + length]
+            if all(_IN_WORDS[n] for n in gram) and any(_TELLING[n] for n in gram):
+                yield gram
     for at in range(len(word) - _GRAM + 1):
         yield word[at : at + _GRAM]
 
