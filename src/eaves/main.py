@@ -41,6 +41,10 @@ SECTIONS: Mapping[str, Mapping[str, Part]] = {
             "eaves.cli.flows:flows",
             "Show network flows of an app instance, a device or a network instance.",
         ),
+        "storage": Part(
+            "eaves.cli.storage:storage",
+            "Show how much telemetry is kept, by which bounds, and what was dropped last.",
+        ),
         "watch": Part("eaves.cli.why:watch", "Follow events as they happen."),
         "wait": Part("eaves.cli.objects:wait", "Wait until an object has a state."),
         "kinds": Part("eaves.cli.objects:kinds", "List the kinds of object and their other names."),

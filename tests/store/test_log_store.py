@@ -13,7 +13,7 @@ from store.conftest import ACME, NOW, OTHER
 from eaves.controller.domain.scope import Scope
 from eaves.controller.store import log_bounds, log_store
 from eaves.controller.store.files import open_telemetry, prepare_files
-from eaves.controller.store.flow_store import FlowQuery, read_flow_rows
+from eaves.controller.store.flow_store import FlowQuery, Reading, read_flow_rows
 from eaves.controller.store.log_bounds import Bound, level, read_usage
 from eaves.controller.store.log_chunks import Wanted, Words, level_of, make_chunks, search_chunk
 from eaves.controller.store.log_search import LogQuery, Page, Position, search_logs
@@ -300,6 +300,22 @@ async def test_flows_of_a_message_are_kept_once_and_equal_ones_are_counted(
     assert await flow_rows(reader, FlowQuery(EDGE, from_at=AT + 1)) == []
 
 
+@pytest.mark.parametrize("most", [0, 1, 63, 64, 65, 129, 130, 131])
+async def test_a_reading_of_flows_tells_what_it_leaves_out(
+    logs: Engine, reader: Reader, most: int
+) -> None:
+    there = 130  # more than are read at once
+    fold(logs, *(flow_report([flow(number)]) for number in range(there)))
+    reading = Reading()
+    engine = open_engine(reader.url)
+    async with snapshot(engine) as db:
+        rows = [row async for row in read_flow_rows(db, ACME, FlowQuery(EDGE, most=most), reading)]
+    await engine.dispose()
+    assert len(rows) == min(most, there)
+    assert len({row.id for row in rows}) == len(rows)
+    assert (reading.cut_at is not None) == (most < there)
+
+
 # --- bounds
 
 
@@ -327,10 +343,11 @@ async def test_a_noisy_device_evicts_its_own_oldest_lines(logs: Engine, reader: 
     with writing(logs) as connection:
         held = log_bounds.held_by_devices(connection, "log_chunks")
         most = held["acme", EDGE] // 2
-        left = log_bounds.trim_device(
+        left, dropped = log_bounds.trim_device(
             connection, "log_chunks", ("acme", EDGE), most, held["acme", EDGE]
         )
         assert left <= most
+        assert dropped > 0
         after = log_bounds.held_by_devices(connection, "log_chunks")
     assert after["acme", EDGE] == left
     assert after["acme", "quiet"] == held["acme", "quiet"]

@@ -68,6 +68,12 @@ def top(
         [_talker(one) for one in objects_of(data.get("list"))],
         f"no flows of {kind}/{name} since {wire_time(since)}",
     )
+    if data.get("countedSince"):
+        click.echo(
+            f"there are too many flows to sum up: those before {data['countedSince']} are left "
+            "out; ask for a shorter time with --since",
+            err=True,
+        )
 
 
 def _talker(one: Json) -> tuple[object, ...]:

@@ -123,6 +123,8 @@ class Retention:
     metric_bytes: int = 16 * 1024 * MIB
     health_rows_per_device: int = 1_000
     event_days: int = 90
+    event_rows: int = 2_000_000
+    event_rows_per_device: int = 10_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """The jobs of one controller process, on the loop of the main thread."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from eaves.controller.jobs import series
 from eaves.controller.jobs.device_events import move_events_forever
+from eaves.controller.jobs.free_pages import give_back_free
 from eaves.controller.jobs.leased import AT_ONCE, Held, Leases, run_leased
 from eaves.controller.jobs.log_retention import bound_logs, forget_gone
 from eaves.controller.jobs.moving_logs import move_logs
@@ -28,6 +29,7 @@ from eaves.controller.live import Live, LiveDevice
 from eaves.controller.settings import Settings
 from eaves.controller.store.changes import clear_changes
 from eaves.controller.store.marks import PUBLISHED, find_mark, put_mark
+from eaves.controller.store.removals import Kept, Removal, note_removals
 from eaves.controller.store.unit import snapshot, unit_of_work
 from eaves.controller.store.wanted import renders_left_over
 from eaves.controller.telemetry.pipelines import Telemetry
@@ -78,15 +80,21 @@ class Jobs:
             await self._note_published()
 
     async def retain(self, _held: Held) -> None:
-        await drop_old(self.engine, self.settings.retention, self.clock())
+        now = self.clock()
+        dropped = await drop_old(self.engine, self.settings.retention, now)
+        await self._tell({Kept.EVENTS: dropped}, now)
 
     async def bound_series(self, _held: Held) -> None:
-        now = self.clock()
-        await series.forget_gone(self.engine, self.telemetry, now)
-        await series.forget_gone_objects(self.engine, self.telemetry.state_writer.work, now)
-        work = self.telemetry.metrics_writer.work
+        now, telemetry = self.clock(), self.telemetry
+        gone = await series.forget_gone(self.engine, telemetry, now)
+        await series.forget_gone_objects(self.engine, telemetry.state_writer.work, now)
+        work = telemetry.metrics_writer.work
         read = work if self.engine.dialect.name == "sqlite" else series.reader(self.engine)
-        await series.bound_series(work, read, self.settings.retention, now)
+        use = await series.bound_series(work, read, self.settings.retention, now)
+        devices = gone[Kept.METRICS].devices
+        await self._tell({**gone, Kept.METRICS: replace(use.removal, devices=devices)}, now)
+        await give_back_free(work, "metrics")
+        await give_back_free(telemetry.state_writer.work, "state")
 
     async def roll_up(self, _held: Held) -> None:
         await series.roll_up_all(self.telemetry, self.clock())
@@ -99,9 +107,21 @@ class Jobs:
         await move_events_forever(self.engine, telemetry.state_writer.work, telemetry.news, held)
 
     async def bound_logs(self, _held: Held) -> None:
-        now = self.clock()
-        await forget_gone(self.engine, self.telemetry.log_writer.work, now)
-        await bound_logs(self.telemetry.log_writer.work, self.settings.retention, now)
+        now, work = self.clock(), self.telemetry.log_writer.work
+        gone = await forget_gone(self.engine, work, now)
+        removals = {**await bound_logs(work, self.settings.retention, now)}
+        removals[Kept.LOGS] = replace(removals[Kept.LOGS], devices=gone)
+        await self._tell(removals, now)
+        await give_back_free(work, "logs")
+
+    async def _tell(self, removals: Mapping[Kept, Removal], now: datetime) -> None:
+        """What was dropped, to those who read the log and to those who ask over REST."""
+        for kept, removal in removals.items():
+            if removal:
+                log.info("retention_dropped", kept=kept.value, **asdict(removal))
+        if any(removals.values()):
+            async with unit_of_work(self.engine) as db:
+                await note_removals(db, removals, now)
 
     async def move_logs(self, _held: Held) -> None:
         await move_logs(self.engine, self.telemetry.log_writer.work, self.clock())

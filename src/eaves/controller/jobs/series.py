@@ -1,18 +1,19 @@
 """Roll-ups of metrics, how long they are kept, and what deleted devices leave behind."""
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
-import structlog
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Table, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from eaves.controller.settings import Retention
 from eaves.controller.store import reports, series_bounds, series_store, state_store
+from eaves.controller.store.removals import Kept, Removal
+from eaves.controller.store.series_bounds import Dropped
 from eaves.controller.store.series_store import FIVE_MINUTES, HOUR, RAW, Due
 from eaves.controller.store.tables import Kind, device_bindings, objects
 from eaves.controller.store.tables_telemetry import info_latest, metrics_latest
@@ -20,8 +21,6 @@ from eaves.controller.store.unit import snapshot
 from eaves.controller.telemetry.pipelines import Telemetry
 from eaves.controller.telemetry.reports import microseconds
 from eaves.controller.telemetry.rollups import Shapes, roll_up
-
-log = structlog.get_logger()
 
 W = TypeVar("W")
 
@@ -42,6 +41,7 @@ class StorageUse:
 
     used_bytes: int
     bound_bytes: int
+    removal: Removal  # what was dropped for it
 
 
 async def roll_up_all(telemetry: Telemetry, now: datetime) -> int:
@@ -70,35 +70,34 @@ async def bound_series(
         FIVE_MINUTES: timedelta(days=retention.metric_five_minute_days),
         HOUR: timedelta(days=retention.metric_hour_days),
     }
-    freed = 0
+    older = over_bound = 0
     for level, span in spans.items():
-        freed += await _drop(work, level, microseconds(now - span))
+        older += (await _drop(work, level, microseconds(now - span))).pieces
     bound = retention.metric_bytes
     used = await read(series_bounds.bytes_on_disk)
     if used > bound:
         used = await read(series_bounds.bytes_held)
         for level in spans:
             gone = await _drop(work, level, microseconds(now), used - bound)
-            used -= gone
-            freed += gone
-    if freed:
-        log.info("metrics_bounded", freed_bytes=freed, bytes=used, bound=bound)
-    return StorageUse(used, bound)
+            used -= gone.bytes
+            over_bound += gone.pieces
+    return StorageUse(used, bound, Removal(older=older, over_bound=over_bound))
 
 
-async def _drop(work: Worker, level: int, before: int, enough: float = math.inf) -> int:
-    """Drop the oldest until so many bytes are free, or nothing is left; how many are."""
-    freed = 0
+async def _drop(work: Worker, level: int, before: int, enough: float = math.inf) -> Dropped:
+    """Drop the oldest until so many bytes are free, or nothing is left; what is."""
+    pieces = freed = 0
     for _ in range(MOST_ROUNDS):
         if freed >= enough:
             break
         dropped = await work(
             partial(series_bounds.drop_oldest, level=level, before=before, limit=ROWS_AT_ONCE)
         )
+        pieces += dropped.pieces
         freed += dropped.bytes
         if not dropped.pieces:
             break
-    return freed
+    return Dropped(pieces, freed)
 
 
 def reader(engine: AsyncEngine) -> Worker:
@@ -122,35 +121,39 @@ async def forget_gone_objects(engine: AsyncEngine, work: Worker, now: datetime) 
         await work(partial(state_store.forget_gone_objects, keys=keys, before=microseconds(before)))
 
 
-async def forget_gone(engine: AsyncEngine, telemetry: Telemetry, now: datetime) -> None:
+async def forget_gone(
+    engine: AsyncEngine, telemetry: Telemetry, now: datetime
+) -> Mapping[Kept, Removal]:
     """Drop what deleted devices said: nobody can ask for it any more."""
-    c, there = device_bindings.c, objects[Kind.DEVICE].c.id
-    for table in (info_latest, metrics_latest):
-        held: Any = table.c
-        async with snapshot(engine) as db:
-            rows = (
-                await db.execute(
-                    select(held.enterprise_id, held.device_id)
-                    .where(held.device_id.in_(select(c.device_id).where(c.gone)))
-                    .where(held.device_id.not_in(select(there)))
-                    .distinct()
-                )
-            ).all()
-        for enterprise_id, device_id in rows:
-            if table is info_latest:
-                await telemetry.state_writer.work(
-                    partial(
-                        state_store.forget_device,
-                        enterprise_id=enterprise_id,
-                        device_id=device_id,
-                        before=microseconds(now),
-                    )
-                )
-            else:
-                await telemetry.metrics_writer.work(
-                    partial(
-                        series_store.forget_device,
-                        enterprise_id=enterprise_id,
-                        device_id=device_id,
-                    )
-                )
+    of_state = await _gone(engine, info_latest)
+    for enterprise_id, device_id in of_state:
+        await telemetry.state_writer.work(
+            partial(
+                state_store.forget_device,
+                enterprise_id=enterprise_id,
+                device_id=device_id,
+                before=microseconds(now),
+            )
+        )
+    of_metrics = await _gone(engine, metrics_latest)
+    for enterprise_id, device_id in of_metrics:
+        await telemetry.metrics_writer.work(
+            partial(series_store.forget_device, enterprise_id=enterprise_id, device_id=device_id)
+        )
+    return {
+        Kept.STATE: Removal(devices=len(of_state)),
+        Kept.METRICS: Removal(devices=len(of_metrics)),
+    }
+
+
+async def _gone(engine: AsyncEngine, table: Table) -> Sequence[tuple[str, str]]:
+    """Deleted devices (enterprise, device) of which something is left in a table."""
+    c, there, held = device_bindings.c, objects[Kind.DEVICE].c.id, table.c
+    async with snapshot(engine) as db:
+        rows = await db.execute(
+            select(held.enterprise_id, held.device_id)
+            .where(held.device_id.in_(select(c.device_id).where(c.gone)))
+            .where(held.device_id.not_in(select(there)))
+            .distinct()
+        )
+        return [(row.enterprise_id, row.device_id) for row in rows]

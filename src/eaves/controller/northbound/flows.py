@@ -1,7 +1,8 @@
 """Network flows of apps: top talkers, classification, single records, what was denied.
 
 The contract asks for an app instance; a device and a network instance are ours, as is `by` (what
-talkers are told apart by) and `denied`.  Without a start the last day counts.
+talkers are told apart by) and `denied`.  Without a start the last day counts.  Sums are of the
+newest 20,000 messages; where there are more, `countedSince` tells since when flows are counted.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -45,8 +46,7 @@ from eaves.controller.northbound.periods import (
 from eaves.controller.northbound.problems import Problem
 from eaves.controller.northbound.resources.facts import names
 from eaves.controller.northbound.work import Work
-from eaves.controller.store.flow_store import FlowQuery, FlowRow, read_flow_rows
-from eaves.controller.store.log_bounds import Usage, read_usage
+from eaves.controller.store.flow_store import FlowQuery, FlowRow, Reading, read_flow_rows
 from eaves.controller.store.tables import Kind
 from eaves.evapi.flow_records import ACCEPT, DROP, FlowRecord
 from eaves.ids import DeviceId
@@ -133,7 +133,9 @@ def _asked(request: Request, now: datetime) -> Asked:
     )
 
 
-async def _told(work: Work, source: Source, asked: Asked) -> AsyncGenerator[tuple[FlowRow, Told]]:
+async def _told(
+    work: Work, source: Source, asked: Asked, reading: Reading | None = None
+) -> AsyncGenerator[tuple[FlowRow, Told]]:
     """Flow records asked for, the newest messages first."""
     query = FlowQuery(
         device_id=DeviceId(source.device_id),
@@ -144,7 +146,7 @@ async def _told(work: Work, source: Source, asked: Asked) -> AsyncGenerator[tupl
         denied=asked.action == DROP,
     )
     hosts: dict[tuple[str, str], str] = {}  # of an app and an address: the newest wins
-    async with aclosing(read_flow_rows(work.db, work.scope, query)) as rows:
+    async with aclosing(read_flow_rows(work.db, work.scope, query, reading)) as rows:
         async for row in rows:
             for name in row.names:
                 for address in name.addresses:
@@ -169,12 +171,19 @@ def _measure(request: Request) -> Callable[[Sum], int]:
     return (lambda found: found.packets) if packets else (lambda found: found.bytes)
 
 
-async def _sums(work: Work, source: Source, asked: Asked, by: str) -> Sums:
-    sums = Sums(TALKERS[by])
-    async with aclosing(_told(work, source, asked)) as flows:
+async def _sums(work: Work, source: Source, asked: Asked, by: str) -> tuple[Sums, Reading]:
+    sums, reading = Sums(TALKERS[by]), Reading()
+    async with aclosing(_told(work, source, asked, reading)) as flows:
         async for _, told in flows:
             sums.add(told)
-    return sums
+    return sums, reading
+
+
+def _cut(reading: Reading) -> JsonObject:
+    """Told only where there were more messages than are summed up: since when they are."""
+    if reading.cut_at is None:
+        return {}
+    return {"countedSince": rfc3339(moment_of(reading.cut_at))}
 
 
 def top_talkers(finding: Finding) -> Endpoint:
@@ -186,7 +195,7 @@ def top_talkers(finding: Finding) -> Endpoint:
         number = read_list_query(request.query_params).page_num
         async with context.reading(request) as work:
             source = await finding(work, request)
-            sums = await _sums(work, source, _asked(request, work.now), "connection")
+            sums, reading = await _sums(work, source, _asked(request, work.now), "connection")
         largest = sums.largest(measure)
         shown = largest[(number - 1) * limit : number * limit]
         packets = measure(Sum(tx_packets=1)) == 1
@@ -197,6 +206,7 @@ def top_talkers(finding: Finding) -> Endpoint:
                     page_size=limit, page_num=number, total_pages=-(-len(largest) // limit)
                 ),
             ).to_json()
+            | _cut(reading)
         )
 
     return endpoint
@@ -229,12 +239,13 @@ def own_top_talkers(finding: Finding) -> Endpoint:
         limit = page_size(request, TALKERS_AT_ONCE)
         async with context.reading(request) as work:
             source = await finding(work, request)
-            sums = await _sums(work, source, _asked(request, work.now), by)
+            sums, reading = await _sums(work, source, _asked(request, work.now), by)
             known: Mapping[str, str] = {}
             apps = await names(work, Kind.APP_INSTANCE) if by == "app" else known
         shown = sums.largest(measure)[:limit]
         return JSONResponse(
             {"by": by, "list": [_own_talker(key, found, apps) for key, found in shown]}
+            | _cut(reading)
         )
 
     return endpoint
@@ -256,9 +267,10 @@ def _own_talker(key: Key, found: Sum, apps: Mapping[str, str]) -> JsonObject:
 def classification(finding: Finding) -> Endpoint:
     async def endpoint(context: Context, request: Request) -> Response:
         classes, measure = Classification(_levels(request)), _measure(request)
+        reading = Reading()
         async with context.reading(request) as work:
             source = await finding(work, request)
-            async with aclosing(_told(work, source, _asked(request, work.now))) as flows:
+            async with aclosing(_told(work, source, _asked(request, work.now), reading)) as flows:
                 async for _, told in flows:
                     classes.add(told)
         return JSONResponse(
@@ -273,6 +285,7 @@ def classification(finding: Finding) -> Endpoint:
                     for edge in classes.edges()
                 )
             ).to_json()
+            | _cut(reading)
         )
 
     return endpoint
@@ -344,35 +357,6 @@ def _flow(row: FlowRow, told: Told) -> JsonObject:
     }
 
 
-async def kept(context: Context, request: Request) -> Response:
-    """How much of logs and flows is there, and what bounds it; bounds are those of everybody."""
-    retention = context.settings.retention
-    async with context.reading(request) as work:
-        logs = await read_usage(work.db, work.scope, "log_chunks")
-        flows = await read_usage(work.db, work.scope, "flow_chunks")
-    return JSONResponse(
-        {
-            "logs": _kept(logs)
-            | {
-                "days": retention.log_days,
-                "mostBytes": retention.log_bytes,
-                "mostBytesOfDevice": retention.log_bytes_per_device,
-            },
-            "flows": _kept(flows)
-            | {
-                "days": retention.flow_days,
-                "mostBytes": retention.flow_bytes,
-                "mostBytesOfDevice": retention.flow_bytes_per_device,
-            },
-        }
-    )
-
-
-def _kept(usage: Usage) -> JsonObject:
-    oldest = "" if usage.oldest is None else rfc3339(moment_of(usage.oldest))
-    return {"bytes": usage.bytes, "records": usage.records, "oldest": oldest}
-
-
 ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
     *(
         ("GET", f"/{version}/apps/instances/{key}/flowlog/{what}", endpoint)
@@ -392,5 +376,4 @@ ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
         )
         for what, make in (("flows", single_flows), ("toptalkers", own_top_talkers))
     ),
-    ("GET", "/v1/eaves/telemetry", kept),
 )

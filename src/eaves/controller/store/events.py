@@ -1,12 +1,13 @@
 """Events and the audit log: written in the transaction of the change they tell of."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Select,
     and_,
     delete,
     func,
@@ -192,5 +193,26 @@ async def top_users(
     return tuple((row[0], row[1]) for row in rows)
 
 
-async def delete_events_before(db: Db, oldest: datetime) -> int:
-    return (await db.execute(delete(events).where(events.c.at < oldest))).rowcount
+async def delete_events_before(db: Db, oldest: datetime, limit: int) -> int:
+    """At most `limit`, the oldest; how many."""
+    old = select(events.c.row).where(events.c.at < oldest).order_by(events.c.at).limit(limit)
+    return await _delete(db, old)
+
+
+async def events_of_devices(db: Db) -> Mapping[str, int]:
+    """How many there are of each device; "" stands for those of no device."""
+    c, number = events.c, func.count()
+    rows = await db.execute(select(c.device_id, number).group_by(c.device_id))
+    return {row[0]: row[1] for row in rows}
+
+
+async def delete_oldest_events(db: Db, device_id: str, limit: int) -> int:
+    """Of one device; how many."""
+    c = events.c
+    return await _delete(
+        db, select(c.row).where(c.device_id == device_id).order_by(c.row).limit(limit)
+    )
+
+
+async def _delete(db: Db, rows: Select[tuple[int]]) -> int:
+    return (await db.execute(delete(events).where(events.c.row.in_(rows)))).rowcount

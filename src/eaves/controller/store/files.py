@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import URL
 
-from eaves.controller.store import files_logs, files_metrics, files_state
+from eaves.controller.store import files_logs, files_metrics, files_state, free_pages
 from eaves.controller.store.sync import open_sync_engine
 from eaves.controller.store.unit import attachable
 from eaves.errors import Rejected
@@ -79,7 +79,10 @@ def open_telemetry(path: Path) -> Engine:
     def tune(connection: Any, _record: object) -> None:
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA page_size = {shape.page_bytes}")  # of a file without tables
+        cursor.execute(free_pages.MODE)
         cursor.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
+        # a long reader lets the log grow; it is cut when it begins anew
+        cursor.execute(f"PRAGMA journal_size_limit = {WAL_PAGES * shape.page_bytes}")
         cursor.execute("PRAGMA cache_size = -32768")  # KiB
         cursor.close()
 

@@ -33,7 +33,14 @@ class FlowQuery:
     from_at: int = 0
     until_at: int = _FOREVER
     denied: bool = False  # only messages that tell of denied flows
-    most: int = 20_000  # messages, the newest
+    most: int = 20_000  # messages, the newest; `Reading` tells when there are more
+
+
+@dataclass(slots=True)
+class Reading:
+    """How far a reading of flows got."""
+
+    cut_at: int | None = None  # microseconds since 1970: what ended until then is left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +99,18 @@ def add_flows(
     )
 
 
-async def read_flow_rows(db: Db, scope: Scope, query: FlowQuery) -> AsyncGenerator[FlowRow]:
-    """Newest first.  A message may also tell of flows outside the asked time."""
+async def read_flow_rows(
+    db: Db, scope: Scope, query: FlowQuery, reading: Reading | None = None
+) -> AsyncGenerator[FlowRow]:
+    """Newest first.  A message may also tell of flows outside the asked time.
+
+    Where the query allows no more messages than there are, `reading` is told.
+    """
     from eaves.controller.store.flow_chunks import read_flows, read_names  # noqa: PLC0415 - at need
 
     last, last_id, left = _FOREVER, _FOREVER, query.most
-    while left > 0:
-        at_once = min(_ROWS_AT_ONCE, left)
+    while True:
+        at_once = min(_ROWS_AT_ONCE, left + 1)  # one more tells that something is left out
         found = await db.execute(
             text(_statement(query)),
             {
@@ -114,7 +126,7 @@ async def read_flow_rows(db: Db, scope: Scope, query: FlowQuery) -> AsyncGenerat
             },
         )
         rows = found.mappings().all()
-        for row in rows:
+        for row in rows[:left]:
             yield FlowRow(
                 row["id"],
                 row["app_id"],
@@ -125,7 +137,9 @@ async def read_flow_rows(db: Db, scope: Scope, query: FlowQuery) -> AsyncGenerat
                 read_flows(row["flows"]),
                 read_names(row["names"]),
             )
-        if len(rows) < at_once:
+        if len(rows) > left and reading is not None:
+            reading.cut_at = rows[left]["last_at"]
+        if len(rows) < at_once or len(rows) > left:
             return
         left -= at_once
         last, last_id = rows[-1]["last_at"], rows[-1]["id"]

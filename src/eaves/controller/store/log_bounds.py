@@ -84,10 +84,13 @@ def held_by_devices(connection: Connection, table: str) -> Mapping[Owner, int]:
     return {(enterprise, device): int(size) for enterprise, device, size in found}
 
 
-def trim_device(connection: Connection, table: str, owner: Owner, most: int, held: int) -> int:
+def trim_device(
+    connection: Connection, table: str, owner: Owner, most: int, held: int
+) -> tuple[int, int]:
     """Drop the oldest chunks of a device while it holds more than `most` bytes.
 
-    Returns what it holds then; more than `most` when there is more to drop than one turn does.
+    Returns what it holds then, more than `most` when there is more to drop than one turn does; and
+    how many chunks were dropped.
     """
     rows = execute(
         connection,
@@ -108,7 +111,7 @@ def trim_device(connection: Connection, table: str, owner: Owner, most: int, hel
             f"AND id IN ({marks(len(gone))})",
             (*owner, *gone),
         )
-    return held
+    return held, len(gone)
 
 
 async def read_usage(db: Db, scope: Scope, table: str) -> Usage:

@@ -418,6 +418,7 @@ events = Table(
     Column("origin", LargeBinary, nullable=True),  # of an event that comes once; see state_store
     Index(None, "enterprise_id", "row"),
     Index(None, "object_id", "row"),
+    Index(None, "device_id", "row"),
     Index(None, "at"),
     Index("uq_events_origin", "enterprise_id", "origin", unique=True),
 )
