@@ -6,7 +6,7 @@ report.  Counters are shown as how much they grew: a counter that starts again a
 it shows since, never by less than nothing.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 RAW_KEPT_S: Final = 24 * 3600
 FIVE_MINUTES_KEPT_S: Final = 30 * 24 * 3600
 CPU: Final = "cpu_ns"
+_ROWS_AT_ONCE: Final = 1024  # unpacked; a row of many objects has thousands of numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +110,14 @@ def read_series(
         rollups = series_store.rollups_between(
             connection, device_id, level, start * SECOND, end * SECOND
         )
-        rolled = _parts(connection, rollups, wanted, _rollup_row)
+        rolled = _parts(connection, rollups, wanted, _rollup_told, _ROLLUP)
         reached = max((rollup.start + level * SECOND for rollup in rollups), default=reached)
     # the rest of a long chart is not older than the roll-ups that are still to be made
     reached = max(reached, (now - RAW_KEPT_S) * SECOND)
     samples = series_store.samples_between(
         connection, device_id, reached, end * SECOND, before=True
     )
-    raw = _parts(connection, samples, wanted, _sample_row)
+    raw = _parts(connection, samples, wanted, _sample_told, _SAMPLE)
     counters = [field in kind.counters for field in fields]
     return {
         one: _summed(
@@ -146,30 +147,37 @@ class _Part:
 
 
 Row = TypeVar("Row", Rollup, Sample)
+_Told = tuple[int, int, bytes]  # when (microseconds), how many samples, numbers
 
 
-def _rollup_row(rollup: Rollup) -> tuple[int, int, "NDArray[float64]"]:
-    import numpy as np  # noqa: PLC0415 - a start need not wait for it
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """Of the numbers of a row."""
 
-    values = np.frombuffer(unpack_numbers(rollup.numbers), "<f4")
-    return rollup.start, rollup.samples, values[: len(values) // 3].astype("f8")
+    bytes: int  # of one
+    tables: int  # one after the other, of which the first is shown
 
 
-def _sample_row(sample: Sample) -> tuple[int, int, "NDArray[float64]"]:
-    import numpy as np  # noqa: PLC0415 - as above
+_SAMPLE: Final = _Form(8, 1)
+_ROLLUP: Final = _Form(4, 3)  # means or growth, lowest, highest
 
-    return sample.time, 1, np.frombuffer(sample.numbers, "<f8")
+
+def _rollup_told(rollup: Rollup) -> _Told:
+    return rollup.start, rollup.samples, unpack_numbers(rollup.numbers)
+
+
+def _sample_told(sample: Sample) -> _Told:
+    return sample.time, 1, sample.numbers
 
 
 def _parts(
     connection: Connection,
     rows: Sequence[Row],
     wanted: _Wanted,
-    read: Callable[[Row], tuple[int, int, "NDArray[float64]"]],
+    read: Callable[[Row], _Told],
+    form: _Form,
 ) -> dict[str, list[_Part]]:
     """The objects' fields in rows; a row that is shorter than its layout tells nothing."""
-    import numpy as np  # noqa: PLC0415 - as above
-
     by_layout: dict[bytes, list[Row]] = {}
     for row in rows:
         by_layout.setdefault(row.layout, []).append(row)
@@ -182,20 +190,37 @@ def _parts(
             if place.kind.name == wanted.kind and place.object_id in wanted.object_ids
         ]
         columns = [place.start + column for place in there for column in wanted.columns]
-        if not columns:
-            continue
-        read_rows = [(time, count, values) for time, count, values in map(read, alike)]
-        whole = [(t, n, v[columns]) for t, n, v in read_rows if len(v) > max(columns)]
-        if not whole:
-            continue
-        times = np.array([time for time, _, _ in whole], np.int64)
-        weights = np.array([count for _, count, _ in whole], np.float64)
-        table = np.stack([values for _, _, values in whole])
-        width = len(wanted.columns)
-        for number, place in enumerate(there):
-            own = table[:, number * width : (number + 1) * width]
-            parts.setdefault(place.object_id, []).append(_Part(times, weights, own))
+        for start in range(0, len(alike) if columns else 0, _ROWS_AT_ONCE):
+            told = [read(row) for row in alike[start : start + _ROWS_AT_ONCE]]
+            for part in _tables(told, columns, form):
+                for place, own in zip(there, _split(part, len(wanted.columns)), strict=True):
+                    parts.setdefault(place.object_id, []).append(own)
     return parts
+
+
+def _tables(told: Sequence[_Told], columns: Sequence[int], form: _Form) -> Iterator[_Part]:
+    """Some columns of rows that are equally long; mostly all are."""
+    import numpy as np  # noqa: PLC0415 - a start need not wait for it
+
+    by_size: dict[int, list[_Told]] = {}
+    for row in told:
+        by_size.setdefault(len(row[2]), []).append(row)
+    for size, alike in by_size.items():
+        width, rest = divmod(size, form.bytes)
+        if rest or width // form.tables <= max(columns):
+            continue
+        values = np.frombuffer(b"".join(data for _, _, data in alike), f"<f{form.bytes}")
+        yield _Part(
+            np.array([time for time, _, _ in alike], np.int64),
+            np.array([count for _, count, _ in alike], np.float64),
+            values.reshape(-1, width)[:, columns].astype("f8"),
+        )
+
+
+def _split(part: _Part, width: int) -> Iterator[_Part]:
+    """The columns of each object."""
+    for start in range(0, part.table.shape[1], width):
+        yield _Part(part.times, part.weights, part.table[:, start : start + width])
 
 
 def _grown(parts: Sequence[_Part], counters: Sequence[bool], reached: int) -> Sequence[_Part]:
