@@ -42,7 +42,7 @@ SHAPES: Final[Mapping[str, Shape]] = {
     "logs": Shape(files_logs.STEPS, page_bytes=16_384),
 }
 
-WAL_PAGES: Final = 4000  # before they go into the file: a page written often goes there once
+WAL_BYTES: Final = 16 * 1024 * 1024  # before they go into the file: pages written often go once
 
 
 def prepare_files(url: str | URL) -> None:
@@ -80,9 +80,9 @@ def open_telemetry(path: Path) -> Engine:
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA page_size = {shape.page_bytes}")  # of a file without tables
         cursor.execute(free_pages.MODE)
-        cursor.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
+        cursor.execute(f"PRAGMA wal_autocheckpoint = {WAL_BYTES // shape.page_bytes}")
         # a long reader lets the log grow; it is cut when it begins anew
-        cursor.execute(f"PRAGMA journal_size_limit = {WAL_PAGES * shape.page_bytes}")
+        cursor.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
         cursor.execute("PRAGMA cache_size = -32768")  # KiB
         cursor.close()
 
