@@ -1,11 +1,12 @@
 """What is kept of telemetry, as REST and the command line tell it; what a deleted device leaves."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 from support.cli import Cli
 from support.controller import Process, WireDevice, running
 from support.rest_objects import World, build_world
@@ -120,17 +121,19 @@ async def rows_of(whole: Whole, device_id: str) -> dict[str, int]:
         (telemetry.log_writer, ("log_chunks", "flow_chunks", "telemetry_uploads")),
     ):
         for table in tables:
-            count = await writer.work(
-                lambda connection, table=table: int(
-                    connection.exec_driver_sql(
-                        f"SELECT count(*) FROM {table} WHERE device_id = ?",  # noqa: S608 - from above
-                        (device_id,),
-                    ).scalar_one()
-                )
-            )
+            count = await writer.work(counting(table, device_id))
             if count:
                 found[table] = count
     return found
+
+
+def counting(table: str, device_id: str) -> Callable[[Connection], int]:
+    query = f"SELECT count(*) FROM {table} WHERE device_id = ?"  # noqa: S608 - from the test
+
+    def count(connection: Connection) -> int:
+        return int(connection.exec_driver_sql(query, (device_id,)).scalar_one())
+
+    return count
 
 
 async def test_an_old_log_is_dropped_and_that_is_told(whole: Whole) -> None:
