@@ -38,6 +38,7 @@ class Traffic:
     least_body: int = 0  # bytes of a right answer, at least
     keep_connections: bool = True  # else each request has a connection of its own
     connections: int = 64
+    once: bool = False  # each device sends one request, in the order of the devices
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +70,25 @@ def http_request(path: str, body: bytes, *, keep: bool) -> bytes:
 
 
 def write_requests(path: Path, devices: Sequence[Device], traffic: Traffic, count: int) -> None:
-    """Make and sign `count` requests of devices chosen at random, on all cores."""
+    """Make and sign `count` requests of devices chosen at random, on all cores.
+
+    With `traffic.once` it is one request of each device.
+    """
     workers = os.cpu_count() or 1
     parts = [path.with_suffix(f".{n}") for n in range(workers)]
     context = multiprocessing.get_context("fork")  # the keys are inherited, not sent
     jobs = [
         context.Process(
-            target=_write_part, args=(part, devices, traffic, -(-count // workers), os.urandom(16))
+            target=_write_part,
+            args=(
+                part,
+                devices[n::workers] if traffic.once else devices,
+                traffic,
+                -(-count // workers),
+                os.urandom(16),
+            ),
         )
-        for part in parts
+        for n, part in enumerate(parts)
     ]
     for job in jobs:
         job.start()
@@ -97,8 +108,9 @@ def _write_part(
 ) -> None:
     chance = random.Random(seed)  # noqa: S311 - the order of a load is no secret
     with path.open("wb", 1024 * 1024) as file:
-        for _ in range(count):
-            target, body = traffic.make(chance.choice(devices), chance)
+        chosen = devices if traffic.once else (chance.choice(devices) for _ in range(count))
+        for device in chosen:
+            target, body = traffic.make(device, chance)
             request = http_request(target, body, keep=traffic.keep_connections)
             file.write(len(request).to_bytes(4, "little") + request)
 

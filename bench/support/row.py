@@ -4,6 +4,7 @@ A row fails (exit status 1) when an answer was wrong, when the generator's core 
 than 90 %, or when a figure misses what is to be reached.
 """
 
+import itertools
 import json
 import os
 import statistics
@@ -55,9 +56,16 @@ class Settled:
 
     read: Callable[[Sequence[str]], None]  # is given ids of devices whose message was acknowledged
 
-    def after(self, load: Load, requests: Path, traffic: Traffic) -> None:
+    def after(
+        self, load: Load, requests: Path, traffic: Traffic, devices: Sequence[Device]
+    ) -> None:
         # those that were on their way at the end are told as not answered
-        self.read(senders(requests, load.requests - 2 * traffic.connections))
+        count = load.requests - 2 * traffic.connections
+        if traffic.once:  # the first core's devices are sent first
+            workers = os.cpu_count() or 1
+            self.read([d.device_id for n in range(workers) for d in devices[n::workers]][:count])
+        else:
+            self.read(senders(requests, count))
 
 
 @contextmanager
@@ -104,17 +112,25 @@ def measure(
     acknowledged can be read back; its cost counts.  With `durable` the calls that sync are
     counted as well.
     """
-    requests = folder / "requests"
-    write_requests(requests, devices, traffic, int(expected_per_s * WARM_UP_S * 1.5))
+    requests, fresh = folder / "requests", iter(devices)
+
+    def prepare(count: int) -> Sequence[Device]:
+        some = tuple(itertools.islice(fresh, count)) if traffic.once else devices
+        if not some:
+            raise SystemExit(f"all of {len(devices)} devices were used up: make more")
+        write_requests(requests, some, traffic, count)
+        return some
+
+    some = prepare(int(expected_per_s * WARM_UP_S * 1.5))
     warm = run_load(server.device_port, requests, traffic, WARM_UP_S)
     _refuse(tuple(p for p in warm.problems if "did not last" not in p))
     if settled is not None:
-        settled.after(warm, requests, traffic)
+        settled.after(warm, requests, traffic, some)
     taken: list[Run] = []
     rate = max(expected_per_s, warm.per_s)
     for _ in range(runs):
-        write_requests(requests, devices, traffic, int(rate * seconds * _SPARE) + 1000)
-        run = _one(server, traffic, requests, seconds, settled, durable=durable)
+        some = prepare(int(rate * seconds * _SPARE) + 1000)
+        run = _one(server, traffic, requests, seconds, settled, some, durable=durable)
         _refuse(run.load.problems)
         _say(run)
         rate = max(rate, run.load.per_s)
@@ -129,6 +145,7 @@ def _one(
     requests: Path,
     seconds: float,
     settled: Settled | None,
+    devices: Sequence[Device],
     *,
     durable: bool,
 ) -> Run:
@@ -139,11 +156,11 @@ def _one(
         with counting_syncs((server.pid, *server.also)) as syncs:
             load = run_load(server.device_port, requests, traffic, seconds)
             if settled is not None:
-                settled.after(load, requests, traffic)
+                settled.after(load, requests, traffic, devices)
     else:
         load = run_load(server.device_port, requests, traffic, seconds)
         if settled is not None:
-            settled.after(load, requests, traffic)
+            settled.after(load, requests, traffic, devices)
     cpu_us = (server.cpu_s() - before) / max(load.requests, 1) * 1e6
     return Run(load, cpu_us, server.rss_mb(), verifies, syncs)
 

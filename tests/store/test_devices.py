@@ -11,13 +11,14 @@ from store.conftest import ACME, NOW, OTHER, STAMP, draft
 from eaves.controller.domain.onboarding import (
     AlreadyRegistered,
     Conflict,
+    RegisterAnswer,
     RegisterNew,
     Registration,
     UnknownOnboarding,
     UnknownSerial,
-    decide_register,
+    decide_in_turn,
 )
-from eaves.controller.store import devices, objects
+from eaves.controller.store import devices, objects, registering
 from eaves.controller.store.devices import (
     Binding,
     CertificateTaken,
@@ -57,11 +58,20 @@ async def device(engine: AsyncEngine) -> AsyncEngine:
     return engine
 
 
+async def decide(db: Db, onboarding: bytes, asked: Registration) -> RegisterAnswer:
+    """What one registration gets that comes alone."""
+    keys = await registering.find_onboarding_keys(db, [onboarding])
+    pairs = [(key, one) for key in keys.values() for one in (asked.serial, asked.soft_serial)]
+    claims = await registering.find_claims(db, pairs)
+    bound = await registering.find_bound_devices(db, [asked.certificate_hash])
+    (answer,) = decide_in_turn([(onboarding, asked)], keys, claims, bound)
+    return answer
+
+
 async def test_a_device_registers_once_and_again_at_every_boot(device: AsyncEngine) -> None:
     async def ask(certificate: bytes, serial: str = "serial-1", soft: str = "") -> object:
         async with snapshot(device) as db:
-            known = await devices.known_for_register(db, KEY_HASH, serial, soft, certificate)
-        return decide_register(Registration(serial, soft, certificate), known)
+            return await decide(db, KEY_HASH, Registration(serial, soft, certificate))
 
     assert await ask(CERT) == RegisterNew(EDGE, "acme", KEY, "serial-1")
     assert await ask(CERT, serial="board", soft="serial-1") == RegisterNew(
@@ -73,9 +83,31 @@ async def test_a_device_registers_once_and_again_at_every_boot(device: AsyncEngi
     assert isinstance(await ask(OTHER_CERT), Conflict)
     assert isinstance(await ask(OTHER_CERT, serial="nobody"), UnknownSerial)
     async with snapshot(device) as db:
-        known = await devices.known_for_register(db, b"?" * 32, "serial-1", "", CERT)
-    answer = decide_register(Registration("serial-1", "", CERT), known)
+        answer = await decide(db, b"?" * 32, Registration("serial-1", "", CERT))
     assert isinstance(answer, UnknownOnboarding)
+
+
+async def test_registrations_of_one_batch_know_of_each_other(device: AsyncEngine) -> None:
+    first, again = Registration("serial-1", "", CERT), Registration("", "serial-1", CERT)
+    clone, nobody = Registration("serial-1", "", OTHER_CERT), Registration("x", "", OTHER_CERT)
+    asked = [(KEY_HASH, one) for one in (first, again, clone, nobody)]
+    async with unit_of_work(device) as db:
+        keys = await registering.find_onboarding_keys(db, [KEY_HASH, b"?" * 32])
+        claims = await registering.find_claims(db, [(KEY, "serial-1"), (KEY, "x")])
+        answers = decide_in_turn([*asked, (b"?" * 32, first)], keys, claims, {})
+        assert await registering.register_bindings(db, [binding()]) == {EDGE}  # nothing rendered
+    assert answers[0] == RegisterNew(EDGE, "acme", KEY, "serial-1")
+    assert answers[1] == AlreadyRegistered(EDGE)
+    assert [type(one) for one in answers[2:]] == [Conflict, UnknownSerial, UnknownOnboarding]
+
+
+async def test_what_is_rendered_stays_when_a_device_registers(device: AsyncEngine) -> None:
+    async with unit_of_work(device) as db:
+        await make_device(db, DeviceId("edge-2"), "serial-2")
+        digest = ConfigHash("a" * 64)
+        await put_rendered(db, DeviceId("edge-2"), RenderedConfig(digest, NOW, b"config"))
+        other = Binding(DeviceId("edge-2"), "acme", OTHER_CERT, b"der", KEY, "serial-2", NOW)
+        assert await registering.register_bindings(db, [binding(), other]) == {EDGE}
 
 
 async def test_a_key_and_serial_belong_to_one_device_over_all_tenants(device: AsyncEngine) -> None:
@@ -116,11 +148,11 @@ async def test_a_deleted_device_stays_known_and_may_come_back(device: AsyncEngin
         await devices.register_binding(db, binding())
         await objects.delete_object(db, ACME, Kind.DEVICE, EDGE)
         await devices.mark_gone(db, EDGE)
-        assert await devices.find_bound_device(db, CERT) is None
+        assert await registering.find_bound_devices(db, [CERT]) == {}
         assert [row.gone for row in await devices.all_devices(db)] == [True]
         await make_device(db, DeviceId("edge-2"))
         await devices.register_binding(db, binding(DeviceId("edge-2")))
-        assert await devices.find_bound_device(db, CERT) == "edge-2"
+        assert await registering.find_bound_devices(db, [CERT]) == {CERT: "edge-2"}
 
 
 async def test_an_off_boarded_record_takes_a_new_certificate(device: AsyncEngine) -> None:
@@ -128,7 +160,7 @@ async def test_an_off_boarded_record_takes_a_new_certificate(device: AsyncEngine
         await devices.register_binding(db, binding())
         await devices.mark_gone(db, EDGE)
         await devices.register_binding(db, binding(certificate=OTHER_CERT))
-        assert await devices.find_bound_device(db, OTHER_CERT) == EDGE
+        assert await registering.find_bound_devices(db, [OTHER_CERT]) == {OTHER_CERT: EDGE}
 
 
 async def test_who_knocks_in_vain_is_remembered_until_it_registers(device: AsyncEngine) -> None:

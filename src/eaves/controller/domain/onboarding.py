@@ -5,7 +5,8 @@ bound to the record for ever: the same certificate may come again at every boot,
 clone or a replaced machine and is refused.  The serial is tried first, then the soft serial.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from eaves.ids import DeviceId
 
@@ -113,6 +114,33 @@ def decide_register(asked: Registration, known: Knowledge) -> RegisterAnswer:
         f"serial {claim.serial!r} is registered with another device certificate; a replaced or "
         "cloned machine comes in after the record is off-boarded",
     )
+
+
+def decide_in_turn(
+    asked: Sequence[tuple[bytes, Registration]],
+    keys: Mapping[bytes, str],
+    claims: Mapping[tuple[str, str], Claim],
+    bound: Mapping[bytes, DeviceId],
+) -> list[RegisterAnswer]:
+    """As `decide_register` for each, which knows what was decided of those before it.
+
+    `asked`: hash of the onboarding certificate, registration; `keys`: by that hash; `claims`: by
+    onboarding key and serial; `bound`: by the hash of the device certificate.
+    """
+    claims, bound = dict(claims), dict(bound)
+    answers: list[RegisterAnswer] = []
+    for onboarding, registration in asked:
+        key, certificate = keys.get(onboarding), registration.certificate_hash
+        serials = (registration.serial, registration.soft_serial)
+        of_key = [claims.get((key or "", serial)) for serial in serials]
+        known = Knowledge(key, tuple(c for c in of_key if c is not None), bound.get(certificate))
+        answer = decide_register(registration, known)
+        if isinstance(answer, RegisterNew):
+            pair = (answer.onboarding_key, answer.serial)
+            claims[pair] = replace(claims[pair], bound_certificate=certificate)
+            bound[certificate] = answer.device_id
+        answers.append(answer)
+    return answers
 
 
 def _claim_for(asked: Registration, claims: tuple[Claim, ...]) -> Claim | None:

@@ -2,14 +2,14 @@
 
 import ipaddress
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from eaves.controller.keys import KeyStore
 from eaves.controller.live import Live, LiveDevice
 from eaves.controller.live.feed import Feed
-from eaves.controller.live.rows import read_devices
+from eaves.controller.live.refreshes import Refreshes
 from eaves.controller.observe import Meters
 from eaves.controller.settings import Settings
 from eaves.controller.southbound.bodies import InFlight, Readers
@@ -19,6 +19,8 @@ from eaves.controller.southbound.database import Database
 from eaves.controller.southbound.decoding import Decoding
 from eaves.controller.southbound.gate import Gate
 from eaves.controller.southbound.http import Answer, Request
+from eaves.controller.southbound.registering import Asked, Decided
+from eaves.controller.telemetry.pipeline import Pipeline
 from eaves.controller.telemetry.pipelines import Telemetry
 from eaves.controller.telemetry.seen import Seen
 from eaves.controller.telemetry.writer import Writer
@@ -88,6 +90,8 @@ class Southbound:
     database: Database
     feed: Feed
     registrations: RateLimits
+    registering: Pipeline[Asked, Decided]
+    refreshes: Refreshes
     bodies: InFlight
     readers: Readers
     configs: Configs
@@ -99,13 +103,9 @@ class Southbound:
     random: Random
     meters: Meters
 
-    async def read_devices(self, device_ids: Sequence[DeviceId]) -> Sequence[LiveDevice]:
-        async with self.database.read() as db:
-            return await read_devices(db, device_ids)
-
     async def refresh(self, device_id: DeviceId) -> None:
         """Take into memory what was just committed, before the answer tells of it."""
-        await self.live.refresh(self.read_devices, (device_id,))
+        await self.refreshes.refresh(device_id)
 
     async def catch_up(self) -> None:
         """Know what any process committed before now; to be sure before a device is refused.

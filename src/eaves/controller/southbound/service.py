@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any, Literal
 
 import structlog
@@ -21,9 +22,10 @@ import uvloop
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from eaves.controller.keys import KeyStore
-from eaves.controller.live import Live, LiveDevice
+from eaves.controller.live import Live
 from eaves.controller.live.feed import Feed
-from eaves.controller.live.rows import follow, read_all, read_devices
+from eaves.controller.live.refreshes import Refreshes
+from eaves.controller.live.rows import follow, read_all
 from eaves.controller.observe import Meters
 from eaves.controller.server import Listener, raise_file_limit
 from eaves.controller.settings import Endpoint, Settings
@@ -37,9 +39,11 @@ from eaves.controller.southbound.decoding import Decoding
 from eaves.controller.southbound.gate import Gate
 from eaves.controller.southbound.http import Answering, rsgi_application
 from eaves.controller.southbound.pressure import Worth
+from eaves.controller.southbound.registering import Asked, Decided, Registrations
 from eaves.controller.store.changes import KEYS, Change
 from eaves.controller.store.devices import bound_devices, put_last_seen
 from eaves.controller.store.rendered import RenderedConfig, find_rendered_of
+from eaves.controller.telemetry.pipeline import Pipeline
 from eaves.controller.telemetry.pipelines import Telemetry, running_telemetry
 from eaves.controller.telemetry.seen import Seen
 from eaves.controller.telemetry.writer import Writer
@@ -206,7 +210,7 @@ class DeviceService:
         async with asyncio.TaskGroup() as tasks:
             following = tasks.create_task(
                 context.live.follow_forever(
-                    context.read_devices,
+                    context.database.devices,
                     lambda: log.warning("change_not_read", again_in_s=0.5),
                 ),
                 name="follow",
@@ -219,6 +223,7 @@ class DeviceService:
                 _flush_seen_forever(context, context.settings.intervals.last_seen_flush),
                 name="seen",
             )
+            registering = tasks.create_task(context.registering.run_forever(), name="register")
             writing = tasks.create_task(context.writer.run_forever(), name="writer")
             serving = tasks.create_task(listener.serve(), name="listener")
             self._started.set()
@@ -229,6 +234,8 @@ class DeviceService:
             for task in (following, reading, watching, pressed, feeding, flushing):
                 task.cancel()
             await _flush_seen(context)
+            context.registering.stop()
+            await registering
             context.writer.stop()
             await writing
 
@@ -266,9 +273,17 @@ def _context(
         lambda: len(writer),
         pipeline="database",
     )
+    registering = Pipeline[Asked, Decided](
+        Registrations(writer, parts.keys),
+        queue=bounds.ingest_queue,
+        queue_bytes=bounds.ingest_queue_bytes,
+        batch=bounds.ingest_batch,
+        meter=parts.meters.commits("register"),
+    )
     bodies = InFlight(bounds.bodies_in_flight_bytes)
     gate = Gate(bounds, bodies, parts.live.count_of, loop.time)
     gate.watch(Worth.ALWAYS, lambda: writer.fullness)
+    gate.watch(Worth.ALWAYS, lambda: registering.fullness)
     gate.watch(Worth.ALWAYS, lambda: telemetry.state.fullness)
     gate.watch(Worth.METRICS, lambda: telemetry.metrics.fullness)
     gate.watch(Worth.LOGS, lambda: telemetry.logs.fullness)
@@ -283,6 +298,8 @@ def _context(
         database=database,
         feed=feed,
         registrations=RateLimits(bounds.registrations_per_minute),
+        registering=registering,
+        refreshes=Refreshes(partial(parts.live.refresh, database.devices)),
         bodies=bodies,
         readers=Readers(bounds.body_read_s, loop),
         configs=Configs(_config_reader(database), kept_bytes=bounds.kept_configs_bytes),
@@ -324,10 +341,6 @@ def _config_reader(database: Database) -> ReadConfigs:
 def _feed(parts: Parts, database: Database) -> Feed:
     """Brings what other processes write into this one: devices, and exchanged keys."""
 
-    async def rows(device_ids: Sequence[DeviceId]) -> Sequence[LiveDevice]:
-        async with database.read() as db:
-            return await read_devices(db, device_ids)
-
     async def ids() -> Sequence[DeviceId]:
         async with database.read() as db:
             return await bound_devices(db)
@@ -336,11 +349,11 @@ def _feed(parts: Parts, database: Database) -> Feed:
         changes = tuple(told)
         if any(change.topic == KEYS for change in changes):
             await _take_keys(database.engine, parts.keys)
-        await follow(parts.live, rows, ids, changes)
+        await follow(parts.live, database.devices, ids, changes)
 
     async def read_anew() -> None:
         await _take_keys(database.engine, parts.keys)
-        await follow(parts.live, rows, ids, None)
+        await follow(parts.live, database.devices, ids, None)
 
     return Feed(database.engine, tell, read_anew)
 

@@ -12,22 +12,19 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, Table, and_, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from eaves.controller.domain.onboarding import Claim, Knowledge
 from eaves.controller.store.changes import DEVICES, note_change
-from eaves.controller.store.dialect import insert_new, upsert, upsert_many
+from eaves.controller.store.dialect import upsert, upsert_many
 from eaves.controller.store.listed import forget_contact, note_seen
 from eaves.controller.store.owners import enterprise_of, enterprises_of
+from eaves.controller.store.registering import Binding, CertificateTaken, register_binding
 from eaves.controller.store.tables import (
-    Kind,
     attestations,
     device_bindings,
     device_certificates,
     device_seen,
-    objects,
     onboarding_certificates,
     onboarding_claims,
     rendered_configs,
-    unclaimed_devices,
 )
 from eaves.controller.store.tables_shared import silent_devices
 from eaves.controller.store.unclaimed import UNCLAIMED_KEPT, note_unclaimed, unclaimed_serials
@@ -36,8 +33,15 @@ from eaves.controller.store.wanted import want_render
 from eaves.errors import Rejected
 from eaves.ids import ConfigHash, DeviceId
 
-# also asked for here: who knocked belongs to registering
-__all__ = ["UNCLAIMED_KEPT", "note_unclaimed", "unclaimed_serials"]
+# also asked for here: to register, and who knocked
+__all__ = [
+    "UNCLAIMED_KEPT",
+    "Binding",
+    "CertificateTaken",
+    "note_unclaimed",
+    "register_binding",
+    "unclaimed_serials",
+]
 
 
 class SerialTaken(Rejected):
@@ -46,10 +50,6 @@ class SerialTaken(Rejected):
             f"a device with onboarding key {onboarding_key!r} and serial {serial!r} exists; "
             "each pair belongs to one device, whichever enterprise it is in: check the serial"
         )
-
-
-class CertificateTaken(Rejected):
-    """The certificate belongs to another device that is not gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +64,6 @@ class DeviceRow:
     integrity_token: bytes = field(repr=False)
     attestation_required: bool
     gone: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Binding:
-    """A device certificate, bound to a device record for ever (until it is off-boarded)."""
-
-    device_id: DeviceId
-    enterprise_id: str
-    certificate_hash: bytes
-    certificate_der: bytes = field(repr=False)
-    onboarding_key: str
-    serial: str
-    bound_at: datetime
-    attestation_required: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,14 +129,6 @@ async def read_devices(db: Db, device_ids: Sequence[DeviceId]) -> tuple[DeviceRo
     return tuple(_device_row(row) for row in (await db.execute(query)).all())
 
 
-async def find_bound_device(db: Db, certificate_hash: bytes) -> DeviceId | None:
-    """The living device that this certificate (SHA-256 of its DER) is bound to."""
-    b = device_bindings.c
-    query = select(b.device_id).where(b.certificate_hash == certificate_hash, ~b.gone)
-    row = (await db.execute(query)).one_or_none()
-    return None if row is None else DeviceId(row.device_id)
-
-
 # --- onboarding -------------------------------------------------------------------------------
 
 
@@ -169,17 +147,6 @@ async def put_onboarding_certificate(
         },
         keep=("created_at",),
     )
-
-
-async def find_onboarding_key(db: Db, certificate_hash: bytes) -> str | None:
-    row = (
-        await db.execute(
-            select(onboarding_certificates.c.onboarding_key).where(
-                onboarding_certificates.c.certificate_hash == certificate_hash
-            )
-        )
-    ).one_or_none()
-    return None if row is None else row.onboarding_key
 
 
 async def find_onboarding_pem(db: Db, onboarding_key: str) -> str | None:
@@ -221,97 +188,6 @@ async def claim_serial(db: Db, device_id: DeviceId, onboarding_key: str, serial:
         )
     except IntegrityError as error:
         raise SerialTaken(onboarding_key, serial) from error
-
-
-async def known_for_register(
-    db: Db, onboarding_certificate_hash: bytes, serial: str, soft_serial: str, certificate: bytes
-) -> Knowledge:
-    """Everything `decide_register` needs; `certificate` is the SHA-256 of the device's DER."""
-    key = await find_onboarding_key(db, onboarding_certificate_hash)
-    claims: list[Claim] = []
-    if key is not None:
-        serials = [s for s in (serial, soft_serial) if s]
-        named = and_(
-            onboarding_claims.c.onboarding_key == key, onboarding_claims.c.serial.in_(serials)
-        )
-        # locked before they are read: what came before us (a change of policy, the same device at
-        # another process) is seen, what comes after waits
-        locked = (
-            select(onboarding_claims.c.device_id).where(named).order_by(onboarding_claims.c.serial)
-        )
-        await db.execute(locked.with_for_update())
-        devices = objects[Kind.DEVICE]
-        query = (
-            select(
-                onboarding_claims.c.serial,
-                onboarding_claims.c.device_id,
-                onboarding_claims.c.attestation_required,
-                devices.c.enterprise_id,
-                device_bindings.c.certificate_hash,
-                device_bindings.c.gone,
-            )
-            .join_from(onboarding_claims, devices, devices.c.id == onboarding_claims.c.device_id)
-            .outerjoin(
-                device_bindings, device_bindings.c.device_id == onboarding_claims.c.device_id
-            )
-            .where(named)
-        )
-        claims = [
-            Claim(
-                row.serial,
-                DeviceId(row.device_id),
-                row.enterprise_id,
-                b"" if row.gone else row.certificate_hash or b"",
-                row.attestation_required,
-            )
-            for row in await db.execute(query)
-        ]
-    bound_to = await find_bound_device(db, certificate)
-    return Knowledge(onboarding_key=key, claims=tuple(claims), certificate_bound_to=bound_to)
-
-
-async def register_binding(db: Db, binding: Binding) -> None:
-    """Bind a certificate to a device that has none.  Raises CertificateTaken.
-
-    Of two registrations at once one wins; the other sees the winner's row.
-    """
-    values: dict[str, object] = {
-        "device_id": binding.device_id,
-        "enterprise_id": binding.enterprise_id,
-        "certificate_hash": binding.certificate_hash,
-        "certificate_der": binding.certificate_der,
-        "gone": False,
-        "attestation_required": binding.attestation_required,
-        "onboarding_key": binding.onboarding_key,
-        "serial": binding.serial,
-        "bound_at": binding.bound_at,
-    }
-    if not await insert_new(db, device_bindings, values):
-        taken = CertificateTaken(
-            f"device {binding.device_id}: another certificate is bound to it, or this certificate "
-            "to another device; off-board the old one first"
-        )
-        try:
-            done = await db.execute(
-                update(device_bindings)
-                .where(
-                    device_bindings.c.device_id == binding.device_id,
-                    device_bindings.c.gone,
-                )
-                .values(values)
-            )
-        except IntegrityError as error:
-            raise taken from error
-        if done.rowcount != 1:
-            raise taken
-    await db.execute(
-        delete(unclaimed_devices).where(
-            unclaimed_devices.c.certificate_hash == binding.certificate_hash
-        )
-    )
-    request = f"registered {binding.bound_at.isoformat()} {binding.certificate_hash.hex()}"
-    await want_render(db, binding.device_id, request, binding.bound_at)
-    note_change(db, DEVICES, (binding.device_id,))
 
 
 async def mark_gone(db: Db, device_id: DeviceId) -> None:

@@ -49,6 +49,15 @@ async def insert_new(db: AsyncConnection, table: Table, values: Mapping[str, obj
     return (await db.execute(statement)).first() is not None
 
 
+async def insert_those_new(
+    db: AsyncConnection, table: Table, rows: Sequence[Mapping[str, object]]
+) -> frozenset[object]:
+    """As `insert_new` for rows that all name the same columns: the keys of those inserted."""
+    key = next(iter(table.primary_key))
+    statement = _insert(db, table).on_conflict_do_nothing().returning(key)
+    return frozenset((await db.execute(statement, [dict(row) for row in rows])).scalars())
+
+
 async def insert_missing(
     db: AsyncConnection, table: Table, rows: Sequence[Mapping[str, object]]
 ) -> None:

@@ -69,6 +69,13 @@ async def insert_event(db: Db, event: Event) -> None:
     await db.execute(insert(events).values({n: getattr(event, n) for n in _EVENT_COLUMNS}))
 
 
+async def insert_events(db: Db, told: Sequence[Event]) -> None:
+    """As `insert_event`, for many."""
+    if told:
+        rows = [{n: getattr(event, n) for n in _EVENT_COLUMNS} for event in told]
+        await db.execute(insert(events), rows)
+
+
 async def insert_device_events(db: Db, told: Sequence[tuple[bytes, Event]]) -> None:
     """Events with what makes each the same event; one that is there already stays."""
     rows = [

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select
 
-from eaves.controller.store.dialect import database_now, micros_in, micros_of, upsert
+from eaves.controller.store.dialect import database_now, micros_in, micros_of, upsert, upsert_many
 from eaves.controller.store.tables_shared import render_wanted
 from eaves.controller.store.unit import Db
 from eaves.ids import DeviceId
@@ -17,6 +17,15 @@ from eaves.ids import DeviceId
 async def want_render(db: Db, device_id: DeviceId, request: str, now: datetime) -> None:
     """`request` says what is new: a render that began before must not serve it."""
     await upsert(db, render_wanted, {"device_id": device_id, "wanted_at": now, "request": request})
+
+
+async def want_renders(db: Db, requests: Mapping[DeviceId, str], now: datetime) -> None:
+    """As `want_render`, for many."""
+    rows = [
+        {"device_id": device_id, "wanted_at": now, "request": request}
+        for device_id, request in sorted(requests.items())
+    ]
+    await upsert_many(db, render_wanted, rows)
 
 
 async def render_requests(db: Db, device_ids: Sequence[DeviceId]) -> Mapping[DeviceId, str]:
