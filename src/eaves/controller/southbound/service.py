@@ -283,7 +283,6 @@ def _context(
     bodies = InFlight(bounds.bodies_in_flight_bytes)
     gate = Gate(bounds, bodies, parts.live.count_of, loop.time)
     gate.watch(Worth.ALWAYS, lambda: writer.fullness)
-    gate.watch(Worth.ALWAYS, lambda: registering.fullness)
     gate.watch(Worth.ALWAYS, lambda: telemetry.state.fullness)
     gate.watch(Worth.METRICS, lambda: telemetry.metrics.fullness)
     gate.watch(Worth.LOGS, lambda: telemetry.logs.fullness)
