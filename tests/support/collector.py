@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+)
 
 Answer = Callable[["Collector"], tuple[int, bytes]]
 
@@ -21,7 +24,8 @@ class Collector:
 
     answer: Answer
     port: int = 0
-    bodies: list[bytes] = field(default_factory=list[bytes])
+    bodies: list[bytes] = field(default_factory=list[bytes])  # of logs
+    metrics: list[bytes] = field(default_factory=list[bytes])
     refused: int = 0
     authorizations: set[str] = field(default_factory=set[str])
 
@@ -39,6 +43,20 @@ class Collector:
             for record in scope.log_records
         ]
 
+    def numbers(self) -> list[tuple[str, str, str, int, float]]:
+        """(device, name, object, time in ms, value) of every point, in the order of arrival."""
+        found: list[tuple[str, str, str, int, float]] = []
+        for body in list(self.metrics):
+            for resource in ExportMetricsServiceRequest.FromString(body).resource_metrics:
+                of = {a.key: a.value.string_value for a in resource.resource.attributes}
+                for metric in (m for scope in resource.scope_metrics for m in scope.metrics):
+                    points = metric.sum if metric.HasField("sum") else metric.gauge
+                    for point in points.data_points:
+                        name = "".join(a.value.string_value for a in point.attributes)
+                        at_ms = point.time_unix_nano // 1_000_000
+                        found.append((of["device.id"], metric.name, name, at_ms, point.as_double))
+        return found
+
 
 @contextmanager
 def collector(answer: Answer = taken, port: int = 0) -> Generator[Collector]:
@@ -49,8 +67,9 @@ def collector(answer: Answer = taken, port: int = 0) -> Generator[Collector]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             status, text = found.answer(found)
             found.authorizations.add(self.headers.get("Authorization", ""))
-            if status == 200 and self.path == "/v1/logs":
-                found.bodies.append(body)
+            taken_by = {"/v1/logs": found.bodies, "/v1/metrics": found.metrics}
+            if status == 200 and self.path in taken_by:
+                taken_by[self.path].append(body)
             else:
                 found.refused += 1
             self.send_response(status)

@@ -65,7 +65,7 @@ class SinkSettings:
     stream: StreamSettings | None = None
     metrics_write: HttpSink | None = None  # Prometheus remote write
     metrics_query: HttpSink | None = None  # Prometheus HTTP API, up to but without /api/v1
-    otlp: HttpSink | None = None  # OTLP/HTTP, up to but without /v1/logs
+    otlp: HttpSink | None = None  # OTLP/HTTP, up to but without /v1/logs and /v1/metrics
     otlp_metrics: bool = False
 
 
@@ -102,7 +102,12 @@ def read_sink_settings(environment: Mapping[str, str], database_url: str) -> Sin
             "EAVES_OTLP_URL is set with PostgreSQL and without EAVES_STREAM_URL; with several "
             "processes, what is sent on waits in a stream, so give a stream too"
         )
-    return SinkSettings(stream, write, query, otlp, _yes(given, "OTLP_METRICS"))
+    otlp_metrics = _yes(given, "OTLP_METRICS")
+    if otlp_metrics and otlp is None:
+        raise BadSinkSetting(
+            "EAVES_OTLP_METRICS is set without EAVES_OTLP_URL; say where the collector is"
+        )
+    return SinkSettings(stream, write, query, otlp, otlp_metrics)
 
 
 def _stream(given: Callable[[str], str]) -> StreamSettings | None:

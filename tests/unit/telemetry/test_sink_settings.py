@@ -78,6 +78,9 @@ def test_secrets_come_from_files(tmp_path: Path) -> None:
             "without EAVES_STREAM_URL",
         ),
         (POSTGRES, {"OTLP_URL": "http://a"}, "without EAVES_STREAM_URL"),
+        (POSTGRES, {"STREAM_URL": "nats://a", "METRICS_QUERY_URL": "http://a"}, "go together"),
+        ("", {"OTLP_METRICS": "1"}, "without EAVES_OTLP_URL"),
+        ("", {"OTLP_METRICS": "maybe"}, "give 1 or 0"),
         (POSTGRES, {"OTLP_URL": "ftp://a"}, "give http://host"),
     ],
 )

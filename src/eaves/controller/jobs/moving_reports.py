@@ -113,7 +113,7 @@ async def _move_metrics(engine: AsyncEngine, telemetry: Telemetry, enterprises: 
             **_owner(row, enterprises), at=fold.at, objects=fold.objects, values=fold.values
         )
 
-    await _accept(telemetry.metrics_writer.commit, report, rows)
+    await _accept(telemetry.metrics_way.commit, report, rows)
     async with unit_of_work(engine) as db:
         await db.execute(delete(metrics_before).where(c.row.in_([row.row for row in rows])))
     return len(rows)

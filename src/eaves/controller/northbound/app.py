@@ -41,6 +41,7 @@ from eaves.controller.northbound.work import Clock, Random
 from eaves.controller.observe.surface import Surface
 from eaves.controller.settings import Settings
 from eaves.controller.store.unit import open_engine
+from eaves.controller.telemetry.series_reading import open_series_reader
 
 T = TypeVar("T", bound=Contract)
 
@@ -91,20 +92,23 @@ def build_app(
 
     `surface`: the pages for those who run the controller, and the meters of the answers.
     """
+    engine = open_engine(database_url)
     context = Context(
         settings=settings,
-        engine=open_engine(database_url),
+        engine=engine,
         keys=keys,
         live=live,
         clock=clock,
         random=random,
         envelopes=Envelopes(clock),
         passwords=Passwords(),
+        series=open_series_reader(settings, engine),
     )
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
         yield
+        await context.series.close()
         await context.engine.dispose()
 
     operations = read_operations()

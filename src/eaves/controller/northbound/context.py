@@ -18,6 +18,7 @@ from eaves.controller.northbound.work import Clock, Principal, Random, Work
 from eaves.controller.settings import Settings
 from eaves.controller.store import people
 from eaves.controller.store.unit import Db, snapshot, unit_of_work
+from eaves.controller.telemetry.series_reading import SeriesReader
 from eaves.ids import EnterpriseId
 
 SESSION = "session"
@@ -59,6 +60,7 @@ class Context:
     random: Random
     envelopes: Envelopes
     passwords: Passwords
+    series: SeriesReader  # asked outside of a transaction: it may be a store far away
 
     @asynccontextmanager
     async def writing(self, request: Request, *, restricted: bool = False) -> AsyncGenerator[Work]:

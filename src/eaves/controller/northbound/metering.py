@@ -11,14 +11,16 @@ from eaves.controller.domain.contract.statuses import (
     NetworkCounters,
     StorageSummary,
 )
-from eaves.controller.store.reports import Measured
-from eaves.controller.telemetry.series import cpu_shares
-from eaves.evapi.metrics import AppCpuMetric, MemoryMetric, ZMetricMsg, decode_z_metric_msg
+from eaves.evapi.metrics import AppCpuMetric, MemoryMetric, ZMetricMsg
 
 
-def _cpu(metric: AppCpuMetric | None, share: float | None) -> CpuSummary | None:
-    """Share of one processor in percent between two reports."""
-    return None if metric is None else CpuSummary(utilization=round(share or 0.0, 2))
+def _cpu(
+    metric: AppCpuMetric | None, cpu: Mapping[str, float] | None, of: str
+) -> CpuSummary | None:
+    """Share of one processor in percent between two reports; none when nobody can tell it now."""
+    if metric is None or cpu is None:
+        return None
+    return CpuSummary(utilization=round(cpu.get(of, 0.0), 2))
 
 
 def _memory(metric: MemoryMetric | None) -> MemorySummary | None:
@@ -31,17 +33,13 @@ def _memory(metric: MemoryMetric | None) -> MemorySummary | None:
 
 @dataclass(frozen=True)
 class Metered:
-    """The newest metrics; `cpu`: percent of one processor, by app id, "" for the device."""
+    """The newest metrics; `cpu`: percent of one processor, by app id, "" for the device.
+
+    `cpu` is None when the store that knows it cannot be reached.
+    """
 
     message: ZMetricMsg
-    cpu: Mapping[str, float]
-
-
-def metered(measured: Measured | None) -> Metered | None:
-    if measured is None:
-        return None
-    shares = cpu_shares(measured.newest, measured.layouts)
-    return Metered(decode_z_metric_msg(measured.message), shares)
+    cpu: Mapping[str, float] | None
 
 
 def with_device_metrics(status: DeviceStatusMsg, now: Metered | None) -> DeviceStatusMsg:
@@ -51,7 +49,7 @@ def with_device_metrics(status: DeviceStatusMsg, now: Metered | None) -> DeviceS
     disks = [disk for disk in new.disk if disk.mount_path]
     return status.model_copy(
         update={
-            "cpu": _cpu(new.cpu_metric, now.cpu.get("")),
+            "cpu": _cpu(new.cpu_metric, now.cpu, ""),
             "memory": _memory(new.memory),
             "storage": StorageSummary(
                 used_mb=float(sum(disk.used for disk in disks)),
@@ -82,7 +80,7 @@ def with_app_metrics(status: AppInstStatusMsg, now: Metered | None) -> AppInstSt
         return status
     return status.model_copy(
         update={
-            "cpu": _cpu(new.cpu, now.cpu.get(status.id)),
+            "cpu": _cpu(new.cpu, now.cpu, status.id),
             "memory": _memory(new.memory),
             "storage": StorageSummary(
                 used_mb=float(sum(disk.used for disk in new.disk)),

@@ -5,14 +5,13 @@ Without a start the last day is shown.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
-from sqlalchemy import Connection
 
 from eaves.controller.domain.charts import (
     CHARTS,
@@ -35,7 +34,8 @@ from eaves.controller.northbound.periods import EPOCH, read_period
 from eaves.controller.northbound.problems import Problem
 from eaves.controller.northbound.work import Work
 from eaves.controller.store.events import count_events
-from eaves.controller.telemetry.series import objects_of, read_series
+from eaves.controller.telemetry.series import Series
+from eaves.controller.telemetry.series_reading import Asked, Measured
 
 T = TypeVar("T", bound=Contract)
 
@@ -110,7 +110,9 @@ def _span(request: Request, now: datetime) -> Span:
     return Span(_seconds(start), until, fitting_step(end - start, asked), _seconds(now))
 
 
-async def _measured(work: Work, subject: Subject, metric: Metric, span: Span) -> Response:
+async def _measured(
+    context: Context, enterprise_id: str, subject: Subject, metric: Metric, span: Span
+) -> Response:
     kind_and_chart = CHARTS.get((subject.noun, metric))
     if kind_and_chart is None:
         there = sorted(m.value for noun, m in CHARTS if noun == subject.noun)
@@ -121,55 +123,45 @@ async def _measured(work: Work, subject: Subject, metric: Metric, span: Span) ->
             location="mType",
         )
     kind, chart = kind_and_chart
-    drawn = await work.db.run_sync(_draw, subject, kind, chart, span)
-    return JSONResponse(response(metric, chart, drawn))
-
-
-def _draw(
-    connection: Connection, subject: Subject, kind: str, chart: Chart, span: Span
-) -> list[Drawn]:
-    fields = tuple(dict.fromkeys(field for line in chart.lines for field in line.fields))
-    objects = _objects(connection, subject, kind, span)
-    found = read_series(
-        connection,
-        subject.device_id,
+    one, below, name_from = _objects(subject, kind)
+    asked = Asked(
+        Measured(enterprise_id, subject.device_id),
         kind,
-        [object_id for object_id, _ in objects],
-        fields,
+        one,
+        below,
+        tuple(dict.fromkeys(field for line in chart.lines for field in line.fields)),
         start=span.start,
         end=span.end,
         step=span.step,
         now=span.now,
     )
     drawn: list[Drawn] = []
-    for object_id, name in objects:
-        series = found[object_id]
-        columns = [series.values[field] for field in fields]
-        steps: dict[int, Values] = {
-            time: {
-                field: value
-                for field, value in zip(fields, values, strict=True)
-                if value is not None
-            }
-            for time, *values in zip(series.times, *columns, strict=True)
+    for object_id, series in (await context.series.series(asked)).items():
+        drawn += _drawn(chart, object_id[name_from:], series)
+    return JSONResponse(response(metric, chart, drawn))
+
+
+def _drawn(chart: Chart, name: str, series: Series) -> list[Drawn]:
+    columns = series.values
+    steps: dict[int, Values] = {
+        time: {
+            field: value for field, value in zip(columns, values, strict=True) if value is not None
         }
-        drawn += draw(chart.lines, name, steps, series.step)
-    return drawn
+        for time, *values in zip(series.times, *columns.values(), strict=True)
+    }
+    return draw(chart.lines, name, steps, series.step)
 
 
-def _objects(
-    connection: Connection, subject: Subject, kind: str, span: Span
-) -> Sequence[tuple[str, str]]:
-    """Id and label of each measured object that belongs to the subject."""
+def _objects(subject: Subject, kind: str) -> tuple[str, bool, int]:
+    """Id of the measured object that is the subject, or what the ids of its own begin with; which
+    of both; from where on an id is a label.
+    """
     if kind == "device":
-        return (("", ""),)
+        return "", False, 0
     if kind in ("app", "network_instance", "volume"):
-        return ((subject.id, ""),)
-    ids = objects_of(connection, subject.device_id, kind, span.start, span.end)
-    if subject.noun == "device":
-        return tuple((one, one) for one in sorted(ids))
-    mine = f"{subject.id}/"
-    return tuple((one, one.removeprefix(mine)) for one in sorted(ids) if one.startswith(mine))
+        return subject.id, False, len(subject.id)
+    mine = "" if subject.noun == "device" else f"{subject.id}/"
+    return mine, True, len(mine)
 
 
 async def _counted(
@@ -196,11 +188,15 @@ async def _counted(
 
 
 async def _answer(
-    work: Work, request: Request, subject: Subject | None, metric: Metric
+    context: Context, request: Request, find: Callable[[Work], Awaitable[Subject | None]]
 ) -> Response:
-    span = _span(request, work.now)
-    if metric is Metric.EVENTS_COUNT:
-        return await _counted(work, request, subject, metric, span)
+    metric = _metric(request)
+    async with context.reading(request) as work:
+        subject = await find(work)
+        span = _span(request, work.now)
+        if metric is Metric.EVENTS_COUNT:
+            return await _counted(work, request, subject, metric, span)
+        enterprise_id = work.scope.enterprise
     if subject is None or subject.noun == "project":
         raise Problem(
             400,
@@ -208,7 +204,7 @@ async def _answer(
             "give objtype and objid, or EVENTS_COUNT",
             location="objid",
         )
-    return await _measured(work, subject, metric, span)
+    return await _measured(context, enterprise_id, subject, metric, span)
 
 
 def _finder(resource: Resource[T]) -> Finder:
@@ -233,33 +229,37 @@ _FINDERS: Final[Mapping[str, Finder]] = {
 
 def chart_of(noun: str) -> Endpoint:
     async def endpoint(context: Context, request: Request) -> Response:
-        params, metric = request.path_params, _metric(request)
-        async with context.reading(request) as work:
-            subject = await _FINDERS[noun](
+        params = request.path_params
+
+        async def find(work: Work) -> Subject:
+            return await _FINDERS[noun](
                 work, noun, params.get("objid", ""), params.get("objname", "")
             )
-            return await _answer(work, request, subject, metric)
+
+        return await _answer(context, request, find)
 
     return endpoint
 
 
 async def chart_of_any(context: Context, request: Request) -> Response:
     """The object is told by parameters; none: events of everything."""
-    params, metric = request.query_params, _metric(request)
+    params = request.query_params
     object_id, name = params.get("objid", ""), params.get("objname", "")
     word = params.get("objtype", "").removeprefix("OBJECT_TYPE_")
-    async with context.reading(request) as work:
-        subject = None
-        if object_id or name:
-            noun = _BY_TYPE.get(word or "EDGE_NODE")
-            if noun is None:
-                raise Problem(
-                    400,
-                    f"objtype is {word!r}; there are charts of {', '.join(_BY_TYPE)}",
-                    location="objtype",
-                )
-            subject = await _FINDERS[noun](work, noun, object_id, name)
-        return await _answer(work, request, subject, metric)
+
+    async def find(work: Work) -> Subject | None:
+        if not object_id and not name:
+            return None
+        noun = _BY_TYPE.get(word or "EDGE_NODE")
+        if noun is None:
+            raise Problem(
+                400,
+                f"objtype is {word!r}; there are charts of {', '.join(_BY_TYPE)}",
+                location="objtype",
+            )
+        return await _FINDERS[noun](work, noun, object_id, name)
+
+    return await _answer(context, request, find)
 
 
 ROUTES: tuple[tuple[str, str, Endpoint], ...] = (

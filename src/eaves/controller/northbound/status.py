@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -32,7 +33,11 @@ from eaves.controller.northbound.crud import Resource
 from eaves.controller.northbound.fleet_states import device_counts, summed
 from eaves.controller.northbound.listing import NoPlanError, find_page, plan_of
 from eaves.controller.northbound.lists import short_forms
-from eaves.controller.northbound.metering import metered, with_app_metrics, with_device_metrics
+from eaves.controller.northbound.metering import (
+    Metered,
+    with_app_metrics,
+    with_device_metrics,
+)
 from eaves.controller.northbound.paging import (
     Facts,
     ListQuery,
@@ -48,7 +53,10 @@ from eaves.controller.northbound.sources import device_states
 from eaves.controller.northbound.work import Work
 from eaves.controller.store import reports
 from eaves.controller.store.tables import Kind
+from eaves.controller.telemetry.series_reading import Measured
+from eaves.errors import Transient
 from eaves.evapi.info import ZInfoTypes
+from eaves.evapi.metrics import decode_z_metric_msg
 from eaves.ids import DeviceId
 
 NAMED = ("projectName", "deviceName", "appName")
@@ -67,7 +75,7 @@ class StatusOf(Generic[T, S]):
     resource: Resource[T]
     statuses: Statuses[T, S]
     summary: type[Contract]
-    meter: Callable[[Work, S], Awaitable[S]]
+    with_metrics: Callable[[S, Metered | None], S] | None = None  # None: nothing is measured
 
 
 async def _devices(
@@ -125,28 +133,14 @@ async def _instances(
     )
 
 
-async def _meter_device(work: Work, status: DeviceStatusMsg) -> DeviceStatusMsg:
-    measured = await reports.find_measured(work.db, DeviceId(status.id))
-    return with_device_metrics(status, metered(measured))
-
-
-async def _meter_app(work: Work, status: AppInstStatusMsg) -> AppInstStatusMsg:
-    measured = await reports.find_measured(work.db, DeviceId(status.device_id))
-    return with_app_metrics(status, metered(measured))
-
-
-async def _unmetered(_work: Work, status: S) -> S:
-    return status
-
-
-DEVICES = StatusOf(catalog.DEVICES, _devices, DeviceStatusSummaryMsg, _meter_device)
+DEVICES = StatusOf(catalog.DEVICES, _devices, DeviceStatusSummaryMsg, with_device_metrics)
 NETINSTS: StatusOf[NetInstConfig, NetInstStatusMsg] = StatusOf(
-    catalog.NETINSTS, _netinsts, NetInstStatusSummaryMsg, _unmetered
+    catalog.NETINSTS, _netinsts, NetInstStatusSummaryMsg
 )
 VOLUMES: StatusOf[VolInstConfig, VolInstStatusMsg] = StatusOf(
-    catalog.VOLUMES, _volumes, VolInstStatusSummaryMsg, _unmetered
+    catalog.VOLUMES, _volumes, VolInstStatusSummaryMsg
 )
-INSTANCES = StatusOf(catalog.INSTANCES, _instances, AppInstStatusSummaryMsg, _meter_app)
+INSTANCES = StatusOf(catalog.INSTANCES, _instances, AppInstStatusSummaryMsg, with_app_metrics)
 
 
 def limits_in(context: Context) -> Limits:
@@ -158,12 +152,6 @@ def _device_id_of(item: Contract) -> str:
     return item.id if isinstance(item, DeviceConfig) else str(getattr(item, "device_id", ""))
 
 
-async def status_of_one(context: Context, work: Work, of: StatusOf[T, S], item: T) -> S:
-    fleet = await read_fleet(work, limits_in(context), (_device_id_of(item),))
-    (status,) = await of.statuses(work, fleet, (item,))
-    return await of.meter(work, status)
-
-
 def one(of: StatusOf[T, S]) -> Endpoint:
     async def endpoint(context: Context, request: Request) -> Response:
         params = request.path_params
@@ -171,10 +159,24 @@ def one(of: StatusOf[T, S]) -> Endpoint:
             item = await crud.find(
                 work, of.resource, object_id=params.get("id", ""), name=params.get("name", "")
             )
-            status = await status_of_one(context, work, of, item)
+            device_id = DeviceId(_device_id_of(item))
+            fleet = await read_fleet(work, limits_in(context), (device_id,))
+            (status,) = await of.statuses(work, fleet, (item,))
+            newest = await reports.find_measured(work.db, device_id) if of.with_metrics else None
+            owner = Measured(work.scope.enterprise, device_id)
+        if of.with_metrics is not None and newest is not None:
+            status = of.with_metrics(status, await _metered(context, owner, newest))
         return JSONResponse(status.to_json())
 
     return endpoint
+
+
+async def _metered(context: Context, of: Measured, newest: reports.Measured) -> Metered:
+    """What is known besides the shares of processors is shown although their store is away."""
+    shares: Mapping[str, float] | None = None
+    with suppress(Transient):  # the reader has logged it
+        shares = await context.series.cpu_shares(of, newest.received_at.timestamp())
+    return Metered(decode_z_metric_msg(newest.message), shares)
 
 
 def many(of: StatusOf[T, S]) -> Endpoint:

@@ -4,16 +4,14 @@ Messages are kept as they came; whoever reads them decodes them.  The functions 
 the caller found within its scope.  Who stores: `state_store`, `series_store`, `log_store`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
 from sqlalchemy import ColumnElement, delete, func, select
 
-from eaves.controller.store import series_store
 from eaves.controller.store.packed import unpack
-from eaves.controller.store.series_store import Sample
 from eaves.controller.store.state_store import Key
 from eaves.controller.store.tables import info_before, log_uploads, logs, messages, metrics_before
 from eaves.controller.store.tables_telemetry import info_latest, metrics_latest
@@ -70,23 +68,18 @@ async def list_info(
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The newest metrics of a device, and what its processors did since the ones before."""
+    """The newest metrics of a device."""
 
+    received_at: datetime
     message: bytes = field(repr=False)  # serialized ZMetricMsg
-    newest: tuple[Sample, ...] = ()  # newest first, two at most
-    layouts: Mapping[bytes, str] = field(default_factory=dict[bytes, str])
 
 
 async def find_measured(db: Db, device_id: DeviceId) -> Measured | None:
     c = metrics_latest.c
-    message = (
-        await db.execute(select(c.message).where(c.device_id == device_id).limit(1))
-    ).scalar_one_or_none()
-    if message is None:
-        return None
-    newest = await db.run_sync(series_store.newest_samples, device_id, 2)
-    layouts = await db.run_sync(series_store.layouts, [sample.layout for sample in newest])
-    return Measured(unpack(message), tuple(newest), layouts)
+    row = (
+        await db.execute(select(c.received_at, c.message).where(c.device_id == device_id).limit(1))
+    ).one_or_none()
+    return None if row is None else Measured(row.received_at, unpack(row.message))
 
 
 async def forget_device(db: Db, device_id: DeviceId) -> None:

@@ -20,16 +20,17 @@ from eaves.controller.telemetry.log_fold import LogFold, LogReport
 from eaves.controller.telemetry.pipeline import Committer, Pipeline
 from eaves.controller.telemetry.reports import microseconds
 from eaves.controller.telemetry.series_fold import SeriesFold, SeriesReport
-from eaves.controller.telemetry.sinks.outbox import OutboxState
 from eaves.controller.telemetry.state_fold import StateFold, StateReport
 from eaves.controller.telemetry.stream.layout import Topic
 from eaves.controller.telemetry.ways import (
     DECODE_LOGS,
     DECODE_SERIES,
     DECODE_STATE,
+    Outboxes,
     Ways,
     Writer,
     fold_and_keep,
+    fold_metrics_of,
     open_ways,
 )
 
@@ -45,7 +46,8 @@ class Telemetry:
     state: Pipeline[StateReport, object]
     state_writer: EmbeddedCommitter[StateReport, None]
     metrics: Pipeline[SeriesReport, object]
-    metrics_writer: EmbeddedCommitter[SeriesReport, None]
+    metrics_writer: EmbeddedCommitter[SeriesReport, object]
+    metrics_way: Committer[SeriesReport, object]  # where a batch becomes durable, from any loop
     series: SeriesFold  # of the metrics writer; for its thread only
     logs: Pipeline[LogReport, object]
     log_writer: EmbeddedCommitter[LogReport, bool]
@@ -90,13 +92,15 @@ async def running_telemetry(
     news.set()  # of the process before
     series = SeriesFold(lambda: microseconds(clock()))
     state_fold = StateFold(health_kept=settings.retention.health_rows_per_device, news=news.set)
-    outbox = OutboxState()
-    log_fold = fold_and_keep(settings, LogFold(settings.bounds.inflated_log_bytes), outbox)
+    outboxes = Outboxes()
+    log_fold = fold_and_keep(settings, LogFold(settings.bounds.inflated_log_bytes), outboxes.logs)
     state_writer = EmbeddedCommitter[StateReport, None](
         _engine(settings, "state"), state_fold, name="state"
     )
-    metrics_writer = EmbeddedCommitter[SeriesReport, None](
-        _engine(settings, "metrics"), series, name="metrics"
+    metrics_writer = EmbeddedCommitter[SeriesReport, object](
+        _engine(settings, "metrics"),
+        fold_metrics_of(settings, series, outboxes.metrics),
+        name="metrics",
     )
     log_writer = EmbeddedCommitter[LogReport, bool](
         _engine(settings, "logs"), log_fold, name="logs"
@@ -108,14 +112,16 @@ async def running_telemetry(
         for writer in (state_writer, metrics_writer, log_writer):
             stack.push_async_callback(asyncio.to_thread, writer.close)
         ways = await stack.enter_async_context(
-            open_ways(settings, outbox, of_logs, of_state, of_metrics, random=random)
+            open_ways(settings, outboxes, of_state, of_metrics, of_logs, random=random)
         )
+        metrics_way = ways.committer(of_metrics)
         telemetry = Telemetry(
             ways=ways,
             state=_pipeline(settings, ways.committer(of_state), meters, "state"),
             state_writer=state_writer,
-            metrics=_pipeline(settings, ways.committer(of_metrics), meters, "metrics"),
+            metrics=_pipeline(settings, metrics_way, meters, "metrics"),
             metrics_writer=metrics_writer,
+            metrics_way=metrics_way,
             series=series,
             logs=_pipeline(settings, ways.committer(of_logs), meters, "logs"),
             log_writer=log_writer,

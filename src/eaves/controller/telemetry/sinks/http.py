@@ -27,7 +27,7 @@ class SinkRefused(Rejected):
     """The sink will never take this content."""
 
 
-def open_client(sink: HttpSink) -> httpx.AsyncClient:
+def open_client(sink: HttpSink, timeout_s: float = TIMEOUT_S) -> httpx.AsyncClient:
     """For one event loop; the caller closes it."""
     verify: ssl.SSLContext | bool = True
     if sink.tls_root is not None:
@@ -36,7 +36,7 @@ def open_client(sink: HttpSink) -> httpx.AsyncClient:
     if sink.token:
         headers["Authorization"] = f"Bearer {sink.token}"
     return httpx.AsyncClient(
-        timeout=TIMEOUT_S,
+        timeout=timeout_s,
         verify=verify,
         headers=headers,
         auth=(sink.user, sink.password) if sink.user else None,

@@ -1,26 +1,20 @@
-"""A Prometheus-compatible store: samples written by remote write, series read by range query.
+"""A Prometheus-compatible store over HTTP: samples written by remote write, series queried."""
 
-Every selector names the enterprise, so no query reaches what another tenant has written.
-"""
-
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 import httpx
+import msgspec
 
 from eaves.controller.sink_settings import HttpSink
 from eaves.controller.telemetry.sinks.http import SinkAway, open_client, post
-from eaves.controller.telemetry.sinks.remote_write import (
-    HEADERS,
-    SeriesName,
-    selector,
-    write_request,
-)
+from eaves.controller.telemetry.sinks.remote_write import HEADERS, write_request
 
 SERIES_AT_ONCE: Final = 10_000  # in one request; stores take 32 MB, this is about 2
+QUERY_S: Final = 10.0  # a person waits
+_FORM: Final[Mapping[str, str]] = {"Content-Type": "application/x-www-form-urlencoded"}
+# VictoriaMetrics: answer for exactly these times, and up to this moment; others pass it over
+_EXACT: Final[Mapping[str, str]] = {"nocache": "1", "latency_offset": "1ms"}
 
 
 class MetricsWriter:
@@ -43,52 +37,56 @@ class MetricsWriter:
         await self._client.aclose()
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
-    at: datetime
-    value: float
+class Found(msgspec.Struct, frozen=True):
+    """A series of an answer; `values`: seconds since 1970 and the number as text, oldest first."""
+
+    metric: dict[str, str] = {}
+    values: list[tuple[float, str]] = []
+
+
+class _Data(msgspec.Struct, frozen=True):
+    result: list[Found]
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    data: _Data
+
+
+_read_answer: Final = msgspec.json.Decoder(_Answer).decode
 
 
 class MetricsReader:
     """Lives on one event loop; `close` ends its connections."""
 
     def __init__(self, sink: HttpSink) -> None:
-        self._sink, self._client = sink, open_client(sink)
+        self._sink, self._client = sink, open_client(sink, QUERY_S)
 
-    async def read(
-        self, name: SeriesName, since: datetime, until: datetime, step: timedelta
-    ) -> tuple[Point, ...]:
-        """The mean of each step, told at its end, oldest first; a step without samples is missing.
+    async def over_time(
+        self, query: str, start_s: float, end_s: float, step_s: int
+    ) -> Sequence[Found]:
+        """A query at each step from `start_s` to `end_s`.  Raises SinkAway, SinkRefused."""
+        return await self._ask(
+            "query_range",
+            {"start": f"{start_s:.3f}", "end": f"{end_s:.3f}", "step": f"{step_s}s"},
+            query,
+        )
 
-        Raises SinkAway, SinkRefused.
-        """
-        seconds = max(1, round(step.total_seconds()))
-        form = {
-            "query": f"avg_over_time({selector(name)}[{seconds}s])",
-            "start": f"{since.timestamp():.3f}",
-            "end": f"{until.timestamp():.3f}",
-            "step": f"{seconds}s",
-        }
-        body = str(httpx.QueryParams(form)).encode()
-        headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        url = f"{self._sink.url}/api/v1/query_range"
-        return points(await post(self._client, self._sink, url, body, headers), self._sink.shown)
+    async def at(self, query: str, at_s: float) -> Sequence[Found]:
+        """A query for samples as they came, such as `name[1h]`.  Raises SinkAway, SinkRefused."""
+        return await self._ask("query", {"time": f"{at_s:.3f}"}, query)
 
     async def close(self) -> None:
         await self._client.aclose()
 
-
-def points(answer: bytes, shown: str) -> tuple[Point, ...]:
-    """Read the answer to a range query for one series.  Raises SinkAway for anything else."""
-    try:
-        document: Any = json.loads(answer)
-        results = document["data"]["result"]
-        values: list[tuple[float, str]] = results[0]["values"] if results else []
-        return tuple(
-            Point(datetime.fromtimestamp(float(at), UTC), float(value)) for at, value in values
-        )
-    except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise SinkAway(
-            f"{shown} answered {answer[:100]!r}, which is no result of a range query; "
-            "EAVES_METRICS_QUERY_URL is the address up to but without /api/v1"
-        ) from error
+    async def _ask(self, what: str, when: Mapping[str, str], query: str) -> Sequence[Found]:
+        form = {"query": query, **when, **_EXACT}
+        body = str(httpx.QueryParams(form)).encode()
+        url = f"{self._sink.url}/api/v1/{what}"
+        answer = await post(self._client, self._sink, url, body, _FORM)
+        try:
+            return _read_answer(answer).data.result
+        except msgspec.DecodeError as error:
+            raise SinkAway(
+                f"{self._sink.shown} answered {answer[:100]!r}, which is no result of a query; "
+                "EAVES_METRICS_QUERY_URL is the address up to but without /api/v1"
+            ) from error

@@ -9,19 +9,20 @@ outbox: the stream keeps what its sinks still need.
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 import structlog
 from sqlalchemy import Connection
 
 from eaves.controller.store.sync import execute
-from eaves.controller.telemetry.embedded import EmbeddedCommitter, Fold
+from eaves.controller.telemetry.embedded import Fold
 from eaves.controller.telemetry.sinks.sink import Sink
 from eaves.errors import Rejected
 
 log = structlog.get_logger()
 
 R = TypeVar("R")
+W = TypeVar("W")
 
 BOUND_BYTES: Final = 512 * 1024 * 1024
 AT_ONCE: Final = 8  # rows of one request
@@ -44,6 +45,20 @@ class OutboxState:
     sent: int = 0
     set_aside: int = 0
     away: str = ""  # why the sink cannot be reached now
+
+
+class AllNew(Generic[R]):
+    """A fold that does not tell what was new: what comes again is sent on again."""
+
+    def __init__(self, inner: Fold[R, object]) -> None:
+        self._inner = inner
+
+    def fold(self, connection: Connection, batch: Sequence[R], /) -> Sequence[bool]:
+        self._inner.fold(connection, batch)
+        return [True] * len(batch)
+
+    def forget(self) -> None:
+        self._inner.forget()
 
 
 class OutboxFold(Generic[R]):
@@ -106,12 +121,18 @@ def _size(connection: Connection) -> int:
     return int(str(found))
 
 
-class OutboxSender(Generic[R]):
+class Worker(Protocol):
+    """The thread that writes the file."""
+
+    async def work(self, work: Callable[[Connection], W]) -> W:
+        """Run it in a transaction of its own."""
+        ...
+
+
+class OutboxSender:
     """Sends what an `OutboxFold` kept, oldest first.  Lives on one event loop, any."""
 
-    def __init__(
-        self, committer: EmbeddedCommitter[R, bool], sink: Sink, state: OutboxState
-    ) -> None:
+    def __init__(self, committer: Worker, sink: Sink, state: OutboxState) -> None:
         self._committer, self._sink, self._state = committer, sink, state
 
     async def run_forever(self) -> None:

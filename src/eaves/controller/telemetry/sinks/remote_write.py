@@ -11,6 +11,8 @@ from typing import Final
 
 import cramjam
 
+from eaves.evapi.metrics_fold import KINDS, places
+
 METRIC: Final = "eaves_device_metric"
 HEADERS: Final[Mapping[str, str]] = {
     "Content-Type": "application/x-protobuf",
@@ -53,6 +55,22 @@ class Sample:
     value: float
 
 
+def _unsigned(number: int) -> int:
+    """An int64 as protobuf writes it: negative numbers by their two's complement."""
+    return number & 0xFFFF_FFFF_FFFF_FFFF
+
+
+def _varint(number: int) -> bytes:
+    if number < 0x80:
+        return number.to_bytes(1, "little")
+    parts = bytearray()
+    while number > 0x7F:
+        parts.append(number & 0x7F | 0x80)
+        number >>= 7
+    parts.append(number)
+    return bytes(parts)
+
+
 def encode_labels(labels: Sequence[tuple[str, str]]) -> bytes:
     """The labels of a series as fields of a TimeSeries message."""
     parts: list[bytes] = []
@@ -75,34 +93,42 @@ def encode_series(labels: bytes, samples: Iterable[Sample]) -> bytes:
     return b"".join((_SERIES, _varint(len(series)), series))
 
 
+_OF_FIELDS: Final[Mapping[str, tuple[bytes, ...]]] = {
+    kind.name: tuple(
+        encode_labels((("field", field), ("kind", kind.name))) for field in kind.fields
+    )
+    for kind in KINDS.values()
+}
+
+
+def encode_report(
+    enterprise_id: str, device_id: str, at_ms: int, objects: str, values: bytes
+) -> list[bytes]:
+    """Every number of a metrics message as a series of one sample, named as `SeriesName` names it.
+
+    `objects` and `values` are those of `evapi.metrics_fold`; values that belong to no object that
+    this release knows are left out.  Labels are put together from parts: the whole of them would
+    be a hundred bytes to encode for each number.
+    """
+    owner = (("__name__", METRIC), ("device", device_id), ("enterprise", enterprise_id))
+    head = encode_labels([(name, value) for name, value in owner if value])
+    at = b"\x10" + _varint(_unsigned(at_ms))
+    before = _SAMPLES + _varint(9 + len(at)) + b"\x09"
+    found: list[bytes] = []
+    for place in places(objects):
+        of_object = encode_labels((("object", place.object_id),)) if place.object_id else b""
+        whole = len(head) + len(of_object) + len(before) + 8 + len(at)
+        offset = place.start * 8
+        if offset + 8 * len(place.kind.fields) > len(values):
+            break
+        for of_field in _OF_FIELDS[place.kind.name]:
+            value = values[offset : offset + 8]  # a double as protobuf writes it
+            length = _varint(whole + len(of_field))
+            found.append(b"".join((_SERIES, length, head, of_field, of_object, before, value, at)))
+            offset += 8
+    return found
+
+
 def write_request(series: Sequence[bytes]) -> bytes:
     """The body of a request: what `encode_series` made, compressed."""
     return bytes(cramjam.snappy.compress_raw(b"".join(series)))
-
-
-def _unsigned(number: int) -> int:
-    """An int64 as protobuf writes it: negative numbers by their two's complement."""
-    return number & 0xFFFF_FFFF_FFFF_FFFF
-
-
-def _varint(number: int) -> bytes:
-    if number < 0x80:
-        return number.to_bytes(1, "little")
-    parts = bytearray()
-    while number > 0x7F:
-        parts.append(number & 0x7F | 0x80)
-        number >>= 7
-    parts.append(number)
-    return bytes(parts)
-
-
-def selector(name: SeriesName) -> str:
-    """A PromQL selector for exactly one series; a label that is missing is asked to be empty."""
-    pairs = {"device": "", "enterprise": "", "field": "", "kind": "", "object": ""}
-    pairs |= {label: value for label, value in name.labels() if label != "__name__"}
-    return METRIC + "{" + ",".join(f'{label}="{_quoted(v)}"' for label, v in pairs.items()) + "}"
-
-
-def _quoted(text: str) -> str:
-    """The inside of a PromQL string in double quotes."""
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
