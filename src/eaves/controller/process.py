@@ -20,7 +20,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TextIO, cast
 
 import structlog
 from cryptography import x509
@@ -78,6 +78,26 @@ def without_controls(_log: object, _method: str, event: EventDict) -> EventDict:
     }
 
 
+class Untiring:
+    """Stderr that never fails who tells something.
+
+    It may be a file on a disk that is full, or a pipe that nobody reads: the line is lost then, and
+    the request that it is about is answered all the same.
+    """
+
+    def __init__(self, to: TextIO) -> None:
+        self._to = to
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):
+            self._to.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._to.flush()
+
+
 def configure_logging() -> None:
     """Events as lines on stderr; stdout is for the few lines that a person or script waits for."""
     structlog.configure(
@@ -95,7 +115,7 @@ def configure_logging() -> None:
                 os.environ.get("EAVES_LOG_LEVEL", "info").upper(), logging.INFO
             )
         ),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", Untiring(sys.stderr))),
         cache_logger_on_first_use=True,
     )
 
