@@ -40,8 +40,8 @@ check: $(VENV)/.develop  ## static only: format, lint, types, structure
 test: develop  ## everything CI runs, on this machine
 	pytest
 
-test-system: develop  ## whole processes together, and a soak of ten minutes
-	SOAK_S=$${SOAK_S:-600} pytest -m "system or soak"
+test-system: develop  ## whole processes together, a soak of ten minutes, sinks away for three
+	SOAK_S=$${SOAK_S:-600} SINKS_AWAY_S=$${SINKS_AWAY_S:-180} pytest -m "system or soak"
 
 proto: $(VENV)/.develop
 	proto/generate

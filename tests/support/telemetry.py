@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
 
 from eaves.controller.store.files import open_telemetry
 from eaves.controller.store.log_chunks import read_chunk
+from eaves.controller.store.series_store import layouts, newest_samples
 from eaves.controller.store.sync import open_sync_engine, writing
 from eaves.controller.store.unit import Db, attachable
 from eaves.controller.telemetry.embedded import Fold
@@ -23,10 +24,11 @@ from eaves.controller.telemetry.series_fold import SeriesFold, SeriesReport
 from eaves.controller.telemetry.state_fold import StateFold, StateReport
 from eaves.evapi.info.fold import fold_info
 from eaves.evapi.log_lines import LogLine
-from eaves.evapi.metrics_fold import fold_metrics
+from eaves.evapi.metrics_fold import fold_metrics, numbers, places
 
 R = TypeVar("R")
 
+ALL_OF_THEM = 1_000_000
 INFLATED_BYTES = 16 * 1024 * 1024
 
 
@@ -97,3 +99,15 @@ async def stored_lines(db: Db) -> list[LogLine]:
     """Every log line of every device and app."""
     chunks = await db.execute(text("SELECT heads, texts FROM log_chunks ORDER BY first_ns, id"))
     return [line for chunk in chunks for line in read_chunk(chunk.heads, chunk.texts)]
+
+
+def stored_samples(connection: Connection, device_id: str) -> list[tuple[int, int]]:
+    """(time in microseconds since 1970, used memory) of every sample of a device, newest first."""
+    samples = newest_samples(connection, device_id, ALL_OF_THEM)
+    lines = layouts(connection, [sample.layout for sample in samples])
+    found: list[tuple[int, int]] = []
+    for sample in samples:
+        place = next(one for one in places(lines[sample.layout]) if one.kind.name == "device")
+        at = place.start + place.kind.fields.index("used_mem")
+        found.append((sample.time, int(numbers(sample.numbers)[at])))
+    return found

@@ -25,10 +25,9 @@ from support import rest_objects
 from support.controller import Process
 from support.rest import Caller
 from support.several import PASSWORD, now, until_true
-from support.telemetry import fold_series, metrics_report
+from support.telemetry import fold_series, metrics_report, stored_samples
 
 from eaves.controller.settings import Settings
-from eaves.controller.store.series_store import layouts, newest_samples
 from eaves.controller.store.unit import open_engine, snapshot
 from eaves.evapi.config import decode_edge_dev_config
 from eaves.evapi.flows.attest import Attested
@@ -37,7 +36,6 @@ from eaves.evapi.flows.report import Delivered
 from eaves.evapi.info import ZInfoDevice, ZInfoMsg, ZInfoTypes, encode_z_info_msg
 from eaves.evapi.logs import DeviceLogOrigin, LogEntry, encode_log_file
 from eaves.evapi.metrics import DeviceMetric, MemoryMetric, ZMetricMsg, encode_z_metric_msg
-from eaves.evapi.metrics_fold import numbers, places
 from eaves.evapi.paths import Endpoint
 from eaves.fleet.device import Onboarding, SoftDevice, new_identity
 from eaves.fleet.run import drive, line_to
@@ -191,16 +189,10 @@ async def samples_of(site: Site, device_id: str) -> Counter[int]:
     engine = open_engine(site.database)
     try:
         async with snapshot(engine) as db:
-            samples = await db.run_sync(newest_samples, device_id, A_LOT)
-            lines = await db.run_sync(layouts, [sample.layout for sample in samples])
+            found = await db.run_sync(stored_samples, device_id)
+            return Counter(number for _, number in found)
     finally:
         await engine.dispose()
-    found: Counter[int] = Counter()
-    for sample in samples:
-        place = next(one for one in places(lines[sample.layout]) if one.kind.name == "device")
-        values = numbers(sample.numbers)
-        found[int(values[place.start + place.kind.fields.index("used_mem")])] += 1
-    return found
 
 
 async def carries_on(site: Site, device: SoftDevice) -> None:
