@@ -1,15 +1,19 @@
-"""Ten thousand EVE devices against PostgreSQL and JetStream, for ten minutes.
+"""Ten thousand EVE devices against PostgreSQL, JetStream and VictoriaMetrics, for ten minutes.
 
 Two controller processes, each with half of the devices.  Everything that serves runs on the
 server's core: both controllers, PostgreSQL with fsync, three NATS servers whose stores are on
-file systems mounted `sync`.  SECONDS=60 shortens it for a look.
+file systems mounted `sync`, the metrics store.  At the end the store must have samples of every
+device, read by its own query.  SECONDS=60 and DEVICES=1000 make it smaller for a look.
 """
 
+import json
 import os
 import sys
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlencode
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
@@ -19,10 +23,12 @@ from support.fleets import DEVICES, STOP_S, Watch, fleet, write_fleet
 from support.jetstream import jetstream_cluster
 from support.row import finish, verify_per_s, work_folder
 from support.server import SERVER_CORE, Server, running
+from support.victoria import Victoria, victoria_metrics
 
 FULL: Final = True
 SECONDS = int(os.environ.get("SECONDS", "600"))
 LIMIT_MS, LIMIT_RSS_MB = 500.0, 1024.0
+STORED_WITHIN_S = 60.0
 SECRET = "secret.key"  # noqa: S105 - the name of a file
 
 
@@ -33,11 +39,14 @@ def main() -> int:
         folder.chmod(0o755)  # PostgreSQL runs as a user of its own
         database = stack.enter_context(postgres(synced=True, below=folder))
         cluster = stack.enter_context(jetstream_cluster())
+        victoria = stack.enter_context(victoria_metrics())
         devices = make_devices(DEVICES)
         prepare_state(folder / "one", devices, database_url=database.url)
         environment = {
             "EAVES_STREAM_URL": cluster.url,
             "EAVES_STREAM_MONITOR_URL": cluster.monitor_url,
+            "EAVES_METRICS_WRITE_URL": victoria.write_url,
+            "EAVES_METRICS_QUERY_URL": victoria.url,
         }
         options = (
             "--database-url",
@@ -75,9 +84,31 @@ def main() -> int:
             "errors_by_cause": [f["errors_by_cause"] for f in figures],
             "acknowledged": [f["acknowledged"] for f in figures],
             "rss_mb_of_each": [round(server.rss_mb("VmHWM"), 1) for server in servers],
+            **stored(victoria),
         }
-        row["met"] = row["met"] and row["errors"] == 0
+        row["met"] = row["met"] and row["errors"] == 0 and row["devices_in_store"] == DEVICES
     return finish(row)
+
+
+def stored(victoria: Victoria) -> dict[str, int]:
+    """What the metrics store has once its readers are through, or after a minute."""
+    found = {"devices_in_store": 0, "samples_in_store": 0}
+    end = time.monotonic() + STORED_WITHIN_S
+    while found["devices_in_store"] < DEVICES and time.monotonic() < end:
+        victoria.flush()
+        of_device = 'eaves_device_metric{kind="device",field="cpu_ns"}'
+        found = {
+            "devices_in_store": _number(victoria, f"count(last_over_time({of_device}[30m]))"),
+            "samples_in_store": _number(victoria, f"sum(count_over_time({of_device}[30m]))"),
+        }
+        time.sleep(1)  # another process works meanwhile
+    return found
+
+
+def _number(victoria: Victoria, query: str) -> int:
+    asked = urlencode({"query": query, "time": f"{time.time() + 300:.0f}", "nocache": "1"})
+    result = json.loads(victoria.get(f"/api/v1/query?{asked}"))["data"]["result"]
+    return int(result[0]["value"][1]) if result else 0
 
 
 def engines(folder: Path) -> list[int]:
@@ -100,7 +131,7 @@ def engines(folder: Path) -> list[int]:
         for pid, command in commands.items()
         if pid in masters
         or parents[pid] in masters
-        or (parents[pid] == mine and b"nats-server" in command)
+        or (parents[pid] == mine and (b"nats-server" in command or b"victoria" in command))
     ]
 
 

@@ -6,10 +6,13 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 from support.generated import REPOSITORY
+
+from eaves.controller.sink_settings import read_sink_settings
 
 PACKAGING = REPOSITORY / "packaging"
 SETTINGS = set(
@@ -66,8 +69,13 @@ def test_the_compose_profile_is_the_one_that_scales_out() -> None:
         )
         for value in map(str, environment.values()):
             assert set(re.findall(r"/run/secrets/(\w+)", value)) <= set(controller["secrets"])
-        # refused at the start of this release
-        assert not {"EAVES_METRICS_WRITE_URL", "EAVES_OTLP_METRICS"} & set(environment)
+        read_sink_settings(
+            {k: v for k, v in environment.items() if "TOKEN_FILE" not in k},
+            environment["EAVES_DATABASE_URL"],
+        )
+        store = urlsplit(environment["EAVES_METRICS_WRITE_URL"])
+        assert environment["EAVES_METRICS_QUERY_URL"] == f"{store.scheme}://{store.netloc}"
+        assert "-dedup.minScrapeInterval=1ms" in services[str(store.hostname)]["command"]
     servers = (PACKAGING / "compose/nats.conf").read_text()
     assert "sync_interval: always" in servers
     assert "max_payload: 8MB" in servers
