@@ -1,5 +1,5 @@
 """What devices last said and their metrics: on SQLite in the telemetry files, on PostgreSQL with
-keys that lead with the enterprise and samples partitioned by day.
+keys that lead with the enterprise and samples partitioned by time.
 
 The rows of before are kept under another name; the start of the controller moves them over.
 """
