@@ -88,7 +88,8 @@ def _lost(connection: Connection, put: dict[str, list[Row]]) -> list[str]:
     there = _tables(connection).tables
     for name, rows in put.items():
         # kept under another name until a job has moved its rows into what replaces it
-        table = there.get(f"{name}_before", there.get(name))
+        moved = f"{name}_before"
+        table = there.get(moved if moved in there and moved not in put else name)
         if table is None:
             continue
         columns = [table.c[c] for c in rows[0] if c in table.c]
