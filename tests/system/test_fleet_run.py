@@ -298,6 +298,7 @@ def test_errors_are_told_and_fail_the_run(place: Place, tmp_path: Path) -> None:
         (("--devices", "2", "--for", "soon"), "is no time; write 90, 90s, 10m or 2h"),
         (("--devices", "2", "--token-file", "password"), "--token-file needs --controller"),
         (("--devices", "2", "--onboarding", "."), "is no onboarding folder"),
+        (("--devices", "2", "--out", "nowhere/figures"), "cannot be written: see the folder"),
         (("--devices", "2", "--state", "password"), "is no state of a fleet"),
     ],
 )

@@ -194,7 +194,10 @@ def unreachable(url: str, error: Exception) -> str:
 
 def _distrusted(error: Exception) -> str:
     reason = getattr(error, "verify_message", "") or str(error)
-    return f"its certificate is not trusted ({reason}); if the controller is new, {AGAIN}"
+    return (
+        f"its certificate is not trusted ({reason}); if the controller is new, {AGAIN}, and beside"
+        " a token name the authority to trust (--ca, EAVES_CA)"
+    )
 
 
 def _json(content: bytes) -> Json:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,7 +18,7 @@ import structlog
 from rich.console import Console
 from rich.live import Live
 
-from eaves.cli.client import Client
+from eaves.cli.client import ApiError, Client
 from eaves.cli.login import base_url
 from eaves.cli.session import Session, load_session, read_pem
 from eaves.errors import EavesError
@@ -77,7 +78,25 @@ class Span(click.ParamType[float]):
         return seconds
 
 
-SHARE, SPAN = OfDevices(), Span()
+class NewFile(click.Path):
+    """A file that can be written at the end of a run, however long: its folder is there now."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, dir_okay=False)
+
+    def convert(
+        self,
+        value: str | os.PathLike[str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Path:
+        path = Path(str(super().convert(value, param, ctx)))
+        if not os.access(path.parent, os.W_OK):
+            self.fail(f"{str(path)!r} cannot be written: see the folder {path.parent}", param, ctx)
+        return path
+
+
+SHARE, SPAN, NEW_FILE = OfDevices(), Span(), NewFile()
 
 
 @click.group()
@@ -126,7 +145,7 @@ class Output:
 @click.option("--name", default="fleet", show_default=True, help="Of project, model and devices.")
 @click.option(
     "--state",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=NEW_FILE,
     help="File to keep the identities in; the same devices run again from it.",
 )
 @click.option("--for", "for_s", type=SPAN, help="How long, as 90s or 10m.  [default: until Ctrl-C]")
@@ -197,13 +216,9 @@ class Output:
     help="Longest time between two changes of what comes and goes.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object.")
+@click.option("--out", type=NEW_FILE, help="File for the figures as JSON.")
 @click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), help="File for the figures as JSON."
-)
-@click.option(
-    "--ledger",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="File for what each device got acknowledged, as JSON.",
+    "--ledger", type=NEW_FILE, help="File for what each device got acknowledged, as JSON."
 )
 def run(
     devices: int, profile: str, state: Path | None, seed: int, processes: int, **given: Any
@@ -288,8 +303,16 @@ def _fleet(devices: int, door: Door, state: Path | None) -> KeptFleet:
 def _enrolled(devices: int, door: Door) -> KeptFleet:
     wanted = Wanted(door.name, devices, door.server)
     bar = click.progressbar(length=devices, label="device records", file=sys.stderr)
-    with Client(_session(door)) as client, bar:
-        return enrol(client, wanted, lambda done, _: bar.update(done - bar.pos))
+    try:
+        with Client(_session(door)) as client, bar:
+            return enrol(client, wanted, lambda done, _: bar.update(done - bar.pos))
+    except ApiError as error:
+        if error.status == HTTPStatus.UNAUTHORIZED and door.token_file:
+            raise click.ClickException(
+                f"{door.controller} does not accept the token in {door.token_file}; `eaves token"
+                " create` makes one"
+            ) from error
+        raise
 
 
 def _session(door: Door) -> Session:
