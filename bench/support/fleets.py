@@ -142,7 +142,19 @@ class Watch:
                 for n, e in figures["endpoints"].items()
             },
             "acknowledged": figures["acknowledged"],
+            "by_10_s": tens(figures["timeline"]),
         }
+
+
+def tens(timeline: Sequence[Mapping[str, Any]]) -> list[tuple[int, int, float]]:
+    """Of each ten seconds: when, requests, and the worst 99th percentile of a second."""
+    some: dict[int, list[Mapping[str, Any]]] = {}
+    for second in timeline:
+        some.setdefault(second["at_s"] // 10 * 10, []).append(second)
+    return [
+        (at, sum(s["requests"] for s in part), max(s["p99_ms"] for s in part))
+        for at, part in some.items()
+    ]
 
 
 def second_of(figures: Mapping[str, Any], moment: datetime) -> float:
