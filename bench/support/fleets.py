@@ -25,8 +25,13 @@ DEVICES: Final = int(os.environ.get("DEVICES", "10000"))
 STOP_S: Final = 120.0
 
 
-def write_fleet(path: Path, devices: Sequence[Device], server: Server) -> None:
-    """Identities for `eaves fleet run`, of devices that the server knows."""
+def write_fleet(
+    path: Path, devices: Sequence[Device], server: Server, *, configured: bool = False
+) -> None:
+    """Identities for `eaves fleet run`, of devices that the server knows.
+
+    `configured`: they have what is in force, as devices that go on running.
+    """
     spare = _der(ec.generate_private_key(ec.SECP256R1()))  # nothing is encrypted to these devices
     kept = [
         KeptDevice(
@@ -35,6 +40,7 @@ def write_fleet(path: Path, devices: Sequence[Device], server: Server) -> None:
             ecdh_key=spare,
             certs=[d.certificate_pem],
             device_id=d.device_id,
+            config_hash=d.config_hash if configured else "",
         )
         for d in devices
     ]

@@ -5,6 +5,8 @@ file of requests, expected status, least length of a body.  `wrk` cannot be used
 takes a millisecond of processor time for a handshake, so that the generator would be measured.
 Latencies begin before the connection is opened.  It rests before it would take more of its core
 than a row allows: what is measured then is what was offered.
+
+With a rate as the last argument, connections are opened at that rate and not when others end.
 """
 
 import gc
@@ -98,6 +100,21 @@ class Generator:
             one.socket.close()
         return now - begun
 
+    def run_at(self, per_s: float, seconds: float) -> float:
+        """Open so many a second for so long, and wait for their answers; how long it took."""
+        begun, opened = time.monotonic(), 0
+        while (now := time.monotonic()) < begun + seconds or self._open:
+            due = min(int((now - begun) * per_s) + 1, int(per_s * seconds))
+            for _ in range(opened, due):
+                self._next()
+            opened = max(opened, due)
+            for number, _ in self._ready.poll(1 / per_s):
+                self._readable(self._open[number])
+            if now > begun + seconds + _TIMEOUT_S:
+                break
+        self.seen.errors["timeouts"] += len(self._open)
+        return seconds
+
     def _next(self) -> None:
         """Open the next connection."""
         request = next(self._requests, None)
@@ -179,10 +196,13 @@ def told(seen: Seen, took_s: float) -> dict[str, object]:
 
 
 def main(port: str, seconds: str, connections: str, requests: str, *wanted: str) -> int:
-    expected, least = (int(number) for number in wanted)
+    expected, least, *rate = (int(number) for number in wanted)
     gc.disable()  # what lives here lives until the end
     generator = Generator(int(port), prepared(Path(requests)), expected, least)
-    took_s = generator.run(int(connections), float(seconds))
+    if rate:
+        took_s = generator.run_at(rate[0], float(seconds))
+    else:
+        took_s = generator.run(int(connections), float(seconds))
     print(json.dumps(told(generator.seen, took_s)))
     return 0
 
