@@ -79,6 +79,53 @@ def _pipeline(
     return pipeline
 
 
+def _watch(meters: Meters, ways: Ways) -> None:
+    """What waits for sinks, and whether they take it."""
+    stream = ways.stream
+    if stream is None:
+        logs, metrics = ways.outboxes.logs, ways.outboxes.metrics
+        meters.gauge(
+            "eaves_outbox_bytes",
+            "Telemetry that waits for a collector in a file of this process.",
+            lambda: {"logs": logs.bytes, "metrics": metrics.bytes},
+            by="outbox",
+        )
+        return
+    state = stream.state
+    meters.gauge(
+        "eaves_stream_waiting_messages",
+        "Messages of the stream that a sink does not have yet.",
+        lambda: state().backlog.messages,
+        by="reader",
+    )
+    meters.gauge(
+        "eaves_stream_bytes",
+        "What a stream holds.",
+        lambda: state().backlog.bytes,
+        by="stream",
+    )
+    meters.gauge(
+        "eaves_sink_away",
+        "1 while a sink takes nothing from this process.",
+        lambda: {name: bool(p.away) for name, p in state().progress.items()},
+        by="reader",
+    )
+    meters.gauge(
+        "eaves_sink_messages",
+        "Messages of the stream that this process brought to a sink.",
+        lambda: {name: p.stored for name, p in state().progress.items()},
+        by="reader",
+        counts_up=True,
+    )
+    meters.gauge(
+        "eaves_sink_set_aside",
+        "Reports that a sink will never take.",
+        lambda: {name: p.set_aside for name, p in state().progress.items()},
+        by="reader",
+        counts_up=True,
+    )
+
+
 @asynccontextmanager
 async def running_telemetry(
     settings: Settings,
@@ -114,6 +161,7 @@ async def running_telemetry(
         ways = await stack.enter_async_context(
             open_ways(settings, outboxes, of_state, of_metrics, of_logs, random=random)
         )
+        _watch(meters, ways)
         metrics_way = ways.committer(of_metrics)
         telemetry = Telemetry(
             ways=ways,
