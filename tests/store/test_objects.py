@@ -9,6 +9,7 @@ from store.conftest import ACME, NOW, OTHER, STAMP, draft
 from eaves.controller.domain.scope import Scope
 from eaves.controller.domain.secrets import SecretName
 from eaves.controller.store import objects as store
+from eaves.controller.store.affected import devices_affected
 from eaves.controller.store.objects import (
     Filter,
     NameTaken,
@@ -164,8 +165,8 @@ async def test_devices_affected_are_those_that_an_object_reaches(engine: AsyncEn
         ):
             wanted = draft(kind, name, references=frozenset({needs, device}), device_id=device)
             await store.insert_object(db, ACME, wanted, STAMP)
-        assert await store.devices_affected(db, "depot") == ("edge-1",)
-        assert await store.devices_affected(db, "edge-2") == ("edge-2",)
+        assert await devices_affected(db, "depot") == ("edge-1",)
+        assert await devices_affected(db, "edge-2") == ("edge-2",)
 
 
 async def test_secrets_go_with_their_object(engine: AsyncEngine) -> None:

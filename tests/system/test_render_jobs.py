@@ -81,7 +81,11 @@ async def test_a_change_of_many_devices_is_a_job_that_outlives_its_process(
     waits = f"config not rendered yet: network 'dhcp' was changed, job {job_id} 0/{COPIES + 1}"
     assert why["chain"][0]["text"] == waits
     told: set[DeviceId] = set()
-    assert await runner(rest, told).round()  # and then its process dies
+    assert await runner(rest, told).round()  # finds the devices, and then its process dies
+    assert not told
+    job = await caller.get(path)
+    assert (job["total"], job["rendered"], job["failed"]) == (COPIES + 1, 0, 0)
+    assert await runner(rest, told).round()  # one batch, and the next one dies
     assert len(told) == BATCH
     assert (await caller.get(path))["rendered"] == BATCH
     successor = runner(rest, told)
@@ -148,6 +152,7 @@ async def test_who_changes_a_device_meanwhile_wins(
             return result
 
     rendering = RenderJobs(rest.engine, Interrupted(rest.keys), rest.clock, lambda _ids: None)
+    assert await rendering.round()  # finds the devices
     assert await rendering.round()
     assert (await cost_of(rest, IDS[0]), await cost_of(rest, IDS[1])) == (7, 0)
     while await rendering.round():

@@ -15,11 +15,13 @@ from eaves.controller.jobs.wanted import retry_after_s
 from eaves.controller.store.render_jobs import (
     JobKey,
     Taken,
+    find_devices,
     finish_job,
     is_done,
     note_failed,
     note_rendered,
     open_jobs,
+    put_found,
     take_devices,
 )
 from eaves.controller.store.unit import Db, snapshot, unit_of_work
@@ -60,8 +62,18 @@ class RenderJobs:
         """One batch of each open job; False when there was nothing to do."""
         async with snapshot(self.engine) as db:
             jobs = await open_jobs(db)
-        worked = [await self._batch(job) for job in jobs]
+        worked = [
+            await (self._batch(job) if job.found_to is None else self._find(job)) for job in jobs
+        ]
         return any(worked)
+
+    async def _find(self, job: JobKey) -> bool:
+        """What touches very many devices finds them before the first is rendered."""
+        async with snapshot(self.engine) as db:
+            found = await find_devices(db, job)
+        async with unit_of_work(self.engine) as db:
+            await put_found(db, job, found)
+        return True
 
     async def _batch(self, job: JobKey) -> bool:
         now = self.clock()

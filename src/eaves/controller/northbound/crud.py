@@ -252,7 +252,7 @@ async def _finish(
 async def delete(work: Work, resource: Resource[T], object_id: str) -> Target:
     stored = await find_stored(work, resource, object_id=object_id)
     current = resource.of.read(stored)
-    work.changed.update(await rendering.devices_of(work, current))
+    work.changed.update(await rendering.devices_of(work, current, every=True))
     await resource.before_delete(work, current, current)
     await objects.delete_object(work.db, work.scope, resource.of.kind, stored.id)
     if resource.of is records.DEVICE:

@@ -13,8 +13,8 @@ from eaves.controller.domain.render import Rendered, render_device
 from eaves.controller.keys.facts import controller_facts
 from eaves.controller.northbound.problems import Problem, Target
 from eaves.controller.northbound.work import Work
-from eaves.controller.store import objects, render_jobs
-from eaves.controller.store.inputs import AT_ONCE as READ_AT_ONCE
+from eaves.controller.store import render_jobs
+from eaves.controller.store.affected import devices_affected, models_affected
 from eaves.controller.store.inputs import Render, load_all_inputs, render_and_store
 from eaves.controller.store.render_jobs import NewJob
 from eaves.errors import EavesError
@@ -23,12 +23,18 @@ from eaves.ids import DeviceId
 
 AT_ONCE: Final = 100
 """Devices that a write renders itself, at most."""
+MODELS_TRIED: Final = 50
 
 
-async def devices_of(work: Work, item: Contract) -> frozenset[DeviceId]:
-    """The devices whose configuration speaks of this object, as the references stand now."""
+async def devices_of(work: Work, item: Contract, *, every: bool = False) -> frozenset[DeviceId]:
+    """The devices whose configuration speaks of this object, as the references stand now.
+
+    Of more than `AT_ONCE` some, unless `every` one is asked for: a job finds the others.
+    """
     object_id = str(getattr(item, "id", ""))
-    return frozenset(DeviceId(one) for one in await objects.devices_affected(work.db, object_id))
+    limit = None if every else AT_ONCE + 1
+    found = await devices_affected(work.db, object_id, limit=limit)
+    return frozenset(DeviceId(one) for one in found)
 
 
 async def render_changed(work: Work, kind: str, target: Target) -> None:
@@ -59,9 +65,11 @@ async def _leave_to_job(work: Work, kind: str, target: Target, render: Render) -
         user_name=work.principal.user_name,
         created_at=work.now,
     )
-    await render_jobs.insert_job(work.db, job, sorted(work.changed))
-    tried = await render_jobs.one_device_of_each_model(work.db, job)
-    for inputs in await load_all_inputs(work.db, tried[:READ_AT_ONCE]):
+    models = await models_affected(work.db, target.id)
+    total = max(sum(count for count, _ in models.values()), len(work.changed))
+    await render_jobs.insert_job(work.db, job, sorted(work.changed), total)
+    tried = sorted(DeviceId(one) for _, one in models.values()) or sorted(work.changed)
+    for inputs in await load_all_inputs(work.db, tried[:MODELS_TRIED]):
         try:
             undated(render(inputs).config)
         except EavesError as error:
@@ -69,7 +77,7 @@ async def _leave_to_job(work: Work, kind: str, target: Target, render: Render) -
             raise Problem(
                 400,
                 f"with this change device {inputs.device.name!r} (model {model!r}) cannot be "
-                f"rendered: {error}; correct it: none of {len(work.changed)} devices was changed",
+                f"rendered: {error}; correct it: none of {total:,} devices was changed",
                 target=target,
             ) from error
     work.render_jobs.append(job.id)

@@ -5,7 +5,7 @@ queries need.  Every function takes the Scope of the caller, and what lies outsi
 it were not there.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -428,54 +428,3 @@ async def _named(db: Db, kind: Kind, object_id: str) -> ObjectRef:
     table = objects[kind]
     row = (await db.execute(select(table.c.name).where(table.c.id == object_id))).one_or_none()
     return ObjectRef(kind, object_id, "" if row is None else row.name)
-
-
-async def _referring(
-    db: Db, object_ids_changed: Iterable[str], kinds: Sequence[Kind]
-) -> frozenset[str]:
-    """Ids of everything that refers to one of these, through steps over these kinds only."""
-    found: set[str] = set()
-    frontier = set(object_ids_changed)
-    c = object_references.c
-    while frontier:
-        query = (
-            select(c.from_id)
-            .distinct()
-            .join_from(object_references, object_ids, object_ids.c.id == c.from_id)
-            .where(c.to_id.in_(frontier), object_ids.c.kind.in_([kind.value for kind in kinds]))
-        )
-        frontier = {row.from_id for row in await db.execute(query)} - found
-        found |= frontier
-    return frozenset(found)
-
-
-CARRIED: Final = (Kind.NETINST, Kind.VOLUME, Kind.APP_INSTANCE)
-_SHARED: Final = tuple(kind for kind in Kind if kind not in (Kind.DEVICE, *CARRIED))
-
-
-async def devices_affected(db: Db, object_id: str) -> tuple[str, ...]:
-    """Devices whose configuration may change with this object, sorted: render these again.
-
-    What a device carries is of that device alone, so the steps need not lead over it: a project
-    may have a hundred thousand devices.
-    """
-    reached = sorted(await _referring(db, (object_id,), _SHARED) | {object_id})
-    devices: set[str] = set()
-    c = object_references.c
-    for kind in (Kind.DEVICE, *CARRIED):
-        table = objects[kind]
-        wanted = table.c.id if kind is Kind.DEVICE else table.c.device_id
-        rows = await db.execute(select(wanted).where(table.c.id == object_id))
-        devices.update(row[0] for row in rows)
-        for start in range(0, len(reached), _REACHED_AT_ONCE):
-            some = reached[start : start + _REACHED_AT_ONCE]
-            query = (
-                select(wanted)
-                .join_from(object_references, table, table.c.id == c.from_id)
-                .where(c.to_id.in_(some))
-            )
-            devices.update(row[0] for row in await db.execute(query))
-    return tuple(sorted(devices - {""}))
-
-
-_REACHED_AT_ONCE: Final = 500

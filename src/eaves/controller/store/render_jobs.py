@@ -1,6 +1,10 @@
 """Durable render jobs: devices that a change touches and that are not rendered yet.
 
-A job is made by the transaction of the change.  A device leaves it in the transaction that stores
+A job is made by the transaction of the change, with how many devices there are; it finds them
+itself, some thousands at a time, before it renders the first, so that the transaction is short
+however many there are.  Who begins to refer to the object meanwhile is rendered by that write.
+
+A device leaves a job in the transaction that stores
 its configuration, so what is left is always what is still to do.  On PostgreSQL whoever takes
 devices locks the devices until its commit, for every job, and others pass over them.
 """
@@ -12,14 +16,16 @@ from typing import Final
 
 from sqlalchemy import bindparam, delete, exists, func, insert, select, update
 
-from eaves.controller.store.tables import Kind, object_ids, object_references
+from eaves.controller.store.affected import devices_affected, is_affected
+from eaves.controller.store.dialect import insert_missing
+from eaves.controller.store.tables import object_ids
 from eaves.controller.store.tables_render import render_job_devices, render_jobs
 from eaves.controller.store.unit import Db
 from eaves.ids import DeviceId
 
 KEPT: Final = timedelta(days=7)  # a finished job
-MODELS_TRIED: Final = 50
-_INSERTED_AT_ONCE: Final = 5000
+FOUND_AT_ONCE: Final = 2500
+"""Devices that one transaction adds to a job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,8 @@ class NewJob:
 class JobKey:
     enterprise_id: str
     id: str
+    object_id: str = ""
+    found_to: str | None = None  # its devices are found up to this one; None: all of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +77,10 @@ class Taken:
         return tuple(sorted(self.attempts))
 
 
-async def insert_job(db: Db, job: NewJob, device_ids: Sequence[DeviceId]) -> None:
+async def insert_job(
+    db: Db, job: NewJob, device_ids: Sequence[DeviceId], total: int | None = None
+) -> None:
+    """With all of its devices, or, with `total`, with those that it will not find itself."""
     await db.execute(
         insert(render_jobs).values(
             id=job.id,
@@ -79,41 +90,52 @@ async def insert_job(db: Db, job: NewJob, device_ids: Sequence[DeviceId]) -> Non
             object_name=job.object_name,
             user_name=job.user_name,
             created_at=job.created_at,
-            total=len(device_ids),
+            total=len(device_ids) if total is None else total,
+            found_to=None if total is None else "",
         )
     )
-    common = {"enterprise_id": job.enterprise_id, "job_id": job.id}
-    for start in range(0, len(device_ids), _INSERTED_AT_ONCE):
-        some = device_ids[start : start + _INSERTED_AT_ONCE]
-        await db.execute(insert(render_job_devices), [{"device_id": one, **common} for one in some])
+    for start in range(0, len(device_ids), FOUND_AT_ONCE):
+        await _add_devices(db, job, device_ids[start : start + FOUND_AT_ONCE])
 
 
-async def one_device_of_each_model(db: Db, job: NewJob) -> tuple[DeviceId, ...]:
-    """Of the devices of a job; at most `MODELS_TRIED` of them."""
-    refers, kinds, rows = object_references.c, object_ids.c, render_job_devices.c
-    query = (
-        select(func.min(rows.device_id))
-        .join_from(render_job_devices, object_references, refers.from_id == rows.device_id)
-        .join(object_ids, kinds.id == refers.to_id)
-        .where(rows.enterprise_id == job.enterprise_id, rows.job_id == job.id)
-        .where(kinds.kind == Kind.MODEL.value)
-        .group_by(refers.to_id)
-        .limit(MODELS_TRIED)
+async def _add_devices(db: Db, job: "NewJob | JobKey", device_ids: Sequence[str]) -> None:
+    common = {"enterprise_id": job.enterprise_id, "job_id": job.id, "attempts": 0}
+    rows = [{"device_id": one, **common} for one in device_ids]
+    await insert_missing(db, render_job_devices, rows)
+
+
+async def find_devices(db: Db, job: "JobKey") -> tuple[str, ...]:
+    """The next devices of a job; fewer than `FOUND_AT_ONCE`: the last ones."""
+    assert job.found_to is not None  # noqa: S101 - the caller asks jobs that still look
+    return await devices_affected(db, job.object_id, after=job.found_to, limit=FOUND_AT_ONCE)
+
+
+async def put_found(db: Db, job: "JobKey", device_ids: Sequence[str]) -> None:
+    """Add what `find_devices` found, unless another process has done so meanwhile."""
+    c, rows = render_jobs.c, render_job_devices.c
+    mine = (c.enterprise_id == job.enterprise_id) & (c.id == job.id)
+    last = len(device_ids) < FOUND_AT_ONCE
+    advanced = await db.execute(
+        update(render_jobs)
+        .where(mine, c.found_to == job.found_to)
+        .values(found_to=None if last else device_ids[-1])
+        .returning(c.id)
     )
-    found = tuple(DeviceId(row[0]) for row in await db.execute(query))
-    if found:
-        return found
-    first = select(func.min(rows.device_id)).where(
-        rows.enterprise_id == job.enterprise_id, rows.job_id == job.id
-    )
-    return tuple(DeviceId(row[0]) for row in await db.execute(first) if row[0])
+    if advanced.first() is None:
+        return
+    await _add_devices(db, job, device_ids)
+    if last:
+        found = select(func.count()).where(
+            rows.enterprise_id == job.enterprise_id, rows.job_id == job.id
+        )
+        await db.execute(update(render_jobs).where(mine).values(total=found.scalar_subquery()))
 
 
 async def open_jobs(db: Db, *, limit: int = 100) -> tuple[JobKey, ...]:
     """Oldest first."""
     c = render_jobs.c
     query = (
-        select(c.enterprise_id, c.id)
+        select(c.enterprise_id, c.id, c.object_id, c.found_to)
         .where(c.finished_at.is_(None))
         .order_by(c.created_at)
         .limit(limit)
@@ -246,7 +268,7 @@ async def list_jobs(
             created_at=row.created_at,
             finished_at=row.finished_at,
             total=row.total,
-            waiting=row[-2],
+            waiting=row[-2] if row.found_to is None else row.total,
             failed=row[-1],
         )
         for row in await db.execute(query)
@@ -257,7 +279,11 @@ async def jobs_waiting_for(db: Db, enterprise_id: str, device_id: str) -> tuple[
     """Changes that this device does not have yet; newest first."""
     c = render_job_devices.c
     query = select(c.job_id).where(c.device_id == device_id, c.enterprise_id == enterprise_id)
-    found: list[RenderJob] = []
-    for row in (await db.execute(query.limit(10))).all():
-        found += await list_jobs(db, enterprise_id, job_id=row.job_id)
+    waiting = {str(row.job_id) for row in await db.execute(query.limit(10))}
+    for job in await open_jobs(db):  # those that have not come to this device yet
+        if job.enterprise_id != enterprise_id or job.found_to is None:
+            continue
+        if job.found_to < device_id and await is_affected(db, job.object_id, device_id):
+            waiting.add(job.id)
+    found = [one for id_ in waiting for one in await list_jobs(db, enterprise_id, job_id=id_)]
     return tuple(sorted(found, key=lambda job: job.created_at, reverse=True))

@@ -30,6 +30,8 @@ render_jobs = Table(
     Column("created_at", Moment, nullable=False),
     Column("total", Integer, nullable=False),  # devices
     Column("finished_at", Moment, nullable=True),
+    # its devices have their rows up to this id; NULL: all of them
+    Column("found_to", Text, nullable=True),
     PrimaryKeyConstraint("enterprise_id", "id"),
     Index(None, "finished_at", "created_at"),
 )
