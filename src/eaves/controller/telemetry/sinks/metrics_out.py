@@ -24,6 +24,7 @@ from eaves.errors import Rejected
 
 REMOTE_WRITE: Final = "remote-write"
 OTLP_METRICS: Final = "otlp-metrics"
+REPORTS_AT_ONCE: Final = 64  # a backlog is read in pieces: a report becomes 60 KB of series
 REMEMBERED: Final = 50_000  # reports without a usable time
 
 
@@ -71,7 +72,9 @@ class RemoteWrite:
         self._write, self._close = write, close
 
     async def export(self, reports: Sequence[tuple[int, MetricsReport]], /) -> None:
-        await self._write(await asyncio.to_thread(_encoded, reports))
+        for start in range(0, len(reports), REPORTS_AT_ONCE):
+            some = reports[start : start + REPORTS_AT_ONCE]
+            await self._write(await asyncio.to_thread(_encoded, some))
 
     async def close(self) -> None:
         await self._close()
