@@ -115,6 +115,7 @@ def configure_logging() -> None:
                 os.environ.get("EAVES_LOG_LEVEL", "info").upper(), logging.INFO
             )
         ),
+        # cast: nothing but these two methods of a file is used
         logger_factory=structlog.WriteLoggerFactory(cast("TextIO", Untiring(sys.stderr))),
         cache_logger_on_first_use=True,
     )

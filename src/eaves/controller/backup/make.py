@@ -154,7 +154,7 @@ def _of_postgres(settings: Settings, to: Writer, *, telemetry: bool) -> Told:
         db.read_only = True
         there = postgres.tables_of(db)
         if MARK in there:
-            raise RestoreNotFinished(without_password(settings.database), "another backup")
+            raise RestoreNotFinished(without_password(settings.database), postgres.marked(db))
         if postgres.VERSION_TABLE not in there:
             raise NothingToBackUp(
                 f"{without_password(settings.database)} holds no controller; correct "

@@ -173,6 +173,12 @@ def drop_tables(db: "psycopg.Connection[tuple[str, ...]]", backup: str) -> None:
     db.execute(sql.SQL("INSERT INTO {} VALUES (%s)").format(sql.Identifier(MARK)), (backup,))
 
 
+def marked(db: "psycopg.Connection[tuple[str, ...]]") -> str:
+    """The backup whose restore was cut off here."""
+    row = db.execute(sql.SQL("SELECT backup FROM {}").format(sql.Identifier(MARK))).fetchone()
+    return "" if row is None else row[0]
+
+
 def drop_mark(db: "psycopg.Connection[tuple[str, ...]]") -> None:
     """The restore is done."""
     db.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(MARK)))
