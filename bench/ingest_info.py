@@ -14,10 +14,9 @@ WAITING: Final = "SELECT count(*) FROM device_events"
 
 
 def told(device_id: str, answers: Sequence[Any]) -> bool:
-    """Is every port of the message in the status, and an event in the journal?"""
-    status, events = answers
-    ports = str(status)
-    return all(f"enp{n}s0f{n % 4}" in ports for n in range(42)) and device_id in str(events)
+    """Does the status tell what the message said?"""
+    (status,) = answers
+    return bool(status["hostName"] == device_id and status["dinfo"]["memMB"] == "16000")
 
 
 def more(state: Path) -> dict[str, Any]:
@@ -31,7 +30,7 @@ REPORTS: Final = Reports(
     goal=Goal(reach=2000, stretch=3000),
     file="state",
     waiting=WAITING,
-    paths=("/v1/devices/id/{id}/status/info", "/v1/devices/id/{id}/events"),
+    paths=("/v1/devices/id/{id}/status/info",),
     tells=told,
 )
 

@@ -24,6 +24,7 @@ from eaves.evapi.register import encode_z_register_msg, registration
 GOAL: Final = Goal(reach=1000, stretch=2000)
 DEVICES: Final = 44_000  # each registers once
 SECONDS: Final = 6.0
+CONNECTIONS: Final = 256  # what comes during one commit goes into the next
 READ_BACK: Final = 20
 ENVIRONMENT: Final = {"EAVES_REGISTRATIONS_PER_MINUTE": "1000000000"}  # one address is them all
 
@@ -45,7 +46,7 @@ def main() -> int:
                 encode_z_register_msg(message), onboarding
             )
 
-        traffic = Traffic(request, expected=201, once=True)
+        traffic = Traffic(request, expected=201, once=True, connections=CONNECTIONS)
         server = Server(state, environment=ENVIRONMENT)
         with running(server), client_of(server, token) as client:
             runs = measure(

@@ -1,5 +1,8 @@
 """PEM texts to certificates and keys, with one error for whatever is wrong with them."""
 
+import functools
+from typing import Final
+
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -8,25 +11,33 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from eaves.evapi.errors import UnreadableCertificate, UnusableKey
 from eaves.evapi.keys import SigningKey, VerifyingKey
 
+READ_LATELY: Final = 64  # texts
 _BEGIN = b"-----BEGIN CERTIFICATE-----"
 
 
 def load_certificates(pem: bytes, what: str) -> tuple[x509.Certificate, ...]:
-    """Every certificate in the text, at least one.  Raises UnreadableCertificate.
-
-    The library parses names and times when they are asked for; asked here, they fail here.
-    """
+    """Every certificate in the text, at least one.  Raises UnreadableCertificate."""
     try:
-        certificates = tuple(x509.load_pem_x509_certificates(pem))
-        for certificate in certificates:
-            _ = certificate.subject, certificate.issuer, certificate.version
-            _ = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-            _ = certificate.signature_algorithm_oid
-            if certificate.serial_number <= 0:
-                raise UnreadableCertificate(what, "its serial number is not positive")
+        return _read(pem)
     except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion, Warning) as error:
         # What the library only warns of is an error where the interpreter is told so.
         raise UnreadableCertificate(what, str(error)) from error
+
+
+@functools.lru_cache(READ_LATELY)
+def _read(pem: bytes) -> tuple[x509.Certificate, ...]:
+    """The library parses names and times when they are asked for; asked here, they fail here.
+
+    Remembered: a registration is read for its key, its hash and its names, and a whole site comes
+    with one onboarding certificate.
+    """
+    certificates = tuple(x509.load_pem_x509_certificates(pem))
+    for certificate in certificates:
+        _ = certificate.subject, certificate.issuer, certificate.version
+        _ = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+        _ = certificate.signature_algorithm_oid
+        if certificate.serial_number <= 0:
+            raise ValueError("its serial number is not positive")
     return certificates
 
 
