@@ -40,9 +40,17 @@ def part_id_of(number: int, what: str) -> str:
 
 
 async def copy_device(
-    db: Db, world: World, keys: KeyStore, numbers: Sequence[int], *, carried: bool = True
+    db: Db,
+    world: World,
+    keys: KeyStore | None,
+    numbers: Sequence[int],
+    *,
+    carried: bool = True,
 ) -> tuple[str, ...]:
-    """Copy the device of the world, and with `carried` what it carries; the ids of the copies."""
+    """Copy the device of the world, and with `carried` what it carries; the ids of the copies.
+
+    `keys`: needed where what is copied has secrets.
+    """
     kinds: dict[str, Kind] = {"device": Kind.DEVICE, **(CARRIED if carried else {})}
     originals = {word: getattr(world, word) for word in kinds}
     rows = {
@@ -69,7 +77,7 @@ async def copy_device(
 
 async def _copy(
     db: Db,
-    keys: KeyStore,
+    keys: KeyStore | None,
     kinds: Mapping[str, Kind],
     rows: Mapping[str, Mapping[str, object]],
     references: Mapping[str, Sequence[str]],
@@ -98,6 +106,7 @@ async def _copy(
             ]
             for secret, value in sealed.items():
                 if secret.object_id == rows[word]["id"]:
+                    assert keys is not None, "secrets are sealed anew"
                     own = SecretName(new[word], secret.field)
                     clear = keys.open(secret.purpose, value)
                     hidden.append(

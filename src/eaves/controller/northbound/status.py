@@ -59,6 +59,7 @@ from eaves.evapi.info import ZInfoTypes
 from eaves.evapi.metrics import decode_z_metric_msg
 from eaves.ids import DeviceId
 
+_SHOWN = {"last_update", "err_info", "sw_state"}
 NAMED = ("projectName", "deviceName", "appName")
 
 T = TypeVar("T", bound=Contract)
@@ -251,8 +252,9 @@ async def _page_of_devices(
 
 def _more(status: Contract) -> JsonObject:
     """Ours, beside the short form of the contract: what a table shows of each row."""
-    whole = status.to_json()
-    return {name: whole[name] for name in ("lastUpdate", "errInfo", "swState") if name in whole}
+    return status.model_dump(
+        mode="json", by_alias=True, exclude_unset=True, exclude_none=True, include=_SHOWN
+    )
 
 
 def _named(facts: Facts) -> JsonObject:
