@@ -267,12 +267,6 @@ def _context(
         queue_bytes=bounds.ingest_queue_bytes,
         batch=bounds.ingest_batch,
     )
-    parts.meters.gauge(
-        "eaves_queue_messages",
-        "Messages that wait for a commit.",
-        lambda: len(writer),
-        pipeline="database",
-    )
     registering = Pipeline[Asked, Decided](
         Registrations(writer, parts.keys),
         queue=bounds.ingest_queue,
@@ -280,6 +274,13 @@ def _context(
         batch=bounds.ingest_batch,
         meter=parts.meters.commits("register"),
     )
+    for name, waiting in (("database", writer), ("register", registering)):
+        parts.meters.gauge(
+            "eaves_queue_messages",
+            "Messages that wait for a commit.",
+            waiting.__len__,
+            pipeline=name,
+        )
     bodies = InFlight(bounds.bodies_in_flight_bytes)
     gate = Gate(bounds, bodies, parts.live.count_of, loop.time)
     gate.watch(Worth.ALWAYS, lambda: writer.fullness)
