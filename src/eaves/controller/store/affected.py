@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from sqlalchemy import CompoundSelect, func, select, union
+from sqlalchemy import CompoundSelect, Select, func, select, union
 
 from eaves.controller.store.tables import Kind, object_ids, object_references, objects
 from eaves.controller.store.tables_lists import listed
@@ -56,7 +56,7 @@ def _in_parts(reached: Sequence[str]) -> Iterable[Sequence[str]]:
 
 def _affected(object_id: str, reached: Sequence[str], after: str) -> CompoundSelect[str]:
     c = object_references.c
-    parts = []
+    parts: list[Select[str]] = []
     for kind in (Kind.DEVICE, *CARRIED):
         table = objects[kind]
         wanted = (table.c.id if kind is Kind.DEVICE else table.c.device_id).label("id")
