@@ -80,7 +80,8 @@ class Fleet:
 @contextmanager
 def fleet(path: Path, devices: int, *options: str) -> Generator[Fleet]:
     """On the generator's core; gone afterwards, whatever happened."""
-    command = ["taskset", "-c", str(GENERATOR_CORE), sys.executable, "-m", "eaves", "fleet", "run"]
+    command = ["setpriv", "--pdeathsig", "KILL", "taskset", "-c", str(GENERATOR_CORE)]
+    command += [sys.executable, "-m", "eaves", "fleet", "run"]
     command += ["--devices", str(devices), "--state", str(path), "--json", *options]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True

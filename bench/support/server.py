@@ -78,7 +78,9 @@ class Server:
 
     def start(self) -> None:
         """Start, and wait for the line that says it is ready."""
-        command = ["taskset", "-c", str(self.core), sys.executable, "-m", "eaves", "controller"]
+        # it ends with the row, also with one that is killed: the next one wants its core alone
+        command = ["setpriv", "--pdeathsig", "KILL", "taskset", "-c", str(self.core)]
+        command += [sys.executable, "-m", "eaves", "controller"]
         command += ["--state-dir", str(self.state_dir)]
         command += ["--device-listen", f"127.0.0.1:{self.device_port}"]
         command += ["--rest-listen", f"127.0.0.1:{self.rest_port}"]
