@@ -48,7 +48,8 @@ async def device_counts(
         found[RunState.OFFLINE.value] += seen - lately
         found[RunState.SUSPECT.value] += lately - now_there
         found[_reported(reported).value] += now_there
-    await _count_registered(db, scope, counts)
+    if any(found[RunState.UNPROVISIONED.value] for found in counts.values()):
+        await _count_registered(db, scope, counts)
     return {project: +found for project, found in counts.items()}
 
 
