@@ -72,7 +72,8 @@ def run_row(reports: Reports, more: Callable[[Any], dict[str, Any]]) -> int:
 
 def _read_back(client: httpx.Client, reports: Reports, senders: Sequence[str]) -> None:
     chance = random.Random(len(senders))  # noqa: S311 - which devices are looked at
-    for device_id in chance.sample(sorted(set(senders)), READ_BACK):
+    known = sorted(set(senders))
+    for device_id in chance.sample(known, min(READ_BACK, len(known))):
         answers: list[Any] = []
         for path in reports.paths:
             answer = client.get(path.replace("{id}", device_id))

@@ -60,7 +60,7 @@ class Settled:
         self, load: Load, requests: Path, traffic: Traffic, devices: Sequence[Device]
     ) -> None:
         # those that were on their way at the end are told as not answered
-        count = load.requests - 2 * traffic.connections
+        count = max(load.requests - 2 * traffic.connections, 0)
         if traffic.once:  # the first core's devices are sent first
             workers = os.cpu_count() or 1
             self.read([d.device_id for n in range(workers) for d in devices[n::workers]][:count])
