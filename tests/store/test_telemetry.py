@@ -176,12 +176,16 @@ async def test_metrics_are_stored_once_and_rolled_up(engine: AsyncEngine) -> Non
 def test_what_objects_said_before_is_found_by_their_keys(tmp_path: Path) -> None:
     """SQLite reads a whole table for `(a, b) IN (VALUES ...)`: every commit would do so."""
     asked: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        asked.append(statement)
+
     keys = [("acme", f"edge-{n}", int(ZInfoTypes.ZiDevice), "") for n in range(3)]
     url = f"sqlite+aiosqlite:///{tmp_path}/eaves.db"
     prepare_files(url)
     engine = open_telemetry(attachable(url)["state"])
     with writing(engine) as connection:
-        event.listen(connection, "before_cursor_execute", lambda *said: asked.append(said[2]))
+        event.listen(connection, "before_cursor_execute", note)
         rows = [state_store.InfoRow(key, 1, 7, b"said") for key in keys[:2]]
         state_store.put_info(connection, rows)
         del asked[:]
