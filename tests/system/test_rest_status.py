@@ -12,6 +12,7 @@ from support.rest_objects import World, build_world
 from support.telemetry import fold_logs, fold_series, fold_state, info_report, metrics_report
 
 from eaves.controller.store import devices
+from eaves.controller.store.listed import note_reported
 from eaves.controller.store.tables import Kind, objects
 from eaves.controller.store.unit import snapshot, unit_of_work
 from eaves.controller.telemetry.reports import LogUpload, digest_of, microseconds
@@ -79,6 +80,9 @@ async def report(rest: Rest, device_id: DeviceId, object_id: str, message: ZInfo
     made = info_report(device_id, encode_z_info_msg(message), rest.clock())
     assert made.object_id == object_id
     fold_state(rest.engine.url, made)
+    if message.dinfo is not None:  # a job does, with the event
+        async with unit_of_work(rest.engine) as db:
+            await note_reported(db, {device_id: int(message.dinfo.state)})
 
 
 async def test_a_device_that_never_came_says_what_to_do(caller: Caller, world: World) -> None:
