@@ -61,7 +61,7 @@ SEVERITIES: Final = ("info",) * 20 + ("warning",) * 3 + ("err",)
 
 def lines_of(first: int, count: int, chance: random.Random, start_ns: int) -> list[LogLine]:
     """Lines like those of a device: a few words, a number or two, an id."""
-    found = []
+    found: list[LogLine] = []
     for n in range(first, first + count):
         bits = chance.getrandbits(64)
         content = (

@@ -97,7 +97,8 @@ def ask(
     server: Server, client: httpx.Client, requests: Sequence[tuple[str, dict[str, str]]]
 ) -> tuple[Asked, list[Any]]:
     """Send GET requests (path and parameters), each after the answer to the one before."""
-    times, answers = [], []
+    times: list[float] = []
+    answers: list[Any] = []
     cpu, (busy, ticks) = server.cpu_s(), core_ticks(GENERATOR_CORE)
     for path, query in requests:
         begun = time.perf_counter()
