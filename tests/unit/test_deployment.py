@@ -73,7 +73,7 @@ def test_the_compose_profile_is_the_one_that_scales_out() -> None:
             {k: v for k, v in environment.items() if "TOKEN_FILE" not in k},
             environment["EAVES_DATABASE_URL"],
         )
-        store = urlsplit(environment["EAVES_METRICS_WRITE_URL"])
+        store = urlsplit(str(environment["EAVES_METRICS_WRITE_URL"]))
         assert environment["EAVES_METRICS_QUERY_URL"] == f"{store.scheme}://{store.netloc}"
         assert "-dedup.minScrapeInterval=1ms" in services[str(store.hostname)]["command"]
     servers = (PACKAGING / "compose/nats.conf").read_text()

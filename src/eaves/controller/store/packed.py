@@ -13,18 +13,18 @@ _ZLIB: Final = b"x"  # how its streams begin
 
 def pack(data: bytes) -> bytes:
     """Some microseconds for 10 KB: less than a page of a database costs."""
-    from cramjam import lz4  # noqa: PLC0415 - a start need not wait for it
+    import cramjam  # noqa: PLC0415 - a start need not wait for it
 
-    return _LZ4 + bytes(lz4.compress_block(data))
+    return _LZ4 + bytes(cramjam.lz4.compress_block(data))
 
 
 def unpack(data: bytes) -> bytes:
     """What `pack` was given; a message that is not packed, as it is."""
     if data[:1] != _LZ4:
         return data
-    from cramjam import lz4  # noqa: PLC0415 - as above
+    import cramjam  # noqa: PLC0415 - as above
 
-    return bytes(lz4.decompress_block(data[1:]))
+    return bytes(cramjam.lz4.decompress_block(data[1:]))
 
 
 def unpack_numbers(data: bytes) -> bytes:

@@ -10,7 +10,7 @@ kinds of objects and as many samples are computed as one table.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection
@@ -42,7 +42,9 @@ class Shapes:
         if len(self._kinds) > REMEMBERED:
             self._kinds.clear()
         missing = {*layouts} - self._kinds.keys()
-        lines = series_store.layouts(connection, missing) if missing else {}
+        lines: Mapping[bytes, str] = {}
+        if missing:
+            lines = series_store.layouts(connection, missing)
         for digest in missing:
             self._kinds[digest] = _kinds(lines.get(digest, ""))
 
@@ -115,7 +117,8 @@ def _from_samples(connection: Connection, spans: Sequence[Due], shapes: Shapes) 
         # a counter that fell started again: it grew by what it shows
         growth = np.where(steps >= 0, steps, table[:, 1:]).sum(axis=1)
         table = table[:, -inside:]
-        first: NDArray[float64] = np.where(mask, growth, table.mean(axis=1))
+        means: NDArray[float64] = table.mean(axis=1)
+        first: NDArray[float64] = np.where(mask, growth, means)
         lowest: NDArray[float64] = np.where(mask, 0.0, table.min(axis=1))
         highest: NDArray[float64] = np.where(mask, 0.0, table.max(axis=1))
         made = np.concatenate((first, lowest, highest), axis=1).astype("<f4")

@@ -7,8 +7,10 @@ down_revision = "0011"
 branch_labels = None
 depends_on = None
 
-TITLE = {"title": ("title", "id")}
-INDEXES = {
+Columns = tuple[str, ...]
+
+TITLE: dict[str, Columns] = {"title": ("title", "id")}
+INDEXES: dict[str, dict[str, Columns]] = {
     "devices": {
         "sum": ("adminState", "project_id"),
         "serial": ("serialno", "id"),
