@@ -47,7 +47,7 @@ class Run:
     cpu_us: float  # of all processes of the server, per request
     rss_mb: float
     verify_per_s: float
-    syncs: Mapping[str, int] = field(default_factory=dict)
+    syncs: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 @dataclass(frozen=True, slots=True)
