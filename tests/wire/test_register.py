@@ -19,6 +19,7 @@ CERT = base64.b64encode(golden.pem("device.cert"))
         pytest.param(ZRegisterMsg(), MalformedMessage, id="empty"),
         pytest.param(ZRegisterMsg(pem_cert=b"A" * 99), MalformedMessage, id="too-short"),
         pytest.param(ZRegisterMsg(pem_cert=b"A" * 10_241), MalformedMessage, id="too-long"),
+        pytest.param(ZRegisterMsg(pem_cert=CERT, serial="a\0"), MalformedMessage, id="zero-byte"),
         pytest.param(ZRegisterMsg(pem_cert=b"%" * 200), MalformedMessage, id="no-base64"),
         pytest.param(ZRegisterMsg(pem_cert=b"A" * 200), UnreadableCertificate, id="no-certificate"),
         pytest.param(

@@ -55,6 +55,8 @@ def device_certificate_of(message: ZRegisterMsg) -> bytes:
     for name, serial in (("serial", message.serial), ("softSerial", message.soft_serial)):
         if len(serial) > _SERIAL_LENGTH:
             raise MalformedMessage(f"ZRegisterMsg.{name}", f"longer than {_SERIAL_LENGTH}")
+    if "\0" in message.serial:
+        raise MalformedMessage("ZRegisterMsg.serial", "holds a zero byte, which no database keeps")
     if not _SOFT_SERIAL.fullmatch(message.soft_serial):
         raise MalformedMessage("ZRegisterMsg.softSerial", "holds other signs than a-z A-Z 0-9 _ -")
     try:

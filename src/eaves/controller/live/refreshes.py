@@ -26,6 +26,6 @@ class Refreshes:
             try:
                 await self._read_again(batch)
             except BaseException:
-                self._wanted.update(batch)  # the others try for themselves
-                self._wanted.discard(device_id)
+                # the others try for themselves; one of them may have asked for this device too
+                self._wanted.update(batch)
                 raise

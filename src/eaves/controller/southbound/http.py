@@ -77,6 +77,7 @@ _NOTHING: Final[Headers] = []
 Answering = Callable[[Request], Awaitable[Answer]]
 
 DRAIN_BYTES: Final = 4 * 1024 * 1024  # as much as a device may send with anything
+LEAST_PART: Final = 1024  # a part counts as no less: each costs a turn of the loop
 DRAIN_S: Final = 30.0
 """What is still read of a body whose request was answered before it had come.
 
@@ -135,6 +136,7 @@ class RsgiRequest:
         try:
             return await self._body(limit, charge)
         except _Closed as error:
+            self.whole = True  # nothing more comes
             raise ConnectionResetError("the client went before its request was whole") from error
         except asyncio.CancelledError:
             self.whole = True  # it was too slow: nothing more is waited for
@@ -179,7 +181,7 @@ class RsgiRequest:
         with contextlib.suppress(TimeoutError, _Closed):
             async with asyncio.timeout(DRAIN_S):
                 while size <= DRAIN_BYTES and (part := await self._part()) is not None:
-                    size += len(part)
+                    size += max(len(part), LEAST_PART)
 
     async def disconnected(self) -> None:
         await self._protocol.client_disconnect()
@@ -258,7 +260,7 @@ class AsgiRequest:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_S):
                 while not self.whole and size <= DRAIN_BYTES:
-                    size += len((await self._part())[0])
+                    size += max(len((await self._part())[0]), LEAST_PART)
 
     async def disconnected(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":

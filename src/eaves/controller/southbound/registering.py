@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from eaves.controller.domain.onboarding import (
@@ -155,7 +156,7 @@ async def _onboarding_keys(db: Db, keys: KeyStore, batch: Sequence[Asked]) -> di
         certificate = load_certificate(asked.onboarding_pem, "onboarding certificate")
         key = _common_name(certificate) if keys.is_own_onboarding(certificate) else ""
         if key:
-            pem = asked.onboarding_pem.decode("ascii", "replace")
+            pem = certificate.public_bytes(Encoding.PEM).decode()  # nothing of the sender beside it
             await devices.put_onboarding_certificate(db, digest, key, pem, asked.at)
             known[digest] = key
     return known
