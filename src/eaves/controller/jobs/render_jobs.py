@@ -18,9 +18,9 @@ from eaves.controller.store.render_jobs import (
     find_devices,
     finish_job,
     is_done,
+    jobs_with_work,
     note_failed,
     note_rendered,
-    open_jobs,
     put_found,
     take_devices,
 )
@@ -59,9 +59,9 @@ class RenderJobs:
                     await asyncio.sleep(LOOK_EVERY_S)
 
     async def round(self) -> bool:
-        """One batch of each open job; False when there was nothing to do."""
+        """One batch of each job that has work; False when there was nothing to do."""
         async with snapshot(self.engine) as db:
-            jobs = await open_jobs(db)
+            jobs = await jobs_with_work(db, self.clock())
         worked = [
             await (self._batch(job) if job.found_to is None else self._find(job)) for job in jobs
         ]

@@ -131,13 +131,22 @@ async def put_found(db: Db, job: "JobKey", device_ids: Sequence[str]) -> None:
         await db.execute(update(render_jobs).where(mine).values(total=found.scalar_subquery()))
 
 
-async def open_jobs(db: Db, *, limit: int = 100) -> tuple[JobKey, ...]:
-    """Oldest first."""
-    c = render_jobs.c
+async def jobs_with_work(
+    db: Db, now: datetime, *, without: Collection[str] = (), limit: int = 100
+) -> tuple[JobKey, ...]:
+    """Jobs that look for devices, have some that are due, or can end; `without` these ids.
+
+    The oldest of each enterprise, then the second of each, and so on.  What only waits for another
+    attempt takes no place here: it may do so for ever, and would keep the others out.
+    """
+    c, rows = render_jobs.c, render_job_devices.c
+    left = exists().where(rows.enterprise_id == c.enterprise_id, rows.job_id == c.id)
+    turn = func.row_number().over(partition_by=c.enterprise_id, order_by=(c.created_at, c.id))
     query = (
         select(c.enterprise_id, c.id, c.object_id, c.found_to)
-        .where(c.finished_at.is_(None))
-        .order_by(c.created_at)
+        .where(c.finished_at.is_(None), c.id.not_in(without))
+        .where(c.found_to.is_not(None) | left.where(rows.due_at <= now) | ~left)
+        .order_by(turn, c.created_at)
         .limit(limit)
     )
     return tuple(JobKey(*row) for row in await db.execute(query))
@@ -275,15 +284,22 @@ async def list_jobs(
     )
 
 
+async def _jobs_before(db: Db, enterprise_id: str, device_id: str) -> tuple[JobKey, ...]:
+    """Jobs that look for devices and have not come to this one yet."""
+    c = render_jobs.c
+    query = select(c.enterprise_id, c.id, c.object_id, c.found_to).where(
+        c.enterprise_id == enterprise_id, c.finished_at.is_(None), c.found_to < device_id
+    )
+    return tuple(JobKey(*row) for row in await db.execute(query))
+
+
 async def jobs_waiting_for(db: Db, enterprise_id: str, device_id: str) -> tuple[RenderJob, ...]:
     """Changes that this device does not have yet; newest first."""
     c = render_job_devices.c
     query = select(c.job_id).where(c.device_id == device_id, c.enterprise_id == enterprise_id)
     waiting = {str(row.job_id) for row in await db.execute(query.limit(10))}
-    for job in await open_jobs(db):  # those that have not come to this device yet
-        if job.enterprise_id != enterprise_id or job.found_to is None:
-            continue
-        if job.found_to < device_id and await is_affected(db, job.object_id, device_id):
+    for job in await _jobs_before(db, enterprise_id, device_id):
+        if await is_affected(db, job.object_id, device_id):
             waiting.add(job.id)
     found = [one for id_ in waiting for one in await list_jobs(db, enterprise_id, job_id=id_)]
     return tuple(sorted(found, key=lambda job: job.created_at, reverse=True))
