@@ -10,6 +10,7 @@ import msgspec
 from google.protobuf.message import DecodeError
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from eaves.evapi.device_text import storable, storable_key
 from eaves.evapi.errors import MalformedMessage
 from eaves.evapi.flowlog import ACLAction
 from eaves.evapi.pb.flowlog import flowlog_pb2
@@ -82,14 +83,14 @@ def fold_flow_message(data: bytes) -> FlowFold:
     scope = message.scope
     return FlowFold(
         dev_id=message.devId,
-        app_id=_storable(scope.uuid),
-        interface=_storable(scope.intf or scope.localIntf),
-        netinst_id=_storable(scope.netInstUUID),
+        app_id=storable_key(scope.uuid),
+        interface=storable(scope.intf or scope.localIntf),
+        netinst_id=storable_key(scope.netInstUUID),
         flows=list(records.values()),
         names=[
             NameRecord(
-                _storable(name.hostName),
-                [_storable(address) for address in name.addrs],
+                storable(name.hostName),
+                [storable(address) for address in name.addrs],
                 _microseconds(name.requestTime) if name.HasField("requestTime") else 0,
                 name.aclNum,
             )
@@ -101,14 +102,14 @@ def fold_flow_message(data: bytes) -> FlowFold:
 def _record(flow: flowlog_pb2.FlowRecord) -> FlowRecord:
     ip = flow.flow
     return FlowRecord(
-        _storable(ip.src),
+        storable(ip.src),
         ip.srcPort,
-        _storable(ip.dest),
+        storable(ip.dest),
         ip.destPort,
         ip.protocol,
         flow.inbound,
         flow.aclId,
-        _storable(flow.aclName),
+        storable(flow.aclName),
         int(flow.action),
         _microseconds(flow.startTime) if flow.HasField("startTime") else 0,
         _microseconds(flow.endTime) if flow.HasField("endTime") else 0,
@@ -136,7 +137,3 @@ def _microseconds(stamp: Timestamp) -> int:
     if not 0 <= stamp.seconds <= _MAX_SECONDS:
         return 0
     return stamp.seconds * 1_000_000 + max(stamp.nanos, 0) // 1000
-
-
-def _storable(text: str) -> str:
-    return text.replace("\0", "\N{SYMBOL FOR NULL}") if "\0" in text else text

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from eaves.evapi.device_text import storable
 from eaves.evapi.logs import MAX_INFLATED_BYTES, log_file_text, read_log_line
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -95,10 +96,10 @@ def _read_slowly(text: bytes, received_ns: int) -> list[LogLine]:
         LogLine(
             received_ns + number if entry.timestamp is None else _nanoseconds(entry.timestamp),
             max(0, min(entry.msgid, _MAX_INT64)),
-            _storable(entry.iid),
-            _storable(entry.content),
-            _storable(entry.severity),
-            _storable(entry.source),
+            storable(entry.iid),
+            storable(entry.content),
+            storable(entry.severity),
+            storable(entry.source),
         )
         for number, entry in enumerate(entries)
     ]
@@ -112,8 +113,3 @@ def _nanoseconds(moment: datetime) -> int:
 
 def _int64(number: int) -> int:
     return max(-_MAX_INT64, min(number, _MAX_INT64))
-
-
-def _storable(text: str) -> str:
-    """A log may hold anything."""
-    return text.replace("\0", "\N{SYMBOL FOR NULL}")

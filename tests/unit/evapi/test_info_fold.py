@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from eaves.evapi.device_text import KEY_BYTES
 from eaves.evapi.errors import MalformedMessage
 from eaves.evapi.info import (
     ErrorInfo,
@@ -94,6 +95,26 @@ def test_what_an_info_message_says_is_read_without_dataclasses(
         kind=int(message.ztype),
     )
     assert (fold.kind, fold.object_id) == (int(message.ztype), said.object_id)
+
+
+def test_an_identifier_of_any_length_is_a_short_key_of_its_own() -> None:
+    def key(object_id: str) -> str:
+        fold = fold_info(encode_z_info_msg(_app(object_id)))
+        assert fold.said is not None
+        assert fold.said.object_id == fold.object_id
+        assert len(fold.object_id.encode()) <= KEY_BYTES
+        return fold.object_id
+
+    longest = "\N{SNOWMAN}" * (KEY_BYTES // 3)
+    assert [key(text) for text in ("", "a" * KEY_BYTES, longest)] == ["", "a" * KEY_BYTES, longest]
+    long = [f"{longest}{tail}" for tail in ("a", "aa", "b", "b" * 9600)]
+    assert len({key(text) for text in long}) == len(long)
+    assert key(long[0]) == key(long[0])
+    assert key(long[0]).startswith("\N{SNOWMAN}" * 60)
+
+
+def _app(app_id: str) -> ZInfoMsg:
+    return ZInfoMsg(ztype=ZInfoTypes.ZiApp, ainfo=ZInfoApp(app_id=app_id, state=ZSwState.RUNNING))
 
 
 def test_times_and_garbage() -> None:

@@ -20,6 +20,8 @@ from eaves.controller.telemetry.pipeline import Unavailable
 # serialization failure, deadlock: a transaction of another process was first; alone it succeeds
 _LOST_TURNS: Final = frozenset({"40001", "40P01"})
 
+_TOO_LARGE: Final = "54"  # class of SQLSTATE: a key too long for its index and such
+
 R = TypeVar("R")
 T = TypeVar("T")
 W = TypeVar("W")
@@ -92,8 +94,17 @@ def nobody_to_blame(error: BaseException) -> str:
     """Why another report would have failed as well: no space, no server, locked; else empty."""
     if isinstance(error, NoConnection):
         return str(error)
-    if not isinstance(error, DBAPIError) or getattr(error.orig, "sqlstate", "") in _LOST_TURNS:
+    if not isinstance(error, DBAPIError) or _sqlstate(error) in _LOST_TURNS or is_too_large(error):
         return ""
     if error.connection_invalidated or isinstance(error, OperationalError | InterfaceError):
         return str(error.orig)
     return ""
+
+
+def is_too_large(error: DBAPIError) -> bool:
+    """Is the report itself more than the database takes?  Drivers call that operational too."""
+    return _sqlstate(error).startswith(_TOO_LARGE)
+
+
+def _sqlstate(error: DBAPIError) -> str:
+    return str(getattr(error.orig, "sqlstate", None) or "")  # SQLite has none

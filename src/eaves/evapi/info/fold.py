@@ -12,6 +12,7 @@ from typing import Any, Final
 from google.protobuf.message import DecodeError
 
 from eaves.evapi.codec import OpenEnum
+from eaves.evapi.device_text import storable, storable_key
 from eaves.evapi.errors import MalformedMessage
 from eaves.evapi.info.device import BootReason, ZDeviceState
 from eaves.evapi.info.network_instances import ZNetworkInstanceState
@@ -25,7 +26,7 @@ from eaves.evapi.pb.info import info_pb2
 class InfoFold:
     kind: int  # ZInfoTypes
     dev_id: str
-    object_id: str  # empty: the device itself; no NUL in any text
+    object_id: str  # empty: the device itself; texts as `device_text` makes them
     at: int | None  # microseconds since 1970, clock of the device
     said: Said | None  # None: a kind that has no state of its own
     state: int = 0  # as `evapi.info.state` says
@@ -57,7 +58,7 @@ def fold_info(data: bytes) -> InfoFold:
     return InfoFold(
         kind=int(message.ztype),
         dev_id=message.devId,
-        object_id=_storable(object_id),
+        object_id=storable_key(object_id),
         at=time_of(message),
         said=said,
         state=state_of(message, content),
@@ -91,7 +92,7 @@ def _device(message: Any) -> _Read:
         name="",
         state=_word(_DEVICE_STATES, device.state),
         boots=device.restartCounter,
-        boot_reason=_storable(device.lastRebootReason)
+        boot_reason=storable(device.lastRebootReason)
         or (_word(_BOOT_REASONS, reason) if reason else ""),
     )
     return "", said
@@ -159,10 +160,10 @@ def _object(
 ) -> _Read:
     said = Said(
         kind=int(kind),
-        object_id=_storable(object_id),
-        name=_storable(name),
+        object_id=storable_key(object_id),
+        name=storable(name),
         state=_word(words, state),
-        errors=tuple(_storable(error.description) for error in errors if error.description),
+        errors=tuple(storable(error.description) for error in errors if error.description),
         # a device tells that an object is gone by a message without name and state
         gone=not name and not state,
     )
@@ -171,8 +172,3 @@ def _object(
 
 def _word(words: dict[int, str], number: int) -> str:
     return words.get(number) or f"UNNAMED_{number}"
-
-
-def _storable(text: str) -> str:
-    """PostgreSQL has no NUL in a text."""
-    return text.replace("\0", "\N{SYMBOL FOR NULL}")

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
-from eaves.controller.telemetry.embedded import EmbeddedCommitter
+from eaves.controller.telemetry.embedded import EmbeddedCommitter, is_too_large
 from eaves.errors import Rejected, Transient
 
 R = TypeVar("R")
@@ -48,7 +48,7 @@ class FoldedSink(Generic[R]):
         except Transient:
             raise
         except DBAPIError as error:
-            if isinstance(error, DataError | IntegrityError):
+            if isinstance(error, DataError | IntegrityError) or is_too_large(error):
                 raise Unfoldable(f"{self._name}: {error.orig}") from error
             # a missing table or right is not the fault of the report: a person mends it
             raise DatabaseRefuses(f"{self._name}: {error.orig}") from error
