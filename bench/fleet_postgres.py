@@ -2,14 +2,16 @@
 
 Two controller processes, each with half of the devices.  Everything that serves runs on the
 server's core: both controllers, PostgreSQL with fsync, three NATS servers whose stores are on
-file systems mounted `sync`, the metrics store.  At the end the store must have samples of every
-device, read by its own query.  SECONDS=60 and DEVICES=1000 make it smaller for a look.
+file systems mounted `sync`, the metrics store.  At the end everything acknowledged must be there:
+samples by the query of the metrics store, lines and states in the database, and some devices by
+REST.  SECONDS=60 and DEVICES=1000 make it smaller for a look.
 """
 
 import json
 import os
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
@@ -17,18 +19,22 @@ from urllib.parse import urlencode
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
+import psycopg
 from store.databases import postgres
 from support.devices import make_devices, prepare_state
-from support.fleets import DEVICES, STOP_S, Watch, fleet, write_fleet
+from support.fleets import DEVICES, NAMED, STOP_S, Watch, fleet, write_fleet
 from support.jetstream import jetstream_cluster
+from support.kept import HELD, Held, asked, kept, merged, read_ledger
+from support.messages import JOURNAL, until_zero
+from support.person import make_token
 from support.row import finish, verify_per_s, work_folder
 from support.server import SERVER_CORE, Server, running
 from support.victoria import Victoria, victoria_metrics
 
 FULL: Final = True
-SECONDS = int(os.environ.get("SECONDS", "600"))
+TEN_MINUTES: Final = 600
+SECONDS = int(os.environ.get("SECONDS", TEN_MINUTES))
 LIMIT_MS, LIMIT_RSS_MB = 500.0, 1024.0
-STORED_WITHIN_S = 60.0
 SECRET = "secret.key"  # noqa: S105 - the name of a file
 
 
@@ -41,7 +47,7 @@ def main() -> int:
         cluster = stack.enter_context(jetstream_cluster())
         victoria = stack.enter_context(victoria_metrics())
         devices = make_devices(DEVICES)
-        prepare_state(folder / "one", devices, database_url=database.url)
+        token = make_token(prepare_state(folder / "one", devices, database_url=database.url))
         environment = {
             "EAVES_STREAM_URL": cluster.url,
             "EAVES_STREAM_MONITOR_URL": cluster.monitor_url,
@@ -58,57 +64,76 @@ def main() -> int:
         for server in servers:
             server.state_dir.mkdir(exist_ok=True)
             stack.enter_context(running(server))
-        servers[0].also.append(servers[1].pid)
-        servers[0].also.extend(engines(folder))
         verifies, half, spread = verify_per_s(), DEVICES // 2, ("--spread", "40s")
         parts = (devices[:half], devices[half:])
         fleets = []
-        for server, part in zip(servers, parts, strict=True):
+        ledgers = [folder / f"{server.state_dir.name}-ledger.json" for server in servers]
+        servers[0].also += [servers[1].pid, *engines(folder)]
+        watch = Watch(*servers)
+        for server, part, ledger in zip(servers, parts, ledgers, strict=True):
             path = folder / f"{server.state_dir.name}.json"
             write_fleet(path, part, server)
-            words = ("--for", f"{SECONDS}s", *spread)
+            words = ("--for", f"{SECONDS}s", "--ledger", str(ledger), *spread)
             fleets.append(stack.enter_context(fleet(path, len(part), *words)))
-        watch = Watch(servers[0])
         figures = [one.figures(SECONDS + STOP_S) for one in fleets]
+        watch.load_ended()
+        whole, held = merged(*map(read_ledger, ledgers)), stored(database.url, victoria)
+        found = kept(servers[0], token, whole, held, by_rest=False)
+        until_zero(lambda: number_in_database(database.url, JOURNAL), JOURNAL)
+        # connections that were opened meanwhile have processes of their own
+        servers[0].also[:] = {*servers[0].also, *engines(folder)}
+        watch.settled()
+        missing = asked(servers[0], token, whole)
+        samples = held("metrics")
         worse = max(figures, key=lambda f: f["p99_ms"])
         limits = {"limit_ms": LIMIT_MS, "limit_rss_mb": LIMIT_RSS_MB}
-        row = watch.result("fleet-postgres", worse, **limits, verify_per_s=verifies)
-        requests = sum(f["requests"] for f in figures)
+        every = {**worse, "requests": sum(f["requests"] for f in figures)}
+        row = watch.result("fleet-postgres", every, **limits, verify_per_s=verifies)
         row |= {
             "devices": DEVICES,
             "requests_per_s": round(sum(f["requests_per_s"] for f in figures), 1),
-            "server_cpu_us_per_request": round(
-                (servers[0].cpu_s() - watch.cpu_s) / max(requests, 1) * 1e6, 1
-            ),
             "errors": sum(f["errors"] for f in figures),
             "errors_by_cause": [f["errors_by_cause"] for f in figures],
             "acknowledged": [f["acknowledged"] for f in figures],
             "rss_mb_of_each": [round(server.rss_mb("VmHWM"), 1) for server in servers],
-            **stored(victoria),
+            "devices_in_store": len(samples),
+            "samples_in_store": sum(samples.values()),
+            **found,
+            "missing_by_rest": missing,
+            "full": SECONDS == TEN_MINUTES and DEVICES == NAMED,
         }
-        row["met"] = row["met"] and row["errors"] == 0 and row["devices_in_store"] == DEVICES
+        kept_all = found["kept_met"] and not any(missing.values())
+        row["met"] = (
+            row["met"] and row["errors"] == 0 and row["devices_in_store"] == DEVICES and kept_all
+        )
     return finish(row)
 
 
-def stored(victoria: Victoria) -> dict[str, int]:
-    """What the metrics store has once its readers are through, or after a minute."""
-    found = {"devices_in_store": 0, "samples_in_store": 0}
-    end = time.monotonic() + STORED_WITHIN_S
-    while found["devices_in_store"] < DEVICES and time.monotonic() < end:
-        victoria.flush()
-        of_device = 'eaves_device_metric{kind="device",field="cpu_ns"}'
-        found = {
-            "devices_in_store": _number(victoria, f"count(last_over_time({of_device}[30m]))"),
-            "samples_in_store": _number(victoria, f"sum(count_over_time({of_device}[30m]))"),
-        }
-        time.sleep(1)  # another process works meanwhile
-    return found
+def stored(url: str, victoria: Victoria) -> Held:
+    """What the engines have of a kind, by device."""
+
+    def held(kind: str) -> Mapping[str, int]:
+        if kind == "metrics":
+            return _samples(victoria)
+        with psycopg.connect(url) as database:
+            return {str(d): int(n) for d, n in database.execute(HELD[kind][1].encode())}
+
+    return held
 
 
-def _number(victoria: Victoria, query: str) -> int:
-    asked = urlencode({"query": query, "time": f"{time.time() + 300:.0f}", "nocache": "1"})
-    result = json.loads(victoria.get(f"/api/v1/query?{asked}"))["data"]["result"]
-    return int(result[0]["value"][1]) if result else 0
+def _samples(victoria: Victoria) -> dict[str, int]:
+    victoria.flush()
+    of_device = 'eaves_device_metric{kind="device",field="cpu_ns"}'
+    query = f"sum by (device) (count_over_time({of_device}[30m]))"
+    words = urlencode({"query": query, "time": f"{time.time() + 300:.0f}", "nocache": "1"})
+    result = json.loads(victoria.get(f"/api/v1/query?{words}"))["data"]["result"]
+    return {one["metric"]["device"]: int(one["value"][1]) for one in result}
+
+
+def number_in_database(url: str, sql: str) -> int:
+    with psycopg.connect(url) as database:
+        row = database.execute(sql.encode()).fetchone()
+    return int(row[0]) if row else 0
 
 
 def engines(folder: Path) -> list[int]:

@@ -4,6 +4,7 @@ A node holds its long poll on a kept connection and asks again when it is answer
 own polls and reports come ten times rarer than they do in life, so that the 500 requests a second
 are those of others: polls, metrics and info as EVE devices send them, each on a new connection,
 begun at that rate whether the ones before are answered or not.  They begin when all nodes wait.
+At the end everything acknowledged must be there.
 """
 
 import json
@@ -16,9 +17,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from support.devices import Device, make_devices, prepare_state
-from support.fleets import DEVICES, FULL, STOP_S, Watch, fleet, write_fleet
-from support.load import Traffic, write_requests
+from support.fleets import DEVICES, FULL, NAMED, STOP_S, Watch, fleet, write_fleet
+from support.kept import Ledger, in_files, kept, merged, read_ledger, settle
+from support.load import Traffic, sent_first, write_requests
 from support.messages import info_message, metrics_message
+from support.person import make_token
 from support.row import finish, verify_per_s, work_folder
 from support.server import GENERATOR_CORE, Server, running
 
@@ -75,10 +78,19 @@ def figures_of(told: dict[str, Any], devices: int) -> dict[str, Any]:
     }
 
 
+def ledger_of(requests: Path, answered: int) -> Ledger:
+    """Of the requests of the others: when one was not answered, the row has failed anyway."""
+    counts: dict[str, dict[str, int]] = {}
+    for device_id, what in sent_first(requests, answered):
+        of_device = counts.setdefault(device_id, {})
+        of_device[what] = of_device.get(what, 0) + 1
+    return counts
+
+
 def main() -> int:
     with work_folder() as folder:
         devices = make_devices(2 * DEVICES)
-        prepare_state(folder / "state", devices)
+        token = make_token(prepare_state(folder / "state", devices))
         nodes, others = devices[:DEVICES], devices[DEVICES:]
         requests = folder / "requests"
         traffic = Traffic(request, expected=0, keep_connections=False)
@@ -87,24 +99,32 @@ def main() -> int:
             write_fleet(folder / "nodes.json", nodes, server, configured=True)
             verifies = verify_per_s()
             words = ("--profile", "eaves", "--hurry", "0.1", "--spread", f"{SPREAD_S}s")
-            most = ("--for", f"{SPREAD_S + SETTLE_S + SECONDS + 5}s")
+            ledger = folder / "ledger.json"
+            most = ("--for", f"{SPREAD_S + SETTLE_S + SECONDS + 5}s", "--ledger", str(ledger))
             with fleet(folder / "nodes.json", DEVICES, *words, *most) as waiting:
                 time.sleep(SPREAD_S + SETTLE_S)
                 watch = Watch(server)
                 of_others = figures_of(sent(server.device_port, requests), DEVICES)
-                row = watch.result(
-                    "waiting-nodes",
-                    of_others,
-                    limit_ms=LIMIT_MS,
-                    limit_rss_mb=LIMIT_RSS_MB,
-                    verify_per_s=verifies,
-                )
+                watch.load_ended()
                 of_nodes = waiting.figures(STOP_S)
+            settle(server.state_dir)
+            watch.settled()
+            whole = merged(ledger_of(requests, of_others["requests"]), read_ledger(ledger))
+            found = kept(server, token, whole, in_files(server.state_dir), "metrics", "info")
+            row = watch.result(
+                "waiting-nodes",
+                of_others,
+                limit_ms=LIMIT_MS,
+                limit_rss_mb=LIMIT_RSS_MB,
+                verify_per_s=verifies,
+            )
+    row |= {**found, "full": FULL and DEVICES == NAMED}
     row["waiting"] = of_nodes["waiting"]
     row["errors_of_nodes"] = of_nodes["errors_by_cause"]
     row["p99_ms_of_nodes"] = of_nodes["p99_ms"]  # of their own polls and reports
     row["met"] = (
         row["met"]
+        and found["kept_met"]
         and of_nodes["errors"] == 0
         and row["waiting"] >= 0.99 * DEVICES
         and row["requests_per_s"] >= 0.99 * OTHERS_PER_S

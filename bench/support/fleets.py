@@ -21,7 +21,8 @@ from support.server import GENERATOR_CORE, Server, core_ticks
 from eaves.fleet.identities import KeptDevice, KeptFleet, save_fleet
 
 FULL: Final = bool(os.environ.get("FULL"))
-DEVICES: Final = int(os.environ.get("DEVICES", "10000"))
+NAMED: Final = 10_000  # devices of a row under its name
+DEVICES: Final = int(os.environ.get("DEVICES", NAMED))
 STOP_S: Final = 120.0
 
 
@@ -95,12 +96,26 @@ def fleet(path: Path, devices: int, *options: str) -> Generator[Fleet]:
 
 
 class Watch:
-    """What server and generator cost from now on."""
+    """What server and generator cost from now on; `others`: more processes of the controller.
 
-    def __init__(self, server: Server) -> None:
-        self._server, self._begun = server, time.monotonic()
+    Call `load_ended`, then `settled` when everything acknowledged is folded, then read some of it
+    back, then `result`.
+    """
+
+    def __init__(self, server: Server, *others: Server) -> None:
+        self._server, self._servers, self._begun = server, (server, *others), time.monotonic()
         self._busy = core_ticks(GENERATOR_CORE)
-        self.cpu_s = server.cpu_s()
+        self._cpu_s = server.cpu_s()
+        self._took = self._generator = self._settled_cpu_s = 0.0
+
+    def load_ended(self) -> None:
+        self._took = time.monotonic() - self._begun
+        busy, ticks = core_ticks(GENERATOR_CORE)
+        self._generator = (busy - self._busy[0]) / max(ticks - self._busy[1], 1)
+
+    def settled(self) -> None:
+        """What the server had to do for the load is done, reading back is not."""
+        self._settled_cpu_s = self._server.cpu_s() - self._cpu_s
 
     def result(
         self,
@@ -113,11 +128,12 @@ class Watch:
         verify_per_s: float,
     ) -> dict[str, Any]:
         """The row's object.  `limit_cpu`: most of the server's core that its processes may take."""
-        took = time.monotonic() - self._begun
-        busy, ticks = core_ticks(GENERATOR_CORE)
-        generator = (busy - self._busy[0]) / max(ticks - self._busy[1], 1)
-        cpu_s = self._server.cpu_s() - self.cpu_s
-        share, rss = cpu_s / took, self._server.rss_mb("VmHWM")
+        if not self._took or not self._settled_cpu_s:
+            raise RuntimeError("say first that the load ended, and that it is settled")
+        cpu_s = self._server.cpu_s() - self._cpu_s
+        # what was done after the end of the load was owed to it
+        share = self._settled_cpu_s / self._took
+        rss, generator = max(s.rss_mb("VmHWM") for s in self._servers), self._generator
         met = (
             figures["errors"] == 0
             and figures["p99_ms"] < limit_ms
@@ -143,6 +159,7 @@ class Watch:
             "met": met,
             "generator_busy": round(generator, 3),
             "generator_ok": generator <= MOST_BUSY,
+            "single_run": True,
             "generator_cpu_share": figures["generator_cpu_share"],
             "endpoints": {
                 n: {k: e[k] for k in ("requests", "p50_ms", "p99_ms", "statuses")}

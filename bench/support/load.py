@@ -116,12 +116,19 @@ def _write_part(
 
 
 def senders(path: Path, count: int) -> list[str]:
-    """Ids of the devices of the first requests: wrk sends them in this order."""
-    found: list[str] = []
+    """Ids of the devices of the first requests: they are sent in this order."""
+    return [device_id for device_id, _ in sent_first(path, count)]
+
+
+def sent_first(path: Path, count: int) -> list[tuple[str, str]]:
+    """Id of the device, and what it asked for or told (`config`, `info`), of the first requests."""
+    found: list[tuple[str, str]] = []
     with path.open("rb", 1024 * 1024) as file:
         while len(found) < count and (head := file.read(4)):
             request = file.read(int.from_bytes(head, "little"))
-            found.append(request.split(b"/id/", 1)[1][:36].decode())
+            target = request.split(b" ", 2)[1].decode()
+            device_id, _, what = target.partition("/id/")[2].partition("/")
+            found.append((device_id, what))
     return found
 
 

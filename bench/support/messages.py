@@ -9,6 +9,7 @@ import functools
 import random
 import sqlite3
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -35,6 +36,12 @@ from eaves.evapi.metrics import (
 
 SPAN_AGO: Final = timedelta(minutes=12)  # its roll-up is due at once
 SETTLE_S: Final = 240.0
+JOURNAL: Final = "SELECT count(*) FROM device_events"
+"""Of the file of states: events that are not in the journal yet."""
+DUE: Final = (
+    "SELECT count(*) FROM metric_due WHERE start <= (strftime('%s', 'now') - 60 - level) * 1000000"
+)
+"""Of the file of metrics: roll-ups, of five minutes and of hours, that are to be made by now."""
 _NOBODY: Final = "0d4f7c52-9f0a-4d3e-8b61-5a3c9e2f7100"  # stands for the device
 _VARIANTS: Final = 64
 _KINDS: Final = ("app", "disk", "net", "vol")
@@ -168,8 +175,12 @@ def number_in(state_dir: Path, file: str, sql: str) -> int:
 
 def until_none_left(state_dir: Path, file: str, sql: str) -> None:
     """Wait until a count is zero: what was acknowledged is rolled up, or in the journal."""
+    until_zero(lambda: number_in(state_dir, file, sql), sql)
+
+
+def until_zero(number: Callable[[], int], what: str) -> None:
     end = time.monotonic() + SETTLE_S
-    while number_in(state_dir, file, sql):
+    while left := number():
         if time.monotonic() > end:
-            raise SystemExit(f"after {SETTLE_S} s not settled: {sql}")
-        time.sleep(0.5)
+            raise SystemExit(f"after {SETTLE_S:.0f} s not settled, {left} left: {what}")
+        time.sleep(0.5)  # another process works meanwhile
