@@ -1,6 +1,7 @@
 """A single process sends its logs on: once, in order, and whatever the collector does."""
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -136,3 +137,35 @@ async def test_past_the_bound_the_oldest_is_dropped_and_counted(
     async with sending(tmp_path / "logs.db", receiving.url, 4000):
         await until(lambda: "line 39" in receiving.lines(), "the newest line")
     assert receiving.lines() == [f"line {number}" for number in range(dropped, 40)]
+
+
+async def test_what_the_bound_took_while_it_was_sent_is_counted_off_once(
+    tmp_path: Path, receiving: Collector
+) -> None:
+    asked, go = threading.Event(), threading.Event()
+
+    def slow(_: Collector) -> tuple[int, bytes]:
+        asked.set()
+        return (200, b"") if go.wait(30) else (503, b"nobody let it go")
+
+    receiving.answer = slow
+    async with sending(tmp_path / "logs.db", receiving.url, 4000) as out:
+        await out.committer.commit([upload("first")])
+        await until(asked.is_set, "a request under way")
+        for number in range(40):
+            await out.committer.commit([upload(f"line {number}")])
+        assert out.state.dropped > 0
+        waiting = await out.committer.work(_waiting)
+        go.set()
+        await until(lambda: "line 39" in receiving.lines(), "the newest line")
+        await until(lambda: out.state.sent == 1 + waiting[0], "all struck off")
+        assert await out.committer.work(_waiting) == (0, 0)
+        assert out.state.bytes == 0
+    assert receiving.lines()[0] == "first"
+
+
+def _waiting(connection: Connection) -> tuple[int, int]:
+    """Rows and bytes."""
+    query = "SELECT count(*), coalesce(sum(length(batch)), 0) FROM outbox"
+    rows, size = execute(connection, query).one()
+    return int(rows), int(size)

@@ -202,8 +202,9 @@ class OutboxSender:
                 execute(connection, "INSERT INTO outbox (batch, aside) VALUES (?, ?)", (part, why))
                 self._state.bytes += len(part)
             for row, batch in rows:
-                execute(connection, "DELETE FROM outbox WHERE row = ?", (row,))
-                self._state.bytes -= len(batch)
+                gone = execute(connection, "DELETE FROM outbox WHERE row = ?", (row,))
+                if gone.rowcount == 1:  # else the bound took it while it was being sent
+                    self._state.bytes -= len(batch)
 
         await self._committer.work(work)
 
