@@ -50,6 +50,7 @@ def main() -> int:
         token = make_token(prepare_state(folder / "one", devices, database_url=database.url))
         environment = {
             "EAVES_STREAM_URL": cluster.url,
+            "EAVES_STREAM_BYTES": str(512 << 20),  # each of some streams; the servers have 4 GiB
             "EAVES_STREAM_MONITOR_URL": cluster.monitor_url,
             "EAVES_METRICS_WRITE_URL": victoria.write_url,
             "EAVES_METRICS_QUERY_URL": victoria.url,

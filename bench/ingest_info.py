@@ -5,18 +5,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from support.ingest import Reports, run_row
-from support.messages import info_message, number_in
+from support.messages import JOURNAL, info_message, number_in, number_of_info
 from support.row import Goal
 
 from eaves.evapi.paths import Endpoint
 
-WAITING: Final = "SELECT count(*) FROM device_events"
 
-
-def told(device_id: str, answers: Sequence[Any]) -> bool:
-    """Does the status tell what the message said?"""
+def told(device_id: str, answers: Sequence[Any], payloads: Sequence[bytes]) -> bool:
+    """Does the status tell what the last message said?"""
     (status,) = answers
-    return bool(status["hostName"] == device_id and status["dinfo"]["memMB"] == "16000")
+    last = {number_of_info(payload) for payload in payloads}
+    return bool(status["hostName"] == device_id and status["dinfo"]["memMB"] in last)
 
 
 def more(state: Path) -> dict[str, Any]:
@@ -29,7 +28,7 @@ REPORTS: Final = Reports(
     message=info_message,
     goal=Goal(reach=2000, stretch=3000),
     file="state",
-    waiting=WAITING,
+    waiting=JOURNAL,
     paths=("/v1/devices/id/{id}/status/info",),
     tells=told,
 )

@@ -5,15 +5,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from support.ingest import Reports, run_row
-from support.messages import metrics_message, number_in
+from support.messages import DUE, metrics_message, number_in
 from support.row import Goal
 
 from eaves.evapi.paths import Endpoint
 
-DUE: Final = "SELECT count(*) FROM metric_due WHERE level = 300"
 
-
-def charted(_device_id: str, answers: Sequence[Any]) -> bool:
+def charted(_device_id: str, answers: Sequence[Any], _payloads: Sequence[bytes]) -> bool:
     """Has each chart a point with a value, of samples and of roll-ups?"""
     return all(any(any(point["values"]) for point in answer["list"]) for answer in answers)
 

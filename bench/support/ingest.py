@@ -3,14 +3,15 @@
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import httpx
 from support.devices import Device, make_devices, prepare_state
-from support.load import Traffic
+from support.load import Traffic, payloads_of
 from support.messages import until_none_left
 from support.person import client_of, make_token
-from support.row import Goal, Settled, finish, measure, result, work_folder
+from support.row import Goal, Settled, acknowledged, finish, measure, result, work_folder
 from support.server import Server, running
 
 from eaves.evapi.paths import Endpoint, endpoint_path
@@ -31,7 +32,10 @@ class Reports:
     file: str  # telemetry file that holds what is still to be done
     waiting: str  # SQL that counts it
     paths: Sequence[str]  # of REST, `{id}` stands for a device
-    tells: Callable[[str, Sequence[Any]], bool]  # do these answers tell what the device sent?
+    tells: Callable[[str, Sequence[Any], Sequence[bytes]], bool]
+    """Do these answers tell what the device sent?  Given its id, the answers, and the payloads of
+    which one was the last that came: requests that are sent together overtake each other.
+    """
 
 
 def run_row(reports: Reports, more: Callable[[Any], dict[str, Any]]) -> int:
@@ -48,9 +52,9 @@ def run_row(reports: Reports, more: Callable[[Any], dict[str, Any]]) -> int:
         token = make_token(settings)
         with running(Server(state)) as server, client_of(server, token) as client:
 
-            def settled(senders: Sequence[str]) -> None:
+            def settled(senders: Sequence[str], requests: Path) -> None:
                 until_none_left(state, reports.file, reports.waiting)
-                _read_back(client, reports, senders)
+                _read_back(client, reports, senders, requests)
 
             runs = measure(
                 server,
@@ -64,21 +68,27 @@ def run_row(reports: Reports, more: Callable[[Any], dict[str, Any]]) -> int:
         told = more(state)
     size = len(reports.message(devices[0].device_id, random.Random(0)))  # noqa: S311 - a size
     told |= {"devices": DEVICES, "message_bytes": size, "read_back": READ_BACK}
-    acknowledged = sum(run.load.requests for run in runs)
+    told["acknowledged"] = acknowledged(runs)
     if "rows" in told:
-        told["kept_met"] = told["rows"] >= acknowledged
+        told["kept_met"] = told["rows"] >= told["acknowledged"]
     return finish(result(reports.name, runs, reports.goal, **told))
 
 
-def _read_back(client: httpx.Client, reports: Reports, senders: Sequence[str]) -> None:
+def _read_back(
+    client: httpx.Client, reports: Reports, senders: Sequence[str], requests: Path
+) -> None:
     chance = random.Random(len(senders))  # noqa: S311 - which devices are looked at
     known = sorted(set(senders))
-    for device_id in chance.sample(known, min(READ_BACK, len(known))):
+    some = chance.sample(known, min(READ_BACK, len(known)))
+    sent = payloads_of(requests, some)
+    for device_id in some:
         answers: list[Any] = []
         for path in reports.paths:
             answer = client.get(path.replace("{id}", device_id))
             if answer.status_code != 200:
                 raise SystemExit(f"{path} of {device_id}: {answer.status_code} {answer.text[:300]}")
             answers.append(answer.json())
-        if not reports.tells(device_id, answers):
+        last = max(place for place, _ in sent[device_id] if place < len(senders))
+        near = [p for place, p in sent[device_id] if place > last - 2 * CONNECTIONS]
+        if not reports.tells(device_id, answers, near):
             raise SystemExit(f"{device_id}: acknowledged, but REST tells {str(answers)[:500]}")

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,6 +20,7 @@ from typing import Final
 from support.devices import Device
 from support.server import GENERATOR_CORE, core_ticks
 
+from eaves.evapi.envelope import parse_signed
 from eaves.evapi.paths import PROTOBUF
 
 _LUA: Final = Path(__file__).with_name("wrk.lua")
@@ -129,6 +130,23 @@ def sent_first(path: Path, count: int) -> list[tuple[str, str]]:
             target = request.split(b" ", 2)[1].decode()
             device_id, _, what = target.partition("/id/")[2].partition("/")
             found.append((device_id, what))
+    return found
+
+
+def payloads_of(path: Path, wanted: Collection[str]) -> dict[str, list[tuple[int, bytes]]]:
+    """What these devices send, in its order: the place of the request, and its payload."""
+    found: dict[str, list[tuple[int, bytes]]] = {device_id: [] for device_id in wanted}
+    place = 0
+    with path.open("rb", 1024 * 1024) as file:
+        while head := file.read(4):
+            request = file.read(int.from_bytes(head, "little"))
+            device_id = request.split(b"/id/", 1)[1][:36].decode()
+            if device_id in found:
+                signed = parse_signed(request.partition(b"\r\n\r\n")[2])
+                if signed is None:
+                    raise SystemExit(f"{path.name}: request {place} is no envelope")
+                found[device_id].append((place, signed.payload))
+            place += 1
     return found
 
 

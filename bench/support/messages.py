@@ -14,7 +14,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from eaves.evapi.info import ZInfoDevice, ZInfoMsg, ZInfoNetwork, ZInfoTypes, encode_z_info_msg
+from eaves.evapi.info import (
+    ZInfoDevice,
+    ZInfoMsg,
+    ZInfoNetwork,
+    ZInfoTypes,
+    decode_z_info_msg,
+    encode_z_info_msg,
+)
 from eaves.evapi.info.device import ZDeviceState, ZInfoDevSW
 from eaves.evapi.metrics import (
     AppCpuMetric,
@@ -67,10 +74,21 @@ def metrics_message(device_id: str, chance: random.Random) -> bytes:
 
 
 def info_message(device_id: str, chance: random.Random) -> bytes:
-    """A device with forty ports and both slots; it says the same each time but for its clock."""
+    """A device with forty ports and both slots; its memory is the number of the message."""
     at = datetime.now(UTC) + timedelta(microseconds=chance.randrange(10**6))
     message = _info().replace(_NOBODY.encode(), device_id.encode())
-    return message + encode_z_info_msg(ZInfoMsg(at_time_stamp=at))
+    number = ZInfoDevice(memory=chance.randrange(1, 10**9))
+    return message + encode_z_info_msg(
+        ZInfoMsg(ztype=ZInfoTypes.ZiDevice, at_time_stamp=at, dinfo=number)
+    )
+
+
+def number_of_info(payload: bytes) -> str:
+    """The number of an `info_message`, as REST tells the memory."""
+    message = decode_z_info_msg(payload)
+    if message.dinfo is None:
+        raise SystemExit("an info message of a row tells nothing of the device")
+    return str(message.dinfo.memory)
 
 
 @functools.cache

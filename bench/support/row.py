@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -48,13 +48,15 @@ class Run:
     rss_mb: float
     verify_per_s: float
     syncs: Mapping[str, int] = field(default_factory=dict[str, int])
+    before: int = 0  # requests that were answered before, in the warm-up
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
     """Waits until everything acknowledged can be read, and reads some of it."""
 
-    read: Callable[[Sequence[str]], None]  # is given ids of devices whose message was acknowledged
+    read: Callable[[Sequence[str], Path], None]
+    """Is given the ids of devices whose message was acknowledged, and the file of all requests."""
 
     def after(
         self, load: Load, requests: Path, traffic: Traffic, devices: Sequence[Device]
@@ -63,9 +65,10 @@ class Settled:
         count = max(load.requests - 2 * traffic.connections, 0)
         if traffic.once:  # the first core's devices are sent first
             workers = os.cpu_count() or 1
-            self.read([d.device_id for n in range(workers) for d in devices[n::workers]][:count])
+            ids = [d.device_id for n in range(workers) for d in devices[n::workers]]
+            self.read(ids[:count], requests)
         else:
-            self.read(senders(requests, count))
+            self.read(senders(requests, count), requests)
 
 
 @contextmanager
@@ -134,7 +137,7 @@ def measure(
         _refuse(run.load.problems)
         _say(run)
         rate = max(rate, run.load.per_s)
-        taken.append(run)
+        taken.append(replace(run, before=0 if taken else warm.requests))
     requests.unlink()
     return taken
 
@@ -195,6 +198,8 @@ def result(name: str, runs: Sequence[Run], goal: Goal, **more: Any) -> dict[str,
     per_verify = per_s / verifies
     reached = per_s >= goal.reach and (goal.per_verify is None or per_verify >= goal.per_verify)
     syncs = {k: sum(run.syncs.get(k, 0) for run in runs) for k in runs[0].syncs}
+    # where they are counted, each run has to have some
+    synced = all(any(run.syncs.values()) for run in runs if run.syncs)
     return {
         "name": name,
         "requests_per_s": round(per_s),
@@ -207,7 +212,7 @@ def result(name: str, runs: Sequence[Run], goal: Goal, **more: Any) -> dict[str,
         "limit": goal.reach,
         "limit_per_verify": goal.per_verify,
         "stretch": goal.stretch,
-        "met": reached and all(more[k] for k in more if k.endswith("_met")),
+        "met": reached and synced and all(more[k] for k in more if k.endswith("_met")),
         "stretch_met": per_s >= goal.stretch,
         "generator_busy": round(busy, 3),
         "generator_ok": busy <= MOST_BUSY,
@@ -220,9 +225,14 @@ def result(name: str, runs: Sequence[Run], goal: Goal, **more: Any) -> dict[str,
             }
             for run in runs
         ],
-        **({"syncs": syncs} if syncs else {}),
+        **({"syncs": syncs, "syncs_ok": synced} if syncs else {}),
         **more,
     }
+
+
+def acknowledged(runs: Sequence[Run]) -> int:
+    """All requests that were answered as they should be, with those of the warm-up."""
+    return sum(run.before + run.load.requests for run in runs)
 
 
 def finish(row: Mapping[str, Any]) -> int:

@@ -165,6 +165,8 @@ def counting_syncs(pids: Iterable[int]) -> Generator[dict[str, int]]:
     for line in told.splitlines():
         number, _, name, *_ = [*line.split(","), "", ""]
         if name.startswith("syscalls:"):
-            counts[name.rpartition("sys_enter_")[2]] = int(number) if number.isdecimal() else 0
+            if not number.isdecimal():
+                raise SystemExit(f"perf did not count {name}: {line}")
+            counts[name.rpartition("sys_enter_")[2]] = int(number)
     if not counts:
         raise SystemExit(f"perf counted no system calls: {told.strip()}")
