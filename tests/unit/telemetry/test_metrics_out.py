@@ -6,8 +6,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsPartialSuccess,
+    ExportMetricsServiceResponse,
+)
 from support.collector import Collector, collector, taken
 from support.controller import until
+from support.loop import spent_s, watching_the_loop
 from support.telemetry import metrics_report
 
 from eaves.controller.settings import Options, read_settings
@@ -21,7 +26,8 @@ from eaves.controller.telemetry.sinks.metrics_out import (
     UnreadableBatch,
     encode_numbers,
 )
-from eaves.controller.telemetry.sinks.otlp_metrics import OtlpMetrics
+from eaves.controller.telemetry.sinks.otlp_metrics import OtlpMetrics, export_request
+from eaves.controller.telemetry.sinks.partial import Partial
 from eaves.evapi.metrics import (
     AppCpuMetric,
     AppMetric,
@@ -116,3 +122,36 @@ async def test_a_single_process_sends_its_numbers_to_a_collector(
     assert found["eaves.port.rx_bytes", "eth1"] == 0
     assert found["eaves.app.cpu_ns", "app-1"] == 5
     assert found["eaves.device.used_mem", ""] == 7
+
+
+async def test_what_a_collector_throws_away_is_counted_and_nothing_is_sent_again() -> None:
+    said = ExportMetricsPartialSuccess(rejected_data_points=3, error_message="too old")
+    body = ExportMetricsServiceResponse(partial_success=said).SerializeToString()
+    partial = Partial()
+    with collector(lambda _: (200, body)) as receiving:
+        sink = MetricsOut("otlp-metrics", OtlpMetrics(HttpSink(receiving.url), partial))
+        await sink.store([encode_numbers([report(NOW, NOW, n) for n in range(3)])])
+        await sink.close()
+    assert (len(receiving.metrics), partial.rejected) == (1, 3)
+
+
+async def test_a_collector_may_answer_json() -> None:
+    with collector(lambda _: (200, b"{}")) as receiving:
+        sink = MetricsOut("otlp-metrics", OtlpMetrics(HttpSink(receiving.url)))
+        await sink.store([encode_numbers([report(NOW, NOW)])])
+        await sink.close()
+    assert len(receiving.metrics) == 1
+
+
+async def test_numbers_are_written_beside_the_loop() -> None:
+    ports = tuple(NetworkMetric(i_name=f"eth{n}", rx_bytes=n) for n in range(40))
+    many = encode_z_metric_msg(ZMetricMsg(dev_id="dev-1", dm=DeviceMetric(network=ports)))
+    reports = [(n, metrics_report("dev-1", many, NOW)) for n in range(100)]
+    alone = spent_s(lambda: export_request(reports))
+    with collector() as receiving:
+        exporter = OtlpMetrics(HttpSink(receiving.url))
+        await exporter.export(reports[:1])
+        async with watching_the_loop() as loop:
+            await exporter.export(reports)
+        await exporter.close()
+    assert loop.longest_s < alone / 10

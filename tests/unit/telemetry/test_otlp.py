@@ -10,7 +10,9 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
     ExportLogsServiceResponse,
 )
 from opentelemetry.proto.logs.v1.logs_pb2 import SeverityNumber
+from structlog.testing import capture_logs
 from support.collector import Collector, collector
+from support.loop import spent_s, watching_the_loop
 
 from eaves.controller.sink_settings import HttpSink
 from eaves.controller.telemetry.sinks.http import SinkAway, SinkRefused
@@ -21,6 +23,7 @@ from eaves.controller.telemetry.sinks.otlp import (
     OtlpExporter,
     export_request,
 )
+from eaves.controller.telemetry.sinks.partial import Partial
 
 DEVICE, APP = Origin("acme", "dev-1"), Origin("acme", "dev-1", "app-1")
 
@@ -44,8 +47,10 @@ def test_lines_are_grouped_by_who_wrote_them() -> None:
 
 
 @asynccontextmanager
-async def exporting(sink: HttpSink) -> AsyncGenerator[OtlpExporter, None]:
-    exporter = OtlpExporter(sink)
+async def exporting(
+    sink: HttpSink, partial: Partial | None = None
+) -> AsyncGenerator[OtlpExporter, None]:
+    exporter = OtlpExporter(sink, partial)
     try:
         yield exporter
     finally:
@@ -75,14 +80,34 @@ async def test_only_what_blames_the_content_is_final(status: int, error: type[Ex
     assert "secret" not in str(told.value)
 
 
-async def test_a_part_that_is_refused_is_told() -> None:
-    partial = ExportLogsPartialSuccess(rejected_log_records=1, error_message="too old")
-    body = ExportLogsServiceResponse(partial_success=partial).SerializeToString()
+async def test_a_part_that_is_thrown_away_is_counted_and_nothing_is_sent_again() -> None:
+    said = ExportLogsPartialSuccess(rejected_log_records=1, error_message="too old")
+    body = ExportLogsServiceResponse(partial_success=said).SerializeToString()
     answer: Callable[[Collector], tuple[int, bytes]] = lambda _: (200, body)  # noqa: E731 - one value
-    with collector(answer) as receiving:
+    partial = Partial()
+    with collector(answer) as receiving, capture_logs() as logged:
+        async with exporting(HttpSink(receiving.url), partial) as exporter:
+            await exporter.export([(DEVICE, Line(1, 1, "x"))] * (LINES_AT_ONCE + 1))
+    assert (len(receiving.bodies), partial.rejected) == (2, 2)
+    assert logged[0]["why"] == "too old"
+
+
+async def test_a_collector_may_answer_json() -> None:
+    with collector(lambda _: (200, b'{"partialSuccess":{}}')) as receiving:
         async with exporting(HttpSink(receiving.url)) as exporter:
-            with pytest.raises(SinkRefused, match="too old"):
-                await exporter.export([(DEVICE, Line(1, 1, "x"))])
+            await exporter.export([(DEVICE, Line(1, 1, "x"))])
+    assert receiving.lines() == ["x"]
+
+
+async def test_lines_are_written_beside_the_loop() -> None:
+    lines = [(DEVICE, Line(n, n, "x" * 100, "info", "zedbox", "7", n)) for n in range(2000)]
+    alone = spent_s(lambda: export_request(lines))
+    with collector() as receiving:
+        async with exporting(HttpSink(receiving.url)) as exporter:
+            await exporter.export(lines[:1])
+            async with watching_the_loop() as loop:
+                await exporter.export(lines)
+    assert loop.longest_s < alone / 2
 
 
 async def test_a_collector_that_is_not_there_is_away() -> None:

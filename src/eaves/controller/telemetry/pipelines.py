@@ -82,6 +82,13 @@ def _pipeline(
 def _watch(meters: Meters, ways: Ways) -> None:
     """What waits for sinks, and whether they take it."""
     stream = ways.stream
+    meters.gauge(
+        "eaves_collector_rejected",
+        "Log lines and values that a collector threw away of what it took.",
+        lambda: {str(topic): partial.rejected for topic, partial in ways.partial.items()},
+        by="topic",
+        counts_up=True,
+    )
     if stream is None:
         logs, metrics = ways.outboxes.logs, ways.outboxes.metrics
         meters.gauge(

@@ -6,7 +6,7 @@ stream, and the same writer is one of its readers; a metrics store and a collect
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
@@ -21,6 +21,7 @@ from eaves.controller.telemetry.pipeline import Committer
 from eaves.controller.telemetry.reports import encode_batch
 from eaves.controller.telemetry.series_fold import SeriesFold, SeriesReport
 from eaves.controller.telemetry.sinks.outbox import AllNew, OutboxFold, OutboxSender, OutboxState
+from eaves.controller.telemetry.sinks.partial import Partial
 from eaves.controller.telemetry.state_fold import StateReport
 from eaves.controller.telemetry.stream.layout import Topic
 
@@ -60,6 +61,7 @@ class Ways:
 
     stream: "TelemetryStream | None"
     outboxes: "Outboxes"
+    partial: Mapping[Topic, Partial]  # of collectors
 
     def committer(self, writer: Writer[R]) -> Committer[R, object]:
         """What the pipeline of this topic commits by."""
@@ -113,7 +115,9 @@ async def open_ways(
     Raises NoStream, UnfitStream, Unsynced.
     """
     async with AsyncExitStack() as stack:
-        logs_out, metrics_out = _log_sinks(settings), _metric_sinks(settings)
+        partial = {Topic.LOGS: Partial(), Topic.METRICS: Partial()}
+        logs_out = _log_sinks(settings, partial[Topic.LOGS])
+        metrics_out = _metric_sinks(settings, partial[Topic.METRICS])
         if settings.sinks.stream is not None:
             stream = _stream(settings, random)
             stack.push_async_callback(asyncio.to_thread, stream.stop)
@@ -123,7 +127,7 @@ async def open_ways(
                 metrics.topic: [_folded(metrics), *metrics_out],
             }
             await asyncio.to_thread(stream.start, readers)
-            yield Ways(stream, outboxes)
+            yield Ways(stream, outboxes, partial)
             return
         for writer, sinks, waiting in (
             (logs.committer, logs_out, outboxes.logs),
@@ -133,19 +137,20 @@ async def open_ways(
                 sender = OutboxSender(writer, sink, waiting)
                 sending = asyncio.create_task(sender.run_forever(), name=sink.name)
                 stack.push_async_callback(_ended, sending)
-        yield Ways(None, outboxes)
+        yield Ways(None, outboxes, partial)
 
 
-def _log_sinks(settings: Settings) -> "list[Sink]":
+def _log_sinks(settings: Settings, partial: Partial) -> "list[Sink]":
     if settings.sinks.otlp is None:
         return []
     from eaves.controller.telemetry.sinks.logs_out import LogsOut  # noqa: PLC0415 - see the imports
     from eaves.controller.telemetry.sinks.otlp import OtlpExporter  # noqa: PLC0415 - as above
 
-    return [LogsOut(OtlpExporter(settings.sinks.otlp), settings.bounds.inflated_log_bytes)]
+    exporter = OtlpExporter(settings.sinks.otlp, partial)
+    return [LogsOut(exporter, settings.bounds.inflated_log_bytes)]
 
 
-def _metric_sinks(settings: Settings) -> "list[Sink]":
+def _metric_sinks(settings: Settings, partial: Partial) -> "list[Sink]":
     found: list[Sink] = []
     write, otlp = settings.sinks.metrics_write, settings.sinks.otlp
     if write is None and not settings.sinks.otlp_metrics:
@@ -164,7 +169,7 @@ def _metric_sinks(settings: Settings) -> "list[Sink]":
             OtlpMetrics,
         )
 
-        found.append(out.MetricsOut(out.OTLP_METRICS, OtlpMetrics(otlp)))
+        found.append(out.MetricsOut(out.OTLP_METRICS, OtlpMetrics(otlp, partial)))
     return found
 
 

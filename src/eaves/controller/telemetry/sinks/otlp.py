@@ -5,10 +5,12 @@ carries its source, process and message number as attributes.  A collector that 
 may get it again after a failure: `eaves.line` tells the same line by the same number.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
     ExportLogsServiceRequest,
     ExportLogsServiceResponse,
@@ -17,7 +19,8 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, SeverityNumber
 
 from eaves.controller.sink_settings import HttpSink
-from eaves.controller.telemetry.sinks.http import SinkRefused, open_client, post
+from eaves.controller.telemetry.sinks.http import open_client, post
+from eaves.controller.telemetry.sinks.partial import Partial
 
 HEADERS: Final[Mapping[str, str]] = {"Content-Type": "application/x-protobuf"}
 LINES_AT_ONCE: Final = 2_000
@@ -118,31 +121,33 @@ def _text(key: str, value: str) -> KeyValue:
 class OtlpExporter:
     """Lives on one event loop; `close` ends its connections."""
 
-    def __init__(self, sink: HttpSink) -> None:
+    def __init__(self, sink: HttpSink, partial: Partial | None = None) -> None:
+        """`partial` is told what the collector throws away."""
         self._sink, self._client = sink, open_client(sink)
+        self._partial = partial or Partial()
 
     async def export(self, lines: Sequence[tuple[Origin, Line]]) -> None:
-        """Return once the collector has taken all lines.
+        """Return once the collector has every line, or has thrown it away.
 
         Raises SinkAway, SinkRefused: then some of them may have arrived.
         """
         url = f"{self._sink.url}/v1/logs"
         for start in range(0, len(lines), LINES_AT_ONCE):
-            body = export_request(lines[start : start + LINES_AT_ONCE])
-            _require_all(await post(self._client, self._sink, url, body, HEADERS), self._sink)
+            # beside the loop: it may be the one that devices wait for
+            body = await asyncio.to_thread(export_request, lines[start : start + LINES_AT_ONCE])
+            self._note(await post(self._client, self._sink, url, body, HEADERS))
 
     async def close(self) -> None:
         await self._client.aclose()
 
-
-def _require_all(answer: bytes, sink: HttpSink) -> None:
-    """A collector may take a part and say so; the protocol forbids to send the rest again."""
-    try:
-        partial = ExportLogsServiceResponse.FromString(answer).partial_success
-    except ValueError:  # DecodeError is one: some collectors answer JSON whatever they are asked
-        return
-    if partial.rejected_log_records:
-        raise SinkRefused(
-            f"{sink.shown} rejected {partial.rejected_log_records} log records: "
-            f"{partial.error_message[:300]}"
+    def _note(self, answer: bytes) -> None:
+        try:
+            partial = ExportLogsServiceResponse.FromString(answer).partial_success
+        except DecodeError:  # some collectors answer JSON whatever they are asked
+            return
+        self._partial.note(
+            partial.rejected_log_records,
+            "log records",
+            url=self._sink.shown,
+            why=partial.error_message,
         )

@@ -4,9 +4,11 @@ Each device (and app) is a resource as with logs; a number is named `eaves.KIND.
 the id of its object as `eaves.object.id`.  Counters are cumulative sums that may start anew.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
     ExportMetricsServiceResponse,
@@ -20,11 +22,12 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 
 from eaves.controller.sink_settings import HttpSink
 from eaves.controller.telemetry.reports import MetricsReport
-from eaves.controller.telemetry.sinks.http import SinkRefused, open_client, post
+from eaves.controller.telemetry.sinks.http import open_client, post
+from eaves.controller.telemetry.sinks.partial import Partial
 from eaves.evapi.metrics_fold import ObjectKind, numbers, places
 
 HEADERS: Final[Mapping[str, str]] = {"Content-Type": "application/x-protobuf"}
-REPORTS_AT_ONCE: Final = 100
+REPORTS_AT_ONCE: Final = 16  # a report becomes some hundred points
 _APP_KINDS: Final = frozenset({"app", "app_port", "app_disk"})
 
 
@@ -95,31 +98,33 @@ def _text(key: str, value: str) -> KeyValue:
 class OtlpMetrics:
     """Lives on one event loop; `close` ends its connections."""
 
-    def __init__(self, sink: HttpSink) -> None:
+    def __init__(self, sink: HttpSink, partial: Partial | None = None) -> None:
+        """`partial` is told what the collector throws away."""
         self._sink, self._client = sink, open_client(sink)
+        self._partial = partial or Partial()
 
     async def export(self, reports: Sequence[tuple[int, MetricsReport]], /) -> None:
-        """Return once the collector has taken all numbers.
+        """Return once the collector has every number, or has thrown it away.
 
         Raises SinkAway, SinkRefused: then some of them may have arrived.
         """
         url = f"{self._sink.url}/v1/metrics"
         for start in range(0, len(reports), REPORTS_AT_ONCE):
-            body = export_request(reports[start : start + REPORTS_AT_ONCE])
-            _require_all(await post(self._client, self._sink, url, body, HEADERS), self._sink)
+            # beside the loop: it may be the one that devices wait for
+            body = await asyncio.to_thread(export_request, reports[start : start + REPORTS_AT_ONCE])
+            self._note(await post(self._client, self._sink, url, body, HEADERS))
 
     async def close(self) -> None:
         await self._client.aclose()
 
-
-def _require_all(answer: bytes, sink: HttpSink) -> None:
-    """A collector may take a part and say so; the protocol forbids to send the rest again."""
-    try:
-        partial = ExportMetricsServiceResponse.FromString(answer).partial_success
-    except ValueError:  # DecodeError is one: some collectors answer JSON whatever they are asked
-        return
-    if partial.rejected_data_points:
-        raise SinkRefused(
-            f"{sink.shown} rejected {partial.rejected_data_points} data points: "
-            f"{partial.error_message[:300]}"
+    def _note(self, answer: bytes) -> None:
+        try:
+            partial = ExportMetricsServiceResponse.FromString(answer).partial_success
+        except DecodeError:  # some collectors answer JSON whatever they are asked
+            return
+        self._partial.note(
+            partial.rejected_data_points,
+            "data points",
+            url=self._sink.shown,
+            why=partial.error_message,
         )
