@@ -7,8 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from store.conftest import NOW
 from support.telemetry import fold_state, info_report, metrics_report
 
+from eaves.controller.domain.scope import Scope
 from eaves.controller.jobs.series import forget_gone_objects
-from eaves.controller.store import reports
+from eaves.controller.store import reports, usage
 from eaves.controller.store.files import open_telemetry
 from eaves.controller.store.series_store import FIVE_MINUTES, SECOND, rollups_between
 from eaves.controller.store.sync import open_sync_engine, writing
@@ -28,7 +29,7 @@ from eaves.evapi.info import (
     encode_z_info_msg,
 )
 from eaves.evapi.metrics import DeviceMetric, MemoryMetric, ZMetricMsg, encode_z_metric_msg
-from eaves.ids import DeviceId
+from eaves.ids import DeviceId, EnterpriseId
 
 EDGE = DeviceId("edge-1")
 RUNNING = encode_z_info_msg(
@@ -52,8 +53,10 @@ async def test_what_was_removed_does_not_come_back_by_an_older_message(
         fold_state(engine.url, *batch)
         assert await _shown(engine) == []
     assert await _event_types(engine) == ["APP_INSTANCE_REMOVED_FROM_DEVICE", "APP_INSTANCE_STATE"]
+    assert await _counted(engine) == 0
     fold_state(engine.url, info_report(EDGE, RUNNING, at(3)))
     assert await _shown(engine) == [RUNNING]
+    assert await _counted(engine) == 1
     fold_state(engine.url, gone)
     assert await _shown(engine) == [RUNNING]
 
@@ -153,6 +156,12 @@ def _sample(moment: int) -> MetricsReport:
 async def _shown(engine: AsyncEngine) -> list[bytes]:
     async with snapshot(engine) as db:
         return [info.message for info in await reports.list_info(db, [EDGE])]
+
+
+async def _counted(engine: AsyncEngine) -> int:
+    """As people are told; the reports of these tests belong to no enterprise."""
+    async with snapshot(engine) as db:
+        return await usage.count_info(db, Scope(EnterpriseId("")))
 
 
 async def _event_types(engine: AsyncEngine) -> list[str]:

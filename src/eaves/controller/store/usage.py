@@ -10,6 +10,7 @@ from typing import Any, Final, cast
 from sqlalchemy import func, select, text
 
 from eaves.controller.domain.scope import Scope
+from eaves.controller.store.reports import is_gone
 from eaves.controller.store.series_store import FIVE_MINUTES, HOUR
 from eaves.controller.store.tables import events
 from eaves.controller.store.tables_telemetry import info_latest, metrics_latest
@@ -82,9 +83,10 @@ async def _tables(db: Db, name: str) -> Store:
 
 
 async def count_info(db: Db, scope: Scope) -> int:
-    """Objects whose last state is known: devices and what runs on them."""
+    """Objects whose last state is known: devices and what runs on them, not what is gone."""
     c = info_latest.c
-    return await _count(db, select(func.count()).where(c.enterprise_id == scope.enterprise))
+    there = select(func.count()).where(c.enterprise_id == scope.enterprise, ~is_gone)
+    return await _count(db, there)
 
 
 async def read_metrics(db: Db, scope: Scope) -> Metrics:
