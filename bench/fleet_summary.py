@@ -16,11 +16,11 @@ def main() -> int:
     with work_folder() as folder:
         prepare(folder / "state")
         with running(Server(folder / "state")) as server:
-            p99s, cpu_us, answers = measure(server, ASKED, times=50)
-            for name, answer in answers.items():
+            found = measure(server, ASKED, times=50)
+            for name, answer in found.answers.items():
                 if name != "projects" and answer["summaryByState"]["total"] != DEVICES:
                     raise SystemExit(f"{name}: {answer['summaryByState']}")
-            told = row("fleet-summary", server, p99s, cpu_us, LIMIT_MS)
+            told = row("fleet-summary", found, LIMIT_MS)
     return finish(told)
 
 

@@ -24,11 +24,11 @@ def main() -> int:
     with work_folder() as folder:
         prepare(folder / "state")
         with running(Server(folder / "state")) as server:
-            p99s, cpu_us, answers = measure(server, ASKED, times=20)
-            for name, answer in answers.items():
+            found = measure(server, ASKED, times=20)
+            for name, answer in found.answers.items():
                 if len(answer["list"]) != 100 or not 100 <= answer["totalCount"] <= DEVICES:
                     raise SystemExit(f"{name}: {len(answer['list'])} of {answer['totalCount']}")
-            told = row("list-page", server, p99s, cpu_us, LIMIT_MS)
+            told = row("list-page", found, LIMIT_MS)
     return finish(told)
 
 

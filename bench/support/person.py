@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 from support.devices import now
 from support.row import MOST_BUSY, RUNS, finish, verify_per_s
-from support.server import GENERATOR_CORE, Server, core_ticks, running
+from support.server import Busy, Server, on_generator_core, running
 
 from eaves.controller.first_start import ADMIN
 from eaves.controller.settings import Settings
@@ -99,7 +99,7 @@ def ask(
     """Send GET requests (path and parameters), each after the answer to the one before."""
     times: list[float] = []
     answers: list[Any] = []
-    cpu, (busy, ticks) = server.cpu_s(), core_ticks(GENERATOR_CORE)
+    cpu, busy = server.cpu_s(), Busy()
     for path, query in requests:
         begun = time.perf_counter()
         answer = client.get(path, params=query)
@@ -107,9 +107,7 @@ def ask(
         if answer.status_code != 200:
             raise SystemExit(f"{path}: {answer.status_code} {answer.text[:300]}")
         answers.append(answer.json())
-    busy_now, ticks_now = core_ticks(GENERATOR_CORE)
-    share = (busy_now - busy) / max(ticks_now - ticks, 1)
-    spent = (server.cpu_s() - cpu) / len(requests) * 1e6
+    share, spent = busy.share(), (server.cpu_s() - cpu) / len(requests) * 1e6
     return Asked(tuple(times), spent, share), answers
 
 
@@ -126,7 +124,7 @@ def finish_row(
     """
     taken: list[Asked] = []
     verifies: list[float] = []
-    with running(Server(state_dir)) as server:
+    with running(Server(state_dir)) as server, on_generator_core():
         for run in range(RUNS):
             verifies.append(verify_per_s())
             taken.append(look(server, run))

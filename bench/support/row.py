@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from support.devices import Device
 from support.load import Load, Traffic, run_load, senders, write_requests
-from support.server import SERVER_CORE, Server, counting_syncs
+from support.server import SERVER_CORE, Server, counting_syncs, on_generator_core
 
 RUNS: Final = 3
 SECONDS: Final = 10.0  # of one run
@@ -61,14 +61,17 @@ class Settled:
     def after(
         self, load: Load, requests: Path, traffic: Traffic, devices: Sequence[Device]
     ) -> None:
+        """On the core of the generator."""
         # those that were on their way at the end are told as not answered
         count = max(load.requests - 2 * traffic.connections, 0)
         if traffic.once:  # the first core's devices are sent first
             workers = os.cpu_count() or 1
             ids = [d.device_id for n in range(workers) for d in devices[n::workers]]
-            self.read(ids[:count], requests)
+            ids = ids[:count]
         else:
-            self.read(senders(requests, count), requests)
+            ids = senders(requests, count)
+        with on_generator_core():
+            self.read(ids, requests)
 
 
 @contextmanager
@@ -236,7 +239,7 @@ def acknowledged(runs: Sequence[Run]) -> int:
 
 
 def finish(row: Mapping[str, Any]) -> int:
-    """Print the row; the exit status."""
-    ok = bool(row.get("met")) and bool(row.get("generator_ok", True))
+    """Print the row, which tells `met` and `generator_ok`; the exit status."""
+    ok = bool(row["met"]) and bool(row["generator_ok"])
     print(json.dumps({**row, "ok": ok}), flush=True)
     return 0 if ok else 1

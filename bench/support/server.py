@@ -48,6 +48,28 @@ def core_ticks(core: int) -> tuple[int, int]:
     raise SystemExit(f"there is no core {core}; a row needs one for the server, one for the load")
 
 
+@contextmanager
+def on_generator_core() -> Generator[None]:
+    """This thread asks from the core of the generator: the server has its own alone."""
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {GENERATOR_CORE})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
+class Busy:
+    """How busy the core of the generator is from now on, other programs there included."""
+
+    def __init__(self) -> None:
+        self._begun = core_ticks(GENERATOR_CORE)
+
+    def share(self) -> float:
+        busy, ticks = core_ticks(GENERATOR_CORE)
+        return (busy - self._begun[0]) / max(ticks - self._begun[1], 1)
+
+
 @dataclass
 class Server:
     """A controller in a process of its own; `also` are other processes that count as server."""
