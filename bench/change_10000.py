@@ -21,7 +21,7 @@ from support.devices import Device, make_devices
 from support.objects import AT_ONCE, Shared, put_devices, put_shared
 from support.rest import Rest, percentile, put_token
 from support.row import MOST_BUSY, finish, verify_per_s, work_folder
-from support.server import Busy, Server, on_generator_core, running
+from support.server import Busy, Server, on_core, running
 
 from eaves.controller.first_start import ADMIN, prepare_database
 from eaves.controller.jobs.rendering import render_devices
@@ -240,7 +240,7 @@ def main() -> int:
         runs: list[dict[str, Any]] = []
         for number in range(RUNS):
             # a new process knows no keys yet
-            with running(Server(folder / "state")) as server, on_generator_core():
+            with running(Server(folder / "state")) as server, on_core():
                 verifies = verify_per_s()
                 runs.append(asyncio.run(run(server, devices, shared.network, 1400 + number)))
                 runs[-1] |= {"rss_mb": server.rss_mb("VmHWM"), "verify_per_s": verifies}

@@ -1,12 +1,12 @@
 """How long after a SIGKILL, followed by a start, a device gets its first 304 again.
 
 Makes a database of 10,000 devices, starts `eaves controller`, kills it, starts it again and polls
-until the answer comes.  Prints one JSON object; times in seconds.
+until the answer comes.  The controller has one core, the device the other.  Prints one JSON object;
+times in seconds.  Exit status 1 when the slowest of the runs missed its limit.
 """
 
 import asyncio
 import hashlib
-import json
 import os
 import sys
 import tempfile
@@ -18,6 +18,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from sqlalchemy import insert
 from support.controller import ONBOARDING_KEY, Process, WireDevice, add_device, https, render
+from support.row import MOST_BUSY, finish
+from support.server import SERVER_CORE, Busy, on_core
 
 from eaves.controller.first_start import prepare_database
 from eaves.controller.settings import Settings
@@ -30,6 +32,7 @@ from eaves.ids import ConfigHash
 
 DEVICES = 10_000
 RUNS = 3
+LIMIT_S = 2.0
 
 
 def now() -> datetime:
@@ -94,7 +97,8 @@ async def first_304(process: Process, device: WireDevice, config_hash: str) -> f
     """Seconds from the start of the process to the first 304."""
     body, tls = device.poll(config_hash), process.tls()
     start = time.monotonic()
-    process.spawn()
+    with on_core(SERVER_CORE):
+        process.spawn()
     while time.monotonic() - start < 60:
         try:
             reply = await https(
@@ -116,10 +120,14 @@ async def measure() -> dict[str, object]:
         process = Process(state)
         process.start()
         taken: list[float] = []
+        shares: list[float] = []
         try:
-            for _ in range(RUNS):
-                process.kill()
-                taken.append(await first_304(process, device, config_hash))
+            with on_core():
+                for _ in range(RUNS):
+                    process.kill()
+                    busy = Busy()
+                    taken.append(await first_304(process, device, config_hash))
+                    shares.append(busy.share())
         finally:
             process.kill()
     return {
@@ -127,9 +135,12 @@ async def measure() -> dict[str, object]:
         "devices": DEVICES,
         "first_304_s": [round(t, 3) for t in taken],
         "worst_s": round(max(taken), 3),
-        "limit_s": 2.0,
+        "limit_s": LIMIT_S,
+        "met": max(taken) <= LIMIT_S,
+        "generator_busy": round(max(shares), 3),
+        "generator_ok": max(shares) <= MOST_BUSY,
     }
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(measure())))
+    raise SystemExit(finish(asyncio.run(measure())))

@@ -27,7 +27,8 @@ from eaves.controller.store.unit import attachable
 from eaves.evapi.log_lines import LogLine
 
 DEVICES: Final = 1000
-LINES: Final = int(os.environ.get("LINES", "10000000"))
+NAMED: Final = 10_000_000  # lines of the row under its name
+LINES: Final = int(os.environ.get("LINES", NAMED))
 OF_THE_NOISIEST: Final = LINES // 10
 LIMIT_MS: Final = 500
 UPLOAD: Final = 500  # lines
@@ -110,6 +111,7 @@ def fill(settings: Settings, devices: tuple[Device, ...]) -> dict[str, Any]:
     print(f"  {LINES} lines in {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
     size = sum(path.stat().st_size for path in Path(file.parent).glob("logs.db*"))
     return {
+        "full": LINES == NAMED,
         "lines": LINES,
         "lines_of_the_noisiest": OF_THE_NOISIEST,
         "store_cpu_us_per_line": round(spent / (OF_THE_NOISIEST + MADE * each) * 1e6, 2),

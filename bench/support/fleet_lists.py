@@ -14,7 +14,7 @@ from typing import Any, Final
 from support.objects import AT_ONCE, Shared, new_id, put_devices, put_seen, put_shared
 from support.rest import Rest, percentile, put_token
 from support.row import MOST_BUSY, verify_per_s
-from support.server import Busy, Server, on_generator_core
+from support.server import Busy, Server, on_core
 
 from eaves.controller.first_start import ADMIN, prepare_database
 from eaves.controller.keys import open_keys
@@ -116,7 +116,7 @@ class Measured:
 
 def measure(server: Server, asked: Mapping[str, str], times: int) -> Measured:
     """Ask each question so often in each run, from the core of the generator."""
-    with on_generator_core():
+    with on_core():
         rest = Rest(server)
         answers = {name: rest.ask(path)[0] for name, path in asked.items()}
         p50s: dict[str, list[float]] = {name: [] for name in asked}

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 from support.devices import now
 from support.row import MOST_BUSY, RUNS, finish, verify_per_s
-from support.server import Busy, Server, on_generator_core, running
+from support.server import Busy, Server, on_core, running
 
 from eaves.controller.first_start import ADMIN
 from eaves.controller.settings import Settings
@@ -124,7 +124,7 @@ def finish_row(
     """
     taken: list[Asked] = []
     verifies: list[float] = []
-    with running(Server(state_dir)) as server, on_generator_core():
+    with running(Server(state_dir)) as server, on_core():
         for run in range(RUNS):
             verifies.append(verify_per_s())
             taken.append(look(server, run))

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from support.devices import Device
 from support.load import Load, Traffic, run_load, senders, write_requests
-from support.server import SERVER_CORE, Server, counting_syncs, on_generator_core
+from support.server import SERVER_CORE, Server, counting_syncs, on_core
 
 RUNS: Final = 3
 SECONDS: Final = 10.0  # of one run
@@ -70,7 +70,7 @@ class Settled:
             ids = ids[:count]
         else:
             ids = senders(requests, count)
-        with on_generator_core():
+        with on_core():
             self.read(ids, requests)
 
 

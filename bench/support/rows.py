@@ -58,8 +58,7 @@ def table(done: Sequence[Mapping[str, Any]]) -> str:
     for row in done:
         shown = [str(row.get(key, "")) for key in _SHOWN]
         limit = next((str(row[key]) for key in _LIMITS if key in row), "")
-        met = "skipped" if "skipped" in row else "yes" if row["status"] == 0 else "NO"
-        lines.append((str(row["name"]), *shown, limit, met, str(row["took_s"])))
+        lines.append((str(row["name"]), *shown, limit, _met(row), str(row["took_s"])))
     widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
     return "\n".join(
         "  ".join(
@@ -68,6 +67,14 @@ def table(done: Sequence[Mapping[str, Any]]) -> str:
         )
         for line in lines
     )
+
+
+def _met(row: Mapping[str, Any]) -> str:
+    """A row that was made smaller or shorter tells nothing of what its name promises."""
+    if "skipped" in row:
+        return "skipped"
+    met = "yes" if row["status"] == 0 else "NO"
+    return f"{met}, short" if row.get("full") is False else met
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -49,10 +49,10 @@ def core_ticks(core: int) -> tuple[int, int]:
 
 
 @contextmanager
-def on_generator_core() -> Generator[None]:
-    """This thread asks from the core of the generator: the server has its own alone."""
+def on_core(core: int = GENERATOR_CORE) -> Generator[None]:
+    """This thread, and what it starts, runs there: the server has its own core alone."""
     cores = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {GENERATOR_CORE})
+    os.sched_setaffinity(0, {core})
     try:
         yield
     finally:
