@@ -3,13 +3,14 @@
 import asyncio
 
 import pytest
+from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 from store.conftest import ACME, NOW, OTHER, STAMP, draft
 
 from eaves.controller.domain.scope import Scope
 from eaves.controller.domain.secrets import SecretName
 from eaves.controller.store import objects as store
-from eaves.controller.store.affected import devices_affected
+from eaves.controller.store.affected import devices_affected, is_affected
 from eaves.controller.store.objects import (
     Filter,
     NameTaken,
@@ -19,7 +20,12 @@ from eaves.controller.store.objects import (
     VersionConflict,
 )
 from eaves.controller.store.sealed import delete_secret, find_secrets, put_secret
-from eaves.controller.store.tables import Kind
+from eaves.controller.store.tables import (
+    DEFAULT_NETWORK,
+    Kind,
+    object_ids,
+    object_references,
+)
 from eaves.controller.store.unit import snapshot, unit_of_work
 from eaves.ids import EnterpriseId, ProjectId
 
@@ -167,6 +173,44 @@ async def test_devices_affected_are_those_that_an_object_reaches(engine: AsyncEn
             await store.insert_object(db, ACME, wanted, STAMP)
         assert await devices_affected(db, "depot") == ("edge-1",)
         assert await devices_affected(db, "edge-2") == ("edge-2",)
+
+
+async def test_a_default_network_reaches_the_devices_of_its_enterprise(
+    engine: AsyncEngine,
+) -> None:
+    async with unit_of_work(engine) as db:
+        default = draft(Kind.NETWORK, "lan", state=DEFAULT_NETWORK)
+        await store.insert_object(db, ACME, default, STAMP)
+        for name in ("edge-1", "edge-2"):
+            await store.insert_object(db, ACME, draft(Kind.DEVICE, name), STAMP)
+        stranger = draft(Kind.DEVICE, "edge-3", enterprise_id="other")
+        await store.insert_object(db, OTHER, stranger, STAMP)
+        assert await devices_affected(db, "lan") == ("edge-1", "edge-2")
+        assert await devices_affected(db, "lan", after="edge-1") == ("edge-2",)
+        assert await is_affected(db, "lan", "edge-2")
+        assert not await is_affected(db, "lan", "edge-3")
+        await store.replace_object(db, ACME, draft(Kind.NETWORK, "lan"), STAMP, expected=None)
+        assert await devices_affected(db, "lan") == ()
+
+
+MANY = 70_000
+"""More than a statement of either database may bind values."""
+
+
+async def test_an_object_reaches_devices_through_any_number_of_others(engine: AsyncEngine) -> None:
+    images = [f"image-{number}" for number in range(MANY)]
+    async with unit_of_work(engine) as db:
+        await store.insert_object(db, ACME, draft(Kind.DATASTORE, "depot"), STAMP)
+        kind = {"kind": Kind.IMAGE.value, "enterprise_id": "acme"}
+        await db.execute(insert(object_ids), [{"id": one, **kind} for one in images])
+        to_depot = [{"from_id": one, "to_id": "depot"} for one in images]
+        await db.execute(insert(object_references), to_depot)
+        device = draft(Kind.DEVICE, "edge-1", references=frozenset({images[-1]}))
+        await store.insert_object(db, ACME, device, STAMP)
+        await store.insert_object(db, ACME, draft(Kind.DEVICE, "edge-2"), STAMP)
+        assert await devices_affected(db, "depot") == ("edge-1",)
+        assert await is_affected(db, "depot", "edge-1")
+        assert not await is_affected(db, "depot", "edge-2")
 
 
 async def test_secrets_go_with_their_object(engine: AsyncEngine) -> None:

@@ -161,6 +161,43 @@ async def test_who_changes_a_device_meanwhile_wins(
     assert {await mtu_of(rest, one) for one in IDS} == {1400}
 
 
+async def without_networks(rest: Rest, caller: Caller) -> World:
+    """As `world`, but the ports of the devices name no network."""
+    world = await build_world(caller)
+    path = f"/v1/devices/id/{world.device}"
+    device = await caller.get(path)
+    (port,) = device["interfaces"]
+    nameless = port | {"netname": "", "netid": ""}
+    await caller.put(path, device | {"interfaces": [nameless]})
+    async with unit_of_work(rest.engine) as db:
+        await copy_device(db, world, rest.keys, range(COPIES), carried=False)
+    return world
+
+
+async def test_the_default_network_is_that_of_ports_that_name_none(
+    rest: Rest, caller: Caller
+) -> None:
+    world = await without_networks(rest, caller)
+    rendering, path = runner(rest, set()), f"/v1/networks/id/{world.network}"
+
+    async def mtus_after(**changes: object) -> set[int]:
+        await caller.put(path, await caller.get(path) | changes)
+        while await rendering.round():
+            pass
+        return {await mtu_of(rest, one) for one in (*IDS, DeviceId(world.device))}
+
+    assert await mtus_after(enterpriseDefault=True, mtu=1400) == {1400}
+    assert await mtus_after(mtu=1300) == {1300}
+    (plain,) = await mtus_after(enterpriseDefault=False)
+    assert plain != 1300
+    assert await mtus_after(enterpriseDefault=True) == {1300}
+    answer = await caller.http.delete(path)
+    assert answer.status_code == 200, answer.text
+    while await rendering.round():
+        pass
+    assert {await mtu_of(rest, one) for one in (*IDS, DeviceId(world.device))} == {plain}
+
+
 async def cost_of(rest: Rest, device_id: DeviceId) -> int:
     async with snapshot(rest.engine) as db:
         rendered = await find_rendered(db, device_id)

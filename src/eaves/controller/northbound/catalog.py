@@ -51,6 +51,7 @@ NETWORKS: Resource[NetConfig] = Resource(
     networking.prepare_network,
     lists.networks,
     facts=project_facts,
+    before_replace=networking.leave_default,
 )
 NETINSTS: Resource[NetInstConfig] = Resource(
     "/v1/netinsts",

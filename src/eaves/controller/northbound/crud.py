@@ -70,6 +70,7 @@ class Resource(Generic[T]):
     present: Present[T] = field(default=_as_stored)
     facts: ListFacts[T] = field(default=_no_facts)
     before_delete: AfterWrite[T] = field(default=_nothing)
+    before_replace: AfterWrite[T] = field(default=_nothing)
     after_write: AfterWrite[T] = field(default=_nothing)
 
     def target(self, item: T, revision: str = "") -> Target:
@@ -216,6 +217,7 @@ async def store_prepared(
 ) -> Target:
     if prepared.device_id:  # it may move: the device that has it now changes too
         work.changed.update(await rendering.devices_of(work, prepared.wanted))
+    await resource.before_replace(work, prepared.wanted, current)
     stored = await objects.replace_object(
         work.db, work.scope, draft_of(resource, work, prepared), work.stamp, expected=expected
     )

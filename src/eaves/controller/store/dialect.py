@@ -1,10 +1,23 @@
-"""What SQL leaves to each database: insert or ignore, insert or update, the time."""
+"""What SQL leaves to each database: insert or ignore, insert or update, the time, many values."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import BigInteger, ColumnElement, Table, literal_column, type_coerce
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Table,
+    Text,
+    any_,
+    func,
+    literal,
+    literal_column,
+    select,
+    type_coerce,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 if TYPE_CHECKING:
@@ -29,6 +42,16 @@ def micros_in(column: ColumnElement[datetime]) -> ColumnElement[int]:
 
 def micros_of(span: timedelta) -> int:
     return span // timedelta(microseconds=1)
+
+
+def is_one_of(
+    db: AsyncConnection, column: ColumnElement[str], values: Collection[str]
+) -> ColumnElement[bool]:
+    """For very many values: they are bound as one, and a statement may bind only so many."""
+    if db.dialect.name == "postgresql":
+        return column == any_(literal(sorted(values), ARRAY(Text)))
+    every = func.json_each(literal(json.dumps(sorted(values)), Text)).table_valued("value")
+    return column.in_(select(every.c.value))
 
 
 def _insert(db: AsyncConnection, table: Table) -> "sqlite.Insert | postgresql.Insert":

@@ -41,7 +41,13 @@ from eaves.controller.store.rendered import (
     put_outcomes,
 )
 from eaves.controller.store.sealed import find_secrets
-from eaves.controller.store.tables import Kind, device_certificates, object_ids, objects
+from eaves.controller.store.tables import (
+    DEFAULT_NETWORK,
+    Kind,
+    device_certificates,
+    object_ids,
+    objects,
+)
 from eaves.controller.store.unit import Db
 from eaves.evapi.codec import SharedParts
 from eaves.evapi.config import dated, undated
@@ -290,7 +296,7 @@ async def _networks(
     query = (
         _query(Kind.NETWORK)
         .where(c.enterprise_id == enterprise_id)
-        .where(or_(c.name.in_(wanted), c.id.in_(wanted), c.state == "default"))
+        .where(or_(c.name.in_(wanted), c.id.in_(wanted), c.state == DEFAULT_NETWORK))
     )
     return _items(await _read(db, NetConfig, query))
 

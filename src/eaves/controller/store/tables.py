@@ -80,6 +80,8 @@ _NOUNS = {
     Kind.APP: "app bundle",
 }
 
+DEFAULT_NETWORK: Final = "default"
+"""The state of a network that is in force on ports of its enterprise that name none."""
 
 metadata = MetaData(
     naming_convention={

@@ -4,9 +4,10 @@ from eaves.controller.domain.admission import admit_netinst, admit_network
 from eaves.controller.domain.contract.netinsts import NetInstConfig
 from eaves.controller.domain.contract.networks import NetConfig, NetWifiConfig, NetWirelessConfig
 from eaves.controller.domain.render.netinsts import with_subnets
-from eaves.controller.northbound import records
+from eaves.controller.northbound import records, rendering
 from eaves.controller.northbound.completion import complete_netinst, complete_network
 from eaves.controller.northbound.work import Prepared, Work
+from eaves.controller.store.tables import DEFAULT_NETWORK
 
 WIFI_PASSWORD = "WiFiPasswd"  # noqa: S105 - the name of a member
 
@@ -22,9 +23,15 @@ async def prepare_network(
         refusals,
         references=frozenset({wanted.project_id}),
         project_id=wanted.project_id,
-        state="default" if wanted.enterprise_default else "",
+        state=DEFAULT_NETWORK if wanted.enterprise_default else "",
         secrets={WIFI_PASSWORD: password} if password else {},
     )
+
+
+async def leave_default(work: Work, wanted: NetConfig, current: NetConfig | None) -> None:
+    """Devices that use it by default get another one; once it is stored, none of them is found."""
+    if current is not None and current.enterprise_default and not wanted.enterprise_default:
+        work.changed.update(await rendering.devices_of(work, current, every=True))
 
 
 def without_wifi_password(network: NetConfig) -> tuple[NetConfig, str]:
