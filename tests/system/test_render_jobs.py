@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import cast
 
@@ -11,7 +11,7 @@ from support.many_devices import copy_device, device_id_of
 from support.rest import Caller, Json, Rest, running_rest
 from support.rest_objects import World, build_world
 
-from eaves.controller.jobs.render_jobs import RenderJobs
+from eaves.controller.jobs.render_jobs import RETRY_S, RenderJobs
 from eaves.controller.jobs.rendering import Renderer
 from eaves.controller.store.inputs import ToRender
 from eaves.controller.store.rendered import Outcome, find_rendered
@@ -159,6 +159,31 @@ async def test_who_changes_a_device_meanwhile_wins(
         pass
     assert await cost_of(rest, IDS[0]) == 7
     assert {await mtu_of(rest, one) for one in IDS} == {1400}
+
+
+async def test_a_job_that_fails_rests_and_the_others_go_on(
+    rest: Rest, caller: Caller, world: World
+) -> None:
+    jobs = [(await change_network(caller, world, mtu))["jobId"] for mtu in (1400, 1300)]
+    refuse = (
+        "CREATE TRIGGER refuse BEFORE UPDATE ON render_jobs "
+        f"WHEN old.id = '{jobs[0]}' BEGIN SELECT RAISE(ABORT, 'refused'); END"
+    )
+    async with unit_of_work(rest.engine) as db:
+        await db.exec_driver_sql(refuse)
+    rendering = runner(rest, set())
+    while await rendering.round():
+        pass
+    assert {await mtu_of(rest, one) for one in IDS} == {1300}
+    shown = [await caller.get(f"/v1/eaves/render-jobs/id/{job_id}") for job_id in jobs]
+    assert ["finishedAt" in job for job in shown] == [False, True]
+    async with unit_of_work(rest.engine) as db:
+        await db.exec_driver_sql("DROP TRIGGER refuse")
+    assert not await rendering.round()
+    rest.clock.pass_by(timedelta(seconds=RETRY_S))
+    while await rendering.round():
+        pass
+    assert "finishedAt" in await caller.get(f"/v1/eaves/render-jobs/id/{jobs[0]}")
 
 
 async def without_networks(rest: Rest, caller: Caller) -> World:

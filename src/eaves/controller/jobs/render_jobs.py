@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from time import perf_counter
 from typing import Final
@@ -45,6 +45,7 @@ class RenderJobs:
     changed: Callable[[Iterable[DeviceId]], None]
     on_batch: OnBatch | None = None
     devices_at_once: int = BATCH
+    _resting: dict[str, datetime] = field(default_factory=dict[str, datetime], init=False)
 
     async def run_forever(self) -> None:
         """Look for jobs; of several, one batch of each in turn, so that none starves."""
@@ -59,13 +60,24 @@ class RenderJobs:
                     await asyncio.sleep(LOOK_EVERY_S)
 
     async def round(self) -> bool:
-        """One batch of each job that has work; False when there was nothing to do."""
+        """One batch of each job that has work; False when there was nothing to do.
+
+        A job that fails rests for a while, and the others go on.
+        """
+        now = self.clock()
+        self._resting = {job_id: at for job_id, at in self._resting.items() if at > now}
         async with snapshot(self.engine) as db:
-            jobs = await jobs_with_work(db, self.clock())
-        worked = [
-            await (self._batch(job) if job.found_to is None else self._find(job)) for job in jobs
-        ]
+            jobs = await jobs_with_work(db, now, without=self._resting)
+        worked = [await self._step(job) for job in jobs]
         return any(worked)
+
+    async def _step(self, job: JobKey) -> bool:
+        try:
+            return await (self._batch(job) if job.found_to is None else self._find(job))
+        except Exception:
+            log.exception("render_job_failed", job=job.id, again_in_s=RETRY_S)
+            self._resting[job.id] = self.clock() + timedelta(seconds=RETRY_S)
+            return False
 
     async def _find(self, job: JobKey) -> bool:
         """What touches very many devices finds them before the first is rendered."""

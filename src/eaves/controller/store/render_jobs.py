@@ -17,7 +17,7 @@ from typing import Final
 from sqlalchemy import bindparam, delete, exists, func, insert, select, update
 
 from eaves.controller.store.affected import devices_affected, is_affected
-from eaves.controller.store.dialect import insert_missing
+from eaves.controller.store.dialect import insert_missing, is_one_of
 from eaves.controller.store.tables import object_ids
 from eaves.controller.store.tables_render import render_job_devices, render_jobs
 from eaves.controller.store.unit import Db
@@ -144,7 +144,7 @@ async def jobs_with_work(
     turn = func.row_number().over(partition_by=c.enterprise_id, order_by=(c.created_at, c.id))
     query = (
         select(c.enterprise_id, c.id, c.object_id, c.found_to)
-        .where(c.finished_at.is_(None), c.id.not_in(without))
+        .where(c.finished_at.is_(None), ~is_one_of(db, c.id, without))
         .where(c.found_to.is_not(None) | left.where(rows.due_at <= now) | ~left)
         .order_by(turn, c.created_at)
         .limit(limit)
