@@ -380,6 +380,34 @@ def test_a_restore_that_was_cut_off_serves_nothing_and_is_done_again(site: Site)
     assert not list(state.glob("restor*"))
 
 
+def test_a_restore_that_another_machine_finished_is_not_done_again(site: Site) -> None:
+    if site.server is None:
+        pytest.skip("a SQLite database is that of its folder")
+    state, backup = site.process.state_dir, site.folder / "backup.eaves"
+    given = ("--passphrase-file", str(site.folder / "passphrase"))
+    done = site.command(state, "backup", "--out", str(backup), *given)
+    assert done.returncode == 0, done.stderr
+    assert site.process.stop() == 0
+    restore = ("restore", str(backup), *given, "--force")
+    cut = cut_off(site, "os.rename", 6, *restore)
+    while "ends within seconds" in cut.stderr:  # leases of the controller that stopped
+        cut = cut_off(site, "os.rename", 6, *restore)
+    assert cut.returncode == -signal.SIGKILL, cut.stderr
+    second = site.folder / "second"
+    done = site.command(second, *restore)
+    while "ends within seconds" in done.stderr:  # as the backup knows them
+        done = site.command(second, *restore)
+    assert done.returncode == 0, done.stderr
+    for again in ((), ("backup", "--out", str(site.folder / "no"), *given)):
+        refused = site.command(state, *again)
+        assert refused.returncode == 1, refused.stderr
+        assert "was restored elsewhere since" in refused.stderr
+        assert "use a fresh --state-dir" in refused.stderr
+        assert "--force" not in refused.stderr
+    site.process.state_dir = second
+    site.process.start()
+
+
 def cut_off(
     site: Site, step: str, count: int, *arguments: str
 ) -> "subprocess.CompletedProcess[str]":

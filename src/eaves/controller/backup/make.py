@@ -7,13 +7,13 @@ PostgreSQL everything is of one transaction.
 """
 
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from eaves.controller.backup.archive import (
     FORMAT,
@@ -32,9 +32,16 @@ from eaves.controller.store.alone import sqlite_file
 from eaves.controller.store.files import SHAPES
 from eaves.controller.store.schema import HEAD
 from eaves.controller.store.unfinished import TABLE as MARK
-from eaves.controller.store.unfinished import RestoreNotFinished, refuse_marked_folder
+from eaves.controller.store.unfinished import (
+    VERSION_TABLE,
+    RestoreNotFinished,
+    refuse_marked_folder,
+)
 from eaves.controller.store.unit import attachable, without_password
 from eaves.errors import Rejected
+
+if TYPE_CHECKING:
+    import psycopg
 
 KEY_FOLDERS: Final = ("signing", "onboarding", "tls")
 SECRET: Final = "keys/secret.key"  # noqa: S105 - the name of a member
@@ -63,9 +70,9 @@ def back_up(
 ) -> Made:
     """Write one encrypted file; whole or absent.  Blocking; only encrypted bytes reach a disk.
 
-    Raises NothingToBackUp, RestoreNotFinished and what the database raises.
+    Raises NothingToBackUp, RestoreNotFinished, RestoredElsewhere and what the database raises.
     """
-    refuse_marked_folder(settings.state_dir)
+    _refuse_unfinished(settings)
     if not settings.secret_key_path.exists():
         raise NothingToBackUp(
             f"{settings.secret_key_path} is missing; correct --state-dir, or start "
@@ -89,6 +96,28 @@ def back_up(
         )
         to.add_bytes(MANIFEST, encode(manifest))
     return Made(out, out.stat().st_size, manifest)
+
+
+def _refuse_unfinished(settings: Settings) -> None:
+    if settings.alone:
+        refuse_marked_folder(settings.state_dir)
+        return
+    from eaves.controller.backup import postgres  # noqa: PLC0415 - only where this database is used
+
+    with postgres.connect(settings.database) as db:
+        there = postgres.tables_of(db)
+        _refuse_marked(settings, db, there)
+    whole = without_password(settings.database) if VERSION_TABLE in there else ""
+    refuse_marked_folder(settings.state_dir, whole)
+
+
+def _refuse_marked(
+    settings: Settings, db: "psycopg.Connection[tuple[str, ...]]", there: Sequence[str]
+) -> None:
+    from eaves.controller.backup import postgres  # noqa: PLC0415 - only where this database is used
+
+    if MARK in there:
+        raise RestoreNotFinished(without_password(settings.database), postgres.marked(db))
 
 
 @contextmanager
@@ -153,9 +182,8 @@ def _of_postgres(settings: Settings, to: Writer, *, telemetry: bool) -> Told:
         db.isolation_level = IsolationLevel.REPEATABLE_READ
         db.read_only = True
         there = postgres.tables_of(db)
-        if MARK in there:
-            raise RestoreNotFinished(without_password(settings.database), postgres.marked(db))
-        if postgres.VERSION_TABLE not in there:
+        _refuse_marked(settings, db, there)
+        if VERSION_TABLE not in there:
             raise NothingToBackUp(
                 f"{without_password(settings.database)} holds no controller; correct "
                 "--database-url, or start `eaves controller` once"

@@ -9,10 +9,10 @@ from sqlalchemy.engine import make_url
 
 from eaves.controller.backup.archive import Partition, Rows, Writer
 from eaves.controller.store.unfinished import TABLE as MARK
+from eaves.controller.store.unfinished import VERSION_TABLE
 from eaves.controller.store.unit import reachable
 
 PART_BYTES: Final = 4 * 1024 * 1024
-VERSION_TABLE: Final = "alembic_version"
 
 _TABLES: Final[LiteralString] = """
 SELECT c.relname FROM pg_class c

@@ -197,9 +197,9 @@ def _to_postgres(
     from eaves.controller.backup import postgres  # noqa: PLC0415 - only for this database
 
     staged = _stage(settings, backup, passphrase)
-    mark_folder(settings.state_dir, str(backup.absolute()))
     with postgres.connect(settings.database) as db:
         postgres.drop_tables(db, str(backup.absolute()))  # of --force; else there is none
+    mark_folder(settings.state_dir, str(backup.absolute()))
     asyncio.run(_make_tables(settings, manifest.schema))
     tables = {rows.table: rows for rows in manifest.tables}
     with postgres.connect(settings.database) as db:  # one transaction: all rows or none
@@ -210,9 +210,9 @@ def _to_postgres(
         postgres.advance_sequences(db, manifest.sequences)
     asyncio.run(note_restored_database(settings, clock=clock))
     replaced = _put_in_place(settings, staged, clock)
+    unmark_folder(settings.state_dir)
     with postgres.connect(settings.database) as db:
         postgres.drop_mark(db)
-    unmark_folder(settings.state_dir)
     return replaced
 
 
