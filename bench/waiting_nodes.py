@@ -48,7 +48,8 @@ def request(device: Device, chance: random.Random) -> tuple[str, bytes]:
 
 def sent(port: int, requests: Path) -> dict[str, Any]:
     """What the generator tells when it has sent them at their rate."""
-    command = ["taskset", "-c", str(GENERATOR_CORE), sys.executable, str(_GENERATOR)]
+    command = ["setpriv", "--pdeathsig", "KILL", "taskset", "-c", str(GENERATOR_CORE)]
+    command += [sys.executable, str(_GENERATOR)]
     command += [str(port), str(SECONDS), "0", str(requests), "0", "0", str(OTHERS_PER_S)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)

@@ -152,7 +152,8 @@ def payloads_of(path: Path, wanted: Collection[str]) -> dict[str, list[tuple[int
 
 def run_load(port: int, requests: Path, traffic: Traffic, seconds: float) -> Load:
     """Send what the file holds for so long; every answer is looked at."""
-    command = ["taskset", "-c", str(GENERATOR_CORE), *_generator(port, requests, traffic, seconds)]
+    command = ["setpriv", "--pdeathsig", "KILL", "taskset", "-c", str(GENERATOR_CORE)]
+    command += _generator(port, requests, traffic, seconds)
     busy, ticks = core_ticks(GENERATOR_CORE)
     begun = time.monotonic()
     sending = subprocess.Popen(

@@ -35,7 +35,8 @@ def run(name: str, path: Path) -> dict[str, Any]:
     """Run a row, its output passed on; its last line, read."""
     begun = time.monotonic()
     last = ""
-    with subprocess.Popen([sys.executable, str(path)], stdout=subprocess.PIPE, text=True) as row:
+    command = ["setpriv", "--pdeathsig", "TERM", sys.executable, str(path)]  # it cleans up then
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as row:
         assert row.stdout is not None
         for line in row.stdout:
             sys.stdout.write(line)

@@ -161,8 +161,8 @@ class Server:
 
 @contextmanager
 def running(server: Server) -> Generator[Server]:
-    server.start()
     try:
+        server.start()
         yield server
     finally:
         server.stop()

@@ -31,6 +31,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 from sqlalchemy.ext.asyncio import AsyncEngine
+from support.tied import start_tied
 
 from eaves.controller.domain.scope import Scope
 from eaves.controller.first_start import prepare_database
@@ -364,7 +365,7 @@ class Process:
         self.device_port, self.rest_port = free_port(), free_port()
         self.options, self.environment = options, dict(environment or {})
         self.output: list[str] = []
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start and wait for the line that says it is ready."""
@@ -374,7 +375,7 @@ class Process:
     def spawn(self) -> None:
         self.state_dir.mkdir(parents=True, exist_ok=True)
         with (self.state_dir.parent / "controller.log").open("ab") as log:
-            self._process = subprocess.Popen(
+            self._process = start_tied(
                 [
                     sys.executable,
                     "-m",
@@ -390,17 +391,16 @@ class Process:
                 ],
                 stdout=subprocess.PIPE,
                 stderr=log,
-                text=True,
-                start_new_session=True,
-                env=os.environ | self.environment,
+                environment=self.environment,
+                own_session=True,
             )
 
     def wait_ready(self) -> None:
         assert self._process is not None
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            self.output.append(line.rstrip("\n"))
-            if "ready" in line:
+            self.output.append(line.decode().rstrip("\n"))
+            if b"ready" in line:
                 return
         raise AssertionError(f"the controller did not start; see {self.log}")
 
@@ -441,8 +441,8 @@ class Process:
 
 @contextlib.contextmanager
 def running(process: Process) -> Generator[Process, None, None]:
-    process.start()
     try:
+        process.start()
         yield process
     finally:
         process.kill()

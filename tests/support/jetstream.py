@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from support.controller import free_port
+from support.tied import start_tied
 
 SERVER = "/usr/sbin/nats-server"
 DEADLINE_S = 30.0
@@ -89,7 +90,7 @@ class NatsServer:
     def start(self) -> None:
         script = 'mount -o loop,sync "$1/disk" "$1/store" && exec "$2" -c "$1/server.conf"'
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(
+            self.process = start_tied(
                 ["unshare", "-m", "sh", "-c", script, "sh", str(self.folder), SERVER],
                 stdout=log,
                 stderr=log,
@@ -179,6 +180,8 @@ def jetstream_cluster(
         cluster.wait_ready()
         yield cluster
     finally:
-        for server in servers:
-            server.kill()
-        shutil.rmtree(folder)
+        try:
+            for server in servers:
+                server.kill()
+        finally:
+            shutil.rmtree(folder)

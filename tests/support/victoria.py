@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from support.controller import free_port
+from support.tied import start_tied
 
 SERVER = "/usr/bin/victoria-metrics"
 DEADLINE_S = 30.0
@@ -38,7 +39,7 @@ class Victoria:
 
     def start(self) -> None:
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(
+            self.process = start_tied(
                 [
                     SERVER,
                     f"-storageDataPath={self.folder / 'data'}",

@@ -1,7 +1,9 @@
 """A metrics store that is away for a minute, and a controller that dies meanwhile.
 
 A ledger of what was acknowledged is compared with what the store has at the end: nothing missing,
-nothing double, and no device noticed.
+nothing double, and no device noticed.  The store runs with `-dedup.minScrapeInterval=1ms`, as the
+reader needs it: of samples of one series and one millisecond it keeps one, so "nothing double" is
+what a person sees there, and a batch may well have been written twice.
 """
 
 import asyncio
