@@ -1,8 +1,10 @@
 """One TLS listener: Granian in this process, on the loop that starts it.
 
-Two things differ from Granian as it comes.  The listening socket is one, made once and shared by
+Three things differ from Granian as it comes.  The listening socket is one, made once and shared by
 successive workers, so that a worker exchanged for a new certificate loses no connection that
-waits in the queue.  And the port is known after binding, so that port 0 may be asked for.
+waits in the queue.  The port is known after binding, so that port 0 may be asked for.  And a
+worker is given certificate and key that were seen to fit: two files are never changed at one
+moment, and Granian ends the process over a pair that does not.
 """
 
 import asyncio
@@ -10,6 +12,7 @@ import os
 import resource
 import socket
 import ssl
+import time
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +30,9 @@ class CannotListen(Rejected):
 
 
 log = structlog.get_logger()
+
+PAIR_TRIES = 25
+PAIR_AGAIN_S = 0.02  # certificate and key are written one right after the other
 
 _socket_spec: Any = net.SocketSpec  # type: ignore[attr-defined]  # re-exported by its use
 _socket_holder: Any = net.SocketHolder  # type: ignore[attr-defined]  # re-exported by its use
@@ -102,9 +108,36 @@ class Listener:
 
 
 class _Shared(Server):
+    _pairs: tuple[
+        int, ...
+    ] = ()  # descriptors of files that hold certificate and key, the newest last
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._listening: Any = None
+
+    def build_ssl_context(
+        self,
+        cert: Path | None,
+        key: Path | None,
+        password: str | None,
+        proto: SSLProtocols,
+        ca: Path | None,
+        crl: list[Path],
+        client_verify: bool,  # noqa: FBT001 - Granian's own
+    ) -> None:
+        """Raises ssl.SSLError and OSError."""
+        super().build_ssl_context(None, None, password, proto, ca, crl, client_verify)
+        if cert is None or key is None:
+            return
+        pair = _read_pair(cert, key)
+        # a worker that starts at this moment may still read the pair before
+        self._pairs = (*self._pairs, pair)
+        for old in self._pairs[:-2]:
+            os.close(old)
+        self._pairs = self._pairs[-2:]
+        path: Any = f"/proc/self/fd/{pair}"
+        self.ssl_ctx = (True, path, path, *self.ssl_ctx[3:])
 
     def open_socket(self) -> int:
         if self._listening is None:
@@ -126,6 +159,9 @@ class _Shared(Server):
         if self._listening is not None:
             os.close(self._listening.get_fd())
             self._listening = None
+        for pair in self._pairs:
+            os.close(pair)
+        self._pairs = ()
 
     def _init_shared_socket(self) -> None:
         self.open_socket()
@@ -136,6 +172,24 @@ class _Shared(Server):
             self._shd = _socket_holder(os.dup(self._listening.get_fd()), False, self.backlog)
         spawn: Any = super()._spawn_worker  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # Granian's is untyped
         return spawn(*args, **kwargs)
+
+
+def _read_pair(certificate: Path, key: Path) -> int:
+    """A file of memory alone that holds both, seen to fit.  Raises ssl.SSLError and OSError."""
+    for left in reversed(range(PAIR_TRIES)):
+        pair = os.memfd_create("tls")
+        try:
+            with open(pair, "wb", closefd=False) as both:
+                both.write(certificate.read_bytes() + b"\n" + key.read_bytes())
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(f"/proc/self/fd/{pair}")
+        except (ssl.SSLError, OSError):
+            os.close(pair)
+            if not left:
+                raise
+            time.sleep(PAIR_AGAIN_S)
+        else:
+            return pair
+    raise AssertionError  # the last try raises
 
 
 def raise_file_limit(wanted: int) -> int:
