@@ -380,9 +380,11 @@ def test_a_restore_that_was_cut_off_serves_nothing_and_is_done_again(site: Site)
     assert not list(state.glob("restor*"))
 
 
+@pytest.mark.parametrize(
+    "site", [pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True
+)  # a SQLite database is that of its folder
 def test_a_restore_that_another_machine_finished_is_not_done_again(site: Site) -> None:
-    if site.server is None:
-        pytest.skip("a SQLite database is that of its folder")
+    assert site.server is not None
     state, backup = site.process.state_dir, site.folder / "backup.eaves"
     given = ("--passphrase-file", str(site.folder / "passphrase"))
     done = site.command(state, "backup", "--out", str(backup), *given)
