@@ -1,7 +1,8 @@
 """The books of space: what is measured, what is promised, and who is turned away."""
 
 import os
-from collections.abc import Callable
+import stat
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from eaves.node.storage.records import LayerRecord, Layout, VolumeRecord, load
@@ -82,13 +83,18 @@ class Ledger:
             raise refusal
 
 
-def _files(folder: Path, suffix: str) -> list[os.stat_result]:
-    return [
-        entry.stat(follow_symlinks=False)
-        for entry in os.scandir(folder)
-        if entry.is_file(follow_symlinks=False)
-        and (entry.name.endswith(suffix) if suffix else "." not in entry.name)
-    ]
+def _files(folder: Path, suffix: str) -> Iterator[os.stat_result]:
+    """Of the files that are there; a download that ends meanwhile is renamed under our hands."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if not (entry.name.endswith(suffix) if suffix else "." not in entry.name):
+                continue
+            try:
+                found = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue
+            if stat.S_ISREG(found.st_mode):
+                yield found
 
 
 __all__ = ["Ledger", "NoSpace"]
