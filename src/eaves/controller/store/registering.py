@@ -3,11 +3,12 @@
 Many are read and written by one statement each: a site that is switched on registers at once.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import delete, select, tuple_, update
+from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from eaves.controller.domain.onboarding import Claim
@@ -61,7 +62,13 @@ async def find_claims(db: Db, pairs: Sequence[Pair]) -> Mapping[Pair, Claim]:
     if not pairs:
         return {}
     held, devices, bound = onboarding_claims.c, objects[Kind.DEVICE].c, device_bindings.c
-    named = tuple_(held.onboarding_key, held.serial).in_(pairs)
+    serials: defaultdict[str, list[str]] = defaultdict(list)
+    for key, serial in pairs:
+        serials[key].append(serial)
+    # not as pairs: SQLite would look through all claims for them
+    named = or_(
+        *(and_(held.onboarding_key == key, held.serial.in_(some)) for key, some in serials.items())
+    )
     # locked before they are read: what came before us (a change of policy, the same device at
     # another process) is seen, what comes after waits
     locked = select(held.device_id).where(named).order_by(held.onboarding_key, held.serial)
