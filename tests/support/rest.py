@@ -16,14 +16,16 @@ from argon2 import PasswordHasher
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from eaves.controller.domain.builtin_roles import SYS_ADMIN
 from eaves.controller.domain.contract.users import DetailedUser, Enterprise, UserState
 from eaves.controller.domain.scope import Scope
 from eaves.controller.keys import KeyStore, open_keys
 from eaves.controller.live import Live
 from eaves.controller.northbound.app import build_app
 from eaves.controller.settings import Settings
-from eaves.controller.store.objects import Draft, Stamp, insert_object
+from eaves.controller.store.objects import Draft, Stamp, find_object_by_name, insert_object
 from eaves.controller.store.people import Credential, put_credential
+from eaves.controller.store.roles import builtin_roles
 from eaves.controller.store.schema import upgrade
 from eaves.controller.store.tables import Kind
 from eaves.controller.store.unit import open_engine, unit_of_work
@@ -94,7 +96,17 @@ class Rest:
                     ),
                     stamp,
                 )
-            user = DetailedUser(username=username, full_name="A User", state=UserState.ACTIVE)
+                for role in builtin_roles(scope.enterprise, os.urandom):
+                    await insert_object(db, scope, role, stamp)
+            admin = await find_object_by_name(db, scope, Kind.ROLE, SYS_ADMIN)
+            assert admin is not None
+            user = DetailedUser(
+                username=username,
+                full_name="A User",
+                enterprise_id=scope.enterprise,
+                role_id=admin.id,
+                state=UserState.ACTIVE,
+            )
             await insert_object(
                 db,
                 scope,
@@ -104,6 +116,7 @@ class Rest:
                     enterprise_id=scope.enterprise,
                     name=username,
                     body=user.to_json_text(),
+                    references=frozenset({admin.id}),
                 ),
                 stamp,
             )

@@ -15,7 +15,7 @@ SHARED = Path(__file__).parents[3] / "shared" / "northbound" / "operations.json"
 VALUES = {"string": "x", "boolean": "true", "integer": "1", "number": "1", "array": "x"}
 LISTS = {resource.path for resource in catalog.ALL} | {
     path
-    for _, path, _ in (*status.ROUTES, *project_status.ROUTES)
+    for path in (route.path for route in (*status.ROUTES, *project_status.ROUTES))
     if path.endswith(("/status", "/status-config")) and "{" not in path
 }
 

@@ -107,6 +107,7 @@ async def _database(settings: Settings) -> AsyncGenerator[AsyncEngine]:
 
 async def _make_admin(db: Db, settings: Settings, now: datetime, random: Random) -> tuple[str, ...]:
     # imported here: only a first start needs the types of the contract
+    from eaves.controller.domain.builtin_roles import SYS_ADMIN  # noqa: PLC0415 - see above
     from eaves.controller.domain.contract.users import (  # noqa: PLC0415 - see above
         AuthType,
         DetailedUser,
@@ -120,6 +121,7 @@ async def _make_admin(db: Db, settings: Settings, now: datetime, random: Random)
         Stamp,
         insert_object,
     )
+    from eaves.controller.store.roles import builtin_roles  # noqa: PLC0415 - see above
     from eaves.controller.store.tables import Kind  # noqa: PLC0415 - see above
     from eaves.ids import EnterpriseId  # noqa: PLC0415 - see above
 
@@ -131,33 +133,39 @@ async def _make_admin(db: Db, settings: Settings, now: datetime, random: Random)
     enterprise = Enterprise(
         id=enterprise_id, name="default", title="Default", state=EnterpriseState.ACTIVE
     )
+    drafts = (
+        Draft(
+            kind=Kind.ENTERPRISE,
+            id=enterprise_id,
+            enterprise_id=enterprise_id,
+            name="default",
+            title="Default",
+            body=enterprise.to_json_text(),
+        ),
+        *builtin_roles(enterprise_id, random),
+    )
+    for draft in drafts:
+        await insert_object(db, scope, draft, stamp)
+    role_id = next(draft.id for draft in drafts if draft.name == SYS_ADMIN)
     user = DetailedUser(
         id=user_id,
         username=ADMIN,
         full_name="Administrator",
         enterprise_id=enterprise_id,
+        role_id=role_id,
         state=UserState.ACTIVE,
         type=AuthType.LOCAL,
     )
-    for kind, object_id, name, title, body in (
-        (
-            Kind.ENTERPRISE,
-            enterprise_id,
-            "default",
-            "Default",
-            enterprise.to_json_text(),
-        ),
-        (Kind.USER, user_id, ADMIN, "Administrator", user.to_json_text()),
-    ):
-        draft = Draft(
-            kind=kind,
-            id=object_id,
-            enterprise_id=enterprise_id,
-            name=name,
-            title=title,
-            body=body,
-        )
-        await insert_object(db, scope, draft, stamp)
+    draft = Draft(
+        kind=Kind.USER,
+        id=user_id,
+        enterprise_id=enterprise_id,
+        name=ADMIN,
+        title="Administrator",
+        body=user.to_json_text(),
+        references=frozenset({role_id}),
+    )
+    await insert_object(db, scope, draft, stamp)
     given = _given_password(settings.admin_password_file)
     password = given or _new_password(random)
     await put_credential(db, _credential(user_id, password, now, must_change=not given))

@@ -16,13 +16,21 @@ from eaves.controller.northbound.completion import bumped, refreshed, uplinked
 from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.crud import Resource
 from eaves.controller.northbound.problems import Problem, Target
+from eaves.controller.northbound.routes import (
+    CHANGE_DEVICES,
+    CHANGE_INSTANCES,
+    CHANGE_STORAGE,
+    RUN_DEVICES,
+    RUN_INSTANCES,
+    Endpoint,
+    Route,
+)
 from eaves.controller.northbound.work import Prepared, Work
 from eaves.controller.store import objects
 from eaves.controller.store.objects import Filter
 
 T = TypeVar("T", bound=Contract)
 Change = Callable[[Work, T], Awaitable[T]]
-Endpoint = Callable[[Context, Request], Awaitable[Response]]
 
 
 async def keep_references(work: Work, resource: Resource[T], item: T) -> Prepared[T]:
@@ -243,46 +251,57 @@ async def offboard(context: Context, request: Request) -> Response:
     )
 
 
-ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
-    ("PUT", "/v1/devices/id//publish", publish),
-    ("PUT", "/v1/devices/id//apply", apply_base_os),
-    ("PUT", "/v1/devices/id/{id}/publish", publish),
-    ("PUT", "/v1/devices/id/{id}/apply", apply_base_os),
-    ("PUT", "/v1/devices/id/{id}/offboard", offboard),
-    ("PUT", "/v1/devices/id/{id}/Offboard", offboard),
-    (
+ROUTES: tuple[Route, ...] = (
+    Route("PUT", "/v1/devices/id//publish", publish, CHANGE_DEVICES),
+    Route("PUT", "/v1/devices/id//apply", apply_base_os, CHANGE_DEVICES),
+    Route("PUT", "/v1/devices/id/{id}/publish", publish, CHANGE_DEVICES),
+    Route("PUT", "/v1/devices/id/{id}/apply", apply_base_os, CHANGE_DEVICES),
+    Route("PUT", "/v1/devices/id/{id}/offboard", offboard, CHANGE_DEVICES),
+    Route("PUT", "/v1/devices/id/{id}/Offboard", offboard, CHANGE_DEVICES),
+    Route(
         "PUT",
         "/v1/devices/id/{id}/activate",
         device_verb(_admin_state(AdminState.ACTIVE), "activated"),
+        CHANGE_DEVICES,
     ),
-    (
+    Route(
         "PUT",
         "/v1/devices/id/{id}/deactivate",
         device_verb(_admin_state(AdminState.INACTIVE), "deactivated"),
+        CHANGE_DEVICES,
     ),
-    ("PUT", "/v1/devices/id/{id}/reboot", device_verb(_reboot, "reboot asked")),
-    (
+    Route("PUT", "/v1/devices/id/{id}/reboot", device_verb(_reboot, "reboot asked"), RUN_DEVICES),
+    Route(
         "PUT",
         "/v1/devices/id/{id}/preparepoweroff",
         device_verb(_prepare_power_off, "power off asked"),
+        RUN_DEVICES,
     ),
-    (
+    Route(
         "PUT",
         "/v1/devices/id/{id}/baseos/upgrade/retry",
         device_verb(_retry_base_os, "base image retry asked"),
+        RUN_DEVICES,
     ),
-    (
+    Route(
         "PUT",
         "/v1/apps/instances/id/{id}/activate",
         instance_verb(_switch(activate=True), "activated"),
+        CHANGE_INSTANCES,
     ),
-    (
+    Route(
         "PUT",
         "/v1/apps/instances/id/{id}/deactivate",
         instance_verb(_switch(activate=False), "deactivated"),
+        CHANGE_INSTANCES,
     ),
-    ("PUT", "/v1/apps/instances/id/{id}/restart", instance_verb(_restart, "restart asked")),
-    ("PUT", "/v1/apps/instances/id/{id}/refresh", refresh),
-    ("PUT", "/v1/apps/instances/id/{id}/refresh/purge", refresh_and_purge),
-    ("PUT", "/v1/apps/images/id/{id}/uplink", uplink),
+    Route(
+        "PUT",
+        "/v1/apps/instances/id/{id}/restart",
+        instance_verb(_restart, "restart asked"),
+        RUN_INSTANCES,
+    ),
+    Route("PUT", "/v1/apps/instances/id/{id}/refresh", refresh, RUN_INSTANCES),
+    Route("PUT", "/v1/apps/instances/id/{id}/refresh/purge", refresh_and_purge, RUN_INSTANCES),
+    Route("PUT", "/v1/apps/images/id/{id}/uplink", uplink, CHANGE_STORAGE),
 )

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
+from eaves.controller.domain.authz import Anybody
 from eaves.controller.domain.contract.base import JsonObject, rfc3339
 from eaves.controller.domain.contract.devices import DeviceCerts
 from eaves.controller.domain.contract.networks import NetworkDeviceList, NetworkRelatedDevice
@@ -25,13 +26,12 @@ from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.problems import Problem, not_found
 from eaves.controller.northbound.render_jobs import with_waiting
 from eaves.controller.northbound.reports import images_of, read_fleet
+from eaves.controller.northbound.routes import CHANGE_DEVICES, READ_DEVICES, Route
 from eaves.controller.northbound.status import limits_in
 from eaves.controller.northbound.work import Work
 from eaves.controller.store import devices as device_rows
 from eaves.controller.store.tables import Kind
 from eaves.ids import DeviceId
-
-Endpoint = Callable[[Context, Request], Awaitable[Response]]
 
 
 async def controller(context: Context, _request: Request) -> Response:
@@ -201,12 +201,12 @@ EXPLANATIONS: dict[str, Callable[[Context, Work, str], Awaitable[Why]]] = {
     "volumes": _why_volume,
 }
 
-ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
-    ("GET", "/v1/eaves/controller", controller),
-    ("GET", "/v1/eaves/why/{kind}/{id}", why),
-    ("GET", "/v1/cloud/version", cloud_version),
-    ("GET", "/v1/cloud/ping", cloud_ping),
-    ("GET", "/v1/devices/id/{id}/onboarding", onboarding),
-    ("GET", "/v1/devices/serial/{serialno}", device_by_serial),
-    ("GET", "/v1/networks/id/{id}/devices", network_devices),
+ROUTES: tuple[Route, ...] = (
+    Route("GET", "/v1/eaves/controller", controller, Anybody.STRANGER),
+    Route("GET", "/v1/eaves/why/{kind}/{id}", why, READ_DEVICES),
+    Route("GET", "/v1/cloud/version", cloud_version, Anybody.STRANGER),
+    Route("GET", "/v1/cloud/ping", cloud_ping, Anybody.STRANGER),
+    Route("GET", "/v1/devices/id/{id}/onboarding", onboarding, CHANGE_DEVICES),
+    Route("GET", "/v1/devices/serial/{serialno}", device_by_serial, READ_DEVICES),
+    Route("GET", "/v1/networks/id/{id}/devices", network_devices, READ_DEVICES),
 )

@@ -1,7 +1,7 @@
 """The user-facing application: the REST contract, its additions, how a request passes through."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Final, TypeVar
 
@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from eaves.controller.domain.authz import Anybody, Rule, Verb
 from eaves.controller.domain.contract.base import Contract
 from eaves.controller.domain.contract.envelope import ZcOpsType
 from eaves.controller.keys import KeyStore
@@ -37,6 +38,7 @@ from eaves.controller.northbound.operations import BASE_PATH, Operations, read_o
 from eaves.controller.northbound.pages import Metered, Pages
 from eaves.controller.northbound.passwords import Passwords
 from eaves.controller.northbound.problems import Envelopes, Problem
+from eaves.controller.northbound.routes import AREAS, Route
 from eaves.controller.northbound.work import Clock, Random
 from eaves.controller.observe.surface import Surface
 from eaves.controller.settings import Settings
@@ -61,6 +63,12 @@ COMMON: Final = (
     ("PUT", "/id/{id}"),
     ("DELETE", "/id/{id}"),
 )
+VERBS: Final = {
+    "GET": Verb.READ,
+    "POST": Verb.CREATE,
+    "PUT": Verb.UPDATE,
+    "DELETE": Verb.DELETE,
+}
 ROUTES: Final = (
     *auth.ROUTES,
     *actions.ROUTES,
@@ -74,8 +82,6 @@ ROUTES: Final = (
     *additions.ROUTES,
     *render_jobs.ROUTES,
 )
-
-Endpoint = Callable[[Context, Request], Awaitable[Response]]
 
 
 def build_app(
@@ -124,8 +130,8 @@ def build_app(
     app.state.context = context
     for resource in catalog.ALL:
         serve_resource(app, context, resource, operations)
-    for method, path, endpoint in ROUTES:
-        serve(app, context, operations, method, path, endpoint)
+    for route in ROUTES:
+        serve(app, context, operations, route)
     problems.install(app, context.envelopes, operations)
     app.add_middleware(Passage, random=random)
     if surface is not None:
@@ -134,19 +140,15 @@ def build_app(
     return app
 
 
-def serve(
-    app: FastAPI,
-    context: Context,
-    operations: Operations,
-    method: str,
-    path: str,
-    endpoint: Endpoint,
-) -> None:
+def serve(app: FastAPI, context: Context, operations: Operations, route: Route) -> None:
+    method, path = route.method, route.path
+
     async def answer(request: Request) -> Response:
-        if method != "GET" and path != LOGIN:
+        request.state.needs = route.needs
+        if method != "GET" and route.needs is not Anybody.STRANGER:
             # before anything of the body is read: strangers send what they like
             await context.refuse_strangers(request)
-        return await done_again_in_conflict(lambda: endpoint(context, request))
+        return await done_again_in_conflict(lambda: route.endpoint(context, request))
 
     known = operations.find(method, path)
     app.add_api_route(
@@ -203,9 +205,11 @@ def serve_resource(
         async with context.reading(request) as work:
             return await crud.listing(work, resource, query)
 
+    area = AREAS[resource.of.kind]
     endpoints = (listing, create, read, read, replace, delete)
     for (method, suffix), endpoint in zip(COMMON, endpoints, strict=True):
-        serve(app, context, operations, method, path + suffix, endpoint)
+        needs = Rule(area, VERBS[method])
+        serve(app, context, operations, Route(method, path + suffix, endpoint, needs))
 
 
 class Passage:

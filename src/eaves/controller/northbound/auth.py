@@ -2,12 +2,12 @@
 
 import base64
 import json
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
+from eaves.controller.domain.authz import Anybody
 from eaves.controller.domain.contract.base import JsonObject, rfc3339
 from eaves.controller.domain.contract.envelope import ObjectType, ZcOpsType
 from eaves.controller.domain.contract.users import (
@@ -41,6 +41,7 @@ from eaves.controller.northbound.context import (
 from eaves.controller.northbound.crud import read_body
 from eaves.controller.northbound.passwords import Guesser, TooManyGuesses, refuse_weak
 from eaves.controller.northbound.problems import Problem, Target
+from eaves.controller.northbound.routes import Route
 from eaves.controller.northbound.work import Work
 from eaves.controller.store import people
 from eaves.controller.store.events import AuditEntry, insert_audit
@@ -337,16 +338,14 @@ async def change_password(context: Context, request: Request) -> Response:
     return context.envelopes.success(target, operation=ZcOpsType.UPDATE, user=principal.user_name)
 
 
-Endpoint = Callable[[Context, Request], Awaitable[Response]]
-
-ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
-    ("POST", "/v1/login", login),
-    ("POST", "/v1/logout", logout),
-    ("PUT", "/v1/sessions/refresh", refresh),
-    ("GET", "/v1/sessions/self", session),
-    ("POST", "/v1/sessions/token/self", api_token),
-    ("GET", "/v1/users/self", own_user),
-    ("GET", "/v1/enterprises/self", own_enterprise),
-    ("POST", "/v1/credentials", change_password),
-    ("PUT", "/v1/credentials", change_password),
+ROUTES: tuple[Route, ...] = (
+    Route("POST", "/v1/login", login, Anybody.STRANGER),
+    Route("POST", "/v1/logout", logout, Anybody.USER),
+    Route("PUT", "/v1/sessions/refresh", refresh, Anybody.USER),
+    Route("GET", "/v1/sessions/self", session, Anybody.USER),
+    Route("POST", "/v1/sessions/token/self", api_token, Anybody.USER),
+    Route("GET", "/v1/users/self", own_user, Anybody.USER),
+    Route("GET", "/v1/enterprises/self", own_enterprise, Anybody.USER),
+    Route("POST", "/v1/credentials", change_password, Anybody.USER),
+    Route("PUT", "/v1/credentials", change_password, Anybody.USER),
 )

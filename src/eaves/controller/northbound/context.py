@@ -3,15 +3,17 @@
 import hashlib
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from fastapi import Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from eaves.controller.domain.authz import Needs, Rule
 from eaves.controller.domain.scope import Scope
 from eaves.controller.keys import KeyStore
 from eaves.controller.live import Live
+from eaves.controller.northbound import records, roles
 from eaves.controller.northbound.passwords import Passwords
 from eaves.controller.northbound.problems import Envelopes, Problem
 from eaves.controller.northbound.work import Clock, Principal, Random, Work
@@ -88,6 +90,7 @@ class Context:
         now = self.clock()
         principal = await self.authenticate(db, request, now)
         request.state.user = principal.user_name
+        scope = scope_for(principal, request.state.needs)
         if principal.must_change_password and not restricted:
             raise Problem(
                 403,
@@ -96,7 +99,7 @@ class Context:
             )
         return Work(
             db=db,
-            principal=principal,
+            principal=replace(principal, scope=scope),
             now=now,
             request_id=request_id_of(request),
             random=self.random,
@@ -115,6 +118,7 @@ class Context:
         if stored is None or user is None:
             raise Problem(401, "this token is unknown, revoked or expired; log in again")
         credential = await people.find_credential(db, user.id)
+        rights = await roles.rights_of_user(db, records.USER.read(user))
         return Principal(
             user_id=user.id,
             user_name=user.name,
@@ -125,4 +129,23 @@ class Context:
             must_change_password=credential is not None
             and credential.must_change
             and stored.kind == SESSION,
+            rights=rights,
         )
+
+
+def scope_for(principal: Principal, needs: Needs) -> Scope:
+    """What of its enterprise a request may see.  Raises Problem(403) where the role lacks it.
+
+    Whoever asks about itself sees what belongs to no project.
+    """
+    enterprise = principal.scope.enterprise
+    if not isinstance(needs, Rule):
+        return Scope(enterprise, frozenset())
+    if principal.rights.permits(needs):
+        return Scope(enterprise, principal.rights.projects(needs))
+    raise Problem(
+        403,
+        f"user {principal.user_name!r} may not do this: its role "
+        f"{principal.rights.role_name!r} does not grant {needs.verb} in {needs.area}; ask an "
+        "administrator for a role that does",
+    )

@@ -24,7 +24,7 @@ OWN = """
 
 def served() -> frozenset[tuple[str, tuple[str, ...]]]:
     """Method and shape of each path that has an endpoint."""
-    paths = [(method, path) for method, path, _endpoint in ROUTES]
+    paths = [(route.method, route.path) for route in ROUTES]
     paths += [
         (method, resource.path + suffix) for resource in catalog.ALL for method, suffix in COMMON
     ]
@@ -42,7 +42,7 @@ def page() -> str:
         lines.append(f"\n## {service}: {count} of {len(members)}\n")
         lines += _table(members, here)
     lines.append(OWN.rstrip() + "\n")
-    own = sorted({path for _, path, _ in ROUTES if path.startswith("/v1/eaves/")})
+    own = sorted({route.path for route in ROUTES if route.path.startswith("/v1/eaves/")})
     lines += [f"- `GET /api{path}`" for path in own]
     return "\n".join(lines) + "\n"
 

@@ -5,7 +5,7 @@ ours: `source`, `user`, `eventType`, `search` (all of these words stand in the d
 """
 
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
@@ -27,12 +27,11 @@ from eaves.controller.northbound.journal import EVENT_WORDS
 from eaves.controller.northbound.paging import read_list_query
 from eaves.controller.northbound.periods import page_size, read_period
 from eaves.controller.northbound.problems import Problem
+from eaves.controller.northbound.routes import READ_DEVICES, READ_INSTANCES, Endpoint, Route, reads
 from eaves.controller.northbound.work import Work
 from eaves.controller.store.events import Event, EventFilter, list_events, top_users
 from eaves.controller.store.objects import Filter, list_objects
 from eaves.controller.store.tables import Kind
-
-Endpoint = Callable[[Context, Request], Awaitable[Response]]
 
 EVENTS_AT_ONCE: Final = 100
 A_MONTH: Final = timedelta(days=30)
@@ -189,16 +188,18 @@ async def busiest_users(context: Context, request: Request) -> Response:
     )
 
 
-ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
-    ("GET", "/v1/events", all_events),
-    ("GET", "/v1/events/topUsers", busiest_users),
+ROUTES: tuple[Route, ...] = (
+    Route("GET", "/v1/events", all_events, READ_DEVICES),
+    Route("GET", "/v1/events/topUsers", busiest_users, READ_DEVICES),
     *(
-        ("GET", f"{resource.path}/{key}/events", events_of(resource))
+        Route("GET", f"{resource.path}/{key}/events", events_of(resource), reads(resource.of.kind))
         for resource in catalog.ALL
         for key in ("id/{objid}", "name/{objname}")
     ),
     *(
-        ("GET", f"/v2/apps/instances/{key}/events", events_of(catalog.INSTANCES))
+        Route(
+            "GET", f"/v2/apps/instances/{key}/events", events_of(catalog.INSTANCES), READ_INSTANCES
+        )
         for key in ("id/{objid}", "name/{objname}")
     ),
 )

@@ -45,13 +45,12 @@ from eaves.controller.northbound.periods import (
 )
 from eaves.controller.northbound.problems import Problem
 from eaves.controller.northbound.resources.facts import names
+from eaves.controller.northbound.routes import READ_INSTANCES, Endpoint, Route, reads
 from eaves.controller.northbound.work import Work
 from eaves.controller.store.flow_store import FlowQuery, FlowRow, Reading, read_flow_rows
 from eaves.controller.store.tables import Kind
 from eaves.evapi.flow_records import ACCEPT, DROP, FlowRecord
 from eaves.ids import DeviceId
-
-Endpoint = Callable[[Context, Request], Awaitable[Response]]
 
 A_DAY: Final = timedelta(days=1)
 TALKERS_AT_ONCE: Final = 20
@@ -357,9 +356,9 @@ def _flow(row: FlowRow, told: Told) -> JsonObject:
     }
 
 
-ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
+ROUTES: tuple[Route, ...] = (
     *(
-        ("GET", f"/{version}/apps/instances/{key}/flowlog/{what}", endpoint)
+        Route("GET", f"/{version}/apps/instances/{key}/flowlog/{what}", endpoint, READ_INSTANCES)
         for version in ("v1", "v2")
         for key in ("id/{id}", "name/{name}")
         for what, endpoint in (
@@ -368,11 +367,11 @@ ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
         )
     ),
     *(
-        ("GET", f"/v1/eaves/{noun}/id/{{id}}/{what}", make(finding))
-        for noun, finding in (
-            ("apps/instances", _of_app),
-            ("devices", _of_device),
-            ("netinsts", _of_netinst),
+        Route("GET", f"/v1/eaves/{noun}/id/{{id}}/{what}", make(finding), reads(kind))
+        for noun, finding, kind in (
+            ("apps/instances", _of_app, Kind.APP_INSTANCE),
+            ("devices", _of_device, Kind.DEVICE),
+            ("netinsts", _of_netinst, Kind.NETINST),
         )
         for what, make in (("flows", single_flows), ("toptalkers", own_top_talkers))
     ),

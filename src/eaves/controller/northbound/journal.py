@@ -21,6 +21,7 @@ EVENT_WORDS = {
     Kind.APP: "EDGE_APP",
     Kind.APP_INSTANCE: "APP_INSTANCE",
     Kind.USER: "USER",
+    Kind.ROLE: "ROLE",
     Kind.ENTERPRISE: "ENTERPRISE",
 }
 UNREMARKABLE = frozenset({"revision", "id"})

@@ -3,7 +3,7 @@
 Bounds, files and what was dropped are those of all enterprises; the rest is of the caller's.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
@@ -13,13 +13,12 @@ from fastapi.responses import JSONResponse, Response
 from eaves.controller.domain.contract.base import JsonObject, rfc3339
 from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.periods import moment_of
+from eaves.controller.northbound.routes import READ_DEVICES, Route
 from eaves.controller.northbound.work import Work
 from eaves.controller.settings import Retention
 from eaves.controller.store import usage
 from eaves.controller.store.log_bounds import Usage, read_usage
 from eaves.controller.store.removals import Kept, find_removed
-
-Endpoint = Callable[[Context, Request], Awaitable[Response]]
 
 _FILE_OF: Final = {Kept.METRICS: "metrics", Kept.STATE: "state"}
 
@@ -115,4 +114,4 @@ async def kept(context: Context, request: Request) -> Response:
     return JSONResponse(told)
 
 
-ROUTES: tuple[tuple[str, str, Endpoint], ...] = (("GET", "/v1/eaves/telemetry", kept),)
+ROUTES: tuple[Route, ...] = (Route("GET", "/v1/eaves/telemetry", kept, READ_DEVICES),)

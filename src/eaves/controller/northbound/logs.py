@@ -6,7 +6,6 @@ their case), `severity` (this or a worse one), `source`.
 """
 
 import base64
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -32,13 +31,12 @@ from eaves.controller.northbound.periods import (
     read_period,
 )
 from eaves.controller.northbound.problems import Problem
+from eaves.controller.northbound.routes import READ_DEVICES, READ_INSTANCES, Route
 from eaves.controller.northbound.work import Work
 from eaves.controller.store.log_chunks import LEVELS, UNKNOWN_LEVEL, Wanted, Words, level_of
 from eaves.controller.store.log_search import LogQuery, Page, Position, search_logs
 from eaves.evapi.log_lines import LogLine
 from eaves.ids import DeviceId
-
-Endpoint = Callable[[Context, Request], Awaitable[Response]]
 
 LINES_AT_ONCE = 100
 MOST_SEARCHED = 500  # characters
@@ -159,8 +157,8 @@ async def device_logs(context: Context, request: Request) -> Response:
     return JSONResponse(content.to_json())
 
 
-ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
-    ("GET", "/v1/apps/instances/id/{id}/logs", app_logs),
-    ("GET", "/v2/apps/instances/id/{id}/logs", app_logs),
-    ("GET", "/v1/eaves/devices/id/{id}/logs", device_logs),
+ROUTES: tuple[Route, ...] = (
+    Route("GET", "/v1/apps/instances/id/{id}/logs", app_logs, READ_INSTANCES),
+    Route("GET", "/v2/apps/instances/id/{id}/logs", app_logs, READ_INSTANCES),
+    Route("GET", "/v1/eaves/devices/id/{id}/logs", device_logs, READ_DEVICES),
 )

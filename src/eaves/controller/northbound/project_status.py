@@ -1,7 +1,7 @@
 """Status of projects: how many of their devices and apps are in which state."""
 
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from fastapi import Request
@@ -19,10 +19,9 @@ from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.fleet_states import States, device_counts
 from eaves.controller.northbound.paging import Row, page_of, project, summary_of
 from eaves.controller.northbound.reports import read_fleet
+from eaves.controller.northbound.routes import READ_DEVICES, Route
 from eaves.controller.northbound.status import INSTANCES, limits_in
 from eaves.controller.northbound.work import Work
-
-Endpoint = Callable[[Context, Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True)
@@ -114,9 +113,9 @@ async def _listing(
     )
 
 
-ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
-    ("GET", "/v1/projects/status", many),
-    ("GET", "/v1/projects/status-config", many_with_config),
-    ("GET", "/v1/projects/id/{id}/status", one),
-    ("GET", "/v1/projects/name/{name}/status", one),
+ROUTES: tuple[Route, ...] = (
+    Route("GET", "/v1/projects/status", many, READ_DEVICES),
+    Route("GET", "/v1/projects/status-config", many_with_config, READ_DEVICES),
+    Route("GET", "/v1/projects/id/{id}/status", one, READ_DEVICES),
+    Route("GET", "/v1/projects/name/{name}/status", one, READ_DEVICES),
 )

@@ -15,6 +15,7 @@ from eaves.controller.domain.contract.envelope import ObjectRevision
 from eaves.controller.domain.contract.netinsts import NetInstConfig
 from eaves.controller.domain.contract.networks import NetConfig
 from eaves.controller.domain.contract.projects import Tag
+from eaves.controller.domain.contract.roles import Role
 from eaves.controller.domain.contract.stored import read_stored
 from eaves.controller.domain.contract.users import DetailedUser, Enterprise
 from eaves.controller.domain.contract.volumes import VolInstConfig
@@ -54,6 +55,7 @@ VOLUME = KindOf(Kind.VOLUME, VolInstConfig, "volume instance")
 APP = KindOf(Kind.APP, App, "app bundle")
 APP_INSTANCE = KindOf(Kind.APP_INSTANCE, AppInstance, "app instance")
 ENTERPRISE = KindOf(Kind.ENTERPRISE, Enterprise, "enterprise")
+ROLE = KindOf(Kind.ROLE, Role, "role")
 USER = KindOf(Kind.USER, DetailedUser, "user")
 
 

@@ -1,7 +1,6 @@
 """Changes that touch many devices: how far each has come, and which a device still waits for."""
 
 import dataclasses
-from collections.abc import Awaitable, Callable
 
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
@@ -10,12 +9,11 @@ from eaves.controller.domain.contract.base import JsonObject, rfc3339
 from eaves.controller.domain.why import Cause, Why
 from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.problems import not_found
+from eaves.controller.northbound.routes import READ_DEVICES, Route
 from eaves.controller.northbound.work import Work
 from eaves.controller.store import render_jobs
 from eaves.controller.store.render_jobs import RenderJob
 from eaves.controller.store.tables import Kind
-
-Endpoint = Callable[[Context, Request], Awaitable[Response]]
 
 
 def shown(job: RenderJob) -> JsonObject:
@@ -67,7 +65,7 @@ def _cause(job: RenderJob) -> Cause:
     )
 
 
-ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
-    ("GET", "/v1/eaves/render-jobs", many),
-    ("GET", "/v1/eaves/render-jobs/id/{id}", one),
+ROUTES: tuple[Route, ...] = (
+    Route("GET", "/v1/eaves/render-jobs", many, READ_DEVICES),
+    Route("GET", "/v1/eaves/render-jobs/id/{id}", one, READ_DEVICES),
 )

@@ -32,14 +32,14 @@ from eaves.controller.northbound.crud import Resource
 from eaves.controller.northbound.events import read_event_filter
 from eaves.controller.northbound.periods import EPOCH, read_period
 from eaves.controller.northbound.problems import Problem
+from eaves.controller.northbound.routes import READ_DEVICES, Endpoint, Route, reads
 from eaves.controller.northbound.work import Work
 from eaves.controller.store.events import count_events
+from eaves.controller.store.tables import Kind
 from eaves.controller.telemetry.series import Series
 from eaves.controller.telemetry.series_reading import Asked, Measured
 
 T = TypeVar("T", bound=Contract)
-
-Endpoint = Callable[[Context, Request], Awaitable[Response]]
 
 A_DAY: Final = timedelta(days=1)
 A_SECOND: Final = timedelta(seconds=1)
@@ -262,19 +262,19 @@ async def chart_of_any(context: Context, request: Request) -> Response:
     return await _answer(context, request, find)
 
 
-ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
+ROUTES: tuple[Route, ...] = (
     *(
-        ("GET", f"{path}/{key}/timeSeries/{{mType}}", chart_of(noun))
-        for path, noun in (
-            ("/v1/devices", "device"),
-            ("/v1/apps/instances", "app"),
-            ("/v2/apps/instances", "app"),
-            ("/v1/projects", "project"),
-            ("/v1/eaves/netinsts", "netinst"),
-            ("/v1/eaves/volumes/instances", "volume"),
+        Route("GET", f"{path}/{key}/timeSeries/{{mType}}", chart_of(noun), reads(kind))
+        for path, noun, kind in (
+            ("/v1/devices", "device", Kind.DEVICE),
+            ("/v1/apps/instances", "app", Kind.APP_INSTANCE),
+            ("/v2/apps/instances", "app", Kind.APP_INSTANCE),
+            ("/v1/projects", "project", Kind.PROJECT),
+            ("/v1/eaves/netinsts", "netinst", Kind.NETINST),
+            ("/v1/eaves/volumes/instances", "volume", Kind.VOLUME),
         )
         for key in ("id/{objid}", "name/{objname}")
     ),
-    ("GET", "/v1/timeSeries/{mType}", chart_of_any),
-    ("GET", "/v1/events/timeSeries/{mType}", chart_of_any),
+    Route("GET", "/v1/timeSeries/{mType}", chart_of_any, READ_DEVICES),
+    Route("GET", "/v1/events/timeSeries/{mType}", chart_of_any, READ_DEVICES),
 )

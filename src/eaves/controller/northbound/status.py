@@ -49,6 +49,7 @@ from eaves.controller.northbound.paging import (
     summary_from,
 )
 from eaves.controller.northbound.reports import Fleet, fleet_of, images_of, read_fleet
+from eaves.controller.northbound.routes import READ_DEVICES, Endpoint, Route, reads
 from eaves.controller.northbound.sources import device_states
 from eaves.controller.northbound.work import Work
 from eaves.controller.store import reports
@@ -65,7 +66,6 @@ NAMED = ("projectName", "deviceName", "appName")
 T = TypeVar("T", bound=Contract)
 S = TypeVar("S", bound=Contract)
 
-Endpoint = Callable[[Context, Request], Awaitable[Response]]
 Statuses = Callable[[Work, Fleet, tuple[T, ...]], Awaitable[tuple[S, ...]]]
 
 
@@ -262,21 +262,21 @@ def _named(facts: Facts) -> JsonObject:
     return {name: facts[name] for name in NAMED if facts.get(name)}
 
 
-def _routes(of: StatusOf[T, S]) -> tuple[tuple[str, str, Endpoint], ...]:
-    path = of.resource.path
+def _routes(of: StatusOf[T, S]) -> tuple[Route, ...]:
+    path, needs = of.resource.path, reads(of.resource.of.kind)
     return (
-        ("GET", f"{path}/status", many(of)),
-        ("GET", f"{path}/status-config", many(of)),
-        ("GET", f"{path}/id/{{id}}/status", one(of)),
-        ("GET", f"{path}/name/{{name}}/status", one(of)),
+        Route("GET", f"{path}/status", many(of), needs),
+        Route("GET", f"{path}/status-config", many(of), needs),
+        Route("GET", f"{path}/id/{{id}}/status", one(of), needs),
+        Route("GET", f"{path}/name/{{name}}/status", one(of), needs),
     )
 
 
-ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
+ROUTES: tuple[Route, ...] = (
     *_routes(DEVICES),
     *_routes(NETINSTS),
     *_routes(VOLUMES),
     *_routes(INSTANCES),
-    ("GET", "/v1/devices/id/{id}/status/info", one(DEVICES)),
-    ("GET", "/v1/devices/name/{name}/status/info", one(DEVICES)),
+    Route("GET", "/v1/devices/id/{id}/status/info", one(DEVICES), READ_DEVICES),
+    Route("GET", "/v1/devices/name/{name}/status/info", one(DEVICES), READ_DEVICES),
 )

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from eaves.controller.domain.admission import Refusal
+from eaves.controller.domain.authz import EVERYTHING, Rights
 from eaves.controller.domain.contract.base import Contract
 from eaves.controller.domain.scope import Scope
 from eaves.controller.keys import KeyStore
@@ -26,11 +27,12 @@ class Principal:
 
     user_id: str
     user_name: str
-    scope: Scope
+    scope: Scope  # for what this request needs
     token_id: str
     token_kind: str  # session | api
     client: str
     must_change_password: bool
+    rights: Rights = EVERYTHING  # in the enterprise of the scope
 
 
 @dataclass(frozen=True)

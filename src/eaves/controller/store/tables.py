@@ -56,6 +56,7 @@ class Kind(StrEnum):
 
     ENTERPRISE = "enterprises"
     USER = "users"
+    ROLE = "roles"
     BRAND = "brands"
     MODEL = "sysmodels"
     PROJECT = "projects"

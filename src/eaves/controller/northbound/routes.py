@@ -1,0 +1,53 @@
+"""One operation that is served: method, path below the base path, endpoint, and what it needs."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from fastapi import Request
+from fastapi.responses import Response
+
+from eaves.controller.domain.authz import Area, Needs, Rule, Verb
+from eaves.controller.northbound.context import Context
+from eaves.controller.store.tables import Kind
+
+Endpoint = Callable[[Context, Request], Awaitable[Response]]
+
+READ_DEVICES: Final = Rule(Area.DEVICE, Verb.READ)
+READ_INSTANCES: Final = Rule(Area.APP_INSTANCE, Verb.READ)
+CHANGE_DEVICES: Final = Rule(Area.DEVICE, Verb.UPDATE)
+CHANGE_INSTANCES: Final = Rule(Area.APP_INSTANCE, Verb.UPDATE)
+CHANGE_STORAGE: Final = Rule(Area.STORAGE, Verb.UPDATE)
+RUN_DEVICES: Final = Rule(Area.DEVICE, Verb.EXECUTE)
+RUN_INSTANCES: Final = Rule(Area.APP_INSTANCE, Verb.EXECUTE)
+READ_ENTERPRISE: Final = Rule(Area.ENTERPRISE, Verb.READ)
+
+
+AREAS: Final[Mapping[Kind, Area]] = {
+    Kind.ENTERPRISE: Area.ENTERPRISE,
+    Kind.USER: Area.USER,
+    Kind.ROLE: Area.USER,
+    Kind.BRAND: Area.DEVICE,
+    Kind.MODEL: Area.DEVICE,
+    Kind.PROJECT: Area.DEVICE,
+    Kind.NETWORK: Area.DEVICE,
+    Kind.DATASTORE: Area.STORAGE,
+    Kind.IMAGE: Area.STORAGE,
+    Kind.DEVICE: Area.DEVICE,
+    Kind.NETINST: Area.DEVICE,
+    Kind.VOLUME: Area.DEVICE,
+    Kind.APP: Area.EDGE_APP,
+    Kind.APP_INSTANCE: Area.APP_INSTANCE,
+}
+
+
+def reads(kind: Kind) -> Rule:
+    return Rule(AREAS[kind], Verb.READ)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    method: str
+    path: str  # a template below the base path
+    endpoint: Endpoint
+    needs: Needs
