@@ -75,7 +75,12 @@ class Rest:
         )
 
     async def add_user(
-        self, username: str, *, enterprise: str = "", must_change: bool = False
+        self,
+        username: str,
+        *,
+        enterprise: str = "",
+        must_change: bool = False,
+        role: str = SYS_ADMIN,
     ) -> str:
         """Make a user, and an enterprise for it unless one is given; returns the enterprise."""
         scope = Scope(EnterpriseId(enterprise or str(uuid.uuid4())))
@@ -98,13 +103,13 @@ class Rest:
                 )
                 for role in builtin_roles(scope.enterprise, os.urandom):
                     await insert_object(db, scope, role, stamp)
-            admin = await find_object_by_name(db, scope, Kind.ROLE, SYS_ADMIN)
-            assert admin is not None
+            stored_role = await find_object_by_name(db, scope, Kind.ROLE, role)
+            assert stored_role is not None, role
             user = DetailedUser(
                 username=username,
                 full_name="A User",
                 enterprise_id=scope.enterprise,
-                role_id=admin.id,
+                role_id=stored_role.id,
                 state=UserState.ACTIVE,
             )
             await insert_object(
@@ -116,7 +121,7 @@ class Rest:
                     enterprise_id=scope.enterprise,
                     name=username,
                     body=user.to_json_text(),
-                    references=frozenset({admin.id}),
+                    references=frozenset({stored_role.id}),
                 ),
                 stamp,
             )

@@ -10,10 +10,12 @@ from eaves.controller.domain.contract.envelope import ObjectType
 from eaves.controller.domain.contract.netinsts import NetInstConfig
 from eaves.controller.domain.contract.networks import NetConfig
 from eaves.controller.domain.contract.projects import Tag
+from eaves.controller.domain.contract.roles import Role
+from eaves.controller.domain.contract.users import DetailedUser
 from eaves.controller.domain.contract.volumes import VolInstConfig
 from eaves.controller.northbound import lists, records
 from eaves.controller.northbound.crud import Resource
-from eaves.controller.northbound.resources import apps, hardware, networking, storage
+from eaves.controller.northbound.resources import apps, hardware, networking, people, storage
 from eaves.controller.northbound.resources.facts import (
     app_facts,
     device_facts,
@@ -43,6 +45,22 @@ PROJECTS: Resource[Tag] = Resource(
     lists.projects,
     present=present_project,
     after_write=hardware.enforce,
+)
+ROLES: Resource[Role] = Resource(
+    "/v1/roles",
+    records.ROLE,
+    ObjectType.ROLE,
+    people.prepare_role,
+    lists.roles,
+    before_delete=people.keep_builtin,
+)
+USERS: Resource[DetailedUser] = Resource(
+    "/v1/users",
+    records.USER,
+    ObjectType.USER,
+    people.prepare_user,
+    lists.users,
+    before_delete=people.keep_oneself,
 )
 NETWORKS: Resource[NetConfig] = Resource(
     "/v1/networks",
@@ -117,6 +135,8 @@ ALL: tuple[Resource[Any], ...] = (  # each of its own type; the pattern treats t
     BRANDS,
     MODELS,
     PROJECTS,
+    ROLES,
+    USERS,
     NETWORKS,
     NETINSTS,
     DATASTORES,

@@ -13,7 +13,7 @@ from eaves.controller.domain.authz import Needs, Rule
 from eaves.controller.domain.scope import Scope
 from eaves.controller.keys import KeyStore
 from eaves.controller.live import Live
-from eaves.controller.northbound import records, roles
+from eaves.controller.northbound import roles
 from eaves.controller.northbound.passwords import Passwords
 from eaves.controller.northbound.problems import Envelopes, Problem
 from eaves.controller.northbound.work import Clock, Principal, Random, Work
@@ -118,7 +118,7 @@ class Context:
         if stored is None or user is None:
             raise Problem(401, "this token is unknown, revoked or expired; log in again")
         credential = await people.find_credential(db, user.id)
-        rights = await roles.rights_of_user(db, records.USER.read(user))
+        rights = await roles.rights_of_user(db, user)
         return Principal(
             user_id=user.id,
             user_name=user.name,

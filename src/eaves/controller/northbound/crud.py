@@ -13,6 +13,7 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
 from eaves.controller.domain.admission import Refusal
+from eaves.controller.domain.authz import Area
 from eaves.controller.domain.contract.base import Contract, JsonObject
 from eaves.controller.domain.contract.envelope import ObjectRevision, ObjectType, ZsrvErrorCode
 from eaves.controller.northbound import journal, records, rendering
@@ -28,11 +29,13 @@ from eaves.controller.northbound.paging import (
 )
 from eaves.controller.northbound.problems import Problem, Target, not_found
 from eaves.controller.northbound.records import KindOf
+from eaves.controller.northbound.routes import AREAS
 from eaves.controller.northbound.sealing import keep_secrets
 from eaves.controller.northbound.sources import source_of, summed_by
 from eaves.controller.northbound.work import Prepared, Work
 from eaves.controller.store import objects
 from eaves.controller.store.objects import Draft, StoredObject
+from eaves.controller.store.roles import people_id
 from eaves.controller.store.tables import Kind
 from eaves.ids import DeviceId
 
@@ -84,7 +87,8 @@ class Resource(Generic[T]):
 
 
 def name_of(item: Contract) -> str:
-    return str(getattr(item, "name", ""))
+    """Users have a `username` instead of a name."""
+    return str(getattr(item, "name", "") or getattr(item, "username", ""))
 
 
 def revision_in(item: Contract) -> ObjectRevision | None:
@@ -142,8 +146,14 @@ def draft_of(resource: Resource[T], work: Work, prepared: Prepared[T]) -> Draft:
     )
 
 
+def new_id(work: Work, resource: Resource[T]) -> str:
+    if AREAS[resource.of.kind] in (Area.USER, Area.ENTERPRISE):
+        return people_id(work.random)
+    return work.new_id()
+
+
 async def create(work: Work, resource: Resource[T], sent: T) -> Target:
-    wanted = sent.model_copy(update={"id": work.new_id(), "revision": None})
+    wanted = sent.model_copy(update={"id": new_id(work, resource), "revision": None})
     prepared = await resource.prepare(work, wanted, None)
     refusals = prepared.refusals + await _refuse_taken_name(work, resource, wanted)
     if refusals:

@@ -32,6 +32,8 @@ from eaves.controller.domain.contract.netinsts import (
 )
 from eaves.controller.domain.contract.networks import NetConfig, NetConfigList
 from eaves.controller.domain.contract.projects import Tag, Tags
+from eaves.controller.domain.contract.roles import Role, Roles
+from eaves.controller.domain.contract.users import DetailedUser, DetailedUsers
 from eaves.controller.domain.contract.volumes import (
     VolInstConfig,
     VolInstList,
@@ -97,6 +99,23 @@ def projects(page: Page[Tag], rows: tuple[Row[Tag], ...]) -> JsonObject:
         list=_items(page),
         next=page.next,
         summary_by_type=summary_of((r.item.type for r in rows), "type"),
+    ).to_json()
+
+
+def roles(page: Page[Role], rows: tuple[Row[Role], ...]) -> JsonObject:
+    return Roles(
+        list=_items(page),
+        next=page.next,
+        summary_by_state=summary_of((r.item.state for r in rows), "state"),
+    ).to_json()
+
+
+def users(page: Page[DetailedUser], rows: tuple[Row[DetailedUser], ...]) -> JsonObject:
+    return DetailedUsers(
+        list=_items(page),
+        next=page.next,
+        summary_by_role_distribution=summary_of((r.item.role_id for r in rows), "role"),
+        summary_by_state=summary_of((r.item.state for r in rows), "state"),
     ).to_json()
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 from eaves.controller.domain.contract.base import Contract, OpenEnum, wire
-from eaves.controller.domain.contract.envelope import ObjectRevision
+from eaves.controller.domain.contract.envelope import Cursor, ObjectRevision, Summary
 
 
 class UserRole(OpenEnum):
@@ -55,3 +55,9 @@ class Role(Contract):
     state: RoleState = RoleState.UNSPECIFIED
     title: str = ""
     type: UserRole = UserRole.UNSPECIFIED
+
+
+class Roles(Contract):
+    list: tuple[Role, ...] = ()
+    next: Cursor | None = None
+    summary_by_state: Summary | None = None

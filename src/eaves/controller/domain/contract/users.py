@@ -10,7 +10,8 @@ from eaves.controller.domain.contract.base import (
     Timestamp,
     wire,
 )
-from eaves.controller.domain.contract.envelope import ObjectRevision
+from eaves.controller.domain.contract.envelope import Cursor, ObjectRevision, Summary
+from eaves.controller.domain.contract.roles import Role
 
 
 class LoginWithPasswordRequest(Contract):
@@ -117,6 +118,14 @@ class DetailedUser(Contract):
     zks_sync_status: JsonObject | None = None
 
 
+class DetailedUsers(Contract):
+    list: tuple[DetailedUser, ...] = ()
+    next: Cursor | None = None
+    summary_by_role_distribution: Summary | None = None
+    summary_by_state: Summary | None = None
+    summary_by_user_activity: Summary | None = None
+
+
 class EnterpriseState(OpenEnum):
     UNSPECIFIED = "ENTERPRISE_STATE_UNSPECIFIED"
     CREATED = "ENTERPRISE_STATE_CREATED"
@@ -161,33 +170,6 @@ class Realm(Contract):
     name: str = ""
     revision: ObjectRevision | None = None
     title: str = ""
-
-
-class RoleState(OpenEnum):
-    UNSPECIFIED = "ROLE_STATE_UNSPECIFIED"
-    CREATED = "ROLE_STATE_CREATED"
-    ACTIVE = "ROLE_STATE_ACTIVE"
-    INACTIVE = "ROLE_STATE_INACTIVE"
-    ARCHIVED = "ROLE_STATE_ARCHIVED"
-
-
-class UserRole(OpenEnum):
-    UNSPECIFIED = "USER_ROLE_UNSPECIFIED"
-    SYSTEM_DEFINED = "USER_ROLE_SYSTEM_DEFINED"
-    USER_DEFINED = "USER_ROLE_USER_DEFINED"
-    CLUSTER = "USER_ROLE_CLUSTER"
-
-
-class Role(Contract):
-    description: str = ""
-    id: str = ""
-    name: str = ""
-    project_tags: dict[str, str] = Field(default_factory=dict)
-    revision: ObjectRevision | None = None
-    scopes: tuple[JsonObject, ...] = ()
-    state: RoleState = RoleState.UNSPECIFIED
-    title: str = ""
-    type: UserRole = UserRole.UNSPECIFIED
 
 
 class SimpleUser(Contract):

@@ -1,0 +1,220 @@
+"""Roles and users through REST, and what a role lets its users do and see."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from support.rest import Caller, Json, Rest, running_rest
+from support.rest_objects import World, build_world
+
+from eaves.controller.domain.builtin_roles import SYS_MANAGER, SYS_MONITOR, SYS_OPERATOR
+from eaves.controller.northbound.app import ROUTES
+from eaves.controller.northbound.catalog import ALL
+
+pytestmark = pytest.mark.system
+
+READING = "PermissionAccessRead"
+
+
+@pytest.fixture
+async def rest(tmp_path: Path) -> AsyncIterator[Rest]:
+    async with running_rest(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+async def enterprise(rest: Rest) -> str:
+    return await rest.add_user("alice")
+
+
+@pytest.fixture
+async def alice(rest: Rest, enterprise: str) -> AsyncIterator[Caller]:
+    assert enterprise
+    async with rest.client(await rest.login("alice")) as http:
+        yield Caller(http)
+
+
+async def caller(rest: Rest, enterprise: str, role: str, name: str = "bob") -> Caller:
+    await rest.add_user(name, enterprise=enterprise, role=role)
+    return Caller(rest.client(await rest.login(name)))
+
+
+def role(name: str, **scope: object) -> Json:
+    return {
+        "name": name,
+        "title": name,
+        "type": "USER_ROLE_USER_DEFINED",
+        "scopes": [{"accessDevice": READING, **scope}],
+    }
+
+
+def user(name: str, role_id: str) -> Json:
+    return {"username": name, "email": f"{name}@example.org", "roleId": role_id}
+
+
+async def test_an_enterprise_begins_with_roles_that_never_change(alice: Caller) -> None:
+    found = await alice.get("/v1/roles")
+    assert [one["name"] for one in found["list"]] == [
+        "SysAdmin",
+        "SysManager",
+        "SysMonitor",
+        "SysOperator",
+    ]
+    first = found["list"][0]
+    assert len(first["id"]) == 28
+    changed = await alice.http.put(f"/v1/roles/id/{first['id']}", json={**first, "title": "Other"})
+    assert changed.status_code == 403
+    assert "USER_ROLE_USER_DEFINED" in changed.text
+    assert (await alice.http.delete(f"/v1/roles/id/{first['id']}")).status_code == 403
+
+
+async def test_a_role_is_made_read_changed_and_deleted(alice: Caller) -> None:
+    sent = role("watchers") | {"projectTags": {"site": "north"}}
+    role_id = await alice.create("/v1/roles", sent)
+    assert len(role_id) == 28
+    told = await alice.get("/v1/roles/name/watchers")
+    assert told["projectTags"] == {"site": "north"}
+    assert told["scopes"][0]["accessDevice"] == READING
+    told["scopes"][0]["accessStorage"] = READING
+    await alice.put(f"/v1/roles/id/{role_id}", told)
+    again = await alice.get(f"/v1/roles/id/{role_id}")
+    assert again["scopes"][0]["accessStorage"] == READING
+    await alice.delete(f"/v1/roles/id/{role_id}")
+    assert (await alice.http.get(f"/v1/roles/id/{role_id}")).status_code == 404
+
+
+async def test_a_wrong_access_and_a_lost_project_are_told_together(alice: Caller) -> None:
+    answer = await alice.http.post(
+        "/v1/roles",
+        json=role(
+            "wrong", accessUser="all", projectFilter=["11111111-1111-4111-8111-111111111111"]
+        ),
+    )
+    assert answer.status_code == 400
+    where = [one["location"] for one in answer.json()["error"]]
+    assert where == ["scopes[0].accessUser", "scopes.projectFilter"]
+
+
+async def test_a_role_that_somebody_has_is_not_deleted(alice: Caller) -> None:
+    role_id = await alice.create("/v1/roles", role("watchers"))
+    user_id = await alice.create("/v1/users", user("carol", role_id))
+    assert len(user_id) == 28
+    told = await alice.get("/v1/users/name/carol")
+    assert told["state"] == "USER_STATE_ACTIVE"
+    assert told["emailState"] == "ID_STATE_VERIFIED"
+    assert told["phoneState"] == "ID_STATE_UNSPECIFIED"
+    assert (await alice.http.delete(f"/v1/roles/id/{role_id}")).status_code == 409
+    await alice.delete(f"/v1/users/id/{user_id}")
+    await alice.delete(f"/v1/roles/id/{role_id}")
+
+
+@pytest.mark.parametrize(
+    ("name", "makes", "changes"),
+    [(SYS_MANAGER, 200, 200), (SYS_OPERATOR, 403, 200), (SYS_MONITOR, 403, 403)],
+)
+async def test_what_the_builtin_roles_permit(
+    rest: Rest, enterprise: str, alice: Caller, name: str, makes: int, changes: int
+) -> None:
+    brand_id = await alice.create("/v1/brands", {"name": "acme", "title": "Acme"})
+    bob = await caller(rest, enterprise, name)
+    brand = await bob.get(f"/v1/brands/id/{brand_id}")
+    made = await bob.http.post("/v1/brands", json={"name": "other", "title": "Other"})
+    assert made.status_code == makes, made.text
+    changed = await bob.http.put(f"/v1/brands/id/{brand_id}", json={**brand, "title": "New"})
+    assert changed.status_code == changes, changed.text
+    assert (await bob.http.post("/v1/users", json=user("eve", "x"))).status_code == 403
+    if makes == 403:
+        assert name in made.text
+        assert "Create in accessDevice" in made.text
+
+
+async def test_projects_outside_of_a_role_are_not_there(
+    rest: Rest, enterprise: str, alice: Caller
+) -> None:
+    world: World = await build_world(alice)
+    other = await alice.create(
+        "/v1/projects", {"name": "other", "title": "Other", "type": "TAG_TYPE_PROJECT"}
+    )
+    await alice.create(
+        "/v1/roles", role("others", accessAppInstance=READING, projectFilter=[other])
+    )
+    bob = await caller(rest, enterprise, "others")
+    everything = await alice.get("/v1/devices")
+    assert everything["totalCount"] > 0
+    assert (await bob.get("/v1/devices"))["totalCount"] == 0
+    assert (await bob.http.get(f"/v1/devices/id/{world.device}")).status_code == 404
+    assert [one["id"] for one in (await bob.get("/v1/projects"))["list"]] == [other]
+    status = await bob.get("/v1/devices/status")
+    assert status["list"] == []
+
+
+async def test_nobody_gives_away_more_than_it_has(
+    rest: Rest, enterprise: str, alice: Caller
+) -> None:
+    scope = {
+        "accessDevice": "PermissionAccessRead",
+        "accessUser": "PermissionAccessCreateReadUpdate",
+    }
+    await alice.create("/v1/roles", role("helpdesk", **scope))
+    admin = (await alice.get("/v1/roles/name/SysAdmin"))["id"]
+    bob = await caller(rest, enterprise, "helpdesk")
+    refused = await bob.http.post("/v1/users", json=user("mallory", admin))
+    assert refused.status_code == 403, refused.text
+    more = await bob.http.post("/v1/roles", json=role("more", accessStorage=READING))
+    assert more.status_code == 403, more.text
+    less = await bob.create("/v1/roles", role("less"))
+    await bob.create("/v1/users", user("carol", less))
+
+
+async def test_a_changed_role_counts_from_the_next_request_on(
+    rest: Rest, enterprise: str, alice: Caller
+) -> None:
+    role_id = await alice.create("/v1/roles", role("watchers"))
+    bob = await caller(rest, enterprise, "watchers")
+    assert (await bob.http.get("/v1/brands")).status_code == 200
+    told = await alice.get(f"/v1/roles/id/{role_id}")
+    await alice.put(f"/v1/roles/id/{role_id}", {**told, "state": "ROLE_STATE_INACTIVE"})
+    assert (await bob.http.get("/v1/brands")).status_code == 403
+
+
+async def test_nobody_deletes_itself(alice: Caller) -> None:
+    own = await alice.get("/v1/users/self")
+    answer = await alice.http.delete(f"/v1/users/id/{own['id']}")
+    assert answer.status_code == 409
+    assert "is you" in answer.text
+
+
+async def test_every_operation_says_what_it_needs(rest: Rest, enterprise: str) -> None:
+    """A role that grants nothing gets 403 from every operation that is about more than oneself."""
+    await rest.add_user("root", enterprise=enterprise)
+    root = Caller(rest.client(await rest.login("root")))
+    nothing = {
+        "name": "nothing",
+        "title": "Nothing",
+        "type": "USER_ROLE_USER_DEFINED",
+        "scopes": [],
+    }
+    await root.create("/v1/roles", nothing)
+    bob = await caller(rest, enterprise, "nothing")
+    open_to_all = {route.path for route in ROUTES if not hasattr(route.needs, "area")}
+    assert open_to_all == {
+        *("/v1/login", "/v1/logout", "/v1/sessions/refresh", "/v1/sessions/self"),
+        *("/v1/sessions/token/self", "/v1/users/self", "/v1/enterprises/self", "/v1/credentials"),
+        *("/v1/eaves/controller", "/v1/cloud/version", "/v1/cloud/ping"),
+    }
+    asked = [(r.method, r.path) for r in ROUTES if hasattr(r.needs, "area")]
+    for resource in ALL:
+        asked += [
+            ("GET", resource.path),
+            ("POST", resource.path),
+            ("GET", resource.path + "/id/{id}"),
+            ("GET", resource.path + "/name/{name}"),
+            ("PUT", resource.path + "/id/{id}"),
+            ("DELETE", resource.path + "/id/{id}"),
+        ]
+    for method, template in asked:
+        path = template
+        for part in ("id", "name", "objid", "objname", "serialno", "mType", "kind"):
+            path = path.replace(f"{{{part}}}", "x")
+        answer = await bob.http.request(method, path, json={"name": "abc", "title": "Abc"})
+        assert answer.status_code == 403, f"{method} {template}: {answer.status_code} {answer.text}"
