@@ -208,7 +208,7 @@ async def test_what_there_was_is_there_after_every_migration(bare_engine: AsyncE
 async def test_who_had_every_right_before_there_were_roles_keeps_it(
     bare_engine: AsyncEngine,
 ) -> None:
-    await migrate(bare_engine, "0013")
+    await migrate(bare_engine, "0014")
     common = {"revision": 1, "revision_before": 0, "created_at": 1, "updated_at": 1}
     async with unit_of_work(bare_engine) as db:
         for kind, name in (("enterprises", "acme"), ("users", "alice")):

@@ -101,8 +101,8 @@ class Rest:
                     ),
                     stamp,
                 )
-                for role in builtin_roles(scope.enterprise, os.urandom):
-                    await insert_object(db, scope, role, stamp)
+                for draft in builtin_roles(scope.enterprise, os.urandom):
+                    await insert_object(db, scope, draft, stamp)
             stored_role = await find_object_by_name(db, scope, Kind.ROLE, role)
             assert stored_role is not None, role
             user = DetailedUser(

@@ -144,10 +144,9 @@ def serve(app: FastAPI, context: Context, operations: Operations, route: Route) 
     method, path = route.method, route.path
 
     async def answer(request: Request) -> Response:
-        request.state.needs = route.needs
-        if method != "GET" and route.needs is not Anybody.STRANGER:
+        if route.needs is not Anybody.STRANGER:
             # before anything of the body is read: strangers send what they like
-            await context.refuse_strangers(request)
+            await context.admit(request, route.needs)
         return await done_again_in_conflict(lambda: route.endpoint(context, request))
 
     known = operations.find(method, path)

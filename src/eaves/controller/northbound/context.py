@@ -71,7 +71,8 @@ class Context:
         `restricted` endpoints are those that somebody who must change a password may still use.
         """
         async with unit_of_work(self.engine) as db:
-            work = await self._work(db, request, restricted=restricted)
+            principal = await self.authenticate(db, request, self.clock())  # the body took a while
+            work = self._work(db, request, principal, restricted=restricted)
             yield work
         if work.told:
             self.live.devices_changed(work.told)
@@ -79,16 +80,17 @@ class Context:
     @asynccontextmanager
     async def reading(self, request: Request, *, restricted: bool = False) -> AsyncGenerator[Work]:
         async with snapshot(self.engine) as db:
-            yield await self._work(db, request, restricted=restricted)
+            yield self._work(db, request, request.state.principal, restricted=restricted)
 
-    async def refuse_strangers(self, request: Request) -> None:
-        """Raises Problem(401) by the headers alone."""
+    async def admit(self, request: Request, needs: Needs) -> None:
+        """Raises Problem(401) and Problem(403) by the headers alone."""
         async with snapshot(self.engine) as db:
-            await self.authenticate(db, request, self.clock())
+            principal = await self.authenticate(db, request, self.clock())
+        scope_for(principal, needs)
+        request.state.needs = needs
+        request.state.principal = principal
 
-    async def _work(self, db: Db, request: Request, *, restricted: bool) -> Work:
-        now = self.clock()
-        principal = await self.authenticate(db, request, now)
+    def _work(self, db: Db, request: Request, principal: Principal, *, restricted: bool) -> Work:
         request.state.user = principal.user_name
         scope = scope_for(principal, request.state.needs)
         if principal.must_change_password and not restricted:
@@ -100,7 +102,7 @@ class Context:
         return Work(
             db=db,
             principal=replace(principal, scope=scope),
-            now=now,
+            now=self.clock(),
             request_id=request_id_of(request),
             random=self.random,
             keys=self.keys,

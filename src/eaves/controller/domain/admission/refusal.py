@@ -19,6 +19,7 @@ _STATUS = {
     ZsrvErrorCode.CONFLICT: 409,
     ZsrvErrorCode.DEPENDENCY_CONFLICT: 409,
     ZsrvErrorCode.VERSION_MISMATCH: 409,
+    ZsrvErrorCode.FORBIDDEN: 403,
     ZsrvErrorCode.PRE_CONDITION_FAILED: 412,
 }
 
