@@ -177,6 +177,17 @@ async def test_a_changed_role_counts_from_the_next_request_on(
     assert (await bob.http.get("/v1/brands")).status_code == 403
 
 
+async def test_users_are_listed_by_name_and_role(alice: Caller) -> None:
+    role_id = await alice.create("/v1/roles", role("watchers"))
+    for name in ("carol", "bob"):
+        await alice.create("/v1/users", user(name, role_id))
+    found = await alice.get("/v1/users")
+    assert [one["username"] for one in found["list"]] == ["alice", "bob", "carol"]
+    assert found["summaryByRoleDistribution"]["values"][role_id] == 2
+    watching = await alice.get("/v1/users", roleName="watchers", namePattern="car")
+    assert [one["username"] for one in watching["list"]] == ["carol"]
+
+
 async def test_nobody_deletes_itself(alice: Caller) -> None:
     own = await alice.get("/v1/users/self")
     answer = await alice.http.delete(f"/v1/users/id/{own['id']}")
@@ -188,7 +199,7 @@ async def test_every_operation_says_what_it_needs(rest: Rest, enterprise: str) -
     """A role that grants nothing gets 403 from every operation that is about more than oneself."""
     await rest.add_user("root", enterprise=enterprise)
     root = Caller(rest.client(await rest.login("root")))
-    nothing = {
+    nothing: Json = {
         "name": "nothing",
         "title": "Nothing",
         "type": "USER_ROLE_USER_DEFINED",

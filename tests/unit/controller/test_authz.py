@@ -68,8 +68,8 @@ def test_scopes_add_up_project_by_project() -> None:
         )
     )
     rights = rights_of(role, None)
-    assert rights.projects(READ_DEVICE) == {P1, P2, P3}
-    assert rights.projects(Rule(Area.DEVICE, Verb.DELETE)) == {P3}
+    assert rights.projects(READ_DEVICE) == frozenset({P1, P2, P3})
+    assert rights.projects(Rule(Area.DEVICE, Verb.DELETE)) == frozenset({P3})
     assert rights.projects(Rule(Area.DEVICE, Verb.CREATE)) == frozenset()
 
 
@@ -78,7 +78,7 @@ def test_tags_that_no_project_carries_open_no_project() -> None:
         project_tags={"site": "north"}, scopes=(RoleScope(access_device="PermissionAccessRead"),)
     )
     assert rights_of(role, frozenset()).projects(READ_DEVICE) == frozenset()
-    assert rights_of(role, frozenset({P2})).projects(READ_DEVICE) == {P2}
+    assert rights_of(role, frozenset({P2})).projects(READ_DEVICE) == frozenset({P2})
 
 
 def test_without_filter_and_tags_a_scope_holds_in_all_projects() -> None:

@@ -22,6 +22,8 @@ from eaves.controller.northbound.resources.facts import (
     facts_of_carried,
     instance_facts,
     project_facts,
+    role_facts,
+    user_facts,
     volume_facts,
 )
 from eaves.controller.northbound.resources.reading import (
@@ -52,6 +54,7 @@ ROLES: Resource[Role] = Resource(
     ObjectType.ROLE,
     people.prepare_role,
     lists.roles,
+    facts=role_facts,
     before_delete=people.keep_builtin,
 )
 USERS: Resource[DetailedUser] = Resource(
@@ -60,6 +63,7 @@ USERS: Resource[DetailedUser] = Resource(
     ObjectType.USER,
     people.prepare_user,
     lists.users,
+    facts=user_facts,
     before_delete=people.keep_oneself,
 )
 NETWORKS: Resource[NetConfig] = Resource(

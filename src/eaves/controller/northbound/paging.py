@@ -26,7 +26,9 @@ T = TypeVar("T", bound=Contract)
 DEFAULT_PAGE_SIZE = 1000
 MAX_PAGE_SIZE = 10_000
 PREFIXES = ("next.", "Cursor.")
-NOT_FILTERS = frozenset({"summary", "fields", "includeGlobal", "includeInterfaces"})
+NOT_FILTERS = frozenset(
+    {"summary", "fields", "includeGlobal", "includeInterfaces", "all", "size"}  # says how much
+)
 PATTERN = "Pattern"
 ALSO = {  # filters of the contract that are named otherwise than the members they look at
     "bundle": ("appName", "appId"),

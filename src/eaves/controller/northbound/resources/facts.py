@@ -8,6 +8,8 @@ from eaves.controller.domain.contract.devices import DeviceConfig
 from eaves.controller.domain.contract.manifests import ManifestDetails, VMManifest
 from eaves.controller.domain.contract.netinsts import NetInstConfig
 from eaves.controller.domain.contract.networks import NetConfig
+from eaves.controller.domain.contract.roles import Role
+from eaves.controller.domain.contract.users import DetailedUser
 from eaves.controller.domain.contract.volumes import VolInstConfig
 from eaves.controller.northbound import records
 from eaves.controller.northbound.paging import Facts
@@ -96,5 +98,26 @@ async def instance_facts(work: Work, items: tuple[AppInstance, ...]) -> FactsByI
             "patchEnvelopeName": "",  # patch envelopes are not served
             "patchEnvelopeReference": "NOT_REFERENCING_PATCH",
         }
+        for item in items
+    }
+
+
+NOT_KEPT = {"SfdcId": "", "HubspotId": "", "project": ""}  # filters that mean nothing here
+
+
+async def role_facts(work: Work, items: tuple[Role, ...]) -> FactsById:
+    projects = await names(work, Kind.PROJECT)
+    found: dict[str, Facts] = {}
+    for item in items:
+        ids = {one for scope in item.scopes for one in scope.project_filter}
+        known = tuple(sorted(ids | {projects.get(one, one) for one in ids}))
+        found[item.id] = {**NOT_KEPT, "roleName": item.name, "project": known}
+    return found
+
+
+async def user_facts(work: Work, items: tuple[DetailedUser, ...]) -> FactsById:
+    roles = await names(work, Kind.ROLE)
+    return {
+        item.id: {**NOT_KEPT, "name": item.username, "roleName": roles.get(item.role_id, "")}
         for item in items
     }

@@ -6,6 +6,7 @@ import json
 import secrets
 import time
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -49,15 +50,21 @@ BUILTIN = (  # name, title, description, what it may with nodes and apps, users,
 NODES = ("accessDevice", "accessEdgeApp", "accessAppInstance", "accessStorage")
 ENTERPRISE = ("accessEnterprise", "accessEnterpriseIntegrationItems")
 
-object_ids = sa.table("object_ids", *(sa.column(name) for name in ("id", "kind", "enterprise_id")))
-references = sa.table("object_references", sa.column("from_id"), sa.column("to_id"))
-users = sa.table("users", *(sa.column(name) for name in ("id", "enterprise_id", "body")))
-enterprises = sa.table("enterprises", sa.column("id"))
-ROLE_COLUMNS = (
+
+def _table(name: str, *columns: str) -> sa.TableClause:
+    some: list[sa.ColumnClause[Any]] = [sa.column(column) for column in columns]
+    return sa.table(name, *some)
+
+
+object_ids = _table("object_ids", "id", "kind", "enterprise_id")
+references = _table("object_references", "from_id", "to_id")
+users = _table("users", "id", "enterprise_id", "body")
+enterprises = _table("enterprises", "id")
+roles = _table(
+    "roles",
     *("id", "enterprise_id", "name", "title", "state", "revision", "revision_before"),
     *("created_at", "created_by", "updated_at", "updated_by", "body"),
 )
-roles = sa.table("roles", *(sa.column(name) for name in ROLE_COLUMNS))
 
 
 def _text(name: str) -> "sa.Column[str]":
