@@ -211,6 +211,7 @@ async def test_every_operation_says_what_it_needs(rest: Rest, enterprise: str) -
     assert open_to_all == {
         *("/v1/login", "/v1/logout", "/v1/sessions/refresh", "/v1/sessions/self"),
         *("/v1/sessions/token/self", "/v1/users/self", "/v1/enterprises/self", "/v1/credentials"),
+        *("/v1/credentials/self", "/v1/roles/self", "/v1/sessions"),
         *("/v1/eaves/controller", "/v1/cloud/version", "/v1/cloud/ping"),
     }
     asked = [(r.method, r.path) for r in ROUTES if hasattr(r.needs, "area")]
@@ -229,3 +230,78 @@ async def test_every_operation_says_what_it_needs(rest: Rest, enterprise: str) -
             path = path.replace(f"{{{part}}}", "x")
         answer = await bob.http.request(method, path, json={"name": "abc", "title": "Abc"})
         assert answer.status_code == 403, f"{method} {template}: {answer.status_code} {answer.text}"
+
+
+async def test_an_administrator_sets_a_first_password_which_must_be_changed(
+    rest: Rest, alice: Caller
+) -> None:
+    role_id = await alice.create("/v1/roles", role("watchers"))
+    await alice.create("/v1/users", user("carol", role_id))
+    await alice.create(
+        "/v1/credentials",
+        {"owner": "carol", "type": "CREDENTIAL_TYPE_PASSWORD", "newCred": "a first long password"},
+    )
+    async with rest.client() as http:
+        body = {"username": "carol", "password": "a first long password"}
+        told = (await http.post("/v1/login", json=body)).json()
+        assert told["mustChangePassword"] is True
+        first = told["tempToken"]["base64"]
+        headers = {"Authorization": f"Bearer {first}"}
+        assert (await http.get("/v1/brands", headers=headers)).status_code == 403
+        changed = await http.put(
+            "/v1/credentials",
+            headers=headers,
+            json={"currentCred": "a first long password", "newCred": "another long password"},
+        )
+        assert changed.status_code == 200, changed.text
+        assert (await http.get("/v1/brands", headers=headers)).status_code == 200
+
+
+async def test_nobody_sets_the_password_of_who_may_do_more(
+    rest: Rest, enterprise: str, alice: Caller
+) -> None:
+    await alice.create("/v1/roles", role("helpdesk", accessUser="PermissionAccessReadUpdate"))
+    bob = await caller(rest, enterprise, "helpdesk")
+    refused = await bob.http.post(
+        "/v1/credentials", json={"owner": "alice", "newCred": "a long password of bob"}
+    )
+    assert refused.status_code == 403
+    assert "may do more than you" in refused.text
+    carol = await caller(rest, enterprise, SYS_MONITOR, "carol")
+    refused = await carol.http.post(
+        "/v1/credentials", json={"owner": "bob", "newCred": "a long password of carol"}
+    )
+    assert refused.status_code == 403
+    elsewhere = await rest.add_user("dave")
+    assert elsewhere != enterprise
+    unseen = await alice.http.post(
+        "/v1/credentials", json={"owner": "dave", "newCred": "a long password of alice"}
+    )
+    assert unseen.status_code == 404
+
+
+async def test_what_a_user_changes_of_itself(rest: Rest, enterprise: str, alice: Caller) -> None:
+    await alice.create("/v1/roles", role("watchers"))
+    bob = await caller(rest, enterprise, "watchers")
+    own = await bob.get("/v1/users/self")
+    admin = (await alice.get("/v1/roles/name/SysAdmin"))["id"]
+    await bob.put("/v1/users/self", {**own, "fullName": "Bob Builder", "roleId": admin})
+    own = await bob.get("/v1/users/self")
+    assert own["fullName"] == "Bob Builder"
+    assert own["roleId"] != admin
+    assert (await bob.get("/v1/roles/self"))["name"] == "watchers"
+
+
+async def test_sessions_of_others_are_for_who_may_read_users(
+    rest: Rest, enterprise: str, alice: Caller
+) -> None:
+    await alice.create("/v1/roles", role("watchers"))
+    await rest.login("alice")
+    bob = await caller(rest, enterprise, "watchers")
+    await rest.add_user("dave")
+    await rest.login("dave")
+    everybody = (await alice.get("/v1/sessions"))["sessionDetails"]
+    assert sorted(one["userName"] for one in everybody) == ["alice", "alice", "bob"]
+    own = (await bob.get("/v1/sessions"))["sessionDetails"]
+    assert [one["userName"] for one in own] == ["bob"]
+    assert own[0]["clientIp"] == "127.0.0.1"

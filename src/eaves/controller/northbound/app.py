@@ -20,11 +20,13 @@ from eaves.controller.northbound import (
     additions,
     auth,
     catalog,
+    credentials,
     crud,
     events,
     flows,
     kept,
     logs,
+    own,
     problems,
     project_status,
     render_jobs,
@@ -71,6 +73,8 @@ VERBS: Final = {
 }
 ROUTES: Final = (
     *auth.ROUTES,
+    *own.ROUTES,
+    *credentials.ROUTES,
     *actions.ROUTES,
     *status.ROUTES,
     *project_status.ROUTES,

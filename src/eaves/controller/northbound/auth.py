@@ -8,11 +8,8 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
 from eaves.controller.domain.authz import Anybody
-from eaves.controller.domain.contract.base import JsonObject, rfc3339
-from eaves.controller.domain.contract.envelope import ObjectType, ZcOpsType
+from eaves.controller.domain.contract.base import rfc3339
 from eaves.controller.domain.contract.users import (
-    Credential,
-    DetailedUser,
     GenerateTokenResponse,
     GenerateTokenResponseCause,
     LoginResponse,
@@ -27,7 +24,7 @@ from eaves.controller.domain.contract.users import (
     Token,
     UserState,
 )
-from eaves.controller.northbound import journal, records
+from eaves.controller.northbound import records
 from eaves.controller.northbound.context import (
     API,
     SESSION,
@@ -39,10 +36,10 @@ from eaves.controller.northbound.context import (
     token_of,
 )
 from eaves.controller.northbound.crud import read_body
-from eaves.controller.northbound.passwords import Guesser, TooManyGuesses, refuse_weak
-from eaves.controller.northbound.problems import Problem, Target
+from eaves.controller.northbound.own import note_user, own_user_of
+from eaves.controller.northbound.passwords import Guesser, TooManyGuesses
+from eaves.controller.northbound.problems import Problem
 from eaves.controller.northbound.routes import Route
-from eaves.controller.northbound.work import Work
 from eaves.controller.store import people
 from eaves.controller.store.events import AuditEntry, insert_audit
 from eaves.controller.store.objects import StoredObject
@@ -237,7 +234,7 @@ async def api_token(context: Context, request: Request) -> Response:
                 client=work.principal.client,
             ),
         )
-        await _note_user(work, "api token made")
+        await note_user(work, "api token made")
         name = work.principal.user_name
     return JSONResponse(
         GenerateTokenResponse(
@@ -251,91 +248,13 @@ async def api_token(context: Context, request: Request) -> Response:
     )
 
 
-async def _note_user(work: Work, what: str) -> None:
-    await journal.note(
-        work,
-        journal.Entry(
-            kind=Kind.USER,
-            noun="user",
-            object_id=work.principal.user_id,
-            object_name=work.principal.user_name,
-            what=what,
-        ),
-    )
-
-
-async def _own_user(work: Work) -> DetailedUser:
-    stored = await people.find_user_of_token(work.db, work.principal.user_id)
-    if stored is None:
-        raise Problem(401, "this user is no more; log in again")
-    return records.USER.read(stored)
-
-
 async def session(context: Context, request: Request) -> Response:
     async with context.reading(request, restricted=True) as work:
-        user = await _own_user(work)
+        user = await own_user_of(work)
     answer = SessionDetailsResponse(cause=SessionDetailsResponseCause.OK, user=user).to_json()
     if work.principal.must_change_password:
         answer |= {"mustChangePassword": True, "message": MUST_CHANGE}
     return JSONResponse(answer)
-
-
-async def own_user(context: Context, request: Request) -> Response:
-    async with context.reading(request, restricted=True) as work:
-        return JSONResponse((await _own_user(work)).to_json())
-
-
-async def own_enterprise(context: Context, request: Request) -> Response:
-    async with context.reading(request) as work:
-        found = await records.find(work.db, work.scope, records.ENTERPRISE, work.scope.enterprise)
-    body: JsonObject = found.to_json() if found is not None else {"id": work.scope.enterprise}
-    return JSONResponse(body)
-
-
-async def change_password(context: Context, request: Request) -> Response:
-    """Set the own password.  Every other session and token of the user ends with it."""
-    sent = await read_body(request, Credential)
-    async with context.reading(request, restricted=True) as work:
-        principal = work.principal
-        credential = await people.find_credential(work.db, principal.user_id)
-    if sent.owner and sent.owner not in (principal.user_id, principal.user_name):
-        raise Problem(403, "only the own password can be changed here", location="owner")
-    stored_hash = credential.password_hash if credential is not None else ""
-    now = context.clock()
-    who = Guesser.of(principal.user_id, host_of(request))
-    try:
-        right = await context.passwords.check(stored_hash, sent.current_cred, who, now)
-    except TooManyGuesses:
-        raise Problem(429, "too many wrong passwords; wait a minute and try again") from None
-    if not right:
-        raise Problem(403, "currentCred is not the present password", location="currentCred")
-    refuse_weak(sent.new_cred, principal.user_name)
-    if sent.new_cred == sent.current_cred:
-        raise Problem(400, "the new password is the old one; choose another", location="newCred")
-    new_hash = await context.passwords.hash(sent.new_cred)
-    async with context.writing(request, restricted=True) as work:
-        kept = await people.find_token(work.db, token_hash(token_of(request)), work.now)
-        await people.put_credential(
-            work.db,
-            people.Credential(
-                user_id=principal.user_id,
-                password_hash=new_hash,
-                must_change=False,
-                failed_attempts=0,
-                changed_at=work.now,
-            ),
-        )
-        await people.delete_tokens_of(work.db, principal.user_id)
-        if kept is not None:
-            await people.insert_token(work.db, kept)
-        await _note_user(work, "password changed")
-    target = Target(
-        kind="credentials",
-        object_type=ObjectType.CREDENTIAL,
-        id=principal.user_id,
-        name=principal.user_name,
-    )
-    return context.envelopes.success(target, operation=ZcOpsType.UPDATE, user=principal.user_name)
 
 
 ROUTES: tuple[Route, ...] = (
@@ -344,8 +263,4 @@ ROUTES: tuple[Route, ...] = (
     Route("PUT", "/v1/sessions/refresh", refresh, Anybody.USER),
     Route("GET", "/v1/sessions/self", session, Anybody.USER),
     Route("POST", "/v1/sessions/token/self", api_token, Anybody.USER),
-    Route("GET", "/v1/users/self", own_user, Anybody.USER),
-    Route("GET", "/v1/enterprises/self", own_enterprise, Anybody.USER),
-    Route("POST", "/v1/credentials", change_password, Anybody.USER),
-    Route("PUT", "/v1/credentials", change_password, Anybody.USER),
 )

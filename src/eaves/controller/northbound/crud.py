@@ -184,10 +184,10 @@ async def replace(work: Work, resource: Resource[T], object_id: str, sent: T) ->
     stored = await find_stored(work, resource, object_id=object_id)
     current = resource.of.read(stored)
     wanted = sent.model_copy(update={"id": stored.id, "revision": None})
-    return await store_version(work, resource, wanted, current, expected=_expected(sent))
+    return await store_version(work, resource, wanted, current, expected=expected_revision(sent))
 
 
-def _expected(sent: Contract) -> int | None:
+def expected_revision(sent: Contract) -> int | None:
     revision = revision_in(sent)
     if revision is None or not revision.curr:
         return None

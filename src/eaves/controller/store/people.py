@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Row, delete, insert, select, update
 
+from eaves.controller.domain.scope import Scope
 from eaves.controller.store.dialect import upsert
 from eaves.controller.store.objects import StoredObject, stored_from_row
 from eaves.controller.store.tables import Kind, credentials, objects, tokens
@@ -126,6 +127,25 @@ async def list_tokens(db: Db, user_id: str, now: datetime) -> tuple[StoredToken,
         .order_by(tokens.c.created_at, tokens.c.id)
         .limit(1000)
     )
+    return tuple(_token_from_row(row) for row in await db.execute(query))
+
+
+async def list_sessions(
+    db: Db, scope: Scope, kind: str, now: datetime, *, user_id: str = ""
+) -> tuple[StoredToken, ...]:
+    """Tokens of a kind that are in force, the newest 1,000; `user_id`: of this user only."""
+    query = (
+        select(tokens)
+        .where(
+            tokens.c.enterprise_id == scope.enterprise,
+            tokens.c.kind == kind,
+            tokens.c.expires_at > now,
+        )
+        .order_by(tokens.c.created_at.desc(), tokens.c.id)
+        .limit(1000)
+    )
+    if user_id:
+        query = query.where(tokens.c.user_id == user_id)
     return tuple(_token_from_row(row) for row in await db.execute(query))
 
 
