@@ -91,7 +91,7 @@ class Publisher(Generic[R]):
                 # no answer, no responder while there is no leader, or no connection at the moment
                 why = str(error) or type(error).__name__
             else:
-                refused = _refusal(reply.data)
+                refused = refusal_in(reply.data)
                 if refused is None:
                     return
                 code, why = refused
@@ -104,7 +104,7 @@ class Publisher(Generic[R]):
         raise NotAcknowledged(f"the stream {self._stream} did not acknowledge: {why}")
 
 
-def _refusal(answer: bytes) -> tuple[int, str] | None:
+def refusal_in(answer: bytes) -> tuple[int, str] | None:
     """None for an acknowledgement; else the code and text of the refusal."""
     try:
         match json.loads(answer):
@@ -112,6 +112,10 @@ def _refusal(answer: bytes) -> tuple[int, str] | None:
                 return code, text
             case {"error": {"description": str(text)}}:
                 return 0, text
+            case {"stream": str(), "seq": 0}:
+                # the id was seen, but what came with it is not stored: on its way, or refused by
+                # a stream that was full when the servers came to it
+                return 0, "a message of this id is not stored yet"
             case {"stream": str(), "seq": int()}:
                 return None
             case _:
