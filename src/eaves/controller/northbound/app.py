@@ -18,12 +18,14 @@ from eaves.controller.live import Live
 from eaves.controller.northbound import (
     actions,
     additions,
+    app_queries,
     auth,
     catalog,
     credentials,
     crud,
     events,
     flows,
+    instances_v2,
     kept,
     logs,
     own,
@@ -84,6 +86,8 @@ ROUTES: Final = (
     *kept.ROUTES,
     *series.ROUTES,
     *additions.ROUTES,
+    *app_queries.ROUTES,
+    *instances_v2.ROUTES,
     *render_jobs.ROUTES,
 )
 

@@ -1,5 +1,6 @@
 """The resources that follow the common pattern, one line of rules each."""
 
+from dataclasses import replace
 from typing import Any
 
 from eaves.controller.domain.contract.apps import App, AppInstance
@@ -135,6 +136,8 @@ INSTANCES: Resource[AppInstance] = Resource(
     present=present_instance,
 )
 
+INSTANCES_V2 = replace(INSTANCES, path="/v2/apps/instances")  # the same objects
+
 ALL: tuple[Resource[Any], ...] = (  # each of its own type; the pattern treats them alike
     BRANDS,
     MODELS,
@@ -149,4 +152,5 @@ ALL: tuple[Resource[Any], ...] = (  # each of its own type; the pattern treats t
     DEVICES,
     APPS,
     INSTANCES,
+    INSTANCES_V2,
 )

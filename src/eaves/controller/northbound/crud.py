@@ -78,7 +78,7 @@ class Resource(Generic[T]):
 
     def target(self, item: T, revision: str = "") -> Target:
         return Target(
-            kind=self.path.removeprefix("/v1/"),
+            kind=self.path.removeprefix("/v1/").removeprefix("/v2/"),
             object_type=self.object_type,
             id=str(getattr(item, "id", "")),
             name=name_of(item),

@@ -157,3 +157,11 @@ class AppInstConfigStatusList(Contract):
     summary_by_patch_envelope: Summary | None = None
     summary_by_state: Summary | None = None
     total_count: int = 0
+
+
+class OpaqueAppInstanceStatus(Contract):
+    device_id: str = ""
+    id: str = ""
+    last_update_time: Timestamp = ""
+    name: str = ""
+    opaque_app_instance_status: str = ""  # base64
