@@ -38,6 +38,7 @@ class Proof:
     user: str
     password_file: Path | None
     token_file: Path | None
+    new_password_file: Path | None = None
 
 
 @click.command()
@@ -45,6 +46,9 @@ class Proof:
 @click.option("--user", help="User name.  [default: admin, or that of the last login]")
 @click.option("--password-file", type=FILE, help="File with the password; else it is asked for.")
 @click.option("--token-file", type=FILE, help="File with an API token, instead of a password.")
+@click.option(
+    "--new-password-file", type=FILE, help="The password to choose, if the old one must be changed."
+)
 @click.option("--ca", type=FILE, help="Certificate authority to trust (PEM).")
 @click.option(
     "--fingerprint", help="SHA-256 of the controller's certificate, to trust it without a question."
@@ -54,6 +58,7 @@ def login(
     user: str | None,
     password_file: Path | None,
     token_file: Path | None,
+    new_password_file: Path | None,
     ca: Path | None,
     fingerprint: str | None,
 ) -> None:
@@ -72,7 +77,8 @@ def login(
         root = last.root_pem
     else:
         root = _trust(base, fingerprint)
-    proof = Proof(user or (last.user if last else "") or "admin", password_file, token_file)
+    name = user or (last.user if last else "") or "admin"
+    proof = Proof(name, password_file, token_file, new_password_file)
     session = _log_in(Session(base, "", root, proof.user), proof)
     path = save_session(session)
     click.echo(f"logged in at {base} as {session.user}; kept in {path}")
@@ -105,7 +111,8 @@ def _log_in(session: Session, proof: Proof) -> Session:
         password = _line_of(proof.password_file, "password")
     else:
         password = _asked(f"Password of {proof.user}", otherwise="give --password-file FILE")
-    return replace(session, token=_token_for(session, password))
+    new = _line_of(proof.new_password_file, "password") if proof.new_password_file else ""
+    return replace(session, token=_token_for(session, password, new))
 
 
 def _line_of(path: Path, what: str) -> str:
@@ -115,8 +122,8 @@ def _line_of(path: Path, what: str) -> str:
     return text.strip()
 
 
-def _token_for(session: Session, password: str) -> str:
-    """A token for a password; one that the controller generated is changed on the way."""
+def _token_for(session: Session, password: str, new: str = "") -> str:
+    """A token for a password; one that must be changed becomes `new`, or is asked for."""
     with Client(session) as client:
         answer = client.call(
             "POST", "/v1/login", {"usernameAtRealm": session.user, "password": password}
@@ -127,17 +134,18 @@ def _token_for(session: Session, password: str) -> str:
     limited = _token(answer, "tempToken")
     if not limited:
         raise click.ClickException(f"login refused: {answer.get('cause', 'no reason given')}")
-    return _token_for(session, _change_password(replace(session, token=limited), password))
+    changed = _change_password(replace(session, token=limited), password, new)
+    return _token_for(session, changed)
 
 
-def _change_password(limited: Session, password: str) -> str:
-    click.echo("This password was made by the controller; choose your own to go on.")
+def _change_password(limited: Session, password: str, new: str) -> str:
+    if not new:
+        click.echo("This password was made by somebody else; choose your own to go on.")
     while True:
-        chosen = _asked(
+        chosen = new or _asked(
             "New password",
             twice=True,
-            otherwise="log in once at a terminal, or start the controller with"
-            " --admin-password-file",
+            otherwise="log in once at a terminal, or give --new-password-file FILE",
         )
         try:
             with Client(limited) as client:
@@ -152,7 +160,7 @@ def _change_password(limited: Session, password: str) -> str:
                     },
                 )
         except ApiError as error:
-            if error.status != 400:
+            if error.status != 400 or new:
                 raise
             click.echo(error.message, err=True)  # too weak, or the old one: ask again
             continue
@@ -190,13 +198,19 @@ def token() -> None:
 
 
 @token.command("create")
-def create_token() -> None:
+@click.option(
+    "--read-secrets",
+    is_flag=True,
+    help="Replies to it show secrets that Terraform reads back, if your role may read them.",
+)
+def create_token(*, read_secrets: bool) -> None:
     """Make an API token with your rights; it is printed once.
 
     Use it with `eaves login --token-file FILE`, or in EAVES_TOKEN beside EAVES_URL and EAVES_CA.
     """
     with Client(load_session()) as client:
-        made = client.call("POST", "/v1/sessions/token/self")
+        asked: Json | None = {"readSecrets": True} if read_secrets else None
+        made = client.call("POST", "/v1/sessions/token/self", asked)
     click.echo(_token(made, "token") or _token(made, "base64"))
     expires = made.get("expiresAt") or made.get("expires")
     if expires:

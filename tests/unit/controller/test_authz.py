@@ -108,4 +108,27 @@ def test_nobody_gives_away_more_than_it_has() -> None:
     assert not here.covers(reading)
     assert EVERYTHING.covers(everywhere)
     assert not everywhere.covers(EVERYTHING)
-    assert not EVERYTHING.covers(Rights(read_secrets=True))
+
+
+def test_who_may_do_everything_lets_a_role_read_secrets_and_nobody_else_does() -> None:
+    reading = {Area.STORAGE: frozenset({Verb.READ})}
+    secrets_of_p1 = Rights((Grant(reading, frozenset({P1}), read_secrets=True),))
+    administrator = Rights((Grant(dict.fromkeys(Area, EVERY_VERB)),))
+    without_users = dict.fromkeys(Area, EVERY_VERB) | {Area.USER: frozenset({Verb.READ})}
+    assert administrator.covers(secrets_of_p1)
+    assert not Rights((Grant(without_users),)).covers(secrets_of_p1)
+    assert secrets_of_p1.covers(secrets_of_p1)
+    assert not secrets_of_p1.covers(Rights((Grant(reading, None, read_secrets=True),)))
+
+
+def test_secrets_are_told_where_the_scope_that_reads_them_holds() -> None:
+    verbs = {Area.APP_INSTANCE: frozenset({Verb.READ})}
+    rights = Rights((Grant(verbs), Grant(verbs, frozenset({P1}), read_secrets=True)))
+    assert rights.tells_secrets(Area.APP_INSTANCE, P1)
+    assert not rights.tells_secrets(Area.APP_INSTANCE, P2)
+    assert not rights.tells_secrets(Area.STORAGE, "")
+    assert not administrator_of_nothing().tells_secrets(Area.APP_INSTANCE, P1)
+
+
+def administrator_of_nothing() -> Rights:
+    return rights_of(Role(scopes=(RoleScope(read_secrets=True),)), None)

@@ -87,6 +87,7 @@ class Grant:
 
     verbs: Mapping[Area, frozenset[Verb]]
     projects: frozenset[ProjectId] | None = None
+    read_secrets: bool = False  # of what it lets read
 
     def permits(self, rule: Rule) -> bool:
         granted = self.verbs.get(rule.area, frozenset())
@@ -99,7 +100,6 @@ class Rights:
     """What somebody may do in one enterprise."""
 
     grants: tuple[Grant, ...] = ()
-    read_secrets: bool = False
     role_name: str = field(default="", compare=False)
 
     def permits(self, rule: Rule) -> bool:
@@ -107,33 +107,65 @@ class Rights:
 
     def projects(self, rule: Rule) -> frozenset[ProjectId] | None:
         """In which projects; None means in all, an empty set in none."""
-        found: set[ProjectId] = set()
-        for grant in self.grants:
-            if grant.permits(rule):
-                if grant.projects is None:
-                    return None
-                found |= grant.projects
-        return frozenset(found)
+        return _union(grant for grant in self.grants if grant.permits(rule))
+
+    def projects_of_secrets(self, area: Area) -> frozenset[ProjectId] | None:
+        """In which projects the secrets of an area are told; as `projects`."""
+        reading = Rule(area, Verb.READ)
+        return _union(one for one in self.grants if one.read_secrets and one.permits(reading))
+
+    def tells_secrets(self, area: Area, project: str) -> bool:
+        """Whether a read of an object tells its secrets; `project` is empty for one of none."""
+        projects = self.projects_of_secrets(area)
+        if projects is None:
+            return True
+        return bool(projects) and (not project or ProjectId(project) in projects)
+
+    @property
+    def read_secrets(self) -> bool:
+        return any(grant.read_secrets for grant in self.grants)
 
     def covers(self, other: "Rights") -> bool:
         """Whether whoever has these rights could do all that `other` permits.
 
-        Nobody gives away more than it has.
+        Nobody gives away more than it has.  The one exception begins it: no role of an enterprise
+        reads secrets at first, so who may do everything with the objects that have some, and with
+        users, may let a role read them.
         """
-        if other.read_secrets and not self.read_secrets:
+        rules = (Rule(area, verb) for area in Area for verb in Verb)
+        if not all(_within(other.projects(rule), self.projects(rule)) for rule in rules):
             return False
-        for area in Area:
-            for verb in Verb:
-                rule = Rule(area, verb)
-                wanted, own = other.projects(rule), self.projects(rule)
-                if own is None or wanted == frozenset():
-                    continue
-                if wanted is None or not wanted <= own:
-                    return False
-        return True
+        if all(self.projects(rule) is None for rule in _LET_READ_SECRETS):
+            return True
+        return all(
+            _within(other.projects_of_secrets(area), self.projects_of_secrets(area))
+            for area in Area
+        )
 
 
-EVERYTHING: Final = Rights((Grant(dict.fromkeys(Area, EVERY_VERB)),), role_name="everything")
+_LET_READ_SECRETS: Final = tuple(
+    Rule(area, verb)
+    for area in (Area.STORAGE, Area.EDGE_APP, Area.APP_INSTANCE, Area.USER)
+    for verb in Verb
+)
+
+
+def _union(grants: Iterable[Grant]) -> frozenset[ProjectId] | None:
+    found: set[ProjectId] = set()
+    for grant in grants:
+        if grant.projects is None:
+            return None
+        found |= grant.projects
+    return frozenset(found)
+
+
+def _within(wanted: frozenset[ProjectId] | None, own: frozenset[ProjectId] | None) -> bool:
+    return own is None or (wanted is not None and wanted <= own)
+
+
+EVERYTHING: Final = Rights(
+    (Grant(dict.fromkeys(Area, EVERY_VERB), read_secrets=True),), role_name="everything"
+)
 
 
 def verbs_of(scope: RoleScope) -> Mapping[Area, frozenset[Verb]]:
@@ -161,8 +193,10 @@ def rights_of(role: Role, tagged: frozenset[ProjectId] | None) -> Rights:
     filter of projects and tags add up; with neither, a scope holds in all projects.
     """
     return Rights(
-        grants=tuple(Grant(verbs_of(scope), _projects(scope, tagged)) for scope in role.scopes),
-        read_secrets=any(scope.read_secrets for scope in role.scopes),
+        grants=tuple(
+            Grant(verbs_of(scope), _projects(scope, tagged), scope.read_secrets)
+            for scope in role.scopes
+        ),
         role_name=role.name,
     )
 

@@ -35,6 +35,7 @@ from eaves.controller.northbound import (
     series,
     status,
 )
+from eaves.controller.northbound import telling as telling_secrets
 from eaves.controller.northbound.conflicts import done_again_in_conflict
 from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.crud import Resource
@@ -200,11 +201,14 @@ def serve_resource(
 
     async def read(context: Context, request: Request) -> Response:
         params = request.path_params
-        async with context.reading(request) as work:
+        telling = telling_secrets.may_tell(request.state.principal, resource)
+        async with context.writing(request) if telling else context.reading(request) as work:
             item = await crud.find(
                 work, resource, object_id=params.get("id", ""), name=params.get("name", "")
             )
             shown = await resource.present(work, item)
+            if telling:
+                shown = await telling_secrets.with_secrets(work, resource, shown)
         return JSONResponse(shown.to_json())
 
     async def listing(context: Context, request: Request) -> Response:

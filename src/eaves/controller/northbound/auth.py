@@ -22,6 +22,7 @@ from eaves.controller.domain.contract.users import (
     SessionDetailsResponse,
     SessionDetailsResponseCause,
     Token,
+    TokenRequest,
     UserState,
 )
 from eaves.controller.northbound import records
@@ -40,6 +41,7 @@ from eaves.controller.northbound.own import note_user, own_user_of
 from eaves.controller.northbound.passwords import Guesser, TooManyGuesses
 from eaves.controller.northbound.problems import Problem
 from eaves.controller.northbound.routes import Route
+from eaves.controller.northbound.work import Principal
 from eaves.controller.store import people
 from eaves.controller.store.events import AuditEntry, insert_audit
 from eaves.controller.store.objects import StoredObject
@@ -210,10 +212,34 @@ async def refresh(context: Context, request: Request) -> Response:
     )
 
 
+def _refuse_secrets(who: Principal) -> None:
+    """Raises Problem(403)."""
+    if not who.rights.read_secrets:
+        raise Problem(
+            403,
+            f"role {who.rights.role_name!r} of user {who.user_name!r} does not read secrets; make "
+            "a role with readSecrets in a scope, and the token as a user with that role",
+            location="readSecrets",
+        )
+    if who.token_kind == API and not who.reads_secrets:
+        raise Problem(
+            403,
+            "this token does not read secrets, so it makes none that does; log in to make one",
+            location="readSecrets",
+        )
+
+
 async def api_token(context: Context, request: Request) -> Response:
-    """A long-lived token with the rights of the caller; shown this once."""
+    """A long-lived token with the rights of the caller; shown this once.
+
+    The contract has no body here; ours may ask for a token that reads secrets.
+    """
+    empty = not (await request.body()).strip()
+    sent = TokenRequest() if empty else await read_body(request, TokenRequest)
     token = _new_token(context)
     async with context.writing(request) as work:
+        if sent.read_secrets:
+            _refuse_secrets(work.principal)
         enterprise = await records.find(
             work.db, work.scope, records.ENTERPRISE, work.scope.enterprise
         )
@@ -232,9 +258,12 @@ async def api_token(context: Context, request: Request) -> Response:
                 created_at=work.now,
                 expires_at=expires,
                 client=work.principal.client,
+                read_secrets=sent.read_secrets,
             ),
         )
-        await note_user(work, "api token made")
+        await note_user(
+            work, "api token that reads secrets made" if sent.read_secrets else "api token made"
+        )
         name = work.principal.user_name
     return JSONResponse(
         GenerateTokenResponse(

@@ -14,8 +14,9 @@ from eaves.controller.domain.contract.projects import Tag
 from eaves.controller.domain.contract.roles import Role
 from eaves.controller.domain.contract.users import DetailedUser
 from eaves.controller.domain.contract.volumes import VolInstConfig
+from eaves.controller.domain.secrets import USER_DATA
 from eaves.controller.northbound import lists, records
-from eaves.controller.northbound.crud import Resource
+from eaves.controller.northbound.crud import Resource, Told
 from eaves.controller.northbound.resources import apps, hardware, networking, people, storage
 from eaves.controller.northbound.resources.facts import (
     app_facts,
@@ -29,7 +30,6 @@ from eaves.controller.northbound.resources.facts import (
 )
 from eaves.controller.northbound.resources.reading import (
     present_app,
-    present_datastore,
     present_instance,
     present_project,
 )
@@ -91,7 +91,10 @@ DATASTORES: Resource[DatastoreInfo] = Resource(
     ObjectType.DATASTORE,
     storage.prepare_datastore,
     lists.datastores,
-    present=present_datastore,
+    told=Told(
+        frozenset({storage.API_KEY, storage.API_PASSWORD, storage.OUTER_API_KEY}),
+        storage.with_secrets,
+    ),
 )
 IMAGES: Resource[ImageConfig] = Resource(
     "/v1/apps/images", records.IMAGE, ObjectType.IMAGE, storage.prepare_image, lists.images
@@ -134,6 +137,7 @@ INSTANCES: Resource[AppInstance] = Resource(
     make_counted=lists.instances,
     facts=instance_facts,
     present=present_instance,
+    told=Told(frozenset({USER_DATA}), apps.with_user_data),
 )
 
 INSTANCES_V2 = replace(INSTANCES, path="/v2/apps/instances")  # the same objects

@@ -132,6 +132,7 @@ class Context:
             and credential.must_change
             and stored.kind == SESSION,
             rights=rights,
+            reads_secrets=stored.read_secrets,
         )
 
 

@@ -61,6 +61,14 @@ async def _no_facts(_work: Work, _items: tuple[T, ...]) -> Mapping[str, Facts]:
 
 
 @dataclass(frozen=True)
+class Told(Generic[T]):
+    """Secrets that a read tells to a token that was made for it; nobody else ever sees one."""
+
+    fields: frozenset[str]  # as they are sealed
+    put_in: Callable[[T, Mapping[str, str]], T]  # the object with them, by field
+
+
+@dataclass(frozen=True)
 class Resource(Generic[T]):
     """What one kind of object adds to the pattern."""
 
@@ -71,6 +79,7 @@ class Resource(Generic[T]):
     make_list: MakeList[T]
     make_counted: Callable[[Page[T], Mapping[str, int]], JsonObject] | None = None
     present: Present[T] = field(default=_as_stored)
+    told: Told[T] | None = None
     facts: ListFacts[T] = field(default=_no_facts)
     before_delete: AfterWrite[T] = field(default=_nothing)
     before_replace: AfterWrite[T] = field(default=_nothing)

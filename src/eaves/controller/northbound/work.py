@@ -33,6 +33,7 @@ class Principal:
     client: str
     must_change_password: bool
     rights: Rights = EVERYTHING  # in the enterprise of the scope
+    reads_secrets: bool = False  # the token was made for it; what of, the rights say
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ class StoredToken:
     expires_at: datetime
     last_used_at: datetime | None = None
     client: str = ""
+    read_secrets: bool = False
 
 
 async def find_user_for_login(db: Db, username: str) -> StoredObject | None:
@@ -92,6 +93,7 @@ async def insert_token(db: Db, token: StoredToken) -> None:
             expires_at=token.expires_at,
             last_used_at=token.last_used_at,
             client=token.client,
+            read_secrets=token.read_secrets,
         )
     )
 
@@ -117,6 +119,7 @@ def _token_from_row(row: Row[tuple[object, ...]]) -> StoredToken:
         row.expires_at,
         row.last_used_at,
         row.client,
+        row.read_secrets,
     )
 
 

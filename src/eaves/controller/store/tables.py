@@ -189,6 +189,8 @@ tokens = Table(
     _moment("expires_at"),
     _moment("last_used_at", nullable=True),
     _text("client"),
+    # of an API token that was asked for with it; in force where the role reads secrets too
+    Column("read_secrets", Boolean, nullable=False, server_default=text("false")),
     PrimaryKeyConstraint("id"),
     UniqueConstraint("token_hash"),
     Index(None, "user_id"),

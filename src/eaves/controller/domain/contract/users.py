@@ -240,6 +240,10 @@ class SessionDetailsResponse(Contract):
     user: DetailedUser | None = None
 
 
+class TokenRequest(Contract):
+    read_secrets: bool = wire("readSecrets", default=False)  # an addition of ours
+
+
 class GenerateTokenResponseCause(OpenEnum):
     UNSPECIFIED = "UNSPECIFIED"
     OK = "OK"

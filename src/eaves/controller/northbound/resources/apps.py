@@ -1,8 +1,11 @@
 """App bundles and app instances."""
 
+from collections.abc import Mapping
+
 from eaves.controller.domain.admission import DeviceLoad, admit_app, admit_app_instance
 from eaves.controller.domain.concealment import conceal_app, conceal_instance
 from eaves.controller.domain.contract.apps import App, AppInstance
+from eaves.controller.domain.secrets import USER_DATA
 from eaves.controller.northbound import records
 from eaves.controller.northbound.completion import complete_app, complete_instance
 from eaves.controller.northbound.work import Prepared, Work
@@ -81,6 +84,10 @@ async def prepare_instance(
         secrets=concealed.secrets,
         secret_fields=concealed.fields,
     )
+
+
+def with_user_data(instance: AppInstance, clear: Mapping[str, str]) -> AppInstance:
+    return instance.model_copy(update={"user_data": clear.get(USER_DATA, "")})
 
 
 def references_of(instance: AppInstance, load: DeviceLoad | None) -> frozenset[str]:

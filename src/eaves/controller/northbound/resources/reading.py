@@ -1,25 +1,12 @@
 """What a read of one object shows beside what is stored."""
 
 from eaves.controller.domain.contract.apps import App, AppInstance, ManifestInfo
-from eaves.controller.domain.contract.datastores import DatastoreInfo
 from eaves.controller.domain.contract.projects import Tag
 from eaves.controller.northbound import records
-from eaves.controller.northbound.resources.storage import with_secrets
 from eaves.controller.northbound.work import Work
-from eaves.controller.store import objects, sealed
+from eaves.controller.store import objects
 from eaves.controller.store.objects import Filter
 from eaves.controller.store.tables import Kind
-
-
-async def clear_secrets(work: Work, object_id: str) -> dict[str, str]:
-    found = await sealed.find_secrets(work.db, (object_id,))
-    return {
-        name.field: work.keys.open(name.purpose, value).decode() for name, value in found.items()
-    }
-
-
-async def present_datastore(work: Work, item: DatastoreInfo) -> DatastoreInfo:
-    return with_secrets(item, await clear_secrets(work, item.id))
 
 
 async def present_project(work: Work, item: Tag) -> Tag:

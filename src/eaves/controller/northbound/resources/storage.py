@@ -1,5 +1,7 @@
 """Datastores, images, volume instances."""
 
+from collections.abc import Mapping
+
 from eaves.controller.domain.admission import admit_datastore, admit_image, admit_volume
 from eaves.controller.domain.contract.datastores import (
     DatastoreInfo,
@@ -42,8 +44,8 @@ async def prepare_datastore(
     )
 
 
-def with_secrets(datastore: DatastoreInfo, clear: dict[str, str]) -> DatastoreInfo:
-    """What a read of one datastore shows: clients of the contract compare user and password."""
+def with_secrets(datastore: DatastoreInfo, clear: Mapping[str, str]) -> DatastoreInfo:
+    """As it was sent: clients of the contract compare user and password."""
     changes: dict[str, object] = {}
     if clear.get(API_PASSWORD) or (clear.get(API_KEY) and not clear.get(OUTER_API_KEY)):
         changes["secret"] = DatastoreInfoSecrets(
