@@ -147,9 +147,12 @@ class Rest:
 
 
 @asynccontextmanager
-async def running_rest(folder: Path) -> AsyncGenerator[Rest]:
+async def running_rest(folder: Path, database_url: str = "") -> AsyncGenerator[Rest]:
+    """Over SQLite in the folder, unless another database is named."""
     clock = Clock()
-    settings = Settings(state_dir=folder, device_server="controller.example:8443")
+    settings = Settings(
+        state_dir=folder, device_server="controller.example:8443", database_url=database_url
+    )
     keys = open_keys(settings, clock=clock, random=os.urandom)
     live = Live(waiters=10)
     engine = open_engine(settings.database)

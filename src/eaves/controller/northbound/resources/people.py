@@ -1,8 +1,8 @@
 """Roles and users."""
 
 from eaves.controller.domain.admission.people import admit_role, admit_user
-from eaves.controller.domain.contract.roles import Role, RoleState, UserRole
-from eaves.controller.domain.contract.users import AuthType, DetailedUser, IdState, UserState
+from eaves.controller.domain.contract.roles import Role, UserRole
+from eaves.controller.domain.contract.users import DetailedUser, IdState, UserState
 from eaves.controller.northbound import records, roles
 from eaves.controller.northbound.problems import Problem
 from eaves.controller.northbound.work import Prepared, Work
@@ -10,15 +10,13 @@ from eaves.controller.store import people
 
 
 async def prepare_role(work: Work, wanted: Role, current: Role | None) -> Prepared[Role]:
-    state = wanted.state if wanted.state is not RoleState.UNSPECIFIED else RoleState.ACTIVE
-    complete = wanted.model_copy(update={"state": state}) if current is None else wanted
     filtered = {one for scope in wanted.scopes for one in scope.project_filter if one}
     lost = await records.missing(work.db, work.scope, records.PROJECT, filtered)
     return Prepared(
-        complete,
+        wanted,  # with the state as it was sent: Terraform would change another back for ever
         admit_role(wanted, current, own=work.principal.rights, lost_projects=lost),
         references=frozenset(filtered) - set(lost),
-        state=complete.state.value,
+        state=wanted.state.value,
     )
 
 
@@ -36,9 +34,7 @@ async def prepare_user(
 ) -> Prepared[DetailedUser]:
     role = await records.find(work.db, work.scope, records.ROLE, wanted.role_id)
     granted = None if role is None else await roles.rights_of_role(work.db, work.scope, role)
-    kept = current or DetailedUser(
-        email_state=IdState.VERIFIED, state=UserState.ACTIVE, type=AuthType.LOCAL
-    )
+    kept = current or DetailedUser(email_state=IdState.VERIFIED, state=UserState.ACTIVE)
     complete = wanted.model_copy(
         update={
             "enterprise_id": str(work.scope.enterprise),
@@ -48,7 +44,6 @@ async def prepare_user(
             "totp_enabled": kept.totp_enabled,
             "last_login_time": kept.last_login_time,
             "last_logout_time": kept.last_logout_time,
-            "type": kept.type if wanted.type is AuthType.UNSPECIFIED else wanted.type,
         }
     )
     return Prepared(
