@@ -123,7 +123,7 @@ def as_go(config: Json) -> Json:
 
     return {
         name: member(value)
-        for name, value in config.items()
+        for name, value in cast("dict[str, object]", config).items()
         if value is None or isinstance(value, list) or value not in (False, 0, "")
     }
 
