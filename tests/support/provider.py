@@ -122,10 +122,12 @@ def as_go(config: Json) -> Json:
         return value
 
     return {
-        name: member(value)
-        for name, value in cast("dict[str, object]", config).items()
-        if value is None or isinstance(value, list) or value not in (False, 0, "")
+        name: member(value) for name, value in config.items() if not _omitted(cast("object", value))
     }
+
+
+def _omitted(value: object) -> bool:
+    return value is not None and not isinstance(value, list) and value in (False, 0, "")
 
 
 def differences(resource: Resource, config: Json, state: Json) -> list[str]:
