@@ -172,7 +172,9 @@ OF_DEVICES: dict[str, dict[str, object]] = {
 async def test_what_there_was_is_there_after_every_migration(bare_engine: AsyncEngine) -> None:
     """To and fro: rebuilding a table drops it, which must not take along what refers to it."""
     await migrate(bare_engine, "0003")
-    kinds = [kind.value for kind in Kind if kind is not Kind.ROLE]  # those of that schema
+    async with bare_engine.connect() as connection:  # those of that schema
+        tables = await connection.run_sync(lambda there: inspect(there).get_table_names())
+    kinds = [kind.value for kind in Kind if kind.value in tables]
     common = {"revision": 1, "revision_before": 0, "created_at": 1, "updated_at": 1}
     async with unit_of_work(bare_engine) as db:
         for kind in kinds:

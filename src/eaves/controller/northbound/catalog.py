@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from eaves.controller.domain.contract.apps import App, AppInstance
+from eaves.controller.domain.contract.auth_profiles import AuthorizationProfile
 from eaves.controller.domain.contract.catalogue import SysBrand, SysModel
 from eaves.controller.domain.contract.datastores import DatastoreInfo, ImageConfig
 from eaves.controller.domain.contract.devices import DeviceConfig
@@ -17,7 +18,14 @@ from eaves.controller.domain.contract.volumes import VolInstConfig
 from eaves.controller.domain.secrets import USER_DATA
 from eaves.controller.northbound import lists, records
 from eaves.controller.northbound.crud import Resource, Told
-from eaves.controller.northbound.resources import apps, hardware, networking, people, storage
+from eaves.controller.northbound.resources import (
+    apps,
+    auth_profiles,
+    hardware,
+    networking,
+    people,
+    storage,
+)
 from eaves.controller.northbound.resources.facts import (
     app_facts,
     device_facts,
@@ -66,6 +74,14 @@ USERS: Resource[DetailedUser] = Resource(
     lists.users,
     facts=user_facts,
     before_delete=people.keep_oneself,
+)
+AUTH_PROFILES: Resource[AuthorizationProfile] = Resource(
+    "/v1/authorization/profiles",
+    records.AUTH_PROFILE,
+    ObjectType.AUTHPROFILE,
+    auth_profiles.prepare_auth_profile,
+    lists.auth_profiles,
+    told=Told(frozenset({auth_profiles.CLIENT_SECRET}), auth_profiles.with_client_secret),
 )
 NETWORKS: Resource[NetConfig] = Resource(
     "/v1/networks",
@@ -148,6 +164,7 @@ ALL: tuple[Resource[Any], ...] = (  # each of its own type; the pattern treats t
     PROJECTS,
     ROLES,
     USERS,
+    AUTH_PROFILES,
     NETWORKS,
     NETINSTS,
     DATASTORES,

@@ -22,6 +22,7 @@ EVENT_WORDS = {
     Kind.APP_INSTANCE: "APP_INSTANCE",
     Kind.USER: "USER",
     Kind.ROLE: "ROLE",
+    Kind.AUTH_PROFILE: "AUTHPROFILE",
     Kind.ENTERPRISE: "ENTERPRISE",
 }
 UNREMARKABLE = frozenset({"revision", "id"})

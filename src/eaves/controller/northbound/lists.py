@@ -12,6 +12,10 @@ from eaves.controller.domain.contract.apps import (
     AppSummary,
     VMManifestSummary,
 )
+from eaves.controller.domain.contract.auth_profiles import (
+    AuthorizationProfile,
+    AuthorizationProfiles,
+)
 from eaves.controller.domain.contract.base import Contract, JsonObject
 from eaves.controller.domain.contract.catalogue import SysBrand, SysBrands, SysModel, SysModels
 from eaves.controller.domain.contract.datastores import (
@@ -107,6 +111,15 @@ def roles(page: Page[Role], rows: tuple[Row[Role], ...]) -> JsonObject:
         list=_items(page),
         next=page.next,
         summary_by_state=summary_of((r.item.state for r in rows), "state"),
+    ).to_json()
+
+
+def auth_profiles(
+    page: Page[AuthorizationProfile], rows: tuple[Row[AuthorizationProfile], ...]
+) -> JsonObject:
+    states = ("ACTIVE" if row.item.active else "INACTIVE" for row in rows)
+    return AuthorizationProfiles(
+        list=_items(page), next=page.next, summary_by_state=summary_of(states, "state")
     ).to_json()
 
 

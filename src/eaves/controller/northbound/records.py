@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 from sqlalchemy import select
 
 from eaves.controller.domain.contract.apps import App, AppInstance
+from eaves.controller.domain.contract.auth_profiles import AuthorizationProfile
 from eaves.controller.domain.contract.base import Contract, rfc3339
 from eaves.controller.domain.contract.catalogue import SysBrand, SysModel
 from eaves.controller.domain.contract.datastores import DatastoreInfo, ImageConfig
@@ -56,6 +57,7 @@ APP = KindOf(Kind.APP, App, "app bundle")
 APP_INSTANCE = KindOf(Kind.APP_INSTANCE, AppInstance, "app instance")
 ENTERPRISE = KindOf(Kind.ENTERPRISE, Enterprise, "enterprise")
 ROLE = KindOf(Kind.ROLE, Role, "role")
+AUTH_PROFILE = KindOf(Kind.AUTH_PROFILE, AuthorizationProfile, "authorization profile")
 USER = KindOf(Kind.USER, DetailedUser, "user")
 
 

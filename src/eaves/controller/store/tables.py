@@ -57,6 +57,7 @@ class Kind(StrEnum):
     ENTERPRISE = "enterprises"
     USER = "users"
     ROLE = "roles"
+    AUTH_PROFILE = "auth_profiles"
     BRAND = "brands"
     MODEL = "sysmodels"
     PROJECT = "projects"
@@ -79,6 +80,7 @@ _NOUNS = {
     Kind.MODEL: "model",
     Kind.NETINST: "network instance",
     Kind.APP: "app bundle",
+    Kind.AUTH_PROFILE: "authorization profile",
 }
 
 DEFAULT_NETWORK: Final = "default"

@@ -4,10 +4,16 @@ from typing import Final
 
 from alembic import context
 
-from eaves.controller.store import tables, tables_lists, tables_render, tables_shared
+from eaves.controller.store import (
+    tables,
+    tables_lists,
+    tables_render,
+    tables_shared,
+    tables_sign_in,
+)
 
 # to import one of them adds its tables to the metadata that they share
-PARTS: Final = (tables, tables_lists, tables_render, tables_shared)
+PARTS: Final = (tables, tables_lists, tables_render, tables_shared, tables_sign_in)
 
 context.configure(
     connection=context.config.attributes["connection"],

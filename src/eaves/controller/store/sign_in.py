@@ -1,0 +1,250 @@
+"""Guesses, second factors, earlier passwords, and who came back from a provider of identities."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import and_, delete, func, insert, or_, select, update
+
+from eaves.controller.domain.lockout import LOCKED_FOR, Guesses
+from eaves.controller.store.dialect import insert_missing, upsert
+from eaves.controller.store.tables import tokens
+from eaves.controller.store.tables_sign_in import (
+    earlier_passwords,
+    guesses,
+    identities,
+    login_flows,
+    recovery_codes,
+    second_factors,
+)
+from eaves.controller.store.unit import Db
+
+# --- guesses ------------------------------------------------------------------------------------
+
+
+async def find_guesses(db: Db, user_id: str) -> tuple[Guesses, ...]:
+    c = guesses.c
+    rows = await db.execute(
+        select(c.address, c.failures, c.last_at, c.minute_failures, c.minute_at).where(
+            c.user_id == user_id
+        )
+    )
+    return tuple(Guesses(*row) for row in rows)
+
+
+async def put_guesses(db: Db, user_id: str, one: Guesses) -> None:
+    """Also clears away what counts no more, of whomever."""
+    await db.execute(delete(guesses).where(guesses.c.last_at < one.last_at - LOCKED_FOR))
+    await upsert(
+        db,
+        guesses,
+        {
+            "user_id": user_id,
+            "address": one.address,
+            "failures": one.failures,
+            "last_at": one.last_at,
+            "minute_failures": one.minute_failures,
+            "minute_at": one.minute_at,
+        },
+    )
+
+
+async def forget_guesses(db: Db, user_id: str, address: str = "") -> int:
+    """From one address, or from all of them; how many rows."""
+    there = guesses.c.user_id == user_id
+    if address:
+        there = and_(there, guesses.c.address == address)
+    return (await db.execute(delete(guesses).where(there))).rowcount
+
+
+async def is_signed_in_from(db: Db, user_id: str, host: str, kind: str, now: datetime) -> bool:
+    c = tokens.c
+    here = or_(c.client == host, c.client.startswith(f"{host} ", autoescape=True))
+    query = (
+        select(c.id)
+        .where(c.user_id == user_id, c.kind == kind, c.expires_at > now, here)
+        .limit(1)
+    )
+    return bool(host) and (await db.execute(query)).first() is not None
+
+
+# --- earlier passwords --------------------------------------------------------------------------
+
+
+async def keep_earlier_password(
+    db: Db, user_id: str, password_hash: str, changed_at: datetime, *, remembered: int
+) -> None:
+    """Remember a password that was replaced, and forget those beyond the newest `remembered`."""
+    row = {"user_id": user_id, "changed_at": changed_at, "password_hash": password_hash}
+    await upsert(db, earlier_passwords, row)
+    c = earlier_passwords.c
+    newest = (
+        select(c.changed_at)
+        .where(c.user_id == user_id)
+        .order_by(c.changed_at.desc())
+        .limit(remembered)
+    )
+    kept = (await db.execute(newest)).scalars().all()
+    old = c.user_id == user_id
+    await db.execute(
+        delete(earlier_passwords).where(old, c.changed_at.not_in(kept) if kept else old)
+    )
+
+
+async def earlier_passwords_of(db: Db, user_id: str, number: int) -> tuple[str, ...]:
+    """Their hashes, the newest first."""
+    c = earlier_passwords.c
+    query = (
+        select(c.password_hash)
+        .where(c.user_id == user_id)
+        .order_by(c.changed_at.desc())
+        .limit(number)
+    )
+    return tuple((await db.execute(query)).scalars().all())
+
+
+# --- second factors -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SecondFactor:
+    """`last_step`: of the last code that was taken."""
+
+    user_id: str
+    confirmed: bool
+    last_step: int
+    made_at: datetime
+
+
+async def find_second_factor(db: Db, user_id: str) -> SecondFactor | None:
+    row = (
+        await db.execute(select(second_factors).where(second_factors.c.user_id == user_id))
+    ).one_or_none()
+    if row is None:
+        return None
+    return SecondFactor(row.user_id, row.confirmed, row.last_step, row.made_at)
+
+
+async def put_second_factor(db: Db, factor: SecondFactor) -> None:
+    await upsert(
+        db,
+        second_factors,
+        {
+            "user_id": factor.user_id,
+            "confirmed": factor.confirmed,
+            "last_step": factor.last_step,
+            "made_at": factor.made_at,
+        },
+    )
+
+
+async def take_step(db: Db, user_id: str, step: int) -> bool:
+    """Use a code up and confirm the factor; False where another request used it first."""
+    c = second_factors.c
+    done = await db.execute(
+        update(second_factors)
+        .where(c.user_id == user_id, c.last_step < step)
+        .values(last_step=step, confirmed=True)
+    )
+    return done.rowcount == 1
+
+
+async def delete_second_factor(db: Db, user_id: str) -> bool:
+    await db.execute(delete(recovery_codes).where(recovery_codes.c.user_id == user_id))
+    done = await db.execute(delete(second_factors).where(second_factors.c.user_id == user_id))
+    return bool(done.rowcount)
+
+
+async def put_recovery_codes(db: Db, user_id: str, hashes: Iterable[bytes]) -> None:
+    """In place of those that there are."""
+    await db.execute(delete(recovery_codes).where(recovery_codes.c.user_id == user_id))
+    rows = [{"user_id": user_id, "code_hash": one} for one in hashes]
+    await db.execute(insert(recovery_codes), rows)
+
+
+async def take_recovery_code(db: Db, user_id: str, code_hash: bytes) -> bool:
+    c = recovery_codes.c
+    done = await db.execute(
+        delete(recovery_codes).where(c.user_id == user_id, c.code_hash == code_hash)
+    )
+    return done.rowcount == 1
+
+
+async def count_recovery_codes(db: Db, user_id: str) -> int:
+    query = select(func.count()).where(recovery_codes.c.user_id == user_id)
+    return (await db.execute(query)).scalar_one()
+
+
+# --- providers of identities --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LoginFlow:
+    """`loopback_port`: where a command on the machine of the person listens; 0: nowhere."""
+
+    state_hash: bytes
+    profile_id: str
+    enterprise_id: str
+    sealed: bytes = field(repr=False)
+    loopback_port: int
+    expires_at: datetime
+
+
+async def insert_flow(db: Db, flow: LoginFlow, now: datetime) -> None:
+    """Also clears away those that nobody came back from."""
+    await db.execute(delete(login_flows).where(login_flows.c.expires_at <= now))
+    await db.execute(
+        insert(login_flows).values(
+            state_hash=flow.state_hash,
+            profile_id=flow.profile_id,
+            enterprise_id=flow.enterprise_id,
+            sealed=flow.sealed,
+            loopback_port=flow.loopback_port,
+            expires_at=flow.expires_at,
+        )
+    )
+
+
+async def find_flow(db: Db, state_hash: bytes, now: datetime) -> LoginFlow | None:
+    c = login_flows.c
+    query = select(login_flows).where(c.state_hash == state_hash, c.expires_at > now)
+    row = (await db.execute(query)).one_or_none()
+    if row is None:
+        return None
+    return LoginFlow(
+        row.state_hash,
+        row.profile_id,
+        row.enterprise_id,
+        row.sealed,
+        row.loopback_port,
+        row.expires_at,
+    )
+
+
+async def take_flow(db: Db, state_hash: bytes, now: datetime) -> LoginFlow | None:
+    """The flow, for the one who asks first."""
+    flow = await find_flow(db, state_hash, now)
+    done = await db.execute(delete(login_flows).where(login_flows.c.state_hash == state_hash))
+    return flow if done.rowcount == 1 else None
+
+
+async def count_flows(db: Db, profile_id: str, now: datetime) -> int:
+    c = login_flows.c
+    query = select(func.count()).where(c.profile_id == profile_id, c.expires_at > now)
+    return (await db.execute(query)).scalar_one()
+
+
+async def find_identity(db: Db, profile_id: str, issuer: str, subject: str) -> str:
+    """The id of the user; empty for somebody new."""
+    c = identities.c
+    query = select(c.user_id).where(
+        c.profile_id == profile_id, c.issuer == issuer, c.subject == subject
+    )
+    return (await db.execute(query)).scalar_one_or_none() or ""
+
+
+async def put_identity(
+    db: Db, profile_id: str, issuer: str, subject: str, user_id: str
+) -> None:
+    row = {"profile_id": profile_id, "issuer": issuer, "subject": subject, "user_id": user_id}
+    await insert_missing(db, identities, [row])

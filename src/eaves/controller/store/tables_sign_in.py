@@ -1,0 +1,88 @@
+"""What signing in needs beside users, passwords and tokens."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    text,
+)
+
+from eaves.controller.store.tables import Moment, metadata
+
+
+def _of(name: str) -> "Column[str]":
+    """The object that a row belongs to, and goes with."""
+    return Column(name, Text, ForeignKey("object_ids.id", ondelete="CASCADE"), nullable=False)
+
+
+login_flows = Table(  # somebody was sent to a provider of identities and has not come back yet
+    "login_flows",
+    metadata,
+    Column("state_hash", LargeBinary, nullable=False),  # SHA-256; used once
+    _of("profile_id"),
+    Column("enterprise_id", Text, nullable=False, server_default=text("''")),
+    Column("sealed", LargeBinary, nullable=False),  # nonce, verifier, where to come back to
+    Column("loopback_port", Integer, nullable=False),  # of the machine that signs in; 0: none
+    Column("expires_at", Moment, nullable=False),
+    PrimaryKeyConstraint("state_hash"),
+    Index(None, "expires_at"),
+    Index(None, "profile_id"),
+)
+
+identities = Table(  # who somebody is at a provider
+    "identities",
+    metadata,
+    _of("profile_id"),
+    Column("issuer", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    _of("user_id"),
+    PrimaryKeyConstraint("profile_id", "issuer", "subject"),
+    Index(None, "user_id"),
+)
+
+second_factors = Table(  # the secret itself stands with the other sealed ones
+    "second_factors",
+    metadata,
+    _of("user_id"),
+    Column("confirmed", Boolean, nullable=False),
+    Column("last_step", BigInteger, nullable=False),  # of 30 s; a code holds once
+    Column("made_at", Moment, nullable=False),
+    PrimaryKeyConstraint("user_id"),
+)
+
+recovery_codes = Table(
+    "recovery_codes",
+    metadata,
+    _of("user_id"),
+    Column("code_hash", LargeBinary, nullable=False),  # SHA-256 of 80 random bits
+    PrimaryKeyConstraint("user_id", "code_hash"),
+)
+
+guesses = Table(  # wrong passwords and codes, for all processes
+    "guesses",
+    metadata,
+    _of("user_id"),
+    Column("address", Text, nullable=False),
+    Column("failures", Integer, nullable=False),  # since a quarter of an hour without any
+    Column("last_at", Moment, nullable=False),
+    Column("minute_failures", Integer, nullable=False),  # in the minute that began at:
+    Column("minute_at", Moment, nullable=False),
+    PrimaryKeyConstraint("user_id", "address"),
+    Index(None, "last_at"),
+)
+
+earlier_passwords = Table(
+    "earlier_passwords",
+    metadata,
+    _of("user_id"),
+    Column("changed_at", Moment, nullable=False),
+    Column("password_hash", Text, nullable=False),
+    PrimaryKeyConstraint("user_id", "changed_at"),
+)
