@@ -2,8 +2,7 @@
 
 import re
 from collections import Counter
-
-import pytest
+from collections.abc import Callable
 
 from eaves.controller.catalogue import hardware
 from eaves.controller.catalogue.hardware import ADDRESSES, FROM_NODE, SEEN, SOURCE
@@ -31,11 +30,26 @@ SHAPES = {
 FUNCTIONS = (IoType.ETH, IoType.WLAN)
 
 
-def each_model() -> list[object]:
-    return [pytest.param(model, id=model.name) for model in hardware().models]
+def each_model(test: Callable[[SysModel], None]) -> Callable[[], None]:
+    """One test for all of them: a hundred small tests would be mostly overhead."""
+
+    def over_all() -> None:
+        faults: list[str] = []
+        for model in hardware().models:
+            try:
+                test(model)
+            except AssertionError as error:
+                faults.append(f"{model.name}: {error}")
+        assert not faults, "\n".join(faults)
+
+    return over_all
 
 
-@pytest.mark.parametrize("model", each_model())
+def test_at_least_eighty_models_ship() -> None:
+    assert len(hardware().models) >= 80
+
+
+@each_model
 def test_a_model_is_admitted_as_one_that_somebody_creates(model: SysModel) -> None:
     brand = hardware().find_brand(brand_id=model.brand_id)
     assert brand is not None
@@ -45,7 +59,7 @@ def test_a_model_is_admitted_as_one_that_somebody_creates(model: SysModel) -> No
     assert TITLE.fullmatch(model.title)
 
 
-@pytest.mark.parametrize("model", each_model())
+@each_model
 def test_a_model_says_where_its_facts_come_from(model: SysModel) -> None:
     assert model.attr[SOURCE] in SOURCES
     assert model.attr[SEEN] in ("yes", "no")
@@ -55,7 +69,7 @@ def test_a_model_says_where_its_facts_come_from(model: SysModel) -> None:
     )
 
 
-@pytest.mark.parametrize("model", each_model())
+@each_model
 def test_figures_that_admission_compares_can_be_read(model: SysModel) -> None:
     for name in ("memory", "storage", "memoryMax", "storageMax"):
         if name in model.attr:
@@ -65,7 +79,7 @@ def test_figures_that_admission_compares_can_be_read(model: SysModel) -> None:
             assert model.attr[name].isdecimal(), name
 
 
-@pytest.mark.parametrize("model", each_model())
+@each_model
 def test_ports_have_addresses_that_can_exist(model: SysModel) -> None:
     members = model.io_member_list
     for member in members:
@@ -77,7 +91,7 @@ def test_ports_have_addresses_that_can_exist(model: SysModel) -> None:
     assert any(m.usage is AdapterUsage.MANAGEMENT for m in members), "no way to the controller"
 
 
-@pytest.mark.parametrize("model", each_model())
+@each_model
 def test_what_shares_a_device_shares_its_group(model: SysModel) -> None:
     """Two ports on one PCI function cannot go to two apps."""
     groups: dict[str, set[str]] = {}
