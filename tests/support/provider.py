@@ -10,11 +10,32 @@ from dataclasses import dataclass
 from typing import cast
 
 import httpx
-from support.rest import Json
+from support.rest import Json, Rest
 
 SUCCESS = "zMsgSucess"  # spelt like that in the contract
 ACCEPTED = "zMsgAccepted"
+ALL = "PermissionAccessCreateReadUpdateDeleteExecute"
+_AREAS = ("Device", "EdgeApp", "AppInstance", "Storage", "User")
 _NEVER_COMPARED = ("id", "revision", "enterpriseId")
+
+
+def terraform_role(**scope: object) -> Json:
+    """All rights over nodes, apps and people, and to read the secrets that Terraform compares."""
+    return {
+        "name": "terraform",
+        "title": "Terraform",
+        "type": "USER_ROLE_USER_DEFINED",
+        "scopes": [{**{f"access{one}": ALL for one in _AREAS}, "readSecrets": True, **scope}],
+    }
+
+
+async def terraform_token(rest: Rest, enterprise: str) -> str:
+    """Of a new user `terraform`; the role must be there."""
+    await rest.add_user("terraform", enterprise=enterprise, role="terraform")
+    async with rest.client(await rest.login("terraform")) as http:
+        made = await http.post("/v1/sessions/token/self", json={"readSecrets": True})
+    assert made.status_code == 200, made.text
+    return str(made.json()["token"])
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select
+from support.provider import terraform_role
 from support.rest import Caller, Json, Rest, running_rest
 from support.rest_objects import World, bodies, build_world
 
@@ -15,19 +16,8 @@ from eaves.controller.store.unit import snapshot
 
 pytestmark = pytest.mark.system
 
-ALL = "PermissionAccessCreateReadUpdateDeleteExecute"
 USER_DATA = "#cloud-config\npassword: opens-the-door"
 STORED = {"apiKey": "reader", "apiPasswd": "s3cret-of-the-store"}
-
-
-def terraform_role(**scope: object) -> Json:
-    areas = ("accessDevice", "accessEdgeApp", "accessAppInstance", "accessStorage")
-    return {
-        "name": "terraform",
-        "title": "Terraform",
-        "type": "USER_ROLE_USER_DEFINED",
-        "scopes": [{**dict.fromkeys(areas, ALL), "readSecrets": True, **scope}],
-    }
 
 
 @dataclass

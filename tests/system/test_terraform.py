@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from store.databases import postgres_is_there, postgres_server
 from support import rest_objects as smallest
-from support.provider import Provider, Resource, differences
-from support.rest import Json, running_rest
+from support.provider import Provider, Resource, differences, terraform_role, terraform_token
+from support.rest import Caller, Json, running_rest
 
 pytestmark = pytest.mark.system
 
@@ -32,8 +32,8 @@ class Case:
 
 def _instance(ids: Ids) -> Json:
     config = smallest.app_instance(ids["application"], ids["edgenode"])
-    del config["customConfig"]  # its passwords come back blank, and so does the plan of a real one
-    return config
+    del config["customConfig"]  # its passwords come back blank: a member that the server may fill
+    return config | {"userData": "#cloud-config\npassword: opens-the-door"}
 
 
 def _names(*names: str) -> frozenset[str]:
@@ -183,8 +183,10 @@ async def provider(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
                 pytest.skip("no PostgreSQL on this machine; install the package postgresql")
             url = await asyncio.to_thread(stack.enter_context, postgres_server())
         async with running_rest(tmp_path, url) as rest:
-            await rest.add_user("terraform")
-            async with rest.client(await rest.login("terraform")) as http:
+            enterprise = await rest.add_user("alice")
+            async with rest.client(await rest.login("alice")) as http:
+                await Caller(http).create("/v1/roles", terraform_role())
+            async with rest.client(await terraform_token(rest, enterprise)) as http:
                 yield Provider(http)
 
 
