@@ -1,9 +1,9 @@
 """Edge applications: one file each, a bundle as REST writes it.
 
-Two things differ from a bundle in a tenant.  A template stands as readable text and is encoded
-here.  And `imagename` of a drive says where the image comes from: a reference with a tag
-(`eclipse-mosquitto:2`) for a container, the name of a file for a disk.  An import puts the image of
-the tenant in its place, with the digest that the tag had at that moment.
+Two things differ from a bundle in a tenant.  Templates and compose files stand as readable text
+and are encoded here.  And `imagename` of a drive says where the image comes from: a reference with
+a tag (`eclipse-mosquitto:2`) for a container, the name of a file for a disk.  An import puts the
+image of the tenant in its place, with the digest that the tag had at that moment.
 """
 
 import base64
@@ -44,8 +44,8 @@ def _app(entry: Entry, where: str) -> App:
     }
     manifest["desc"] = {**manifest.get("desc", {}), "support": entry.get("run", NOT_RUN)}
     custom = manifest.get("configuration", {}).get("customConfig", {})
-    if custom.get("template"):
-        custom["template"] = base64.b64encode(custom["template"].encode()).decode("ascii")
+    _encode(custom, "template")
+    _encode(manifest, "dockerComposeYamlText")
     figures = {r["name"]: str(r["value"]) for r in manifest.get("resources", ())}
     return App.from_json(
         {
@@ -64,3 +64,8 @@ def _app(entry: Entry, where: str) -> App:
             "manifestJSON": manifest,
         }
     )
+
+
+def _encode(holder: dict[str, Any], member: str) -> None:
+    if holder.get(member):
+        holder[member] = base64.b64encode(holder[member].encode()).decode("ascii")
