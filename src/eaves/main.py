@@ -45,6 +45,7 @@ SECTIONS: Mapping[str, Mapping[str, Part]] = {
             "eaves.cli.storage:storage",
             "Show how much telemetry is kept, by which bounds, and what was dropped last.",
         ),
+        "audit": Part("eaves.cli.audit:audit", "Read, export and check the log of who did what."),
         "watch": Part("eaves.cli.why:watch", "Follow events as they happen."),
         "wait": Part("eaves.cli.objects:wait", "Wait until an object has a state."),
         "kinds": Part("eaves.cli.objects:kinds", "List the kinds of object and their other names."),

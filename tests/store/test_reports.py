@@ -6,10 +6,10 @@ from datetime import timedelta
 from sqlalchemy.ext.asyncio import AsyncEngine
 from store.conftest import ACME, NOW, OTHER, STAMP, draft
 
+from eaves.controller.domain.audit import AuditEntry
 from eaves.controller.domain.scope import Scope
 from eaves.controller.store import people
 from eaves.controller.store.events import (
-    AuditEntry,
     Event,
     delete_events_before,
     insert_audit,

@@ -91,6 +91,21 @@ class Client:
         self._used = True
         return answer.status, content
 
+    def lines(self, path: str, query: Mapping[str, str] | None = None) -> Iterator[bytes]:
+        """An answer of many lines, one at a time; raises ApiError with the reasons of a refusal."""
+        target = f"/api{path}" + (f"?{urlencode(query)}" if query else "")
+        headers = {"Authorization": f"Bearer {self._token}"}
+        try:
+            self._connection.request("GET", target, headers=headers)
+            answer = self._connection.getresponse()
+            if answer.status >= 400:
+                data = _json(answer.read())
+                raise ApiError("GET", path, answer.status, _reasons(answer.status, data))
+            yield from answer
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            raise click.ClickException(unreachable(self._url, error)) from error
+
     def find(self, kind: Kind, name: str) -> Json | None:
         try:
             return self.call("GET", f"{kind.path}/name/{quote(name, safe='')}")

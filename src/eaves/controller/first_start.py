@@ -10,13 +10,17 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from eaves.controller.domain.audit import AuditEntry
 from eaves.controller.keys import KeyStore, open_keys
+from eaves.controller.keys.store import AUDIT_LOG, secret_box
 from eaves.controller.settings import Settings
 from eaves.controller.store.alone import served_alone
+from eaves.controller.store.audit_chain import note_audit
 from eaves.controller.store.files import refuse_mix
 from eaves.controller.store.marks import note_restored
 from eaves.controller.store.people import Credential, find_user_for_login, put_credential
@@ -31,6 +35,9 @@ from eaves.controller.store.unit import (
     without_password,
 )
 from eaves.errors import Rejected, Transient
+
+if TYPE_CHECKING:
+    from eaves.controller.store.objects import StoredObject
 
 ADMIN = "admin"
 PASSWORD_BYTES = 18  # 24 characters
@@ -90,9 +97,9 @@ async def _prepare(
 
 
 @asynccontextmanager
-async def _database(settings: Settings) -> AsyncGenerator[AsyncEngine]:
+async def _database(settings: Settings, audit_key: bytes = b"") -> AsyncGenerator[AsyncEngine]:
     """Raises DatabaseUnusable where it cannot be opened or reached."""
-    engine = open_engine(settings.database)
+    engine = open_engine(settings.database, audit_key)
     try:
         await check_server(engine)
         yield engine
@@ -226,7 +233,8 @@ async def reset_admin_password(settings: Settings, *, clock: Clock, random: Rand
     """Give admin a new password and end its sessions; the line to print."""
     from eaves.controller.store.people import delete_tokens_of  # noqa: PLC0415 - rarely needed
 
-    async with _database(settings) as engine:
+    key = _audit_key(settings, random)
+    async with _database(settings, key) as engine:
         await upgrade(engine)
         async with unit_of_work(engine) as db:
             user = await find_user_for_login(db, ADMIN)
@@ -239,6 +247,28 @@ async def reset_admin_password(settings: Settings, *, clock: Clock, random: Rand
             password = given or _new_password(random)
             await put_credential(db, _credential(user.id, password, clock(), must_change=not given))
             await delete_tokens_of(db, user.id)
+            if key:
+                note_audit(db, _reset_entry(user, clock()))
     if given:
         return f"user {ADMIN} has the password of {settings.admin_password_file}"
     return f"user {ADMIN}, password {password} (shown once; change it at the first login)"
+
+
+def _audit_key(settings: Settings, random: Random) -> bytes:
+    """Empty where no controller has run yet: there is nobody whose password could be reset."""
+    path = settings.secret_key_path
+    return secret_box(path, random).derived(AUDIT_LOG) if path.exists() else b""
+
+
+def _reset_entry(user: "StoredObject", now: datetime) -> AuditEntry:
+    return AuditEntry(
+        at=now,
+        enterprise_id=user.enterprise_id,
+        verb="password set",
+        result="done",
+        user_name="root",
+        client="the machine of the controller: eaves controller reset-admin",
+        object_kind="users",
+        object_id=user.id,
+        object_name=user.name,
+    )

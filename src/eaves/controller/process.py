@@ -236,7 +236,7 @@ async def _rest_side(rest: _Rest, announce: Callable[[str], None]) -> None:
     from eaves.controller.jobs.run import Jobs, start_jobs  # noqa: PLC0415 - as above
 
     serving = _beside_devices if rest.shared is not None else _own_listener
-    engine = open_engine(rest.settings.database)
+    engine = open_engine(rest.settings.database, rest.keys.audit_key)
     observed.watch_pool(rest.meters, "jobs", engine)
     observed.watch_pool(rest.meters, "rest", app.state.context.engine)
     async with (

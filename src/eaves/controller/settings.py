@@ -125,6 +125,9 @@ class Retention:
     event_days: int = 90
     event_rows: int = 2_000_000
     event_rows_per_device: int = 10_000
+    # of the audit log of one enterprise; what is more or older is moved to files
+    audit_days: int = 1095
+    audit_rows: int = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +161,7 @@ class Settings:
     secret_key_file: Path | None = None  # opens the secrets of the database; else secret.key
     device_server: str = ""  # host:port that devices are told; empty: made from device_listen
     admin_password_file: Path | None = None
+    audit_folder: Path | None = None  # old rows of the audit logs; else audit/ in the state folder
     own_tls: OwnTls | None = None
     own_signing: OwnSigning | None = None
     intervals: Intervals = field(default_factory=Intervals)
@@ -179,6 +183,11 @@ class Settings:
     @property
     def secret_key_path(self) -> Path:
         return self.secret_key_file or self.state_dir / "secret.key"
+
+    @property
+    def audit_archive(self) -> Path:
+        """The folder of the files that old rows of the audit logs are moved to."""
+        return self.audit_folder or self.state_dir / "audit"
 
     @property
     def shared_port(self) -> bool:
@@ -230,6 +239,7 @@ def read_settings(options: Options, environment: Mapping[str, str] = os.environ)
         secret_key_file=_path(given("secret_key_file")),
         device_server=given("device_server"),
         admin_password_file=_path(given("admin_password_file")),
+        audit_folder=_path(environment.get("EAVES_AUDIT_FOLDER", "")),
         own_tls=_own_tls(
             _path(given("tls_certificate")), _path(given("tls_key")), _path(given("tls_root"))
         ),

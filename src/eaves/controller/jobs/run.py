@@ -10,6 +10,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from eaves.controller.jobs import series
+from eaves.controller.jobs.audit_archive import archive_audit
 from eaves.controller.jobs.device_events import move_events_forever
 from eaves.controller.jobs.free_pages import give_back_free
 from eaves.controller.jobs.leased import AT_ONCE, Held, Leases, run_leased
@@ -83,6 +84,10 @@ class Jobs:
         now = self.clock()
         dropped = await drop_old(self.engine, self.settings.retention, now)
         await self._tell({Kept.EVENTS: dropped}, now)
+
+    async def archive_audit(self, _held: Held) -> None:
+        retention, folder = self.settings.retention, self.settings.audit_archive
+        await archive_audit(self.engine, folder, retention, self.clock())
 
     async def bound_series(self, _held: Held) -> None:
         now, telemetry = self.clock(), self.telemetry
@@ -210,6 +215,7 @@ def start_jobs(tasks: asyncio.TaskGroup, jobs: Jobs) -> tuple[asyncio.Task[None]
     publication = Publication(jobs)
     leased = [
         ("retention", intervals.retention, jobs.retain, intervals.retention),
+        ("audit-archive", intervals.retention, jobs.archive_audit, intervals.retention),
         ("log-retention", intervals.retention, jobs.bound_logs, intervals.retention),
         ("metrics-retention", intervals.retention, jobs.bound_series, intervals.retention),
         ("roll-up", ROLL_UP_EVERY, jobs.roll_up, ROLL_UP_EVERY),

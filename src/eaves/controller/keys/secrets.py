@@ -4,6 +4,8 @@ A sealed value is one byte of version, 12 bytes of nonce, then ciphertext and ta
 is authenticated with it, so a value cannot be moved to another column or object.
 """
 
+import hashlib
+import hmac
 from collections.abc import Callable
 from typing import Final
 
@@ -28,7 +30,12 @@ class SecretBox:
         if len(key) != KEY_BYTES:
             raise Rejected(f"secret key has {len(key)} bytes, {KEY_BYTES} are needed")
         self._cipher = AESGCM(key)
+        self._key = key
         self._random = random
+
+    def derived(self, purpose: str) -> bytes:
+        """Another key of 32 bytes, the same for the same purpose."""
+        return hmac.digest(self._key, f"eaves key for {purpose}".encode(), hashlib.sha256)
 
     def seal(self, purpose: str, clear: bytes) -> bytes:
         nonce = self._random(NONCE_BYTES)

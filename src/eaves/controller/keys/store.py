@@ -39,6 +39,7 @@ from eaves.evapi.keys import KeySigner, SoftKeyAgreement
 Clock = Callable[[], datetime]
 Random = Callable[[int], bytes]
 
+AUDIT_LOG = "the audit log"
 KEPT_ECDH = 2  # the newest, and the one that devices may still refer to
 
 
@@ -159,6 +160,11 @@ class KeyStore:
     def open(self, purpose: str, sealed: bytes) -> bytes:
         """Decrypt what `seal` made for the same purpose.  Raises SecretUnreadable."""
         return self._secrets.open(purpose, sealed)
+
+    @property
+    def audit_key(self) -> bytes:
+        """Seals the audit log; it comes from the secret key, so it is not in the database."""
+        return self._secrets.derived(AUDIT_LOG)
 
     # --- onboarding -----------------------------------------------------------------------------
 

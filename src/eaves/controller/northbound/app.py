@@ -19,6 +19,7 @@ from eaves.controller.northbound import (
     actions,
     additions,
     app_queries,
+    audit,
     auth,
     catalog,
     credentials,
@@ -90,6 +91,7 @@ ROUTES: Final = (
     *app_queries.ROUTES,
     *instances_v2.ROUTES,
     *render_jobs.ROUTES,
+    *audit.ROUTES,
 )
 
 
@@ -107,7 +109,7 @@ def build_app(
 
     `surface`: the pages for those who run the controller, and the meters of the answers.
     """
-    engine = open_engine(database_url)
+    engine = open_engine(database_url, keys.audit_key)
     context = Context(
         settings=settings,
         engine=engine,

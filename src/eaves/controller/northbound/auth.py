@@ -7,6 +7,7 @@ from datetime import timedelta
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
+from eaves.controller.domain.audit import AuditEntry
 from eaves.controller.domain.authz import Anybody
 from eaves.controller.domain.contract.base import rfc3339
 from eaves.controller.domain.contract.users import (
@@ -43,7 +44,7 @@ from eaves.controller.northbound.problems import Problem
 from eaves.controller.northbound.routes import Route
 from eaves.controller.northbound.work import Principal
 from eaves.controller.store import people
-from eaves.controller.store.events import AuditEntry, insert_audit
+from eaves.controller.store.events import insert_audit
 from eaves.controller.store.objects import StoredObject
 from eaves.controller.store.people import StoredToken
 from eaves.controller.store.tables import Kind
@@ -190,6 +191,7 @@ async def _audit_failures(
 async def logout(context: Context, request: Request) -> Response:
     async with context.writing(request, restricted=True) as work:
         await people.delete_token(work.db, token_hash(token_of(request)))
+        await note_user(work, "logged out")
     return JSONResponse(LogoutResponse(cause=LogoutResponseCause.OK).to_json())
 
 

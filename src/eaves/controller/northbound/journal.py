@@ -1,11 +1,13 @@
 """What is written down of a change: an event for people, an audit row for proof."""
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 
+from eaves.controller.domain.audit import AuditEntry
 from eaves.controller.domain.contract.base import Contract, JsonObject
 from eaves.controller.northbound.work import Work
-from eaves.controller.store.events import AuditEntry, Event, insert_audit, insert_event
+from eaves.controller.store.events import Event, insert_audit, insert_event
 from eaves.controller.store.tables import Kind
 
 EVENT_WORDS = {
@@ -25,6 +27,7 @@ EVENT_WORDS = {
     Kind.AUTH_PROFILE: "AUTHPROFILE",
     Kind.ENTERPRISE: "ENTERPRISE",
 }
+MOST_TOLD = 16 * 1024  # bytes of one value in the audit log: a manifest may be of megabytes
 UNREMARKABLE = frozenset({"revision", "id"})
 
 
@@ -45,19 +48,30 @@ class Entry:
 
 
 def changed_members(before: Contract | None, after: Contract | None) -> JsonObject:
-    """Each member that differs, as {"member": [before, after]}."""
+    """Each member that differs, as {"member": [before, after]}; very large ones by their digest."""
     old = before.to_json() if before is not None else {}
     new = after.to_json() if after is not None else {}
     return {
-        name: [old.get(name), new.get(name)]
+        name: [_told(old.get(name)), _told(new.get(name))]
         for name in sorted({*old, *new} - UNREMARKABLE)
         if old.get(name) != new.get(name)
     }
 
 
+def _told(value: object) -> object:
+    if not isinstance(value, str | list | dict):
+        return value
+    text = json.dumps(value, sort_keys=True).encode()
+    if len(text) <= MOST_TOLD:
+        return value  # pyright: ignore[reportUnknownVariableType] - what JSON holds is not looked at
+    return {"bytes": len(text), "sha256": hashlib.sha256(text).hexdigest()}
+
+
 async def note(work: Work, entry: Entry) -> None:
     changes = changed_members(entry.before, entry.after) | entry.secrets
     who = work.principal
+    # a project lies in itself: who sees some projects only hears of no other
+    project_id = entry.object_id if entry.kind is Kind.PROJECT else entry.project_id
     await insert_event(
         work.db,
         Event(
@@ -67,7 +81,7 @@ async def note(work: Work, entry: Entry) -> None:
             description=f"{entry.noun} {entry.object_name}: {entry.what} by {who.user_name}",
             severity="SEVERITY_INFO",
             source="USER",
-            project_id=entry.project_id,
+            project_id=project_id,
             device_id=entry.device_id,
             user_name=who.user_name,
             object_kind=entry.kind.value,
@@ -83,7 +97,7 @@ async def note(work: Work, entry: Entry) -> None:
             enterprise_id=who.scope.enterprise,
             verb=entry.what,
             result="done",
-            project_id=entry.project_id,
+            project_id=project_id,
             user_id=who.user_id,
             user_name=who.user_name,
             client=who.client,

@@ -3,12 +3,13 @@
 import json
 from typing import TypeVar
 
+from eaves.controller.domain.audit import AuditEntry
 from eaves.controller.domain.contract.base import Contract
 from eaves.controller.northbound.crud import Resource, name_of
 from eaves.controller.northbound.routes import AREAS
 from eaves.controller.northbound.work import Principal, Work
 from eaves.controller.store import sealed
-from eaves.controller.store.events import AuditEntry, insert_audit
+from eaves.controller.store.events import insert_audit
 
 T = TypeVar("T", bound=Contract)
 

@@ -1,7 +1,7 @@
 """Events and the audit log: written in the transaction of the change they tell of."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import (
@@ -17,9 +17,11 @@ from sqlalchemy import (
     type_coerce,
 )
 
+from eaves.controller.domain.audit import AuditEntry
 from eaves.controller.domain.scope import Scope
+from eaves.controller.store.audit_chain import note_audit
 from eaves.controller.store.dialect import insert_missing
-from eaves.controller.store.tables import Moment, audit, events
+from eaves.controller.store.tables import Moment, events
 from eaves.controller.store.unit import Db
 
 
@@ -43,26 +45,8 @@ class Event:
     row: int = 0  # set when read: ever growing
 
 
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
-    at: datetime
-    enterprise_id: str
-    verb: str
-    result: str
-    project_id: str = ""
-    user_id: str = ""
-    user_name: str = ""
-    client: str = ""
-    request_id: str = ""
-    object_kind: str = ""
-    object_id: str = ""
-    object_name: str = ""
-    changes: str = field(default="", repr=False)  # JSON, secrets masked by the caller
-
-
 _EVENT_COLUMNS = tuple(column.name for column in events.c if column.name not in ("row", "origin"))
 _COLUMNS = tuple(column for column in events.c if column.name != "origin")
-_AUDIT_COLUMNS = tuple(column.name for column in audit.c if column.name != "row")
 
 
 async def insert_event(db: Db, event: Event) -> None:
@@ -86,7 +70,8 @@ async def insert_device_events(db: Db, told: Sequence[tuple[bytes, Event]]) -> N
 
 
 async def insert_audit(db: Db, entry: AuditEntry) -> None:
-    await db.execute(insert(audit).values({n: getattr(entry, n) for n in _AUDIT_COLUMNS}))
+    """Told at the end of the transaction, so that the chain is held up for a moment only."""
+    note_audit(db, entry)
 
 
 @dataclass(frozen=True, slots=True)

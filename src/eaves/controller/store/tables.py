@@ -447,5 +447,23 @@ audit = Table(
     _text("object_name"),
     _text("result"),
     _text("changes"),  # JSON, secrets masked
-    Index(None, "enterprise_id", "row"),
+    # the chain of its enterprise: see domain/audit.py
+    Column("number", BigInteger, nullable=False, server_default=text("0")),
+    Column("digest", LargeBinary, nullable=False, server_default=text("''")),
+    Column("seal", LargeBinary, nullable=False, server_default=text("''")),
+    Index("uq_audit_number", "enterprise_id", "number", unique=True),
+    Index("ix_audit_object", "enterprise_id", "object_id", "number"),
+)
+
+audit_heads = Table(  # where each chain begins and ends; who appends to it locks its row
+    "audit_heads",
+    metadata,
+    _id("enterprise_id"),
+    Column("number", BigInteger, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("sealed_from", BigInteger, nullable=False),
+    Column("archived_number", BigInteger, nullable=False),
+    Column("archived_digest", LargeBinary, nullable=False),
+    Column("seal", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("enterprise_id"),
 )

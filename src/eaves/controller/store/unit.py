@@ -14,6 +14,7 @@ from sqlalchemy import Connection, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from eaves.controller.store.audit_chain import AUDIT_KEY, AUDITED, Audited, append_audited
 from eaves.controller.store.changes import NOTED, Noted, append_noted
 from eaves.errors import Rejected
 
@@ -43,11 +44,18 @@ class UnusableDatabase(Rejected):
     """A database URL that this controller does not serve."""
 
 
-def open_engine(url: str) -> AsyncEngine:
+def open_engine(url: str, audit_key: bytes = b"") -> AsyncEngine:
     """An engine for one event loop; the caller disposes of it.
 
     `url`: `sqlite:////path/eaves.db` or `postgresql://user@host/name`, with or without driver.
+    `audit_key` seals what its transactions write to the audit log; see domain/audit.py.
     """
+    engine = _open_engine(url)
+    engine.sync_engine.update_execution_options(**{AUDIT_KEY: audit_key})
+    return engine
+
+
+def _open_engine(url: str) -> AsyncEngine:
     parsed = make_url(url)
     database = driver_of(parsed)
     parsed = parsed.set(drivername=_DRIVERS[database])
@@ -160,15 +168,18 @@ def _begin_sqlite(connection: Connection) -> None:
 async def unit_of_work(engine: AsyncEngine) -> AsyncGenerator[Db]:
     """One write transaction: committed at a clean exit, rolled back else.
 
-    What it notes by `note_change` is told to the other processes by the same commit.
+    What it notes by `note_change` is told to the other processes by the same commit; what it notes
+    for the audit log stands there.
     """
     noted: Noted = {}
+    audited: Audited = []
     alone = engine.dialect.name == "sqlite"
     async with engine.connect() as connection:
-        options = {_BEGIN: "BEGIN IMMEDIATE"} if alone else {NOTED: noted}
-        db = await connection.execution_options(**options)
+        options: dict[str, object] = {_BEGIN: "BEGIN IMMEDIATE"} if alone else {NOTED: noted}
+        db = await connection.execution_options(**options, **{AUDITED: audited})
         async with db.begin():
             yield db
+            await append_audited(db, audited)
             await append_noted(db, noted)
 
 

@@ -1,0 +1,136 @@
+"""What bounds the audit logs: the oldest rows are moved to files, checked, a segment at a time.
+
+A segment is moved only if it fits the chain: what was tampered with stays where it is.  The file is
+safe on the disk before its rows go.  It holds the lines of an export, so it can be checked by
+itself, and its last digest is the one that the head of the log goes on from.
+"""
+
+import asyncio
+import gzip
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from eaves.controller.domain.audit import (
+    ARCHIVED,
+    AuditEntry,
+    AuditRow,
+    Fault,
+    Head,
+    Link,
+    fault_of_head,
+    follow,
+    sealed_line,
+)
+from eaves.controller.keys.files import write_private
+from eaves.controller.settings import Retention
+from eaves.controller.store.audit_chain import (
+    audit_key,
+    drop_archived,
+    list_heads,
+    note_audit,
+    read_rows,
+)
+from eaves.controller.store.unit import snapshot, unit_of_work
+
+log = structlog.get_logger()
+
+SEGMENT: Final = 1000  # rows of one file
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    head: Head  # of the log that the rows are of
+    rows: tuple[AuditRow, ...]
+    file: str  # its name
+    content: bytes = b""
+
+    @property
+    def last(self) -> Link:
+        return Link(self.rows[-1].number, self.rows[-1].digest)
+
+
+async def archive_audit(
+    engine: AsyncEngine, folder: Path, retention: Retention, now: datetime, segment: int = SEGMENT
+) -> int:
+    """One tick: move whole segments while a log has more rows than it may, or older ones.
+
+    How many rows were moved.
+    """
+    async with snapshot(engine) as db:
+        heads = await list_heads(db)
+    moved = 0
+    for head in heads:
+        while rows := await _due(engine, head.enterprise_id, retention, now, segment):
+            if not await _move(engine, folder, rows, now):
+                break
+            moved += len(rows.rows)
+    return moved
+
+
+async def _due(
+    engine: AsyncEngine, enterprise_id: str, retention: Retention, now: datetime, segment: int
+) -> Segment | None:
+    """The oldest segment, if all of it is to go and all of it fits."""
+    async with snapshot(engine) as db:
+        head = next(one for one in await list_heads(db) if one.enterprise_id == enterprise_id)
+        rows = await read_rows(db, enterprise_id, head.archived.number, segment)
+        key = audit_key(db)
+    if len(rows) < segment:
+        return None
+    too_many = head.newest.number - rows[-1].number >= retention.audit_rows
+    too_old = rows[-1].entry.at < now - timedelta(days=retention.audit_days)
+    if not (too_many or too_old):
+        return None
+    fault = fault_of_head(key, head) or follow(key, head, head.archived, rows)
+    if isinstance(fault, Fault):
+        log.error("audit_log_damaged", enterprise_id=enterprise_id, why=fault.why)
+        return None
+    name = f"{rows[0].number:012}-{rows[-1].number:012}.jsonl.gz"
+    return Segment(head, rows, name, await asyncio.to_thread(segment_bytes, rows))
+
+
+def segment_bytes(rows: Sequence[AuditRow]) -> bytes:
+    """Lines of JSON, compressed; the same rows give the same bytes."""
+    lines = "".join(json.dumps(sealed_line(row)) + "\n" for row in rows)
+    return gzip.compress(lines.encode(), mtime=0)
+
+
+async def _move(engine: AsyncEngine, folder: Path, segment: Segment, now: datetime) -> bool:
+    enterprise_id, last = segment.head.enterprise_id, segment.last
+    path = folder / enterprise_id / segment.file
+    await asyncio.to_thread(write_private, path, segment.content)
+    async with unit_of_work(engine) as db:
+        if not await drop_archived(db, segment.head, last, audit_key(db)):
+            return False
+        told = {
+            "file": segment.file,
+            "sha256": hashlib.sha256(segment.content).hexdigest(),
+            "lastDigest": last.digest.hex(),
+        }
+        note_audit(
+            db,
+            AuditEntry(
+                at=now,
+                enterprise_id=enterprise_id,
+                verb=ARCHIVED,
+                result=f"rows up to {last.number} were moved to a file",
+                user_name="system",
+                object_kind="audit",
+                changes=json.dumps(told),
+            ),
+        )
+    log.info(
+        "audit_archived",
+        enterprise_id=enterprise_id,
+        file=str(path),
+        newest=str(last),
+    )
+    return True

@@ -1,0 +1,251 @@
+"""The audit log: read newest first, exported as lines in the order of the chain, and checked.
+
+An export and a check are about all of a log, so they need a role that holds in all projects.
+Nothing here changes or deletes a row.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Final
+
+from fastapi import Request
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+
+from eaves.controller.domain.audit import (
+    Fault,
+    Head,
+    Link,
+    fault_at_end,
+    fault_of_anchor,
+    fault_of_head,
+    follow,
+    line_of,
+    moment_text,
+    read_anchor,
+    sealed_line,
+)
+from eaves.controller.domain.authz import Area, Rule, Verb
+from eaves.controller.domain.contract.base import JsonObject
+from eaves.controller.northbound.context import Context
+from eaves.controller.northbound.paging import read_list_query
+from eaves.controller.northbound.periods import page_size, read_period
+from eaves.controller.northbound.problems import Problem
+from eaves.controller.northbound.routes import Route
+from eaves.controller.northbound.work import Work
+from eaves.controller.store.audit_chain import (
+    BEFORE_ALL,
+    AuditFilter,
+    audit_key,
+    find_digest,
+    find_head,
+    list_audit,
+    read_rows,
+)
+from eaves.controller.store.unit import Db, snapshot
+
+READ_AUDIT: Final = Rule(Area.USER, Verb.READ)
+ROWS_AT_ONCE: Final = 100
+CHECKED_AT_ONCE: Final = 20_000  # rows, in one request; who checks asks for the next ones
+LINES: Final = "application/x-ndjson"
+ATTEMPTS: Final = 3
+MOST_DIGITS: Final = 18
+
+
+async def many(context: Context, request: Request) -> Response:
+    """One page; its token is the row to go on from."""
+    params, period = request.query_params, read_period(request)
+    wanted = AuditFilter(
+        user_name=params.get("user", ""),
+        verb=params.get("verb", ""),
+        object_kind=params.get("objectKind", ""),
+        object_id=params.get("objectId", ""),
+        object_name=params.get("objectName", ""),
+        start=period.start,
+        end=period.end,
+    )
+    token = read_list_query(params).page_token
+    limit = page_size(request, ROWS_AT_ONCE)
+    async with context.reading(request) as work:
+        found = await list_audit(
+            work.db, work.scope, wanted, before=_number(token, "next.pageToken"), limit=limit
+        )
+    more = len(found) == limit
+    return JSONResponse(
+        {
+            "list": [line_of(row.number, row.entry) for row in found],
+            "next": {"pageSize": limit, "pageToken": str(found[-1].number) if more else ""},
+        }
+    )
+
+
+def _number(text: str, member: str) -> int:
+    if text and not (text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS):
+        raise Problem(400, f"{member} is {text!r}; give the number of a row", location=member)
+    return int(text or 0)
+
+
+def _whole_log(work: Work) -> str:
+    """The enterprise.  Raises Problem(403) for a role that holds in some projects only."""
+    if work.scope.projects is not None:
+        raise Problem(
+            403,
+            f"role {work.principal.rights.role_name!r} holds in some projects only, and the audit "
+            "log can be exported and checked as a whole only; ask for a role without project "
+            "filter, or read the list",
+        )
+    return work.scope.enterprise
+
+
+async def export(context: Context, request: Request) -> Response:
+    """Lines of JSON from row `from` on; the last line is the head, so that a cut is noticed."""
+    after = max(_number(request.query_params.get("from", ""), "from") - 1, 0)
+    async with context.reading(request) as work:
+        enterprise = _whole_log(work)
+        head = await find_head(work.db, enterprise)
+
+    async def lines() -> AsyncIterator[str]:
+        row = after if head is None else max(after, head.archived.number)
+        while head is not None and row < head.newest.number:
+            async with snapshot(context.engine) as db:  # not one for hours
+                rows = await read_rows(db, enterprise, row)
+            if not rows:
+                break
+            kept = [one for one in rows if one.number <= head.newest.number]
+            yield "".join(json.dumps(sealed_line(one)) + "\n" for one in kept)
+            row = rows[-1].number
+        yield json.dumps({"head": None if head is None else _shown(head)}) + "\n"
+
+    name = 'attachment; filename="audit.jsonl"'
+    return StreamingResponse(lines(), media_type=LINES, headers={"Content-Disposition": name})
+
+
+def _shown(head: Head) -> JsonObject:
+    return {
+        "enterpriseId": head.enterprise_id,
+        "number": head.newest.number,
+        "digest": head.newest.digest.hex(),
+        "archivedNumber": head.archived.number,
+        "archivedDigest": head.archived.digest.hex(),
+        "sealedFrom": head.sealed_from,
+        "seal": head.seal.hex(),
+    }
+
+
+async def verify(context: Context, request: Request) -> Response:
+    """Check rows from `from` on, some thousands at once; `next` is where to go on, 0 at the end.
+
+    `anchor` is the number and digest of a row that was seen before.
+    """
+    params = request.query_params
+    first = _number(params.get("from", ""), "from")
+    text = params.get("anchor", "")
+    anchor = read_anchor(text)
+    if text and anchor is None:
+        raise Problem(
+            400, f"anchor is {text!r}; give NUMBER:DIGEST as a check told it", location="anchor"
+        )
+    async with context.reading(request) as work:
+        enterprise = _whole_log(work)
+    told = await _checked_now(context, enterprise, first, anchor)
+    for _ in range(ATTEMPTS):
+        async with snapshot(context.engine) as db:
+            head = await find_head(db, enterprise)
+        if told["intact"] or head is None or told["archived"] == str(head.archived):
+            break
+        # rows that were moved to a file meanwhile are not missing
+        told = await _checked_now(context, enterprise, first, anchor)
+    return JSONResponse(told)
+
+
+async def _checked_now(
+    context: Context, enterprise: str, first: int, anchor: Link | None
+) -> JsonObject:
+    async with snapshot(context.engine) as db:
+        return await _checked(db, enterprise, first, anchor)
+
+
+async def _checked(db: Db, enterprise: str, first: int, anchor: Link | None) -> JsonObject:
+    head, key = await find_head(db, enterprise), audit_key(db)
+    if head is None:
+        gone = Fault(0, "the audit log is gone, and yet somebody signed in to ask for it")
+        return {"intact": False, "checked": 0, "next": 0, "archived": "", **_faulty(gone)}
+    begin = await _before(db, head, first)
+    fault: Fault | None = fault_of_head(key, head)
+    if fault is None and anchor is not None and anchor.number > head.archived.number:
+        found = await find_digest(db, enterprise, anchor.number)
+        fault = fault_of_anchor(anchor, found, head.newest.number)
+    elif fault is None and anchor is not None and anchor.number == head.archived.number:
+        fault = fault_of_anchor(anchor, head.archived.digest, head.newest.number)
+    last, end, unsealed = begin, False, 0
+    while not end and last.number - begin.number < CHECKED_AT_ONCE:
+        rows = await read_rows(db, enterprise, last.number)
+        inside = [row for row in rows if row.number <= head.newest.number]
+        end = len(inside) < len(rows) or not rows or inside[-1].number == head.newest.number
+        reached = follow(key, head, last, inside)
+        if isinstance(reached, Fault):
+            fault, end = _first(fault, reached), True
+            break
+        last = reached
+        unsealed += sum(row.number < head.sealed_from for row in inside)
+        if end:
+            fault = _first(fault, fault_at_end(head, last) or await _stray(db, head))
+    told: JsonObject = {
+        "intact": fault is None,
+        "checked": last.number - begin.number,
+        "first": begin.number + 1,
+        "last": last.number,
+        "digest": last.digest.hex(),
+        "next": 0 if end or fault is not None else last.number + 1,
+        "newest": str(head.newest),
+        "archived": str(head.archived),
+        "unsealed": unsealed,
+    }
+    if unsealed:
+        told["unsealedUntil"] = await _moment_of(db, enterprise, head.sealed_from - 1)
+    return told if fault is None else {**told, **_faulty(fault)}
+
+
+def _first(one: Fault | None, other: Fault | None) -> Fault | None:
+    """A row that does not fit says more than the head does."""
+    return other or one
+
+
+def _faulty(fault: Fault) -> JsonObject:
+    return {"fault": {"number": fault.number, "why": fault.why}}
+
+
+async def _before(db: Db, head: Head, first: int) -> Link:
+    """The place before row `first`, as it was checked by the request before."""
+    if first <= head.archived.number + 1:
+        return head.archived
+    digest = await find_digest(db, head.enterprise_id, first - 1)
+    if digest is None:
+        raise Problem(404, f"there is no row {first - 1} to go on from; check from the beginning")
+    return Link(first - 1, digest)
+
+
+async def _stray(db: Db, head: Head) -> Fault | None:
+    """A row that lies outside of the chain; one that was appended while we looked does not."""
+    before = await read_rows(db, head.enterprise_id, BEFORE_ALL, 1)
+    if before and before[0].number <= head.archived.number:
+        number = before[0].number
+        return Fault(number, f"row {number} stands before the beginning: it was put there")
+    behind = await read_rows(db, head.enterprise_id, head.newest.number)
+    now = await find_head(db, head.enterprise_id)
+    newest = head.newest.number if now is None else now.newest.number
+    for row in behind:
+        if row.number > newest:
+            return Fault(row.number, f"row {row.number} stands behind the end: it was put there")
+    return None
+
+
+async def _moment_of(db: Db, enterprise: str, number: int) -> str:
+    rows = await read_rows(db, enterprise, number - 1, 1)
+    return moment_text(rows[0].entry.at) if rows else ""
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("GET", "/v1/eaves/audit", many, READ_AUDIT),
+    Route("GET", "/v1/eaves/audit/export", export, READ_AUDIT),
+    Route("GET", "/v1/eaves/audit/verify", verify, READ_AUDIT),
+)
