@@ -61,9 +61,7 @@ async def is_signed_in_from(db: Db, user_id: str, host: str, kind: str, now: dat
     c = tokens.c
     here = or_(c.client == host, c.client.startswith(f"{host} ", autoescape=True))
     query = (
-        select(c.id)
-        .where(c.user_id == user_id, c.kind == kind, c.expires_at > now, here)
-        .limit(1)
+        select(c.id).where(c.user_id == user_id, c.kind == kind, c.expires_at > now, here).limit(1)
     )
     return bool(host) and (await db.execute(query)).first() is not None
 
@@ -243,8 +241,6 @@ async def find_identity(db: Db, profile_id: str, issuer: str, subject: str) -> s
     return (await db.execute(query)).scalar_one_or_none() or ""
 
 
-async def put_identity(
-    db: Db, profile_id: str, issuer: str, subject: str, user_id: str
-) -> None:
+async def put_identity(db: Db, profile_id: str, issuer: str, subject: str, user_id: str) -> None:
     row = {"profile_id": profile_id, "issuer": issuer, "subject": subject, "user_id": user_id}
     await insert_missing(db, identities, [row])
