@@ -243,8 +243,8 @@ def complete_volume(
     return wanted.model_copy(update=changes)
 
 
-def complete_app(wanted: App) -> App:
-    """Figures that a list shows come from the manifest."""
+def complete_app(wanted: App, *, entry: App | None) -> App:
+    """Figures that a list shows come from the manifest; `entry` of the catalogue is its origin."""
     manifest = wanted.manifest_json
     return wanted.model_copy(
         update={
@@ -253,8 +253,20 @@ def complete_app(wanted: App) -> App:
             "storage": resource_of(wanted, "storage"),
             "drives": len(manifest.images) if manifest is not None else 0,
             "networks": len(manifest.interfaces) if manifest is not None else 0,
-            "origin_type": Origin.LOCAL,
-            "parent_detail": wanted.parent_detail or NO_PARENT,
+            "origin_type": Origin.LOCAL if entry is None else Origin.IMPORTED,
+            "parent_detail": descent(wanted.parent_detail or NO_PARENT, entry),
+        }
+    )
+
+
+def descent(parent: ObjectParentDetail, entry: App | None) -> ObjectParentDetail:
+    """What a copy says of the catalogue's entry: is it still there, and newer than what it took?"""
+    version = int(entry.revision.curr) if entry is not None and entry.revision is not None else 0
+    taken = parent.version_of_parent_object
+    return parent.model_copy(
+        update={
+            "reference_exists": entry is not None,
+            "update_available": entry is not None and taken < version,
         }
     )
 

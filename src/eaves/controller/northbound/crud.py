@@ -44,6 +44,7 @@ T = TypeVar("T", bound=Contract)
 Prepare = Callable[[Work, T, T | None], Awaitable[Prepared[T]]]
 AfterWrite = Callable[[Work, T, T | None], Awaitable[None]]
 Present = Callable[[Work, T], Awaitable[T]]
+OfThisMoment = Callable[[Work, tuple[T, ...]], Awaitable[tuple[T, ...]]]
 ListFacts = Callable[[Work, tuple[T, ...]], Awaitable[Mapping[str, Facts]]]
 MakeList = Callable[[Page[T], tuple[Row[T], ...]], JsonObject]
 
@@ -54,6 +55,10 @@ async def _nothing(_work: Work, _wanted: T, _current: T | None) -> None:
 
 async def _as_stored(_work: Work, item: T) -> T:
     return item
+
+
+async def _as_they_are(_work: Work, items: tuple[T, ...]) -> tuple[T, ...]:
+    return items
 
 
 async def _no_facts(_work: Work, _items: tuple[T, ...]) -> Mapping[str, Facts]:
@@ -80,6 +85,7 @@ class Resource(Generic[T]):
     make_counted: Callable[[Page[T], Mapping[str, int]], JsonObject] | None = None
     present: Present[T] = field(default=_as_stored)
     told: Told[T] | None = None
+    of_this_moment: OfThisMoment[T] = field(default=_as_they_are)  # in lists
     facts: ListFacts[T] = field(default=_no_facts)
     before_delete: AfterWrite[T] = field(default=_nothing)
     before_replace: AfterWrite[T] = field(default=_nothing)
@@ -134,7 +140,7 @@ async def find_stored(
         stored = await objects.find_object(work.db, work.scope, kind, object_id)
     else:
         stored = await objects.find_object_by_name(work.db, work.scope, kind, name)
-    if stored is None:
+    if stored is None or not records.in_sight(work.scope, resource.of.read(stored)):
         raise not_found(resource.of.noun, object_id or name)
     return stored
 
@@ -300,6 +306,7 @@ async def listing(work: Work, resource: Resource[T], query: ListQuery) -> Respon
     answer = await _listing_in_sql(work, resource, query)
     if answer is None:
         items = await records.list_all(work.db, work.scope, resource.of)
+        items = await resource.of_this_moment(work, items)
         facts = await resource.facts(work, items)
         rows = tuple(Row(item, facts.get(str(getattr(item, "id", "")), {})) for item in items)
         page = page_of(rows, query)

@@ -25,6 +25,7 @@ from eaves.controller.store import objects
 from eaves.controller.store.objects import Filter, Revision, StoredObject
 from eaves.controller.store.tables import Kind, object_references, onboarding_claims
 from eaves.controller.store.unit import Db
+from eaves.ids import ProjectId
 
 T = TypeVar("T", bound=Contract)
 
@@ -72,9 +73,24 @@ def revision_of(revision: Revision) -> ObjectRevision:
     )
 
 
+def in_sight(scope: Scope, item: Contract) -> bool:
+    """Whether the projects that may use something (`projectAccessList`) have one in the scope.
+
+    What names no project is open to all of them.
+    """
+    listed: tuple[str, ...] = getattr(item, "project_access_list", ())
+    if scope.projects is None or not listed:
+        return True
+    return not scope.projects.isdisjoint(ProjectId(project) for project in listed)
+
+
+def _seen(scope: Scope, item: T) -> T | None:
+    return item if in_sight(scope, item) else None
+
+
 async def find(db: Db, scope: Scope, of: KindOf[T], object_id: str) -> T | None:
     stored = await objects.find_object(db, scope, of.kind, object_id) if object_id else None
-    return None if stored is None else of.read(stored)
+    return None if stored is None else _seen(scope, of.read(stored))
 
 
 async def find_named(db: Db, scope: Scope, of: KindOf[T], reference: str) -> T | None:
@@ -84,7 +100,7 @@ async def find_named(db: Db, scope: Scope, of: KindOf[T], reference: str) -> T |
     stored = await objects.find_object_by_name(db, scope, of.kind, reference)
     if stored is None:
         stored = await objects.find_object(db, scope, of.kind, reference)
-    return None if stored is None else of.read(stored)
+    return None if stored is None else _seen(scope, of.read(stored))
 
 
 async def list_all(
@@ -97,7 +113,7 @@ async def list_all(
         batch = await objects.list_objects(
             db, scope, of.kind, wanted, after=after, limit=objects.MAX_PAGE
         )
-        found += [of.read(stored) for stored in batch]
+        found += [item for item in map(of.read, batch) if in_sight(scope, item)]
         if len(batch) < objects.MAX_PAGE:
             return tuple(found)
         after = batch[-1].name
@@ -110,7 +126,7 @@ async def in_order(db: Db, scope: Scope, of: KindOf[T], ids: Sequence[str]) -> t
         some = ids[start : start + IDS_AT_ONCE]
         batch = await objects.find_objects(db, scope, of.kind, some)
         found |= {one: of.read(stored) for one, stored in batch.items()}
-    return tuple(found[one] for one in ids if one in found)
+    return tuple(found[one] for one in ids if one in found and in_sight(scope, found[one]))
 
 
 async def names_of(db: Db, scope: Scope, kind: Kind) -> Mapping[str, str]:

@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from eaves.controller.domain.admission.compose import admit_compose, refuse_compose
 from eaves.controller.domain.admission.networks import shared_labels, subnet_of
 from eaves.controller.domain.admission.refusal import (
     Refusal,
@@ -40,6 +41,7 @@ class DeviceLoad:
     instances: tuple[AppInstance, ...] = ()
     images: Mapping[str, ImageConfig] = field(default_factory=dict[str, ImageConfig])
     bundles: Mapping[str, App] = field(default_factory=dict[str, App])  # by id
+    runs_compose: bool = False  # the device announced it; the device API has no word for it yet
 
     def netinst_of(self, interface: AppInterface) -> NetInstConfig | None:
         """The network instance that an interface names, or else the device's default."""
@@ -98,6 +100,7 @@ def admit_app(
         reference = drive.imagename or drive.imageid
         if reference and reference not in images and drive.imageid not in images:
             refusals.append(unknown("image", reference, f"manifestJSON.images[{index}].imagename"))
+    refusals += admit_compose(manifest)
     names = [interface.name for interface in manifest.interfaces]
     refusals += [
         invalid("manifestJSON.interfaces", f"interface {name!r} stands twice; make names unique")
@@ -138,6 +141,7 @@ def admit_app_instance(
         )
     if bundle is not None:
         refusals += _refuse_project(bundle, load.device)
+        refusals += refuse_compose(bundle, load.device, runs_compose=load.runs_compose)
     refusals += _admit_drives(wanted, load)
     refusals += _admit_resources(wanted, load)
     refusals += _admit_interfaces(wanted, bundle, load)

@@ -1,17 +1,21 @@
 """App bundles and app instances."""
 
+import asyncio
 from collections.abc import Mapping
 
+from eaves.controller.catalogue import applications
 from eaves.controller.domain.admission import DeviceLoad, admit_app, admit_app_instance
 from eaves.controller.domain.concealment import conceal_app, conceal_instance
 from eaves.controller.domain.contract.apps import App, AppInstance
 from eaves.controller.domain.secrets import USER_DATA
 from eaves.controller.northbound import records
-from eaves.controller.northbound.completion import complete_app, complete_instance
+from eaves.controller.northbound.completion import complete_app, complete_instance, descent
 from eaves.controller.northbound.work import Prepared, Work
 
 
 async def prepare_app(work: Work, wanted: App, current: App | None) -> Prepared[App]:
+    if current is not None and not descends(wanted):  # a copy stays one, whoever writes it
+        wanted = wanted.model_copy(update={"parent_detail": current.parent_detail})
     manifest = wanted.manifest_json
     drives = manifest.images if manifest is not None else ()
     names = [drive.imagename for drive in drives] + [drive.imageid for drive in drives]
@@ -19,7 +23,7 @@ async def prepare_app(work: Work, wanted: App, current: App | None) -> Prepared[
     lost = await records.missing(work.db, work.scope, records.DATASTORE, wanted.datastore_id_list)
     references = {image.id for image in images.values()}
     references |= set(wanted.datastore_id_list) - set(lost)
-    concealed = conceal_app(complete_app(wanted))
+    concealed = conceal_app(complete_app(wanted, entry=await entry_of(wanted)))
     return Prepared(
         concealed.public,
         admit_app(wanted, current, images=images),
@@ -28,6 +32,30 @@ async def prepare_app(work: Work, wanted: App, current: App | None) -> Prepared[
         secrets=concealed.secrets,
         secret_fields=concealed.fields,
     )
+
+
+def descends(app: App) -> bool:
+    return app.parent_detail is not None and bool(app.parent_detail.id_of_parent_object)
+
+
+async def entry_of(app: App) -> App | None:
+    """The entry of the catalogue that a bundle was copied from."""
+    if app.parent_detail is None or not descends(app):
+        return None
+    shelf = await asyncio.to_thread(applications)  # reads files when it is asked first
+    return shelf.find_app(app_id=app.parent_detail.id_of_parent_object)
+
+
+async def with_descent(_work: Work, items: tuple[App, ...]) -> tuple[App, ...]:
+    """Copies of catalogue entries with what is true of those in this release."""
+    return tuple([await _of_now(item) for item in items])
+
+
+async def _of_now(item: App) -> App:
+    if item.parent_detail is None or not descends(item):
+        return item
+    parent = descent(item.parent_detail, await entry_of(item))
+    return item.model_copy(update={"parent_detail": parent})
 
 
 async def load_of(
