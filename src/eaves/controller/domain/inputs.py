@@ -35,6 +35,7 @@ class DeviceInputs:
     secrets: Mapping[SecretName, bytes] = field(default_factory=dict[SecretName, bytes], repr=False)
     ecdh_pem: bytes = b""  # certificate of the device; empty until it has sent it
     ecdh_hash: bytes = b""  # 16 bytes, as the device computed it
+    held: bytes = field(default=b"", repr=False)  # in force while it is locked; else empty
     epoch: int = 0  # of the controller's memory: another one after a backup was restored
     # parts that devices of one reading have in common, rendered once; says nothing of its own
     memo: dict[object, object] = field(

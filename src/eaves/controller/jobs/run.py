@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from eaves.controller.jobs import series
 from eaves.controller.jobs.audit_archive import archive_audit
+from eaves.controller.jobs.debug_windows import close_debug_windows
 from eaves.controller.jobs.device_events import move_events_forever
 from eaves.controller.jobs.free_pages import give_back_free
 from eaves.controller.jobs.leased import AT_ONCE, Held, Leases, run_leased
@@ -43,6 +44,7 @@ A_MOMENT: Final = timedelta(seconds=1)
 BATCH: Final = 500
 WAKE_RETRY_S: Final = 5.0
 PUBLICATION_EVERY: Final = timedelta(seconds=5)
+DEBUG_LOOKED_AT_EVERY: Final = timedelta(seconds=5)
 LEFT_OVER_AFTER: Final = timedelta(seconds=5)
 CHANGES_CLEARED_EVERY: Final = timedelta(minutes=1)
 CHANGES_KEPT: Final = timedelta(minutes=10)  # a process that slept for longer reads all anew
@@ -79,6 +81,10 @@ class Jobs:
         self.wanted.publish(ids, self.keys.controllercert_confighash)
         if not ids:
             await self._note_published()
+
+    async def close_debug(self, held: Held) -> None:
+        """End debug access whose time is over."""
+        self.wanted.add(await close_debug_windows(self.engine, held, self.clock()))
 
     async def retain(self, _held: Held) -> None:
         now = self.clock()
@@ -224,6 +230,7 @@ def start_jobs(tasks: asyncio.TaskGroup, jobs: Jobs) -> tuple[asyncio.Task[None]
         ("log-move", A_DAY, jobs.move_logs, AT_ONCE),
         ("liveness", intervals.liveness, jobs.watch, intervals.liveness),
         ("publication", PUBLICATION_EVERY, publication.tick, AT_ONCE),
+        ("debug-windows", DEBUG_LOOKED_AT_EVERY, jobs.close_debug, AT_ONCE),
         ("render-sweep", LEFT_OVER_AFTER, jobs.sweep, AT_ONCE),
     ]
     if not leases.alone:

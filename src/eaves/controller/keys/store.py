@@ -144,12 +144,16 @@ class KeyStore:
         the same for every block of one pair of certificates; list it once in the config.
         """
         own = self._ring.ecdh[0]
+        context = cipher_context(own.hash16, hashlib.sha256(device_ecdh_pem).digest()[:16])
+        key = self.agreed_key(device_ecdh_pem)
+        return context, encrypt(plaintext, key, context.context_id, self._random)
+
+    def agreed_key(self, device_ecdh_pem: bytes) -> bytes:
+        """The AES key of the context of our newest and this certificate.  Raises UnusableKey."""
         peer = x509.load_pem_x509_certificate(device_ecdh_pem).public_key()
         if not isinstance(peer, ec.EllipticCurvePublicKey):
             raise UnusableKey("ECDH certificate of the device", "its key is not on a curve")
-        context = cipher_context(own.hash16, hashlib.sha256(device_ecdh_pem).digest()[:16])
-        key = cipher_key(SoftKeyAgreement(own.key), peer)
-        return context, encrypt(plaintext, key, context.context_id, self._random)
+        return cipher_key(SoftKeyAgreement(self._ring.ecdh[0].key), peer)
 
     # --- secrets at rest ------------------------------------------------------------------------
 

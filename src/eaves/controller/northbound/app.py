@@ -24,17 +24,23 @@ from eaves.controller.northbound import (
     catalog,
     credentials,
     crud,
+    device_actions,
     events,
     flows,
+    in_use,
     instances_v2,
     kept,
     logs,
     own,
+    pcr_templates,
+    policy_documents,
     problems,
     project_status,
     render_jobs,
     series,
     status,
+    support,
+    twins,
 )
 from eaves.controller.northbound import telling as telling_secrets
 from eaves.controller.northbound.conflicts import done_again_in_conflict
@@ -46,6 +52,8 @@ from eaves.controller.northbound.passwords import Passwords
 from eaves.controller.northbound.problems import Envelopes, Problem
 from eaves.controller.northbound.routes import AREAS, Route
 from eaves.controller.northbound.work import Clock, Random
+from eaves.controller.observe import probes
+from eaves.controller.observe.health import Check, Checks
 from eaves.controller.observe.surface import Surface
 from eaves.controller.settings import Settings
 from eaves.controller.store.unit import open_engine
@@ -80,6 +88,12 @@ ROUTES: Final = (
     *own.ROUTES,
     *credentials.ROUTES,
     *actions.ROUTES,
+    *device_actions.ROUTES,
+    *in_use.ROUTES,
+    *pcr_templates.ROUTES,
+    *policy_documents.ROUTES,
+    *support.ROUTES,
+    *twins.ROUTES,
     *status.ROUTES,
     *project_status.ROUTES,
     *events.ROUTES,
@@ -119,6 +133,7 @@ def build_app(
         random=random,
         envelopes=Envelopes(clock),
         passwords=Passwords(),
+        health=(surface.ready if surface is not None else _database_alone(database_url)).ask,
         series=open_series_reader(settings, engine),
     )
 
@@ -149,6 +164,11 @@ def build_app(
         app.add_middleware(Metered, requests=surface.meters.users)
         app.add_middleware(Pages, surface=surface)
     return app
+
+
+def _database_alone(url: str) -> Checks:
+    """What an application without the pages for its operators can tell of its health."""
+    return Checks("ready", (Check("database", probes.database(url)),))
 
 
 def serve(app: FastAPI, context: Context, operations: Operations, route: Route) -> None:

@@ -8,6 +8,7 @@ from eaves.controller.domain.contract.auth_profiles import AuthorizationProfile
 from eaves.controller.domain.contract.catalogue import SysBrand, SysModel
 from eaves.controller.domain.contract.datastores import DatastoreInfo, ImageConfig
 from eaves.controller.domain.contract.devices import DeviceConfig
+from eaves.controller.domain.contract.enrolment import SCEPProfile
 from eaves.controller.domain.contract.envelope import ObjectType
 from eaves.controller.domain.contract.netinsts import NetInstConfig
 from eaves.controller.domain.contract.networks import NetConfig
@@ -21,6 +22,7 @@ from eaves.controller.northbound.crud import Resource, Told
 from eaves.controller.northbound.resources import (
     apps,
     auth_profiles,
+    enrolment,
     hardware,
     networking,
     people,
@@ -159,6 +161,15 @@ INSTANCES: Resource[AppInstance] = Resource(
 
 INSTANCES_V2 = replace(INSTANCES, path="/v2/apps/instances")  # the same objects
 
+CEPS: Resource[SCEPProfile] = Resource(
+    "/v1/ceps",
+    records.CEP,
+    ObjectType.UNSPECIFIED,
+    enrolment.prepare_cep,
+    lists.ceps,
+    present=enrolment.present_cep,
+)
+
 ALL: tuple[Resource[Any], ...] = (  # each of its own type; the pattern treats them alike
     BRANDS,
     MODELS,
@@ -175,4 +186,5 @@ ALL: tuple[Resource[Any], ...] = (  # each of its own type; the pattern treats t
     APPS,
     INSTANCES,
     INSTANCES_V2,
+    CEPS,
 )

@@ -5,7 +5,7 @@ gives to the server are filled.  A counter never goes back, whatever a replaceme
 """
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import TypeVar
 
@@ -164,6 +164,23 @@ def uplinked(current: ImageConfig, body: ImageConfig | None) -> ImageConfig:
     return current.model_copy(update={**said, "image_status": ImageStatus.READY, "image_error": ""})
 
 
+def complete_model(
+    wanted: SysModel, current: SysModel | None, *, template_ids: Callable[[], str]
+) -> SysModel:
+    """PCR templates stay unless others are sent: they have operations of their own, and clients
+    that know nothing of them write models without.
+    """
+    templates = wanted.pcr_templates or (current.pcr_templates if current is not None else ())
+    return wanted.model_copy(
+        update={
+            "pcr_templates": tuple(
+                one if one.id else one.model_copy(update={"id": template_ids()})
+                for one in templates
+            )
+        }
+    )
+
+
 def complete_device(
     wanted: DeviceConfig,
     current: DeviceConfig | None,
@@ -189,6 +206,7 @@ def complete_device(
         changes["config_lock"] = DeviceConfigLock.DISABLED
     if model is not None:
         changes["utype"] = model.type
+    changes["debug_knob"] = current.debug_knob if current is not None else None  # has a verb
     if current is None and not wanted.obkey:
         changes["obkey"] = onboarding_key
     if current is not None:

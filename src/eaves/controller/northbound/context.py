@@ -1,7 +1,7 @@
 """What every endpoint is given, and how a request becomes a transaction of somebody."""
 
 import hashlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,6 +17,7 @@ from eaves.controller.northbound import roles
 from eaves.controller.northbound.passwords import Passwords
 from eaves.controller.northbound.problems import Envelopes, Problem
 from eaves.controller.northbound.work import Clock, Principal, Random, Work
+from eaves.controller.observe.health import Health
 from eaves.controller.settings import Settings
 from eaves.controller.store import people
 from eaves.controller.store.unit import Db, snapshot, unit_of_work
@@ -62,6 +63,7 @@ class Context:
     random: Random
     envelopes: Envelopes
     passwords: Passwords
+    health: Callable[[], Health]  # of this process; blocks
     series: SeriesReader  # asked outside of a transaction: it may be a store far away
 
     @asynccontextmanager

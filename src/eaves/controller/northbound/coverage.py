@@ -9,12 +9,14 @@ from collections.abc import Iterable
 
 from eaves.controller.northbound import catalog
 from eaves.controller.northbound.app import COMMON, ROUTES
+from eaves.controller.northbound.later import reason_for
 from eaves.controller.northbound.operations import Operation, read_operations
 
 HEAD = """# API coverage
 
 The REST contract below `/api`, operation by operation. One that is not served answers 501 with its
-name. This page is generated; `eaves.controller.northbound.coverage` says how.
+name, and with the reason where it belongs to a later release. This page is generated;
+`eaves.controller.northbound.coverage` says how.
 """
 OWN = """
 ## Eaves's own additions
@@ -50,7 +52,7 @@ def page() -> str:
 def _table(members: Iterable[Operation], here: frozenset[tuple[str, tuple[str, ...]]]) -> list[str]:
     lines = ["| Method | Path | Operation | Served |", "| --- | --- | --- | --- |"]
     for one in members:
-        mark = "yes" if (one.method, one.shape) in here else ""
+        mark = "yes" if (one.method, one.shape) in here else reason_for(one)
         lines.append(f"| {one.method} | `{one.path}` | {one.name} | {mark} |")
     return lines
 

@@ -26,6 +26,7 @@ EVENT_WORDS = {
     Kind.ROLE: "ROLE",
     Kind.AUTH_PROFILE: "AUTHPROFILE",
     Kind.ENTERPRISE: "ENTERPRISE",
+    Kind.CEP: "CERTIFICATE_ENROLLMENT_PROFILE",
 }
 MOST_TOLD = 16 * 1024  # bytes of one value in the audit log: a manifest may be of megabytes
 UNREMARKABLE = frozenset({"revision", "id"})

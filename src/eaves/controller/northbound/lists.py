@@ -29,6 +29,7 @@ from eaves.controller.domain.contract.devices import (
     DeviceConfigList,
     DeviceConfigSummary,
 )
+from eaves.controller.domain.contract.enrolment import SCEPProfile, SCEPProfiles
 from eaves.controller.domain.contract.netinsts import (
     NetInstConfig,
     NetInstList,
@@ -104,6 +105,10 @@ def projects(page: Page[Tag], rows: tuple[Row[Tag], ...]) -> JsonObject:
         next=page.next,
         summary_by_type=summary_of((r.item.type for r in rows), "type"),
     ).to_json()
+
+
+def ceps(page: Page[SCEPProfile], _rows: tuple[Row[SCEPProfile], ...]) -> JsonObject:
+    return SCEPProfiles(list=_items(page), next=page.next).to_json()
 
 
 def roles(page: Page[Role], rows: tuple[Row[Role], ...]) -> JsonObject:

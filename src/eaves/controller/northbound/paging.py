@@ -27,7 +27,15 @@ DEFAULT_PAGE_SIZE = 1000
 MAX_PAGE_SIZE = 10_000
 PREFIXES = ("next.", "Cursor.")
 NOT_FILTERS = frozenset(
-    {"summary", "fields", "includeGlobal", "includeInterfaces", "all", "size"}  # says how much
+    {
+        "summary",
+        "fields",
+        "includeGlobal",
+        "includeInterfaces",
+        "showProjectsList",
+        "all",
+        "size",
+    }  # says how much
 )
 PATTERN = "Pattern"
 ALSO = {  # filters of the contract that are named otherwise than the members they look at

@@ -23,7 +23,8 @@ from eaves.controller.domain.contract.envelope import (
     ZsrvResponse,
 )
 from eaves.controller.northbound.conflicts import unavailable
-from eaves.controller.northbound.operations import Operations
+from eaves.controller.northbound.later import reason_for
+from eaves.controller.northbound.operations import Operation, Operations
 from eaves.controller.store.devices import CertificateTaken, SerialTaken
 from eaves.controller.store.objects import (
     NameTaken,
@@ -221,6 +222,12 @@ def _user_of(request: Request) -> str:
     return str(getattr(request.state, "user", ""))
 
 
+def _not_served(operation: Operation) -> str:
+    reason = reason_for(operation)
+    named = f"{operation.name} ({operation.method} {operation.path})"
+    return f"{named} is not served by this release{f'; {reason}' if reason else ''}"
+
+
 def install(app: FastAPI, envelopes: Envelopes, operations: Operations) -> None:
     """Give every failure of the app the form of the contract."""
 
@@ -245,7 +252,7 @@ def install(app: FastAPI, envelopes: Envelopes, operations: Operations) -> None:
         if status in (404, 405) and known is not None:
             return answer(
                 request,
-                Problem(501, f"{known.name} ({method} {known.path}) is not served by this release"),
+                Problem(501, _not_served(known)),
             )
         if status == 404:
             return answer(

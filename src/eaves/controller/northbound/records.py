@@ -12,6 +12,7 @@ from eaves.controller.domain.contract.base import Contract, rfc3339
 from eaves.controller.domain.contract.catalogue import SysBrand, SysModel
 from eaves.controller.domain.contract.datastores import DatastoreInfo, ImageConfig
 from eaves.controller.domain.contract.devices import DeviceConfig
+from eaves.controller.domain.contract.enrolment import SCEPProfile
 from eaves.controller.domain.contract.envelope import ObjectRevision
 from eaves.controller.domain.contract.netinsts import NetInstConfig
 from eaves.controller.domain.contract.networks import NetConfig
@@ -60,6 +61,7 @@ ENTERPRISE = KindOf(Kind.ENTERPRISE, Enterprise, "enterprise")
 ROLE = KindOf(Kind.ROLE, Role, "role")
 AUTH_PROFILE = KindOf(Kind.AUTH_PROFILE, AuthorizationProfile, "authorization profile")
 USER = KindOf(Kind.USER, DetailedUser, "user")
+CEP = KindOf(Kind.CEP, SCEPProfile, "certificate enrolment profile")
 
 
 def revision_of(revision: Revision) -> ObjectRevision:

@@ -5,6 +5,7 @@ of the same transaction, once one device of each model was rendered on trial: wh
 rendered is refused to the person who asks for it, and does not fail later, out of sight.
 """
 
+from dataclasses import replace
 from typing import Final
 
 from eaves.controller.domain.contract.base import Contract
@@ -37,15 +38,18 @@ async def devices_of(work: Work, item: Contract, *, every: bool = False) -> froz
     return frozenset(DeviceId(one) for one in found)
 
 
-async def render_changed(work: Work, kind: str, target: Target) -> None:
+async def render_changed(
+    work: Work, kind: str, target: Target, *, through_lock: bool = False
+) -> None:
     """Render every device that this request changed, or leave them to a job.
 
-    A failure fails the request.  `target` is the object that was written.
+    A failure fails the request.  `target` is the object that was written; `through_lock` also
+    delivers what waits behind a configuration lock.
     """
     facts = controller_facts(work.keys)
 
     def render(inputs: DeviceInputs) -> Rendered:
-        return render_device(inputs, facts)
+        return render_device(without_lock(inputs) if through_lock else inputs, facts)
 
     if len(work.changed) > AT_ONCE:
         await _leave_to_job(work, kind, target, render)
@@ -53,6 +57,10 @@ async def render_changed(work: Work, kind: str, target: Target) -> None:
     for device_id in sorted(work.changed):
         await render_and_store(work.db, device_id, render, work.now)
     work.told.update(work.changed)
+
+
+def without_lock(inputs: DeviceInputs) -> DeviceInputs:
+    return replace(inputs, held=b"")
 
 
 async def _leave_to_job(work: Work, kind: str, target: Target, render: Render) -> None:

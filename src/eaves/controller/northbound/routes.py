@@ -39,6 +39,7 @@ AREAS: Final[Mapping[Kind, Area]] = {
     Kind.VOLUME: Area.DEVICE,
     Kind.APP: Area.EDGE_APP,
     Kind.APP_INSTANCE: Area.APP_INSTANCE,
+    Kind.CEP: Area.DEVICE,
 }
 
 

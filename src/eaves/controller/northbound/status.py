@@ -49,7 +49,7 @@ from eaves.controller.northbound.paging import (
     summary_from,
 )
 from eaves.controller.northbound.reports import Fleet, fleet_of, images_of, read_fleet
-from eaves.controller.northbound.routes import READ_DEVICES, Endpoint, Route, reads
+from eaves.controller.northbound.routes import Endpoint, Route, reads
 from eaves.controller.northbound.sources import device_states
 from eaves.controller.northbound.work import Work
 from eaves.controller.store import reports
@@ -153,21 +153,26 @@ def _device_id_of(item: Contract) -> str:
     return item.id if isinstance(item, DeviceConfig) else str(getattr(item, "device_id", ""))
 
 
+async def status_of(context: Context, request: Request, of: StatusOf[T, S]) -> S:
+    """Of the object that the path names.  Raises Problem(404)."""
+    params = request.path_params
+    async with context.reading(request) as work:
+        item = await crud.find(
+            work, of.resource, object_id=params.get("id", ""), name=params.get("name", "")
+        )
+        device_id = DeviceId(_device_id_of(item))
+        fleet = await read_fleet(work, limits_in(context), (device_id,))
+        (status,) = await of.statuses(work, fleet, (item,))
+        newest = await reports.find_measured(work.db, device_id) if of.with_metrics else None
+        owner = Measured(work.scope.enterprise, device_id)
+    if of.with_metrics is not None and newest is not None:
+        status = of.with_metrics(status, await _metered(context, owner, newest))
+    return status
+
+
 def one(of: StatusOf[T, S]) -> Endpoint:
     async def endpoint(context: Context, request: Request) -> Response:
-        params = request.path_params
-        async with context.reading(request) as work:
-            item = await crud.find(
-                work, of.resource, object_id=params.get("id", ""), name=params.get("name", "")
-            )
-            device_id = DeviceId(_device_id_of(item))
-            fleet = await read_fleet(work, limits_in(context), (device_id,))
-            (status,) = await of.statuses(work, fleet, (item,))
-            newest = await reports.find_measured(work.db, device_id) if of.with_metrics else None
-            owner = Measured(work.scope.enterprise, device_id)
-        if of.with_metrics is not None and newest is not None:
-            status = of.with_metrics(status, await _metered(context, owner, newest))
-        return JSONResponse(status.to_json())
+        return JSONResponse((await status_of(context, request, of)).to_json())
 
     return endpoint
 
@@ -277,6 +282,4 @@ ROUTES: tuple[Route, ...] = (
     *_routes(NETINSTS),
     *_routes(VOLUMES),
     *_routes(INSTANCES),
-    Route("GET", "/v1/devices/id/{id}/status/info", one(DEVICES), READ_DEVICES),
-    Route("GET", "/v1/devices/name/{name}/status/info", one(DEVICES), READ_DEVICES),
 )

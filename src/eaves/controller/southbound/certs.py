@@ -1,26 +1,10 @@
 """GET certs: what devices verify and encrypt against.  EVE API v2, section 5."""
 
 from eaves.controller.keys import KeyStore, Ring
+from eaves.controller.keys.published import published_list
 from eaves.controller.southbound.http import Answer
-from eaves.evapi.certs import ZCertType, ZControllerCert, encode_z_controller_cert, published
+from eaves.evapi.certs import encode_z_controller_cert
 from eaves.evapi.envelope import seal
-
-
-def published_list(ring: Ring) -> ZControllerCert:
-    """Exactly one signing certificate, its intermediates, every ECDH certificate still in use."""
-    return ZControllerCert(
-        certs=(
-            published(ring.signing.pem, ZCertType.CERT_TYPE_CONTROLLER_SIGNING),
-            *(
-                published(pem, ZCertType.CERT_TYPE_CONTROLLER_INTERMEDIATE)
-                for pem in ring.intermediates
-            ),
-            *(
-                published(ecdh.pem, ZCertType.CERT_TYPE_CONTROLLER_ECDH_EXCHANGE)
-                for ecdh in ring.ecdh
-            ),
-        )
-    )
 
 
 class Published:

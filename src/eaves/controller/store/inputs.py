@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Select, or_, select
 
+from eaves.controller.domain.config_lock import is_locked
 from eaves.controller.domain.contract.apps import App, AppInstance
 from eaves.controller.domain.contract.base import Contract
 from eaves.controller.domain.contract.catalogue import SysModel
@@ -37,6 +38,7 @@ from eaves.controller.store.rendered import (
     Outcome,
     RenderedConfig,
     find_all_in_force,
+    find_rendered_of,
     next_timestamp,
     put_outcomes,
 )
@@ -136,6 +138,7 @@ async def _of_enterprise(
     by_project = {found.item.id: found.item for found in projects}
     by_model = {found.item.id: found.item for found in models}
     ecdh = await _ecdh(db, ids)
+    held = await _held(db, devices, by_project)
     return [
         DeviceInputs(
             device=device,
@@ -153,6 +156,7 @@ async def _of_enterprise(
             secrets=shared.secrets,
             ecdh_pem=ecdh.get(device.id, (b"", b""))[0],
             ecdh_hash=ecdh.get(device.id, (b"", b""))[1],
+            held=held.get(device.id, b""),
             epoch=shared.epoch,
             memo=shared.memo,
             shared=shared.shared,
@@ -299,6 +303,17 @@ async def _networks(
         .where(or_(c.name.in_(wanted), c.id.in_(wanted), c.state == DEFAULT_NETWORK))
     )
     return _items(await _read(db, NetConfig, query))
+
+
+async def _held(
+    db: Db, devices: Sequence[DeviceConfig], projects: Mapping[str, Tag]
+) -> Mapping[str, bytes]:
+    """What is in force on those that are locked."""
+    locked = [DeviceId(d.id) for d in devices if is_locked(d, projects.get(d.project_id))]
+    if not locked:
+        return {}
+    found = await find_rendered_of(db, locked)
+    return {device_id: one.config for device_id, one in found.items() if one.config_hash}
 
 
 async def _ecdh(db: Db, device_ids: Sequence[str]) -> Mapping[str, tuple[bytes, bytes]]:

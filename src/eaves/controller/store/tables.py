@@ -69,6 +69,7 @@ class Kind(StrEnum):
     VOLUME = "volume_instances"
     APP = "apps"
     APP_INSTANCE = "app_instances"
+    CEP = "ceps"
 
     @property
     def noun(self) -> str:
@@ -81,6 +82,7 @@ _NOUNS = {
     Kind.NETINST: "network instance",
     Kind.APP: "app bundle",
     Kind.AUTH_PROFILE: "authorization profile",
+    Kind.CEP: "certificate enrolment profile",
 }
 
 DEFAULT_NETWORK: Final = "default"

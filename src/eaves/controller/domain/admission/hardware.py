@@ -10,6 +10,7 @@ from eaves.controller.domain.admission.refusal import (
     invalid,
     unknown,
 )
+from eaves.controller.domain.admission.templates import admit_template
 from eaves.controller.domain.contract.catalogue import SysBrand, SysModel
 from eaves.controller.domain.contract.devices import DeviceConfig, SysInterface
 from eaves.controller.domain.contract.networks import NetConfig
@@ -48,6 +49,9 @@ def admit_model(
         for label, count in labels.items()
         if label and count > 1
     ]
+    for index, template in enumerate(wanted.pcr_templates):
+        others = wanted.pcr_templates[:index]
+        refusals += admit_template(template, others, at=f"PCRTemplates[{index}].")
     return tuple(refusals)
 
 

@@ -58,6 +58,16 @@ class PCRTemplate(Contract):
     name: str = ""
 
 
+class PCRTemplatesInfo(Contract):
+    next: Cursor | None = None
+    templates: tuple[PCRTemplate, ...] = ()
+
+
+class PCRTemplatesReq(Contract):
+    model_id: str = ""
+    templates: tuple[PCRTemplate, ...] = ()
+
+
 class AdapterUsage(OpenEnum):
     UNSPECIFIED = "ADAPTER_USAGE_UNSPECIFIED"
     MANAGEMENT = "ADAPTER_USAGE_MANAGEMENT"

@@ -102,8 +102,13 @@ class DeviceConfigLock(OpenEnum):
 class DebugKnobDetail(Contract):
     debug_knob: bool = False
     expired: bool = False
-    expiry: Int64Text = 0
+    expiry: Int64Text = 0  # asked: minutes; stored: when it ends, in seconds since 1970
     id: str = ""
+
+    @property
+    def ssh_key(self) -> str:
+        """Ours, beside the contract: the public key that may log in meanwhile."""
+        return str((self.model_extra or {}).get("sshKey", ""))
 
 
 class GeoLocation(Contract):

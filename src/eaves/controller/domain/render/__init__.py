@@ -7,6 +7,7 @@ ever in clear text.
 
 from dataclasses import dataclass, field
 
+from eaves.controller.domain.config_lock import WAITING, under_lock
 from eaves.controller.domain.contract.datastores import ImageConfig
 from eaves.controller.domain.inputs import ControllerFacts, DeviceInputs
 from eaves.controller.domain.render import adapters, apps, items, netinsts, storage
@@ -19,6 +20,7 @@ from eaves.evapi.config import (
     EdgeDevConfig,
     UUIDandVersion,
     Volume,
+    decode_edge_dev_config,
 )
 
 __all__ = ["ControllerFacts", "DeviceInputs", "Rendered", "render_device"]
@@ -49,6 +51,14 @@ class _Gathered:
 
 
 def render_device(inputs: DeviceInputs, facts: ControllerFacts) -> Rendered:
+    wanted = _render(inputs, facts)
+    if not inputs.held:
+        return wanted
+    served, waits = under_lock(decode_edge_dev_config(inputs.held), wanted.config)
+    return Rendered(served, (WAITING, *wanted.missing) if waits else wanted.missing)
+
+
+def _render(inputs: DeviceInputs, facts: ControllerFacts) -> Rendered:
     secrets = open_secrets(inputs, facts)
     device = inputs.device
     gathered = _Gathered()

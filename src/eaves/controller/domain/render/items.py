@@ -14,9 +14,20 @@ SECURE_DEFAULTS = {
 NO_TIME = "0001-01-01T00:00:00Z"
 
 
+DEBUG = dict.fromkeys(SECURE_DEFAULTS, "true")
+SSH = "debug.enable.ssh"
+
+
 def config_items(device: DeviceConfig) -> tuple[ConfigItem, ...]:
-    """Sorted by key; what the device record says wins over the secure defaults."""
+    """Sorted by key; what the device record says wins over the secure defaults, and debug access
+    over both, for as long as it is granted.
+    """
     values = SECURE_DEFAULTS | {item.key: _text(item) for item in device.config_item if item.key}
+    knob = device.debug_knob
+    if knob is not None and knob.debug_knob:
+        values |= DEBUG
+        if knob.ssh_key:
+            values[SSH] = knob.ssh_key
     return tuple(ConfigItem(key=key, value=values[key]) for key in sorted(values))
 
 

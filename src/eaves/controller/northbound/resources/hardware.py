@@ -6,14 +6,20 @@ from eaves.controller.domain.admission import (
     admit_model,
     admit_project,
 )
+from eaves.controller.domain.admission.refusal import unknown
 from eaves.controller.domain.contract.catalogue import SysBrand, SysModel
 from eaves.controller.domain.contract.devices import AttestPolicyType, DeviceConfig
 from eaves.controller.domain.contract.projects import Tag
 from eaves.controller.northbound import records
-from eaves.controller.northbound.completion import complete_device, complete_project
+from eaves.controller.northbound.completion import (
+    complete_device,
+    complete_model,
+    complete_project,
+)
 from eaves.controller.northbound.work import Prepared, Work
 from eaves.controller.store import devices, reports
 from eaves.controller.store import objects as object_rows
+from eaves.controller.store.debug_windows import close_window
 from eaves.controller.store.tables import Kind
 from eaves.ids import DeviceId
 
@@ -30,18 +36,35 @@ async def prepare_model(
     work: Work, wanted: SysModel, current: SysModel | None
 ) -> Prepared[SysModel]:
     brand = await records.find(work.db, work.scope, records.BRAND, wanted.brand_id)
+    complete = complete_model(wanted, current, template_ids=work.new_id)
     return Prepared(
-        wanted,
-        admit_model(wanted, current, brand=brand),
+        complete,
+        admit_model(complete, current, brand=brand),
         references=frozenset({wanted.brand_id}),
         state=wanted.state.value,
     )
 
 
-async def prepare_project(_work: Work, wanted: Tag, current: Tag | None) -> Prepared[Tag]:
+async def prepare_project(work: Work, wanted: Tag, current: Tag | None) -> Prepared[Tag]:
+    profile_id = enrolment_of(wanted)
+    profile = await records.find(work.db, work.scope, records.CEP, profile_id)
+    refusals = admit_project(wanted, current)
+    if profile_id and profile is None:
+        at = "portBasedNetworkAccessControlPolicy.portBasedNetworkAccessControlPolicy"
+        refusals += (unknown(records.CEP.noun, profile_id, f"{at}.certificateEnrollmentId"),)
     return Prepared(
-        complete_project(wanted), admit_project(wanted, current), state=wanted.type.value
+        complete_project(wanted),
+        refusals,
+        references=frozenset({profile_id}) if profile is not None else frozenset(),
+        state=wanted.type.value,
     )
+
+
+def enrolment_of(project: Tag) -> str:
+    """The certificate enrolment profile that the policy of the project names; empty if none."""
+    policy = project.port_based_network_access_control_policy
+    body = policy.port_based_network_access_control_policy if policy is not None else None
+    return str((body or {}).get("certificateEnrollmentId", ""))
 
 
 async def prepare_device(
@@ -117,4 +140,5 @@ async def enforce(work: Work, wanted: Tag, current: Tag | None) -> None:
 async def release(work: Work, gone: DeviceConfig, _current: DeviceConfig | None) -> None:
     """The device gets 404 from now on; what it reported is dropped."""
     await devices.mark_gone(work.db, DeviceId(gone.id))
+    await close_window(work.db, work.scope.enterprise, gone.id)
     await reports.forget_device(work.db, DeviceId(gone.id))

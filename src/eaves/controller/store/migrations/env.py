@@ -6,6 +6,7 @@ from alembic import context
 
 from eaves.controller.store import (
     tables,
+    tables_devices,
     tables_lists,
     tables_render,
     tables_shared,
@@ -13,7 +14,7 @@ from eaves.controller.store import (
 )
 
 # to import one of them adds its tables to the metadata that they share
-PARTS: Final = (tables, tables_lists, tables_render, tables_shared, tables_sign_in)
+PARTS: Final = (tables, tables_devices, tables_lists, tables_render, tables_shared, tables_sign_in)
 
 context.configure(
     connection=context.config.attributes["connection"],
