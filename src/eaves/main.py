@@ -57,6 +57,16 @@ SECTIONS: Mapping[str, Mapping[str, Part]] = {
             "eaves.cli.onboarding:onboarding", "Write the folder that a new node starts from."
         ),
     },
+    "Devices and models": {
+        "device": Part(
+            "eaves.cli.devices:device",
+            "Make many devices from a file, replace machines, open debug access.",
+        ),
+        "model": Part(
+            "eaves.cli.models:model",
+            "Draft models from nodes, move them between files and controllers.",
+        ),
+    },
     "Act": {
         "reboot": Part("eaves.cli.verbs:reboot", "Reboot a device."),
         "restart": Part("eaves.cli.verbs:restart", "Restart an app instance; its volumes stay."),

@@ -333,6 +333,9 @@ async def test_health(rest: Rest, alice: Caller) -> None:
     (database,) = health["healthDesc"]
     assert database["serviceName"] == "database"
     assert database["briefHealth"]["serviceHealthStatus"].startswith("healthy")
+    later = await alice.http.get("/v1/devices/id/1/edgeview/clientscript")
+    assert later.status_code == 501
+    assert "later: remote access" in later.json()["error"][0]["details"]
     async with rest.client() as nobody:
         assert (await nobody.post("/v1/hello", json={})).status_code == 401
         assert (await nobody.get("/v1/cloud/healthreport")).status_code == 401

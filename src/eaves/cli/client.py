@@ -53,13 +53,24 @@ class Client:
         query: Mapping[str, str] | None = None,
     ) -> Json:
         """The answer's JSON object; raises ApiError with the reasons of a refusal."""
+        payload = None if body is None else json.dumps(body).encode()
+        return self.upload(method, path, payload, "application/json", query)
+
+    def upload(
+        self,
+        method: str,
+        path: str,
+        payload: bytes | None,
+        content_type: str,
+        query: Mapping[str, str] | None = None,
+    ) -> Json:
+        """As `call`, for a body that is no JSON object."""
         target = f"/api{path}" + (f"?{urlencode(query)}" if query else "")
         headers = {"Accept": "application/json"}
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
-        payload = None
-        if body is not None:
-            payload, headers["Content-Type"] = json.dumps(body).encode(), "application/json"
+        if payload is not None:
+            headers["Content-Type"] = content_type
         status, content = self._exchange(method, target, payload, headers)
         data = _json(content)
         if status >= 400:

@@ -84,6 +84,14 @@ def test_a_registration_is_answered_by_what_is_known(row: str) -> None:
     assert type(decide_register(asked, known)) is expected
 
 
+def test_a_copied_certificate_is_noticed_at_the_record_that_waits() -> None:
+    asked = Registration("s1", "", MINE)
+    answer = decide_register(asked, Knowledge("k", (FREE,), DeviceId("d9")))
+    assert answer == AlreadyRegistered(DeviceId("d9"), clashes_with=FREE.device_id)
+    own = decide_register(asked, Knowledge("k", (HELD,), HELD.device_id))
+    assert own == AlreadyRegistered(HELD.device_id)
+
+
 def test_the_serial_goes_before_the_soft_serial() -> None:
     answer = decide_register(Registration("s1", "soft", MINE), Knowledge("k", (SOFT, FREE)))
     assert answer == RegisterNew(DeviceId("d1"), "acme", "k", "s1")

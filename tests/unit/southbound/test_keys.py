@@ -12,8 +12,8 @@ from cryptography.x509.oid import NameOID
 
 from eaves.controller.keys import KeyStore, SecretUnreadable, open_keys
 from eaves.controller.keys.issue import TLS_RENEWAL, names_of
-from eaves.controller.settings import OwnSigning, OwnTls, Settings
 from eaves.controller.keys.published import published_list
+from eaves.controller.settings import OwnSigning, OwnTls, Settings
 from eaves.evapi.certs import ZCertType, verify_controller_certs
 from eaves.evapi.cipher import cipher_key, decrypt
 from eaves.evapi.keys import SoftKeyAgreement

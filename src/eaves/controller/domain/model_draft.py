@@ -1,9 +1,9 @@
 """A model drafted from what a machine says of itself, so that any machine can be managed.
 
-Rules: a function of a port is told by its PCI address where the machine reports one; what shares an
-IOMMU group goes to an app together, so it shares an assignment group; what has no IOMMU group, or
-shares it with the storage that the host may run from, is given to nobody.  A draft is to be read by a
-person before it is used: labels on the case are not known to any machine.
+Rules: a part is told by its PCI address where the machine reports one; what shares an IOMMU group
+goes to an app together, so it shares an assignment group; what has no IOMMU group, or shares it
+with the storage that the host may run from, is given to nobody.  A draft is to be read by a person
+before it is used: labels on the case are not known to any machine.
 """
 
 import re

@@ -53,9 +53,14 @@ class RegisterNew:
 
 @dataclass(frozen=True, slots=True)
 class AlreadyRegistered:
-    """The certificate is bound to a record already; answer 200."""
+    """The certificate is bound to a record already; answer 200.
+
+    `clashes_with`: another record waits for the serial that it came with, which is a security
+    event: the certificate was copied, or the record was made for a machine that is another's.
+    """
 
     device_id: DeviceId
+    clashes_with: DeviceId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +95,11 @@ def decide_register(asked: Registration, known: Knowledge) -> RegisterAnswer:
             "the onboarding certificate is not one of this controller; write the configuration "
             "folder of the device again"
         )
-    if known.certificate_bound_to is not None:
-        return AlreadyRegistered(known.certificate_bound_to)
     claim = _claim_for(asked, known.claims)
+    bound = known.certificate_bound_to
+    if bound is not None:
+        other = claim is not None and claim.device_id != bound and not claim.bound_certificate
+        return AlreadyRegistered(bound, claim.device_id if claim is not None and other else None)
     if claim is None:
         return UnknownSerial(
             known.onboarding_key,

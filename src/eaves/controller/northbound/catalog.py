@@ -41,6 +41,7 @@ from eaves.controller.northbound.resources.facts import (
 from eaves.controller.northbound.resources.reading import (
     present_app,
     present_instance,
+    present_model,
     present_project,
 )
 
@@ -48,7 +49,12 @@ BRANDS: Resource[SysBrand] = Resource(
     "/v1/brands", records.BRAND, ObjectType.UNSPECIFIED, hardware.prepare_brand, lists.brands
 )
 MODELS: Resource[SysModel] = Resource(
-    "/v1/sysmodels", records.MODEL, ObjectType.UNSPECIFIED, hardware.prepare_model, lists.models
+    "/v1/sysmodels",
+    records.MODEL,
+    ObjectType.UNSPECIFIED,
+    hardware.prepare_model,
+    lists.models,
+    present=present_model,
 )
 PROJECTS: Resource[Tag] = Resource(
     "/v1/projects",

@@ -221,7 +221,8 @@ def complete_device(
             changes["obkey"] = current.obkey
         if not wanted.serialno:
             changes["serialno"] = current.serialno
-        changes["identity"] = current.identity
+        if not wanted.identity:
+            changes["identity"] = current.identity
         changes["onboarding"] = current.onboarding
     return wanted.model_copy(update=changes)
 

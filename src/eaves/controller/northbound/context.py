@@ -20,6 +20,7 @@ from eaves.controller.northbound.work import Clock, Principal, Random, Work
 from eaves.controller.observe.health import Health
 from eaves.controller.settings import Settings
 from eaves.controller.store import people
+from eaves.controller.store.events import Event, insert_events
 from eaves.controller.store.unit import Db, snapshot, unit_of_work
 from eaves.controller.telemetry.series_reading import SeriesReader
 from eaves.ids import EnterpriseId
@@ -72,12 +73,23 @@ class Context:
 
         `restricted` endpoints are those that somebody who must change a password may still use.
         """
-        async with unit_of_work(self.engine) as db:
-            principal = await self.authenticate(db, request, self.clock())  # the body took a while
-            work = self._work(db, request, principal, restricted=restricted)
-            yield work
+        alarms: list[Event] = []
+        try:
+            async with unit_of_work(self.engine) as db:
+                # again: the body took a while
+                principal = await self.authenticate(db, request, self.clock())
+                work = self._work(db, request, principal, restricted=restricted, alarms=alarms)
+                yield work
+        finally:
+            await self._tell(alarms)
         if work.told:
             self.live.devices_changed(work.told)
+
+    async def _tell(self, alarms: list[Event]) -> None:
+        """What somebody must know although the request that showed it was undone."""
+        if alarms:
+            async with unit_of_work(self.engine) as db:
+                await insert_events(db, alarms)
 
     @asynccontextmanager
     async def reading(self, request: Request, *, restricted: bool = False) -> AsyncGenerator[Work]:
@@ -92,7 +104,15 @@ class Context:
         request.state.needs = needs
         request.state.principal = principal
 
-    def _work(self, db: Db, request: Request, principal: Principal, *, restricted: bool) -> Work:
+    def _work(
+        self,
+        db: Db,
+        request: Request,
+        principal: Principal,
+        *,
+        restricted: bool,
+        alarms: list[Event] | None = None,
+    ) -> Work:
         request.state.user = principal.user_name
         scope = scope_for(principal, request.state.needs)
         if principal.must_change_password and not restricted:
@@ -108,6 +128,7 @@ class Context:
             request_id=request_id_of(request),
             random=self.random,
             keys=self.keys,
+            alarms=[] if alarms is None else alarms,
         )
 
     async def authenticate(self, db: Db, request: Request, now: datetime) -> Principal:

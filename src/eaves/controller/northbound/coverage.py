@@ -44,8 +44,8 @@ def page() -> str:
         lines.append(f"\n## {service}: {count} of {len(members)}\n")
         lines += _table(members, here)
     lines.append(OWN.rstrip() + "\n")
-    own = sorted({route.path for route in ROUTES if route.path.startswith("/v1/eaves/")})
-    lines += [f"- `GET /api{path}`" for path in own]
+    own = sorted((r.path, r.method) for r in ROUTES if r.path.startswith("/v1/eaves/"))
+    lines += [f"- `{method} /api{path}`" for path, method in own]
     return "\n".join(lines) + "\n"
 
 

@@ -116,7 +116,11 @@ async def read_body(request: Request, contract: type[T]) -> T:
     raw = await request.body()
     if not raw.strip():
         raise Problem(400, "the request has no body; send the object as JSON")
-    item = contract.from_json_text(raw)
+    return checked(contract.from_json_text(raw))
+
+
+def checked(item: T) -> T:
+    """Raises Problem with every enum that holds a word it does not have."""
     strangers = tuple(
         Refusal(ZsrvErrorCode.INVALID_DATA, text.partition(":")[0], text)
         for text in item.strangers()

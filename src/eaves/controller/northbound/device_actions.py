@@ -94,10 +94,7 @@ async def unpublish(context: Context, request: Request) -> Response:
     """
     asked = await _body(request, DeviceConfig)
     async with context.writing(request) as work:
-        object_id = request.path_params.get("id", "") or asked.id
-        if not object_id and not asked.name:
-            raise Problem(400, "neither the path nor the body says which device", location="name")
-        current = await crud.find(work, catalog.DEVICES, object_id=object_id, name=asked.name)
+        current = await crud.find(work, catalog.DEVICES, object_id=request.path_params["id"])
         named = {_key(image) for image in asked.base_image}
         meant = tuple(i for i in current.base_image if not named or _key(i) in named)
         running = [i for i in meant if i.activate] if named else []
@@ -142,6 +139,5 @@ async def _body(request: Request, contract: type[T]) -> T:
 ROUTES: tuple[Route, ...] = (
     Route("PUT", "/v1/devices/id/{id}/debug/enable", start_debug, RUN_DEVICES),
     Route("PUT", "/v1/devices/id/{id}/debug/disable", stop_debug, RUN_DEVICES),
-    Route("PUT", "/v1/devices/id//unpublish", unpublish, CHANGE_DEVICES),
     Route("PUT", "/v1/devices/id/{id}/unpublish", unpublish, CHANGE_DEVICES),
 )

@@ -24,7 +24,7 @@ from eaves.controller.domain.contract.volumes import VolInstConfig
 from eaves.controller.domain.scope import Scope
 from eaves.controller.store import objects
 from eaves.controller.store.objects import Filter, Revision, StoredObject
-from eaves.controller.store.tables import Kind, object_references, onboarding_claims
+from eaves.controller.store.tables import Kind, object_references
 from eaves.controller.store.unit import Db
 from eaves.ids import ProjectId
 
@@ -160,19 +160,6 @@ async def missing(
     wanted = tuple(references)
     found = await by_reference(db, scope, of, wanted)
     return tuple(reference for reference in wanted if reference and reference not in found)
-
-
-async def claimed_by_another(db: Db, onboarding_key: str, serial: str, device_id: str) -> bool:
-    """Whether another device, of whichever enterprise, has this onboarding key and serial."""
-    if not (onboarding_key and serial):
-        return False
-    claims = onboarding_claims.c
-    query = select(claims.device_id).where(
-        claims.onboarding_key == onboarding_key,
-        claims.serial == serial,
-        claims.device_id != device_id,
-    )
-    return (await db.execute(query)).first() is not None
 
 
 async def references_of(db: Db, object_id: str) -> frozenset[str]:

@@ -11,6 +11,7 @@ from eaves.controller.domain.authz import EVERYTHING, Rights
 from eaves.controller.domain.contract.base import Contract
 from eaves.controller.domain.scope import Scope
 from eaves.controller.keys import KeyStore
+from eaves.controller.store.events import Event
 from eaves.controller.store.objects import Stamp
 from eaves.controller.store.unit import Db
 from eaves.ids import DeviceId
@@ -49,6 +50,7 @@ class Work:
     changed: set[DeviceId] = field(default_factory=set[DeviceId])  # to be rendered
     told: set[DeviceId] = field(default_factory=set[DeviceId])  # the device side reads them again
     render_jobs: list[str] = field(default_factory=list[str])  # that this request left behind
+    alarms: list[Event] = field(default_factory=list[Event])  # told even where it is refused
 
     @property
     def scope(self) -> Scope:

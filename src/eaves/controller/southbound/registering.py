@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from eaves.controller.domain.onboarding import (
+    AlreadyRegistered,
     Conflict,
     RegisterAnswer,
     RegisterNew,
@@ -21,6 +22,7 @@ from eaves.controller.southbound.events import device_event
 from eaves.controller.store import devices, registering
 from eaves.controller.store.events import Event, insert_events
 from eaves.controller.store.objects import names_of
+from eaves.controller.store.owners import enterprises_of
 from eaves.controller.store.tables import Kind
 from eaves.controller.store.unit import Db
 from eaves.controller.telemetry.changes import Change, Severity
@@ -138,10 +140,26 @@ async def _note(db: Db, asked: Asked, answer: RegisterAnswer) -> None:
             wanted.certificate_hash,
             asked.at,
         )
+    elif isinstance(answer, AlreadyRegistered) and answer.clashes_with is not None:
+        await _tell_of_copy(db, answer.device_id, answer.clashes_with, asked)
     elif isinstance(answer, Conflict):
         change = Change("EDGE_NODE_SERIAL_CLASH", Severity.ERROR, answer.reason)
         for row in await devices.read_devices(db, (answer.device_id,)):
             await device_event(db, row.enterprise_id, answer.device_id, change, asked.at)
+
+
+async def _tell_of_copy(db: Db, bound: DeviceId, waiting: DeviceId, asked: Asked) -> None:
+    """In the enterprise of each side; neither learns of the other."""
+    serial = asked.registration.serial or asked.registration.soft_serial
+    told = {
+        bound: f"its certificate came with serial {serial!r}, for which another record waits; the "
+        "machine may have been cloned",
+        waiting: f"a machine with serial {serial!r} came with the certificate of another device; "
+        "it was not let in as this one",
+    }
+    for device_id, enterprise in (await enterprises_of(db, tuple(told))).items():
+        change = Change("EDGE_NODE_CERTIFICATE_CLASH", Severity.ERROR, told[device_id])
+        await device_event(db, enterprise, device_id, change, asked.at)
 
 
 async def _onboarding_keys(db: Db, keys: KeyStore, batch: Sequence[Asked]) -> dict[bytes, str]:

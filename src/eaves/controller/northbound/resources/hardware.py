@@ -16,10 +16,12 @@ from eaves.controller.northbound.completion import (
     complete_model,
     complete_project,
 )
+from eaves.controller.northbound.resources.machines import bind_uploaded, refuse_clashes
 from eaves.controller.northbound.work import Prepared, Work
 from eaves.controller.store import devices, reports
 from eaves.controller.store import objects as object_rows
 from eaves.controller.store.debug_windows import close_window
+from eaves.controller.store.machines import note_left
 from eaves.controller.store.tables import Kind
 from eaves.ids import DeviceId
 
@@ -86,15 +88,9 @@ async def prepare_device(
         network_ids={name: network.id for name, network in networks.items()},
         onboarding_key=work.new_id(),
     )
-    refusals = admit_device(
-        complete,
-        current,
-        project=project,
-        model=model,
-        networks=networks,
-        claimed=await records.claimed_by_another(
-            db, complete.obkey, complete.serialno, complete.id
-        ),
+    claimed, clashes = await refuse_clashes(work, complete)
+    refusals = clashes + admit_device(
+        complete, current, project=project, model=model, networks=networks, claimed=claimed
     )
     references = {complete.project_id, complete.model_id}
     references |= {network.id for network in networks.values()}
@@ -111,10 +107,11 @@ async def claim(work: Work, wanted: DeviceConfig, _current: DeviceConfig | None)
     """Reserve onboarding key and serial, over all enterprises; take the project's attestation."""
     await devices.claim_serial(work.db, DeviceId(wanted.id), wanted.obkey, wanted.serialno)
     project = await records.find(work.db, work.scope, records.PROJECT, wanted.project_id)
+    required = project is not None and enforces_attestation(project)
     if project is not None:
-        await devices.set_attestation_required(
-            work.db, (DeviceId(wanted.id),), required=enforces_attestation(project)
-        )
+        await devices.set_attestation_required(work.db, (DeviceId(wanted.id),), required=required)
+    if wanted.identity:
+        await bind_uploaded(work, wanted, attestation_required=required)
 
 
 def enforces_attestation(project: Tag) -> bool:
@@ -138,7 +135,9 @@ async def enforce(work: Work, wanted: Tag, current: Tag | None) -> None:
 
 
 async def release(work: Work, gone: DeviceConfig, _current: DeviceConfig | None) -> None:
-    """The device gets 404 from now on; what it reported is dropped."""
+    """The device gets 404 from now on; what it reported is dropped, which machine it was stays."""
+    id_, by = DeviceId(gone.id), work.principal.user_name
+    await note_left(work.db, work.scope.enterprise, id_, "off-boarded", by, work.now)
     await devices.mark_gone(work.db, DeviceId(gone.id))
     await close_window(work.db, work.scope.enterprise, gone.id)
     await reports.forget_device(work.db, DeviceId(gone.id))

@@ -1,6 +1,10 @@
 """What a read of one object shows beside what is stored."""
 
+import asyncio
+
+from eaves.controller.catalogue import hardware
 from eaves.controller.domain.contract.apps import App, AppInstance, ManifestInfo
+from eaves.controller.domain.contract.catalogue import SysModel
 from eaves.controller.domain.contract.projects import Tag
 from eaves.controller.northbound import records
 from eaves.controller.northbound.resources.apps import with_descent
@@ -34,3 +38,23 @@ async def present_instance(work: Work, item: AppInstance) -> AppInstance:
             update={"next_bundle_version": bundle.revision.curr}
         )
     return item.model_copy(update=changes)
+
+
+async def present_model(_work: Work, item: SysModel) -> SysModel:
+    """Whether the model that it was imported from has a newer version is a fact of this release."""
+    parent = item.parent_detail
+    if parent is None or not parent.id_of_parent_object:
+        return item
+    of = (await asyncio.to_thread(hardware)).find_model(model_id=parent.id_of_parent_object)
+    newest = of.revision.curr if of is not None and of.revision is not None else ""
+    return item.model_copy(
+        update={
+            "parent_detail": parent.model_copy(
+                update={
+                    "reference_exists": of is not None,
+                    "update_available": newest.isdecimal()
+                    and int(newest) > parent.version_of_parent_object,
+                }
+            )
+        }
+    )
