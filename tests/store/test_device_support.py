@@ -11,7 +11,7 @@ from eaves.controller.store import objects as store
 from eaves.controller.store import policy_documents as documents
 from eaves.controller.store.debug_windows import Window, expire, open_window, windows_due
 from eaves.controller.store.devices import claim_serial, mark_gone
-from eaves.controller.store.in_bodies import maps_in_use, places
+from eaves.controller.store.in_bodies import maps_in_use, places, tags_in_use
 from eaves.controller.store.machines import (
     find_machine,
     holder_of_certificate,
@@ -55,6 +55,7 @@ async def test_tags_and_places_are_found_inside_bodies(engine: AsyncEngine) -> N
     c = objects[Kind.DEVICE].c
     async with snapshot(engine) as db:
         assert await maps_in_use(db, Kind.DEVICE, true()) == ({"site": "north"},)
+        assert await tags_in_use(db, Kind.DEVICE, true()) == ({"site": "north"},)
         ports = await maps_in_use(db, Kind.DEVICE, c.enterprise_id == "acme", array="interfaces")
         assert ports == ({"cable": "blue"},)
         virtual = await maps_in_use(

@@ -248,7 +248,7 @@ async def test_a_device_is_known_by_an_uploaded_certificate(
     assert refused.status_code == 400
     assert refused.json()["error"][0]["location"] == "identity"
     encoded = base64.b64encode(pem).decode()
-    device_id = DeviceId(await alice.create("/v1/devices", {**sent, "identity": encoded}))
+    device_id = DeviceId(await alice.create("/v1/devices", {**sent, "identity": pem.decode()}))
     async with snapshot(rest.engine) as db:
         (row,) = await read_devices(db, (device_id,))
     assert row.certificate_hash == device_hash(pem)

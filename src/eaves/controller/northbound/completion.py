@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from eaves.controller.domain.admission import effective_vminfo, resource_of
+from eaves.controller.domain.admission.identity import as_sent
 from eaves.controller.domain.contract.apps import App, AppInstance, ManifestInfo
 from eaves.controller.domain.contract.base import rfc3339
 from eaves.controller.domain.contract.catalogue import SysModel
@@ -206,6 +207,8 @@ def complete_device(
         changes["config_lock"] = DeviceConfigLock.DISABLED
     if model is not None:
         changes["utype"] = model.type
+    if identity := wanted.identity or (current.identity if current is not None else ""):
+        changes["identity"] = as_sent(identity)
     changes["debug_knob"] = current.debug_knob if current is not None else None  # has a verb
     if current is None and not wanted.obkey:
         changes["obkey"] = onboarding_key
@@ -221,8 +224,6 @@ def complete_device(
             changes["obkey"] = current.obkey
         if not wanted.serialno:
             changes["serialno"] = current.serialno
-        if not wanted.identity:
-            changes["identity"] = current.identity
         changes["onboarding"] = current.onboarding
     return wanted.model_copy(update=changes)
 

@@ -19,6 +19,7 @@ from eaves.controller.northbound.status import limits_in
 from eaves.controller.northbound.work import Work
 from eaves.controller.store import in_bodies
 from eaves.controller.store.tables import Kind, objects
+from eaves.controller.store.tables_lists import listed
 
 Maps = Iterable[Mapping[str, str]]
 Found = tuple[tuple[str, Maps], ...]  # what the tags are of, and the tags
@@ -28,8 +29,8 @@ BONDS: Final = ("bondAdapter", "interface.tags")
 
 
 async def _of_devices(work: Work, _request: Request) -> Found:
-    visible = visible_in(objects[Kind.DEVICE].c, work.scope)
-    return (("device", await in_bodies.maps_in_use(work.db, Kind.DEVICE, visible)),)
+    visible = visible_in(listed[Kind.DEVICE].c, work.scope)
+    return (("device", await in_bodies.tags_in_use(work.db, Kind.DEVICE, visible)),)
 
 
 async def _of_ports(work: Work, _request: Request) -> Found:
@@ -49,14 +50,13 @@ async def _of_ports(work: Work, _request: Request) -> Found:
 
 async def _of_netinsts(work: Work, _request: Request) -> Found:
     visible = visible_in(objects[Kind.NETINST].c, work.scope)
-    return tuple(
-        [
-            (noun, await in_bodies.maps_in_use(work.db, Kind.NETINST, visible, member=member))
-            for noun, member in (
-                ("network instance", "tags"),
-                ("interface of a network instance", "portTags"),
-            )
-        ]
+    own = visible_in(listed[Kind.NETINST].c, work.scope)
+    return (
+        ("network instance", await in_bodies.tags_in_use(work.db, Kind.NETINST, own)),
+        (
+            "interface of a network instance",
+            await in_bodies.maps_in_use(work.db, Kind.NETINST, visible, member="portTags"),
+        ),
     )
 
 

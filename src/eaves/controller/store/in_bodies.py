@@ -29,6 +29,16 @@ PLACES: Final = (("devLocation", "loc"), ("devLocation", "latlong"), ("location"
 TOWN: Final = (("devLocation", "city"), ("devLocation", "country"))
 
 
+async def tags_in_use(
+    db: Db, kind: Kind, visible: ColumnElement[bool]
+) -> tuple[Mapping[str, str], ...]:
+    """Every different map of tags; `visible` is of the narrow rows that lists read."""
+    query = select(listed[kind].c.tags).where(visible).distinct()
+    rows = await db.execute(query)
+    found = (json.loads(str(row[0])) for row in rows if row[0])
+    return tuple(cast("Mapping[str, str]", one) for one in found if one)
+
+
 async def maps_in_use(
     db: Db, kind: Kind, visible: ColumnElement[bool], *, array: str = "", member: str = "tags"
 ) -> tuple[Mapping[str, str], ...]:

@@ -20,10 +20,15 @@ class Uploaded:
     digest: bytes
 
 
+def as_sent(text: str) -> str:
+    """As the contract writes it: base64, also of a PEM text that somebody pasted."""
+    return base64.b64encode(text.encode()).decode() if text.startswith("-----") else text
+
+
 def read_identity(text: str) -> Uploaded | Refusal:
-    """PEM, or base64 of PEM; its key must be one that devices sign with."""
+    """Base64 of PEM; its key must be one that devices sign with."""
     try:
-        pem = text.encode() if text.startswith("-----") else base64.b64decode(text, validate=True)
+        pem = base64.b64decode(text, validate=True)
         certificate_key(load_certificate(pem, WHAT), WHAT)
         der = certificate_der(pem)
     except (binascii.Error, ValueError, Rejected) as error:

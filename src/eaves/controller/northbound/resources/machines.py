@@ -25,7 +25,7 @@ SEVERITY = "error"
 async def refuse_clashes(work: Work, wanted: DeviceConfig) -> tuple[bool, tuple[Refusal, ...]]:
     """Whether serial and key are another device's, and what stands against its certificate.
 
-    A clash is a security event, in the enterprise of each side; neither learns of the other.
+    A clash of two enterprises is a security event in each of them; neither learns of the other.
     """
     holder = await machines.holder_of_serial(work.db, wanted.obkey, wanted.serialno)
     claimed = holder is not None and holder.device_id != wanted.id
@@ -58,12 +58,14 @@ async def _refuse_certificate(work: Work, wanted: DeviceConfig) -> tuple[Refusal
 def _clash(
     work: Work, wanted: DeviceConfig, holder: Holder, event_type: str, what: str
 ) -> Sequence[Event]:
+    if holder.enterprise_id == work.scope.enterprise:
+        return ()  # a slip: whoever wrote it is told
     told = (
         f"somebody tried to make another record with {what}; it was refused. The machine may have "
         "been cloned, or changed hands"
     )
     mine = f"refused: another device has {what} already"
-    events = [
+    return (
         Event(
             at=work.now,
             enterprise_id=work.scope.enterprise,
@@ -74,24 +76,20 @@ def _clash(
             user_name=work.principal.user_name,
             object_kind=Kind.DEVICE.value,
             object_name=wanted.name,
-        )
-    ]
-    if holder.enterprise_id != work.scope.enterprise:
-        events.append(
-            Event(
-                at=work.now,
-                enterprise_id=holder.enterprise_id,
-                event_type=event_type,
-                description=told,
-                severity=SEVERITY,
-                project_id=holder.project_id,
-                device_id=holder.device_id,
-                object_kind=Kind.DEVICE.value,
-                object_id=holder.device_id,
-                object_name=holder.name,
-            )
-        )
-    return events
+        ),
+        Event(
+            at=work.now,
+            enterprise_id=holder.enterprise_id,
+            event_type=event_type,
+            description=told,
+            severity=SEVERITY,
+            project_id=holder.project_id,
+            device_id=holder.device_id,
+            object_kind=Kind.DEVICE.value,
+            object_id=holder.device_id,
+            object_name=holder.name,
+        ),
+    )
 
 
 async def bind_uploaded(work: Work, wanted: DeviceConfig, *, attestation_required: bool) -> None:
