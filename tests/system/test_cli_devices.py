@@ -67,7 +67,7 @@ def test_devices_from_files_and_models_through_files(cli: Cli, tmp_path: Path) -
         "device", "debug", "edge-1", "--minutes", "5"
     )
     assert "closed" in cli.ok("device", "debug", "edge-1", "--off")
-    assert "no machine has registered as edge-1" in cli.ok("device", "machines", "edge-1")
+    assert "no machine has registered as edge-1" in cli("device", "machines", "edge-1").err
     refused = cli("device", "replace", "edge-1", "--serial", "NEW")
     assert refused.code == 1
     assert "no machine has the record" in refused.err
