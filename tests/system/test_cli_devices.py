@@ -1,11 +1,17 @@
 """`eaves device` and `eaves model` at a real controller."""
 
+import base64
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from support.cli import Cli
-from support.controller import Process, running
+from support.controller import Process, WireDevice, https, running
+
+from eaves.evapi.paths import Endpoint
+from eaves.ids import DeviceId
 
 pytestmark = pytest.mark.system
 
@@ -30,16 +36,58 @@ KEY = "5d0767ee-0547-4569-b530-387e526f8cb9"
 
 
 @pytest.fixture
-def cli(tmp_path: Path) -> Iterator[Cli]:
+def process(tmp_path: Path) -> Iterator[Process]:
     (tmp_path / "password").write_text("correct horse battery")
     options = ("--admin-password-file", str(tmp_path / "password"))
-    with running(Process(tmp_path / "state", *options)) as process:
-        command = Cli.of(process, tmp_path)
-        password = str(tmp_path / "password")
-        command.ok(
-            "login", command.rest_url, "--ca", str(command.root), "--password-file", password
-        )
-        yield command
+    with running(Process(tmp_path / "state", *options)) as started:
+        yield started
+
+
+@pytest.fixture
+def cli(process: Process, tmp_path: Path) -> Cli:
+    command = Cli.of(process, tmp_path)
+    password = str(tmp_path / "password")
+    command.ok("login", command.rest_url, "--ca", str(command.root), "--password-file", password)
+    return command
+
+
+async def polled(process: Process, machine: WireDevice) -> int:
+    """The status that a poll of this machine is answered with."""
+    path = machine.path(Endpoint.CONFIG)
+    reply = await https(process.device_port, "POST", path, machine.poll(), tls=process.tls())
+    return reply.status
+
+
+async def test_a_machine_is_its_uploaded_certificate(
+    cli: Cli, process: Process, tmp_path: Path
+) -> None:
+    old, new = WireDevice(), WireDevice()
+    (tmp_path / "new.pem").write_bytes(new.certificate_pem)
+    cli.ok("apply", "-f", "-", stdin=SITE)
+    text = yaml.safe_dump(
+        {
+            "kind": "device",
+            "name": "edge-1",
+            "project": "berlin",
+            "model": "small",
+            "identity": base64.b64encode(old.certificate_pem).decode(),
+            "interfaces": [{"intfname": "eth0", "intfUsage": "MANAGEMENT"}],
+        }
+    )
+    assert "device/edge-1 created" in cli.ok("apply", "-f", "-", stdin=text)
+    assert "device/edge-1 unchanged" in cli.ok("apply", "-f", "-", stdin=text)
+    found = json.loads(cli.ok("get", "device", "edge-1", "-o", "json"))
+    old.device_id = new.device_id = DeviceId(found["id"])
+    assert await polled(process, old) == 200
+    assert await polled(process, new) == 401
+    cli.ok("device", "replace", "edge-1", "--certificate", str(tmp_path / "new.pem"))
+    assert await polled(process, new) == 200
+    assert await polled(process, old) == 401
+    told = cli.ok("device", "machines", "edge-1").splitlines()
+    assert [line.split()[0][:16] for line in told[1:]] == [
+        new.certificate_hash.hex()[:16],
+        old.certificate_hash.hex()[:16],
+    ]
 
 
 def test_devices_from_files_and_models_through_files(cli: Cli, tmp_path: Path) -> None:
