@@ -14,6 +14,8 @@ from eaves.controller.jobs.leased import Leases
 from eaves.controller.jobs.run import Jobs
 from eaves.controller.jobs.wanted import RenderWanted
 from eaves.controller.northbound.app import build_app
+from eaves.controller.northbound.bulk.acting import Means
+from eaves.controller.northbound.bulk.carrying import Carrier
 from eaves.controller.store.unit import open_engine
 from eaves.evapi.paths import Endpoint, endpoint_path
 
@@ -74,6 +76,7 @@ async def whole_controller(folder: Path, database_url: str = "") -> AsyncGenerat
             wanted=wanted,
             leases=Leases(engine, "test"),
             telemetry=devices.service.telemetry,
+            carrier=Carrier(Means(devices.keys, os.urandom)),
         )
         async with running_app(app, engine, devices.keys, devices.live, devices.clock) as rest:
             await rest.add_user("alice")

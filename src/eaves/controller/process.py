@@ -234,6 +234,8 @@ async def _rest_side(rest: _Rest, announce: Callable[[str], None]) -> None:
     app = await asyncio.to_thread(_build_rest, rest, surface)
     from eaves.controller.jobs.leased import Leases  # noqa: PLC0415 - as above
     from eaves.controller.jobs.run import Jobs, start_jobs  # noqa: PLC0415 - as above
+    from eaves.controller.northbound.bulk.acting import Means  # noqa: PLC0415 - as above
+    from eaves.controller.northbound.bulk.carrying import Carrier  # noqa: PLC0415 - as above
 
     serving = _beside_devices if rest.shared is not None else _own_listener
     engine = open_engine(rest.settings.database, rest.keys.audit_key)
@@ -257,6 +259,7 @@ async def _rest_side(rest: _Rest, announce: Callable[[str], None]) -> None:
                     wanted=rest.wanted,
                     telemetry=rest.devices.telemetry,
                     leases=Leases(engine, process_name(os.urandom)),
+                    carrier=Carrier(Means(rest.keys, os.urandom)),
                     reload_listeners=lambda: _reload(rest, reload_listener),
                     on_batch=None if rest.traces is None else rest.traces.note_batch,
                 ),

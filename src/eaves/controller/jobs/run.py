@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from eaves.controller.jobs import series
 from eaves.controller.jobs.audit_archive import archive_audit
+from eaves.controller.jobs.bulk_jobs import LOOK_EVERY, BulkJobs, Carrier
 from eaves.controller.jobs.debug_windows import close_debug_windows
 from eaves.controller.jobs.device_events import move_events_forever
 from eaves.controller.jobs.free_pages import give_back_free
@@ -63,6 +64,7 @@ class Jobs:
     wanted: RenderWanted
     leases: Leases
     telemetry: Telemetry
+    carrier: Carrier
     on_batch: OnBatch | None = None  # of render jobs
 
     def devices(self) -> tuple[LiveDevice, ...]:
@@ -180,6 +182,10 @@ class Jobs:
             self.engine, Renderer(self.keys), self.clock, self.live.devices_changed, self.on_batch
         )
 
+    def bulk_jobs(self) -> BulkJobs:
+        """What was asked for on many objects at once."""
+        return BulkJobs(self.engine, self.carrier, self.clock, self.live.devices_changed)
+
     async def _note_published(self) -> None:
         published = self.wanted.published
         if published:
@@ -218,7 +224,7 @@ class Publication:
 def start_jobs(tasks: asyncio.TaskGroup, jobs: Jobs) -> tuple[asyncio.Task[None], ...]:
     """Start every job; cancel what is returned to end them."""
     intervals, leases = jobs.settings.intervals, jobs.leases
-    publication = Publication(jobs)
+    publication, bulk = Publication(jobs), jobs.bulk_jobs()
     leased = [
         ("retention", intervals.retention, jobs.retain, intervals.retention),
         ("audit-archive", intervals.retention, jobs.archive_audit, intervals.retention),
@@ -232,6 +238,8 @@ def start_jobs(tasks: asyncio.TaskGroup, jobs: Jobs) -> tuple[asyncio.Task[None]
         ("publication", PUBLICATION_EVERY, publication.tick, AT_ONCE),
         ("debug-windows", DEBUG_LOOKED_AT_EVERY, jobs.close_debug, AT_ONCE),
         ("render-sweep", LEFT_OVER_AFTER, jobs.sweep, AT_ONCE),
+        ("bulk-jobs", LOOK_EVERY, bulk.tick, AT_ONCE),
+        ("bulk-jobs-retention", intervals.retention, bulk.forget_old, intervals.retention),
     ]
     if not leases.alone:
         leased += [

@@ -104,7 +104,7 @@ async def _prepare_power_off(work: Work, device: DeviceConfig) -> DeviceConfig:
     )
 
 
-async def _retry_base_os(work: Work, device: DeviceConfig) -> DeviceConfig:
+async def retry_base_os(work: Work, device: DeviceConfig) -> DeviceConfig:
     return device.model_copy(
         update={
             "base_os_retry_counter": device.base_os_retry_counter + 1,
@@ -131,34 +131,37 @@ async def _newest(work: Work, instance: AppInstance) -> AppInstance:
     return refreshed(instance, bundle, work.now)
 
 
-async def refresh(context: Context, request: Request, *, purge: bool = False) -> Response:
+async def refresh_instance(work: Work, object_id: str, *, purge: bool) -> Target:
     """Take the newest version of the bundle; it is admitted as any other write is."""
+    current = await crud.find(work, catalog.INSTANCES, object_id=object_id)
+    wanted = await _newest(work, current)
+    if purge:
+        wanted = wanted.model_copy(update={"purge": bumped(wanted.purge, work.now)})
+    prepared = await catalog.INSTANCES.prepare(work, wanted, current)
+    if prepared.refusals:
+        raise Problem.of_refusals(prepared.refusals, catalog.INSTANCES.target(current))
+    kept = prepared.wanted.model_copy(
+        update={"bundleversion": wanted.bundleversion, "manifest_info": wanted.manifest_info}
+    )
+    return await crud.store_prepared(
+        work,
+        catalog.INSTANCES,
+        Prepared(
+            kept,
+            (),
+            references=prepared.references,
+            project_id=prepared.project_id,
+            device_id=prepared.device_id,
+            state=prepared.state,
+        ),
+        current,
+        what="refreshed and purged" if purge else "refreshed",
+    )
+
+
+async def refresh(context: Context, request: Request, *, purge: bool = False) -> Response:
     async with context.writing(request) as work:
-        object_id = request.path_params["id"]
-        current = await crud.find(work, catalog.INSTANCES, object_id=object_id)
-        wanted = await _newest(work, current)
-        if purge:
-            wanted = wanted.model_copy(update={"purge": bumped(wanted.purge, work.now)})
-        prepared = await catalog.INSTANCES.prepare(work, wanted, current)
-        if prepared.refusals:
-            raise Problem.of_refusals(prepared.refusals, catalog.INSTANCES.target(current))
-        kept = prepared.wanted.model_copy(
-            update={"bundleversion": wanted.bundleversion, "manifest_info": wanted.manifest_info}
-        )
-        target = await crud.store_prepared(
-            work,
-            catalog.INSTANCES,
-            Prepared(
-                kept,
-                (),
-                references=prepared.references,
-                project_id=prepared.project_id,
-                device_id=prepared.device_id,
-                state=prepared.state,
-            ),
-            current,
-            what="refreshed and purged" if purge else "refreshed",
-        )
+        target = await refresh_instance(work, request.path_params["id"], purge=purge)
     return context.envelopes.success(
         target, operation=ZcOpsType.UPDATE, user=work.principal.user_name
     )
@@ -280,7 +283,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "PUT",
         "/v1/devices/id/{id}/baseos/upgrade/retry",
-        device_verb(_retry_base_os, "base image retry asked"),
+        device_verb(retry_base_os, "base image retry asked"),
         RUN_DEVICES,
     ),
     Route(

@@ -47,6 +47,7 @@ from eaves.controller.northbound import (
     twins,
 )
 from eaves.controller.northbound import telling as telling_secrets
+from eaves.controller.northbound.bulk import endpoints as bulk
 from eaves.controller.northbound.conflicts import done_again_in_conflict
 from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.crud import Resource
@@ -114,6 +115,7 @@ ROUTES: Final = (
     *instances_v2.ROUTES,
     *render_jobs.ROUTES,
     *audit.ROUTES,
+    *bulk.ROUTES,
 )
 
 

@@ -44,6 +44,7 @@ ALSO = {  # filters of the contract that are named otherwise than the members th
     "device": ("deviceName", "deviceId"),
     "deviceName": ("name",),  # of a device
     "imageName": ("image",),
+    "jobStatus": ("status",),
     "labelName": ("label",),
     "project": ("projectName", "projectId"),
     "type": ("appType",),

@@ -5,19 +5,31 @@ of the same transaction, once one device of each model was rendered on trial: wh
 rendered is refused to the person who asks for it, and does not fail later, out of sight.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 from eaves.controller.domain.contract.base import Contract
 from eaves.controller.domain.inputs import DeviceInputs
 from eaves.controller.domain.render import Rendered, render_device
+from eaves.controller.keys import KeyStore
 from eaves.controller.keys.facts import controller_facts
 from eaves.controller.northbound.problems import Problem, Target
 from eaves.controller.northbound.work import Work
 from eaves.controller.store import render_jobs
 from eaves.controller.store.affected import devices_affected, models_affected
-from eaves.controller.store.inputs import Render, load_all_inputs, render_and_store
+from eaves.controller.store.inputs import (
+    Render,
+    load_all_inputs,
+    load_to_render,
+    lock_devices,
+    outcome_of,
+    render_and_store,
+)
 from eaves.controller.store.render_jobs import NewJob
+from eaves.controller.store.rendered import put_outcomes
+from eaves.controller.store.unit import Db
 from eaves.errors import EavesError
 from eaves.evapi.config import undated
 from eaves.ids import DeviceId
@@ -46,6 +58,8 @@ async def render_changed(
     A failure fails the request.  `target` is the object that was written; `through_lock` also
     delivers what waits behind a configuration lock.
     """
+    if work.render_later:
+        return
     facts = controller_facts(work.keys)
 
     def render(inputs: DeviceInputs) -> Rendered:
@@ -61,6 +75,28 @@ async def render_changed(
 
 def without_lock(inputs: DeviceInputs) -> DeviceInputs:
     return replace(inputs, held=b"")
+
+
+async def render_all(
+    db: Db, keys: KeyStore, device_ids: Collection[DeviceId], now: datetime
+) -> None:
+    """Render what several changes of one transaction left for later; some dozens.
+
+    Raises what rendering raises: the caller undoes the transaction.
+    """
+    facts = controller_facts(keys)
+    await lock_devices(db, device_ids)
+    found = await load_to_render(db, device_ids)
+    outcomes = [
+        outcome_of(
+            lambda one: render_device(one, facts),
+            inputs,
+            found.in_force.get(DeviceId(inputs.device.id)),
+            now,
+        )
+        for inputs in found.inputs
+    ]
+    await put_outcomes(db, outcomes, now)
 
 
 async def _leave_to_job(work: Work, kind: str, target: Target, render: Render) -> None:

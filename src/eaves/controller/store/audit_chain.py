@@ -6,7 +6,8 @@ other, in the order of their commits, and each for as long as its commit takes.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -50,6 +51,20 @@ def note_audit(db: AsyncConnection, entry: AuditEntry) -> None:
     if noted is None:
         raise RuntimeError("what is audited needs a transaction of unit_of_work")
     noted.append(entry)
+
+
+@asynccontextmanager
+async def savepoint(db: AsyncConnection) -> AsyncGenerator[None]:
+    """What an error ends in here leaves nothing in the transaction, in the audit log neither."""
+    noted: Audited | None = _options(db).get(AUDITED)  # type: ignore[assignment]  # as above
+    before = len(noted) if noted is not None else 0
+    try:
+        async with db.begin_nested():
+            yield
+    except BaseException:
+        if noted is not None:
+            del noted[before:]
+        raise
 
 
 def _options(db: AsyncConnection) -> Mapping[str, object]:

@@ -1,0 +1,1 @@
+"""Bulk jobs: the operations, how they are asked for, and how one batch of objects is done."""

@@ -1,0 +1,232 @@
+"""The operations of bulk jobs: what each needs, whom it is about, what it does to one object.
+
+Each does what the single operation of the contract does, by the same function: the same rules admit
+it, and the same events and audit rows tell of it.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from eaves.controller.domain.admission.refusal import Refusal, invalid, unknown
+from eaves.controller.domain.authz import Area, Rule, Verb
+from eaves.controller.domain.contract.devices import DeviceConfig
+from eaves.controller.domain.contract.envelope import ObjectType
+from eaves.controller.domain.contract.jobs import BulkConfig, BulkService
+from eaves.controller.northbound import actions, catalog, crud, records
+from eaves.controller.northbound.bulk import deploying
+from eaves.controller.northbound.bulk.made import Made
+from eaves.controller.northbound.problems import not_found
+from eaves.controller.northbound.routes import CHANGE_DEVICES, RUN_DEVICES, RUN_INSTANCES
+from eaves.controller.northbound.work import Work
+from eaves.controller.store.bulk_jobs import JobObject
+from eaves.controller.store.tables import Kind
+
+Check = Callable[[Work, BulkConfig], Awaitable[tuple[Refusal, ...]]]
+Apply = Callable[[Work, JobObject, BulkConfig], Awaitable[Made]]
+MAX_TAGS: Final = 256
+
+
+@dataclass(frozen=True)
+class BulkOperation:
+    service: BulkService
+    selects: Kind  # what the objects of the job are
+    object_type: ObjectType
+    rule: Rule
+    check: Check
+    apply: Apply
+    told: bool = True  # a body says what to do; else the objects are all it needs
+
+
+async def _nothing_to_check(_work: Work, _config: BulkConfig) -> tuple[Refusal, ...]:
+    return ()
+
+
+async def _change_device(
+    work: Work, one: JobObject, changes: Mapping[str, object], what: str
+) -> Made:
+    """For changes that touch nothing the device refers to."""
+    current = await crud.find(work, catalog.DEVICES, object_id=one.object_id)
+    wanted = current.model_copy(update=dict(changes))
+    if wanted == current:
+        return Made("as wanted already")
+    await actions.store_change(work, catalog.DEVICES, current, wanted, what)
+    return Made(what)
+
+
+async def check_base_os(work: Work, config: BulkConfig) -> tuple[Refusal, ...]:
+    image = config.baseos_update.baseimage if config.baseos_update is not None else None
+    at = "baseosUpdate.baseimage"
+    if image is None or not (image.uuid or image.image_name):
+        return (invalid(at, f"no image is given; set {at}.uuid or {at}.imageName"),)
+    reference = image.uuid or image.image_name
+    if await records.find_named(work.db, work.scope, records.IMAGE, reference) is None:
+        return (unknown("image", reference, f"{at}.{'uuid' if image.uuid else 'imageName'}"),)
+    return ()
+
+
+async def update_base_os(work: Work, one: JobObject, config: BulkConfig) -> Made:
+    assert config.baseos_update is not None  # noqa: S101 - checked when the job was made
+    wanted = config.baseos_update.baseimage
+    assert wanted is not None  # noqa: S101 - as above
+    stored = await records.find_named(
+        work.db, work.scope, records.IMAGE, wanted.uuid or wanted.image_name
+    )
+    if stored is None:
+        raise not_found("image", wanted.uuid or wanted.image_name)
+    image = wanted.model_copy(
+        update={
+            "uuid": stored.id,
+            "image_name": stored.name,
+            "version": wanted.version or stored.image_version or stored.name,
+        }
+    )
+    what = "base image applied" if wanted.activate else "base image published"
+    return await _change_device(work, one, {"base_image": (image,)}, what)
+
+
+async def retry_base_os(work: Work, one: JobObject, _config: BulkConfig) -> Made:
+    current = await crud.find(work, catalog.DEVICES, object_id=one.object_id)
+    wanted = await actions.retry_base_os(work, current)
+    await actions.store_change(work, catalog.DEVICES, current, wanted, "base image retry asked")
+    return Made(f"retry {wanted.base_os_retry_counter} asked")
+
+
+def _too_many(tags: Mapping[str, str], at: str) -> tuple[Refusal, ...]:
+    if len(tags) <= MAX_TAGS:
+        return ()
+    return (invalid(at, f"{len(tags)} tags are given, {MAX_TAGS} are allowed"),)
+
+
+async def _check_tags(_work: Work, config: BulkConfig) -> tuple[Refusal, ...]:
+    if config.tag_update is None:
+        return (invalid("tagUpdate", "no tags are given; set tagUpdate.tags"),)
+    if not config.tag_update.tags and not config.tag_update.override:
+        return (
+            invalid(
+                "tagUpdate.tags",
+                "no tags are given, so nothing would change; give some, or override: true to "
+                "take all away",
+            ),
+        )
+    return _too_many(config.tag_update.tags, "tagUpdate.tags")
+
+
+async def _update_tags(work: Work, one: JobObject, config: BulkConfig) -> Made:
+    assert config.tag_update is not None  # noqa: S101 - checked when the job was made
+    device = await crud.find(work, catalog.DEVICES, object_id=one.object_id)
+    tags = _merged(device, config.tag_update.tags, override=config.tag_update.override)
+    return await _change_device(work, one, {"tags": tags}, "tags changed")
+
+
+def _merged(device: DeviceConfig, tags: Mapping[str, str], *, override: bool) -> dict[str, str]:
+    return {**({} if override else device.tags), **tags}
+
+
+async def _check_deployment_tag(_work: Work, config: BulkConfig) -> tuple[Refusal, ...]:
+    if config.deployment_tag_update is None:
+        at = "deploymentTagUpdate"
+        return (invalid(at, f"no deployment tag is given; set {at}.deploymentTag"),)
+    return ()
+
+
+async def _update_deployment_tag(work: Work, one: JobObject, config: BulkConfig) -> Made:
+    assert config.deployment_tag_update is not None  # noqa: S101 - checked when the job was made
+    tag = config.deployment_tag_update.deployment_tag
+    return await _change_device(work, one, {"deployment_tag": tag}, "deployment tag changed")
+
+
+async def _check_project(work: Work, config: BulkConfig) -> tuple[Refusal, ...]:
+    at = "deviceProjectAndTargetUpdate"
+    wanted = config.device_project_and_target_update
+    if wanted is None:
+        return (invalid(at, f"no project is given; set {at}.projectId"),)
+    project = await records.find(work.db, work.scope, records.PROJECT, wanted.project_id)
+    refusals = () if project else (unknown("project", wanted.project_id, f"{at}.projectId"),)
+    return refusals + _too_many(wanted.tags, f"{at}.tags")
+
+
+async def _move_to_project(work: Work, one: JobObject, config: BulkConfig) -> Made:
+    wanted = config.device_project_and_target_update
+    assert wanted is not None  # noqa: S101 - checked when the job was made
+    current = await crud.find(work, catalog.DEVICES, object_id=one.object_id)
+    moved = current.model_copy(
+        update={
+            "project_id": wanted.project_id,
+            "tags": _merged(current, wanted.tags, override=wanted.override),
+            "deployment_tag": wanted.deployment_tag or current.deployment_tag,
+            "revision": None,
+        }
+    )
+    if moved == current.model_copy(update={"revision": None}):
+        return Made("as wanted already")
+    await crud.store_version(work, catalog.DEVICES, moved, current)
+    return Made("project changed")
+
+
+async def refresh(work: Work, one: JobObject, config: BulkConfig) -> Made:
+    asked = config.instance_refresh_and_purge
+    purge = asked is not None and asked.purge
+    await actions.refresh_instance(work, one.object_id, purge=purge)
+    return Made("refreshed and purged" if purge else "refreshed")
+
+
+async def _purge(work: Work, one: JobObject, _config: BulkConfig) -> Made:
+    await actions.refresh_instance(work, one.object_id, purge=True)
+    return Made("refreshed and purged")
+
+
+async def _delete_instance(work: Work, one: JobObject, _config: BulkConfig) -> Made:
+    await crud.delete(work, catalog.INSTANCES, one.object_id)
+    return Made("deleted")
+
+
+def _on_devices(
+    service: BulkService, check: Check, apply: Apply, rule: Rule = CHANGE_DEVICES
+) -> BulkOperation:
+    return BulkOperation(service, Kind.DEVICE, ObjectType.EDGE_NODE, rule, check, apply)
+
+
+def _on_instances(service: BulkService, apply: Apply, rule: Rule) -> BulkOperation:
+    return BulkOperation(
+        service,
+        Kind.APP_INSTANCE,
+        ObjectType.EDGE_APP_INSTANCE,
+        rule,
+        _nothing_to_check,
+        apply,
+        told=False,
+    )
+
+
+ALL: Final = (
+    _on_devices(BulkService.BASEOS_UPDATE, check_base_os, update_base_os),
+    BulkOperation(
+        BulkService.BASEOS_UPDATE_RETRY,
+        Kind.DEVICE,
+        ObjectType.EDGE_NODE,
+        RUN_DEVICES,
+        _nothing_to_check,
+        retry_base_os,
+        told=False,
+    ),
+    _on_devices(BulkService.DEVICE_TAG_UPDATE, _check_tags, _update_tags),
+    _on_devices(
+        BulkService.DEVICE_TAG_DEPLOYMENT_UPDATE, _check_deployment_tag, _update_deployment_tag
+    ),
+    _on_devices(BulkService.DEVICE_PROJECT_AND_TARGET_UPDATE, _check_project, _move_to_project),
+    BulkOperation(
+        BulkService.APPINSTANCE_DEPLOY,
+        Kind.DEVICE,
+        ObjectType.EDGE_NODE,
+        Rule(Area.APP_INSTANCE, Verb.CREATE),
+        deploying.check,
+        deploying.deploy,
+    ),
+    _on_instances(BulkService.APPINSTANCE_REFRESH, refresh, RUN_INSTANCES),
+    _on_instances(BulkService.APPINSTANCE_PURGE, _purge, RUN_INSTANCES),
+    _on_instances(
+        BulkService.APPINSTANCE_DELETE, _delete_instance, Rule(Area.APP_INSTANCE, Verb.DELETE)
+    ),
+)
+BY_SERVICE: Final[Mapping[BulkService, BulkOperation]] = {one.service: one for one in ALL}
