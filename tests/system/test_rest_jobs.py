@@ -360,6 +360,7 @@ async def test_nothing_is_begun_after_an_abort_or_a_deletion(
     caller: Caller, world: World, runner: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("eaves.controller.jobs.bulk_jobs.AT_ONCE", 2)
+    monkeypatch.setattr("eaves.controller.jobs.bulk_jobs.BATCH_S", 60.0)
     body = {
         "selectionCriteria": {"projectId": world.project},
         "tagUpdate": {"tags": {"phase": "one"}},
