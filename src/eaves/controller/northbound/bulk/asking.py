@@ -10,6 +10,7 @@ from eaves.controller.domain.admission.refusal import (
     conflict,
     invalid,
 )
+from eaves.controller.domain.audit import AuditEntry
 from eaves.controller.domain.contract.envelope import ObjectType, ZsrvErrorCode
 from eaves.controller.domain.contract.jobs import BulkConfig, JobConfig
 from eaves.controller.northbound import crud
@@ -27,7 +28,7 @@ from eaves.controller.northbound.work import Work
 from eaves.controller.store import bulk_jobs
 from eaves.controller.store.bulk_jobs import BulkJob, State
 from eaves.controller.store.bulk_selection import Selection
-from eaves.controller.store.events import AuditEntry, Event, insert_audit, insert_event
+from eaves.controller.store.events import Event, insert_audit, insert_event
 
 KIND: Final = "jobs"
 NOUN: Final = "job"
