@@ -36,6 +36,13 @@ SECTIONS: Mapping[str, Mapping[str, Part]] = {
         "get": Part("eaves.cli.objects:get", "List objects of a kind, or show one."),
         "describe": Part("eaves.cli.objects:describe", "Tell everything known of one object."),
         "why": Part("eaves.cli.why:why", "Tell why an object is not as asked for."),
+        "explain": Part(
+            "eaves.cli.explain:explain", "Show which nodes match, which do not, and by which term."
+        ),
+        "plan": Part(
+            "eaves.cli.plan:plan",
+            "Show what a change of a policy would do to its nodes.",
+        ),
         "logs": Part("eaves.cli.logs:logs", "Show log lines of an app instance or a device."),
         "flows": Part(
             "eaves.cli.flows:flows",

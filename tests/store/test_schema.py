@@ -26,6 +26,7 @@ from eaves.controller.store.tables import (
     rendered_configs,
     tokens,
 )
+from eaves.controller.store.tables_policies import policy_objects
 from eaves.controller.store.unit import UnusableDatabase, open_engine, snapshot, unit_of_work
 from eaves.ids import EnterpriseId
 
@@ -55,6 +56,7 @@ async def test_migrations_make_the_tables_of_this_release_and_take_them_away(
 ) -> None:
     await upgrade(bare_engine)
     await upgrade(bare_engine)  # at head: nothing to do
+    assert policy_objects.metadata is metadata
     async with bare_engine.connect() as connection:
         assert await connection.run_sync(differences) == []
     await migrate(bare_engine, BASE)

@@ -315,7 +315,6 @@ async def test_operations_that_are_not_served_say_so(caller: Caller) -> None:
     for method, path in (
         ("GET", "/v1/jobs"),
         ("POST", "/v1/cluster"),
-        ("GET", "/v2/projects/id/p/deployments"),
         ("PUT", "/v1/devices/id/x/edgeview/enable"),
         ("GET", "/v1/apps/global"),
     ):

@@ -50,7 +50,7 @@ class Client:
         method: str,
         path: str,
         body: Json | None = None,
-        query: Mapping[str, str] | None = None,
+        query: Mapping[str, str | list[str]] | None = None,
     ) -> Json:
         """The answer's JSON object; raises ApiError with the reasons of a refusal."""
         payload = None if body is None else json.dumps(body).encode()
@@ -62,10 +62,10 @@ class Client:
         path: str,
         payload: bytes | None,
         content_type: str,
-        query: Mapping[str, str] | None = None,
+        query: Mapping[str, str | list[str]] | None = None,
     ) -> Json:
         """As `call`, for a body that is no JSON object."""
-        target = f"/api{path}" + (f"?{urlencode(query)}" if query else "")
+        target = f"/api{path}" + (f"?{urlencode(query, doseq=True)}" if query else "")
         headers = {"Accept": "application/json"}
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
@@ -104,7 +104,7 @@ class Client:
 
     def lines(self, path: str, query: Mapping[str, str] | None = None) -> Iterator[bytes]:
         """An answer of many lines, one at a time; raises ApiError with the reasons of a refusal."""
-        target = f"/api{path}" + (f"?{urlencode(query)}" if query else "")
+        target = f"/api{path}" + (f"?{urlencode(query, doseq=True)}" if query else "")
         headers = {"Authorization": f"Bearer {self._token}"}
         try:
             self._connection.request("GET", target, headers=headers)

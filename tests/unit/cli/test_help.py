@@ -35,9 +35,9 @@ def test_every_command_and_option_is_explained(name: str) -> None:
 
 
 def test_a_misspelt_command_is_answered_with_the_nearest() -> None:
-    result = CliRunner().invoke(main, ["aply"])
+    result = CliRunner().invoke(main, ["appply"])
     assert result.exit_code == 2
-    assert "there is no command 'aply'; did you mean apply?" in result.output
+    assert "there is no command 'appply'; did you mean apply?" in result.output
 
 
 def test_help_imports_nothing_heavy() -> None:

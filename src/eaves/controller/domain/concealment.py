@@ -5,7 +5,7 @@ variables of format PASSWORD, their defaults included.  An instance need not rep
 bundle says which variables are passwords.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -16,8 +16,9 @@ from eaves.controller.domain.contract.manifests import (
     CustomConfigVariableGroup,
     VariableGroupVariable,
     VariableVariableFormat,
+    VMManifest,
 )
-from eaves.controller.domain.secrets import USER_DATA, default_field, variable_field
+from eaves.controller.domain.secrets import USER_DATA, default_field, policy_field, variable_field
 
 T = TypeVar("T", bound=Contract)
 
@@ -97,3 +98,40 @@ def _without_passwords(
         for group in config.variable_groups
     ]
     return config.model_copy(update={"variable_groups": tuple(groups)}), secrets
+
+
+def conceal_manifest(manifest: VMManifest | None) -> Concealed[VMManifest] | None:
+    """A manifest that a policy brings with it."""
+    configuration = manifest.configuration if manifest is not None else None
+    config = configuration.custom_config if configuration is not None else None
+    if manifest is None or configuration is None or config is None:
+        return None
+    names = passwords_of(config)
+    public_config, secrets = _without_passwords(config, names)
+    changed = configuration.model_copy(update={"custom_config": public_config})
+    public = manifest.model_copy(update={"configuration": changed})
+    return Concealed(public, secrets, _fields(names))
+
+
+@dataclass(frozen=True)
+class ConcealedManifests:
+    """Of the apps of a policy: public manifests by the name of the app, secrets by field."""
+
+    public: Mapping[str, VMManifest]
+    secrets: Mapping[str, str] = field(repr=False)
+    fields: frozenset[str]
+
+
+def conceal_manifests(manifests: Iterable[tuple[str, VMManifest | None]]) -> ConcealedManifests:
+    """A policy has the passwords of several apps: the name of each stands before its fields."""
+    public: dict[str, VMManifest] = {}
+    secrets: dict[str, str] = {}
+    fields: set[str] = set()
+    for name, manifest in manifests:
+        concealed = conceal_manifest(manifest)
+        if concealed is None:
+            continue
+        public[name] = concealed.public
+        secrets |= {policy_field(name, one): text for one, text in concealed.secrets.items()}
+        fields |= {policy_field(name, one) for one in concealed.fields}
+    return ConcealedManifests(public, secrets, frozenset(fields))

@@ -10,7 +10,8 @@ USER_DATA: Final = "userData"
 class SecretName:
     """Fields in use: `apiKey` and `apiPasswd` of a datastore, `WiFiPasswd` of a network,
     `userData` of an app instance; `variable/NAME` and `default/NAME` for a password variable in
-    the custom configuration of an app instance or a bundle.
+    the custom configuration of an app instance or a bundle; the same behind `APP|` for an app of a
+    project, a deployment or an app profile.
     """
 
     object_id: str
@@ -28,3 +29,12 @@ def variable_field(variable: str) -> str:
 
 def default_field(variable: str) -> str:
     return f"default/{variable}"
+
+
+def policy_field(app: str, field: str) -> str:
+    """`field` of an app of a policy."""
+    return f"{policy_prefix(app)}{field}"
+
+
+def policy_prefix(app: str) -> str:
+    return f"{app}|"

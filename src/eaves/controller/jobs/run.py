@@ -19,6 +19,7 @@ from eaves.controller.jobs.leased import AT_ONCE, Held, Leases, run_leased
 from eaves.controller.jobs.log_retention import bound_logs, forget_gone
 from eaves.controller.jobs.moving_logs import move_logs
 from eaves.controller.jobs.moving_reports import move_reports
+from eaves.controller.jobs.policy_jobs import PolicyJobs
 from eaves.controller.jobs.presence import watch_presence
 from eaves.controller.jobs.render_jobs import OnBatch, RenderJobs
 from eaves.controller.jobs.rendering import Renderer, render_devices
@@ -186,6 +187,11 @@ class Jobs:
         """What was asked for on many objects at once."""
         return BulkJobs(self.engine, self.carrier, self.clock, self.live.devices_changed)
 
+    def policy_jobs(self) -> PolicyJobs:
+        """Policies that mean many devices."""
+        changed = self.live.devices_changed
+        return PolicyJobs(self.engine, self.keys, self.clock, self.wanted, changed)
+
     async def _note_published(self) -> None:
         published = self.wanted.published
         if published:
@@ -255,4 +261,5 @@ def start_jobs(tasks: asyncio.TaskGroup, jobs: Jobs) -> tuple[asyncio.Task[None]
         tasks.create_task(tick_forever("renewal", intervals.renewal_check, jobs.renew)),
         tasks.create_task(jobs.render_wanted_forever(), name="render"),
         tasks.create_task(jobs.render_jobs().run_forever(), name="render jobs"),
+        tasks.create_task(jobs.policy_jobs().run_forever(), name="policies"),
     )

@@ -6,13 +6,14 @@ from typing import TypeVar
 from fastapi import Request
 from fastapi.responses import Response
 
+from eaves.controller.domain.carried import bumped, refreshed
 from eaves.controller.domain.contract.apps import AppInstance
 from eaves.controller.domain.contract.base import Contract, rfc3339
 from eaves.controller.domain.contract.datastores import ImageConfig
 from eaves.controller.domain.contract.devices import AdminState, DeviceConfig
 from eaves.controller.domain.contract.envelope import ZcOpsType
 from eaves.controller.northbound import catalog, crud, records
-from eaves.controller.northbound.completion import bumped, refreshed, uplinked
+from eaves.controller.northbound.completion import uplinked
 from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.crud import Resource
 from eaves.controller.northbound.problems import Problem, Target
@@ -28,6 +29,7 @@ from eaves.controller.northbound.routes import (
 from eaves.controller.northbound.work import Prepared, Work
 from eaves.controller.store import objects
 from eaves.controller.store.objects import Filter
+from eaves.controller.store.policies import owned_on
 
 T = TypeVar("T", bound=Contract)
 Change = Callable[[Work, T], Awaitable[T]]
@@ -240,6 +242,8 @@ async def offboard(context: Context, request: Request) -> Response:
             Filter(device_id=current.id),
             limit=10,
         )
+        owned = {stored.id for stored in carried} & await owned_on(work.db, current.id)
+        carried = tuple(stored for stored in carried if stored.id not in owned)
         if carried:
             names = ", ".join(stored.name for stored in carried)
             raise Problem(

@@ -21,7 +21,7 @@ from eaves.controller.domain.why import (
     why_netinst,
     why_volume,
 )
-from eaves.controller.northbound import catalog, crud, journal, records
+from eaves.controller.northbound import catalog, crud, journal, policies, records
 from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.problems import Problem, not_found
 from eaves.controller.northbound.render_jobs import with_waiting
@@ -159,6 +159,7 @@ async def _why_device(context: Context, work: Work, object_id: str) -> Why:
         unclaimed=tuple(serial or soft for serial, soft, _last in unclaimed),
     )
     told = why_device(device, fleet.holders[device.id].alive, reported.info, facts)
+    told = await policies.with_faults(work, device.id, told)
     return await with_waiting(work, device.id, told)
 
 

@@ -12,12 +12,17 @@ from eaves.controller.domain.contract.enrolment import SCEPProfile
 from eaves.controller.domain.contract.envelope import ObjectType
 from eaves.controller.domain.contract.netinsts import NetInstConfig
 from eaves.controller.domain.contract.networks import NetConfig
+from eaves.controller.domain.contract.profiles import (
+    AppProfileRead,
+    AssetGroupRead,
+    ProfileDeployment,
+)
 from eaves.controller.domain.contract.projects import Tag
 from eaves.controller.domain.contract.roles import Role
 from eaves.controller.domain.contract.users import DetailedUser
 from eaves.controller.domain.contract.volumes import VolInstConfig
 from eaves.controller.domain.secrets import USER_DATA
-from eaves.controller.northbound import lists, records
+from eaves.controller.northbound import lists, policies, records
 from eaves.controller.northbound.crud import Resource, Told
 from eaves.controller.northbound.resources import (
     apps,
@@ -26,6 +31,7 @@ from eaves.controller.northbound.resources import (
     hardware,
     networking,
     people,
+    profiles,
     storage,
 )
 from eaves.controller.northbound.resources.facts import (
@@ -63,7 +69,7 @@ PROJECTS: Resource[Tag] = Resource(
     hardware.prepare_project,
     lists.projects,
     present=present_project,
-    after_write=hardware.enforce,
+    after_write=hardware.project_written,
 )
 ROLES: Resource[Role] = Resource(
     "/v1/roles",
@@ -108,6 +114,8 @@ NETINSTS: Resource[NetInstConfig] = Resource(
     lists.counted(lists.netinsts, lambda item: item.kind),
     make_counted=lists.netinsts,
     facts=facts_of_carried,
+    before_edit=policies.refuse_edit,
+    before_delete=policies.refuse_delete,
 )
 DATASTORES: Resource[DatastoreInfo] = Resource(
     "/v1/datastores",
@@ -131,6 +139,8 @@ VOLUMES: Resource[VolInstConfig] = Resource(
     lists.counted(lists.volumes, lambda item: item.type),
     make_counted=lists.volumes,
     facts=volume_facts,
+    before_edit=policies.refuse_edit,
+    before_delete=policies.refuse_delete,
 )
 DEVICES: Resource[DeviceConfig] = Resource(
     "/v1/devices",
@@ -140,8 +150,8 @@ DEVICES: Resource[DeviceConfig] = Resource(
     lists.counted(lists.devices, lambda item: item.admin_state),
     make_counted=lists.devices,
     facts=device_facts,
-    after_write=hardware.claim,
-    before_delete=hardware.release,
+    after_write=hardware.device_written,
+    before_delete=hardware.device_leaves,
 )
 APPS: Resource[App] = Resource(
     "/v1/apps",
@@ -162,7 +172,40 @@ INSTANCES: Resource[AppInstance] = Resource(
     make_counted=lists.instances,
     facts=instance_facts,
     present=present_instance,
+    before_edit=policies.refuse_edit,
+    before_delete=policies.refuse_delete,
     told=Told(frozenset({USER_DATA}), apps.with_user_data),
+)
+
+APP_PROFILES: Resource[AppProfileRead] = Resource(
+    "/v1/appprofiles",
+    records.APP_PROFILE,
+    ObjectType.APP_PROFILE,
+    profiles.prepare_profile,
+    lists.app_profiles,
+    present=profiles.present_profile,
+    after_write=profiles.store_version,
+    before_delete=profiles.release_bundles,
+)
+ASSET_GROUPS: Resource[AssetGroupRead] = Resource(
+    "/v1/assetgroups",
+    records.ASSET_GROUP,
+    ObjectType.ASSET_GROUP,
+    profiles.prepare_group,
+    lists.asset_groups,
+    facts=profiles.group_facts,
+    present=profiles.present_group,
+    after_write=profiles.group_written,
+)
+PROFILE_DEPLOYMENTS: Resource[ProfileDeployment] = Resource(
+    "/v1/profiledeployments",
+    records.PROFILE_DEPLOYMENT,
+    ObjectType.PROFILE_DEPLOYMENT,
+    profiles.prepare_profile_deployment,
+    lists.profile_deployments,
+    present=profiles.present_profile_deployment,
+    after_write=profiles.profile_deployment_written,
+    after_delete=profiles.profile_deployment_written,
 )
 
 INSTANCES_V2 = replace(INSTANCES, path="/v2/apps/instances")  # the same objects
@@ -193,4 +236,7 @@ ALL: tuple[Resource[Any], ...] = (  # each of its own type; the pattern treats t
     INSTANCES,
     INSTANCES_V2,
     CEPS,
+    APP_PROFILES,
+    ASSET_GROUPS,
+    PROFILE_DEPLOYMENTS,
 )

@@ -4,14 +4,13 @@ The rule behind all of it: what a caller sent stays as it was sent; only members
 gives to the server are filled.  A counter never goes back, whatever a replacement says.
 """
 
-import ipaddress
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TypeVar
 
-from eaves.controller.domain.admission import effective_vminfo, resource_of
+from eaves.controller.domain.admission import resource_of
 from eaves.controller.domain.admission.identity import as_sent
-from eaves.controller.domain.contract.apps import App, AppInstance, ManifestInfo
+from eaves.controller.domain.contract.apps import App
 from eaves.controller.domain.contract.base import rfc3339
 from eaves.controller.domain.contract.catalogue import SysModel
 from eaves.controller.domain.contract.datastores import (
@@ -30,13 +29,7 @@ from eaves.controller.domain.contract.devices import (
 from eaves.controller.domain.contract.envelope import (
     ObjectParentDetail,
     ObjectRevision,
-    OpsCounter,
     Origin,
-)
-from eaves.controller.domain.contract.netinsts import (
-    DhcpServerConfig,
-    NetInstConfig,
-    NetworkInstanceKind,
 )
 from eaves.controller.domain.contract.networks import (
     NetCellularConfig,
@@ -45,12 +38,9 @@ from eaves.controller.domain.contract.networks import (
     NetWirelessConfig,
 )
 from eaves.controller.domain.contract.projects import Tag
-from eaves.controller.domain.contract.volumes import VolInstConfig
 
 T = TypeVar("T")
 
-NEVER = "0001-01-01T00:00:00Z"
-NO_OPS = OpsCounter(counter=0, ops_time=NEVER)
 NO_PARENT = ObjectParentDetail(
     id_of_parent_object="",
     reference_exists=False,
@@ -91,29 +81,16 @@ def next_revision(current: ObjectRevision | None, user: str, now: datetime) -> O
     )
 
 
-def bumped(counter: OpsCounter | None, now: datetime) -> OpsCounter:
-    """The counter after one more command."""
-    return OpsCounter(
-        counter=(counter.counter if counter is not None else 0) + 1, ops_time=rfc3339(now)
-    )
-
-
-def later(wanted: OpsCounter | None, current: OpsCounter | None) -> OpsCounter:
-    """The further of two counters: one that went back would be a command never given."""
-    mine, stored = wanted or NO_OPS, current or NO_OPS
-    if mine.counter <= stored.counter:
-        return stored
-    return mine.model_copy(update={"ops_time": mine.ops_time or NEVER})
-
-
-def complete_project(wanted: Tag) -> Tag:
-    """Every policy that is present is in force at once."""
+def complete_project(wanted: Tag, current: Tag | None, new_id: Callable[[], str]) -> Tag:
+    """Every policy that is present is in force at once; its id stays what it was."""
     ready: dict[str, object] = {
-        name: _in_force(policy)
+        name: _in_force(policy, _policy(current, name) if current is not None else None, new_id)
         for name in POLICIES
         if (policy := _policy(wanted, name)) is not None
     }
-    ready["module_policy"] = tuple(_in_force(policy) for policy in wanted.module_policy)
+    ready["module_policy"] = tuple(
+        _in_force(policy, None, new_id) for policy in wanted.module_policy
+    )
     return wanted.model_copy(update=ready)
 
 
@@ -122,9 +99,12 @@ def _policy(project: Tag, name: str) -> PolicyConfig | None:
     return policy if isinstance(policy, PolicyConfig) else None
 
 
-def _in_force(policy: PolicyConfig) -> PolicyConfig:
+def _in_force(
+    policy: PolicyConfig, before: PolicyConfig | None, new_id: Callable[[], str]
+) -> PolicyConfig:
     return policy.model_copy(
         update={
+            "id": (before.id if before is not None else "") or policy.id or new_id(),
             "status": PolicyStatus.READY,
             "status_message": "Policy configured successfully",
         }
@@ -228,41 +208,6 @@ def complete_device(
     return wanted.model_copy(update=changes)
 
 
-def complete_netinst(
-    wanted: NetInstConfig, *, project: str, siblings: Iterable[NetInstConfig]
-) -> NetInstConfig:
-    """A LOCAL network instance without a subnet gets a private one that the device has free."""
-    changes: dict[str, object] = {"project_id": project}
-    if wanted.kind is NetworkInstanceKind.LOCAL and (wanted.ip is None or not wanted.ip.subnet):
-        subnet = _free_subnet(siblings)
-        if wanted.ip is None:
-            changes["ip"] = DhcpServerConfig(subnet=str(subnet), gateway=str(subnet[1]))
-        elif not wanted.ip.gateway:
-            changes["ip"] = wanted.ip.model_copy(update={"subnet": str(subnet)})
-    return wanted.model_copy(update=changes)
-
-
-def _free_subnet(siblings: Iterable[NetInstConfig]) -> ipaddress.IPv4Network:
-    taken: list[ipaddress.IPv4Network] = []
-    for other in siblings:
-        try:
-            subnet = other.ip.subnet if other.ip is not None else ""
-            taken.append(ipaddress.IPv4Network(subnet, strict=False))
-        except ValueError:
-            continue  # no subnet, or one of IPv6
-    candidates = ipaddress.IPv4Network("10.64.0.0/10").subnets(new_prefix=24)
-    return next(one for one in candidates if not any(one.overlaps(other) for other in taken))
-
-
-def complete_volume(
-    wanted: VolInstConfig, current: VolInstConfig | None, *, project: str
-) -> VolInstConfig:
-    changes: dict[str, object] = {"project_id": project}
-    if current is not None and current.purge is not None:
-        changes["purge"] = later(wanted.purge, current.purge)
-    return wanted.model_copy(update=changes)
-
-
 def complete_app(wanted: App, *, entry: App | None) -> App:
     """Figures that a list shows come from the manifest; `entry` of the catalogue is its origin."""
     manifest = wanted.manifest_json
@@ -287,67 +232,5 @@ def descent(parent: ObjectParentDetail, entry: App | None) -> ObjectParentDetail
         update={
             "reference_exists": entry is not None,
             "update_available": entry is not None and taken < version,
-        }
-    )
-
-
-def complete_instance(
-    wanted: AppInstance,
-    current: AppInstance | None,
-    *,
-    bundle: App | None,
-    project: str,
-    netinst_ids: Mapping[str, str],
-) -> AppInstance:
-    """`netinst_ids` leads from the names that the interfaces use to the ids on the device."""
-    revision = bundle.revision.curr if bundle is not None and bundle.revision is not None else ""
-    version = current.bundleversion if current is not None else revision
-    info = wanted.manifest_info or ManifestInfo()
-    manifest = bundle.manifest_json if bundle is not None else None
-    changes: dict[str, object] = {
-        "project_id": project,
-        "bundleversion": version,
-        "manifest_info": info.model_copy(
-            update={"bundle_version": version, "next_bundle_version": revision}
-        ),
-        "interfaces": tuple(
-            interface.model_copy(update={"netinstid": netinst_ids[interface.netinstname]})
-            if interface.netinstname in netinst_ids
-            else interface
-            for interface in wanted.interfaces
-        ),
-    }
-    for counter in ("purge", "refresh", "restart"):
-        changes[counter] = later(getattr(wanted, counter), getattr(current, counter, None))
-    if bundle is not None:
-        changes["user_defined_version"] = bundle.user_defined_version
-    if manifest is not None:
-        changes["deployment_type"] = manifest.deployment_type
-    if wanted.vminfo is not None:
-        changes["vminfo"] = effective_vminfo(wanted, bundle)
-    return wanted.model_copy(update=changes)
-
-
-def refreshed(current: AppInstance, bundle: App, now: datetime) -> AppInstance:
-    """The instance on the newest version of its bundle."""
-    revision = bundle.revision.curr if bundle.revision is not None else ""
-    manifest = bundle.manifest_json
-    images = manifest.images if manifest is not None else ()
-    info = current.manifest_info or ManifestInfo()
-    drives = tuple(
-        drive.model_copy(update={"imagename": images[index].imagename})
-        if index < len(images) and drive.imagename and not (drive.mvolname or drive.imvolname)
-        else drive
-        for index, drive in enumerate(current.drives)
-    )
-    return current.model_copy(
-        update={
-            "bundleversion": revision,
-            "user_defined_version": bundle.user_defined_version,
-            "drives": drives,
-            "manifest_info": info.model_copy(
-                update={"bundle_version": revision, "next_bundle_version": revision}
-            ),
-            "refresh": bumped(current.refresh, now),
         }
     )

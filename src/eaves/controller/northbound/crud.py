@@ -65,6 +65,11 @@ async def _no_facts(_work: Work, _items: tuple[T, ...]) -> Mapping[str, Facts]:
     return {}
 
 
+def name_of(item: Contract) -> str:
+    """Users have a `username` instead of a name."""
+    return str(getattr(item, "name", "") or getattr(item, "username", ""))
+
+
 @dataclass(frozen=True)
 class Told(Generic[T]):
     """Secrets that a read tells to a token that was made for it; nobody else ever sees one."""
@@ -90,6 +95,9 @@ class Resource(Generic[T]):
     before_delete: AfterWrite[T] = field(default=_nothing)
     before_replace: AfterWrite[T] = field(default=_nothing)
     after_write: AfterWrite[T] = field(default=_nothing)
+    after_delete: AfterWrite[T] = field(default=_nothing)
+    before_edit: AfterWrite[T] = field(default=_nothing)  # of a PUT, not of a verb
+    stored_name: Callable[[T], str] = field(default=name_of)  # unique in the enterprise
 
     def target(self, item: T, revision: str = "") -> Target:
         return Target(
@@ -99,11 +107,6 @@ class Resource(Generic[T]):
             name=name_of(item),
             revision=revision,
         )
-
-
-def name_of(item: Contract) -> str:
-    """Users have a `username` instead of a name."""
-    return str(getattr(item, "name", "") or getattr(item, "username", ""))
 
 
 def revision_in(item: Contract) -> ObjectRevision | None:
@@ -156,7 +159,7 @@ def draft_of(resource: Resource[T], work: Work, prepared: Prepared[T]) -> Draft:
         id=str(getattr(wanted, "id", "")),
         enterprise_id=work.scope.enterprise,
         project_id=prepared.project_id,
-        name=name_of(wanted),
+        name=resource.stored_name(wanted),
         title=str(getattr(wanted, "title", "")),
         device_id=prepared.device_id,
         state=prepared.state,
@@ -186,7 +189,9 @@ async def create(work: Work, resource: Resource[T], sent: T) -> Target:
 
 async def _refuse_taken_name(work: Work, resource: Resource[T], wanted: T) -> tuple[Refusal, ...]:
     name = name_of(wanted)
-    there = await objects.find_object_by_name(work.db, work.scope, resource.of.kind, name)
+    there = await objects.find_object_by_name(
+        work.db, work.scope, resource.of.kind, resource.stored_name(wanted)
+    )
     if there is None:
         return ()
     return (
@@ -203,6 +208,7 @@ async def replace(work: Work, resource: Resource[T], object_id: str, sent: T) ->
     stored = await find_stored(work, resource, object_id=object_id)
     current = resource.of.read(stored)
     wanted = sent.model_copy(update={"id": stored.id, "revision": None})
+    await resource.before_edit(work, wanted, current)
     return await store_version(work, resource, wanted, current, expected=expected_revision(sent))
 
 
@@ -286,6 +292,7 @@ async def delete(work: Work, resource: Resource[T], object_id: str) -> Target:
     work.changed.update(await rendering.devices_of(work, current, every=True))
     await resource.before_delete(work, current, current)
     await objects.delete_object(work.db, work.scope, resource.of.kind, stored.id)
+    await resource.after_delete(work, current, current)
     if resource.of is records.DEVICE:
         work.changed.add(DeviceId(stored.id))
     await rendering.render_changed(work, resource.of.kind.value, resource.target(current))
@@ -295,7 +302,7 @@ async def delete(work: Work, resource: Resource[T], object_id: str) -> Target:
             kind=resource.of.kind,
             noun=resource.of.noun,
             object_id=stored.id,
-            object_name=stored.name,
+            object_name=name_of(current),
             project_id=stored.project_id,
             device_id=stored.device_id,
             what="deleted",

@@ -36,6 +36,16 @@ from eaves.controller.domain.contract.netinsts import (
     NetInstShortConfig,
 )
 from eaves.controller.domain.contract.networks import NetConfig, NetConfigList
+from eaves.controller.domain.contract.profiles import (
+    AppProfileConfigSummary,
+    AppProfileRead,
+    AppProfiles,
+    AssetGroup,
+    AssetGroupList,
+    AssetGroupRead,
+    ProfileDeployment,
+    ProfileDeploymentList,
+)
 from eaves.controller.domain.contract.projects import Tag, Tags
 from eaves.controller.domain.contract.roles import Role, Roles
 from eaves.controller.domain.contract.users import DetailedUser, DetailedUsers
@@ -109,6 +119,28 @@ def projects(page: Page[Tag], rows: tuple[Row[Tag], ...]) -> JsonObject:
 
 def ceps(page: Page[SCEPProfile], _rows: tuple[Row[SCEPProfile], ...]) -> JsonObject:
     return SCEPProfiles(list=_items(page), next=page.next).to_json()
+
+
+def app_profiles(page: Page[AppProfileRead], rows: tuple[Row[AppProfileRead], ...]) -> JsonObject:
+    return AppProfiles(
+        list=short_forms(AppProfileConfigSummary, (row.item for row in page.rows)),
+        next=page.next,
+        summary_by_state=summary_of((r.item.status for r in rows), "state"),
+    ).to_json()
+
+
+def asset_groups(page: Page[AssetGroupRead], _rows: tuple[Row[AssetGroupRead], ...]) -> JsonObject:
+    return AssetGroupList(
+        list=short_forms(AssetGroup, (row.item for row in page.rows)),
+        next=page.next,
+        total_count=page.total,
+    ).to_json()
+
+
+def profile_deployments(
+    page: Page[ProfileDeployment], _rows: tuple[Row[ProfileDeployment], ...]
+) -> JsonObject:
+    return ProfileDeploymentList(list=_items(page), next=page.next).to_json()
 
 
 def roles(page: Page[Role], rows: tuple[Row[Role], ...]) -> JsonObject:

@@ -26,6 +26,7 @@ T = TypeVar("T", bound=Contract)
 DEFAULT_PAGE_SIZE = 1000
 MAX_PAGE_SIZE = 10_000
 PREFIXES = ("next.", "Cursor.")
+FILTER = "filter."
 NOT_FILTERS = frozenset(
     {
         "summary",
@@ -46,6 +47,7 @@ ALSO = {  # filters of the contract that are named otherwise than the members th
     "imageName": ("image",),
     "jobStatus": ("status",),
     "labelName": ("label",),
+    "profileDeploymentId": ("id",),
     "project": ("projectName", "projectId"),
     "type": ("appType",),
 }
@@ -116,7 +118,7 @@ def read_list_query(params: QueryParams) -> ListQuery:
         summary=params.get("summary", "").lower() in ("true", "1"),
         fields=frozenset(fields),
         filters={
-            name: tuple(text for text in params.getlist(name) if text)
+            name.removeprefix(FILTER): tuple(text for text in params.getlist(name) if text)
             for name in sorted(names)
             if any(params.getlist(name))
         },

@@ -11,11 +11,17 @@ from eaves.controller.domain.contract.auth_profiles import AuthorizationProfile
 from eaves.controller.domain.contract.base import Contract, rfc3339
 from eaves.controller.domain.contract.catalogue import SysBrand, SysModel
 from eaves.controller.domain.contract.datastores import DatastoreInfo, ImageConfig
+from eaves.controller.domain.contract.deployments import Deployment
 from eaves.controller.domain.contract.devices import DeviceConfig
 from eaves.controller.domain.contract.enrolment import SCEPProfile
 from eaves.controller.domain.contract.envelope import ObjectRevision
 from eaves.controller.domain.contract.netinsts import NetInstConfig
 from eaves.controller.domain.contract.networks import NetConfig
+from eaves.controller.domain.contract.profiles import (
+    AppProfileRead,
+    AssetGroupRead,
+    ProfileDeployment,
+)
 from eaves.controller.domain.contract.projects import Tag
 from eaves.controller.domain.contract.roles import Role
 from eaves.controller.domain.contract.stored import read_stored
@@ -57,6 +63,10 @@ NETINST = KindOf(Kind.NETINST, NetInstConfig, "network instance")
 VOLUME = KindOf(Kind.VOLUME, VolInstConfig, "volume instance")
 APP = KindOf(Kind.APP, App, "app bundle")
 APP_INSTANCE = KindOf(Kind.APP_INSTANCE, AppInstance, "app instance")
+DEPLOYMENT = KindOf(Kind.DEPLOYMENT, Deployment, "deployment")
+APP_PROFILE = KindOf(Kind.APP_PROFILE, AppProfileRead, "app profile")
+ASSET_GROUP = KindOf(Kind.ASSET_GROUP, AssetGroupRead, "asset group")
+PROFILE_DEPLOYMENT = KindOf(Kind.PROFILE_DEPLOYMENT, ProfileDeployment, "profile deployment")
 ENTERPRISE = KindOf(Kind.ENTERPRISE, Enterprise, "enterprise")
 ROLE = KindOf(Kind.ROLE, Role, "role")
 AUTH_PROFILE = KindOf(Kind.AUTH_PROFILE, AuthorizationProfile, "authorization profile")

@@ -40,6 +40,10 @@ AREAS: Final[Mapping[Kind, Area]] = {
     Kind.APP: Area.EDGE_APP,
     Kind.APP_INSTANCE: Area.APP_INSTANCE,
     Kind.CEP: Area.DEVICE,
+    Kind.DEPLOYMENT: Area.DEVICE,
+    Kind.APP_PROFILE: Area.EDGE_APP,
+    Kind.ASSET_GROUP: Area.DEVICE,
+    Kind.PROFILE_DEPLOYMENT: Area.APP_INSTANCE,
 }
 
 

@@ -70,6 +70,10 @@ class Kind(StrEnum):
     APP = "apps"
     APP_INSTANCE = "app_instances"
     CEP = "ceps"
+    DEPLOYMENT = "deployments"
+    APP_PROFILE = "app_profiles"
+    ASSET_GROUP = "asset_groups"
+    PROFILE_DEPLOYMENT = "profile_deployments"
 
     @property
     def noun(self) -> str:

@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from eaves.controller.domain.contract.app_policies import AppPolicy, NetworkPolicy
 from eaves.controller.domain.contract.base import Contract, Int64Text, JsonObject, OpenEnum, wire
 from eaves.controller.domain.contract.catalogue import AdapterUsage, ModelArchType
 from eaves.controller.domain.contract.envelope import Cursor, ObjectRevision, Summary
@@ -184,7 +185,7 @@ class PolicyType(OpenEnum):
 
 
 class PolicyConfig(Contract):
-    app_policy: JsonObject | None = None
+    app_policy: AppPolicy | None = None
     attestation_policy: AttestationPolicy | None = None
     attr: dict[str, str] = Field(default_factory=dict)
     azure_policy: JsonObject | None = None
@@ -196,7 +197,7 @@ class PolicyConfig(Contract):
     local_operator_console_policy: JsonObject | None = None
     module_policy: JsonObject | None = None
     name: str = ""
-    network_policy: JsonObject | None = None
+    network_policy: NetworkPolicy | None = None
     pcr_policy: JsonObject | None = None
     port_based_network_access_control_policy: JsonObject | None = None
     revision: ObjectRevision | None = None

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 
 from eaves.controller.catalogue import applications
 from eaves.controller.domain.admission import DeviceLoad, admit_app, admit_app_instance
+from eaves.controller.domain.carried import complete_instance
 from eaves.controller.domain.concealment import conceal_app, conceal_instance
 from eaves.controller.domain.contract.apps import App, AppInstance
 from eaves.controller.domain.secrets import USER_DATA
 from eaves.controller.northbound import records
-from eaves.controller.northbound.completion import complete_app, complete_instance, descent
+from eaves.controller.northbound.completion import complete_app, descent
 from eaves.controller.northbound.work import Prepared, Work
 
 

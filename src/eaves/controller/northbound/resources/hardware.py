@@ -6,11 +6,14 @@ from eaves.controller.domain.admission import (
     admit_model,
     admit_project,
 )
+from eaves.controller.domain.admission.policies import admit_project_policies
 from eaves.controller.domain.admission.refusal import unknown
+from eaves.controller.domain.concealment import conceal_manifests
 from eaves.controller.domain.contract.catalogue import SysBrand, SysModel
 from eaves.controller.domain.contract.devices import AttestPolicyType, DeviceConfig
 from eaves.controller.domain.contract.projects import Tag
-from eaves.controller.northbound import records
+from eaves.controller.domain.policies.entries import app_name
+from eaves.controller.northbound import policies, records
 from eaves.controller.northbound.completion import (
     complete_device,
     complete_model,
@@ -50,16 +53,55 @@ async def prepare_model(
 async def prepare_project(work: Work, wanted: Tag, current: Tag | None) -> Prepared[Tag]:
     profile_id = enrolment_of(wanted)
     profile = await records.find(work.db, work.scope, records.CEP, profile_id)
-    refusals = admit_project(wanted, current)
+    policy = wanted.app_policy.app_policy if wanted.app_policy is not None else None
+    apps = policy.apps if policy is not None else ()
+    named = sorted({app.app_id for app in apps} - {""})
+    bundles = {one.id for one in await records.in_order(work.db, work.scope, records.APP, named)}
+    refusals = (
+        *admit_project(wanted, current),
+        *admit_project_policies(wanted, bundles=bundles),
+    )
     if profile_id and profile is None:
         at = "portBasedNetworkAccessControlPolicy.portBasedNetworkAccessControlPolicy"
         refusals += (unknown(records.CEP.noun, profile_id, f"{at}.certificateEnrollmentId"),)
-    return Prepared(
-        complete_project(wanted),
-        refusals,
-        references=frozenset({profile_id}) if profile is not None else frozenset(),
-        state=wanted.type.value,
+    concealed = conceal_manifests(
+        (app_name(app, n), app.manifest_json) for n, app in enumerate(apps)
     )
+    public = complete_project(wanted, current, work.new_id)
+    if public.app_policy is not None and policy is not None:
+        kept = tuple(
+            app.model_copy(update={"manifest_json": concealed.public[app_name(app, n)]})
+            if app_name(app, n) in concealed.public
+            else app
+            for n, app in enumerate(apps)
+        )
+        changed = public.app_policy.model_copy(
+            update={"app_policy": policy.model_copy(update={"apps": kept})}
+        )
+        public = public.model_copy(update={"app_policy": changed})
+    return Prepared(
+        public,
+        refusals,
+        references=frozenset(bundles | ({profile_id} if profile is not None else set())),
+        state=wanted.type.value,
+        secrets=concealed.secrets,
+        secret_fields=concealed.fields,
+    )
+
+
+async def project_written(work: Work, wanted: Tag, current: Tag | None) -> None:
+    await enforce(work, wanted, current)
+    await policies.project_written(work, wanted, current)
+
+
+async def device_written(work: Work, wanted: DeviceConfig, current: DeviceConfig | None) -> None:
+    await claim(work, wanted, current)
+    await policies.device_written(work, wanted, current)
+
+
+async def device_leaves(work: Work, gone: DeviceConfig, current: DeviceConfig | None) -> None:
+    await release(work, gone, current)
+    await policies.device_leaves(work, gone)
 
 
 def enrolment_of(project: Tag) -> str:

@@ -1,11 +1,12 @@
 """Networks and network instances."""
 
 from eaves.controller.domain.admission import admit_netinst, admit_network
+from eaves.controller.domain.carried import complete_netinst
 from eaves.controller.domain.contract.netinsts import NetInstConfig
 from eaves.controller.domain.contract.networks import NetConfig, NetWifiConfig, NetWirelessConfig
 from eaves.controller.domain.render.netinsts import with_subnets
 from eaves.controller.northbound import records, rendering
-from eaves.controller.northbound.completion import complete_netinst, complete_network
+from eaves.controller.northbound.completion import complete_network
 from eaves.controller.northbound.work import Prepared, Work
 from eaves.controller.store.tables import DEFAULT_NETWORK
 

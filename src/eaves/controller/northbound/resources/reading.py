@@ -6,7 +6,7 @@ from eaves.controller.catalogue import hardware
 from eaves.controller.domain.contract.apps import App, AppInstance, ManifestInfo
 from eaves.controller.domain.contract.catalogue import SysModel
 from eaves.controller.domain.contract.projects import Tag
-from eaves.controller.northbound import records
+from eaves.controller.northbound import policies, records
 from eaves.controller.northbound.resources.apps import with_descent
 from eaves.controller.northbound.work import Work
 from eaves.controller.store import objects
@@ -18,7 +18,8 @@ async def present_project(work: Work, item: Tag) -> Tag:
     counts = await objects.count_by_state(
         work.db, work.scope, Kind.DEVICE, Filter(project_id=item.id)
     )
-    return item.model_copy(update={"numdevices": sum(counts.values())})
+    shown = await policies.present_policies(work, item)
+    return shown.model_copy(update={"numdevices": sum(counts.values())})
 
 
 async def present_app(work: Work, item: App) -> App:

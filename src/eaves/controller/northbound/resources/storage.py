@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from eaves.controller.domain.admission import admit_datastore, admit_image, admit_volume
+from eaves.controller.domain.carried import complete_volume
 from eaves.controller.domain.contract.datastores import (
     DatastoreInfo,
     DatastoreInfoSecrets,
@@ -10,11 +11,7 @@ from eaves.controller.domain.contract.datastores import (
 )
 from eaves.controller.domain.contract.volumes import VolInstConfig
 from eaves.controller.northbound import records
-from eaves.controller.northbound.completion import (
-    complete_datastore,
-    complete_image,
-    complete_volume,
-)
+from eaves.controller.northbound.completion import complete_datastore, complete_image
 from eaves.controller.northbound.work import Prepared, Work
 from eaves.controller.store import objects
 

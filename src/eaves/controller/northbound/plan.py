@@ -1,0 +1,230 @@
+"""What a change of policies would do, node by node, before it is made; nothing is written.
+
+The change is admitted as its write would be, and every node that it reaches, or that the policy in
+force reaches, is settled in memory: by the same decision that carries the change out.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from fastapi import Request
+from fastapi.responses import JSONResponse, Response
+
+from eaves.controller.domain.admission import Refusal
+from eaves.controller.domain.contract.base import Contract, JsonObject
+from eaves.controller.domain.contract.deployments import Deployment
+from eaves.controller.domain.contract.profiles import AssetGroupRead, ProfileDeployment
+from eaves.controller.domain.contract.projects import Tag
+from eaves.controller.domain.policies.entries import (
+    Entry,
+    Profiled,
+    entries_of_deployment,
+    entries_of_profile,
+    entries_of_project,
+)
+from eaves.controller.domain.policies.preview import NodePlan, preview
+from eaves.controller.domain.policies.settle import settle
+from eaves.controller.northbound import catalog, crud, deployments, policies, records
+from eaves.controller.northbound.context import Context
+from eaves.controller.northbound.crud import Resource
+from eaves.controller.northbound.problems import Problem
+from eaves.controller.northbound.routes import CHANGE_DEVICES, Route
+from eaves.controller.northbound.work import Work
+from eaves.controller.store.policy_sites import (
+    NONE,
+    ProjectPolicies,
+    complete_sites,
+    find_version,
+    load_policies,
+    load_sites,
+)
+from eaves.ids import DeviceId
+
+T = TypeVar("T", bound=Contract)
+
+AT_ONCE = 200  # nodes read together
+MOST_SHOWN = 1000
+RESOURCES: Mapping[str, Resource[Any]] = {
+    "project": catalog.PROJECTS,
+    "deployment": deployments.DEPLOYMENTS,
+    "profiledeployment": catalog.PROFILE_DEPLOYMENTS,
+    "assetgroup": catalog.ASSET_GROUPS,
+}
+
+
+class PlanRequest(Contract):
+    """`object` as it would be sent to its own path; with `delete` only its `id` counts."""
+
+    delete: bool = False
+    kind: str = ""
+    object: JsonObject | None = None
+
+
+@dataclass(frozen=True)
+class Change:
+    """A policy as it would be (None: gone), and as it is (None: new)."""
+
+    wanted: Contract | None
+    current: Contract | None
+    refusals: tuple[Refusal, ...] = ()
+
+    @property
+    def projects(self) -> tuple[str, ...]:
+        """Whose nodes it may reach."""
+        found = {
+            item.id if isinstance(item, Tag) else str(getattr(item, "project_id", ""))
+            for item in (self.wanted, self.current)
+            if item is not None
+        }
+        return tuple(sorted(found - {""}))
+
+
+async def endpoint(context: Context, request: Request) -> Response:
+    sent = await crud.read_body(request, PlanRequest)
+    resource = RESOURCES.get(sent.kind)
+    if resource is None:
+        raise Problem(
+            400, f"kind is {sent.kind!r}; it is one of {', '.join(RESOURCES)}", location="kind"
+        )
+    async with context.reading(request) as work:
+        change = await _change(work, resource, sent)
+        plans: list[NodePlan] = []
+        for project_id in change.projects:
+            plans += await _plans(work, change, project_id)
+    return JSONResponse(_answer(change, plans))
+
+
+async def _change(work: Work, resource: Resource[T], sent: PlanRequest) -> Change:
+    body = sent.object or {}
+    wanted = resource.of.contract.from_json(body)
+    object_id, name = str(body.get("id") or ""), resource.stored_name(wanted)
+    current: T | None = None
+    if object_id or name:
+        try:
+            current = await crud.find(
+                work, resource, object_id=object_id, name="" if object_id else name
+            )
+        except Problem:
+            if object_id or sent.delete:
+                raise
+    if sent.delete:
+        return Change(None, current)
+    id_ = str(getattr(current, "id", "")) or work.new_id()
+    prepared = await resource.prepare(
+        work, wanted.model_copy(update={"id": id_, "revision": None}), current
+    )
+    return Change(prepared.wanted, current, prepared.refusals)
+
+
+async def _plans(work: Work, change: Change, project_id: str) -> list[NodePlan]:
+    enterprise = work.scope.enterprise
+    now = (await load_policies(work.db, enterprise, {project_id})).get(project_id, NONE)
+    then = replace(now, entries=await _entries(work, now, change, project_id))
+    nodes = await policies.nodes_of(work, project_id)
+    found: list[NodePlan] = []
+    for start in range(0, len(nodes), AT_ONCE):
+        ids = [DeviceId(node.id) for node in nodes[start : start + AT_ONCE]]
+        for sites in await load_sites(work.db, ids):
+            complete = await complete_sites(work.db, enterprise, sites.sites, {project_id: then})
+            for site in complete.sites:
+                settled = settle(site, then.entries, work.new_id, work.now)
+                found.append(preview(site, settled))
+    return found
+
+
+async def _entries(
+    work: Work, now: ProjectPolicies, change: Change, project_id: str
+) -> tuple[Entry, ...]:
+    """Those in force, with the ones of the policy as it would be in place of its own."""
+    name = now.project.name if now.project is not None else ""
+    match change.wanted or change.current:
+        case Tag(id=id_) | Deployment(id=id_) | ProfileDeployment(id=id_):
+            kept = [entry for entry in now.entries if entry.source.id != id_]
+        case AssetGroupRead() as group:
+            return await _regrouped(work, now, group, name)
+        case _:
+            return now.entries
+    match change.wanted:
+        case Tag() as project:
+            kept += entries_of_project(project)
+        case Deployment() as deployment if deployment.project_id == project_id:
+            kept += entries_of_deployment(deployment, name)
+        case ProfileDeployment() as given if given.project_id == project_id:
+            one = await _profiled(work, given)
+            kept += entries_of_profile(one, name) if one is not None else ()
+        case _:
+            pass
+    return tuple(kept)
+
+
+async def _regrouped(
+    work: Work, now: ProjectPolicies, group: AssetGroupRead, name: str
+) -> tuple[Entry, ...]:
+    """With another group in the profile deployments that are aimed at it."""
+    kept = list(now.entries)
+    for given in await records.list_all(work.db, work.scope, catalog.PROFILE_DEPLOYMENTS.of):
+        target = given.target_asset_group
+        if target is None or target.group_id != group.id:
+            continue
+        if now.project is None or given.project_id != now.project.id:
+            continue
+        one = await _profiled(work, given)
+        if one is not None:
+            kept = [entry for entry in kept if entry.source.id != given.id]
+            kept += entries_of_profile(replace(one, group=group), name)
+    return tuple(kept)
+
+
+async def _profiled(work: Work, given: ProfileDeployment) -> Profiled | None:
+    info, target = given.app_profile_info, given.target_asset_group
+    if info is None or target is None:
+        return None
+    version = await find_version(work.db, work.scope.enterprise, info.app_profile_id, info.version)
+    group = await records.find(work.db, work.scope, catalog.ASSET_GROUPS.of, target.group_id)
+    if version is None or group is None:
+        return None
+    return Profiled(given, version[0], group, version[1])
+
+
+def _answer(change: Change, plans: Sequence[NodePlan]) -> JsonObject:
+    busy = [plan for plan in plans if not plan.quiet]
+    return {
+        "refused": [{"location": one.member, "details": one.details} for one in change.refusals],
+        "nodes": len(plans),
+        "unchanged": len(plans) - len(busy),
+        "created": sum(len(plan.created) for plan in plans),
+        "changed": sum(len(plan.changed) for plan in plans),
+        "restarted": sum(len(plan.restarted) for plan in plans),
+        "purged": sum(len(plan.purged) for plan in plans),
+        "deleted": sum(len(plan.deleted) for plan in plans),
+        "refusedOnNodes": sum(1 for plan in plans if plan.refused),
+        "tooFull": sum(1 for plan in plans if plan.too_full),
+        "pullBytes": sum(plan.pull_bytes for plan in plans),
+        **({} if plans else {"warning": "no node is reached by this policy"}),
+        "list": [_shown(plan) for plan in busy[:MOST_SHOWN]],
+        "more": max(0, len(busy) - MOST_SHOWN),
+    }
+
+
+def _shown(plan: NodePlan) -> JsonObject:
+    return {
+        "id": plan.node_id,
+        "name": plan.node_name,
+        "created": list(plan.created),
+        "changed": list(plan.changed),
+        "restarted": list(plan.restarted),
+        "purged": list(plan.purged),
+        "deleted": list(plan.deleted),
+        "pullBytes": plan.pull_bytes,
+        "peakBytes": plan.peak_bytes,
+        **({"diskBytes": plan.disk_bytes} if plan.disk_bytes is not None else {}),
+        "tooFull": plan.too_full,
+        "refused": [
+            {"policy": one.source, "object": f"{one.makes.noun} {one.name}", "reasons": one.reasons}
+            for one in plan.refused
+        ],
+    }
+
+
+ROUTES: tuple[Route, ...] = (Route("POST", "/v1/eaves/plan", endpoint, CHANGE_DEVICES),)
