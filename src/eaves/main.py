@@ -30,7 +30,8 @@ SECTIONS: Mapping[str, Mapping[str, Part]] = {
     "Log in": {
         "login": Part("eaves.cli.login:login", "Log in at a controller."),
         "logout": Part("eaves.cli.login:logout", "End this login, here and at the controller."),
-        "token": Part("eaves.cli.login:token", "Make API tokens for automation."),
+        "token": Part("eaves.cli.tokens:token", "Make, list and revoke API tokens."),
+        "totp": Part("eaves.cli.tokens:totp", "Your second factor, an authenticator app."),
     },
     "See": {
         "get": Part("eaves.cli.objects:get", "List objects of a kind, or show one."),

@@ -11,7 +11,7 @@ import pytest
 from support.cli import Cli
 from support.controller import Process, free_port, running
 
-from eaves.cli.login import shown_fingerprint
+from eaves.cli.trust import shown_fingerprint
 
 pytestmark = pytest.mark.system
 CHOSEN = "correct horse battery"

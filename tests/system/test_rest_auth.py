@@ -12,10 +12,12 @@ from starlette.types import Message, Receive, Scope, Send
 from support.rest import PASSWORD, Caller, Rest, running_rest
 from support.rest_objects import BASES, build_world
 
+from eaves.controller.domain.lockout import ATTEMPTS, WINDOW
 from eaves.controller.northbound.app import Passage
-from eaves.controller.northbound.auth import API_TOKEN_LASTS, SESSION_LASTS
-from eaves.controller.northbound.passwords import ATTEMPTS, ATTEMPTS_OF_ADDRESS, WINDOW
+from eaves.controller.northbound.auth import API_TOKEN_LASTS
+from eaves.controller.northbound.passwords import ATTEMPTS_OF_ADDRESS
 from eaves.controller.northbound.problems import Problem
+from eaves.controller.northbound.signing_in import SESSION_LASTS
 from eaves.controller.store.tables import audit, metadata
 from eaves.controller.store.unit import snapshot
 

@@ -27,9 +27,12 @@ AGAIN = "run `eaves login` again"
 class ApiError(click.ClickException):
     """What the controller said no to, in its own words."""
 
-    def __init__(self, method: str, path: str, status: int, reasons: list[str]) -> None:
+    def __init__(
+        self, method: str, path: str, status: int, reasons: list[str], cause: str = ""
+    ) -> None:
         super().__init__("\n       ".join(reasons) or f"{method} {path} answered {status}")
         self.status = status
+        self.cause = cause  # of a login: a word of the contract
 
 
 class Client:
@@ -74,7 +77,9 @@ class Client:
         status, content = self._exchange(method, target, payload, headers)
         data = _json(content)
         if status >= 400:
-            raise ApiError(method, path, status, _reasons(status, data))
+            raise ApiError(
+                method, path, status, _reasons(status, data), str(data.get("cause") or "")
+            )
         return data
 
     def _exchange(
@@ -240,6 +245,6 @@ def _reasons(status: int, data: Json) -> list[str]:
     """Every reason of the controller; each only once."""
     told = [str(entry.get("details") or "") for entry in objects_of(data.get("error"))]
     details = list(dict.fromkeys(text for text in told if text))
-    if status == 401 and not any("password" in text for text in details):
+    if status == 401 and "cause" not in data:
         return [f"the controller does not accept this login any more; {AGAIN}"]
     return details or [str(data.get("httpStatusMsg") or f"the controller answered HTTP {status}")]

@@ -231,7 +231,13 @@ async def note_restored_database(settings: Settings, *, clock: Clock) -> str:
 
 async def reset_admin_password(settings: Settings, *, clock: Clock, random: Random) -> str:
     """Give admin a new password and end its sessions; the line to print."""
-    from eaves.controller.store.people import delete_tokens_of  # noqa: PLC0415 - rarely needed
+    from eaves.controller.domain.secrets import SecretName  # noqa: PLC0415 - rarely needed
+    from eaves.controller.store.people import delete_tokens_of  # noqa: PLC0415 - as above
+    from eaves.controller.store.sealed import delete_secret  # noqa: PLC0415 - as above
+    from eaves.controller.store.sign_in import (  # noqa: PLC0415 - as above
+        delete_second_factor,
+        forget_guesses,
+    )
 
     key = _audit_key(settings, random)
     async with _database(settings, key) as engine:
@@ -247,6 +253,10 @@ async def reset_admin_password(settings: Settings, *, clock: Clock, random: Rand
             password = given or _new_password(random)
             await put_credential(db, _credential(user.id, password, clock(), must_change=not given))
             await delete_tokens_of(db, user.id)
+            await forget_guesses(db, user.id)
+            # whoever has this machine may have lost the app that shows the codes
+            if await delete_second_factor(db, user.id):
+                await delete_secret(db, SecretName(user.id, "totp"))
             if key:
                 note_audit(db, _reset_entry(user, clock()))
     if given:

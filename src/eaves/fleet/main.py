@@ -19,8 +19,8 @@ from rich.console import Console
 from rich.live import Live
 
 from eaves.cli.client import ApiError, Client
-from eaves.cli.login import base_url
 from eaves.cli.session import Session, load_session, read_pem
+from eaves.cli.trust import base_url
 from eaves.errors import EavesError
 from eaves.evapi.device_certs import Chance
 from eaves.fleet.crews import Running, running_fleet

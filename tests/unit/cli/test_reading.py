@@ -8,10 +8,10 @@ import pytest
 
 from eaves.cli.client import nearest
 from eaves.cli.kinds import KINDS, ORDER, at, find_kind
-from eaves.cli.login import bare_fingerprint, base_url, shown_fingerprint
 from eaves.cli.logs import LOOK_BACK, Printed, line_text
 from eaves.cli.objects import first_error, size_text
 from eaves.cli.output import age, cell_text, cut, short_state, table_lines
+from eaves.cli.trust import bare_fingerprint, base_url, shown_fingerprint
 from eaves.cli.why import event_line, why_lines
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)

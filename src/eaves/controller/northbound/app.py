@@ -29,6 +29,7 @@ from eaves.controller.northbound import (
     device_bulk,
     events,
     explain,
+    external,
     flows,
     global_hardware,
     in_use,
@@ -45,9 +46,11 @@ from eaves.controller.northbound import (
     project_status,
     render_jobs,
     replacing,
+    second_factor,
     series,
     status,
     support,
+    tokens,
     twins,
 )
 from eaves.controller.northbound import telling as telling_secrets
@@ -55,6 +58,7 @@ from eaves.controller.northbound.bulk import endpoints as bulk
 from eaves.controller.northbound.conflicts import done_again_in_conflict
 from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.crud import Resource
+from eaves.controller.northbound.oidc import Providers
 from eaves.controller.northbound.operations import BASE_PATH, Operations, read_operations
 from eaves.controller.northbound.pages import Metered, Pages
 from eaves.controller.northbound.passwords import Passwords
@@ -75,7 +79,8 @@ log = structlog.get_logger()
 MAX_BODY: Final = 4 * 1024 * 1024
 MAX_LOGIN_BODY: Final = 64 * 1024  # from anybody
 BODY_WITHIN_S: Final = 30.0
-LOGIN: Final = "/v1/login"
+LOGIN: Final = BASE_PATH + "/v1/login"
+LANDING: Final = Route("GET", external.CALLBACK, external.landing, Anybody.STRANGER)
 MAX_REQUEST_ID: Final = 128
 
 COMMON: Final = (
@@ -94,6 +99,9 @@ VERBS: Final = {
 }
 ROUTES: Final = (
     *auth.ROUTES,
+    *external.ROUTES,
+    *second_factor.ROUTES,
+    *tokens.ROUTES,
     *own.ROUTES,
     *credentials.ROUTES,
     *actions.ROUTES,
@@ -152,6 +160,7 @@ def build_app(
         envelopes=Envelopes(clock),
         passwords=Passwords(),
         health=(surface.ready if surface is not None else _database_alone(database_url)).ask,
+        providers=Providers(),
         series=open_series_reader(settings, engine),
     )
 
@@ -176,6 +185,7 @@ def build_app(
         serve_resource(app, context, resource, operations)
     for route in ROUTES:
         serve(app, context, operations, route)
+    serve(app, context, operations, LANDING, base="")
     problems.install(app, context.envelopes, operations)
     app.add_middleware(Passage, random=random)
     if surface is not None:
@@ -189,7 +199,9 @@ def _database_alone(url: str) -> Checks:
     return Checks("ready", (Check("database", probes.database(url)),))
 
 
-def serve(app: FastAPI, context: Context, operations: Operations, route: Route) -> None:
+def serve(
+    app: FastAPI, context: Context, operations: Operations, route: Route, base: str = BASE_PATH
+) -> None:
     method, path = route.method, route.path
 
     async def answer(request: Request) -> Response:
@@ -200,7 +212,7 @@ def serve(app: FastAPI, context: Context, operations: Operations, route: Route) 
 
     known = operations.find(method, path)
     app.add_api_route(
-        BASE_PATH + path,
+        base + path,
         answer,
         methods=[method],
         name=known.name if known is not None else f"{method} {path}",
@@ -277,9 +289,8 @@ class Passage:
         given = headers.get(b"x-request-id", b"")[:MAX_REQUEST_ID]
         request_id = given if given.isascii() and given else self._random(8).hex().encode()
         scope.setdefault("state", {})["request_id"] = request_id.decode()
-        bounded = self._bounded(
-            receive, MAX_LOGIN_BODY if scope["path"] == BASE_PATH + LOGIN else MAX_BODY
-        )
+        login = scope["path"] == LOGIN or scope["path"].startswith(LOGIN + "/")
+        bounded = self._bounded(receive, MAX_LOGIN_BODY if login else MAX_BODY)
 
         async def with_id(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -1,19 +1,17 @@
-"""Login, sessions, API tokens, the own user and password."""
+"""Login with a password, sessions, API tokens."""
 
-import base64
-import json
 from datetime import timedelta
 
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
-from eaves.controller.domain.audit import AuditEntry
 from eaves.controller.domain.authz import Anybody
 from eaves.controller.domain.contract.base import rfc3339
+from eaves.controller.domain.contract.envelope import ObjectType, ZcOpsType
 from eaves.controller.domain.contract.users import (
     GenerateTokenResponse,
     GenerateTokenResponseCause,
-    LoginResponse,
+    LoginForgotPasswordRequest,
     LoginResponseCause,
     LoginWithPasswordRequest,
     LogoutResponse,
@@ -24,43 +22,34 @@ from eaves.controller.domain.contract.users import (
     SessionDetailsResponseCause,
     Token,
     TokenRequest,
-    UserState,
 )
-from eaves.controller.northbound import records
-from eaves.controller.northbound.context import (
-    API,
-    SESSION,
-    Context,
-    client_of,
-    host_of,
-    request_id_of,
-    token_hash,
-    token_of,
-)
+from eaves.controller.domain.scope import Scope
+from eaves.controller.northbound import records, second_factor, signing_in, standing
+from eaves.controller.northbound.context import API, Context, host_of, token_hash, token_of
 from eaves.controller.northbound.crud import read_body
 from eaves.controller.northbound.own import note_user, own_user_of
 from eaves.controller.northbound.passwords import Guesser, TooManyGuesses
-from eaves.controller.northbound.problems import Problem
+from eaves.controller.northbound.problems import Problem, Target
 from eaves.controller.northbound.routes import Route
+from eaves.controller.northbound.signing_in import SESSION_LASTS, Proven, Verbose
 from eaves.controller.northbound.work import Principal
 from eaves.controller.store import people
-from eaves.controller.store.events import insert_audit
+from eaves.controller.store.events import (
+    Event,
+    EventFilter,
+    insert_audit,
+    insert_event,
+    list_events,
+)
 from eaves.controller.store.objects import StoredObject
 from eaves.controller.store.people import StoredToken
 from eaves.controller.store.tables import Kind
-from eaves.controller.store.unit import snapshot, unit_of_work
+from eaves.controller.store.unit import Db, snapshot, unit_of_work
+from eaves.ids import EnterpriseId
 
-SESSION_LASTS = timedelta(hours=12)
+FORGOTTEN = "USER_PASSWORD_FORGOTTEN"
+FORGOTTEN_ONCE_IN = timedelta(hours=1)
 API_TOKEN_LASTS = timedelta(days=365)
-TOKEN_BYTES = 32
-MUST_CHANGE = (
-    "this password was printed once and must be changed now: "
-    "PUT /api/v1/credentials with currentCred and newCred; this token can do nothing else"
-)
-
-
-def _new_token(context: Context) -> str:
-    return base64.urlsafe_b64encode(context.random(TOKEN_BYTES)).decode().rstrip("=")
 
 
 def _username(sent: LoginWithPasswordRequest) -> str:
@@ -96,96 +85,88 @@ async def login(context: Context, request: Request) -> Response:
     user, credential = await _find_login(context, names)
     # counted under the user that is meant, however the request spells it
     who = Guesser.of(names[0] if user is None else user.id, host_of(request))
+    if user is not None and await signing_in.attempts_left(context, request, user) <= 0:
+        return signing_in.too_many(context)
     stored_hash = credential.password_hash if credential is not None else ""
     try:
         right = await context.passwords.check(stored_hash, sent.password, who, now)
     except TooManyGuesses:
-        return _login_refused(
-            context, LoginResponseCause.CREDENTIAL_MISMATCH_MAX_FAILED_PWD_ATTEMPT, 0
-        )
+        return signing_in.too_many(context)
     if not right or user is None:
+        return await _mismatch(context, request, user, who)
+    async with unit_of_work(context.engine) as db:
+        barred = await standing.why_barred(db, user)
+        if barred is not None:
+            return signing_in.refused(context, barred.cause, barred.details)
+        if standing.signs_in_elsewhere(user):
+            return signing_in.refused(
+                context,
+                LoginResponseCause.REDIRECT,
+                f"user {user.name!r} signs in at a provider of identities: "
+                "POST /api/v1/login/external",
+            )
+        demanded = await second_factor.demanded(context, db, user)
+        if demanded is not None:
+            return await signing_in.half_way(context, db, request, user, demanded)
+        failures = context.passwords.succeeded(who)
+        proven = Proven(user, how={"by": "password"}, failures=failures)
+        verbose = Verbose(sent.verbose_detailed_user, sent.verbose_enterprise)
+        return await signing_in.complete(context, db, request, proven, verbose)
+
+
+async def _mismatch(
+    context: Context, request: Request, user: StoredObject | None, who: Guesser
+) -> Response:
+    now = context.clock()
+    left = context.passwords.attempts_left(who, now)
+    if user is not None:
         failures = context.passwords.to_be_told(who, now)
-        if user is not None and failures:
-            await _audit_failures(context, request, user, failures)
-        return _login_refused(
-            context,
-            LoginResponseCause.CREDENTIAL_MISMATCH,
-            context.passwords.attempts_left(who, now),
-        )
-    detailed = records.USER.read(user)
-    if detailed.state not in (UserState.ACTIVE, UserState.UNSPECIFIED):
-        return _login_refused(context, LoginResponseCause.USER_INACTIVE, 0)
-    failures = context.passwords.succeeded(who)
-    token, must_change = _new_token(context), credential is not None and credential.must_change
-    expires = now + SESSION_LASTS
+        await signing_in.note_failure(context, request, user, failures=failures)
+        left = min(left, await signing_in.attempts_left(context, request, user))
+    told = f"{left} attempts are left in this minute" if left else "wait a minute and try again"
+    details = f"user name or password is wrong; {told}"
+    return signing_in.refused(context, LoginResponseCause.CREDENTIAL_MISMATCH, details, left)
+
+
+async def forgot(context: Context, request: Request) -> Response:
+    """Ask the administrators for a new password; strangers do not learn whether there is such a
+    user, and one that is asked for again within the hour is not told of twice.
+    """
+    sent = await read_body(request, LoginForgotPasswordRequest)
+    if not sent.username:
+        raise Problem(400, "whose password was forgotten? set username", location="username")
     async with unit_of_work(context.engine) as db:
-        await people.insert_token(
-            db,
-            StoredToken(
-                id=base64.urlsafe_b64encode(context.random(12)).decode(),
-                token_hash=token_hash(token),
-                user_id=user.id,
-                enterprise_id=user.enterprise_id,
-                kind=SESSION,
-                created_at=now,
-                expires_at=expires,
-                client=client_of(request),
-            ),
-        )
-        await people.note_login(db, user.id, succeeded=True)
-        await people.delete_expired_tokens(db, now)
-        await insert_audit(db, _login_entry(context, request, user, "logged in", failures))
-    given = Token(base64=token, expires=int(expires.timestamp()))
-    answer = LoginResponse(
-        cause=LoginResponseCause.OK,
-        token=None if must_change else given,
-        temp_token=given if must_change else None,
-        user_id=user.id,
-        detailed_user=detailed if sent.verbose_detailed_user else None,
-    ).to_json()
-    if must_change:
-        answer |= {"mustChangePassword": True, "message": MUST_CHANGE}
-    return JSONResponse(answer)
+        user = await people.find_user_for_login(db, sent.username)
+        if user is not None:
+            await _tell_administrators(context, request, db, user)
+    target = Target(kind="login/forgot", object_type=ObjectType.USER, name=sent.username)
+    return context.envelopes.success(target, operation=ZcOpsType.UPDATE, user="")
 
 
-def _login_refused(context: Context, cause: LoginResponseCause, left: int) -> Response:
-    if cause is LoginResponseCause.USER_INACTIVE:
-        details = "this user is not active; ask an administrator"
-    elif left > 0:
-        details = f"user name or password is wrong; {left} attempts are left in this minute"
-    else:
-        details = "too many wrong passwords; wait a minute and try again"
-    envelope = context.envelopes.body(Problem(401, details))
-    reply = LoginResponse(cause=cause, no_of_login_attempts_left=left)
-    return JSONResponse({**reply.to_json(), **envelope}, status_code=401)
-
-
-def _login_entry(
-    context: Context, request: Request, user: StoredObject, result: str, failures: int
-) -> AuditEntry:
-    return AuditEntry(
-        at=context.clock(),
-        enterprise_id=user.enterprise_id,
-        verb="login",
-        result=result,
-        user_id=user.id,
-        user_name=user.name,
-        client=client_of(request),
-        request_id=request_id_of(request),
-        object_kind=Kind.USER.value,
-        object_id=user.id,
-        object_name=user.name,
-        changes=json.dumps({"failures": failures}) if failures else "",
-    )
-
-
-async def _audit_failures(
-    context: Context, request: Request, user: StoredObject, failures: int
+async def _tell_administrators(
+    context: Context, request: Request, db: Db, user: StoredObject
 ) -> None:
-    """One row tells of all failures since the one before, so that guessing fills no table."""
-    async with unit_of_work(context.engine) as db:
-        await people.note_login(db, user.id, succeeded=False, times=failures)
-        await insert_audit(db, _login_entry(context, request, user, "login failed", failures))
+    now = context.clock()
+    lately = EventFilter(object_id=user.id, event_type=FORGOTTEN, start=now - FORGOTTEN_ONCE_IN)
+    scope = Scope(EnterpriseId(user.enterprise_id))
+    if await list_events(db, scope, lately, limit=1):
+        return
+    await insert_audit(db, signing_in.login_entry(context, request, user, "password forgotten", {}))
+    await insert_event(
+        db,
+        Event(
+            at=now,
+            enterprise_id=user.enterprise_id,
+            event_type=FORGOTTEN,
+            description=f"user {user.name} asks for a new password; set one, if it is really "
+            "the user who asks: PUT /api/v1/credentials with owner and newCred",
+            severity="SEVERITY_WARNING",
+            user_name=user.name,
+            object_kind=Kind.USER.value,
+            object_id=user.id,
+            object_name=user.name,
+        ),
+    )
 
 
 async def logout(context: Context, request: Request) -> Response:
@@ -238,7 +219,7 @@ async def api_token(context: Context, request: Request) -> Response:
     """
     empty = not (await request.body()).strip()
     sent = TokenRequest() if empty else await read_body(request, TokenRequest)
-    token = _new_token(context)
+    token = signing_in.new_token(context)
     async with context.writing(request) as work:
         if sent.read_secrets:
             _refuse_secrets(work.principal)
@@ -252,7 +233,7 @@ async def api_token(context: Context, request: Request) -> Response:
         await people.insert_token(
             work.db,
             StoredToken(
-                id=base64.urlsafe_b64encode(work.random(12)).decode(),
+                id=signing_in.token_id(context),
                 token_hash=token_hash(token),
                 user_id=work.principal.user_id,
                 enterprise_id=work.scope.enterprise,
@@ -284,12 +265,13 @@ async def session(context: Context, request: Request) -> Response:
         user = await own_user_of(work)
     answer = SessionDetailsResponse(cause=SessionDetailsResponseCause.OK, user=user).to_json()
     if work.principal.must_change_password:
-        answer |= {"mustChangePassword": True, "message": MUST_CHANGE}
+        answer |= {"mustChangePassword": True, "message": signing_in.MUST_CHANGE}
     return JSONResponse(answer)
 
 
 ROUTES: tuple[Route, ...] = (
     Route("POST", "/v1/login", login, Anybody.STRANGER),
+    Route("POST", "/v1/login/forgot", forgot, Anybody.STRANGER),
     Route("POST", "/v1/logout", logout, Anybody.USER),
     Route("PUT", "/v1/sessions/refresh", refresh, Anybody.USER),
     Route("GET", "/v1/sessions/self", session, Anybody.USER),

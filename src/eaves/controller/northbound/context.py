@@ -13,7 +13,8 @@ from eaves.controller.domain.authz import Needs, Rule
 from eaves.controller.domain.scope import Scope
 from eaves.controller.keys import KeyStore
 from eaves.controller.live import Live
-from eaves.controller.northbound import roles
+from eaves.controller.northbound import roles, standing
+from eaves.controller.northbound.oidc import Providers
 from eaves.controller.northbound.passwords import Passwords
 from eaves.controller.northbound.problems import Envelopes, Problem
 from eaves.controller.northbound.work import Clock, Principal, Random, Work
@@ -27,6 +28,7 @@ from eaves.ids import EnterpriseId
 
 SESSION = "session"
 API = "api"
+FACTOR = "factor"  # its password was right; it only lets the second factor be given
 
 
 def token_hash(token: str) -> bytes:
@@ -65,6 +67,7 @@ class Context:
     envelopes: Envelopes
     passwords: Passwords
     health: Callable[[], Health]  # of this process; blocks
+    providers: Providers
     series: SeriesReader  # asked outside of a transaction: it may be a store far away
 
     @asynccontextmanager
@@ -131,6 +134,35 @@ class Context:
             alarms=[] if alarms is None else alarms,
         )
 
+    @asynccontextmanager
+    async def acting(
+        self, request: Request, enterprise: EnterpriseId, name: str
+    ) -> AsyncGenerator[Work]:
+        """A write transaction of the controller itself, as a sign-in that makes a user is."""
+        async with unit_of_work(self.engine) as db:
+            yield self.work_as(db, request, enterprise, "", name)
+
+    def work_as(
+        self, db: Db, request: Request, enterprise: EnterpriseId, user_id: str, user_name: str
+    ) -> Work:
+        """What the controller itself does for somebody who has no token yet."""
+        return Work(
+            db=db,
+            principal=Principal(
+                user_id=user_id,
+                user_name=user_name,
+                scope=Scope(enterprise),
+                token_id="",
+                token_kind="",
+                client=client_of(request),
+                must_change_password=False,
+            ),
+            now=self.clock(),
+            request_id=request_id_of(request),
+            random=self.random,
+            keys=self.keys,
+        )
+
     async def authenticate(self, db: Db, request: Request, now: datetime) -> Principal:
         """Who holds the token of this request.  Raises Problem(401)."""
         token = token_of(request)
@@ -142,6 +174,15 @@ class Context:
         user = await people.find_user_of_token(db, stored.user_id) if stored else None
         if stored is None or user is None:
             raise Problem(401, "this token is unknown, revoked or expired; log in again")
+        if stored.kind == FACTOR:
+            raise Problem(
+                401,
+                "this token only finishes a login: POST /api/v1/login/totp with it and a code of "
+                "the second factor",
+            )
+        barred = await standing.why_barred(db, user)
+        if barred is not None:
+            raise Problem(401, barred.details)
         credential = await people.find_credential(db, user.id)
         rights = await roles.rights_of_user(db, user)
         return Principal(

@@ -1,20 +1,25 @@
 """Passwords: the own one, and those that an administrator sets for others."""
 
+from collections.abc import Sequence
+
 from fastapi import Request
 from fastapi.responses import Response
 
+from eaves.controller.domain.admission.refusal import invalid
 from eaves.controller.domain.authz import Anybody, Area, Rule, Verb
+from eaves.controller.domain.contract.base import rfc3339
 from eaves.controller.domain.contract.envelope import ObjectType, ZcOpsType
 from eaves.controller.domain.contract.users import Credential, CredentialType
-from eaves.controller.northbound import records, roles
+from eaves.controller.domain.passwords import faults_of
+from eaves.controller.northbound import records, roles, standing
 from eaves.controller.northbound.context import Context, host_of, scope_for, token_hash, token_of
 from eaves.controller.northbound.crud import read_body
 from eaves.controller.northbound.own import note_user
-from eaves.controller.northbound.passwords import Guesser, TooManyGuesses, refuse_weak
+from eaves.controller.northbound.passwords import Guesser, TooManyGuesses
 from eaves.controller.northbound.problems import Problem, Target, not_found
 from eaves.controller.northbound.routes import Route
 from eaves.controller.northbound.work import Work
-from eaves.controller.store import people
+from eaves.controller.store import people, sign_in
 from eaves.controller.store.objects import StoredObject, find_object, find_object_by_name
 from eaves.controller.store.tables import Kind
 
@@ -35,25 +40,61 @@ async def set_password(context: Context, request: Request) -> Response:
     return await _set_that_of(context, request, sent)
 
 
-async def _change_own(context: Context, request: Request, sent: Credential) -> Response:
-    """Every other session and token of the user ends with its password."""
+async def check_own_password(
+    context: Context, request: Request, password: str
+) -> people.Credential:
+    """Raises Problem(403) for a wrong one, Problem(429) after too many."""
     async with context.reading(request, restricted=True) as work:
-        principal = work.principal
-        credential = await people.find_credential(work.db, principal.user_id)
+        user_id = work.principal.user_id
+        credential = await people.find_credential(work.db, user_id)
     stored_hash = credential.password_hash if credential is not None else ""
-    who = Guesser.of(principal.user_id, host_of(request))
+    who = Guesser.of(user_id, host_of(request))
     try:
-        right = await context.passwords.check(stored_hash, sent.current_cred, who, context.clock())
+        right = await context.passwords.check(stored_hash, password, who, context.clock())
     except TooManyGuesses:
         raise Problem(429, "too many wrong passwords; wait a minute and try again") from None
-    if not right:
+    if not right or credential is None:
         raise Problem(403, "currentCred is not the present password", location="currentCred")
-    refuse_weak(sent.new_cred, principal.user_name)
+    return credential
+
+
+def refuse_faults(faults: Sequence[str]) -> None:
+    """Raises Problem(400) with every reason against a new password."""
+    if faults:
+        raise Problem.of_refusals(
+            [invalid("newCred", f"the new password {fault}") for fault in faults]
+        )
+
+
+async def _change_own(context: Context, request: Request, sent: Credential) -> Response:
+    """Every other session and token of the user ends with its password."""
+    credential = await check_own_password(context, request, sent.current_cred)
+    async with context.reading(request, restricted=True) as work:
+        principal = work.principal
+        rules = await standing.password_rules(work.db, work.scope.enterprise)
+        earlier = await sign_in.earlier_passwords_of(
+            work.db, principal.user_id, rules.remembered - 1 if rules.remembered else 0
+        )
+    since = rules.changeable_at(credential.changed_at)
+    if since > context.clock() and not credential.must_change:
+        raise Problem(403, f"this password may be changed from {rfc3339(since)} on")
+    faults = list(faults_of(sent.new_cred, principal.user_name, rules))
     if sent.new_cred == sent.current_cred:
-        raise Problem(400, "the new password is the old one; choose another", location="newCred")
+        faults.append("is the old one; choose another")
+    elif await context.passwords.is_one_of(earlier, sent.new_cred):
+        faults.append(f"is one of the last {rules.remembered}; choose another")
+    refuse_faults(faults)
     new_hash = await context.passwords.hash(sent.new_cred)
     async with context.writing(request, restricted=True) as work:
         kept = await people.find_token(work.db, token_hash(token_of(request)), work.now)
+        if rules.remembered:
+            await sign_in.keep_earlier_password(
+                work.db,
+                principal.user_id,
+                credential.password_hash,
+                credential.changed_at,
+                remembered=rules.remembered,
+            )
         await _put(work, principal.user_id, new_hash, must_change=False)
         if kept is not None:
             await people.insert_token(work.db, kept)
@@ -64,17 +105,25 @@ async def _change_own(context: Context, request: Request, sent: Credential) -> R
 async def _set_that_of(context: Context, request: Request, sent: Credential) -> Response:
     """The user must choose another at the next login; what is open for it ends."""
     async with context.reading(request) as work:
-        owner = await _find_owner(work, sent.owner)
-    refuse_weak(sent.new_cred, owner.name)
+        owner = await find_owner(work, sent.owner)
+        rules = await standing.password_rules(work.db, work.scope.enterprise)
+    if standing.signs_in_elsewhere(owner):
+        raise Problem(
+            409,
+            f"user {owner.name!r} signs in at a provider of identities and has no password here; "
+            "change its type to AUTH_TYPE_LOCAL first",
+            location="owner",
+        )
+    refuse_faults(faults_of(sent.new_cred, owner.name, rules))
     new_hash = await context.passwords.hash(sent.new_cred)
     async with context.writing(request) as work:
-        owner = await _find_owner(work, sent.owner)
+        owner = await find_owner(work, sent.owner)
         await _put(work, owner.id, new_hash, must_change=True)
         await note_user(work, "password set", records.USER.read(owner))
     return _done(context, owner.id, owner.name, work.principal.user_name)
 
 
-async def _find_owner(work: Work, owner: str) -> StoredObject:
+async def find_owner(work: Work, owner: str) -> StoredObject:
     """Raises Problem(403), Problem(404).  Nobody opens a user that may do more than itself."""
     scope = scope_for(work.principal, CHANGE_USERS)
     found = await find_object(work.db, scope, Kind.USER, owner)
@@ -100,6 +149,7 @@ async def _put(work: Work, user_id: str, new_hash: str, *, must_change: bool) ->
     )
     await people.put_credential(work.db, credential)
     await people.delete_tokens_of(work.db, user_id)
+    await sign_in.forget_guesses(work.db, user_id)
 
 
 def _done(context: Context, user_id: str, user_name: str, by: str) -> Response:

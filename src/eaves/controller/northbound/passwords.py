@@ -3,19 +3,17 @@
 import asyncio
 import ipaddress
 from collections import OrderedDict, deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
-from eaves.controller.northbound.problems import Problem
+from eaves.controller.domain.lockout import ATTEMPTS, WINDOW
 
-MIN_LENGTH = 12
 AT_ONCE = 2  # each check takes tens of megabytes
-ATTEMPTS = 10  # of one user from one address
 ATTEMPTS_OF_ADDRESS = 60  # whatever users they name
-WINDOW = timedelta(minutes=1)
 REMEMBERED = 10_000
 IPV6_NETWORK_BITS = 64  # what one customer has; single addresses cost nothing
 
@@ -84,6 +82,23 @@ class Passwords:
                 return True
             return False
 
+    def reserve(self, who: Guesser, now: datetime) -> None:
+        """Count a try of something else than a password before it is looked at.
+
+        Raises TooManyGuesses.  `succeeded` takes it back.
+        """
+        if self.attempts_left(who, now) <= 0:
+            raise TooManyGuesses
+        self._failed(who, now)
+
+    async def is_one_of(self, hashes: Iterable[str], password: str) -> bool:
+        """Whether it was a password before; takes as long as so many checks."""
+        for stored in hashes:
+            async with self._gate:
+                if await asyncio.to_thread(self._matches, stored, password):
+                    return True
+        return False
+
     def _matches(self, stored: str, password: str) -> bool:
         try:
             return self.hasher.verify(stored, password)
@@ -127,14 +142,3 @@ class Passwords:
 
 def _anybody(who: Guesser) -> Guesser:
     return Guesser("", who.address)
-
-
-def refuse_weak(password: str, username: str) -> None:
-    """Raises Problem(400) for a password that guessing finds."""
-    if len(password) < MIN_LENGTH or password.lower() == username.lower():
-        raise Problem(
-            400,
-            f"the new password is too weak: give at least {MIN_LENGTH} characters, "
-            "not the user name",
-            location="newCred",
-        )

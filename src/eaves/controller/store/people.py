@@ -73,6 +73,13 @@ async def find_credential(db: Db, user_id: str) -> Credential | None:
     )
 
 
+async def demand_change(db: Db, user_id: str) -> None:
+    """The password is too old: a session with it can only change it."""
+    await db.execute(
+        update(credentials).where(credentials.c.user_id == user_id).values(must_change=True)
+    )
+
+
 async def note_login(db: Db, user_id: str, *, succeeded: bool, times: int = 1) -> None:
     """Count failures in a row; a success ends the row."""
     attempts = 0 if succeeded else credentials.c.failed_attempts + times
@@ -162,6 +169,13 @@ async def note_token_use(db: Db, token_id: str, now: datetime, expires_at: datet
 
 async def delete_token(db: Db, token_hash: bytes) -> bool:
     done = await db.execute(delete(tokens).where(tokens.c.token_hash == token_hash))
+    return bool(done.rowcount)
+
+
+async def delete_token_of(db: Db, user_id: str, token_id: str) -> bool:
+    """By its id, which is no secret."""
+    c = tokens.c
+    done = await db.execute(delete(tokens).where(c.user_id == user_id, c.id == token_id))
     return bool(done.rowcount)
 
 

@@ -1,7 +1,7 @@
 """Guesses, second factors, earlier passwords, and who came back from a provider of identities."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import and_, delete, func, insert, or_, select, update
@@ -13,9 +13,9 @@ from eaves.controller.store.tables_sign_in import (
     earlier_passwords,
     guesses,
     identities,
-    login_flows,
     recovery_codes,
     second_factors,
+    used_states,
 )
 from eaves.controller.store.unit import Db
 
@@ -176,60 +176,21 @@ async def count_recovery_codes(db: Db, user_id: str) -> int:
 # --- providers of identities --------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class LoginFlow:
-    """`loopback_port`: where a command on the machine of the person listens; 0: nowhere."""
-
-    state_hash: bytes
-    profile_id: str
-    enterprise_id: str
-    sealed: bytes = field(repr=False)
-    loopback_port: int
-    expires_at: datetime
-
-
-async def insert_flow(db: Db, flow: LoginFlow, now: datetime) -> None:
-    """Also clears away those that nobody came back from."""
-    await db.execute(delete(login_flows).where(login_flows.c.expires_at <= now))
-    await db.execute(
-        insert(login_flows).values(
-            state_hash=flow.state_hash,
-            profile_id=flow.profile_id,
-            enterprise_id=flow.enterprise_id,
-            sealed=flow.sealed,
-            loopback_port=flow.loopback_port,
-            expires_at=flow.expires_at,
-        )
-    )
+async def use_state(db: Db, state_hash: bytes, expires_at: datetime, now: datetime) -> bool:
+    """False where it was used before.  Also clears away those that are too old anyhow."""
+    c = used_states.c
+    await db.execute(delete(used_states).where(c.expires_at <= now))
+    if (await db.execute(select(c.state_hash).where(c.state_hash == state_hash))).first():
+        return False
+    # of two at the same time the database lets one pass
+    await db.execute(insert(used_states).values(state_hash=state_hash, expires_at=expires_at))
+    return True
 
 
-async def find_flow(db: Db, state_hash: bytes, now: datetime) -> LoginFlow | None:
-    c = login_flows.c
-    query = select(login_flows).where(c.state_hash == state_hash, c.expires_at > now)
-    row = (await db.execute(query)).one_or_none()
-    if row is None:
-        return None
-    return LoginFlow(
-        row.state_hash,
-        row.profile_id,
-        row.enterprise_id,
-        row.sealed,
-        row.loopback_port,
-        row.expires_at,
-    )
-
-
-async def take_flow(db: Db, state_hash: bytes, now: datetime) -> LoginFlow | None:
-    """The flow, for the one who asks first."""
-    flow = await find_flow(db, state_hash, now)
-    done = await db.execute(delete(login_flows).where(login_flows.c.state_hash == state_hash))
-    return flow if done.rowcount == 1 else None
-
-
-async def count_flows(db: Db, profile_id: str, now: datetime) -> int:
-    c = login_flows.c
-    query = select(func.count()).where(c.profile_id == profile_id, c.expires_at > now)
-    return (await db.execute(query)).scalar_one()
+async def is_used_state(db: Db, state_hash: bytes) -> bool:
+    c = used_states.c
+    query = select(c.state_hash).where(c.state_hash == state_hash)
+    return (await db.execute(query)).first() is not None
 
 
 async def find_identity(db: Db, profile_id: str, issuer: str, subject: str) -> str:

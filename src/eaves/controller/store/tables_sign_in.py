@@ -11,7 +11,6 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
-    text,
 )
 
 from eaves.controller.store.tables import Moment, metadata
@@ -22,18 +21,13 @@ def _of(name: str) -> "Column[str]":
     return Column(name, Text, ForeignKey("object_ids.id", ondelete="CASCADE"), nullable=False)
 
 
-login_flows = Table(  # somebody was sent to a provider of identities and has not come back yet
-    "login_flows",
+used_states = Table(  # somebody came back from a provider of identities with it
+    "used_states",
     metadata,
-    Column("state_hash", LargeBinary, nullable=False),  # SHA-256; used once
-    _of("profile_id"),
-    Column("enterprise_id", Text, nullable=False, server_default=text("''")),
-    Column("sealed", LargeBinary, nullable=False),  # nonce, verifier, where to come back to
-    Column("loopback_port", Integer, nullable=False),  # of the machine that signs in; 0: none
-    Column("expires_at", Moment, nullable=False),
+    Column("state_hash", LargeBinary, nullable=False),  # SHA-256
+    Column("expires_at", Moment, nullable=False),  # it is too old then anyhow
     PrimaryKeyConstraint("state_hash"),
     Index(None, "expires_at"),
-    Index(None, "profile_id"),
 )
 
 identities = Table(  # who somebody is at a provider

@@ -240,6 +240,46 @@ class SessionDetailsResponse(Contract):
     user: DetailedUser | None = None
 
 
+class SecondFactorRequest(Contract):
+    """An addition of ours: a code of an authenticator app, or one of those kept for its loss."""
+
+    code: str = ""
+    current_cred: str = ""
+    recovery_code: str = ""
+    temp_token: str = ""
+
+
+class LoginModeRequest(Contract):
+    username: str = ""
+
+
+class LoginModeResponseMode(OpenEnum):
+    LOCAL = "LOCAL"
+    EXTERNAL = "EXTERNAL"
+
+
+class LoginModeResponse(Contract):
+    mode: LoginModeResponseMode = LoginModeResponseMode.LOCAL
+    username: str = ""
+
+
+class LoginWithOauthRequest(Contract):
+    """`loopback_port`, an addition of ours: where a command waits for the browser to come back."""
+
+    enterprise_name: str = ""
+    loopback_port: int = 0
+    username_at_realm: str = ""
+
+
+class OAuthCallbackRequest(Contract):
+    code: str = ""
+    state: str = ""
+
+
+class LoginForgotPasswordRequest(Contract):
+    username: str = ""
+
+
 class TokenRequest(Contract):
     read_secrets: bool = wire("readSecrets", default=False)  # an addition of ours
 

@@ -47,17 +47,12 @@ def upgrade() -> None:
     op.create_index("ix_auth_profiles_id", "auth_profiles", ["id"])
     op.create_index("ix_auth_profiles_device_id", "auth_profiles", ["device_id"])
     op.create_table(
-        "login_flows",
+        "used_states",
         sa.Column("state_hash", sa.LargeBinary(), nullable=False),
-        _of("profile_id"),
-        _text("enterprise_id"),
-        sa.Column("sealed", sa.LargeBinary(), nullable=False),
-        sa.Column("loopback_port", sa.Integer(), nullable=False),
         _moment("expires_at"),
         sa.PrimaryKeyConstraint("state_hash"),
     )
-    op.create_index("ix_login_flows_expires_at", "login_flows", ["expires_at"])
-    op.create_index("ix_login_flows_profile_id", "login_flows", ["profile_id"])
+    op.create_index("ix_used_states_expires_at", "used_states", ["expires_at"])
     op.create_table(
         "identities",
         _of("profile_id"),
@@ -105,7 +100,7 @@ def downgrade() -> None:
     connection = op.get_bind()
     for name in (
         *("earlier_passwords", "guesses", "recovery_codes", "second_factors"),
-        *("identities", "login_flows"),
+        *("identities", "used_states"),
     ):
         op.drop_table(name)
     ours = sa.select(object_ids.c.id).where(object_ids.c.kind == "auth_profiles")

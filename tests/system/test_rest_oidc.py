@@ -1,0 +1,276 @@
+"""Sign-in at a real OpenID provider: there, back, roles from claims, and what is refused."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+import pytest_asyncio
+from sqlalchemy import select
+from support.identity_provider import (
+    CLIENT_ID,
+    CLIENT_SECRET,
+    Browser,
+    Provider,
+    running_provider,
+)
+from support.rest import PASSWORD, Caller, Json, Rest, running_rest
+
+from eaves.controller.domain.builtin_roles import SYS_MANAGER, SYS_MONITOR, SYS_OPERATOR
+from eaves.controller.store.tables import audit, metadata
+from eaves.controller.store.unit import snapshot
+
+pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="module")]
+
+PROFILES = "/v1/authorization/profiles"
+REDIRECT = "https://controller/oauth/callback"
+
+
+@dataclass
+class Site:
+    rest: Rest
+    provider: Provider
+    alice: Caller
+    enterprise: str
+    profile: str
+
+    async def begin(self, **sent: object) -> Json:
+        async with self.rest.client() as http:
+            answer = await http.post("/v1/login/external", json=sent)
+        assert answer.status_code == 200, answer.text
+        told: Json = answer.json()
+        assert told["cause"] == "REDIRECT"
+        return told
+
+    async def finish(self, code: str, state: str) -> httpx.Response:
+        async with self.rest.client() as http:
+            return await http.post("/v1/login/oauth/callback", json={"code": code, "state": state})
+
+    async def sign_in(self, who: str) -> httpx.Response:
+        begun = await self.begin()
+        browser = await Browser.of(self.provider, who)
+        back = await browser.code_from(begun["redirectUrl"])
+        return await self.finish(back["code"], back["state"])
+
+    async def role_of(self, token: str) -> str:
+        async with self.rest.client(token) as http:
+            return str((await Caller(http).get("/v1/roles/self"))["name"])
+
+    async def change_profile(self, **members: object) -> None:
+        path = f"{PROFILES}/id/{self.profile}"
+        await self.alice.put(path, (await self.alice.get(path)) | members)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def provider(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Provider]:
+    async with running_provider(tmp_path_factory.mktemp("provider")) as running:
+        await running.add_client(REDIRECT)
+        await running.add_person("carol", ["unheard-of", SYS_OPERATOR])
+        await running.add_person("dave", ["unheard-of"])
+        await running.add_person("alice", [SYS_MANAGER])
+        await running.add_person("erin", [SYS_MANAGER])
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def site(
+    tmp_path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Site]:
+    monkeypatch.setenv("SSL_CERT_FILE", str(provider.authority))
+    async with running_rest(tmp_path) as rest:
+        rest.clock.pass_by(datetime.now(UTC) - rest.clock())  # tokens of the provider hold today
+        enterprise = await rest.add_user("alice")
+        async with rest.client(await rest.login("alice")) as http:
+            alice = Caller(http)
+            role = (await alice.get(f"/v1/roles/name/{SYS_MONITOR}"))["id"]
+            profile = await alice.create(
+                PROFILES,
+                {
+                    "name": "company",
+                    "title": "Company",
+                    "type": "AUTH_TYPE_OAUTH",
+                    "profileType": "AUTH_PROFILE_TYPE_OAUTH_CUSTOM",
+                    "active": True,
+                    "defaultRoleId": role,
+                    "oauthProfile": {
+                        "OIDCEndPoint": provider.issuer,
+                        "clientID": CLIENT_ID,
+                        "clientSecret": CLIENT_SECRET,
+                        "roleScope": "roles",
+                        "jwtAuthProfile": {"alg": "RS256"},
+                        "additionalParameters": '{"ui_locales": "en"}',
+                    },
+                },
+            )
+            yield Site(rest, provider, alice, enterprise, profile)
+
+
+async def test_somebody_new_comes_in_with_the_role_of_the_claim(site: Site) -> None:
+    begun = await site.begin(usernameAtRealm="carol")
+    query = {name: one[0] for name, one in parse_qs(urlsplit(begun["redirectUrl"]).query).items()}
+    assert query["redirect_uri"] == REDIRECT
+    assert query["code_challenge_method"] == "S256"
+    assert query["ui_locales"] == "en"
+    assert query["state"] == begun["state"]
+    assert len(query["nonce"]) > 40
+    browser = await Browser.of(site.provider, "carol")
+    back = await browser.code_from(begun["redirectUrl"])
+    answer = await site.finish(back["code"], back["state"])
+    assert answer.status_code == 200, answer.text
+    told = answer.json()
+    assert told["cause"] == "OK"
+    assert told["role"]["name"] == SYS_OPERATOR
+    token = told["token"]["base64"]
+    async with site.rest.client(token) as http:
+        who = (await http.get("/v1/users/self")).json()
+    assert (who["username"], who["email"]) == ("carol", "carol@example.org")
+    assert who["type"] == "AUTH_TYPE_OAUTH"
+    # a state is used once, and so is its code
+    again = await site.finish(back["code"], back["state"])
+    assert again.status_code == 401
+    assert "used already" in again.text
+    # next time it is the same user, with the roles of that day
+    await site.provider.change_roles("carol", [SYS_MONITOR])
+    second = await site.sign_in("carol")
+    assert second.json()["userId"] == told["userId"]
+    assert await site.role_of(token) == SYS_MONITOR
+    await site.provider.change_roles("carol", ["unheard-of", SYS_OPERATOR])
+    async with snapshot(site.rest.engine) as db:
+        entries = await db.execute(
+            select(audit.c.user_name, audit.c.changes).where(
+                audit.c.verb == "login", audit.c.user_name == "carol"
+            )
+        )
+        assert [name for name, changes in entries if '"by": "company"' in changes] == ["carol"] * 2
+        for table in metadata.sorted_tables:
+            for row in await db.execute(select(table)):
+                text = repr(tuple(row))
+                assert not any(one in text for one in (CLIENT_SECRET, token, query["nonce"]))
+
+
+async def test_no_role_that_is_known_gives_the_default_one(site: Site) -> None:
+    answer = await site.sign_in("dave")
+    assert answer.json()["role"]["name"] == SYS_MONITOR
+
+
+async def test_a_user_with_a_password_is_not_taken_over(site: Site) -> None:
+    """The alice of the provider is not the one of here; the administrator still gets in."""
+    answer = await site.sign_in("alice")
+    assert answer.status_code == 401
+    assert "with a password" in answer.text
+    assert await site.rest.login("alice")
+
+
+async def test_nobody_is_made_where_the_profile_says_so(site: Site) -> None:
+    await site.change_profile(disableAutoUserCreate=True)
+    refused = await site.sign_in("erin")
+    assert refused.status_code == 401
+    assert refused.json()["cause"] == "USER_UNKNOWN"
+    manager = (await site.alice.get(f"/v1/roles/name/{SYS_MONITOR}"))["id"]
+    erin = {
+        "username": "erin",
+        "email": "erin@example.org",
+        "roleId": manager,
+        "type": "AUTH_TYPE_OAUTH",
+    }
+    made = await site.alice.create("/v1/users", erin)
+    answer = await site.sign_in("erin")
+    assert answer.json()["userId"] == made
+    assert answer.json()["role"]["name"] == SYS_MANAGER
+    async with site.rest.client() as http:  # and it has no password here
+        body = {"usernameAtRealm": "erin", "password": PASSWORD}
+        assert (await http.post("/v1/login", json=body)).status_code == 401
+    given = {"owner": "erin", "newCred": "a password for erin"}
+    assert (await site.alice.http.put("/v1/credentials", json=given)).status_code == 409
+
+
+async def test_a_login_is_told_which_way(site: Site) -> None:
+    await site.sign_in("carol")
+    async with site.rest.client() as http:
+
+        async def mode(username: str) -> str:
+            answer = await http.post("/v1/login/mode", json={"username": username})
+            return str(answer.json()["mode"])
+
+        assert await mode("alice") == "LOCAL"
+        assert await mode("carol") == "EXTERNAL"
+        assert await mode("somebody-new") == "EXTERNAL"
+        await site.change_profile(testOnly=True)
+        assert await mode("somebody-new") == "LOCAL"
+        await site.begin()  # to try it goes on
+        await site.change_profile(active=False)
+        refused = await http.post("/v1/login/external", json={})
+        assert (refused.status_code, refused.json()["cause"]) == (401, "SCHEME_UNKNOWN")
+
+
+async def test_the_browser_goes_on_to_the_command_that_waits(site: Site) -> None:
+    begun = await site.begin(loopbackPort=45678)
+    browser = await Browser.of(site.provider, "carol")
+    back = await browser.code_from(begun["redirectUrl"])
+    async with site.rest.client() as http:
+        landed = await http.get("https://controller/oauth/callback", params=back)
+        assert landed.status_code == 302
+        there = urlsplit(landed.headers["location"])
+        assert (there.scheme, there.netloc) == ("http", "127.0.0.1:45678")
+        assert parse_qs(there.query)["code"] == [back["code"]]
+        lost = await http.get("https://controller/oauth/callback", params={"state": "unknown"})
+        assert lost.status_code == 400
+        copied = await site.begin()
+        shown = await http.get(
+            "https://controller/oauth/callback",
+            params={"state": copied["state"], "code": "<script>"},
+        )
+        assert "&lt;script&gt;" in shown.text
+        bad = await http.post("/v1/login/external", json={"loopbackPort": 80})
+        assert bad.status_code == 400
+
+
+async def test_what_does_not_fit_is_refused(site: Site) -> None:
+    carol = await Browser.of(site.provider, "carol")
+    first, second = await site.begin(), await site.begin()
+    # the code of one sign-in, the state (and so verifier and nonce) of another
+    back = await carol.code_from(first["redirectUrl"])
+    mixed = await site.finish(back["code"], second["state"])
+    assert mixed.status_code == 401, mixed.text
+    # the challenge of somebody else
+    third = await site.begin()
+    foreign = third["redirectUrl"].replace("code_challenge=", "code_challenge=A", 1)
+    stolen = await carol.code_from(foreign)
+    assert (await site.finish(stolen["code"], third["state"])).status_code == 401
+    # another nonce than the one that was sent
+    fourth = await site.begin()
+    replayed = await carol.code_from(fourth["redirectUrl"].replace("nonce=", "nonce=x", 1))
+    answer = await site.finish(replayed["code"], fourth["state"])
+    assert answer.status_code == 401
+    assert "ID token is not accepted" in answer.text
+    # too late
+    late = await site.begin()
+    back = await carol.code_from(late["redirectUrl"])
+    site.rest.clock.pass_by(timedelta(minutes=11))
+    assert (await site.finish(back["code"], late["state"])).status_code == 401
+    # an audience, an algorithm that are not ours
+    site.rest.clock.pass_by(-timedelta(minutes=11))
+    path = f"{PROFILES}/id/{site.profile}"
+    told = (await site.alice.get(path))["oauthProfile"]
+    await site.change_profile(oauthProfile={**told, "jwtAuthProfile": {"alg": "RS512"}})
+    wrong = await site.sign_in("carol")
+    assert wrong.status_code == 401
+    assert "ID token is not accepted" in wrong.text
+
+
+async def test_a_provider_that_is_away_leaves_the_administrator_a_way_in(site: Site) -> None:
+    told = (await site.alice.get(f"{PROFILES}/id/{site.profile}"))["oauthProfile"]
+    await site.change_profile(oauthProfile={**told, "OIDCEndPoint": "https://localhost:9"})
+    async with site.rest.client() as http:
+        away = await http.post("/v1/login/external", json={})
+        assert away.status_code == 504
+        assert "does not answer" in away.text
+    assert await site.rest.login("alice")
+    await site.change_profile(
+        oauthProfile={**told, "OIDCEndPoint": site.provider.url + "/elsewhere"}
+    )
+    async with site.rest.client() as http:
+        assert (await http.post("/v1/login/external", json={})).status_code == 504
