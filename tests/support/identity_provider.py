@@ -10,7 +10,7 @@ import ssl
 import subprocess
 import time
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -47,6 +47,7 @@ class Provider:
     url: str
     authority: Path  # PEM
     http: httpx.AsyncClient  # as its administrator
+    browsers: AsyncExitStack  # that go with it
 
     @property
     def issuer(self) -> str:
@@ -102,7 +103,8 @@ class Browser:
 
     @classmethod
     async def of(cls, provider: Provider, username: str) -> "Browser":
-        http = httpx.AsyncClient(verify=ssl.create_default_context(cafile=provider.authority))
+        verify = ssl.create_default_context(cafile=provider.authority)
+        http = await provider.browsers.enter_async_context(httpx.AsyncClient(verify=verify))
         sent = {"username": username, "password": PERSON_PASSWORD}
         answer = await http.post(f"{provider.url}/api/auth/", json=sent)
         assert answer.status_code == 200, answer.text
@@ -137,11 +139,14 @@ async def running_provider(folder: Path) -> AsyncGenerator[Provider]:
     )
     verify = ssl.create_default_context(cafile=authority)
     try:
-        async with httpx.AsyncClient(base_url=url, verify=verify) as http:
+        async with (
+            AsyncExitStack() as browsers,
+            httpx.AsyncClient(base_url=url, verify=verify) as http,
+        ):
             await _up(http, server, folder)
             answer = await http.post("/api/auth/", json=ADMIN)
             assert answer.status_code == 200, answer.text
-            provider = Provider(url, authority, http)
+            provider = Provider(url, authority, http, browsers)
             await _configure(provider)
             yield provider
     finally:
@@ -165,7 +170,7 @@ async def _up(http: httpx.AsyncClient, server: "subprocess.Popen[bytes]", folder
         if server.poll() is not None or time.monotonic() > end:
             raise AssertionError((folder / "glewlwyd.out").read_text(errors="replace"))
         try:
-            if (await http.get("/config")).status_code == httpx.codes.OK:
+            if (await http.get("/config")).status_code == 200:
                 return
         except httpx.TransportError:
             await asyncio.sleep(0.05)

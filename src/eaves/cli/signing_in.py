@@ -5,10 +5,11 @@ import html
 import secrets
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import cast
 from urllib.parse import parse_qs, urlsplit
 
 import click
@@ -146,7 +147,7 @@ def show_recovery_codes(answer: Json) -> None:
     codes = answer.get("recoveryCodes")
     if isinstance(codes, list) and codes:
         click.echo("Keep these recovery codes; each is good for one login without the app:")
-        for code in codes:
+        for code in cast("list[object]", codes):
             click.echo(f"  {code}")
     left = answer.get("recoveryCodesLeft")
     if left is not None:
@@ -221,13 +222,11 @@ class _Loopback(HTTPServer):
 
 
 class _Landing(BaseHTTPRequestHandler):
-    server: _Loopback
-
     def do_GET(self) -> None:
         query = parse_qs(urlsplit(self.path).query)
         told = {name: values[0] for name, values in query.items()}
         if "state" in told:
-            self.server.came = told
+            cast("_Loopback", self.server).came = told
         self.send_response(200)
         self.send_header("Content-Type", "text/html; charset=utf-8")
         self.end_headers()
@@ -238,7 +237,7 @@ class _Landing(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def _loopback() -> Iterator[_Loopback]:
+def _loopback() -> Generator[_Loopback]:
     with _Loopback(("127.0.0.1", 0), _Landing) as server:
         server.timeout = 1.0
         yield server

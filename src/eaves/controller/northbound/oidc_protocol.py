@@ -82,14 +82,11 @@ def authorization_url(
     verifier: str,
     extra: Mapping[str, str],
 ) -> str:
-    from authlib.oauth2.rfc6749.parameters import (  # noqa: PLC0415 - see the module text
-        prepare_grant_uri,
-    )
-    from authlib.oauth2.rfc7636 import create_s256_code_challenge  # noqa: PLC0415 - as above
+    from authlib.oauth2 import rfc7636  # noqa: PLC0415 - see the module text
+    from authlib.oauth2.rfc6749 import parameters  # noqa: PLC0415 - as above
 
-    prepare, challenge = cast("Any", prepare_grant_uri), cast("Any", create_s256_code_challenge)
     return str(
-        prepare(
+        cast("Any", parameters).prepare_grant_uri(
             metadata.authorization_endpoint,
             client.client_id,
             "code",
@@ -97,7 +94,7 @@ def authorization_url(
             scope=SCOPE,
             state=state,
             nonce=nonce,
-            code_challenge=challenge(verifier),
+            code_challenge=cast("Any", rfc7636).create_s256_code_challenge(verifier),
             code_challenge_method="S256",
             **extra,
         )
@@ -116,9 +113,7 @@ class TokenRequest:
 
 
 def token_request(metadata: Metadata, client: Client, *, code: str, verifier: str) -> TokenRequest:
-    from authlib.oauth2.rfc6749.parameters import (  # noqa: PLC0415 - see the module text
-        prepare_token_request,
-    )
+    from authlib.oauth2.rfc6749 import parameters  # noqa: PLC0415 - see the module text
 
     more: dict[str, str] = {"code": code, "code_verifier": verifier}
     basic = None
@@ -128,7 +123,7 @@ def token_request(metadata: Metadata, client: Client, *, code: str, verifier: st
         more["client_id"] = client.client_id
         if client.secret:
             more["client_secret"] = client.secret
-    prepare = cast("Any", prepare_token_request)
+    prepare = cast("Any", parameters).prepare_token_request
     body = str(prepare("authorization_code", redirect_uri=client.redirect_uri, **more))
     return TokenRequest(body, basic)
 
