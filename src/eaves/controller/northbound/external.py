@@ -8,6 +8,7 @@ controller exchanges it.
 """
 
 import html
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,6 +19,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from eaves.controller.domain.admission.auth_profiles import parameters_of
+from eaves.controller.domain.audit import AuditEntry
 from eaves.controller.domain.authz import Anybody
 from eaves.controller.domain.claims import Identity, identity_of
 from eaves.controller.domain.contract.auth_profiles import (
@@ -53,8 +55,11 @@ from eaves.controller.northbound.problems import Problem
 from eaves.controller.northbound.resources.auth_profiles import CLIENT_SECRET
 from eaves.controller.northbound.routes import Route
 from eaves.controller.northbound.way_there import Way
+from eaves.controller.northbound.work import Work
 from eaves.controller.store import people, sealed, sign_in
 from eaves.controller.store.enterprises import find_enterprise_named, only_profile
+from eaves.controller.store.events import insert_audit
+from eaves.controller.store.tables import Kind
 from eaves.controller.store.unit import Db, snapshot, unit_of_work
 from eaves.ids import EnterpriseId
 
@@ -201,7 +206,11 @@ async def landing(context: Context, request: Request) -> Response:
         return RedirectResponse(f"http://127.0.0.1:{way.loopback_port}/?{query}", 302)
     if told["error"] or not told["code"]:
         return _page(f"The provider refused: {told['error'] or 'it sent no code'}.", 400)
-    return _page(f"Give this code to the command that waits for it: {told['code']}", 200)
+    return _page(
+        "If you began this sign-in at a terminal of your own, type this code there, and give it "
+        f"to nobody else: {told['code']}",
+        200,
+    )
 
 
 def _page(text: str, status: int) -> Response:
@@ -284,6 +293,7 @@ async def _arrive(
     async with context.acting(request, chosen.enterprise, chosen.profile.name) as work:
         user = await arrivals.user_of(work, chosen.profile, identity)
         if isinstance(user, arrivals.NotLetIn):
+            await insert_audit(work.db, _not_let_in(work, chosen, identity, user.cause))
             return signing_in.refused(context, user.cause, user.details)
         barred = await standing.why_barred(work.db, user)
         if barred is not None:
@@ -292,6 +302,24 @@ async def _arrive(
             user, how={"by": chosen.profile.name, "subject": identity.subject}, local=False
         )
         return await signing_in.complete(context, work.db, request, proven, signing_in.Verbose())
+
+
+def _not_let_in(
+    work: Work, chosen: Chosen, identity: Identity, cause: LoginResponseCause
+) -> AuditEntry:
+    return AuditEntry(
+        at=work.now,
+        enterprise_id=chosen.enterprise,
+        verb="login",
+        result="login failed",
+        user_name=next(iter(identity.names), ""),
+        client=work.principal.client,
+        request_id=work.request_id,
+        object_kind=Kind.AUTH_PROFILE.value,
+        object_id=chosen.profile.id,
+        object_name=chosen.profile.name,
+        changes=json.dumps({"subject": identity.subject, "cause": cause.value}),
+    )
 
 
 ROUTES: tuple[Route, ...] = (

@@ -15,7 +15,7 @@ from eaves.controller.domain.contract.users import (
 from eaves.controller.domain.passwords import PasswordRules, rules_of
 from eaves.controller.domain.scope import Scope
 from eaves.controller.northbound import records
-from eaves.controller.northbound.resources.auth_profiles import ACTIVE
+from eaves.controller.northbound.resources.auth_profiles import IN_FORCE
 from eaves.controller.store.objects import Filter, StoredObject
 from eaves.controller.store.unit import Db
 from eaves.ids import EnterpriseId
@@ -80,7 +80,7 @@ async def profile_in_force(db: Db, enterprise: EnterpriseId) -> ProfileInForce |
             break
         here = EnterpriseId(found.parent_entp_id)
     profiles = await records.list_all(
-        db, Scope(here), records.AUTH_PROFILE, Filter(states=frozenset({ACTIVE}))
+        db, Scope(here), records.AUTH_PROFILE, Filter(states=IN_FORCE)
     )
     return ProfileInForce(profiles[0], here) if profiles else None
 

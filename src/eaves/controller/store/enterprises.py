@@ -14,8 +14,8 @@ async def find_enterprise_named(db: Db, name: str) -> EnterpriseId | None:
 
 
 async def only_profile(db: Db) -> EnterpriseId | None:
-    """The enterprise with the one active authorization profile there is; None with several."""
+    """The enterprise with the one provider of identities that is active; None with several."""
     c = objects[Kind.AUTH_PROFILE].c
-    query = select(c.enterprise_id).where(c.state == "active").limit(2)
+    query = select(c.enterprise_id).where(c.state == "external").limit(2)
     found = (await db.execute(query)).scalars().all()
     return EnterpriseId(found[0]) if len(found) == 1 else None

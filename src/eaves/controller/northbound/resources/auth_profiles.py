@@ -11,7 +11,8 @@ from eaves.controller.northbound import records
 from eaves.controller.northbound.work import Prepared, Work
 
 CLIENT_SECRET = "clientSecret"  # noqa: S105 - the name of a member
-ACTIVE, INACTIVE = "active", "inactive"
+INACTIVE, ACTIVE, EXTERNAL = "inactive", "active", "external"  # what is stored beside it
+IN_FORCE = frozenset({ACTIVE, EXTERNAL})
 
 
 async def prepare_auth_profile(
@@ -39,10 +40,16 @@ async def prepare_auth_profile(
         wanted.model_copy(update=changes),
         refusals,
         references=frozenset({wanted.default_role_id}),
-        state=ACTIVE if wanted.active else INACTIVE,
+        state=_state_of(wanted),
         secrets=secrets,
         secret_fields=frozenset() if provider is None else frozenset({CLIENT_SECRET}),
     )
+
+
+def _state_of(profile: AuthorizationProfile) -> str:
+    if not profile.active:
+        return INACTIVE
+    return EXTERNAL if profile.type is AuthType.OAUTH else ACTIVE
 
 
 async def _everything(work: Work) -> Rights:
