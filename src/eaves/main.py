@@ -31,7 +31,7 @@ SECTIONS: Mapping[str, Mapping[str, Part]] = {
         "login": Part("eaves.cli.login:login", "Log in at a controller."),
         "logout": Part("eaves.cli.login:logout", "End this login, here and at the controller."),
         "token": Part("eaves.cli.tokens:token", "Make, list and revoke API tokens."),
-        "totp": Part("eaves.cli.tokens:totp", "Your second factor, an authenticator app."),
+        "totp": Part("eaves.cli.tokens:totp", "Your second factor: codes of an authenticator app."),
     },
     "See": {
         "get": Part("eaves.cli.objects:get", "List objects of a kind, or show one."),

@@ -85,25 +85,25 @@ async def test_who_has_a_second_factor_logs_in_in_two_steps(rest: Rest, alice: C
         for path in ("/v1/brands", "/v1/users/self", "/v1/eaves/tokens"):
             assert (await http.get(path)).status_code == 401
         assert (await http.post("/v1/sessions/token/self")).status_code == 401
-    refused = await post(rest, "/v1/login/totp", tempToken=token, code="000000")
+    refused = await post(rest, "/v1/eaves/login/totp", tempToken=token, code="000000")
     assert (refused.status_code, refused.json()["cause"]) == (401, "TOTP_INVALID_CODE")
     used = code(rest, secret)
-    done = await post(rest, "/v1/login/totp", tempToken=token, code=used)
+    done = await post(rest, "/v1/eaves/login/totp", tempToken=token, code=used)
     assert done.json()["cause"] == "OK"
     async with rest.client(done.json()["token"]["base64"]) as http:
         assert (await http.get("/v1/brands")).status_code == 200
     # neither the temporary token nor the code holds twice
-    spent = await post(rest, "/v1/login/totp", tempToken=token, code=code(rest, secret, 1))
+    spent = await post(rest, "/v1/eaves/login/totp", tempToken=token, code=code(rest, secret, 1))
     assert spent.json()["cause"] == "TOTP_ERR"
     token = (await login(rest))["tempToken"]["base64"]
-    replayed = await post(rest, "/v1/login/totp", tempToken=token, code=used)
+    replayed = await post(rest, "/v1/eaves/login/totp", tempToken=token, code=used)
     assert replayed.json()["cause"] == "TOTP_INVALID_CODE"
     # a recovery code holds once
     body = {"tempToken": token, "recoveryCode": recovery[0]}
-    recovered = await post(rest, "/v1/login/totp", **body)
+    recovered = await post(rest, "/v1/eaves/login/totp", **body)
     assert recovered.json()["recoveryCodesLeft"] == totp.RECOVERY_CODES - 1
     body["tempToken"] = (await login(rest))["tempToken"]["base64"]
-    assert (await post(rest, "/v1/login/totp", **body)).status_code == 401
+    assert (await post(rest, "/v1/eaves/login/totp", **body)).status_code == 401
     async with snapshot(rest.engine) as db:
         for table in metadata.sorted_tables:
             for row in await db.execute(select(table)):
@@ -116,16 +116,16 @@ async def test_a_temporary_token_ends_soon_and_guessing_codes_too(
     secret, _recovery = await enrolled(rest, alice)
     token = (await login(rest))["tempToken"]["base64"]
     rest.clock.pass_by(timedelta(minutes=6))
-    late = await post(rest, "/v1/login/totp", tempToken=token, code=code(rest, secret))
+    late = await post(rest, "/v1/eaves/login/totp", tempToken=token, code=code(rest, secret))
     assert late.json()["cause"] == "TOTP_ERR"
     causes: list[str] = []
     for _ in range(ATTEMPTS + 1):  # a new login before each buys nothing
         told = await login(rest)
         token = told.get("tempToken", {}).get("base64", token)
-        answer = await post(rest, "/v1/login/totp", tempToken=token, code="000000")
+        answer = await post(rest, "/v1/eaves/login/totp", tempToken=token, code="000000")
         causes.append(answer.json()["cause"])
     assert causes[-1] == "CREDENTIAL_MISMATCH_MAX_FAILED_PWD_ATTEMPT"
-    right = await post(rest, "/v1/login/totp", tempToken=token, code=code(rest, secret))
+    right = await post(rest, "/v1/eaves/login/totp", tempToken=token, code=code(rest, secret))
     assert right.status_code == 401
 
 
@@ -137,7 +137,7 @@ async def test_an_enterprise_that_enforces_it_enrols_at_the_login(
     secret = half["totp"]["enrolment"]["Secret"]
     assert half["totp"]["enrolment"]["URL"].startswith("otpauth://totp/Eaves:alice?secret=")
     token = half["tempToken"]["base64"]
-    done = await post(rest, "/v1/login/totp", tempToken=token, code=code(rest, secret))
+    done = await post(rest, "/v1/eaves/login/totp", tempToken=token, code=code(rest, secret))
     assert done.json()["token"]["base64"]
     assert len(done.json()["recoveryCodes"]) == totp.RECOVERY_CODES
     assert (await login(rest))["totp"] == {"enrolled": True}

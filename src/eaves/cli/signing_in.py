@@ -122,7 +122,7 @@ def _second_step(client: Client, answer: Json) -> Json:
         )
         try:
             done = client.call(
-                "POST", "/v1/login/totp", {"tempToken": token, **code_or_recovery(code)}
+                "POST", "/v1/eaves/login/totp", {"tempToken": token, **code_or_recovery(code)}
             )
         except ApiError as error:
             if error.cause != "TOTP_INVALID_CODE":

@@ -79,7 +79,7 @@ log = structlog.get_logger()
 MAX_BODY: Final = 4 * 1024 * 1024
 MAX_LOGIN_BODY: Final = 64 * 1024  # from anybody
 BODY_WITHIN_S: Final = 30.0
-LOGIN: Final = BASE_PATH + "/v1/login"
+LOGINS: Final = (BASE_PATH + "/v1/login", BASE_PATH + "/v1/eaves/login")
 LANDING: Final = Route("GET", external.CALLBACK, external.landing, Anybody.STRANGER)
 MAX_REQUEST_ID: Final = 128
 
@@ -289,7 +289,7 @@ class Passage:
         given = headers.get(b"x-request-id", b"")[:MAX_REQUEST_ID]
         request_id = given if given.isascii() and given else self._random(8).hex().encode()
         scope.setdefault("state", {})["request_id"] = request_id.decode()
-        login = scope["path"] == LOGIN or scope["path"].startswith(LOGIN + "/")
+        login = scope["path"].startswith(LOGINS)
         bounded = self._bounded(receive, MAX_LOGIN_BODY if login else MAX_BODY)
 
         async def with_id(message: Message) -> None:

@@ -275,7 +275,7 @@ def _done(context: Context, work: Work, user_id: str, name: str) -> Response:
 
 
 ROUTES: tuple[Route, ...] = (
-    Route("POST", "/v1/login/totp", finish_login, Anybody.STRANGER),
+    Route("POST", "/v1/eaves/login/totp", finish_login, Anybody.STRANGER),
     Route("POST", "/v1/eaves/totp", enrol, Anybody.USER),
     Route("POST", "/v1/eaves/totp/confirm", confirm, Anybody.USER),
     Route("DELETE", "/v1/eaves/totp", remove, Anybody.USER),
