@@ -177,8 +177,8 @@ class Context:
         if stored.kind == FACTOR:
             raise Problem(
                 401,
-                "this token only finishes a login: POST /api/v1/eaves/login/totp with it and a code of "
-                "the second factor",
+                "this token only finishes a login: POST /api/v1/eaves/login/totp with it and a "
+                "code of the second factor",
             )
         barred = await standing.why_barred(db, user)
         if barred is not None:

@@ -102,7 +102,10 @@ async def half_way(
     """The password was right, and a code of the second factor is asked for."""
     token = await give_token(context, db, request, user, FACTOR, FACTOR_WITHIN)
     reply = LoginResponse(cause=LoginResponseCause.TOTP_OK, temp_token=token, user_id=user.id)
-    message = "a code of the second factor is asked for: POST /api/v1/eaves/login/totp with tempToken and code"
+    message = (
+        "a code of the second factor is asked for: "
+        "POST /api/v1/eaves/login/totp with tempToken and code"
+    )
     return JSONResponse({**reply.to_json(), "message": message, **more})
 
 
