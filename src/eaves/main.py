@@ -61,6 +61,9 @@ SECTIONS: Mapping[str, Mapping[str, Part]] = {
     "Change": {
         "apply": Part("eaves.cli.apply:apply", "Make objects as YAML files say."),
         "delete": Part("eaves.cli.apply:delete", "Delete objects by name or by file."),
+        "marketplace": Part(
+            "eaves.cli.marketplace:marketplace", "Bring applications of the catalogue to devices."
+        ),
         "onboarding": Part(
             "eaves.cli.onboarding:onboarding", "Write the folder that a new node starts from."
         ),

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from support.images import LocalVolumes, web_image
 
-from eaves.cli.samples import ContainerSample
+from eaves.cli.layouts import ContainerSample
 from eaves.errors import Rejected
 from eaves.ids import AppInstanceId, VolumeId
 from eaves.node import refs

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from eaves.cli.samples import ContainerSample, DiskSample, container_image, vm_disk
+from eaves.cli.layouts import ContainerSample
+from eaves.cli.samples import DiskSample, container_image, vm_disk
 from eaves.errors import Transient
 from eaves.ids import VolumeId
 

@@ -7,17 +7,21 @@ cloud kernel, the same busybox).  Each is cached under the versions of the packa
 import gzip
 import hashlib
 import io
-import json
 import shutil
 import struct
-import subprocess
 import tarfile
-import tempfile
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from eaves.cli.layouts import (
+    ContainerSample,
+    cached,
+    command,
+    read_layout,
+    sha256,
+    write_layout,
+)
 from eaves.errors import Rejected, Transient
 
 BUSYBOX = Path("/bin/busybox")
@@ -47,18 +51,6 @@ MODULES = (
     "evdev",
     "button",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ContainerSample:
-    """An OCI layout; `manifest` and `layer` are its blobs."""
-
-    layout: Path
-    tag: str
-    manifest_sha256: str
-    manifest: Path
-    layer: Path
-    config: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +132,10 @@ while true; do httpd -f -v -p 80 -h /www; sleep 1; done
 def container_image(cache: Path, tag: str = "v1") -> ContainerSample:
     """A web server on port 80 that prints its start and each request; about 1 MB."""
     key = _key("container", tag, _version("busybox-static"))
-    with _cached(cache / f"container-{key}") as (folder, fresh):
+    with cached(cache / f"container-{key}") as (folder, fresh):
         if fresh:
             _write_layout(folder, tag)
-    return _read_layout(cache / f"container-{key}", tag)
+    return read_layout(cache / f"container-{key}", tag)
 
 
 def container_files() -> Mapping[str, bytes]:
@@ -155,7 +147,7 @@ def vm_disk(cache: Path) -> DiskSample:
     """A disk that boots by BIOS, takes an address by DHCP and answers HTTP on port 80."""
     kernel = _kernel_package()
     key = _key("disk", kernel, _version("busybox-static"), _version("syslinux"))
-    with _cached(cache / f"disk-{key}") as (folder, fresh):
+    with cached(cache / f"disk-{key}") as (folder, fresh):
         if fresh:
             _build_disk(folder, cache, kernel)
     path = cache / f"disk-{key}" / "disk.qcow2"
@@ -168,43 +160,8 @@ def _key(*parts: str) -> str:
     return hashlib.sha256(recipe.encode()).hexdigest()[:16]
 
 
-@contextmanager
-def _cached(folder: Path) -> Generator[tuple[Path, bool]]:
-    """Yields a folder to fill, which appears under its name only when whole."""
-    if folder.is_dir():
-        yield folder, False
-        return
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        yield temporary, True
-        temporary.chmod(0o755)
-        try:
-            temporary.rename(folder)
-        except OSError:
-            if not folder.is_dir():
-                raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _command(*argv: str | Path, stdin: bytes = b"", cwd: Path | None = None) -> str:
-    try:
-        done = subprocess.run(  # noqa: S603 - argv is built here, never by a shell
-            [str(a) for a in argv], input=stdin, capture_output=True, check=False, cwd=cwd
-        )
-    except FileNotFoundError as error:
-        raise Rejected(f"program {argv[0]} is not installed; install its Debian package") from error
-    if done.returncode:
-        said = (done.stderr or done.stdout).decode(errors="replace").strip()[-300:]
-        raise Transient(
-            f"`{' '.join(str(a) for a in argv)[:200]}` exited {done.returncode}: {said}"
-        )
-    return done.stdout.decode(errors="replace")
-
-
 def _version(package: str) -> str:
-    return _command("dpkg-query", "-W", "-f", "${Version}", package)
+    return command("dpkg-query", "-W", "-f", "${Version}", package)
 
 
 def _busybox() -> bytes:
@@ -214,62 +171,18 @@ def _busybox() -> bytes:
 
 
 def _applets() -> list[str]:
-    return [name for name in _command(BUSYBOX, "--list").split() if name != "busybox"]
+    return [name for name in command(BUSYBOX, "--list").split() if name != "busybox"]
 
 
 def _write_layout(folder: Path, tag: str) -> None:
-    layer_tar = _layer()
-    layer = gzip.compress(layer_tar, mtime=0)
     config: dict[str, object] = {
-        "architecture": "amd64",
-        "os": "linux",
-        "config": {
-            "Env": ["PATH=/bin:/sbin", "WEB=1"],
-            "Entrypoint": ["/bin/start-web"],
-            "WorkingDir": "/",
-            "ExposedPorts": {"80/tcp": {}},
-            "Labels": {"org.opencontainers.image.title": "eaves sample web"},
-        },
-        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{_sha256(layer_tar)}"]},
+        "Env": ["PATH=/bin:/sbin", "WEB=1"],
+        "Entrypoint": ["/bin/start-web"],
+        "WorkingDir": "/",
+        "ExposedPorts": {"80/tcp": {}},
+        "Labels": {"org.opencontainers.image.title": "eaves sample web"},
     }
-    media = "application/vnd.oci.image"
-    config_blob = json.dumps(config, sort_keys=True).encode()
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": f"{media}.manifest.v1+json",
-        "config": _describe(f"{media}.config.v1+json", config_blob),
-        "layers": [_describe(f"{media}.layer.v1.tar+gzip", layer)],
-    }
-    manifest_blob = json.dumps(manifest, sort_keys=True).encode()
-    described = _describe(f"{media}.manifest.v1+json", manifest_blob)
-    index = {
-        "schemaVersion": 2,
-        "manifests": [{**described, "annotations": {"org.opencontainers.image.ref.name": tag}}],
-    }
-    blobs = folder / "blobs" / "sha256"
-    blobs.mkdir(parents=True)
-    for blob in (layer, config_blob, manifest_blob):
-        (blobs / _sha256(blob)).write_bytes(blob)
-    (folder / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
-    (folder / "index.json").write_text(json.dumps(index))
-
-
-def _read_layout(folder: Path, tag: str) -> ContainerSample:
-    index = json.loads((folder / "index.json").read_text())
-    digest = str(index["manifests"][0]["digest"]).removeprefix("sha256:")
-    blobs = folder / "blobs" / "sha256"
-    manifest = json.loads((blobs / digest).read_text())
-    layer = str(manifest["layers"][0]["digest"]).removeprefix("sha256:")
-    config = str(manifest["config"]["digest"]).removeprefix("sha256:")
-    return ContainerSample(folder, tag, digest, blobs / digest, blobs / layer, blobs / config)
-
-
-def _describe(media_type: str, blob: bytes) -> dict[str, object]:
-    return {"mediaType": media_type, "digest": f"sha256:{_sha256(blob)}", "size": len(blob)}
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+    write_layout(folder, _layer(), config, tag)
 
 
 def _layer() -> bytes:
@@ -304,7 +217,7 @@ def _add(tar: tarfile.TarFile, name: str, data: bytes | None, mode: int) -> None
 
 def _kernel_package() -> str:
     """The real package behind Debian's meta package."""
-    for line in _command("apt-cache", "depends", KERNEL_PACKAGE).splitlines():
+    for line in command("apt-cache", "depends", KERNEL_PACKAGE).splitlines():
         kind, _, name = line.strip().partition(": ")
         if kind == "Depends" and name.startswith("linux-image-"):
             return name
@@ -313,12 +226,12 @@ def _kernel_package() -> str:
 
 def _fetch_kernel(cache: Path, package: str) -> Path:
     """The unpacked package: boot/vmlinuz-* and lib/modules/*.  Nothing is installed."""
-    with _cached(cache / f"kernel-{package}") as (folder, fresh):
+    with cached(cache / f"kernel-{package}") as (folder, fresh):
         if fresh:
             # apt complains, harmlessly, where its own user may not write.
-            _command("apt-get", "download", package, cwd=folder)
+            command("apt-get", "download", package, cwd=folder)
             archive = next(folder.glob("*.deb"))
-            _command("dpkg", "-x", archive, folder)
+            command("dpkg", "-x", archive, folder)
             archive.unlink()
     return cache / f"kernel-{package}"
 
@@ -332,7 +245,7 @@ def _build_disk(folder: Path, cache: Path, package: str) -> None:
     initrd.write_bytes(gzip.compress(_initramfs(unpacked), compresslevel=6, mtime=0))
     with fat.open("wb") as file:
         file.truncate(sectors * SECTOR)
-    _command("mkfs.fat", "-F", "16", "-h", str(PARTITION_START), "-i", "ea7e5001", fat)
+    command("mkfs.fat", "-F", "16", "-h", str(PARTITION_START), "-i", "ea7e5001", fat)
     (folder / "syslinux.cfg").write_text(
         "DEFAULT linux\nPROMPT 0\nTIMEOUT 0\nSERIAL 0 115200\nLABEL linux\n"
         "  LINUX /vmlinuz\n  INITRD /initrd\n"
@@ -343,8 +256,8 @@ def _build_disk(folder: Path, cache: Path, package: str) -> None:
         ("initrd", initrd),
         ("syslinux.cfg", folder / "syslinux.cfg"),
     ):
-        _command("mcopy", "-i", fat, source, f"::{name}")
-    _command("syslinux", "--install", fat)
+        command("mcopy", "-i", fat, source, f"::{name}")
+    command("syslinux", "--install", fat)
     with raw.open("wb") as disk:
         disk.truncate(DISK_MIB * MIB)
         disk.write(SYSLINUX_MBR.read_bytes()[:440])
@@ -360,8 +273,8 @@ def _build_disk(folder: Path, cache: Path, package: str) -> None:
         with fat.open("rb") as source_file:
             shutil.copyfileobj(source_file, disk, MIB)
     qcow2 = folder / "disk.qcow2"
-    _command("qemu-img", "convert", "-f", "raw", "-O", "qcow2", "-c", raw, qcow2)
-    (folder / "sha256").write_text(_sha256(qcow2.read_bytes()))
+    command("qemu-img", "convert", "-f", "raw", "-O", "qcow2", "-c", raw, qcow2)
+    (folder / "sha256").write_text(sha256(qcow2.read_bytes()))
     for path in (raw, fat, initrd, folder / "syslinux.cfg"):
         path.unlink()
 
