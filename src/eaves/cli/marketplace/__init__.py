@@ -24,6 +24,7 @@ from eaves.cli.session import load_session, read_pem
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 Command = Callable[..., None]
+NEWER = "update available"
 
 
 def source_options(command: Command) -> Command:
@@ -42,7 +43,12 @@ def source_options(command: Command) -> Command:
         click.option("--disk", "path", default="", help="Path of a machine's disk in it."),
         click.option("--sha256", default="", help="sha256 of that disk."),
         click.option("--size", "size_bytes", default=0, help="Bytes of that disk."),
-        click.option("--arch", type=click.Choice(["AMD64", "ARM64"]), default="AMD64"),
+        click.option(
+            "--arch",
+            type=click.Choice(["AMD64", "ARM64"]),
+            default="AMD64",
+            help="Machines it is for.",
+        ),
         click.option("--name", default="", help="Name of the app; that of the entry without."),
         click.option(
             "--visible-to", "projects", multiple=True, help="Project that may use it; repeatable."
@@ -84,38 +90,56 @@ def _state(own: Json | None) -> str:
     if own is None:
         return ""
     newer = object_of(own.get("parentDetail")).get("updateAvailable")
-    return f"{own['name']}: update available" if newer else str(own["name"])
+    return f"{own['name']}: {NEWER}" if newer else str(own["name"])
 
 
 @marketplace.command("list")
-@click.option("--updates", is_flag=True, help="Only copies that the catalogue has newer.")
+@click.option(
+    "--updates", is_flag=True, help="Only copies and instances of which there is a newer version."
+)
 def list_entries(*, updates: bool) -> None:
     """List the catalogue, and which of it is imported."""
     with Client(load_session()) as client:
         own = _own(client)
         entries = list(client.list(find_kind("app"), SHELF))
-    rows: list[tuple[object, ...]] = []
-    for entry in entries:
-        mine = own.get(str(entry.get("id")))
-        if updates and not (mine and _state(mine).endswith("update available")):
-            continue
-        manifest = manifest_of(entry)
-        about = object_of(manifest.get("desc"))
-        rows.append(
-            (
-                entry.get("name"),
-                short_state(manifest.get("appType")),
-                about.get("category"),
-                entry.get("userDefinedVersion"),
-                about.get("support"),
-                _state(mine),
-            )
-        )
+        behind = _behind(client) if updates else []
+    rows = [
+        _row(entry, mine)
+        for entry in entries
+        for mine in (own.get(str(entry.get("id"))),)
+        if not updates or _state(mine).endswith(NEWER)
+    ]
     show_table(
         ("NAME", "TYPE", "CATEGORY", "RELEASE", "RUN", "IMPORTED AS"),
         rows,
         "every copy is as new as the catalogue" if updates else "the catalogue is empty",
     )
+    for name, app in behind:
+        click.echo(f"instance/{name}: {NEWER} of app/{app}; eaves refresh {name}")
+
+
+def _row(entry: Json, mine: Json | None) -> tuple[object, ...]:
+    manifest = manifest_of(entry)
+    about = object_of(manifest.get("desc"))
+    return (
+        entry.get("name"),
+        short_state(manifest.get("appType")),
+        about.get("category"),
+        entry.get("userDefinedVersion"),
+        about.get("support"),
+        _state(mine),
+    )
+
+
+def _behind(client: Client) -> list[tuple[str, str]]:
+    """Instances that run an older version of their app, and the app."""
+    apps = {str(row["id"]): row for row in client.list(find_kind("app"))}
+    return [
+        (str(row["name"]), str(app["name"]))
+        for row in client.list(find_kind("instance"))
+        if (app := apps.get(str(row.get("appId")))) is not None
+        and str(row.get("bundleversion")) != str(object_of(app.get("revision")).get("curr"))
+    ]
 
 
 @marketplace.command()
@@ -248,3 +272,27 @@ def _from_files(entry: Json, files: dict[str, str]) -> dict[str, str]:
         text = base64.b64encode(content) if name in encoded else content
         found[name] = text.decode("utf-8")
     return found
+
+
+@marketplace.command()
+@click.argument("entry_name", metavar="ENTRY")
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("/var/tmp/eaves-samples"),  # noqa: S108 - made of packages, the same for everybody
+    show_default=True,
+    help="Folder in which what was made is kept.",
+)
+def build(entry_name: str, cache: Path) -> None:
+    """Make the image of an entry from Debian packages; prints where its OCI layout is.
+
+    Put it into your registry, for example with `skopeo copy oci:FOLDER:1 docker://...`.
+    """
+    from eaves.cli.packaged import TAG, packaged_image  # noqa: PLC0415 - only here
+    from eaves.errors import EavesError  # noqa: PLC0415 - only here
+
+    try:
+        image = packaged_image(cache, entry_name)
+    except EavesError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{image.layout}:{TAG}")
