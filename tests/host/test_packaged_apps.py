@@ -60,9 +60,7 @@ class Runner:
         self.netns = refs.netns_name(refs.node_prefix(self.name), NUMBER)
 
     def item(self, bundle: App, values: Mapping[str, str], data: str = "") -> Container:
-        mounts = ()
-        if data:
-            mounts = (Mount(VolumeId("data"), 0, data),)
+        mounts = (Mount(VolumeId("data"), 0, data),) if data else ()
         return Container(
             app=self.app,
             number=NUMBER,
@@ -92,7 +90,7 @@ class Runner:
             env={**os.environ, **environment},
         )
 
-    def until(self, ask: Callable[[], T]) -> T:
+    def until(self, ask: Callable[[], T | None]) -> T:
         deadline = time.monotonic() + DEADLINE_S
         while not (answer := ask()):
             source = self.subsystem.log_source(self.app)

@@ -22,6 +22,7 @@ from eaves.errors import Rejected, Transient
 
 BUSYBOX: Final = Path("/bin/busybox")
 TAG: Final = "1"
+MAKER: Final = 1  # counts changes of this file that change what is made
 FOLLOWED = re.compile(r"lib.+|zlib1g|tzdata|postgresql-(client-)?[0-9]+")
 LEFT_OUT = re.compile(r"libllvm.*|libpam-.*|libc-(bin|l10n)|libnginx-mod-.*")
 DROPPED: Final = (
@@ -134,7 +135,8 @@ def packaged_image(cache: Path, name: str) -> ContainerSample:
     if recipe is None:
         raise Rejected(f"{name!r} is not made of packages; {', '.join(RECIPES)} are")
     versions = _closure(recipe.packages)
-    key = hashlib.sha256(f"{recipe!r} {sorted(versions.items())}".encode()).hexdigest()[:16]
+    made_of = f"{MAKER} {recipe!r} {sorted(versions.items())}"
+    key = hashlib.sha256(made_of.encode()).hexdigest()[:16]
     folder = cache / f"{name}-{key}"
     with cached(folder) as (filling, fresh):
         if fresh:
@@ -203,10 +205,11 @@ def _layer(recipe: Recipe, versions: Mapping[str, str]) -> bytes:
 
 
 def _arrange(root: Path, recipe: Recipe) -> None:
-    for path in (path for pattern in DROPPED for path in sorted(root.glob(pattern))):
-        shutil.rmtree(path)
-    for path in FOLDERS:
-        (root / path).mkdir(parents=True, exist_ok=True)
+    for pattern in DROPPED:
+        for path in sorted(root.glob(pattern)):
+            shutil.rmtree(path)
+    for folder in FOLDERS:
+        (root / folder).mkdir(parents=True, exist_ok=True)
     shutil.copy2(BUSYBOX, root / "bin/busybox")
     for applet in APPLETS:
         link = root / "bin" / applet

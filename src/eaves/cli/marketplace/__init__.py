@@ -133,10 +133,15 @@ def _row(entry: Json, mine: Json | None) -> tuple[object, ...]:
 
 def _behind(client: Client) -> list[tuple[str, str]]:
     """Instances that run an older version of their app, and the app."""
-    apps = {str(row["id"]): row for row in client.list(find_kind("app"))}
+    instances = list(client.list(find_kind("instance")))
+    used = {str(row.get("appId")) for row in instances}
+    apps = {
+        app_id: client.call("GET", f"{find_kind('app').path}/id/{app_id}")  # lists tell no revision
+        for app_id in used & {str(row["id"]) for row in client.list(find_kind("app"))}
+    }
     return [
         (str(row["name"]), str(app["name"]))
-        for row in client.list(find_kind("instance"))
+        for row in instances
         if (app := apps.get(str(row.get("appId")))) is not None
         and str(row.get("bundleversion")) != str(object_of(app.get("revision")).get("curr"))
     ]
