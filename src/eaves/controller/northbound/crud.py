@@ -147,7 +147,8 @@ async def find_stored(
         stored = await objects.find_object(work.db, work.scope, kind, object_id)
     else:
         stored = await objects.find_object_by_name(work.db, work.scope, kind, name)
-    if stored is None or not records.in_sight(work.scope, resource.of.read(stored)):
+    narrowed = work.scope.projects is not None
+    if stored is None or (narrowed and not records.in_sight(work.scope, resource.of.read(stored))):
         raise not_found(resource.of.noun, object_id or name)
     return stored
 
