@@ -115,6 +115,26 @@ KINDS: tuple[Kind, ...] = (
         has_status=True,
     ),
     Kind(
+        "appprofile",
+        "/v1/appprofiles",
+        ("appprofiles", "profile", "profiles"),
+        columns=(Column("TITLE", "title"),),
+    ),
+    Kind(
+        "assetgroup",
+        "/v1/assetgroups",
+        ("assetgroups", "group", "groups"),
+        _PROJECT,
+        columns=(Column("TITLE", "title"),),
+    ),
+    Kind(
+        "profiledeployment",
+        "/v1/profiledeployments",
+        ("profiledeployments",),
+        _PROJECT,
+        columns=(Column("VERSION", "appProfileInfo.version"), Column("TITLE", "title")),
+    ),
+    Kind(
         "netinst",
         "/v1/netinsts",
         ("netinsts", "network-instance", "ni"),

@@ -15,6 +15,11 @@ from eaves.controller.domain.contract.datastores import DatastoreInfo, ImageConf
 from eaves.controller.domain.contract.devices import DeviceConfig
 from eaves.controller.domain.contract.netinsts import NetInstConfig
 from eaves.controller.domain.contract.networks import NetConfig
+from eaves.controller.domain.contract.profiles import (
+    AppProfileRead,
+    AssetGroupRead,
+    ProfileDeployment,
+)
 from eaves.controller.domain.contract.projects import Tag
 from eaves.controller.domain.contract.volumes import VolInstConfig
 
@@ -27,6 +32,9 @@ TYPES: dict[str, type[Contract]] = {
     "image": ImageConfig,
     "app": App,
     "device": DeviceConfig,
+    "appprofile": AppProfileRead,
+    "assetgroup": AssetGroupRead,
+    "profiledeployment": ProfileDeployment,
     "netinst": NetInstConfig,
     "volume": VolInstConfig,
     "instance": AppInstance,
