@@ -11,18 +11,26 @@ from sqlalchemy import update
 from starlette.datastructures import QueryParams
 from support.many_devices import bind_devices, copy_device
 from support.rest import Caller, Rest, running_rest
-from support.rest_objects import build_world
+from support.rest_objects import build_world, project
 from support.telemetry import fold_state, info_report
 
 from eaves.controller.domain.contract.base import Contract
+from eaves.controller.domain.contract.envelope import Cursor
 from eaves.controller.domain.scope import Scope
 from eaves.controller.domain.status.liveness import Limits
 from eaves.controller.northbound import catalog, records
-from eaves.controller.northbound.fleet_states import device_counts, summed
-from eaves.controller.northbound.listing import find_page, plan_of
+from eaves.controller.northbound.buckets import Counts, both_ways
+from eaves.controller.northbound.fleet_states import device_counts
+from eaves.controller.northbound.listing import NOT_COUNTED, Source, find_page, plan_of
 from eaves.controller.northbound.paging import ListQuery, Page, Row, page_of, read_list_query
+from eaves.controller.northbound.problems import Problem
 from eaves.controller.northbound.reports import read_fleet
-from eaves.controller.northbound.sources import device_states, source_of
+from eaves.controller.northbound.sources import (
+    counts_by,
+    device_states,
+    listed_devices,
+    source_of,
+)
 from eaves.controller.northbound.status import DEVICES
 from eaves.controller.northbound.work import Principal, Work
 from eaves.controller.store import devices
@@ -60,6 +68,11 @@ QUERIES = (
     "adminState=nothing",
     "projectName=plant",
     "projectNamePattern=LAN&next.orderBy=-createdBy",
+    "next.orderBy=projectName,modelName&next.pageNum=2",
+    "next.orderBy=-projectName,-serialno&next.pageNum=3",
+    "next.orderBy=projectId&next.pageNum=4",
+    "next.orderBy=adminState",
+    "next.orderBy=-adminState,title&next.pageNum=2",
     "deviceName=edge-1-000003",
     "tags=site:a",
     'tags=site:it\'s "b"',
@@ -69,11 +82,17 @@ QUERIES = (
     "next.pageNum=2",
     "next.pageNum=9",
 )
+ORDERS = ("runState", "-runState,-name", "projectName,runState", "-projectName,title")
 STATUS_QUERIES = (
     "runState=ONLINE",
     "runState=RUN_STATE_OFFLINE",
     "runState=SUSPECT&runState=PROVISIONED",
-    "next.orderBy=runState",
+    "runState=NOTHING",
+    "runState=0",
+    "runState=3",
+    "runState=ONLINE&namePattern=1&next.orderBy=-title",
+    *(f"runState={word}" for word in ("REBOOTING", "BOOTING", "UNPROVISIONED")),
+    *(f"next.orderBy={order}&next.pageNum={n}" for order in ORDERS for n in (1, 2, 4, 5, 9)),
     "next.orderBy=-runState,name&adminState=ACTIVE",
     "load=LOAD_UNSPECIFIED",
 )
@@ -89,7 +108,9 @@ async def rest(tmp_path: Path) -> AsyncIterator[Rest]:
 async def many_devices(rest: Rest) -> Scope:
     scope = Scope(EnterpriseId(await rest.add_user("alice")))
     async with rest.client(await rest.login("alice")) as http:
-        world = await build_world(Caller(http))
+        caller = Caller(http)
+        world = await build_world(caller)
+        places = [await caller.create("/v1/projects", project(name)) for name in ("Zoo", "alps")]
     limits, now = Limits(), rest.clock()
     async with unit_of_work(rest.engine) as db:
         ids = [DeviceId(i) for i in await copy_device(db, world, rest.keys, range(COPIES))]
@@ -103,16 +124,19 @@ async def many_devices(rest: Rest) -> Scope:
             fold_state(rest.engine.url, info_report(one, encode_z_info_msg(message), now))
             await note_reported(db, {one: number % 6})  # a job does, with the event
         table = objects[Kind.DEVICE]
+        places += ["", world.project]
         for number, one in enumerate(ids):
             row = (await db.execute(table.select().where(table.c.id == one))).one()._asdict()
             changes = {
                 "title": ("odd", "Even", "ODDER")[number % 3],
                 "adminState": ("ADMIN_STATE_ACTIVE", "ADMIN_STATE_INACTIVE")[number % 2],
                 "tags": {"site": ("a", 'it\'s "b"')[number % 2]},
+                "projectId": places[number % 5 % 4],
             }
             body = json.dumps(json.loads(row["body"]) | changes)
-            await db.execute(update(table).where(table.c.id == one).values(body=body))
-            row |= {"body": body, "title": changes["title"]}
+            row |= {"body": body, "title": changes["title"], "project_id": changes["projectId"]}
+            moved = {"body": body, "project_id": changes["projectId"]}
+            await db.execute(update(table).where(table.c.id == one).values(moved))
             await put_listed(db, Kind.DEVICE, row, at=now, by="bob")
     return scope
 
@@ -147,16 +171,41 @@ def ids_of(page: Page[Contract]) -> tuple[str, ...]:
     return tuple(str(getattr(row.item, "id", "")) for row in page.rows)
 
 
+Got = tuple[tuple[str, ...], int, Cursor]
+
+
+async def found_in(db: Db, source: Source, query: ListQuery, counts: Counts) -> Got:
+    """Told of all numbers, and of none: the page is the same."""
+    plan = plan_of(source, query, db.dialect.name)
+    one, other = [await find_page(db, plan, query, COPIES + 1, c) for c in (counts, NOT_COUNTED)]
+    assert one == other
+    return one.ids, one.total, one.next
+
+
+async def numbers_of(work: Work) -> Counts:
+    by_project = await counts_by(work.db, work.scope, Kind.DEVICE)
+    states, projects = both_ways(by_project)
+    return {"adminState": states, "projectName": projects, "projectId": projects}
+
+
+async def run_states_of(work: Work) -> Counts:
+    states, projects = both_ways(await device_counts(work.db, work.scope, work.now, Limits()))
+    return {"runState": states, "projectName": projects, "projectId": projects}
+
+
 async def test_pages_in_sql_are_those_made_from_all_objects(rest: Rest, scope: Scope) -> None:
     async with snapshot(rest.engine) as db:
         work = work_of(rest, db, scope)
         source = source_of(records.DEVICE, scope)
         assert source is not None
+        counts = await numbers_of(work)
+        items = await records.list_all(db, scope, records.DEVICE)
+        assert counts["projectId"] == Counter(item.project_id for item in items)
+        assert counts["adminState"] == Counter(item.admin_state.value for item in items)
         for text in QUERIES:
             query = asked(text)
             expected = await of_all(work, query)
-            found = await find_page(db, plan_of(source, query, db.dialect.name), query, COPIES + 1)
-            got = (found.ids, found.total, found.next)
+            got = await found_in(db, source, query, counts)
             assert got == (ids_of(expected), expected.total, expected.next), text
 
 
@@ -165,11 +214,11 @@ async def test_run_states_in_sql_are_those_of_each_device(rest: Rest, scope: Sco
     async with snapshot(rest.engine) as db:
         work = work_of(rest, db, scope)
         source = device_states(scope, work.now, limits)
+        counts = await run_states_of(work)
         for text in (*QUERIES[:20], *STATUS_QUERIES):
             query = asked(text, 5)
             expected = await statuses_of_all(work, limits, query)
-            found = await find_page(db, plan_of(source, query, db.dialect.name), query, COPIES + 1)
-            got = (found.ids, found.total, found.next)
+            got = await found_in(db, source, query, counts)
             assert got == (ids_of(expected), expected.total, expected.next), text
 
 
@@ -181,23 +230,44 @@ async def test_devices_are_counted_by_run_state_as_each_is_told(rest: Rest, scop
         statuses = await DEVICES.statuses(work, await read_fleet(work, limits), items)
         told = await device_counts(db, scope, work.now, limits)
     assert len({status.run_state for status in statuses}) > 3
-    for project, states in told.items():
-        mine = (s.run_state.value for s in statuses if s.project_id == project)
+    for place, states in told.items():
+        mine = (s.run_state.value for s in statuses if s.project_id == place)
         assert dict(states) == dict(Counter(mine))
-    assert summed(told) == Counter(status.run_state.value for status in statuses)
+    assert both_ways(told)[0] == Counter(status.run_state.value for status in statuses)
+
+
+async def test_a_status_needs_only_the_narrow_row_of_its_device(rest: Rest, scope: Scope) -> None:
+    async with snapshot(rest.engine) as db:
+        work = work_of(rest, db, scope)
+        whole = await records.list_all(db, scope, records.DEVICE)
+        narrow = await listed_devices(db, scope, [item.id for item in whole])
+        fleet = await read_fleet(work, Limits())
+        told = [
+            [status.to_json() for status in await DEVICES.statuses(work, fleet, items)]
+            for items in (whole, narrow)
+        ]
+    assert told[0] == told[1]
+    assert len(told[0]) == COPIES + 1
 
 
 async def test_a_page_token_goes_on_where_the_page_ended(rest: Rest, scope: Scope) -> None:
     async with snapshot(rest.engine) as db:
         source = device_states(scope, rest.clock(), Limits())
-        for order in ("", "-title,serialno", "runState,-name", "cpu", "-lastUpdate"):
+        counts = await run_states_of(work_of(rest, db, scope))
+        for order in ("", "-title,serialno", "cpu", "-lastUpdate", *ORDERS):
+            whole, _, _ = await found_in(db, source, asked(f"next.orderBy={order}", 100), counts)
             seen: list[str] = []
             token = ""
             while True:
                 query = asked(f"next.orderBy={order}&next.pageToken={token}", 4)
-                found = await find_page(db, plan_of(source, query, "sqlite"), query, COPIES + 1)
-                seen += found.ids
-                token = found.next.page_token
+                ids, _, cursor = await found_in(db, source, query, counts)
+                seen += ids
+                token = cursor.page_token
                 if not token:
                     break
-            assert len(seen) == len(set(seen)) == COPIES + 1, order
+            assert tuple(seen) == whole, order
+        for order, token in (("runState,cpu", "name,name"), ("name,name", "runState,cpu")):
+            other = await found_in(db, source, asked(f"next.orderBy={token}"), counts)
+            query = asked(f"next.orderBy={order}&next.pageToken={other[2].page_token}")
+            with pytest.raises(Problem):
+                await found_in(db, source, query, counts)

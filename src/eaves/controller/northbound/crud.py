@@ -17,7 +17,8 @@ from eaves.controller.domain.authz import Area
 from eaves.controller.domain.contract.base import Contract, JsonObject
 from eaves.controller.domain.contract.envelope import ObjectRevision, ObjectType, ZsrvErrorCode
 from eaves.controller.northbound import journal, records, rendering
-from eaves.controller.northbound.listing import NoPlanError, counts_by, find_page, plan_of
+from eaves.controller.northbound.buckets import both_ways
+from eaves.controller.northbound.listing import NoPlanError, find_page, plan_of
 from eaves.controller.northbound.paging import (
     Facts,
     ListQuery,
@@ -31,12 +32,13 @@ from eaves.controller.northbound.problems import Problem, Target, not_found
 from eaves.controller.northbound.records import KindOf
 from eaves.controller.northbound.routes import AREAS
 from eaves.controller.northbound.sealing import keep_secrets
-from eaves.controller.northbound.sources import source_of, summed_by
+from eaves.controller.northbound.sources import counts_by, source_of
 from eaves.controller.northbound.work import Prepared, Work
 from eaves.controller.store import objects
 from eaves.controller.store.objects import Draft, StoredObject
 from eaves.controller.store.roles import people_id
 from eaves.controller.store.tables import Kind
+from eaves.controller.store.tables_lists import MEMBERS
 from eaves.ids import DeviceId
 
 T = TypeVar("T", bound=Contract)
@@ -343,10 +345,12 @@ async def _listing_in_sql(work: Work, resource: Resource[T], query: ListQuery) -
     except NoPlanError:
         return None
     kind = resource.of.kind
-    counts = await counts_by(work.db, source, summed_by(kind))
+    by_project = await counts_by(work.db, work.scope, kind)
+    counts, projects = both_ways(by_project)
+    by_name = {MEMBERS[kind].summed_by: counts, "projectName": projects, "projectId": projects}
+    found = await find_page(work.db, plan, query, sum(counts.values()), by_name)
     if kind is Kind.APP_INSTANCE:
         counts = {"ACTIVE" if on == "1" else "INACTIVE": n for on, n in counts.items()}
-    found = await find_page(work.db, plan, query, sum(counts.values()))
     items = (
         () if query.summary else await records.in_order(work.db, work.scope, resource.of, found.ids)
     )

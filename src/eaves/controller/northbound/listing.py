@@ -14,6 +14,8 @@ from typing import Any, Final
 from sqlalchemy import (
     ColumnElement,
     FromClause,
+    Row,
+    Select,
     UnaryExpression,
     and_,
     case,
@@ -28,6 +30,13 @@ from sqlalchemy.sql.operators import custom_op
 
 from eaves.controller.domain.contract.base import OpenEnum
 from eaves.controller.domain.contract.envelope import Cursor
+from eaves.controller.northbound.buckets import (
+    Bucket,
+    Counts,
+    buckets_of,
+    from_offset,
+    from_value,
+)
 from eaves.controller.northbound.paging import (
     ALSO,
     PATTERN,
@@ -59,7 +68,8 @@ class Field:
 
     `kind`: str, int, bool, dict (JSON text of a map of texts) or an OpenEnum.  `inside`: where a
     name of another object is looked for: (our column, its id, its name, where it is visible).
-    `few`: there are so few of those others that their names may be read first.
+    `few`: there are so few of those others that their names may be read first.  `words`: of a
+    computed enum, what is true of the objects of each word; cheaper than the comparison.
     """
 
     column: Column
@@ -67,6 +77,8 @@ class Field:
     inside: tuple[Column, Column, Column, ColumnElement[bool]] | None = None
     join: Join | None = None  # for its order
     few: bool = False
+    words: Mapping[str, ColumnElement[bool]] | None = None
+    told: Mapping[str, str] | None = None  # those names by id, once they are read
 
 
 @dataclass(frozen=True)
@@ -91,6 +103,7 @@ class Plan:
     source: Source
     conditions: tuple[ColumnElement[bool], ...]
     order: tuple[tuple[Field, int], ...]
+    first: str  # the name of the field that it is sorted by first
 
 
 def plan_of(source: Source, query: ListQuery, dialect: str) -> Plan:
@@ -105,7 +118,7 @@ def plan_of(source: Source, query: ListQuery, dialect: str) -> Plan:
         if known is None:
             raise NoPlanError
         order.append((known, sign))
-    return Plan(source, conditions, tuple(order))
+    return Plan(source, conditions, tuple(order), asked[0][0])
 
 
 def _filter(source: Source, name: str, wanted: Sequence[str], dialect: str) -> ColumnElement[bool]:
@@ -161,8 +174,14 @@ def _is_word(known: Field, kind: type[OpenEnum], wanted: str) -> ColumnElement[b
         return true()
     if wanted.isdecimal():
         member = kind._missing_(int(wanted))
-        return false() if member is None else known.column == member.value
-    return known.column.in_((wanted, kind.prefix() + wanted))
+        return false() if member is None else _is_any(known, (member.value,))
+    return _is_any(known, (wanted, kind.prefix() + wanted))
+
+
+def _is_any(known: Field, values: Sequence[str]) -> ColumnElement[bool]:
+    if known.words is None:
+        return known.column.in_(values)
+    return or_(false(), *(known.words[value] for value in values if value in known.words))
 
 
 def _has_tag(column: Column, wanted: str) -> ColumnElement[bool]:
@@ -172,32 +191,33 @@ def _has_tag(column: Column, wanted: str) -> ColumnElement[bool]:
     )
 
 
-async def find_page(db: Db, plan: Plan, query: ListQuery, total: int) -> Found:
-    """The ids of a page in its order; `total` is how many objects there are without filters."""
-    source = plan.source
+NOT_COUNTED: Final[Counts] = {}
+
+
+async def find_page(
+    db: Db, plan: Plan, query: ListQuery, total: int, counts: Counts = NOT_COUNTED
+) -> Found:
+    """The ids of a page in its order; `total` is how many objects there are without filters.
+
+    `counts`: what is known of how many there are with each value of a field, without filters.
+    """
     fields = [await _cheapest(db, known) for known, _ in plan.order]
-    joins = tuple(dict.fromkeys(known.join for known in fields if known.join is not None))
-    columns = [known.column for known in fields]
-    shown = [c.label(f"key_{n}") for n, c in enumerate(columns)]
     found = total
     if plan.conditions:
-        counting = _from(source, (), select(func.count()).select_from(source.table))
-        counting = counting.where(source.visible, *plan.conditions)
+        counting = _from(plan.source, (), select(func.count()).select_from(plan.source.table))
+        counting = counting.where(plan.source.visible, *plan.conditions)
         found = (await db.execute(counting)).scalar_one()
-    offset = 0 if query.page_token else (query.page_num - 1) * query.page_size
-    page = _from(source, joins, select(source.id.label("id"), *shown))
-    page = page.where(source.visible, *plan.conditions).limit(query.page_size + 1)
-    order: list[Column] = list(shown)  # by its label: what was bound twice is computed twice
-    if found < SOON * (offset + query.page_size) and plan.conditions:
-        order[0] = _unindexed(columns[0], db.dialect.name)
-    page = page.order_by(
-        *(c.asc() if s > 0 else c.desc() for c, (_, s) in zip(order, plan.order, strict=True))
-    )
-    if query.page_token:
-        page = page.where(_behind(plan, columns, query.page_token))
+    key = _key_of(plan, query.page_token) if query.page_token else None
+    reading = _Reading(db.dialect.name, plan, tuple(fields), key)
+    offset = 0 if key is not None else (query.page_num - 1) * query.page_size
+    buckets = None
+    if not plan.conditions and db.dialect.name == "sqlite":
+        buckets = _buckets(plan, fields[0], counts.get(plan.first))
+    if buckets is None:
+        statement = reading.page(query.page_size + 1, offset, found if plan.conditions else None)
+        rows = (await db.execute(statement)).all()
     else:
-        page = page.offset(offset)
-    rows = (await db.execute(page)).all()
+        rows = await _read_buckets(db, reading, buckets, query.page_size + 1, offset)
     more, rows = len(rows) > query.page_size, rows[: query.page_size]
     token = ""
     if more:
@@ -210,6 +230,79 @@ async def find_page(db: Db, plan: Plan, query: ListQuery, total: int) -> Found:
         total_pages=math.ceil(found / query.page_size),
     )
     return Found(tuple(row.id for row in rows), cursor, found)
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """How the rows of pages are read: `fields` of the order, behind the row of that key."""
+
+    dialect: str
+    plan: Plan
+    fields: tuple[Field, ...]
+    key: Key | None
+
+    def page(
+        self, limit: int, offset: int, matching: int | None, inside: Bucket | None = None
+    ) -> Select[Any]:
+        """The ids with what they are sorted by; `matching`: how many rows the conditions leave."""
+        source, signs = self.plan.source, [sign for _, sign in self.plan.order]
+        columns = [known.column for known in self.fields]
+        joins = tuple(dict.fromkeys(one.join for one in self.fields if one.join is not None))
+        if inside is not None:
+            columns[0] = literal(inside.value)
+        shown = [c.label(f"key_{n}") for n, c in enumerate(columns)]
+        order: list[Column] = list(shown)  # by its label: what was bound twice is computed twice
+        first = 0 if inside is None else 1  # all of a bucket have the same value
+        if matching is not None and matching < SOON * (offset + limit - 1):
+            order[first] = _unindexed(columns[first], self.dialect)
+        page: Select[Any] = _from(source, joins, select(source.id.label("id"), *shown))
+        page = page.where(source.visible, *self.plan.conditions).limit(limit)
+        if inside is not None:
+            page = page.where(inside.inside)
+        page = page.order_by(
+            *(
+                c.asc() if s > 0 else c.desc()
+                for c, s in list(zip(order, signs, strict=True))[first:]
+            )
+        )
+        if self.key is not None:
+            return page.where(_behind(self.plan, columns, self.key))
+        return page.offset(offset)
+
+
+def _buckets(plan: Plan, known: Field, counts: Mapping[str, int] | None) -> list[Bucket] | None:
+    """None: the first field of the order has too many values, or nobody counted them."""
+    if counts is None or len(plan.order) < 2:
+        return None
+    if known.words is not None:
+        words = known.words
+        return buckets_of(counts, lambda some: or_(*(words[word] for word in some)))
+    if known.inside is not None:
+        if known.told is None:
+            return None
+        ours = known.inside[0]
+        return buckets_of(counts, ours.in_, known.told)
+    if known.kind is str or issubclass(known.kind, OpenEnum):
+        return buckets_of(counts, known.column.in_)
+    return None
+
+
+async def _read_buckets(
+    db: Db, reading: _Reading, buckets: Sequence[Bucket], limit: int, offset: int
+) -> Sequence[Row[Any]]:
+    sign = reading.plan.order[0][1]
+    if reading.key is not None:
+        parts = from_value(buckets, sign, str(reading.key[0][1]))
+    else:
+        parts = from_offset(buckets, sign, offset)
+    rows: list[Row[Any]] = []
+    for bucket, before in parts:
+        wanted = limit - len(rows)
+        statement = reading.page(wanted, before, bucket.count, bucket)
+        rows += (await db.execute(statement)).all()
+        if len(rows) == limit:
+            break
+    return rows
 
 
 def _unindexed(column: Column, dialect: str) -> Column:
@@ -235,7 +328,7 @@ async def _cheapest(db: Db, known: Field) -> Field:
     if len(names) > TOLD:
         return known
     told = case(names, value=ours, else_="") if names else literal("")
-    return replace(known, column=told, join=None)
+    return replace(known, column=told, join=None, told=names)
 
 
 def _from(source: Source, joins: Sequence[Join], query: Any) -> Any:  # of whatever columns
@@ -251,25 +344,22 @@ def _part(value: object) -> tuple[int, float | str]:
     return 1, str(value)
 
 
-def _behind(plan: Plan, columns: Sequence[Column], token: str) -> ColumnElement[bool]:
-    """Rows behind the last one of the page before, whichever way each column runs."""
+def _key_of(plan: Plan, token: str) -> Key:
     key: Key = read_token(token, len(plan.order))
-    ways: list[ColumnElement[bool]] = []
-    for n, ((known, sign), (_, value)) in enumerate(zip(plan.order, key, strict=True)):
-        number = known.kind in (int, bool)
-        if number != isinstance(value, int | float):
+    for (known, _), (_, value) in zip(plan.order, key, strict=True):
+        if (known.kind in (int, bool)) != isinstance(value, int | float):
             raise refuse("the page token is not one of this list and order", "next.pageToken")
+    return key
+
+
+def _behind(plan: Plan, columns: Sequence[Column], key: Key) -> ColumnElement[bool]:
+    """Rows behind the last one of the page before, whichever way each column runs."""
+    ways: list[ColumnElement[bool]] = []
+    for n, ((_, sign), (_, value)) in enumerate(zip(plan.order, key, strict=True)):
         same = [columns[m] == key[m][1] for m in range(n)]
         further = columns[n] > value if sign > 0 else columns[n] < value
         ways.append(and_(*same, further))
     return or_(*ways)
-
-
-async def counts_by(db: Db, source: Source, column: Column) -> Mapping[str, int]:
-    """How many of all there are with each value."""
-    query = select(column, func.count()).select_from(source.table)
-    rows = await db.execute(query.where(source.visible).group_by(column))
-    return {str(value): count for value, count in rows}
 
 
 CONSTANT: Final = Field(literal(""))

@@ -48,6 +48,7 @@ from eaves.controller.domain.contract.profiles import (
 )
 from eaves.controller.domain.contract.projects import Tag, Tags
 from eaves.controller.domain.contract.roles import Role, Roles
+from eaves.controller.domain.contract.stored import short_form
 from eaves.controller.domain.contract.users import DetailedUser, DetailedUsers
 from eaves.controller.domain.contract.volumes import (
     VolInstConfig,
@@ -81,17 +82,7 @@ def activity(instance: AppInstance) -> str:
 
 def short_forms(kind: type[S], items: Iterable[Contract]) -> tuple[S, ...]:
     """The members that the short form has, of objects that have more."""
-    return tuple(
-        kind.model_construct(
-            {*kind.model_fields} & item.model_fields_set,
-            **{
-                name: getattr(item, name)
-                for name in kind.model_fields
-                if name in item.model_fields_set
-            },
-        )
-        for item in items
-    )
+    return tuple(short_form(kind, item) for item in items)
 
 
 def brands(page: Page[SysBrand], rows: tuple[Row[SysBrand], ...]) -> JsonObject:

@@ -1,14 +1,30 @@
 """Where the lists of what devices are and carry come from, and which columns their names mean."""
 
-from collections.abc import Mapping
+import functools
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, get_args
 
-from sqlalchemy import ColumnElement, case, exists, func, literal, or_
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    and_,
+    case,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+)
 
 from eaves.controller.domain.contract.base import Contract, OpenEnum
+from eaves.controller.domain.contract.devices import DeviceConfig
 from eaves.controller.domain.contract.statuses import RunState
+from eaves.controller.domain.contract.stored import read_members
 from eaves.controller.domain.scope import Scope
 from eaves.controller.domain.status.devices import DEVICE_STATES
 from eaves.controller.domain.status.liveness import Limits
@@ -16,12 +32,14 @@ from eaves.controller.northbound import records
 from eaves.controller.northbound.listing import Column, Field, Source
 from eaves.controller.northbound.records import KindOf
 from eaves.controller.store.dialect import micros_in
+from eaves.controller.store.loose import counts_of_pairs
 from eaves.controller.store.tables import (
     Kind,
     device_bindings,
     objects,
 )
 from eaves.controller.store.tables_lists import MEMBERS, listed
+from eaves.controller.store.unit import Db
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -44,7 +62,7 @@ def source_of(of: KindOf[Any], scope: Scope) -> Source | None:
         return None
     table = listed[of.kind]
     members = MEMBERS[of.kind]
-    types = _types(of.contract)
+    types = _types(of)
     fields = {
         name: Field(table.c[name], types.get(name, str))
         for name in (members.state, *members.words, *members.numbers)
@@ -80,39 +98,102 @@ def device_states(scope: Scope, now: datetime, limits: Limits) -> Source:
     last = micros_in(c.last_seen_at)
     registered = exists().where(bound.device_id == c.id, ~bound.gone)
     words = {int(number): state.value for number, state in DEVICE_STATES.items()}
+    offline, suspect = micros(now - limits.offline), micros(now - limits.suspect)
     # only where nothing was heard: to look for a registration costs more than the rest
     silent = case((registered, RunState.PROVISIONED.value), else_=RunState.UNPROVISIONED.value)
     state: Column = case(
         (last.is_(None), silent),
-        (last < micros(now - limits.offline), RunState.OFFLINE.value),
-        (last < micros(now - limits.suspect), RunState.SUSPECT.value),
+        (last < offline, RunState.OFFLINE.value),
+        (last < suspect, RunState.SUSPECT.value),
         (c.reported_state.is_(None), RunState.PROVISIONED.value),
         else_=case(words, value=c.reported_state, else_=RunState.ONLINE.value),
     )
+    of_word = {
+        RunState.UNPROVISIONED.value: and_(last.is_(None), ~registered),
+        RunState.OFFLINE.value: last < offline,
+        RunState.SUSPECT.value: and_(last >= offline, last < suspect),
+        RunState.PROVISIONED.value: or_(
+            and_(last >= suspect, c.reported_state.is_(None)), and_(last.is_(None), registered)
+        ),
+        **_alive_by_word(words, last >= suspect, c.reported_state),
+    }
     seen = Field(func.coalesce(last, 0), int)
-    fields = {**source.fields, "runState": Field(state, RunState), "lastUpdate": seen}
+    run_state = Field(state, RunState, words=of_word)
+    fields = {**source.fields, "runState": run_state, "lastUpdate": seen}
     return replace(source, fields=fields)
+
+
+def _alive_by_word(
+    words: Mapping[int, str], alive: ColumnElement[bool], reported: Column
+) -> Mapping[str, ColumnElement[bool]]:
+    """Those that are there are in the state that they report; a state without a word is ONLINE."""
+    online = RunState.ONLINE.value
+    found = {
+        word: and_(alive, reported.in_([number for number, w in words.items() if w == word]))
+        for word in words.values()
+        if word != online
+    }
+    others = [number for number, word in words.items() if word != online]
+    # NULL is in no list, and not outside of one either
+    return {**found, online: and_(alive, reported.not_in(others))}
+
+
+async def listed_devices(db: Db, scope: Scope, ids: Sequence[str]) -> tuple[DeviceConfig, ...]:
+    """What their status tells of these devices, in this order: no other members are set."""
+    c = listed[Kind.DEVICE].c
+    found: dict[str, DeviceConfig] = {}
+    for start in range(0, len(ids), records.IDS_AT_ONCE):
+        some = ids[start : start + records.IDS_AT_ONCE]
+        query = select(c.id, c.name, c.title, c.project_id, c.adminState, c.tags)
+        for row in await db.execute(query.where(visible_in(c, scope), c.id.in_(some))):
+            members = {
+                "id": row.id,
+                "name": row.name,
+                "title": row.title,
+                "projectId": row.project_id,
+                "adminState": row.adminState,
+                "tags": json.loads(row.tags or "{}"),
+            }
+            found[row.id] = read_members(DeviceConfig, members)
+    return tuple(found[one] for one in ids if one in found)
 
 
 def micros(moment: datetime) -> int:
     return (moment - EPOCH) // timedelta(microseconds=1)
 
 
-def summed_by(kind: Kind) -> Column:
-    """What the list of a kind is summed up by."""
-    return listed[kind].c[MEMBERS[kind].summed_by]
+async def counts_by(db: Db, scope: Scope, kind: Kind) -> Mapping[str, Mapping[str, int]]:
+    """How many of all there are with each value that their list is summed up by, by project id."""
+    table, column = listed[kind], MEMBERS[kind].summed_by
+    if db.dialect.name == "sqlite":
+        pairs, query = counts_of_pairs(table, scope.enterprise, column, "project_id", true())
+        query = query.where(in_projects(pairs.c.second, scope))
+    else:
+        c = table.c
+        query = select(c[column], c.project_id, func.count()).where(visible_in(c, scope))
+        query = query.group_by(c[column], c.project_id)
+    counts: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for value, project, count in await db.execute(query):
+        if count:
+            counts[project][str(value)] = count
+    return counts
 
 
 def visible_in(columns: Any, scope: Scope) -> ColumnElement[bool]:
     inside: ColumnElement[bool] = columns.enterprise_id == scope.enterprise
+    return inside & in_projects(columns.project_id, scope)
+
+
+def in_projects(project_id: Column, scope: Scope) -> ColumnElement[bool]:
+    """What belongs to no project is seen by everybody."""
     if scope.projects is None:
-        return inside
-    return inside & or_(columns.project_id == "", columns.project_id.in_(scope.projects))
+        return true()
+    return or_(project_id == "", project_id.in_(scope.projects))
 
 
 def _named(ours: Column, kind: Kind, scope: Scope) -> Field:
     """The name of another object, found by the id that a column of ours holds."""
-    other = (listed[kind] if kind in listed else objects[kind]).alias()
+    other = _other(kind)
     visible = other.c.enterprise_id == scope.enterprise
     join = (other, (other.c.id == ours) & visible)
     column = func.coalesce(other.c.name, "")
@@ -120,9 +201,17 @@ def _named(ours: Column, kind: Kind, scope: Scope) -> Field:
     return Field(column, inside=inside, join=join, few=kind not in listed)
 
 
-def _types(contract: type[Contract]) -> Mapping[str, type[Any]]:
+@functools.cache
+def _other(kind: Kind) -> FromClause:
+    """Beside the table that is listed, which may be the same."""
+    return (listed[kind] if kind in listed else objects[kind]).alias()
+
+
+@functools.cache
+def _types(of: KindOf[Any]) -> Mapping[str, type[Any]]:
     """The types of the members that have a column, by JSON name."""
     found: dict[str, type[Any]] = {}
+    contract: type[Contract] = of.contract
     for name, about in contract.model_fields.items():
         kind: Any = about.annotation
         kinds = [k for k in (kind, *get_args(kind)) if isinstance(k, type)]

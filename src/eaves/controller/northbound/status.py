@@ -28,9 +28,10 @@ from eaves.controller.domain.contract.volumes import VolInstConfig
 from eaves.controller.domain.status.devices import device_status
 from eaves.controller.domain.status.liveness import Limits
 from eaves.controller.northbound import catalog, crud, records
+from eaves.controller.northbound.buckets import both_ways
 from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.crud import Resource
-from eaves.controller.northbound.fleet_states import device_counts, summed
+from eaves.controller.northbound.fleet_states import device_counts
 from eaves.controller.northbound.listing import NoPlanError, find_page, plan_of
 from eaves.controller.northbound.lists import short_forms
 from eaves.controller.northbound.metering import (
@@ -50,7 +51,7 @@ from eaves.controller.northbound.paging import (
 )
 from eaves.controller.northbound.reports import Fleet, fleet_of, images_of, read_fleet
 from eaves.controller.northbound.routes import Endpoint, Route, reads
-from eaves.controller.northbound.sources import device_states
+from eaves.controller.northbound.sources import device_states, listed_devices
 from eaves.controller.northbound.work import Work
 from eaves.controller.store import reports
 from eaves.controller.store.tables import Kind
@@ -242,10 +243,12 @@ async def _page_of_devices(
         plan = plan_of(source, query, work.db.dialect.name)
     except NoPlanError:
         return None
-    states = summed(await device_counts(work.db, work.scope, work.now, limits))
-    found = await find_page(work.db, plan, query, sum(states.values()))
+    counts = await device_counts(work.db, work.scope, work.now, limits)
+    states, in_projects = both_ways(counts)
+    by_name = {"runState": states, "projectName": in_projects, "projectId": in_projects}
+    found = await find_page(work.db, plan, query, sum(states.values()), by_name)
     ids = () if query.summary else found.ids
-    items = await records.in_order(work.db, work.scope, records.DEVICE, ids)
+    items = await listed_devices(work.db, work.scope, ids)
     fleet = await fleet_of(work, limits, items, (ZInfoTypes.ZiDevice,))
     projects = await records.names_of(work.db, work.scope, Kind.PROJECT)
     rows = tuple(

@@ -55,7 +55,8 @@ MEMBERS: Final[Mapping[Kind, Members]] = {
         ("cpu", "memory", "storage", "thread"),
         indexes={
             "serial": ("serialno", "id"),
-            "run_state": ("project_id", "reported_state", "last_seen_at"),
+            "run_state": ("project_id", "reported_state", "last_seen_at", "name"),
+            "model": ("project_id", "modelId"),
         },
     ),
     Kind.NETINST: Members(

@@ -22,6 +22,10 @@ Db = AsyncConnection
 
 BUSY_TIMEOUT_MS: Final = 30_000
 OLDEST_POSTGRES: Final = 15
+CACHED_KIB: Final = 16_384
+"""Pages of SQLite that a connection keeps, at most; a pass over an index of 100,000 devices needs
+about as many, and reads each page again and again where it may keep only the 2 MB of the default.
+"""
 TELEMETRY_FILES: Final = ("state", "metrics", "logs")
 _BEGIN: Final = "eaves_sqlite_begin"
 _DRIVERS: Final = {
@@ -76,6 +80,9 @@ def _open_engine(url: str) -> AsyncEngine:
 
     def prepare(connection: Any, record: object) -> None:
         prepare_sqlite(connection, record)
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA main.cache_size = -{CACHED_KIB}")
+        cursor.close()
         _attach(connection, files)
 
     event.listen(engine.sync_engine, "connect", prepare)

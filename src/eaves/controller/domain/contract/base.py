@@ -170,8 +170,14 @@ def _strangers_in(value: object, at: str) -> Iterator[str]:
             yield from _strangers_in(item, f"{at}[{index}]")
 
 
+# most values: to ask whether one is a Mapping takes longer
+_WHOLE: tuple[type[object], ...] = (str, int, float, tuple)
+
+
 def without_nulls(value: object) -> object:
     """Drop null members at any depth; null elements of lists go too."""
+    if isinstance(value, _WHOLE):
+        return value
     if isinstance(value, Mapping):
         members = cast("Mapping[str, object]", value)
         return {name: without_nulls(item) for name, item in members.items() if item is not None}

@@ -43,6 +43,19 @@ def read_stored(contract: type[T], text: str, changes: Mapping[str, object] | No
     return contract.from_json_text(text).model_copy(update=changes)
 
 
+def read_members(contract: type[T], members: Mapping[str, object]) -> T:
+    """As `read_stored` of these JSON members."""
+    try:
+        return cast("T", _table(contract).build(dict(members)))
+    except _UnexpectedError:
+        return contract.from_json(members)
+
+
+def short_form(kind: type[T], item: Contract) -> T:
+    """The members that this class has too, of an object that has more; unset ones stay unset."""
+    return cast("T", _table(kind).shorten(item))
+
+
 class _Table:
     """How one class is built."""
 
@@ -71,10 +84,7 @@ class _Table:
         if type(data) is not dict:
             raise _UnexpectedError
         members = cast("dict[str, object]", data)
-        values = self._defaults.copy()
-        for attribute in self._maps:
-            values[attribute] = {}
-        given = set(self._sent)
+        values, given = self._blank()
         extra: dict[str, object] = {}
         find, note = self._by_name.get, given.add
         for name, value in members.items():
@@ -87,6 +97,23 @@ class _Table:
             attribute, kind, convert = known
             values[attribute] = value if type(value) is kind else convert(value)
             note(attribute)
+        return self._made(values, given, extra)
+
+    def shorten(self, item: Contract) -> Any:
+        values, given = self._blank()
+        known = self._names & item.model_fields_set
+        for name in known:
+            values[name] = getattr(item, name)
+        return self._made(values, given | known, {})
+
+    def _blank(self) -> tuple[dict[str, Any], set[str]]:
+        """Nothing but defaults, and what stands in every reply."""
+        values = self._defaults.copy()
+        for attribute in self._maps:
+            values[attribute] = {}
+        return values, set(self._sent)
+
+    def _made(self, values: dict[str, Any], given: set[str], extra: dict[str, object]) -> Any:
         item = _new(self._of)
         # a frozen model refuses assignment, as its own constructor knows
         _set(item, "__dict__", values)
