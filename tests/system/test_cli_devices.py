@@ -84,7 +84,7 @@ async def test_a_machine_is_its_uploaded_certificate(
     assert await polled(process, new) == 200
     assert await polled(process, old) == 401
     told = cli.ok("device", "machines", "edge-1").splitlines()
-    assert [line.split()[0][:16] for line in told[1:]] == [
+    assert [line.split()[1] for line in told[1:]] == [
         new.certificate_hash.hex()[:16],
         old.certificate_hash.hex()[:16],
     ]
