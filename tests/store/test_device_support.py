@@ -39,7 +39,7 @@ async def test_tags_and_places_are_found_inside_bodies(engine: AsyncEngine) -> N
             db,
             "one",
             tags={"site": "north"},
-            interfaces=[{"tags": {"cable": "blue"}}, {"tags": {}}],
+            interfaces=[{"tags": {"cable": "blue"}}, {"name": "untagged"}],
             devLocation={"loc": "52.5, 13.4"},
         )
         await device(

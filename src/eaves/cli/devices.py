@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from eaves.cli.client import Client
-from eaves.cli.json_values import Json, list_of, object_of, objects_of
+from eaves.cli.json_values import Json, is_list, object_of, objects_of
 from eaves.cli.kinds import find_kind
 from eaves.cli.output import show_table
 from eaves.cli.session import load_session
@@ -150,7 +150,8 @@ def read_source(file: Path) -> Source:
 def _read_csv(file: Path, text: str) -> Source:
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
-        header = [cell.strip() for cell in next(reader, [])]
+        first: list[str] = next(reader, list[str]())
+        header = [cell.strip() for cell in first]
         if "name" not in header:
             raise click.ClickException(f"{file}:1: the first line must name the columns, also name")
         at = header.index("name")
@@ -170,14 +171,13 @@ def _read_yaml(file: Path, text: str) -> Iterator[Record]:
     import yaml  # noqa: PLC0415 - only where a file is of this kind
 
     try:
-        nodes = [node for node in yaml.compose_all(text, yaml.BaseLoader) if node is not None]
-        values = [value for value in yaml.load_all(text, yaml.BaseLoader) if value is not None]
+        nodes = list(yaml.compose_all(text, yaml.BaseLoader))
+        values: list[object] = list(yaml.load_all(text, yaml.BaseLoader))
     except yaml.YAMLError as error:
         raise click.ClickException(f"{file}: no YAML: {error}") from error
     for node, value in zip(nodes, values, strict=True):
-        if isinstance(value, list):
-            entries = list_of(value)
-            for entry, at in zip(entries, node.value, strict=True):
+        if is_list(value):
+            for entry, at in zip(value, node.value, strict=True):
                 yield _record(at.start_mark.line + 1, entry)
         else:
             yield _record(node.start_mark.line + 1, value)

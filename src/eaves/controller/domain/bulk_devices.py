@@ -76,7 +76,8 @@ def read_rows(data: bytes, content_type: str) -> tuple[Row, ...]:
 def _from_csv(text: str) -> Iterator[Row]:
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
-        header = [column.strip() for column in next(reader, [])]
+        first: list[str] = next(reader, list[str]())
+        header = [column.strip() for column in first]
         unknown = [column for column in header if not _is_column(column)]
         if "name" not in header or unknown or len(set(header)) != len(header):
             raise MalformedFileError(_about_header(header, unknown))
@@ -137,8 +138,8 @@ def _from_yaml(text: str) -> Iterator[Row]:
     try:
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)):
             raise MalformedFileError("aliases (*NAME) are not read; write the values out")
-        nodes = [node for node in yaml.compose_all(text, yaml.BaseLoader) if node is not None]
-        values: list[object] = [v for v in yaml.load_all(text, yaml.BaseLoader) if v is not None]
+        nodes = list(yaml.compose_all(text, yaml.BaseLoader))
+        values: list[object] = list(yaml.load_all(text, yaml.BaseLoader))
     except (yaml.YAMLError, RecursionError) as error:
         raise MalformedFileError(f"no YAML: {error}") from error
     for node, value in zip(nodes, values, strict=True):

@@ -43,7 +43,8 @@ async def _answer_list(request: Request, items: tuple[T, ...], make: MakeList[T]
     page = page_of(rows, query)
     if query.summary:
         page = Page((), page.next, page.total)
-    made = {**make(page, rows), "totalCount": page.total}
+    made = make(page, rows)
+    made["totalCount"] = page.total
     if query.fields:
         made["list"] = [project(item, query.fields) for item in made["list"]]
     return JSONResponse(made)
