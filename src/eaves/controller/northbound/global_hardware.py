@@ -6,6 +6,7 @@ of it, when the tenant wants.
 """
 
 import asyncio
+from collections.abc import Mapping
 from typing import Final, TypeVar
 
 from fastapi import Request
@@ -82,17 +83,24 @@ async def import_endpoint(context: Context, request: Request) -> Response:
 
 
 async def import_model(
-    work: Work, catalogue: Hardware, model_id: str, attr: dict[str, str] | None = None
+    work: Work,
+    catalogue: Hardware,
+    model_id: str,
+    attr: Mapping[str, str] | None = None,
+    *,
+    name: str = "",
 ) -> SysModel:
     """Copy a model and, where the enterprise has none of that name, its brand.
 
-    `attr` overrides figures of the copy, for example `memory`.  Raises Problem: 404 for an id that
-    is not of the catalogue, 409 where the enterprise has another model of that name.
+    `attr` overrides figures of the copy, for example `memory`; `name` its name.  Raises Problem:
+    404 for an id that is not of the catalogue, 409 where the enterprise has another model of that
+    name.
     """
     of = catalogue.find_model(model_id=model_id)
     if of is None:
         raise not_found(GLOBAL_MODEL, model_id)
     brand_id = await _brand_of(work, catalogue, of)
+    of = of.model_copy(update={"name": name or of.name})
     taken = await records.find_named(work.db, work.scope, records.MODEL, of.name)
     if taken is not None and not _is_copy(taken, of):
         raise Problem(

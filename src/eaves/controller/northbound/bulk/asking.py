@@ -107,7 +107,8 @@ async def ask(work: Work, operation: BulkOperation, config: BulkConfig) -> BulkJ
         selection = read_selection(waiting.selection, operation.selects)
     refusals = () if waiting is not None else _admit_name(name, "jobName")
     refusals += await operation.check(work, config)
-    refusals += await check_selection(work, selection)
+    if operation.listed is None:
+        refusals += await check_selection(work, selection)
     if refusals:
         raise Problem.of_refusals(refusals)
     job = waiting or _new_job(work, operation, name)

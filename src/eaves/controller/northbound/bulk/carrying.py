@@ -64,6 +64,8 @@ class Carrier:
         operation = _operation(job)
         principal = await acting_for(db, _errand(job), operation.rule)
         config = self._config(job)
+        if operation.listed is not None:
+            return tuple(operation.listed(config)), None
         selection = read_selection(job.selection, selected_kind(operation))
         found = await find_selected(
             db, principal.scope, selection, after=job.found_to or "", limit=FOUND_AT_ONCE

@@ -29,6 +29,7 @@ from eaves.controller.northbound.bulk.asking import NOUN, note, target_of
 from eaves.controller.northbound.bulk.operations import BY_SERVICE
 from eaves.controller.northbound.bulk.selecting import read_selection
 from eaves.controller.northbound.context import Context, scope_for
+from eaves.controller.northbound.global_hardware import IMPORT
 from eaves.controller.northbound.paging import Page, Row, page_of, project, summary_from
 from eaves.controller.northbound.problems import Problem, not_found
 from eaves.controller.northbound.routes import (
@@ -327,6 +328,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     _bulk("apps/instances/refresh", BulkService.APPINSTANCE_REFRESH, RUN_INSTANCES),
     _bulk("apps/instances/refresh/purge", BulkService.APPINSTANCE_PURGE, RUN_INSTANCES),
+    _bulk("models/import", BulkService.MODEL_IMPORT, IMPORT),
     Route("PUT", "/v1/eaves/jobs/id/{id}/abort", abort, READ_DEVICES),
     Route("GET", "/v1/eaves/jobs/id/{id}/objects", results, READ_DEVICES),
 )

@@ -4,7 +4,7 @@ Each does what the single operation of the contract does, by the same function: 
 it, and the same events and audit rows tell of it.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,16 +14,18 @@ from eaves.controller.domain.contract.devices import DeviceConfig
 from eaves.controller.domain.contract.envelope import ObjectType
 from eaves.controller.domain.contract.jobs import BulkConfig, BulkService
 from eaves.controller.northbound import actions, catalog, crud, records
-from eaves.controller.northbound.bulk import deploying
+from eaves.controller.northbound.bulk import deploying, importing
 from eaves.controller.northbound.bulk.made import Made
+from eaves.controller.northbound.global_hardware import IMPORT
 from eaves.controller.northbound.problems import not_found
 from eaves.controller.northbound.routes import CHANGE_DEVICES, RUN_DEVICES, RUN_INSTANCES
 from eaves.controller.northbound.work import Work
-from eaves.controller.store.bulk_jobs import JobObject
+from eaves.controller.store.bulk_jobs import Found, JobObject
 from eaves.controller.store.tables import Kind
 
 Check = Callable[[Work, BulkConfig], Awaitable[tuple[Refusal, ...]]]
 Apply = Callable[[Work, JobObject, BulkConfig], Awaitable[Made]]
+Listed = Callable[[BulkConfig], Sequence[Found]]
 MAX_TAGS: Final = 256
 
 
@@ -36,6 +38,7 @@ class BulkOperation:
     check: Check
     apply: Apply
     told: bool = True  # a body says what to do; else the objects are all it needs
+    listed: Listed | None = None  # its body names the objects, which are none of the enterprise
 
 
 async def _nothing_to_check(_work: Work, _config: BulkConfig) -> tuple[Refusal, ...]:
@@ -227,6 +230,15 @@ ALL: Final = (
     _on_instances(BulkService.APPINSTANCE_PURGE, _purge, RUN_INSTANCES),
     _on_instances(
         BulkService.APPINSTANCE_DELETE, _delete_instance, Rule(Area.APP_INSTANCE, Verb.DELETE)
+    ),
+    BulkOperation(
+        BulkService.MODEL_IMPORT,
+        Kind.MODEL,
+        ObjectType.UNSPECIFIED,
+        IMPORT,
+        importing.check,
+        importing.import_one,
+        listed=importing.models_of,
     ),
 )
 BY_SERVICE: Final[Mapping[BulkService, BulkOperation]] = {one.service: one for one in ALL}
