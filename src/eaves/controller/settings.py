@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+from eaves.controller.content_settings import ContentSettings, read_content_settings
 from eaves.controller.sink_settings import SinkSettings, read_sink_settings
 from eaves.errors import Rejected
 
@@ -169,6 +170,11 @@ class Settings:
     retention: Retention = field(default_factory=Retention)
     sinks: SinkSettings = field(default_factory=SinkSettings)
     observing: Observing = field(default_factory=Observing)
+    content: ContentSettings = field(default_factory=ContentSettings)
+
+    @property
+    def content_dir(self) -> Path:
+        return self.content.folder or self.state_dir / "content"
 
     @property
     def database(self) -> str:
@@ -257,7 +263,18 @@ def read_settings(options: Options, environment: Mapping[str, str] = os.environ)
             _path(given("metrics_token_file")),
             environment.get("EAVES_OTEL_TRACES_URL", ""),
         ),
+        content=_content(environment),
     )
+
+
+def _content(environment: Mapping[str, str]) -> ContentSettings:
+    try:
+        found = read_content_settings(environment)
+    except ValueError as error:
+        raise BadSetting(str(error)) from error
+    if found.server:
+        parse_endpoint(found.server, name="EAVES_CONTENT_SERVER", default_port=443)
+    return found
 
 
 def _observing(listen: str, token_file: Path | None, traces_url: str) -> Observing:

@@ -9,9 +9,11 @@ from eaves.controller.domain.contract.datastores import DatastoreInfo, ImageConf
 from eaves.controller.domain.contract.devices import DeviceConfig
 from eaves.controller.domain.contract.netinsts import NetInstConfig
 from eaves.controller.domain.contract.networks import NetConfig
+from eaves.controller.domain.contract.patches import PatchEnvelope
 from eaves.controller.domain.contract.projects import Tag
 from eaves.controller.domain.contract.volumes import VolInstConfig
 from eaves.controller.domain.secrets import SecretName
+from eaves.controller.domain.snapshots import Snapshot
 from eaves.evapi.codec import SharedParts
 from eaves.evapi.keys import KeyAgreement
 
@@ -32,6 +34,10 @@ class DeviceInputs:
     bundles: Mapping[str, App] = field(default_factory=dict[str, App])
     images: Mapping[str, ImageConfig] = field(default_factory=dict[str, ImageConfig])
     datastores: Mapping[str, DatastoreInfo] = field(default_factory=dict[str, DatastoreInfo])
+    envelopes: Mapping[str, PatchEnvelope] = field(default_factory=dict[str, PatchEnvelope])
+    snapshots: Mapping[str, tuple[Snapshot, ...]] = field(  # by instance
+        default_factory=dict[str, tuple[Snapshot, ...]]
+    )
     secrets: Mapping[SecretName, bytes] = field(default_factory=dict[SecretName, bytes], repr=False)
     ecdh_pem: bytes = b""  # certificate of the device; empty until it has sent it
     ecdh_hash: bytes = b""  # 16 bytes, as the device computed it
@@ -44,6 +50,14 @@ class DeviceInputs:
     shared: SharedParts = field(default_factory=SharedParts, repr=False, compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class ContentPlace:
+    """Where devices fetch what the controller keeps for them, and which roots they trust there."""
+
+    server: str = ""  # host:port
+    root_pem: bytes = b""
+
+
 @dataclass(frozen=True)
 class ControllerFacts:
     """What the controller itself adds to every configuration."""
@@ -52,6 +66,8 @@ class ControllerFacts:
     ecdh_hash: bytes  # 16 bytes: of the certificate that new cipher blocks use
     ecdh_key: KeyAgreement = field(repr=False)
     open_secret: Callable[[str, bytes], bytes] = field(repr=False)  # (purpose, sealed) -> clear
+    content: Callable[[], ContentPlace] = field(default=ContentPlace, repr=False)
+    content_key: Callable[[str], str] = field(default=str, repr=False)  # by datastore id
     # AES keys by ECDH certificate of the device: to agree on one costs more than all the rest
     agreed: dict[bytes, bytes] = field(
         default_factory=dict[bytes, bytes], repr=False, compare=False

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from eaves.controller.jobs import series
 from eaves.controller.jobs.audit_archive import archive_audit
 from eaves.controller.jobs.bulk_jobs import LOOK_EVERY, BulkJobs, Carrier
+from eaves.controller.jobs.content_sweep import sweep_content
 from eaves.controller.jobs.debug_windows import close_debug_windows
 from eaves.controller.jobs.device_events import move_events_forever
 from eaves.controller.jobs.free_pages import give_back_free
@@ -32,6 +33,7 @@ from eaves.controller.keys.shared import renew_shared_keys
 from eaves.controller.live import Live, LiveDevice
 from eaves.controller.settings import Settings
 from eaves.controller.store.changes import clear_changes
+from eaves.controller.store.content_files import ContentFolder
 from eaves.controller.store.marks import PUBLISHED, find_mark, put_mark
 from eaves.controller.store.removals import Kept, Removal, note_removals
 from eaves.controller.store.unit import snapshot, unit_of_work
@@ -154,6 +156,11 @@ class Jobs:
         async with unit_of_work(self.engine) as db:
             await clear_changes(db, CHANGES_KEPT)
 
+    async def sweep_content(self) -> None:
+        """Bytes of images and artifacts that nobody has any more."""
+        folder = ContentFolder(self.settings.content_dir)
+        await sweep_content(self.engine, folder, self.clock())
+
     async def sweep(self, _held: Held) -> None:
         """Render what a process that is no more was asked for."""
         async with snapshot(self.engine) as db:
@@ -259,6 +266,7 @@ def start_jobs(tasks: asyncio.TaskGroup, jobs: Jobs) -> tuple[asyncio.Task[None]
             for name, every, job, after in leased
         ),
         tasks.create_task(tick_forever("renewal", intervals.renewal_check, jobs.renew)),
+        tasks.create_task(tick_forever("content", intervals.retention, jobs.sweep_content)),
         tasks.create_task(jobs.render_wanted_forever(), name="render"),
         tasks.create_task(jobs.render_jobs().run_forever(), name="render jobs"),
         tasks.create_task(jobs.policy_jobs().run_forever(), name="policies"),

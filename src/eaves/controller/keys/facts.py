@@ -3,9 +3,11 @@
 Not imported with the other key modules: a start that serves polls needs none of it.
 """
 
-from eaves.controller.domain.inputs import ControllerFacts
+from eaves.controller.domain.inputs import ContentPlace, ControllerFacts
 from eaves.controller.keys.store import KeyStore
 from eaves.evapi.keys import SoftKeyAgreement
+
+CONTENT = "content of a datastore"  # what the code in an address is for
 
 
 def controller_facts(keys: KeyStore) -> ControllerFacts:
@@ -15,4 +17,6 @@ def controller_facts(keys: KeyStore) -> ControllerFacts:
         ecdh_hash=ring.ecdh[0].hash16,
         ecdh_key=SoftKeyAgreement(ring.ecdh[0].key),
         open_secret=keys.open,
+        content=lambda: ContentPlace(keys.content_server, keys.root_certificate_pem),
+        content_key=lambda datastore_id: keys.code(CONTENT, datastore_id),
     )

@@ -41,6 +41,19 @@ def device_server(settings: Settings, device_port: int) -> str:
     return str(Endpoint(host, device_port))
 
 
+def content_server(settings: Settings) -> str:
+    """The `host:port` where devices fetch images: users' listener, under the devices' name."""
+    if settings.content.server:
+        return settings.content.server
+    told = parse_endpoint(
+        device_server(settings, settings.device_listen.port),
+        name="--device-server",
+        default_port=443,
+    )
+    port = told.port if settings.shared_port else settings.rest_listen.port
+    return str(Endpoint(told.host, port))
+
+
 def _is_any(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_unspecified

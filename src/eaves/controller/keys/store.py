@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from eaves.controller.keys import files, issue
 from eaves.controller.keys.issue import Issued
-from eaves.controller.keys.names import server_names
+from eaves.controller.keys.names import content_server, server_names
 from eaves.controller.keys.ring import EcdhIdentity, Identity, Ring
 from eaves.controller.keys.secrets import KEY_BYTES, SecretBox
 from eaves.controller.settings import OwnSigning, Settings
@@ -156,6 +156,15 @@ class KeyStore:
         return cipher_key(SoftKeyAgreement(self._ring.ecdh[0].key), peer)
 
     # --- secrets at rest ------------------------------------------------------------------------
+
+    def code(self, purpose: str, text: str) -> str:
+        """See `SecretBox.code`."""
+        return self._secrets.code(purpose, text)
+
+    @property
+    def content_server(self) -> str:
+        """`host:port` where devices fetch what the controller keeps for them."""
+        return content_server(self._settings)
 
     def seal(self, purpose: str, clear: bytes) -> bytes:
         """Encrypt a secret for the database; `purpose` names table, column and object."""

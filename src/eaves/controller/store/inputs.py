@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Select, or_, select
 
+from eaves.controller.domain.admission.patches import image_of
 from eaves.controller.domain.config_lock import is_locked
 from eaves.controller.domain.contract.apps import App, AppInstance
 from eaves.controller.domain.contract.base import Contract
@@ -23,8 +24,10 @@ from eaves.controller.domain.contract.catalogue import SysModel
 from eaves.controller.domain.contract.datastores import DatastoreInfo, ImageConfig
 from eaves.controller.domain.contract.devices import DeviceConfig
 from eaves.controller.domain.contract.envelope import ObjectRevision
+from eaves.controller.domain.contract.manifests import AppType
 from eaves.controller.domain.contract.netinsts import NetInstConfig
 from eaves.controller.domain.contract.networks import NetConfig
+from eaves.controller.domain.contract.patches import PatchEnvelope
 from eaves.controller.domain.contract.projects import Tag
 from eaves.controller.domain.contract.stored import read_stored
 from eaves.controller.domain.contract.users import Enterprise
@@ -43,6 +46,7 @@ from eaves.controller.store.rendered import (
     put_outcomes,
 )
 from eaves.controller.store.sealed import find_secrets
+from eaves.controller.store.snapshots import snapshots_of
 from eaves.controller.store.tables import (
     DEFAULT_NETWORK,
     Kind,
@@ -112,8 +116,14 @@ async def _of_enterprise(
     instances = await _on_devices(db, Kind.APP_INSTANCE, AppInstance, ids)
     every_instance = list(itertools.chain.from_iterable(instances.values()))
     bundles = _items(await _by_ids(db, Kind.APP, App, (i.app_id for i in every_instance)))
+    envelopes = _items(
+        await _by_ids(
+            db, Kind.PATCH_ENVELOPE, PatchEnvelope, (i.patch_envelope_id for i in every_instance)
+        )
+    )
     every_volume = itertools.chain.from_iterable(volumes.values())
     named = _images_named(devices, every_volume, every_instance, bundles)
+    named |= {image_of(one) for envelope in envelopes for one in envelope.artifacts} - {""}
     images = await _images(db, enterprise_id, named)
     stores = {s for i in images for s in (*i.datastore_id_list, i.datastore_id)}
     datastores = _items(await _by_ids(db, Kind.DATASTORE, DatastoreInfo, stores))
@@ -130,6 +140,10 @@ async def _of_enterprise(
         bundles={bundle.id: bundle for bundle in bundles},
         images={key: image for image in images for key in (image.id, image.name)},
         datastores={store.id: store for store in datastores},
+        envelopes={envelope.id: envelope for envelope in envelopes},
+        snapshots=await snapshots_of(
+            db, [i.id for i in every_instance if i.app_type is AppType.VM]
+        ),
         secrets=await find_secrets(db, holders),
         epoch=await find_epoch(db),
         memo={},
@@ -153,6 +167,8 @@ async def _of_enterprise(
             bundles=shared.bundles,
             images=shared.images,
             datastores=shared.datastores,
+            envelopes=shared.envelopes,
+            snapshots=shared.snapshots,
             secrets=shared.secrets,
             ecdh_pem=ecdh.get(device.id, (b"", b""))[0],
             ecdh_hash=ecdh.get(device.id, (b"", b""))[1],

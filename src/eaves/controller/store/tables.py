@@ -74,6 +74,8 @@ class Kind(StrEnum):
     APP_PROFILE = "app_profiles"
     ASSET_GROUP = "asset_groups"
     PROFILE_DEPLOYMENT = "profile_deployments"
+    PATCH_ENVELOPE = "patch_envelopes"
+    ARTIFACT = "artifacts"
 
     @property
     def noun(self) -> str:

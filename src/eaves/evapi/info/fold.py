@@ -135,6 +135,10 @@ def _blobs(message: Any) -> _Read:
     return ",".join(blob.sha256 for blob in message.binfo.blob)[:_OBJECT_ID_MOST], None
 
 
+def _patch(message: Any) -> _Read:
+    return storable_key(message.patchInfo.id), None
+
+
 def _metadata(message: Any) -> _Read:
     return f"{message.amdinfo.uuid}/{int(message.amdinfo.type)}", None
 
@@ -147,6 +151,7 @@ _READERS: Final = {
     "cinfo": _tree,
     "binfo": _blobs,
     "amdinfo": _metadata,
+    "patchInfo": _patch,
 }
 
 

@@ -34,7 +34,7 @@ def admit_datastore(
     refusals = list(admit_names("datastore", wanted, current))
     if wanted.ds_type is DatastoreType.UNSPECIFIED:
         refusals.append(invalid("dsType", f"datastore {wanted.name!r} has no type; set dsType"))
-    if not wanted.ds_fqdn.strip():
+    if not wanted.ds_fqdn.strip() and wanted.ds_type is not DatastoreType.FILE_STORAGE:
         refusals.append(invalid("dsFQDN", f"datastore {wanted.name!r} names no host; set dsFQDN"))
     refusals += [
         unknown("project", project, f"projectAccessList[{index}]")
@@ -63,6 +63,16 @@ def admit_image(
         )
     if wanted.image_size_bytes < 0:
         refusals.append(invalid("imageSizeBytes", f"image {wanted.name!r}: the size is negative"))
+    if current is not None and current.image_local:
+        said = wanted.image_sha256.lower().removeprefix("sha256:")
+        if said not in ("", current.image_local):
+            refusals.append(
+                not_ready(
+                    "imageSha256",
+                    f"image {wanted.name!r} was uploaded and has sha256 {current.image_local}; "
+                    "make a new image for other bytes",
+                )
+            )
     if current is not None and used_by and _bytes_of(current) != _bytes_of(wanted):
         refusals.append(
             not_ready(

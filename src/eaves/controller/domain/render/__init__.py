@@ -11,6 +11,7 @@ from eaves.controller.domain.config_lock import WAITING, under_lock
 from eaves.controller.domain.contract.datastores import ImageConfig
 from eaves.controller.domain.inputs import ControllerFacts, DeviceInputs
 from eaves.controller.domain.render import adapters, apps, items, netinsts, storage
+from eaves.controller.domain.render.patches import patches
 from eaves.controller.domain.render.secrets import Secrets, open_secrets
 from eaves.evapi.config import (
     AppInstanceConfig,
@@ -67,6 +68,11 @@ def _render(inputs: DeviceInputs, facts: ControllerFacts) -> Rendered:
         gathered.volumes[volume.uuid] = volume
         gathered.use(image)
     rendered_apps = _apps(inputs, secrets, gathered)
+    patched = patches(inputs)
+    gathered.volumes |= {volume.uuid: volume for volume in patched.volumes}
+    for image in patched.images:
+        gathered.use(image)
+    gathered.missing += patched.missing
     base_os = _base_os(inputs, gathered)
     datastores = _datastores(inputs, secrets, gathered)
     networks, lacks = adapters.networks(inputs, secrets)
@@ -92,6 +98,7 @@ def _render(inputs: DeviceInputs, facts: ControllerFacts) -> Rendered:
             controllercert_confighash=facts.controllercert_confighash,
             controller_epoch=inputs.epoch,
             baseos=base_os,
+            patch_envelopes=patched.envelopes,
             vlans=adapters.vlans(device),
             bonds=adapters.bonds(device),
             device_name=device.name,

@@ -10,6 +10,7 @@ from eaves.controller.domain.contract.apps import (
     HvMode,
     VmBootloaderMode,
 )
+from eaves.controller.domain.contract.base import rfc3339
 from eaves.controller.domain.contract.devices import AdminState
 from eaves.controller.domain.contract.envelope import OpsCounter
 from eaves.controller.domain.contract.manifests import (
@@ -20,10 +21,12 @@ from eaves.controller.domain.contract.projects import InterfaceOrdering
 from eaves.controller.domain.inputs import DeviceInputs
 from eaves.controller.domain.render.adapters import IO_TYPES
 from eaves.controller.domain.render.ids import acl_id
+from eaves.controller.domain.render.patches import reference
 from eaves.controller.domain.render.secrets import NO_ECDH, Secrets
 from eaves.controller.domain.render.storage import AppDisks
 from eaves.controller.domain.render.userdata import user_data
 from eaves.controller.domain.rules import effective_rules
+from eaves.controller.domain.snapshots import Snapshot, active_of
 from eaves.evapi.config import (
     ACE,
     ACEAction,
@@ -32,6 +35,9 @@ from eaves.evapi.config import (
     AppInstanceConfig,
     InstanceOpsCmd,
     NetworkAdapter,
+    SnapshotConfig,
+    SnapshotDesc,
+    SnapshotType,
     UUIDandVersion,
     VmBootMode,
     VmConfig,
@@ -95,6 +101,8 @@ def app(
             volume_ref_list=disks.refs,
             start_delay_in_seconds=instance.start_delay_in_seconds,
             cloud_init_version=instance.cloud_init_version,
+            snapshot=_snapshots(instance, inputs.snapshots.get(instance.id, ())),
+            patch_ref=reference(inputs.envelopes.get(instance.patch_envelope_id)),
         ),
         tuple(missing),
     )
@@ -105,6 +113,33 @@ def _counter(counter: OpsCounter | None) -> InstanceOpsCmd:
     if counter is None:
         return InstanceOpsCmd(counter=0, ops_time=NO_TIME)
     return InstanceOpsCmd(counter=counter.counter, ops_time=counter.ops_time or NO_TIME)
+
+
+def _snapshots(instance: AppInstance, snapshots: tuple[Snapshot, ...]) -> SnapshotConfig | None:
+    """None: the app never had one.  The counter stays once it was sent, as every other does."""
+    if not snapshots:
+        return None
+    active = active_of(snapshots)
+    led = active.rollback if active is not None else 0
+    return SnapshotConfig(
+        active_snapshot=active.id if active is not None and active.kept else "",
+        rollback_cmd=InstanceOpsCmd(
+            counter=led, ops_time=rfc3339(active.changed_at) if active is not None else NO_TIME
+        ),
+        max_snapshots=max(1, instance.max_snapshots),
+        snapshots=tuple(
+            SnapshotDesc(
+                id=one.id,
+                type=(
+                    SnapshotType.SNAPSHOT_TYPE_IMMEDIATE
+                    if one.immediate
+                    else SnapshotType.SNAPSHOT_TYPE_APP_UPDATE
+                ),
+            )
+            for one in snapshots
+            if one.kept
+        ),
+    )
 
 
 def _resources(instance: AppInstance, manifest: VMManifest, inputs: DeviceInputs) -> VmConfig:

@@ -38,3 +38,8 @@ def acl_id(instance_id: str, interface: int, rule: int) -> int:
     """Positive, 31 bits: rules are told apart by it in flow logs."""
     text = derived_id("acl", instance_id, str(interface), str(rule))
     return int(text.replace("-", ""), 16) % (2**31 - 2) + 1
+
+
+def artifact_volume_id(image_id: str) -> str:
+    """The volume of an image that a patch envelope carries; envelopes share it."""
+    return derived_id("artifact-volume", image_id)

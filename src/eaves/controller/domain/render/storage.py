@@ -20,7 +20,7 @@ from eaves.controller.domain.contract.volumes import (
     VolumeInstanceAccessMode,
     VolumeInstanceType,
 )
-from eaves.controller.domain.inputs import DeviceInputs
+from eaves.controller.domain.inputs import ControllerFacts, DeviceInputs
 from eaves.controller.domain.render.ids import content_tree_id, implicit_volume_id
 from eaves.controller.domain.render.secrets import NO_ECDH, Secrets
 from eaves.evapi.config import (
@@ -37,6 +37,7 @@ from eaves.evapi.config import (
 from eaves.evapi.evecommon import EncryptionBlock
 
 KIB = 1024
+CONTENT_PATH = "api/v1/eaves/content"
 BLANK_DRIVE = "HDD_EMPTY"
 
 DATASTORE_TYPES = {
@@ -197,15 +198,28 @@ def own_volume(volume: VolInstConfig, inputs: DeviceInputs) -> tuple[Volume, Ima
 
 def content_tree(image: ImageConfig) -> ContentTree:
     stores = datastore_ids(image)
+    url = image.image_local or image.image_rel_url  # what the controller keeps has its own name
     return ContentTree(
-        uuid=content_tree_id(image.id, image.image_sha256, image.image_rel_url),
+        uuid=content_tree_id(image.id, image.image_sha256, url),
         ds_id=stores[0] if stores else "",
-        url=image.image_rel_url,
+        url=url,
         iformat=FORMATS.get(image.image_format, Format.FmtUnknown),
         sha256=image.image_sha256.lower(),
         max_size_bytes=image.image_size_bytes,
         display_name=image.name,
         ds_ids_list=stores,
+    )
+
+
+def _own_store(store: DatastoreInfo, facts: ControllerFacts) -> DatastoreConfig:
+    """The controller itself: the code in the path is what a device needs to be let in."""
+    place = facts.content()
+    return DatastoreConfig(
+        id=store.id,
+        d_type=DsType.DsHttps,
+        fqdn=f"https://{place.server}",
+        dpath=f"{CONTENT_PATH}/{store.id}/{facts.content_key(store.id)}",
+        ds_cert_pem=(place.root_pem,) if place.root_pem else (),
     )
 
 
@@ -216,6 +230,8 @@ def datastore_ids(image: ImageConfig) -> tuple[str, ...]:
 
 def datastore(store: DatastoreInfo, secrets: Secrets) -> tuple[DatastoreConfig, tuple[str, ...]]:
     """The datastore and, where its credentials cannot be delivered yet, the reason."""
+    if store.ds_type is DatastoreType.FILE_STORAGE:
+        return _own_store(store, secrets.facts), ()
     user = secrets.clear(store.id, "apiKey") or store.api_key
     password = secrets.clear(store.id, "apiPasswd")
     missing: tuple[str, ...] = ()
