@@ -16,6 +16,7 @@ from eaves.controller.northbound import catalog, crud, records
 from eaves.controller.northbound.completion import uplinked
 from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.crud import Resource
+from eaves.controller.northbound.images import require_bytes
 from eaves.controller.northbound.problems import Problem, Target
 from eaves.controller.northbound.routes import (
     CHANGE_DEVICES,
@@ -26,6 +27,7 @@ from eaves.controller.northbound.routes import (
     Endpoint,
     Route,
 )
+from eaves.controller.northbound.verbs import store_change
 from eaves.controller.northbound.work import Prepared, Work
 from eaves.controller.store import objects
 from eaves.controller.store.objects import Filter
@@ -33,19 +35,6 @@ from eaves.controller.store.policies import owned_on
 
 T = TypeVar("T", bound=Contract)
 Change = Callable[[Work, T], Awaitable[T]]
-
-
-async def keep_references(work: Work, resource: Resource[T], item: T) -> Prepared[T]:
-    """The object as stored, with another content: a verb changes nothing that it refers to."""
-    stored = await crud.find_stored(work, resource, object_id=str(getattr(item, "id", "")))
-    return Prepared(
-        item,
-        (),
-        references=await records.references_of(work.db, stored.id),
-        project_id=stored.project_id,
-        device_id=stored.device_id,
-        state=stored.state,
-    )
 
 
 async def apply_verb(
@@ -58,13 +47,6 @@ async def apply_verb(
     return context.envelopes.success(
         target, operation=ZcOpsType.UPDATE, user=work.principal.user_name
     )
-
-
-async def store_change(
-    work: Work, resource: Resource[T], current: T, wanted: T, what: str
-) -> Target:
-    prepared = await keep_references(work, resource, wanted)
-    return await crud.store_prepared(work, resource, prepared, current, what=what)
 
 
 def device_verb(change: Change[DeviceConfig], what: str) -> Endpoint:
@@ -178,6 +160,7 @@ async def uplink(context: Context, request: Request) -> Response:
     body = await _body_or_none(request, ImageConfig)
     async with context.writing(request) as work:
         current = await crud.find(work, catalog.IMAGES, object_id=request.path_params["id"])
+        await require_bytes(work, current)
         wanted = uplinked(current, body)
         prepared = await catalog.IMAGES.prepare(work, wanted, current)
         if prepared.refusals:

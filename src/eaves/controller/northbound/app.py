@@ -1,6 +1,7 @@
 """The user-facing application: the REST contract, its additions, how a request passes through."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Final, TypeVar
@@ -19,6 +20,8 @@ from eaves.controller.northbound import (
     actions,
     additions,
     app_queries,
+    app_snapshots,
+    artifacts,
     audit,
     auth,
     catalog,
@@ -31,13 +34,16 @@ from eaves.controller.northbound import (
     explain,
     external,
     flows,
+    global_apps,
     global_hardware,
+    images,
     in_use,
     instances_v2,
     kept,
     logs,
     model_drafts,
     own,
+    patching,
     pcr_templates,
     plan,
     policy_documents,
@@ -81,6 +87,10 @@ MAX_LOGIN_BODY: Final = 64 * 1024  # from anybody
 BODY_WITHIN_S: Final = 30.0
 LOGINS: Final = (BASE_PATH + "/v1/login", BASE_PATH + "/v1/eaves/login")
 LANDING: Final = Route("GET", external.CALLBACK, external.landing, Anybody.STRANGER)
+UPLOADS: Final = re.compile(
+    BASE_PATH
+    + r"/v1/(apps/images/name/[^/]+/upload/(chunked|file)|artifacts/id/[^/]+/upload/chunked)"
+)
 MAX_REQUEST_ID: Final = 128
 
 COMMON: Final = (
@@ -124,6 +134,11 @@ ROUTES: Final = (
     *series.ROUTES,
     *additions.ROUTES,
     *app_queries.ROUTES,
+    *app_snapshots.ROUTES,
+    *artifacts.ROUTES,
+    *global_apps.ROUTES,
+    *images.ROUTES,
+    *patching.ROUTES,
     *instances_v2.ROUTES,
     *deployments.ROUTES,
     *profiles.ROUTES,
@@ -187,7 +202,8 @@ def build_app(
         serve(app, context, operations, route)
     serve(app, context, operations, LANDING, base="")
     problems.install(app, context.envelopes, operations)
-    app.add_middleware(Passage, random=random)
+    upload_bytes = settings.content.file_bytes + MAX_BODY  # and what a form adds
+    app.add_middleware(Passage, random=random, upload_bytes=upload_bytes)
     if surface is not None:
         app.add_middleware(Metered, requests=surface.meters.users)
         app.add_middleware(Pages, surface=surface)
@@ -276,10 +292,20 @@ def serve_resource(
 
 
 class Passage:
-    """Gives every request an id, which its answer and log lines carry, and its body bounds."""
+    """Gives every request an id, which its answer and log lines carry, and its body bounds.
 
-    def __init__(self, app: ASGIApp, random: Random, body_within_s: float = BODY_WITHIN_S) -> None:
+    A body must be there within a time; of an upload, each part of it within that time.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        random: Random,
+        body_within_s: float = BODY_WITHIN_S,
+        upload_bytes: int = MAX_BODY,
+    ) -> None:
         self._app, self._random, self._body_within_s = app, random, body_within_s
+        self._upload_bytes = upload_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -289,8 +315,11 @@ class Passage:
         given = headers.get(b"x-request-id", b"")[:MAX_REQUEST_ID]
         request_id = given if given.isascii() and given else self._random(8).hex().encode()
         scope.setdefault("state", {})["request_id"] = request_id.decode()
-        login = scope["path"].startswith(LOGINS)
-        bounded = self._bounded(receive, MAX_LOGIN_BODY if login else MAX_BODY)
+        if UPLOADS.fullmatch(scope["path"]):
+            bounded = self._bounded(receive, self._upload_bytes, each=True)
+        else:
+            login = scope["path"].startswith(LOGINS)
+            bounded = self._bounded(receive, MAX_LOGIN_BODY if login else MAX_BODY)
 
         async def with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -300,11 +329,12 @@ class Passage:
         with structlog.contextvars.bound_contextvars(request_id=request_id.decode()):
             await self._app(scope, bounded, with_id)
 
-    def _bounded(self, receive: Receive, limit: int) -> Receive:
-        left, whole, end = limit, False, asyncio.get_running_loop().time() + self._body_within_s
+    def _bounded(self, receive: Receive, limit: int, *, each: bool = False) -> Receive:
+        loop = asyncio.get_running_loop()
+        left, whole, end = limit, False, loop.time() + self._body_within_s
 
         async def bounded() -> Message:
-            nonlocal left, whole
+            nonlocal left, whole, end
             if whole:  # what follows is waited for as long as the answer takes
                 return await receive()
             try:
@@ -312,6 +342,8 @@ class Passage:
                     message = await receive()
             except TimeoutError:
                 raise Problem(408, "the body did not arrive in time; send it again") from None
+            if each:
+                end = loop.time() + self._body_within_s
             left -= len(message.get("body", b""))
             if left < 0:
                 raise Problem(413, f"the body is larger than {limit} bytes; send less")

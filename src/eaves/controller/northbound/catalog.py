@@ -12,6 +12,7 @@ from eaves.controller.domain.contract.enrolment import SCEPProfile
 from eaves.controller.domain.contract.envelope import ObjectType
 from eaves.controller.domain.contract.netinsts import NetInstConfig
 from eaves.controller.domain.contract.networks import NetConfig
+from eaves.controller.domain.contract.patches import PatchEnvelope
 from eaves.controller.domain.contract.profiles import (
     AppProfileRead,
     AssetGroupRead,
@@ -30,6 +31,7 @@ from eaves.controller.northbound.resources import (
     enrolment,
     hardware,
     networking,
+    patches,
     people,
     profiles,
     storage,
@@ -208,6 +210,14 @@ PROFILE_DEPLOYMENTS: Resource[ProfileDeployment] = Resource(
     after_delete=profiles.profile_deployment_written,
 )
 
+PATCH_ENVELOPES: Resource[PatchEnvelope] = Resource(
+    "/v1/patch-envelope",
+    records.PATCH_ENVELOPE,
+    ObjectType.UNSPECIFIED,
+    patches.prepare_envelope,
+    patches.envelopes,
+    facts=patches.envelope_facts,
+)
 INSTANCES_V2 = replace(INSTANCES, path="/v2/apps/instances")  # the same objects
 
 CEPS: Resource[SCEPProfile] = Resource(
@@ -239,4 +249,5 @@ ALL: tuple[Resource[Any], ...] = (  # each of its own type; the pattern treats t
     APP_PROFILES,
     ASSET_GROUPS,
     PROFILE_DEPLOYMENTS,
+    PATCH_ENVELOPES,
 )

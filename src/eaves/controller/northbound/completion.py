@@ -132,7 +132,13 @@ def complete_datastore(wanted: DatastoreInfo, *, enterprise: str) -> DatastoreIn
 
 def complete_image(wanted: ImageConfig, current: ImageConfig | None) -> ImageConfig:
     status = current.image_status if current is not None else ImageStatus.CREATED
-    return wanted.model_copy(update={"image_status": status, "origin_type": Origin.LOCAL})
+    changes: dict[str, object] = {"image_status": status, "origin_type": Origin.LOCAL}
+    changes["image_local"] = current.image_local if current is not None else ""
+    changes["image_error"] = current.image_error if current is not None else ""
+    if current is not None and current.image_local:  # uploaded: the controller knows its bytes
+        changes["image_sha256"] = current.image_sha256
+        changes["image_size_bytes"] = current.image_size_bytes
+    return wanted.model_copy(update=changes)
 
 
 def uplinked(current: ImageConfig, body: ImageConfig | None) -> ImageConfig:

@@ -270,6 +270,8 @@ async def _finish(
     object_id = str(getattr(wanted, "id", ""))
     secrets = await keep_secrets(work, object_id, prepared)
     await resource.after_write(work, wanted, current)
+    if prepared.after is not None:
+        await prepared.after()
     work.changed.update(await rendering.devices_of(work, wanted))
     await rendering.render_changed(work, resource.of.kind.value, resource.target(wanted))
     await journal.note(

@@ -12,10 +12,10 @@ from eaves.controller.domain.contract.base import Contract
 from eaves.controller.domain.contract.devices import BaseOSImage, DebugKnobDetail, DeviceConfig
 from eaves.controller.domain.contract.envelope import ZcOpsType
 from eaves.controller.northbound import catalog, crud
-from eaves.controller.northbound.actions import store_change
 from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.problems import Problem
 from eaves.controller.northbound.routes import CHANGE_DEVICES, RUN_DEVICES, Route
+from eaves.controller.northbound.verbs import store_change
 from eaves.controller.store.debug_windows import Window, close_window, open_window
 from eaves.ids import DeviceId
 

@@ -6,7 +6,7 @@ endpoint with two paths.
 
 from dataclasses import replace
 
-from eaves.controller.northbound import actions, app_queries, status
+from eaves.controller.northbound import actions, app_queries, patching, status
 from eaves.controller.northbound.operations import read_operations
 from eaves.controller.northbound.routes import Route
 
@@ -23,4 +23,6 @@ def _mirrored(routes: tuple[Route, ...]) -> tuple[Route, ...]:
     return tuple(route for route in second if known.find(route.method, route.path) is not None)
 
 
-ROUTES: tuple[Route, ...] = _mirrored((*actions.ROUTES, *status.ROUTES, *app_queries.ROUTES))
+ROUTES: tuple[Route, ...] = _mirrored(
+    (*actions.ROUTES, *status.ROUTES, *app_queries.ROUTES, *patching.ROUTES)
+)

@@ -15,6 +15,7 @@ INSTALLERS: Final = "later: single-use installer images"
 BY_SERVICE: Final[Mapping[str, str]] = {"kubernetes": CLUSTERS, "node_cluster": CLUSTERS}
 BY_NAME: Final[Mapping[str, str]] = {
     "ConnectToEdgeApplicationInstance": REMOTE,
+    "ConnectToEdgeApplicationInstanceV2": REMOTE,
     "GetEdgeNodeEdgeviewStatus": REMOTE,
     "GetEdgeNodeEdgeviewStatusByName": REMOTE,
     "GetEdgeviewClientScript": REMOTE,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from eaves.controller.domain.contract.app_status import AppInstStatusMsg
 from eaves.controller.domain.contract.device_status import DeviceStatusMsg
+from eaves.controller.domain.contract.patches import PatchEnvelopeUsageInfo
 from eaves.controller.domain.contract.statuses import (
     CpuSummary,
     MemorySummary,
@@ -97,6 +98,15 @@ def with_app_metrics(status: AppInstStatusMsg, now: Metered | None) -> AppInstSt
                     tx_acl_drops=network.tx_acl_drops,
                 )
                 for network in new.network
+            ),
+            "patch_envelope_usage_info": tuple(
+                PatchEnvelopeUsageInfo(
+                    uuid=patch.uuid,
+                    version=patch.version,
+                    patch_api_call_count=patch.patch_api_call_count,
+                    download_count=patch.download_count,
+                ).to_json()
+                for patch in new.patch_envelope
             ),
         }
     )

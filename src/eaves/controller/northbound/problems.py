@@ -25,6 +25,7 @@ from eaves.controller.domain.contract.envelope import (
 from eaves.controller.northbound.conflicts import unavailable
 from eaves.controller.northbound.later import reason_for
 from eaves.controller.northbound.operations import Operation, Operations
+from eaves.controller.store.content_files import NoRoom
 from eaves.controller.store.devices import CertificateTaken, SerialTaken
 from eaves.controller.store.objects import (
     NameTaken,
@@ -61,6 +62,7 @@ REJECTIONS: Mapping[type[Rejected], tuple[int, ZsrvErrorCode]] = {
     UnknownReference: (409, ZsrvErrorCode.CONFLICT),
     SerialTaken: (409, ZsrvErrorCode.CONFLICT),
     CertificateTaken: (409, ZsrvErrorCode.CONFLICT),
+    NoRoom: (413, ZsrvErrorCode.RANGE_ERROR),
 }
 
 OPERATIONS_BY_METHOD = {

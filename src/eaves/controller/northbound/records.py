@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 from sqlalchemy import select
 
 from eaves.controller.domain.contract.apps import App, AppInstance
+from eaves.controller.domain.contract.artifacts import Artifact
 from eaves.controller.domain.contract.auth_profiles import AuthorizationProfile
 from eaves.controller.domain.contract.base import Contract, rfc3339
 from eaves.controller.domain.contract.catalogue import SysBrand, SysModel
@@ -17,6 +18,7 @@ from eaves.controller.domain.contract.enrolment import SCEPProfile
 from eaves.controller.domain.contract.envelope import ObjectRevision
 from eaves.controller.domain.contract.netinsts import NetInstConfig
 from eaves.controller.domain.contract.networks import NetConfig
+from eaves.controller.domain.contract.patches import PatchEnvelope
 from eaves.controller.domain.contract.profiles import (
     AppProfileRead,
     AssetGroupRead,
@@ -67,6 +69,8 @@ DEPLOYMENT = KindOf(Kind.DEPLOYMENT, Deployment, "deployment")
 APP_PROFILE = KindOf(Kind.APP_PROFILE, AppProfileRead, "app profile")
 ASSET_GROUP = KindOf(Kind.ASSET_GROUP, AssetGroupRead, "asset group")
 PROFILE_DEPLOYMENT = KindOf(Kind.PROFILE_DEPLOYMENT, ProfileDeployment, "profile deployment")
+PATCH_ENVELOPE = KindOf(Kind.PATCH_ENVELOPE, PatchEnvelope, "patch envelope")
+ARTIFACT = KindOf(Kind.ARTIFACT, Artifact, "artifact")
 ENTERPRISE = KindOf(Kind.ENTERPRISE, Enterprise, "enterprise")
 ROLE = KindOf(Kind.ROLE, Role, "role")
 AUTH_PROFILE = KindOf(Kind.AUTH_PROFILE, AuthorizationProfile, "authorization profile")

@@ -44,6 +44,8 @@ AREAS: Final[Mapping[Kind, Area]] = {
     Kind.APP_PROFILE: Area.EDGE_APP,
     Kind.ASSET_GROUP: Area.DEVICE,
     Kind.PROFILE_DEPLOYMENT: Area.APP_INSTANCE,
+    Kind.PATCH_ENVELOPE: Area.APP_INSTANCE,
+    Kind.ARTIFACT: Area.STORAGE,
 }
 
 

@@ -47,12 +47,9 @@ NOTHING: Mapping[str, str] = {  # facts of what is not served, by name
     "clusterName": "",
     "load": "",
     "eveLtsSupportType": "",
-    "patchEnvelopeName": "",
-    "patchEnvelopeReference": "NOT_REFERENCING_PATCH",
 }
 SERVED_NOT: Mapping[Kind, tuple[str, ...]] = {
     Kind.DEVICE: ("clusterName", "load", "eveLtsSupportType"),
-    Kind.APP_INSTANCE: ("patchEnvelopeName", "patchEnvelopeReference"),
 }
 
 

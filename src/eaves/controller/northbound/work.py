@@ -1,7 +1,7 @@
 """One request that writes: who asks, when, in which transaction, and what it changed so far."""
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, TypeVar
@@ -82,3 +82,4 @@ class Prepared(Generic[T]):
     state: str = ""
     secrets: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)  # by field
     secret_fields: frozenset[str] | None = None  # all that it may have; None: any
+    after: Callable[[], Awaitable[None]] | None = None  # once it is stored, before rendering

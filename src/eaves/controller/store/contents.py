@@ -92,7 +92,7 @@ async def holds(db: Db, datastore_id: str, sha256: str) -> bool:
     query = (
         select(_C.object_id)
         .join(objects[Kind.DATASTORE], store.enterprise_id == _C.enterprise_id)
-        .where(_C.sha256 == sha256, store.id == datastore_id)
+        .where(_C.sha256 == sha256, _C.sha256 != "", store.id == datastore_id)
     )
     return (await db.execute(query.limit(1))).first() is not None
 

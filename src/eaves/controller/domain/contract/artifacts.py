@@ -1,6 +1,6 @@
 """Artifacts: small files that the controller keeps."""
 
-from eaves.controller.domain.contract.base import Contract, OpenEnum
+from eaves.controller.domain.contract.base import Contract, JsonObject, OpenEnum
 from eaves.controller.domain.contract.envelope import Cursor, Summary
 
 
@@ -13,6 +13,7 @@ class StatusCode(OpenEnum):
 
 class Status(Contract):
     code: StatusCode = StatusCode.UNSPECIFIED
+    description: JsonObject | None = None
 
 
 class Artifact(Contract):

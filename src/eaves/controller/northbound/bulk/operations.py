@@ -19,6 +19,7 @@ from eaves.controller.northbound.bulk.made import Made
 from eaves.controller.northbound.global_hardware import IMPORT
 from eaves.controller.northbound.problems import not_found
 from eaves.controller.northbound.routes import CHANGE_DEVICES, RUN_DEVICES, RUN_INSTANCES
+from eaves.controller.northbound.verbs import store_change
 from eaves.controller.northbound.work import Work
 from eaves.controller.store.bulk_jobs import Found, JobObject
 from eaves.controller.store.tables import Kind
@@ -53,7 +54,7 @@ async def _change_device(
     wanted = current.model_copy(update=dict(changes))
     if wanted == current:
         return Made("as wanted already")
-    await actions.store_change(work, catalog.DEVICES, current, wanted, what)
+    await store_change(work, catalog.DEVICES, current, wanted, what)
     return Made(what)
 
 
@@ -91,7 +92,7 @@ async def update_base_os(work: Work, one: JobObject, config: BulkConfig) -> Made
 async def retry_base_os(work: Work, one: JobObject, _config: BulkConfig) -> Made:
     current = await crud.find(work, catalog.DEVICES, object_id=one.object_id)
     wanted = await actions.retry_base_os(work, current)
-    await actions.store_change(work, catalog.DEVICES, current, wanted, "base image retry asked")
+    await store_change(work, catalog.DEVICES, current, wanted, "base image retry asked")
     return Made(f"retry {wanted.base_os_retry_counter} asked")
 
 

@@ -2,15 +2,27 @@
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 
 from eaves.controller.catalogue import applications
-from eaves.controller.domain.admission import DeviceLoad, admit_app, admit_app_instance
+from eaves.controller.domain.admission import (
+    DeviceLoad,
+    Refusal,
+    admit_app,
+    admit_app_instance,
+)
+from eaves.controller.domain.admission.patches import admit_patch_reference
 from eaves.controller.domain.carried import complete_instance
 from eaves.controller.domain.concealment import conceal_app, conceal_instance
 from eaves.controller.domain.contract.apps import App, AppInstance
 from eaves.controller.domain.secrets import USER_DATA
 from eaves.controller.northbound import records
 from eaves.controller.northbound.completion import complete_app, descent
+from eaves.controller.northbound.resources.snapshots import (
+    carry_out,
+    gone_back,
+    plan_snapshots,
+)
 from eaves.controller.northbound.work import Prepared, Work
 
 
@@ -95,6 +107,8 @@ async def prepare_instance(
     load = await load_of(work, wanted.device_id, without=wanted.id, drives_of=wanted)
     refusals = admit_app_instance(wanted, current, bundle=bundle, load=load)
     netinsts = {netinst.name: netinst.id for netinst in load.netinsts} if load else {}
+    plan = await plan_snapshots(work, wanted, current)
+    refusals += plan.refusals
     complete = complete_instance(
         wanted,
         current,
@@ -102,21 +116,46 @@ async def prepare_instance(
         project=load.device.project_id if load else wanted.project_id,
         netinst_ids=netinsts,
     )
+    if plan.back_to is not None:
+        complete = gone_back(complete, plan.back_to)
+    complete, envelope_refusals = await _with_envelope(work, complete, current, load)
+    refusals += envelope_refusals
     concealed = conceal_instance(complete, bundle)
     return Prepared(
         concealed.public,
         refusals,
-        references=references_of(complete, load),
+        references=references_of(complete, load) | {complete.patch_envelope_id},
         project_id=complete.project_id,
         device_id=complete.device_id,
         state=complete.app_type.value,
         secrets=concealed.secrets,
         secret_fields=concealed.fields,
+        after=partial(carry_out, work, concealed.public, current, plan),
     )
 
 
 def with_user_data(instance: AppInstance, clear: Mapping[str, str]) -> AppInstance:
     return instance.model_copy(update={"user_data": clear.get(USER_DATA, "")})
+
+
+async def _with_envelope(
+    work: Work, complete: AppInstance, current: AppInstance | None, load: DeviceLoad | None
+) -> tuple[AppInstance, tuple[Refusal, ...]]:
+    """The patch envelope has an operation of its own: a write that names none leaves it."""
+    named = complete.patch_envelope_id
+    before = current.patch_envelope_id if current is not None else ""
+    envelope = await records.find(work.db, work.scope, records.PATCH_ENVELOPE, named or before)
+    refers = complete.model_copy(
+        update={
+            "patch_envelope_id": envelope.id if envelope is not None else "",
+            "patch_envelope_name": envelope.name if envelope is not None else "",
+            "available_snapshots": (),  # they stand in a table of their own
+        }
+    )
+    if not named or named == before:
+        return refers, ()
+    wanted = complete if envelope is None else refers
+    return refers, admit_patch_reference(wanted, envelope, load.netinsts if load else ())
 
 
 def references_of(instance: AppInstance, load: DeviceLoad | None) -> frozenset[str]:

@@ -95,8 +95,10 @@ async def instance_facts(work: Work, items: tuple[AppInstance, ...]) -> FactsByI
             "projectName": projects.get(item.project_id, ""),
             "deviceName": devices.get(item.device_id, ""),
             "appName": bundles.get(item.app_id, ""),
-            "patchEnvelopeName": "",  # patch envelopes are not served
-            "patchEnvelopeReference": "NOT_REFERENCING_PATCH",
+            "patchEnvelopeName": item.patch_envelope_name,
+            "patchEnvelopeReference": (
+                "REFERENCING_PATCH" if item.patch_envelope_id else "NOT_REFERENCING_PATCH"
+            ),
         }
         for item in items
     }

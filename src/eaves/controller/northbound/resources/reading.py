@@ -8,6 +8,7 @@ from eaves.controller.domain.contract.catalogue import SysModel
 from eaves.controller.domain.contract.projects import Tag
 from eaves.controller.northbound import policies, records
 from eaves.controller.northbound.resources.apps import with_descent
+from eaves.controller.northbound.resources.snapshots import snapshots_shown
 from eaves.controller.northbound.work import Work
 from eaves.controller.store import objects
 from eaves.controller.store.objects import Filter
@@ -38,6 +39,9 @@ async def present_instance(work: Work, item: AppInstance) -> AppInstance:
         changes["manifest_info"] = info.model_copy(
             update={"next_bundle_version": bundle.revision.curr}
         )
+    found = await snapshots_shown(work, item, whole=False)
+    if found:
+        changes["available_snapshots"] = tuple(one.to_json() for one in found)
     return item.model_copy(update=changes)
 
 
