@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Final
 
 import structlog
-from sqlalchemy import ColumnElement, Row, and_, delete, insert, or_, select
+from sqlalchemy import ColumnElement, Row, and_, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from eaves.controller.domain.audit import (
@@ -250,7 +250,8 @@ def _visible(scope: Scope) -> ColumnElement[bool]:
     mine = c.enterprise_id == scope.enterprise
     if scope.projects is None:
         return mine
-    return and_(mine, or_(c.project_id == "", c.project_id.in_(scope.projects)))
+    # not what stands in no project: bundles and datastores say elsewhere where they are seen
+    return and_(mine, c.project_id.in_(scope.projects))
 
 
 def _kept_by(wanted: AuditFilter) -> Iterator[ColumnElement[bool]]:
