@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
@@ -22,6 +23,7 @@ from eaves.controller.northbound.reports import read_fleet
 from eaves.controller.northbound.routes import READ_DEVICES, Route
 from eaves.controller.northbound.status import INSTANCES, limits_in
 from eaves.controller.northbound.work import Work
+from eaves.controller.store.policies import Progress, progress_by_project
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Counted:
 
     devices: Mapping[str, States]  # by project id
     apps: Mapping[str, States]
+    policies: Mapping[str, Progress]
 
     def of(self, project_id: str) -> JsonObject:
         return {
@@ -45,6 +48,7 @@ async def _count(context: Context, work: Work) -> Counted:
     return Counted(
         devices=await device_counts(work.db, work.scope, work.now, limits),
         apps=_by_project(await INSTANCES.statuses(work, fleet, apps)),
+        policies=await progress_by_project(work.db, work.scope.enterprise),
     )
 
 
@@ -55,18 +59,45 @@ def _by_project(statuses: Iterable[Contract]) -> Mapping[str, States]:
     return counts
 
 
-def status_of(item: Tag) -> TagStatusMsg:
-    """A project that is there is in use: there is no other state in this release."""
-    return TagStatusMsg(id=item.id, name=item.name, status=TagStatus.ACTIVE, type=item.type)
+def state_of(progress: Progress | None) -> TagStatus:
+    """In use, unless its nodes are still to be brought to its policies, or lack some of it."""
+    if progress is None:
+        return TagStatus.ACTIVE
+    if not progress.done:
+        return TagStatus.INITIALIZED
+    return TagStatus.FAILED if progress.faulty else TagStatus.ACTIVE
 
 
-def config_status_of(item: Tag) -> TagConfigStatus:
+def status_of(item: Tag, progress: Progress | None) -> TagStatusMsg:
+    state = state_of(progress)
+    return TagStatusMsg(id=item.id, name=item.name, status=state, type=item.type)
+
+
+def config_status_of(item: Tag, progress: Progress | None) -> TagConfigStatus:
     policy = item.attestation_policy
     attestation = policy.attestation_policy if policy is not None else None
     changes = {"attest_policy_type": attestation.type} if attestation is not None else {}
     return TagConfigStatus(
-        id=item.id, name=item.name, status=TagStatus.ACTIVE, type=item.type, tags=item.tags
+        id=item.id,
+        name=item.name,
+        status=state_of(progress),
+        type=item.type,
+        tags=item.tags,
+        **_policies(item),
     ).model_copy(update=changes)
+
+
+def _policies(item: Tag) -> dict[str, Any]:
+    """Which policies there are, and whether they bring a default network."""
+    apps, network = item.app_policy, item.network_policy
+    said = network.network_policy if network is not None else None
+    netinsts = said.net_instance_config if said is not None else ()
+    return {
+        "app_policy_id": apps.id if apps is not None else "",
+        "app_policy_name": apps.name if apps is not None else "",
+        "network_policy_id": network.id if network is not None else "",
+        "network_device_default": any(one.device_default for one in netinsts),
+    }
 
 
 async def one(context: Context, request: Request) -> Response:
@@ -79,7 +110,8 @@ async def one(context: Context, request: Request) -> Response:
             name=params.get("name", ""),
         )
         counted = await _count(context, work)
-    return JSONResponse({**status_of(item).to_json(), **counted.of(item.id)})
+    status = status_of(item, counted.policies.get(item.id))
+    return JSONResponse({**status.to_json(), **counted.of(item.id)})
 
 
 async def many(context: Context, request: Request) -> Response:
@@ -91,13 +123,15 @@ async def many_with_config(context: Context, request: Request) -> Response:
 
 
 async def _listing(
-    context: Context, request: Request, make: Callable[[Tag], TagStatusMsg | TagConfigStatus]
+    context: Context,
+    request: Request,
+    make: Callable[[Tag, Progress | None], TagStatusMsg | TagConfigStatus],
 ) -> Response:
     query = crud.list_query(request)
     async with context.reading(request) as work:
         items = await records.list_all(work.db, work.scope, records.PROJECT)
         counted = await _count(context, work)
-    statuses = tuple(make(item) for item in items)
+    statuses = tuple(make(item, counted.policies.get(item.id)) for item in items)
     rows = (Row(status, {}, item) for status, item in zip(statuses, items, strict=True))
     page = page_of(rows, query)
     shown = () if query.summary else page.rows

@@ -172,6 +172,27 @@ async def note_faults(db: Db, rows: Sequence[Mapping[str, object]]) -> None:
     await upsert_many(db, policy_wanted, rows)
 
 
+async def progress_by_project(db: Db, enterprise_id: str) -> Mapping[str, Progress]:
+    """Of every project where something is left to do, or was refused."""
+    c, s = policy_wanted.c, policy_sweeps.c
+    query = (
+        select(
+            c.project_id,
+            func.count().filter(c.faults == ""),
+            func.count().filter(c.faults != ""),
+            func.max(c.faults),
+        )
+        .where(c.enterprise_id == enterprise_id)
+        .group_by(c.project_id)
+    )
+    swept = select(s.project_id).where(s.enterprise_id == enterprise_id)
+    sweeping = frozenset((await db.execute(swept)).scalars())
+    found = {one: Progress(0, 0, "", sweeping=True) for one in sweeping}
+    for project_id, waiting, faulty, fault in await db.execute(query):
+        found[project_id] = Progress(waiting, faulty, fault or "", project_id in sweeping)
+    return found
+
+
 async def progress_of(db: Db, enterprise_id: str, project_id: str) -> Progress:
     c, s = policy_wanted.c, policy_sweeps.c
     mine = (c.enterprise_id == enterprise_id) & (c.project_id == project_id)
