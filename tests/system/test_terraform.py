@@ -36,6 +36,19 @@ def _instance(ids: Ids) -> Json:
     return config | {"userData": "#cloud-config\npassword: opens-the-door"}
 
 
+def _profile(_ids: Ids) -> Json:
+    manifest = smallest.app("", "", "camera")["manifestJSON"]
+    return {
+        "name": "camera",
+        "title": "Camera",
+        "appPolicies": [
+            {"metaData": {"name": "web", "title": "Web"}, "appConfig": {"manifestJSON": manifest}}
+        ],
+        "networkPolicies": [],
+        "volumePolicies": [],
+    }
+
+
 def _names(*names: str) -> frozenset[str]:
     return frozenset(names)
 
@@ -143,6 +156,30 @@ CASES: dict[str, Case] = {
         ),
         _instance,
         {"title": "Changed", "activate": False},
+    ),
+    "app_profile": Case(
+        Resource("/v1/appprofiles", free=_names("latestVersion", "status"), sends_revision=False),
+        _profile,
+    ),
+    "asset_group": Case(
+        Resource("/v1/assetgroups", free=_names("assetCount"), sends_revision=False),
+        lambda ids: {
+            "name": "cameras",
+            "title": "Cameras",
+            "projectId": ids["project"],
+            "assetIds": {"ids": [ids["edgenode"]]},
+            "assetTags": {"assetTag": [{"tag": {"eye": "left"}}]},
+        },
+    ),
+    "profile_deployment": Case(
+        Resource("/v1/profiledeployments", free=_names("status"), sends_revision=False),
+        lambda ids: {
+            "name": "cameras-v1",
+            "title": "Cameras",
+            "projectId": ids["project"],
+            "appProfileInfo": {"appProfileId": ids["app_profile"], "version": 1},
+            "targetAssetGroup": {"groupId": ids["asset_group"]},
+        },
     ),
     "role": Case(
         Resource("/v1/roles", free=_names("scopes[].uuid"), imported=False),
