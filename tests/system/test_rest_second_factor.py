@@ -12,10 +12,17 @@ from support.rest import PASSWORD, Caller, Json, Rest, running_rest
 
 from eaves.controller.domain import totp
 from eaves.controller.domain.builtin_roles import SYS_MONITOR
-from eaves.controller.domain.contract.users import Enterprise
+from eaves.controller.domain.contract.base import Contract
+from eaves.controller.domain.contract.users import (
+    DetailedUser,
+    Enterprise,
+    EnterpriseState,
+    UserState,
+)
 from eaves.controller.domain.lockout import ATTEMPTS, LOCKED_FOR, WINDOW
 from eaves.controller.domain.scope import Scope
-from eaves.controller.store.objects import Draft, Stamp, find_object, replace_object
+from eaves.controller.northbound.records import references_of
+from eaves.controller.store.objects import Draft, Stamp, list_objects, replace_object
 from eaves.controller.store.tables import Kind, audit, metadata
 from eaves.controller.store.unit import snapshot, unit_of_work
 from eaves.ids import EnterpriseId
@@ -144,20 +151,53 @@ async def test_an_enterprise_that_enforces_it_enrols_at_the_login(
 
 
 async def _enforce(rest: Rest, enterprise: str) -> None:
+    settings = {"totp_settings": {"enforce": True}}
+    await _change(rest, enterprise, Kind.ENTERPRISE, Enterprise, settings)
+
+
+async def _change(
+    rest: Rest, enterprise: str, kind: Kind, contract: type[Contract], members: Json
+) -> None:
+    """The only object of a kind, as those who administer the controller would."""
     scope = Scope(EnterpriseId(enterprise))
     async with unit_of_work(rest.engine) as db:
-        stored = await find_object(db, scope, Kind.ENTERPRISE, enterprise)
-        assert stored is not None
-        told = Enterprise.from_json_text(stored.body)
-        changed = told.model_copy(update={"totp_settings": {"enforce": True}})
+        (stored,) = await list_objects(db, scope, kind)
         draft = Draft(
-            kind=Kind.ENTERPRISE,
-            id=enterprise,
+            kind=kind,
+            id=stored.id,
             enterprise_id=enterprise,
             name=stored.name,
-            body=changed.to_json_text(),
+            body=contract.from_json_text(stored.body).model_copy(update=members).to_json_text(),
+            references=await references_of(db, stored.id),
         )
         await replace_object(db, scope, draft, Stamp(rest.clock(), "test"), expected=None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "contract", "state", "cause"),
+    [
+        (Kind.USER, DetailedUser, UserState.SUSPENDED, "SUSPENDED"),
+        (Kind.USER, DetailedUser, UserState.INACTIVE, "USER_INACTIVE"),
+        (Kind.ENTERPRISE, Enterprise, EnterpriseState.INACTIVE, "ENTERPRISE_INACTIVE"),
+    ],
+)
+async def test_who_is_made_inactive_is_out_at_once(
+    rest: Rest,
+    enterprise: str,
+    alice: Caller,
+    kind: Kind,
+    contract: type[Contract],
+    state: str,
+    cause: str,
+) -> None:
+    made = (await alice.http.post("/v1/sessions/token/self")).json()["token"]
+    await _change(rest, enterprise, kind, contract, {"state": state})
+    assert (await login(rest))["cause"] == cause
+    for token in (made, alice.http.headers["Authorization"].removeprefix("Bearer ")):
+        async with rest.client(token) as http:
+            refused = await http.get("/v1/brands")
+            assert refused.status_code == 401
+            assert state in refused.text
 
 
 async def test_who_lost_everything_is_helped_by_an_administrator(

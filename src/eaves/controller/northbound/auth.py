@@ -97,7 +97,7 @@ async def login(context: Context, request: Request) -> Response:
     async with unit_of_work(context.engine) as db:
         barred = await standing.why_barred(db, user)
         if barred is not None:
-            return signing_in.refused(context, barred.cause, barred.details)
+            return await signing_in.bar(context, db, request, user, barred)
         if standing.signs_in_elsewhere(user):
             return signing_in.refused(
                 context,

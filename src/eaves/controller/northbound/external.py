@@ -297,7 +297,7 @@ async def _arrive(
             return signing_in.refused(context, user.cause, user.details)
         barred = await standing.why_barred(work.db, user)
         if barred is not None:
-            return signing_in.refused(context, barred.cause, barred.details)
+            return await signing_in.bar(context, work.db, request, user, barred)
         proven = signing_in.Proven(
             user, how={"by": chosen.profile.name, "subject": identity.subject}, local=False
         )

@@ -146,7 +146,7 @@ async def _try(
     await people.delete_token(db, token_hash(token))
     barred = await standing.why_barred(db, user)
     if barred is not None:
-        return signing_in.refused(context, barred.cause, barred.details)
+        return await signing_in.bar(context, db, request, user, barred)
     failures = context.passwords.succeeded(Guesser.of(user.id, host_of(request))) - 1
     proven = signing_in.Proven(user, how=how, failures=max(failures, 0), more=more)
     return await signing_in.complete(context, db, request, proven, signing_in.Verbose())

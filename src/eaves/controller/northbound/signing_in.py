@@ -155,6 +155,15 @@ def refused(context: Context, cause: LoginResponseCause, details: str, left: int
     return JSONResponse({**reply.to_json(), **envelope}, status_code=401)
 
 
+async def bar(
+    context: Context, db: Db, request: Request, user: StoredObject, barred: standing.Barred
+) -> Response:
+    """Refuse somebody who proved who it is, but may not come in."""
+    told: JsonObject = {"cause": barred.cause.value}
+    await insert_audit(db, login_entry(context, request, user, "login refused", told))
+    return refused(context, barred.cause, barred.details)
+
+
 def too_many(context: Context) -> Response:
     return refused(
         context,
