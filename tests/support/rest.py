@@ -81,6 +81,7 @@ class Rest:
         enterprise: str = "",
         must_change: bool = False,
         role: str = SYS_ADMIN,
+        platform: bool = False,
     ) -> str:
         """Make a user, and an enterprise for it unless one is given; returns the enterprise."""
         scope = Scope(EnterpriseId(enterprise or str(uuid.uuid4())))
@@ -101,7 +102,7 @@ class Rest:
                     ),
                     stamp,
                 )
-                for draft in builtin_roles(scope.enterprise, os.urandom):
+                for draft in builtin_roles(scope.enterprise, os.urandom, platform=platform):
                     await insert_object(db, scope, draft, stamp)
             stored_role = await find_object_by_name(db, scope, Kind.ROLE, role)
             assert stored_role is not None, role

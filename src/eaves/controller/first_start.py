@@ -114,7 +114,7 @@ async def _database(settings: Settings, audit_key: bytes = b"") -> AsyncGenerato
 
 async def _make_admin(db: Db, settings: Settings, now: datetime, random: Random) -> tuple[str, ...]:
     # imported here: only a first start needs the types of the contract
-    from eaves.controller.domain.builtin_roles import SYS_ADMIN  # noqa: PLC0415 - see above
+    from eaves.controller.domain.builtin_roles import SYS_ROOT  # noqa: PLC0415 - see above
     from eaves.controller.domain.contract.users import (  # noqa: PLC0415 - see above
         AuthType,
         DetailedUser,
@@ -149,11 +149,11 @@ async def _make_admin(db: Db, settings: Settings, now: datetime, random: Random)
             title="Default",
             body=enterprise.to_json_text(),
         ),
-        *builtin_roles(enterprise_id, random),
+        *builtin_roles(enterprise_id, random, platform=True),
     )
     for draft in drafts:
         await insert_object(db, scope, draft, stamp)
-    role_id = next(draft.id for draft in drafts if draft.name == SYS_ADMIN)
+    role_id = next(draft.id for draft in drafts if draft.name == SYS_ROOT)
     user = DetailedUser(
         id=user_id,
         username=ADMIN,

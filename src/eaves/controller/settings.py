@@ -163,6 +163,7 @@ class Settings:
     device_server: str = ""  # host:port that devices are told; empty: made from device_listen
     admin_password_file: Path | None = None
     audit_folder: Path | None = None  # old rows of the audit logs; else audit/ in the state folder
+    signup_open: bool = False  # enterprises and users may sign themselves up
     own_tls: OwnTls | None = None
     own_signing: OwnSigning | None = None
     intervals: Intervals = field(default_factory=Intervals)
@@ -246,6 +247,7 @@ def read_settings(options: Options, environment: Mapping[str, str] = os.environ)
         device_server=given("device_server"),
         admin_password_file=_path(given("admin_password_file")),
         audit_folder=_path(environment.get("EAVES_AUDIT_FOLDER", "")),
+        signup_open=_signup(environment.get("EAVES_SIGNUP", "")),
         own_tls=_own_tls(
             _path(given("tls_certificate")), _path(given("tls_key")), _path(given("tls_root"))
         ),
@@ -291,6 +293,12 @@ def _observing(listen: str, token_file: Path | None, traces_url: str) -> Observi
             "give --metrics-token-file as well, or listen on 127.0.0.1"
         )
     return found
+
+
+def _signup(word: str) -> bool:
+    if word not in ("", "open", "closed"):
+        raise BadSetting(f"EAVES_SIGNUP is {word!r}; give open or closed")
+    return word == "open"
 
 
 def _own_tls(certificate: Path | None, key: Path | None, root: Path | None) -> OwnTls | None:

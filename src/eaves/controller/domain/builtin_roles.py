@@ -6,6 +6,7 @@ from typing import Final
 from eaves.controller.domain.authz import EVERY_VERB, Verb, access_word
 from eaves.controller.domain.contract.roles import Role, RoleScope, RoleState, UserRole
 
+SYS_ROOT: Final = "SysRoot"
 SYS_ADMIN: Final = "SysAdmin"
 SYS_MANAGER: Final = "SysManager"
 SYS_OPERATOR: Final = "SysOperator"
@@ -63,5 +64,14 @@ BUILTIN_ROLES: Final = (
         "System monitor",
         "Sees everything, changes nothing",
         _scope(_READ, _READ, _READ),
+    ),
+)
+
+PLATFORM_ROLES: Final = (  # of the first enterprise, below which all others are made
+    _role(
+        SYS_ROOT,
+        "Platform root",
+        "Everything, and the enterprises below",
+        _scope(EVERY_VERB, EVERY_VERB, EVERY_VERB),
     ),
 )

@@ -30,6 +30,8 @@ from eaves.controller.northbound import (
     deployments,
     device_actions,
     device_bulk,
+    enterprises,
+    entitlements,
     events,
     explain,
     external,
@@ -54,6 +56,7 @@ from eaves.controller.northbound import (
     replacing,
     second_factor,
     series,
+    signup,
     status,
     support,
     tokens,
@@ -147,6 +150,9 @@ ROUTES: Final = (
     *render_jobs.ROUTES,
     *audit.ROUTES,
     *bulk.ROUTES,
+    *enterprises.ROUTES,
+    *entitlements.ROUTES,
+    *signup.ROUTES,
 )
 
 

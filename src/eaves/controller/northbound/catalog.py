@@ -20,7 +20,7 @@ from eaves.controller.domain.contract.profiles import (
 )
 from eaves.controller.domain.contract.projects import Tag
 from eaves.controller.domain.contract.roles import Role
-from eaves.controller.domain.contract.users import DetailedUser
+from eaves.controller.domain.contract.users import DetailedUser, Realm
 from eaves.controller.domain.contract.volumes import VolInstConfig
 from eaves.controller.domain.secrets import USER_DATA
 from eaves.controller.northbound import lists, policies, records
@@ -42,10 +42,12 @@ from eaves.controller.northbound.resources.facts import (
     facts_of_carried,
     instance_facts,
     project_facts,
+    realm_facts,
     role_facts,
     user_facts,
     volume_facts,
 )
+from eaves.controller.northbound.resources.limits import refuse_more_devices, refuse_more_users
 from eaves.controller.northbound.resources.reading import (
     present_app,
     present_instance,
@@ -89,7 +91,16 @@ USERS: Resource[DetailedUser] = Resource(
     people.prepare_user,
     lists.users,
     facts=user_facts,
+    before_create=refuse_more_users,
     before_delete=people.keep_oneself,
+)
+REALMS: Resource[Realm] = Resource(
+    "/v1/realms",
+    records.REALM,
+    ObjectType.REALM,
+    people.prepare_realm,
+    lists.realms,
+    facts=realm_facts,
 )
 AUTH_PROFILES: Resource[AuthorizationProfile] = Resource(
     "/v1/authorization/profiles",
@@ -152,6 +163,7 @@ DEVICES: Resource[DeviceConfig] = Resource(
     lists.counted(lists.devices, lambda item: item.admin_state),
     make_counted=lists.devices,
     facts=device_facts,
+    before_create=refuse_more_devices,
     after_write=hardware.device_written,
     before_delete=hardware.device_leaves,
 )
@@ -235,6 +247,7 @@ ALL: tuple[Resource[Any], ...] = (  # each of its own type; the pattern treats t
     PROJECTS,
     ROLES,
     USERS,
+    REALMS,
     AUTH_PROFILES,
     NETWORKS,
     NETINSTS,

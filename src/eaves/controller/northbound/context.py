@@ -184,11 +184,12 @@ class Context:
         if barred is not None:
             raise Problem(401, barred.details)
         credential = await people.find_credential(db, user.id)
-        rights = await roles.rights_of_user(db, user)
+        enterprise, rights = await roles.rights_in(db, user, stored.enterprise_id)
         return Principal(
             user_id=user.id,
             user_name=user.name,
-            scope=Scope(EnterpriseId(user.enterprise_id)),
+            scope=Scope(enterprise),
+            home=enterprise,
             token_id=stored.id,
             token_kind=stored.kind,
             client=client_of(request),

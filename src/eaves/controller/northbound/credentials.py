@@ -159,7 +159,32 @@ def _done(context: Context, user_id: str, user_name: str, by: str) -> Response:
     return context.envelopes.success(target, operation=ZcOpsType.UPDATE, user=by)
 
 
+async def delete_credential(context: Context, request: Request) -> Response:
+    """A user without a password: it cannot sign in by one, and all its sessions end.
+
+    A credential has the id of its user.
+    """
+    user_id = request.path_params["id"]
+    async with context.writing(request) as work:
+        if user_id == work.principal.user_id:
+            raise Problem(
+                409, "this is your own password; somebody else must delete it, or change it"
+            )
+        found = await find_object(work.db, work.scope, Kind.USER, user_id)
+        if found is None or await people.find_credential(work.db, user_id) is None:
+            raise not_found("credential", user_id)
+        user = await find_owner(work, user_id)
+        await people.delete_credential(work.db, user.id)
+        await people.delete_tokens_of(work.db, user.id)
+        await note_user(work, "password deleted", records.USER.read(user))
+    target = Target("credentials", ObjectType.CREDENTIAL, user.id, user.name)
+    return context.envelopes.success(
+        target, operation=ZcOpsType.DELETE, user=work.principal.user_name
+    )
+
+
 ROUTES: tuple[Route, ...] = (
+    Route("DELETE", "/v1/credentials/id/{id}", delete_credential, Rule(Area.USER, Verb.DELETE)),
     Route("POST", "/v1/credentials", set_password, Anybody.USER),
     Route("PUT", "/v1/credentials", set_password, Anybody.USER),
     Route("PUT", "/v1/credentials/self", set_password, Anybody.USER),

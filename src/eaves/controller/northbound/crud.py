@@ -45,6 +45,7 @@ T = TypeVar("T", bound=Contract)
 
 Prepare = Callable[[Work, T, T | None], Awaitable[Prepared[T]]]
 AfterWrite = Callable[[Work, T, T | None], Awaitable[None]]
+BeforeCreate = Callable[[Work], Awaitable[None]]
 Present = Callable[[Work, T], Awaitable[T]]
 OfThisMoment = Callable[[Work, tuple[T, ...]], Awaitable[tuple[T, ...]]]
 ListFacts = Callable[[Work, tuple[T, ...]], Awaitable[Mapping[str, Facts]]]
@@ -52,6 +53,10 @@ MakeList = Callable[[Page[T], tuple[Row[T], ...]], JsonObject]
 
 
 async def _nothing(_work: Work, _wanted: T, _current: T | None) -> None:
+    return None
+
+
+async def _create_freely(_work: Work) -> None:
     return None
 
 
@@ -94,6 +99,7 @@ class Resource(Generic[T]):
     told: Told[T] | None = None
     of_this_moment: OfThisMoment[T] = field(default=_as_they_are)  # in lists
     facts: ListFacts[T] = field(default=_no_facts)
+    before_create: BeforeCreate = field(default=_create_freely)
     before_delete: AfterWrite[T] = field(default=_nothing)
     before_replace: AfterWrite[T] = field(default=_nothing)
     after_write: AfterWrite[T] = field(default=_nothing)
@@ -183,6 +189,7 @@ async def create(work: Work, resource: Resource[T], sent: T) -> Target:
     refusals = prepared.refusals + await _refuse_taken_name(work, resource, wanted)
     if refusals:
         raise Problem.of_refusals(refusals, resource.target(sent))
+    await resource.before_create(work)
     stored = await objects.insert_object(
         work.db, work.scope, draft_of(resource, work, prepared), work.stamp
     )

@@ -49,7 +49,14 @@ from eaves.controller.domain.contract.profiles import (
 from eaves.controller.domain.contract.projects import Tag, Tags
 from eaves.controller.domain.contract.roles import Role, Roles
 from eaves.controller.domain.contract.stored import short_form
-from eaves.controller.domain.contract.users import DetailedUser, DetailedUsers
+from eaves.controller.domain.contract.users import (
+    DetailedUser,
+    DetailedUsers,
+    Enterprise,
+    Enterprises,
+    Realm,
+    Realms,
+)
 from eaves.controller.domain.contract.volumes import (
     VolInstConfig,
     VolInstList,
@@ -157,6 +164,22 @@ def users(page: Page[DetailedUser], rows: tuple[Row[DetailedUser], ...]) -> Json
         next=page.next,
         summary_by_role_distribution=summary_of((r.item.role_id for r in rows), "role"),
         summary_by_state=summary_of((r.item.state for r in rows), "state"),
+    ).to_json()
+
+
+def enterprises(page: Page[Enterprise], rows: tuple[Row[Enterprise], ...]) -> JsonObject:
+    return Enterprises(
+        list=_items(page),
+        next=page.next,
+        summary_by_state=summary_of((r.item.state for r in rows), "state"),
+    ).to_json()
+
+
+def realms(page: Page[Realm], rows: tuple[Row[Realm], ...]) -> JsonObject:
+    return Realms(
+        list=_items(page),
+        next=page.next,
+        summary_by_state=summary_of(("ACTIVE" for _ in rows), "state"),
     ).to_json()
 
 

@@ -7,7 +7,7 @@ from eaves.controller.domain.authz import Anybody, Area, Rule, Verb
 from eaves.controller.domain.contract.base import JsonObject, rfc3339
 from eaves.controller.domain.contract.envelope import ZcOpsType
 from eaves.controller.domain.contract.users import DetailedUser
-from eaves.controller.northbound import catalog, crud, journal, records
+from eaves.controller.northbound import catalog, crud, enterprises, journal, records, roles
 from eaves.controller.northbound.context import SESSION, Context
 from eaves.controller.northbound.problems import Problem, not_found
 from eaves.controller.northbound.routes import Route
@@ -67,7 +67,8 @@ async def change_own_user(context: Context, request: Request) -> Response:
 async def own_role(context: Context, request: Request) -> Response:
     """What the caller may do, so that nobody is offered what would be refused."""
     async with context.reading(request) as work:
-        role_id = (await own_user_of(work)).role_id
+        user = await own_user_of(work)
+        role_id = roles.role_in(user, work.scope.enterprise) or user.role_id
         role = await records.find(work.db, work.scope, records.ROLE, role_id)
     if role is None:
         raise not_found("role", role_id)
@@ -77,8 +78,10 @@ async def own_role(context: Context, request: Request) -> Response:
 async def own_enterprise(context: Context, request: Request) -> Response:
     async with context.reading(request) as work:
         found = await records.find(work.db, work.scope, records.ENTERPRISE, work.scope.enterprise)
-    body: JsonObject = found.to_json() if found is not None else {"id": work.scope.enterprise}
-    return JSONResponse(body)
+        if found is None:
+            raise not_found("enterprise", work.scope.enterprise)
+        shown = await enterprises.present(work, found)
+    return JSONResponse(shown.to_json())
 
 
 async def sessions(context: Context, request: Request) -> Response:

@@ -27,7 +27,7 @@ from eaves.controller.domain.contract.profiles import (
 from eaves.controller.domain.contract.projects import Tag
 from eaves.controller.domain.contract.roles import Role
 from eaves.controller.domain.contract.stored import read_stored
-from eaves.controller.domain.contract.users import DetailedUser, Enterprise
+from eaves.controller.domain.contract.users import DetailedUser, Enterprise, Realm
 from eaves.controller.domain.contract.volumes import VolInstConfig
 from eaves.controller.domain.scope import Scope
 from eaves.controller.store import objects
@@ -72,6 +72,7 @@ PROFILE_DEPLOYMENT = KindOf(Kind.PROFILE_DEPLOYMENT, ProfileDeployment, "profile
 PATCH_ENVELOPE = KindOf(Kind.PATCH_ENVELOPE, PatchEnvelope, "patch envelope")
 ARTIFACT = KindOf(Kind.ARTIFACT, Artifact, "artifact")
 ENTERPRISE = KindOf(Kind.ENTERPRISE, Enterprise, "enterprise")
+REALM = KindOf(Kind.REALM, Realm, "realm")
 ROLE = KindOf(Kind.ROLE, Role, "role")
 AUTH_PROFILE = KindOf(Kind.AUTH_PROFILE, AuthorizationProfile, "authorization profile")
 USER = KindOf(Kind.USER, DetailedUser, "user")

@@ -2,12 +2,15 @@
 
 from eaves.controller.domain.authz import Rights, rights_of
 from eaves.controller.domain.contract.roles import Role, RoleState
+from eaves.controller.domain.contract.users import DetailedUser, EnterpriseState
 from eaves.controller.domain.scope import Scope
 from eaves.controller.northbound import records
 from eaves.controller.store.objects import StoredObject
+from eaves.controller.store.tree import is_below
 from eaves.controller.store.unit import Db
 from eaves.ids import EnterpriseId, ProjectId
 
+OPEN = frozenset({EnterpriseState.ACTIVE, EnterpriseState.UNSPECIFIED})
 IN_FORCE = frozenset({RoleState.ACTIVE, RoleState.CREATED, RoleState.UNSPECIFIED})
 
 
@@ -19,6 +22,39 @@ async def rights_of_user(db: Db, user: StoredObject) -> Rights:
     if role is None or role.state not in IN_FORCE:
         return Rights(role_name=role_id if role is None else role.name)
     return await rights_of_role(db, scope, role)
+
+
+async def rights_in(db: Db, user: StoredObject, enterprise_id: str) -> tuple[EnterpriseId, Rights]:
+    """Where a token of this user holds, and what it permits there."""
+    if enterprise_id in ("", user.enterprise_id):
+        return EnterpriseId(user.enterprise_id), await rights_of_user(db, user)
+    rights = await rights_below(db, user, enterprise_id)
+    return EnterpriseId(enterprise_id), rights or Rights()
+
+
+async def rights_below(db: Db, user: StoredObject, enterprise_id: str) -> Rights | None:
+    """In an enterprise below its own that the user is allowed into; None: it is not."""
+    role_id = role_in(records.USER.read(user), enterprise_id)
+    if not role_id or not await is_below(db, user.enterprise_id, enterprise_id):
+        return None
+    scope = Scope(EnterpriseId(enterprise_id))
+    enterprise = await records.find(db, scope, records.ENTERPRISE, enterprise_id)
+    role = await records.find(db, scope, records.ROLE, role_id)
+    if enterprise is None or enterprise.state not in OPEN:
+        return None
+    if role is None or role.state not in IN_FORCE:
+        return None
+    return await rights_of_role(db, scope, role)
+
+
+def role_in(user: DetailedUser, enterprise_id: str) -> str:
+    """The role of a user in an enterprise; empty where it has none."""
+    if enterprise_id == user.enterprise_id:
+        return user.role_id
+    for one in user.allowed_enterprises:
+        if one.get("id") == enterprise_id:
+            return str(one.get("roleId") or "")
+    return ""
 
 
 async def rights_of_role(db: Db, scope: Scope, role: Role) -> Rights:

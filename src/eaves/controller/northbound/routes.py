@@ -27,6 +27,7 @@ AREAS: Final[Mapping[Kind, Area]] = {
     Kind.ENTERPRISE: Area.ENTERPRISE,
     Kind.USER: Area.USER,
     Kind.ROLE: Area.USER,
+    Kind.REALM: Area.USER,
     Kind.AUTH_PROFILE: Area.USER,
     Kind.BRAND: Area.DEVICE,
     Kind.MODEL: Area.DEVICE,

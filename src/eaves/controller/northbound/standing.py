@@ -16,6 +16,7 @@ from eaves.controller.domain.passwords import PasswordRules, rules_of
 from eaves.controller.domain.scope import Scope
 from eaves.controller.northbound import records
 from eaves.controller.northbound.resources.auth_profiles import IN_FORCE
+from eaves.controller.store import tree
 from eaves.controller.store.objects import Filter, StoredObject
 from eaves.controller.store.unit import Db
 from eaves.ids import EnterpriseId
@@ -60,7 +61,22 @@ async def why_barred(db: Db, user: StoredObject) -> Barred | None:
 
 
 async def enterprise_of(db: Db, enterprise: EnterpriseId) -> Enterprise | None:
-    return await records.find(db, Scope(enterprise), records.ENTERPRISE, enterprise)
+    """As it stands now: whether one above enforces a second factor is not for it to say."""
+    found = await records.find(db, Scope(enterprise), records.ENTERPRISE, enterprise)
+    if found is None or not found.parent_entp_id:
+        return found
+    enforced = await _enforced_above(db, enterprise)
+    settings = {**(found.totp_settings or {}), "enforcedByParent": enforced}
+    return found.model_copy(update={"totp_settings": settings})
+
+
+async def _enforced_above(db: Db, enterprise: EnterpriseId) -> bool:
+    for above in await tree.above(db, enterprise):
+        found = await records.find(db, Scope(EnterpriseId(above)), records.ENTERPRISE, above)
+        settings = (found.totp_settings if found is not None else None) or {}
+        if settings.get("enforceInChildren") is True:
+            return True
+    return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ class Principal:
     client: str
     must_change_password: bool
     rights: Rights = EVERYTHING  # in the enterprise of the scope
+    home: str = ""  # the enterprise of this request; `scope` may look at one below it
     reads_secrets: bool = False  # the token was made for it; what of, the rights say
 
 
@@ -52,6 +53,7 @@ class Work:
     render_later: bool = False  # what changed is rendered by whoever began the transaction
     render_jobs: list[str] = field(default_factory=list[str])  # that this request left behind
     alarms: list[Event] = field(default_factory=list[Event])  # told even where it is refused
+    realms: tuple[str, ...] = ()  # that an enterprise is to have
 
     @property
     def scope(self) -> Scope:

@@ -80,6 +80,10 @@ async def demand_change(db: Db, user_id: str) -> None:
     )
 
 
+async def delete_credential(db: Db, user_id: str) -> None:
+    await db.execute(delete(credentials).where(credentials.c.user_id == user_id))
+
+
 async def note_login(db: Db, user_id: str, *, succeeded: bool, times: int = 1) -> None:
     """Count failures in a row; a success ends the row."""
     attempts = 0 if succeeded else credentials.c.failed_attempts + times

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Callable
 from typing import Final
 
-from eaves.controller.domain.builtin_roles import BUILTIN_ROLES
+from eaves.controller.domain.builtin_roles import BUILTIN_ROLES, PLATFORM_ROLES
 from eaves.controller.store.objects import Draft
 from eaves.controller.store.tables import Kind
 
@@ -16,7 +16,10 @@ def people_id(random: Callable[[int], bytes]) -> str:
     return base64.urlsafe_b64encode(random(ID_BYTES)).decode()
 
 
-def builtin_roles(enterprise_id: str, random: Callable[[int], bytes]) -> tuple[Draft, ...]:
+def builtin_roles(
+    enterprise_id: str, random: Callable[[int], bytes], *, platform: bool = False
+) -> tuple[Draft, ...]:
+    """`platform`: of the enterprise below which all others are made."""
     return tuple(
         Draft(
             kind=Kind.ROLE,
@@ -27,5 +30,5 @@ def builtin_roles(enterprise_id: str, random: Callable[[int], bytes]) -> tuple[D
             state=role.state.value,
             body=role.to_json_text(),
         )
-        for role in BUILTIN_ROLES
+        for role in (*BUILTIN_ROLES, *(PLATFORM_ROLES if platform else ()))
     )

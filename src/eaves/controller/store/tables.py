@@ -57,6 +57,7 @@ class Kind(StrEnum):
     ENTERPRISE = "enterprises"
     USER = "users"
     ROLE = "roles"
+    REALM = "realms"
     AUTH_PROFILE = "auth_profiles"
     BRAND = "brands"
     MODEL = "sysmodels"

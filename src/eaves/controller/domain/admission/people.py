@@ -42,6 +42,10 @@ def _widest(role: Role) -> Rights:
     return rights_of(role.model_copy(update={"scopes": tuple(everywhere)}), None)
 
 
+def more_than_own(user: DetailedUser, member: str, own: Rights) -> Refusal:
+    return _more_than_own(f"user {user.username!r}", member, own)
+
+
 def _more_than_own(what: str, member: str, own: Rights) -> Refusal:
     return Refusal(
         ZsrvErrorCode.FORBIDDEN,

@@ -172,6 +172,18 @@ class Realm(Contract):
     title: str = ""
 
 
+class Enterprises(Contract):
+    list: tuple[Enterprise, ...] = ()
+    next: Cursor | None = None
+    summary_by_state: Summary | None = None
+
+
+class Realms(Contract):
+    list: tuple[Realm, ...] = ()
+    next: Cursor | None = None
+    summary_by_state: Summary | None = None
+
+
 class SimpleUser(Contract):
     first_name: str = ""
     id: str = ""

@@ -9,7 +9,7 @@ from eaves.controller.domain.contract.manifests import ManifestDetails, VMManife
 from eaves.controller.domain.contract.netinsts import NetInstConfig
 from eaves.controller.domain.contract.networks import NetConfig
 from eaves.controller.domain.contract.roles import Role
-from eaves.controller.domain.contract.users import DetailedUser
+from eaves.controller.domain.contract.users import DetailedUser, Realm
 from eaves.controller.domain.contract.volumes import VolInstConfig
 from eaves.controller.northbound import records
 from eaves.controller.northbound.paging import Facts
@@ -115,6 +115,10 @@ async def role_facts(work: Work, items: tuple[Role, ...]) -> FactsById:
         known = tuple(sorted(ids | {projects.get(one, one) for one in ids}))
         found[item.id] = {**NOT_KEPT, "roleName": item.name, "project": known}
     return found
+
+
+async def realm_facts(_work: Work, items: tuple[Realm, ...]) -> FactsById:
+    return {item.id: {**NOT_KEPT, "roleName": ""} for item in items}
 
 
 async def user_facts(work: Work, items: tuple[DetailedUser, ...]) -> FactsById:

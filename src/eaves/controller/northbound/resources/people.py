@@ -1,12 +1,20 @@
 """Roles and users."""
 
-from eaves.controller.domain.admission.people import admit_role, admit_user
+from eaves.controller.domain.admission import Refusal
+from eaves.controller.domain.admission.enterprises import admit_realm
+from eaves.controller.domain.admission.people import admit_role, admit_user, more_than_own
+from eaves.controller.domain.admission.refusal import unknown
 from eaves.controller.domain.contract.roles import Role, UserRole
-from eaves.controller.domain.contract.users import DetailedUser, IdState, UserState
+from eaves.controller.domain.contract.users import DetailedUser, IdState, Realm, UserState
+from eaves.controller.domain.scope import Scope
 from eaves.controller.northbound import records, roles
 from eaves.controller.northbound.problems import Problem
 from eaves.controller.northbound.work import Prepared, Work
 from eaves.controller.store import people
+from eaves.controller.store.tree import is_below
+from eaves.ids import EnterpriseId
+
+SETTABLE = frozenset({UserState.ACTIVE, UserState.INACTIVE, UserState.SUSPENDED})
 
 
 async def prepare_role(work: Work, wanted: Role, current: Role | None) -> Prepared[Role]:
@@ -29,6 +37,43 @@ async def keep_builtin(_work: Work, _wanted: Role, current: Role | None) -> None
         )
 
 
+async def prepare_realm(work: Work, wanted: Realm, current: Realm | None) -> Prepared[Realm]:
+    own = str(work.scope.enterprise)
+    return Prepared(
+        wanted.model_copy(update={"enterprise_id": own}), admit_realm(wanted, current, own)
+    )
+
+
+async def _refuse_allowed(
+    work: Work, wanted: DetailedUser, current: DetailedUser | None
+) -> tuple[tuple[Refusal, ...], frozenset[str]]:
+    """Enterprises that a user is newly allowed into, and the roles that all of them give it."""
+    before = () if current is None else current.allowed_enterprises
+    refusals: list[Refusal] = []
+    for one in wanted.allowed_enterprises:
+        enterprise_id, role_id = str(one.get("id") or ""), str(one.get("roleId") or "")
+        if one in before:
+            continue
+        if not await is_below(work.db, work.scope.enterprise, enterprise_id):
+            refusals.append(unknown("enterprise below yours", enterprise_id, "allowedEnterprises"))
+            continue
+        below = Scope(EnterpriseId(enterprise_id))
+        role = await records.find(work.db, below, records.ROLE, role_id)
+        if role is None:
+            refusals.append(unknown("role", role_id, "allowedEnterprises.roleId"))
+        elif not work.principal.rights.covers(await roles.rights_of_role(work.db, below, role)):
+            refusals.append(more_than_own(wanted, "allowedEnterprises", work.principal.rights))
+    given = {str(one.get("roleId") or "") for one in wanted.allowed_enterprises} - {""}
+    return tuple(refusals), frozenset() if refusals else frozenset(given)
+
+
+def _state(wanted: DetailedUser, current: DetailedUser | None) -> UserState:
+    """A new user is active; who administers users suspends it and lets it in again."""
+    if current is None:
+        return UserState.ACTIVE
+    return wanted.state if wanted.state in SETTABLE else current.state
+
+
 async def prepare_user(
     work: Work, wanted: DetailedUser, current: DetailedUser | None
 ) -> Prepared[DetailedUser]:
@@ -40,16 +85,18 @@ async def prepare_user(
             "enterprise_id": str(work.scope.enterprise),
             "email_state": kept.email_state,
             "phone_state": kept.phone_state,
-            "state": kept.state,
+            "state": _state(wanted, current),
             "totp_enabled": kept.totp_enabled,
             "last_login_time": kept.last_login_time,
             "last_logout_time": kept.last_logout_time,
         }
     )
+    refusals, given = await _refuse_allowed(work, wanted, current)
     return Prepared(
         complete,
-        admit_user(wanted, current, role=role, own=work.principal.rights, granted=granted),
-        references=frozenset({wanted.role_id}),
+        admit_user(wanted, current, role=role, own=work.principal.rights, granted=granted)
+        + refusals,
+        references=frozenset({wanted.role_id}) | given,
         state=complete.state.value,
     )
 

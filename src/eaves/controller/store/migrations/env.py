@@ -8,13 +8,22 @@ from eaves.controller.store import (
     tables,
     tables_devices,
     tables_lists,
+    tables_people,
     tables_render,
     tables_shared,
     tables_sign_in,
 )
 
 # to import one of them adds its tables to the metadata that they share
-PARTS: Final = (tables, tables_devices, tables_lists, tables_render, tables_shared, tables_sign_in)
+PARTS: Final = (
+    tables,
+    tables_devices,
+    tables_lists,
+    tables_people,
+    tables_render,
+    tables_shared,
+    tables_sign_in,
+)
 
 context.configure(
     connection=context.config.attributes["connection"],
