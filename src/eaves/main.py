@@ -68,6 +68,11 @@ SECTIONS: Mapping[str, Mapping[str, Part]] = {
             "eaves.cli.onboarding:onboarding", "Write the folder that a new node starts from."
         ),
     },
+    "Many at once": {
+        "rollout": Part(
+            "eaves.cli.rollout:rollout", "Change many nodes in waves; pause, abort, undo."
+        ),
+    },
     "Devices and models": {
         "device": Part(
             "eaves.cli.devices:device",

@@ -10,7 +10,8 @@ from sqlalchemy import Connection, column, insert, inspect, select, table, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql import Executable
 
-import eaves.controller.store.tables_jobs  # noqa: F401 - its tables are compared too
+import eaves.controller.store.tables_jobs
+import eaves.controller.store.tables_rollouts  # noqa: F401 - their tables are compared too
 from eaves.controller.domain.builtin_roles import BUILTIN_ROLES, SYS_ADMIN
 from eaves.controller.domain.contract.roles import Role
 from eaves.controller.domain.scope import Scope

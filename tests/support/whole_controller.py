@@ -16,6 +16,8 @@ from eaves.controller.jobs.wanted import RenderWanted
 from eaves.controller.northbound.app import build_app
 from eaves.controller.northbound.bulk.acting import Means
 from eaves.controller.northbound.bulk.carrying import Carrier
+from eaves.controller.northbound.rollouts.stepping import Stepper
+from eaves.controller.northbound.status import limits_in
 from eaves.controller.store.unit import open_engine
 from eaves.evapi.paths import Endpoint, endpoint_path
 
@@ -77,6 +79,7 @@ async def whole_controller(folder: Path, database_url: str = "") -> AsyncGenerat
             leases=Leases(engine, "test"),
             telemetry=devices.service.telemetry,
             carrier=Carrier(Means(devices.keys, os.urandom)),
+            stepper=Stepper(Means(devices.keys, os.urandom), limits_in(app.state.context)),
         )
         async with running_app(app, engine, devices.keys, devices.live, devices.clock) as rest:
             await rest.add_user("alice")

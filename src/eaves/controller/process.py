@@ -236,6 +236,10 @@ async def _rest_side(rest: _Rest, announce: Callable[[str], None]) -> None:
     from eaves.controller.jobs.run import Jobs, start_jobs  # noqa: PLC0415 - as above
     from eaves.controller.northbound.bulk.acting import Means  # noqa: PLC0415 - as above
     from eaves.controller.northbound.bulk.carrying import Carrier  # noqa: PLC0415 - as above
+    from eaves.controller.northbound.rollouts.stepping import (  # noqa: PLC0415 - as above
+        Stepper,
+    )
+    from eaves.controller.northbound.status import limits_in  # noqa: PLC0415 - as above
 
     serving = _beside_devices if rest.shared is not None else _own_listener
     engine = open_engine(rest.settings.database, rest.keys.audit_key)
@@ -260,6 +264,7 @@ async def _rest_side(rest: _Rest, announce: Callable[[str], None]) -> None:
                     telemetry=rest.devices.telemetry,
                     leases=Leases(engine, process_name(os.urandom)),
                     carrier=Carrier(Means(rest.keys, os.urandom)),
+                    stepper=Stepper(Means(rest.keys, os.urandom), limits_in(app.state.context)),
                     reload_listeners=lambda: _reload(rest, reload_listener),
                     on_batch=None if rest.traces is None else rest.traces.note_batch,
                 ),

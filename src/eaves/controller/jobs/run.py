@@ -26,6 +26,8 @@ from eaves.controller.jobs.render_jobs import OnBatch, RenderJobs
 from eaves.controller.jobs.rendering import Renderer, render_devices
 from eaves.controller.jobs.renewal import renew_certificates
 from eaves.controller.jobs.retention import drop_old
+from eaves.controller.jobs.rollouts import LOOK_EVERY as ROLLOUTS_EVERY
+from eaves.controller.jobs.rollouts import Rollouts, Stepper
 from eaves.controller.jobs.tick import tick_forever
 from eaves.controller.jobs.wanted import RenderWanted
 from eaves.controller.keys import KeyStore
@@ -68,6 +70,7 @@ class Jobs:
     leases: Leases
     telemetry: Telemetry
     carrier: Carrier
+    stepper: Stepper
     on_batch: OnBatch | None = None  # of render jobs
 
     def devices(self) -> tuple[LiveDevice, ...]:
@@ -199,6 +202,10 @@ class Jobs:
         changed = self.live.devices_changed
         return PolicyJobs(self.engine, self.keys, self.clock, self.wanted, changed)
 
+    def rollouts(self) -> Rollouts:
+        """What is rolled out in stages."""
+        return Rollouts(self.engine, self.stepper, self.clock, self.live.devices_changed)
+
     async def _note_published(self) -> None:
         published = self.wanted.published
         if published:
@@ -251,6 +258,7 @@ def start_jobs(tasks: asyncio.TaskGroup, jobs: Jobs) -> tuple[asyncio.Task[None]
         ("publication", PUBLICATION_EVERY, publication.tick, AT_ONCE),
         ("debug-windows", DEBUG_LOOKED_AT_EVERY, jobs.close_debug, AT_ONCE),
         ("render-sweep", LEFT_OVER_AFTER, jobs.sweep, AT_ONCE),
+        ("rollouts", ROLLOUTS_EVERY, jobs.rollouts().tick, AT_ONCE),
         ("bulk-jobs", LOOK_EVERY, bulk.tick, AT_ONCE),
         ("bulk-jobs-retention", intervals.retention, bulk.forget_old, intervals.retention),
     ]

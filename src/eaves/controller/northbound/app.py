@@ -72,6 +72,7 @@ from eaves.controller.northbound.operations import BASE_PATH, Operations, read_o
 from eaves.controller.northbound.pages import Metered, Pages
 from eaves.controller.northbound.passwords import Passwords
 from eaves.controller.northbound.problems import Envelopes, Problem
+from eaves.controller.northbound.rollouts import endpoints as rollouts
 from eaves.controller.northbound.routes import AREAS, Route
 from eaves.controller.northbound.work import Clock, Random
 from eaves.controller.observe import probes
@@ -153,6 +154,7 @@ ROUTES: Final = (
     *enterprises.ROUTES,
     *entitlements.ROUTES,
     *signup.ROUTES,
+    *rollouts.ROUTES,
 )
 
 

@@ -1,0 +1,307 @@
+"""Staged roll-outs: each in a row, each of its objects in another."""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Row, bindparam, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from eaves.controller.domain.rollouts import Count, Phase, Standing
+from eaves.controller.domain.scope import Scope
+from eaves.controller.store.dialect import insert_missing
+from eaves.controller.store.tables_rollouts import rollout_objects, rollouts
+from eaves.controller.store.unit import Db
+from eaves.errors import Rejected
+
+ACTIVE = (Phase.RUNNING, Phase.PAUSED, Phase.UNDOING)  # late joiners are found while paused too
+
+
+class RolloutNameTaken(Rejected):
+    def __init__(self, name: str) -> None:
+        super().__init__(f"a roll-out {name!r} exists already; choose another name")
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    enterprise_id: str
+    id: str
+    name: str
+    operation: str
+    spec: str
+    user_id: str
+    user_name: str
+    created_at: datetime
+    updated_at: datetime
+    project_id: str = ""
+    phase: Phase = Phase.RUNNING
+    reasons: tuple[str, ...] = ()
+    wave: int = 0
+    accepted: int = 0
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutObject:
+    object_id: str
+    object_name: str
+    project_id: str
+    device_id: str
+    wave: int
+    group: str = ""
+    zone: str = ""
+    standing: Standing = Standing.WAITING
+    result: str = ""
+    wanted: str = ""
+    was: str = ""
+    started_at: datetime | None = None
+    settled_at: datetime | None = None
+
+
+def _is(one: Rollout) -> ColumnElement[bool]:
+    return (rollouts.c.enterprise_id == one.enterprise_id) & (rollouts.c.id == one.id)
+
+
+def _of(one: Rollout) -> ColumnElement[bool]:
+    c = rollout_objects.c
+    return (c.enterprise_id == one.enterprise_id) & (c.rollout_id == one.id)
+
+
+def _rollout(row: Row[tuple[object, ...]]) -> Rollout:
+    return Rollout(
+        row.enterprise_id,
+        row.id,
+        row.name,
+        row.operation,
+        row.spec,
+        row.user_id,
+        row.user_name,
+        row.created_at,
+        row.updated_at,
+        row.project_id,
+        Phase(row.phase),
+        tuple(json.loads(row.reasons or "[]")),
+        row.wave,
+        row.accepted,
+        row.ended_at,
+    )
+
+
+def _object(row: Row[tuple[object, ...]]) -> RolloutObject:
+    return RolloutObject(
+        row.object_id,
+        row.object_name,
+        row.project_id,
+        row.device_id,
+        row.wave,
+        row.grp,
+        row.zone,
+        Standing(row.standing),
+        row.result,
+        row.wanted,
+        row.was,
+        row.started_at,
+        row.settled_at,
+    )
+
+
+async def insert_rollout(db: Db, one: Rollout) -> None:
+    """Raises RolloutNameTaken."""
+    c = rollouts.c
+    taken = select(c.id).where(c.enterprise_id == one.enterprise_id, c.name == one.name)
+    if (await db.execute(taken)).first() is not None:
+        raise RolloutNameTaken(one.name)
+    try:
+        await db.execute(
+            insert(rollouts).values(
+                enterprise_id=one.enterprise_id,
+                id=one.id,
+                name=one.name,
+                project_id=one.project_id,
+                operation=one.operation,
+                spec=one.spec,
+                user_id=one.user_id,
+                user_name=one.user_name,
+                phase=one.phase.value,
+                reasons=json.dumps(one.reasons),
+                created_at=one.created_at,
+                updated_at=one.updated_at,
+            )
+        )
+    except IntegrityError as error:
+        raise RolloutNameTaken(one.name) from error
+
+
+async def add_objects(db: Db, one: Rollout, objects: Sequence[RolloutObject]) -> None:
+    """Those that are not in it yet."""
+    rows = [
+        {
+            "enterprise_id": one.enterprise_id,
+            "rollout_id": one.id,
+            "object_id": made.object_id,
+            "object_name": made.object_name,
+            "project_id": made.project_id,
+            "device_id": made.device_id,
+            "wave": made.wave,
+            "grp": made.group,
+            "zone": made.zone,
+            "standing": made.standing.value,
+        }
+        for made in objects
+    ]
+    await insert_missing(db, rollout_objects, rows)
+
+
+async def active(db: Db, *, limit: int = 100) -> tuple[Rollout, ...]:
+    query = (
+        select(rollouts)
+        .where(rollouts.c.phase.in_([phase.value for phase in ACTIVE]))
+        .order_by(rollouts.c.created_at)
+        .limit(limit)
+    )
+    return tuple(_rollout(row) for row in await db.execute(query))
+
+
+async def lock(db: Db, one: Rollout) -> Rollout | None:
+    """As it is until the end of this transaction; nothing of it starts beside that."""
+    row = (await db.execute(select(rollouts).where(_is(one)).with_for_update())).one_or_none()
+    return None if row is None else _rollout(row)
+
+
+async def put(db: Db, one: Rollout) -> None:
+    await db.execute(
+        update(rollouts)
+        .where(_is(one))
+        .values(
+            phase=one.phase.value,
+            reasons=json.dumps(one.reasons),
+            wave=one.wave,
+            accepted=one.accepted,
+            updated_at=one.updated_at,
+            ended_at=one.ended_at,
+        )
+    )
+
+
+async def counts(db: Db, one: Rollout, waves: int) -> tuple[Count, ...]:
+    """How each wave stands; those without objects too."""
+    c = rollout_objects.c
+    query = select(c.wave, c.standing, func.count()).where(_of(one)).group_by(c.wave, c.standing)
+    found: dict[int, dict[str, int]] = {number: {} for number in range(waves)}
+    for wave, standing, count in await db.execute(query):
+        found.setdefault(wave, {})[standing] = count
+    return tuple(
+        Count(
+            waiting=by.get(Standing.WAITING, 0),
+            started=by.get(Standing.STARTED, 0),
+            succeeded=by.get(Standing.SUCCEEDED, 0),
+            failed=by.get(Standing.FAILED, 0),
+        )
+        for _, by in sorted(found.items())
+    )
+
+
+async def busy(db: Db, one: Rollout) -> Mapping[str, int]:
+    """Objects under way, by their group."""
+    c = rollout_objects.c
+    query = (
+        select(c.grp, func.count())
+        .where(_of(one), c.standing == Standing.STARTED.value)
+        .group_by(c.grp)
+    )
+    return {row[0]: row[1] for row in await db.execute(query)}
+
+
+async def objects(
+    db: Db,
+    one: Rollout,
+    *,
+    scope: Scope | None = None,
+    standings: Sequence[Standing] = (),
+    wave: int | None = None,
+    ids: Collection[str] | None = None,
+    after: str = "",
+    limit: int,
+) -> tuple[RolloutObject, ...]:
+    """In the order of their ids, from behind the id `after`."""
+    c = rollout_objects.c
+    query = select(rollout_objects).where(_of(one), c.object_id > after)
+    if standings:
+        query = query.where(c.standing.in_([standing.value for standing in standings]))
+    if wave is not None:
+        query = query.where(c.wave == wave)
+    if ids is not None:
+        query = query.where(c.object_id.in_(ids))
+    if scope is not None and scope.projects is not None:
+        query = query.where(or_(c.project_id == "", c.project_id.in_(scope.projects)))
+    query = query.order_by(c.object_id).limit(limit)
+    return tuple(_object(row) for row in await db.execute(query))
+
+
+async def put_objects(db: Db, one: Rollout, changed: Sequence[RolloutObject]) -> None:
+    if not changed:
+        return
+    c = rollout_objects.c
+    await db.execute(
+        update(rollout_objects)
+        .where(_of(one), c.object_id == bindparam("of"))
+        .values(
+            standing=bindparam("is_now"),
+            result=bindparam("told"),
+            wanted=bindparam("asked"),
+            was=bindparam("before"),
+            started_at=bindparam("begun", type_=c.started_at.type),
+            settled_at=bindparam("over", type_=c.settled_at.type),
+        ),
+        [
+            {
+                "of": made.object_id,
+                "is_now": made.standing.value,
+                "told": made.result,
+                "asked": made.wanted,
+                "before": made.was,
+                "begun": made.started_at,
+                "over": made.settled_at,
+            }
+            for made in changed
+        ],
+    )
+
+
+async def known(db: Db, one: Rollout, ids: Sequence[str]) -> frozenset[str]:
+    c = rollout_objects.c
+    query = select(c.object_id).where(_of(one), c.object_id.in_(ids))
+    return frozenset((await db.execute(query)).scalars())
+
+
+def _visible(scope: Scope, user_id: str) -> ColumnElement[bool]:
+    """Of which every object may be seen; who asked for it sees it always."""
+    c, of = rollouts.c, rollout_objects.c
+    inside = c.enterprise_id == scope.enterprise
+    if scope.projects is None:
+        return inside
+    hidden = (
+        select(of.object_id)
+        .where(of.enterprise_id == c.enterprise_id, of.rollout_id == c.id, of.project_id != "")
+        .where(of.project_id.not_in(scope.projects))
+        .exists()
+    )
+    return inside & or_(c.user_id == user_id, ~hidden & c.project_id.in_({*scope.projects, ""}))
+
+
+async def find(db: Db, scope: Scope, user_id: str, reference: str) -> Rollout | None:
+    """By name or id."""
+    c = rollouts.c
+    query = select(rollouts).where(
+        or_(c.id == reference, c.name == reference), _visible(scope, user_id)
+    )
+    row = (await db.execute(query.order_by(c.id != reference).limit(1))).one_or_none()
+    return None if row is None else _rollout(row)
+
+
+async def listed(db: Db, scope: Scope, user_id: str, *, limit: int = 1000) -> tuple[Rollout, ...]:
+    """Newest first."""
+    query = select(rollouts).where(_visible(scope, user_id))
+    query = query.order_by(rollouts.c.created_at.desc(), rollouts.c.id).limit(limit)
+    return tuple(_rollout(row) for row in await db.execute(query))
