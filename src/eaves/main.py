@@ -69,9 +69,7 @@ SECTIONS: Mapping[str, Mapping[str, Part]] = {
         ),
     },
     "Many at once": {
-        "rollout": Part(
-            "eaves.cli.rollout:rollout", "Change many nodes in waves; pause, abort, undo."
-        ),
+        "rollout": Part("eaves.cli.rollout:rollout", "Change many nodes in waves."),
     },
     "Devices and models": {
         "device": Part(
