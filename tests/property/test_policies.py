@@ -2,8 +2,10 @@
 
 import itertools
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -169,56 +171,68 @@ def project(name: str, *, network: bool) -> Tag:
     )
 
 
+Step = Callable[[Fleet], None]
+
+
+def put_node(fleet: Fleet, number: int, where: str, tag: str, tags: dict[str, str]) -> None:
+    device = node(number, where, tag, tags)
+    fleet.nodes[device.id] = device
+    fleet.wanted.add(device.id)
+
+
+def delete_node(fleet: Fleet, number: int) -> None:
+    gone = f"node-{number}"
+    fleet.nodes.pop(gone, None)
+    fleet.carried.pop(gone, None)
+    fleet.owned.pop(gone, None)
+
+
+def put_deployment(
+    fleet: Fleet, where: str, tag: str, conditions: list[dict[str, str]], cpus: int
+) -> None:
+    one = deployment(where, tag, conditions, cpus)
+    fleet.deployments[one.id] = one
+    fleet.touch(where)
+
+
+def delete_deployment(fleet: Fleet, where: str, tag: str) -> None:
+    fleet.deployments.pop(f"deployment-{where}-{tag}", None)
+    fleet.touch(where)
+
+
+def put_project(fleet: Fleet, where: str, network: bool) -> None:  # noqa: FBT001 - drawn
+    fleet.projects[where] = project(where, network=network)
+    fleet.touch(where)
+
+
+def run_job(fleet: Fleet, number: int) -> None:
+    waiting = sorted(fleet.wanted)
+    if waiting:
+        fleet.look_at(waiting[number % len(waiting)])
+
+
 CONDITIONS = st.dictionaries(st.sampled_from(KEYS), st.sampled_from("ab"), max_size=2)
-STEPS = st.one_of(
-    st.tuples(
-        st.just("node"),
-        st.integers(0, 3),
-        st.sampled_from(PROJECTS),
-        st.sampled_from(TAGS),
-        CONDITIONS,
-    ),
-    st.tuples(st.just("no node"), st.integers(0, 3)),
-    st.tuples(
-        st.just("deployment"),
-        st.sampled_from(PROJECTS),
-        st.sampled_from(TAGS),
-        st.lists(CONDITIONS, max_size=2),
-        st.integers(1, 2),
-    ),
-    st.tuples(st.just("no deployment"), st.sampled_from(PROJECTS), st.sampled_from(TAGS)),
-    st.tuples(st.just("project"), st.sampled_from(PROJECTS), st.booleans()),
-    st.tuples(st.just("job"), st.integers(0, 3)),
-)
+NUMBERS, WHERE, WHICH = st.integers(0, 3), st.sampled_from(PROJECTS), st.sampled_from(TAGS)
 
 
-def do(fleet: Fleet, step: tuple[object, ...]) -> None:
-    match step:
-        case ("node", int(number), str(where), str(tag), dict(tags)):
-            device = node(number, where, tag, tags)
-            fleet.nodes[device.id] = device
-            fleet.wanted.add(device.id)
-        case ("no node", int(number)):
-            gone = f"node-{number}"
-            fleet.nodes.pop(gone, None)
-            fleet.carried.pop(gone, None)
-            fleet.owned.pop(gone, None)
-        case ("deployment", str(where), str(tag), list(conditions), int(cpus)):
-            one = deployment(where, tag, conditions, cpus)
-            fleet.deployments[one.id] = one
-            fleet.touch(where)
-        case ("no deployment", str(where), str(tag)):
-            fleet.deployments.pop(f"deployment-{where}-{tag}", None)
-            fleet.touch(where)
-        case ("project", str(where), bool(network)):
-            fleet.projects[where] = project(where, network=network)
-            fleet.touch(where)
-        case ("job", int(number)):
-            waiting = sorted(fleet.wanted)
-            if waiting:
-                fleet.look_at(waiting[number % len(waiting)])
-        case _:
-            raise AssertionError(step)
+def steps() -> st.SearchStrategy[Step]:
+    return st.one_of(
+        st.builds(
+            partial, st.just(put_node), number=NUMBERS, where=WHERE, tag=WHICH, tags=CONDITIONS
+        ),
+        st.builds(partial, st.just(delete_node), number=NUMBERS),
+        st.builds(
+            partial,
+            st.just(put_deployment),
+            where=WHERE,
+            tag=WHICH,
+            conditions=st.lists(CONDITIONS, max_size=2),
+            cpus=st.integers(1, 2),
+        ),
+        st.builds(partial, st.just(delete_deployment), where=WHERE, tag=WHICH),
+        st.builds(partial, st.just(put_project), where=WHERE, network=st.booleans()),
+        st.builds(partial, st.just(run_job), number=NUMBERS),
+    )
 
 
 def fresh() -> Fleet:
@@ -232,13 +246,13 @@ def settle_all(fleet: Fleet, order: random.Random) -> None:
 
 
 @settings(max_examples=1000, deadline=None)
-@given(st.lists(STEPS, max_size=25), st.randoms(use_true_random=False))
+@given(st.lists(steps(), max_size=25), st.randoms(use_true_random=False))
 def test_every_history_ends_in_the_set_that_the_last_facts_ask_for(
-    steps: list[tuple[object, ...]], order: random.Random
+    history: list[Step], order: random.Random
 ) -> None:
     fleet = fresh()
-    for step in steps:
-        do(fleet, step)
+    for step in history:
+        step(fleet)
     settle_all(fleet, order)
     anew = replace(fleet, carried={}, owned={}, wanted=set(fleet.nodes))
     settle_all(anew, order)
@@ -252,8 +266,8 @@ def test_an_explanation_names_a_term_just_where_a_node_does_not_match(
     tags: dict[str, str], condition: dict[str, str], tag: str
 ) -> None:
     fleet = fresh()
-    do(fleet, ("deployment", "north", "v1", [condition], 1))
-    do(fleet, ("node", 1, "north", tag, tags))
+    put_deployment(fleet, "north", "v1", [condition], 1)
+    put_node(fleet, 1, "north", tag, tags)
     device = fleet.nodes["node-1"]
     site = Site(device)
     for entry in fleet.entries("north"):

@@ -74,6 +74,16 @@ class Site:
         return netinsts + volumes + tuple(one.id for one in self.instances)
 
 
+def makes_of(item: Carried) -> Makes:
+    match item:
+        case NetInstConfig():
+            return Makes.NETINST
+        case VolInstConfig():
+            return Makes.VOLUME
+        case AppInstance():
+            return Makes.APP
+
+
 def node_of(device: DeviceConfig) -> Node:
     return Node(device.id, device.name, device.project_id, device.deployment_tag, dict(device.tags))
 
@@ -214,8 +224,7 @@ class _Run:
         )
 
     def _of(self, makes: Makes) -> tuple[Carried, ...]:
-        kind = {Makes.NETINST: NetInstConfig, Makes.VOLUME: VolInstConfig, Makes.APP: AppInstance}
-        return tuple(item for item in self._there.values() if isinstance(item, kind[makes]))
+        return tuple(item for item in self._there.values() if makes_of(item) is makes)
 
     def _build(
         self, entry: Entry, current: Carried | None, object_id: str, name: str
