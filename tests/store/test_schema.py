@@ -1,6 +1,8 @@
 """Migrations both ways, settings that make a commit durable, and which index a query uses."""
 
+import importlib
 import json
+import pkgutil
 from unittest.mock import ANY
 
 import pytest
@@ -10,8 +12,7 @@ from sqlalchemy import Connection, column, insert, inspect, select, table, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql import Executable
 
-import eaves.controller.store.tables_jobs
-import eaves.controller.store.tables_rollouts  # noqa: F401 - their tables are compared too
+from eaves.controller import store
 from eaves.controller.domain.builtin_roles import BUILTIN_ROLES, SYS_ADMIN
 from eaves.controller.domain.contract.roles import Role
 from eaves.controller.domain.scope import Scope
@@ -30,6 +31,10 @@ from eaves.controller.store.tables import (
 from eaves.controller.store.tables_policies import policy_objects
 from eaves.controller.store.unit import UnusableDatabase, open_engine, snapshot, unit_of_work
 from eaves.ids import EnterpriseId
+
+for _module in pkgutil.iter_modules(store.__path__):
+    if _module.name.startswith("tables_"):  # all of them are compared
+        importlib.import_module(f"{store.__name__}.{_module.name}")
 
 TELEMETRY = frozenset(
     {

@@ -33,7 +33,7 @@ from eaves.controller.domain.rollouts import (
     wave_of,
 )
 from eaves.controller.domain.status.liveness import Limits
-from eaves.controller.northbound import actions, catalog, crud, records, rendering
+from eaves.controller.northbound import catalog, crud, records, rendering
 from eaves.controller.northbound.bulk.acting import Errand, Means, acting_for, work_of
 from eaves.controller.northbound.bulk.carrying import text_of
 from eaves.controller.northbound.bulk.selecting import selection_of
@@ -47,6 +47,7 @@ from eaves.controller.northbound.rollouts.specs import (
     plan_of,
     zone_of,
 )
+from eaves.controller.northbound.verbs import store_change
 from eaves.controller.northbound.work import Prepared, Principal, Work
 from eaves.controller.store import rollouts
 from eaves.controller.store.audit_chain import savepoint
@@ -372,7 +373,7 @@ async def _restore(work: Work, spec: RolloutSpec, object_id: str, was: JsonObjec
         device = await crud.find(work, catalog.DEVICES, object_id=object_id)
         before = DeviceConfig.from_json(was)
         wanted = device.model_copy(update={name: getattr(before, name) for name in OF_DEVICE})
-        await actions.store_change(work, catalog.DEVICES, device, wanted, what)
+        await store_change(work, catalog.DEVICES, device, wanted, what)
         return
     instance = await crud.find(work, catalog.INSTANCES, object_id=object_id)
     old = AppInstance.from_json(was)
