@@ -39,6 +39,7 @@ async def test_an_upload_advances_from_where_it_is_and_from_nowhere_else(
         assert await contents.advance(db, first, 60, later, total=100)
         assert not await contents.advance(db, first, 60, later, total=100)  # from 0 once more
         now = await contents.find_held(db, "disk")
+        assert now is not None
         assert now == replace(first, received_bytes=60, updated_at=later)
         other = held("disk", "u2", 50)
         await contents.begin(db, other)
