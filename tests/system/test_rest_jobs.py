@@ -294,7 +294,7 @@ async def test_what_is_wrong_is_told_at_once_and_nothing_is_made(
         "selectionCriteria.projectId",
         "selectionCriteria.deviceIdList",
     ]
-    for path, body, where in (
+    cases: tuple[tuple[str, Json, str], ...] = (
         ("devices/tags", {"tagUpdate": {"tags": {"a": "b"}}}, "selectionCriteria"),
         ("devices/tags", {"selectionCriteria": by(world.device)}, "tagUpdate"),
         ("devices/deployment/tags", {"selectionCriteria": by(world.device)}, "deploymentTagUpdate"),
@@ -318,7 +318,8 @@ async def test_what_is_wrong_is_told_at_once_and_nothing_is_made(
             "instanceDeploy.instanceConfig.deviceId",
         ),
         ("apps/instances/refresh/purge", {"jobId": nowhere}, ""),
-    ):
+    )
+    for path, body, where in cases:
         places = [place for place, _ in await refused(caller, path, body)]
         assert where in places, (path, places)
     name = {"jobName": "twice", "selectionCriteria": by(world.device)}
@@ -375,7 +376,7 @@ async def test_nothing_is_begun_after_an_abort_or_a_deletion(
     told = await caller.get(f"/v1/jobs/id/{job}")
     assert told["status"] == "JOB_STATUS_ABORTED"
     assert "after 2 of 8 objects" in told["errorDetailOfJob"]
-    states = Counter(told["individualOpStatus"].values())
+    states = Counter(map(str, told["individualOpStatus"].values()))
     assert states == {"COMPLETE": 2, "ABORTED": 6}
     every = [*IDS, world.device]
     changed = [one for one in every if (await device(caller, one))["tags"]]

@@ -20,6 +20,7 @@ from eaves.controller.jobs.rollouts import Rollouts
 from eaves.controller.northbound.bulk.acting import Means
 from eaves.controller.northbound.rollouts.stepping import Stepper
 from eaves.controller.store.unit import unit_of_work
+from eaves.controller.telemetry.reports import InfoReport
 from eaves.evapi.info import (
     BaseOsStatus,
     ZInfoDevice,
@@ -86,7 +87,7 @@ class Driver:
 
     async def report(self, ids: Iterable[str], version: str, *, ok: bool = True) -> None:
         self.rest.clock.pass_by(timedelta(seconds=1))
-        made = []
+        made: list[InfoReport] = []
         for one in ids:
             slot = ZInfoDevSW(
                 activated=ok,
@@ -233,7 +234,7 @@ async def test_what_is_wrong_is_told_at_once_and_others_see_nothing(
     wrong = spec(
         world,
         name="!",
-        waves=[{}, {}],
+        waves=[{"share": 0}, {"share": 0}],
         window={"opens": "25:00", "closes": "04:00", "days": ["FUNDAY"], "timeZone": "Mars/Base"},
         budget={"maxUnderWay": 0},
         baseosUpdate=None,

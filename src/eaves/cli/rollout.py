@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from eaves.cli.client import Client
-from eaves.cli.json_values import Json, object_of, objects_of
+from eaves.cli.json_values import Json, list_of, object_of, objects_of
 from eaves.cli.output import show_table, show_value
 from eaves.cli.session import load_session
 
@@ -81,8 +81,7 @@ def _line(one: Json) -> list[str]:
 
 
 def _reasons(one: Json) -> list[str]:
-    found = one.get("reasons")
-    return [str(reason) for reason in found] if isinstance(found, list) else []
+    return [str(reason) for reason in list_of(one.get("reasons"))]
 
 
 def _tell(one: Json) -> None:

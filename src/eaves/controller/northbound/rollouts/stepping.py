@@ -135,7 +135,9 @@ class Stepper:
             after = some[-1].object_id
         plan = plan_of(spec)
         begun = bool(await rollouts.objects(work.db, one, limit=1))
-        waves = {} if begun else wave_of(plan, one.id, [(o.object_id, d.tags) for o, d in found])
+        waves: Mapping[str, int] = (
+            {} if begun else wave_of(plan, one.id, [(o.object_id, d.tags) for o, d in found])
+        )
         last = len(plan.waves) - 1
         return tuple(replace(o, wave=waves.get(o.object_id, last)) for o, _ in found)
 
