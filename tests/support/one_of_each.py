@@ -33,12 +33,28 @@ async def put_others(caller: Caller, world: World) -> dict[str, str]:
     document = {"version": "hidden-1.0", "policy": "Hidden text"}
     made = await caller.http.post("/v1/cloud/policies", json=document)
     assert made.status_code == 200, made.text
+    artifact = await caller.http.post("/v1/artifacts", json={"name": "artifact"})
+    assert artifact.status_code == 200, artifact.text
     return {
         "cep": await caller.create("/v1/ceps", _cep()),
         "pcr": await caller.create(templates, {"templates": [golden]}),
         "document": document["version"],
+        "artifact": artifact.json()["id"],
+        "envelope": await caller.create("/v1/patch-envelope", _envelope(world)),
         "job": await caller.put("/v1/jobs/devices/tags", bulk),
         **await _put_policies(caller, world),
+    }
+
+
+def _envelope(world: World) -> Json:
+    rules = {"base64Data": "e30=", "fileNameToUse": "rules.json", "base64MetaData": "bQ=="}
+    return {
+        "name": "envelope",
+        "title": "Hidden envelope",
+        "projectId": world.project,
+        "projectName": "plant",
+        "action": "PATCH_ENVELOPE_ACTION_ACTIVATE",
+        "artifacts": [{"format": "OpaqueObjectCategoryInline", "base64Artifact": rules}],
     }
 
 
