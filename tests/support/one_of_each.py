@@ -15,8 +15,6 @@ NETWORK: Json = {
     "type": "NETWORK_INSTANCE_DHCP_TYPE_V4",
     "port": "eth0",
 }
-
-
 async def put_others(caller: Caller, world: World) -> dict[str, str]:
     """Ids by kind; the name of each is its kind."""
     templates = f"/v1/sysmodels/id/{world.model}/pcrtemplates"
@@ -30,6 +28,12 @@ async def put_others(caller: Caller, world: World) -> dict[str, str]:
         "selectionCriteria": {"deviceIdList": [world.device]},
         "tagUpdate": {"tags": {"site": "north"}},
     }
+    rollout: Json = {
+        "name": "rollout",
+        "operationType": "BULK_SERVICE_BASEOS_UPDATE",
+        "selectionCriteria": {"deviceIdList": [world.device]},
+        "baseosUpdate": {"baseimage": {"uuid": world.image, "version": "14.0", "activate": True}},
+    }
     document = {"version": "hidden-1.0", "policy": "Hidden text"}
     made = await caller.http.post("/v1/cloud/policies", json=document)
     assert made.status_code == 200, made.text
@@ -42,6 +46,8 @@ async def put_others(caller: Caller, world: World) -> dict[str, str]:
         "artifact": artifact.json()["id"],
         "envelope": await caller.create("/v1/patch-envelope", _envelope(world)),
         "job": await caller.put("/v1/jobs/devices/tags", bulk),
+        "realm": await caller.create("/v1/realms", {"name": "realm", "title": "Hidden realm"}),
+        "rollout": await caller.create("/v1/eaves/rollouts", rollout),
         **await _put_policies(caller, world),
     }
 

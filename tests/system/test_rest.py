@@ -21,7 +21,10 @@ from eaves.ids import DeviceId
 
 pytestmark = pytest.mark.system
 
-EMPTIED = {"instance": ("customConfig",), "project": ()}  # members that hold blanked secrets
+EMPTIED = {
+    "instance": ("customConfig",),
+    "datastore": ("secret",),
+}  # members that hold blanked secrets
 
 
 @pytest.fixture
@@ -313,10 +316,10 @@ async def test_every_write_that_a_device_can_see_gives_it_another_configuration(
 
 async def test_operations_that_are_not_served_say_so(caller: Caller) -> None:
     for method, path in (
-        ("GET", "/v1/jobs"),
+        ("GET", "/v1/cluster"),
         ("POST", "/v1/cluster"),
         ("PUT", "/v1/devices/id/x/edgeview/enable"),
-        ("GET", "/v1/apps/global"),
+        ("GET", "/v1/zks/instances"),
     ):
         answer = await caller.http.request(method, path)
         assert answer.status_code == 501, path

@@ -50,6 +50,9 @@ NAMED: Mapping[str, str] = {
     "/v1/appprofiles": "profile",
     "/v1/assetgroups": "group",
     "/v1/profiledeployments": "profile_deployment",
+    "/v1/credentials": "user",
+    "/v1/realms": "realm",
+    "/v1/rollouts": "rollout",
     "/v1/patch-envelope": "envelope",
     "/v1/artifacts": "artifact",
     "/v1/ceps": "cep",
@@ -71,6 +74,7 @@ OTHER_PARTS = {
 }
 # projects and tenants do not divide these: everybody with the right sees all of its enterprise
 OF_THE_ENTERPRISE = (
+    "realm",
     "artifact",
     "profile",
     "cep",
