@@ -15,6 +15,8 @@ NETWORK: Json = {
     "type": "NETWORK_INSTANCE_DHCP_TYPE_V4",
     "port": "eth0",
 }
+
+
 async def put_others(caller: Caller, world: World) -> dict[str, str]:
     """Ids by kind; the name of each is its kind."""
     templates = f"/v1/sysmodels/id/{world.model}/pcrtemplates"
