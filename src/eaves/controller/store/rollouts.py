@@ -281,13 +281,11 @@ def _visible(scope: Scope, user_id: str) -> ColumnElement[bool]:
     inside = c.enterprise_id == scope.enterprise
     if scope.projects is None:
         return inside
-    hidden = (
-        select(of.object_id)
-        .where(of.enterprise_id == c.enterprise_id, of.rollout_id == c.id, of.project_id != "")
-        .where(of.project_id.not_in(scope.projects))
-        .exists()
-    )
-    return inside & or_(c.user_id == user_id, ~hidden & c.project_id.in_({*scope.projects, ""}))
+    found = select(of.object_id).where(of.enterprise_id == c.enterprise_id, of.rollout_id == c.id)
+    hidden = found.where(of.project_id != "", of.project_id.not_in(scope.projects)).exists()
+    # one of no project that has not looked for its objects yet may be about any of them
+    selected = c.project_id.in_(scope.projects) | ((c.project_id == "") & found.exists())
+    return inside & or_(c.user_id == user_id, ~hidden & selected)
 
 
 async def find(db: Db, scope: Scope, user_id: str, reference: str) -> Rollout | None:
