@@ -42,11 +42,11 @@ async def put_others(caller: Caller, world: World) -> dict[str, str]:
     artifact = await caller.http.post("/v1/artifacts", json={"name": "artifact"})
     assert artifact.status_code == 200, artifact.text
     return {
-        "cep": await caller.create("/v1/ceps", _cep()),
+        "cep": await caller.create("/v1/ceps", cep()),
         "pcr": await caller.create(templates, {"templates": [golden]}),
         "document": document["version"],
         "artifact": artifact.json()["id"],
-        "envelope": await caller.create("/v1/patch-envelope", _envelope(world)),
+        "envelope": await caller.create("/v1/patch-envelope", envelope(world.project)),
         "job": await caller.put("/v1/jobs/devices/tags", bulk),
         "realm": await caller.create("/v1/realms", {"name": "realm", "title": "Hidden realm"}),
         "rollout": await caller.create("/v1/eaves/rollouts", rollout),
@@ -54,19 +54,19 @@ async def put_others(caller: Caller, world: World) -> dict[str, str]:
     }
 
 
-def _envelope(world: World) -> Json:
+def envelope(project_id: str) -> Json:
     rules = {"base64Data": "e30=", "fileNameToUse": "rules.json", "base64MetaData": "bQ=="}
     return {
         "name": "envelope",
         "title": "Hidden envelope",
-        "projectId": world.project,
+        "projectId": project_id,
         "projectName": "plant",
         "action": "PATCH_ENVELOPE_ACTION_ACTIVATE",
         "artifacts": [{"format": "OpaqueObjectCategoryInline", "base64Artifact": rules}],
     }
 
 
-def _cep() -> Json:
+def cep() -> Json:
     chance = Chance(datetime.now(UTC), os.urandom)
     authority = device_certificate(ec.generate_private_key(ec.SECP256R1()), chance)
     return {

@@ -16,16 +16,18 @@ SUCCESS = "zMsgSucess"  # spelt like that in the contract
 ACCEPTED = "zMsgAccepted"
 ALL = "PermissionAccessCreateReadUpdateDeleteExecute"
 _AREAS = ("Device", "EdgeApp", "AppInstance", "Storage", "User")
+_PLATFORM = ("Enterprise", "EnterpriseIntegrationItems")
 _NEVER_COMPARED = ("id", "revision", "enterpriseId")
 
 
-def terraform_role(**scope: object) -> Json:
+def terraform_role(*, platform: bool = False, **scope: object) -> Json:
     """All rights over nodes, apps and people, and to read the secrets that Terraform compares."""
+    areas = (*_AREAS, *(_PLATFORM if platform else ()))
     return {
         "name": "terraform",
         "title": "Terraform",
         "type": "USER_ROLE_USER_DEFINED",
-        "scopes": [{**{f"access{one}": ALL for one in _AREAS}, "readSecrets": True, **scope}],
+        "scopes": [{**{f"access{one}": ALL for one in areas}, "readSecrets": True, **scope}],
     }
 
 
@@ -121,13 +123,19 @@ class Provider:
         assert gone.status_code == 404, (path, gone.text)
 
 
-def written(answer: httpx.Response, statuses: Sequence[int], also: str = SUCCESS) -> str:
-    """The id in the answer to a write; any doubt is a failure, as the provider sees it."""
+def written(
+    answer: httpx.Response, statuses: Sequence[int], also: str = SUCCESS, only: str = ""
+) -> str:
+    """The id in the answer to a write; any doubt is a failure, as the provider sees it.
+
+    `also`: a code beside the one of success that it takes; `only`: the one that it takes alone.
+    """
     where = f"{answer.request.method} {answer.request.url.path}"
     assert answer.status_code in statuses, (where, answer.status_code, answer.text)
     envelope = answer.json()
     codes = [one["ec"] for one in envelope.get("error") or ()]
-    assert all(code in (SUCCESS, also) for code in codes), (where, envelope)
+    taken = (only,) if only else (SUCCESS, also)
+    assert all(code in taken for code in codes), (where, envelope)
     assert envelope["httpStatusCode"] in (200, 202), (where, envelope)
     return str(envelope["objectId"])
 

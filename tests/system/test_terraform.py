@@ -12,9 +12,21 @@ from pathlib import Path
 
 import pytest
 from store.databases import postgres_is_there, postgres_server
+from support import one_of_each
 from support import rest_objects as smallest
-from support.provider import Provider, Resource, differences, terraform_role, terraform_token
+from support.provider import (
+    ACCEPTED,
+    Provider,
+    Resource,
+    as_go,
+    differences,
+    terraform_role,
+    terraform_token,
+    written,
+)
 from support.rest import Caller, Json, running_rest
+
+from eaves.controller.domain.builtin_roles import SYS_ROOT
 
 pytestmark = pytest.mark.system
 
@@ -151,6 +163,7 @@ CASES: dict[str, Case] = {
                 *("encryptedSecrets", "purge", "refresh", "restart", "vminfo.memory"),
                 *("manifestInfo.bundleVersion", "manifestInfo.nextBundleVersion"),
                 *("manifestInfo.params", "drives[].imvolname", "drives[].mvolname"),
+                *("patchEnvelopeId", "patchEnvelopeName"),  # not known to the provider
                 *("interfaces[].netinstid", "vminfo.vncDisplay", *_NODE_OWNED),
             ),
         ),
@@ -181,6 +194,16 @@ CASES: dict[str, Case] = {
             "targetAssetGroup": {"groupId": ids["asset_group"]},
         },
     ),
+    "patch_envelope": Case(
+        Resource("/v1/patch-envelope", free=_names("artifacts[].id")),
+        lambda ids: one_of_each.envelope(ids["project"]),
+        {"title": "Changed", "userDefinedVersion": "2"},
+    ),
+    "cep_profile": Case(
+        Resource("/v1/ceps", free=_names("projectsList"), unread=_names("secret")),
+        lambda _: one_of_each.cep(),
+        {"title": "Changed", "useControllerProxy": True},
+    ),
     "role": Case(
         Resource("/v1/roles", free=_names("scopes[].uuid"), imported=False),
         lambda _: {
@@ -208,6 +231,32 @@ CASES: dict[str, Case] = {
         },
         {"fullName": "Olga of the plant", "phone": "+49 30 1234"},
     ),
+    "auth_profile": Case(
+        Resource("/v1/authorization/profiles", free=_names("passwordProfile"), imported=False),
+        lambda ids: {
+            "name": "company",
+            "title": "Company",
+            "type": "AUTH_TYPE_OAUTH",
+            "profileType": "AUTH_PROFILE_TYPE_OAUTH_CUSTOM",
+            "defaultRoleId": ids["role"],
+            "oauthProfile": {
+                "OIDCEndPoint": "https://login.example.com",
+                "clientID": "eaves",
+                "clientSecret": "a secret of the provider",
+                "roleScope": "roles",
+                "jwtAuthProfile": {"alg": "RS256"},
+            },
+        },
+    ),
+    "enterprise": Case(
+        Resource("/v1/enterprises", free=_names("parentEntpId", "policyList", "totpSettings")),
+        lambda _: {
+            "name": "subsidiary",
+            "title": "Subsidiary",
+            "state": "ENTERPRISE_STATE_ACTIVE",
+            "apiTokenExpiryInSeconds": 7776000,
+        },
+    ),
 }
 
 
@@ -220,9 +269,9 @@ async def provider(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
                 pytest.skip("no PostgreSQL on this machine; install the package postgresql")
             url = await asyncio.to_thread(stack.enter_context, postgres_server())
         async with running_rest(tmp_path, url) as rest:
-            enterprise = await rest.add_user("alice")
+            enterprise = await rest.add_user("alice", platform=True, role=SYS_ROOT)
             async with rest.client(await rest.login("alice")) as http:
-                await Caller(http).create("/v1/roles", terraform_role())
+                await Caller(http).create("/v1/roles", terraform_role(platform=True))
             async with rest.client(await terraform_token(rest, enterprise)) as http:
                 yield Provider(http)
 
@@ -244,3 +293,72 @@ async def test_every_resource_lives_as_the_provider_expects(provider: Provider) 
             assert differences(case.resource, changed, imported) == [], name
     for name in reversed(CASES):
         await provider.destroy(CASES[name].resource, ids[name])
+
+
+async def test_a_deployment_is_taken_over_by_its_latest_version(provider: Provider) -> None:
+    """It asks for the newest one first, makes one where there is none, and else replaces it."""
+    project = CASES["project"]
+    fleet = project.config({}) | {"name": "fleet", "type": "TAG_TYPE_DEPLOYMENT"}
+    fleet_id = (await provider.create(project.resource, fleet))["id"]
+    base = f"/v2/projects/id/{fleet_id}/deployments"
+    policy = {
+        "metaData": {"name": "nat", "title": "NAT"},
+        "netInstConfig": one_of_each.NETWORK,
+    }
+    config: Json = {
+        "name": "stack",
+        "title": "Stack",
+        "deploymentTag": "v1",
+        "projectId": fleet_id,
+        "networkInstPolicies": [policy],
+    }
+    assert (await provider.get(base))["list"] == []
+    answer = await provider.http.post(base, json=as_go(config))
+    first = written(answer, (202,), only=ACCEPTED)
+    state = await provider.get(f"{base}/id/{first}")
+    resource = Resource(base)
+    assert differences(resource, config, state) == []
+
+    (latest,) = (await provider.get(base))["list"]
+    assert int(latest["revision"]["curr"]) == 1
+    again = config | {"title": "Again"}
+    answer = await provider.http.put(f"{base}/id/{latest['id']}", json=as_go(again))
+    second = written(answer, (200, 202), only=ACCEPTED)
+    assert differences(resource, again, await provider.get(f"{base}/id/{second}")) == []
+    await provider.destroy(resource, second)
+
+
+async def test_patches_are_referred_to_and_no_longer(provider: Provider) -> None:
+    ids: Ids = {}
+    for name in ("project", "brand", "model", "network", "datastore", "image", "edgenode"):
+        case = CASES[name]
+        ids[name] = (await provider.create(case.resource, case.config(ids)))["id"]
+    for name in ("network_instance", "application", "application_instance", "patch_envelope"):
+        case = CASES[name]
+        ids[name] = (await provider.create(case.resource, case.config(ids)))["id"]
+    path = "/v1/apps/instances/patch-reference-update"
+    refers: Json = {
+        "appInstIDList": [ids["application_instance"]],
+        "patchenvelopeId": ids["patch_envelope"],
+        "projectId": ids["project"],
+    }
+    for _ in ("create", "update"):
+        assert written(await provider.http.post(path, json=refers), (202,), only=ACCEPTED)
+    instance = CASES["application_instance"]
+    config = instance.config(ids)
+    assert await provider.plan(instance.resource, config) == []
+    del refers["patchenvelopeId"]
+    assert written(await provider.http.post(path, json=refers), (202,), only=ACCEPTED)
+    await provider.destroy(CASES["patch_envelope"].resource, ids["patch_envelope"])
+
+
+async def test_a_credential_is_set_and_changed(provider: Provider) -> None:
+    ids: Ids = {}
+    for name in ("role", "user"):
+        case = CASES[name]
+        ids[name] = (await provider.create(case.resource, case.config(ids)))["id"]
+    config: Json = {"owner": "olga", "type": "CREDENTIAL_TYPE_PASSWORD"}
+    for method, password in (("POST", "a first long password"), ("PUT", "another long password")):
+        sent = config | {"newCred": password}
+        answer = await provider.http.request(method, "/v1/credentials", json=sent)
+        assert written(answer, (200,)), method

@@ -68,5 +68,8 @@ rollout_objects = Table(  # a row changes with its object, in one transaction
         ["rollouts.enterprise_id", "rollouts.id"],
         ondelete="CASCADE",
     ),
-    Index(None, "enterprise_id", "rollout_id", "standing", "wave", "object_id"),
+    Index(
+        "ix_rollout_objects_standing",
+        *("enterprise_id", "rollout_id", "standing", "wave", "object_id"),
+    ),
 )

@@ -56,7 +56,7 @@ def upgrade() -> None:
         ),
     )
     op.create_index(
-        "ix_rollout_objects_enterprise_id_rollout_id_standing_wave_object_id",
+        "ix_rollout_objects_standing",
         "rollout_objects",
         ["enterprise_id", "rollout_id", "standing", "wave", "object_id"],
     )
