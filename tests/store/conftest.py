@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from store.databases import postgres_is_there, postgres_server
+from support.upgraded import put_tables
 
 from eaves.controller.domain.scope import Scope
 from eaves.controller.store.objects import Draft, Stamp, insert_object
-from eaves.controller.store.schema import upgrade
 from eaves.controller.store.tables import Kind
 from eaves.controller.store.unit import open_engine, unit_of_work
 from eaves.ids import EnterpriseId
@@ -64,7 +64,7 @@ async def bare_engine(database_url: str) -> AsyncIterator[AsyncEngine]:
 @pytest.fixture
 async def engine(bare_engine: AsyncEngine) -> AsyncEngine:
     """With tables and two enterprises."""
-    await upgrade(bare_engine)
+    await put_tables(bare_engine)
     async with unit_of_work(bare_engine) as db:
         for name in ("acme", "other"):
             scope = Scope(EnterpriseId(name))

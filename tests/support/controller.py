@@ -32,6 +32,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from sqlalchemy.ext.asyncio import AsyncEngine
 from support.tied import start_tied
+from support.upgraded import put_tables
 
 from eaves.controller.domain.scope import Scope
 from eaves.controller.first_start import prepare_database
@@ -306,6 +307,10 @@ async def in_process(
     )
     clock = ManualClock()
     keys = open_keys(settings, clock=clock)
+    if settings.database.startswith("sqlite"):
+        engine = open_engine(settings.database)
+        await put_tables(engine)
+        await engine.dispose()
     await prepare_database(settings, clock=clock, random=os.urandom)
     live = Live(waiters=settings.bounds.waiters)
     render_wanted: list[DeviceId] = []

@@ -15,6 +15,7 @@ import httpx
 from argon2 import PasswordHasher
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
+from support.upgraded import put_tables
 
 from eaves.controller.domain.builtin_roles import SYS_ADMIN
 from eaves.controller.domain.contract.users import DetailedUser, Enterprise, UserState
@@ -26,7 +27,6 @@ from eaves.controller.settings import Settings
 from eaves.controller.store.objects import Draft, Stamp, find_object_by_name, insert_object
 from eaves.controller.store.people import Credential, put_credential
 from eaves.controller.store.roles import builtin_roles
-from eaves.controller.store.schema import upgrade
 from eaves.controller.store.tables import Kind
 from eaves.controller.store.unit import open_engine, unit_of_work
 from eaves.ids import EnterpriseId
@@ -157,7 +157,7 @@ async def running_rest(folder: Path, database_url: str = "") -> AsyncGenerator[R
     keys = open_keys(settings, clock=clock, random=os.urandom)
     live = Live(waiters=10)
     engine = open_engine(settings.database)
-    await upgrade(engine)
+    await put_tables(engine)
     app = build_app(
         settings=settings,
         database_url=settings.database,
