@@ -38,7 +38,7 @@ check: $(VENV)/.develop  ## static only: format, lint, types, structure
 	lint-imports
 
 test: develop  ## everything CI runs, on this machine
-	pytest
+	tests/all
 
 test-system: develop  ## whole processes together, a soak of ten minutes, sinks away for three
 	SOAK_S=$${SOAK_S:-600} SINKS_AWAY_S=$${SINKS_AWAY_S:-180} pytest -m "system or soak"

@@ -99,13 +99,20 @@ class Footprint:
 
 
 class Run:
-    """One pytest run on this machine; several at a time cannot tell whose a mount is."""
+    """One pytest run on this machine; several at a time cannot tell whose a mount is.
 
-    def __init__(self) -> None:
+    A run without tests that change what is shared neither looks nor disturbs others that do.
+    """
+
+    def __init__(self, *, changes_machine: bool) -> None:
+        self._looks = changes_machine
         self._file = (Path(tempfile.gettempdir()) / "eaves-tests.lock").open("w")
-        fcntl.flock(self._file, fcntl.LOCK_SH)
+        if changes_machine:
+            fcntl.flock(self._file, fcntl.LOCK_SH)
 
     def alone(self) -> bool:
+        if not self._looks:
+            return False
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -118,12 +125,15 @@ class Run:
         self._file.close()
 
 
+CHANGES_MACHINE = ("host", "vm", "jetstream", "soak")  # markers: mounts, network namespaces
 POOL_THREADS = ("asyncio_", "ThreadPool", "AnyIO")  # kept by libraries for the next call
 
 
 @pytest.fixture(scope="session")
-def this_run() -> Iterator[Run]:
-    run = Run()
+def this_run(request: pytest.FixtureRequest) -> Iterator[Run]:
+    items: list[pytest.Item] = request.session.items
+    changes = any(item.get_closest_marker(name) for item in items for name in CHANGES_MACHINE)
+    run = Run(changes_machine=changes)
     yield run
     run.close()
 

@@ -21,6 +21,7 @@ from eaves.controller.store.schema import HEAD, migrate, upgrade
 from eaves.controller.store.unit import unit_of_work
 
 EARLIER = [f"{number:04}" for number in range(1, int(HEAD))]
+THERE_AND_BACK = sorted({EARLIER[0], *EARLIER[5::6], EARLIER[-1]})  # each takes some seconds
 ROWS = 3
 VERSION = "alembic_version"
 JSON_COLUMNS = {"body", "data", "changes", "missing", "ids"}
@@ -100,7 +101,20 @@ def _lost(connection: Connection, put: dict[str, list[Row]]) -> list[str]:
     return lost
 
 
-@pytest.mark.parametrize("before", EARLIER)
+async def test_rows_put_at_each_schema_on_the_way_are_there_at_the_end(
+    bare_engine: AsyncEngine,
+) -> None:
+    put: dict[str, list[Row]] = {}
+    for version in EARLIER:
+        await migrate(bare_engine, version)
+        async with unit_of_work(bare_engine) as db:
+            put = await db.run_sync(_fill) | put
+    await upgrade(bare_engine)
+    async with unit_of_work(bare_engine) as db:
+        assert await db.run_sync(_lost, put) == []
+
+
+@pytest.mark.parametrize("before", THERE_AND_BACK)
 async def test_rows_of_an_earlier_schema_are_there_after_the_upgrade_and_after_the_way_back(
     bare_engine: AsyncEngine, before: str
 ) -> None:

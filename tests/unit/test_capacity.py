@@ -7,7 +7,7 @@ from pathlib import Path
 
 from support.generated import REPOSITORY
 
-SCRIPT = REPOSITORY / "bench/capacity.py"
+SCRIPT = REPOSITORY / "bench/support/capacity.py"
 COSTS = {
     "poll-unchanged": 200,
     "poll-unchanged-newconn": 500,

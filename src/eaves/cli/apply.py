@@ -127,8 +127,22 @@ def _after_write(client: Client, document: Document) -> None:
     if document.kind.name != "image":
         return
     image = client.get(document.kind, document.name)
-    if image.get("imageStatus") != "IMAGE_STATUS_READY":
+    if image.get("imageStatus") == "IMAGE_STATUS_READY":
+        return
+    if _is_to_be_uploaded(client, image):
+        click.echo(
+            f"note: {document.title} is ready once its bytes are uploaded; "
+            "docs/how-to/upload-an-image.md says how",
+            err=True,
+        )
+    else:
         client.call("PUT", f"{document.kind.path}/id/{image['id']}/uplink", image)
+
+
+def _is_to_be_uploaded(client: Client, image: Json) -> bool:
+    """Does the controller itself keep what this image is made of?"""
+    datastore = client.call("GET", f"/v1/datastores/id/{image.get('datastoreId')}")
+    return datastore.get("dsType") == "DATASTORE_TYPE_FILE_STORAGE"
 
 
 def _resolved(client: Client, document: Document) -> Json:

@@ -6,6 +6,7 @@ import click
 
 from eaves.cli.client import Client
 from eaves.cli.json_values import Json, list_of, object_of, objects_of
+from eaves.cli.kinds import find_kind
 from eaves.cli.output import show_table, show_value
 from eaves.cli.session import load_session
 
@@ -48,8 +49,18 @@ def create(file: Path) -> None:
     except yaml.YAMLError as error:
         raise click.ClickException(f"{file} is no YAML: {error}") from error
     with Client(load_session()) as client:
-        made = client.call("POST", PATH, body)
+        made = client.call("POST", PATH, _with_project_id(client, body))
     click.echo(f"rollout/{made.get('objectName')}: begun")
+
+
+def _with_project_id(client: Client, body: Json) -> Json:
+    """`project: NAME` stands for `selectionCriteria.projectId`, as in what `eaves apply` reads."""
+    rest = {key: value for key, value in body.items() if key != "project"}
+    if len(rest) == len(body):
+        return body
+    found = client.get(find_kind("project"), str(body["project"]))
+    criteria = object_of(rest.get("selectionCriteria") or {})
+    return {**rest, "selectionCriteria": {**criteria, "projectId": found["id"]}}
 
 
 @rollout.command()

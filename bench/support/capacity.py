@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Machines for a fleet, by arithmetic from measured rows.
 
-    bench/capacity.py RESULTS.jsonl        prints the tables of docs/reference/capacity.md
+    bench/support/capacity.py RESULTS.jsonl        prints the tables of docs/reference/capacity.md
 
 RESULTS holds one JSON object a line, as `make bench` prints them last (others are passed over; of
 two rows of one name the later counts).
