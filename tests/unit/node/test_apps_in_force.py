@@ -35,9 +35,10 @@ def app(
     generation: int = 0,
     activate: bool = True,
     acls: tuple[ACE, ...] = (),
+    version: str = "1",
 ) -> AppInstanceConfig:
     return AppInstanceConfig(
-        uuidandversion=UUIDandVersion(uuid=APP, version="1"),
+        uuidandversion=UUIDandVersion(uuid=APP, version=version),
         displayname="web",
         fixedresources=VmConfig(memory=memory, vcpus=1),
         activate=activate,
@@ -128,6 +129,26 @@ def test_a_purge_keeps_the_old_app_until_its_new_volumes_are_there() -> None:
     assert not done.purging
     assert done.config.volume_ref_list[0].generation_count == 1
     assert done.record.incarnation == 1
+
+
+def version_of(decided: Decided) -> str:
+    assert decided.config.uuidandversion is not None
+    return decided.config.uuidandversion.version
+
+
+def test_a_version_is_told_when_nothing_of_it_waits_any_more() -> None:
+    assert version_of(run(app(), app(version="2"))) == "2", "a text"
+    waits = app(memory=131072, version="2")
+    assert version_of(run(app(), waits)) == "1", "for a restart"
+    assert version_of(run(app(), waits, replace(waits, restart=InstanceOpsCmd(counter=2)))) == "2"
+    volumes = app(generation=1, version="2")
+    assert version_of(run(app(), volumes, volumes={0, 1})) == "1", "for a purge"
+    restarted = replace(volumes, restart=InstanceOpsCmd(counter=2))
+    assert version_of(run(app(), volumes, restarted, volumes={0, 1})) == "1", "for a purge still"
+    purged = replace(volumes, purge=InstanceOpsCmd(counter=2))
+    assert version_of(run(app(), volumes, purged, volumes={0})) == "1", "for the new volumes"
+    assert version_of(run(app(), volumes, purged, volumes={0, 1})) == "2"
+    assert version_of(run(app(activate=False), app(generation=1, version="2"))) == "2"
 
 
 def test_a_purge_of_an_app_that_never_ran_completes_at_once() -> None:

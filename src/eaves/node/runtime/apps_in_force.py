@@ -3,7 +3,8 @@
 The controller says what an app should be; some of it waits for a counter.  The first counter seen
 is a baseline and starts nothing.  ACLs, activation and names apply at once; resources, interfaces
 and addresses wait for a restart, volumes for a purge.  A purge keeps the old app running until
-its new volumes are there.  Source: node reference 8.3; EVE API v2, "Command counters".
+its new volumes are there.  What is in force has the version of what runs: the new one only when
+nothing of it waits any more.  Source: node reference 8.3; EVE API v2, "Command counters".
 """
 
 from collections.abc import Callable, Mapping
@@ -61,7 +62,7 @@ def _decide(
     running = held.apps[0]
     if purge != record.purge_counter:
         if running.activate and not _volumes_there(wanted, present):
-            kept = _apply_live(running, wanted)
+            kept = _versioned(_apply_live(running, wanted), running)
             return Decided(replace(record, in_force=_fragment(kept, held)), kept, purging=True)
         taken = AppRecord(restart, purge, record.incarnation + 1, _fragment(wanted, config))
         return Decided(taken, wanted)
@@ -71,11 +72,20 @@ def _decide(
         return Decided(taken, wanted)
     if restart != record.restart_counter:
         app = replace(wanted, volume_ref_list=running.volume_ref_list)
+        waits = _pending(app, wanted)
+        app = _versioned(app, running) if waits else app
         taken = AppRecord(restart, purge, record.incarnation + 1, _fragment(app, config, held))
-        return Decided(taken, app, _pending(app, wanted))
+        return Decided(taken, app, waits)
     live = _apply_live(running, wanted)
+    waits = _pending(live, wanted)
+    live = _versioned(live, running) if waits else live
     record = replace(record, in_force=_fragment(live, config, held))
-    return Decided(record, live, _pending(live, wanted))
+    return Decided(record, live, waits)
+
+
+def _versioned(app: AppInstanceConfig, running: AppInstanceConfig) -> AppInstanceConfig:
+    """`app`, told as the version that runs."""
+    return replace(app, uuidandversion=running.uuidandversion)
 
 
 def _fragment(app: AppInstanceConfig, *configs: EdgeDevConfig) -> bytes:
