@@ -409,6 +409,28 @@ async def find_job(
     return None if row is None else _job(row)
 
 
+async def all_inside(db: Db, scope: Scope, user_id: str, job: BulkJob) -> bool:
+    """Whether a scope has all that a job is about, or may be about once it has looked.
+
+    Its maker's rights bound what is found: until then it stands for nobody else's objects.
+    """
+    if scope.projects is None:
+        return True
+    of = bulk_job_projects.c
+    outside = select(of.project_id).where(
+        of.enterprise_id == job.enterprise_id,
+        of.job_id == job.id,
+        of.project_id.not_in(scope.projects),
+    )
+    if (await db.execute(outside.limit(1))).first() is not None:
+        return False
+    if job.user_id == user_id:
+        return True
+    if job.project_id:
+        return job.project_id in scope.projects
+    return job.state is not State.INITIALIZED
+
+
 async def list_jobs(db: Db, scope: Scope, user_id: str) -> tuple[BulkJob, ...]:
     """The newest ones that this user may see."""
     query = (

@@ -12,7 +12,7 @@ from eaves.controller.domain.admission.refusal import (
 )
 from eaves.controller.domain.audit import AuditEntry
 from eaves.controller.domain.contract.envelope import ObjectType, ZsrvErrorCode
-from eaves.controller.domain.contract.jobs import BulkConfig, JobConfig
+from eaves.controller.domain.contract.jobs import BulkConfig, BulkService, JobConfig
 from eaves.controller.northbound import crud
 from eaves.controller.northbound.bulk.carrying import purpose_of
 from eaves.controller.northbound.bulk.operations import BY_SERVICE, BulkOperation
@@ -24,6 +24,7 @@ from eaves.controller.northbound.bulk.selecting import (
 )
 from eaves.controller.northbound.context import scope_for
 from eaves.controller.northbound.problems import Problem, Target, not_found
+from eaves.controller.northbound.routes import CHANGE_DEVICES
 from eaves.controller.northbound.work import Work
 from eaves.controller.store import bulk_jobs
 from eaves.controller.store.bulk_jobs import BulkJob, State
@@ -163,6 +164,7 @@ async def _waiting(work: Work, operation: BulkOperation, config: BulkConfig) -> 
     if job is None:
         raise not_found(NOUN, config.job_id)
     job = await bulk_jobs.lock_job(work.db, job.enterprise_id, job.id) or job
+    await require_all(work, job)
     if job.state is not State.INITIALIZED or job.found_to is not None:
         raise Problem.of_refusals(
             [
@@ -179,6 +181,22 @@ async def _waiting(work: Work, operation: BulkOperation, config: BulkConfig) -> 
             target_of(job),
         )
     return job
+
+
+async def require_all(work: Work, job: BulkJob) -> None:
+    """Who changes a job may do what it does, with all that it is about.  Raises Problem(403)."""
+    operation = BY_SERVICE.get(BulkService(job.operation))
+    rule = CHANGE_DEVICES if operation is None else operation.rule
+    who = work.principal
+    scope = scope_for(who, rule)
+    if not await bulk_jobs.all_inside(work.db, scope, who.user_id, job):
+        raise Problem(
+            403,
+            f"job {job.name!r} is about projects in which role {who.rights.role_name!r} of user "
+            f"{who.user_name!r} does not grant {rule.verb} in {rule.area}; ask somebody who has it "
+            "in all of them",
+            target=target_of(job),
+        )
 
 
 async def create(work: Work, sent: JobConfig) -> BulkJob:

@@ -25,10 +25,10 @@ from eaves.controller.domain.contract.jobs import (
 )
 from eaves.controller.northbound import crud, records
 from eaves.controller.northbound.bulk import asking
-from eaves.controller.northbound.bulk.asking import NOUN, note, target_of
+from eaves.controller.northbound.bulk.asking import NOUN, note, require_all, target_of
 from eaves.controller.northbound.bulk.operations import BY_SERVICE
 from eaves.controller.northbound.bulk.selecting import read_selection
-from eaves.controller.northbound.context import Context, scope_for
+from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.global_hardware import IMPORT
 from eaves.controller.northbound.paging import Page, Row, page_of, project, summary_from
 from eaves.controller.northbound.problems import Problem, not_found
@@ -171,7 +171,7 @@ async def replace_texts(context: Context, request: Request) -> Response:
     sent = await crud.read_body(request, JobConfig)
     async with context.writing(request) as work:
         job = await _lock(work, await _find(work, job_id=request.path_params["id"]))
-        _may_change(work, job)
+        await require_all(work, job)
         asking.refuse_change(sent, job)
         changed = replace(
             job,
@@ -205,19 +205,13 @@ async def _lock(work: Work, job: BulkJob) -> BulkJob:
     return locked
 
 
-def _may_change(work: Work, job: BulkJob) -> None:
-    """Raises Problem(403) for somebody who could not have asked for this job."""
-    operation = BY_SERVICE.get(BulkService(job.operation))
-    scope_for(work.principal, CHANGE_DEVICES if operation is None else operation.rule)
-
-
 async def delete(context: Context, request: Request) -> Response:
     """A job that runs is ended by that: nothing more is begun."""
     params = request.path_params
     async with context.writing(request) as work:
         job = await _find(work, job_id=params["id"], object_type=params["objectType"])
         job = await _lock(work, job)
-        _may_change(work, job)
+        await require_all(work, job)
         await bulk_jobs.delete_job(work.db, job)
         await note(work, job, "deleted", state=job.state, done=job.done, total=job.total)
     return context.envelopes.success(
@@ -229,7 +223,7 @@ async def abort(context: Context, request: Request) -> Response:
     """Once this is answered, nothing more is begun."""
     async with context.writing(request) as work:
         job = await _lock(work, await _find(work, job_id=request.path_params["id"]))
-        _may_change(work, job)
+        await require_all(work, job)
         if job.ended:
             raise Problem(409, f"job {job.name!r} is {job.state} already", target=target_of(job))
         detail = (
