@@ -3,12 +3,25 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from eaves.controller.domain.rollouts import Standing
 from eaves.controller.domain.status.words import device_errors
-from eaves.evapi.info import BaseOsStatus, ErrorInfo, ZInfoApp, ZInfoDevice, ZSwState
+from eaves.evapi.info import (
+    BaseOsStatus,
+    ErrorInfo,
+    Severity,
+    ZInfoApp,
+    ZInfoDevice,
+    ZSwState,
+)
 
-FAILED_OS = frozenset({BaseOsStatus.FAILED, BaseOsStatus.FALLBACK})
+FAILED_OS: Final = frozenset({BaseOsStatus.FAILED, BaseOsStatus.FALLBACK})
+STOPPED: Final = frozenset({ZSwState.HALTED, ZSwState.INSTALLED})
+FATAL: Final = frozenset({Severity.SEVERITY_ERROR, Severity.SEVERITY_UNSPECIFIED})
+"""Of the others nothing says that the device will not get over them; the deadline does."""
+WAITS: Final = "waits for a "
+"""What a device tells of an app whose change it knows and has not applied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,18 +32,40 @@ class Told:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class WantedApp:
+    """`booted_at`: when the app booted that ran before, where the change boots it anew."""
+
+    version: str
+    active: bool = True
+    booted_at: datetime | None = None
+
+
 def app_told(
-    info: ZInfoApp | None, received_at: datetime | None, started_at: datetime, wanted: str
+    info: ZInfoApp | None, received_at: datetime | None, started_at: datetime, wanted: WantedApp
 ) -> Told:
-    """An app is updated when it runs in the version that was asked for."""
+    """An app is updated when what runs is of the version that was asked for.
+
+    A device may tell the new version while the old one runs: it says then what the new one waits
+    for, or tells of the boot that it told of before.
+    """
     if info is None or received_at is None or received_at <= started_at:
         return Told(Standing.STARTED, "its device has told nothing of it since")
     seen = f"version {info.app_version or '(none)'}, {info.state.name}"
-    if info.app_version == wanted and info.state is ZSwState.RUNNING:
+    if info.app_version != wanted.version:  # what it says is of the one before
+        return Told(Standing.STARTED, f"last told: {seen}, wanted is version {wanted.version}")
+    if waits := _waits(info.app_err):
+        return Told(Standing.STARTED, f"{seen}: {waits}")
+    if not wanted.active and info.state in STOPPED:
+        return Told(Standing.SUCCEEDED, f"is there and stopped: {seen}")
+    if wanted.active and info.state is ZSwState.RUNNING:
+        if wanted.booted_at is not None and info.boot_time == wanted.booted_at:
+            return Told(Standing.STARTED, f"{seen}, not booted since: the one before runs")
         return Told(Standing.SUCCEEDED, f"runs: {seen}")
     if errors := _errors(info.app_err):
         return Told(Standing.FAILED, f"{seen}: {errors}")
-    return Told(Standing.STARTED, f"last told: {seen}, wanted is version {wanted}, RUNNING")
+    state = ZSwState.RUNNING.name if wanted.active else "stopped"
+    return Told(Standing.STARTED, f"last told: {seen}, wanted is {state}")
 
 
 def base_os_told(
@@ -60,5 +95,21 @@ def settled_by(told: Told, started_at: datetime, deadline: timedelta, now: datet
     return Told(Standing.FAILED, f"not as wanted within {limit}; {told.text}")
 
 
+def undone_by(told: Told) -> Told:
+    """The same of an object that was given back what it had."""
+    match told.standing:
+        case Standing.SUCCEEDED:
+            return Told(Standing.UNDONE, f"as it was before; {told.text}")
+        case Standing.FAILED:
+            return Told(Standing.NOT_UNDONE, f"it has back what it had; {told.text}")
+        case _:
+            return Told(Standing.UNDOING, told.text)
+
+
 def _errors(errors: Iterable[ErrorInfo]) -> str:
-    return "; ".join(one.description for one in device_errors(errors))
+    fatal = (one for one in errors if one.severity in FATAL)
+    return "; ".join(one.description for one in device_errors(fatal))
+
+
+def _waits(errors: Iterable[ErrorInfo]) -> str:
+    return "; ".join(one.description for one in errors if WAITS in one.description)

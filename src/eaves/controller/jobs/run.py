@@ -244,7 +244,7 @@ class Publication:
 def start_jobs(tasks: asyncio.TaskGroup, jobs: Jobs) -> tuple[asyncio.Task[None], ...]:
     """Start every job; cancel what is returned to end them."""
     intervals, leases = jobs.settings.intervals, jobs.leases
-    publication, bulk = Publication(jobs), jobs.bulk_jobs()
+    publication, bulk, staged = Publication(jobs), jobs.bulk_jobs(), jobs.rollouts()
     leased = [
         ("retention", intervals.retention, jobs.retain, intervals.retention),
         ("audit-archive", intervals.retention, jobs.archive_audit, intervals.retention),
@@ -258,7 +258,8 @@ def start_jobs(tasks: asyncio.TaskGroup, jobs: Jobs) -> tuple[asyncio.Task[None]
         ("publication", PUBLICATION_EVERY, publication.tick, AT_ONCE),
         ("debug-windows", DEBUG_LOOKED_AT_EVERY, jobs.close_debug, AT_ONCE),
         ("render-sweep", LEFT_OVER_AFTER, jobs.sweep, AT_ONCE),
-        ("rollouts", ROLLOUTS_EVERY, jobs.rollouts().tick, AT_ONCE),
+        ("rollouts", ROLLOUTS_EVERY, staged.tick, AT_ONCE),
+        ("rollouts-retention", intervals.retention, staged.forget_old, intervals.retention),
         ("bulk-jobs", LOOK_EVERY, bulk.tick, AT_ONCE),
         ("bulk-jobs-retention", intervals.retention, bulk.forget_old, intervals.retention),
     ]

@@ -3,19 +3,32 @@
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
-from sqlalchemy import ColumnElement, Row, bindparam, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from eaves.controller.domain.rollouts import Count, Phase, Standing
+from eaves.controller.domain.rollouts import Count, Due, Phase, Standing
 from eaves.controller.domain.scope import Scope
 from eaves.controller.store.dialect import insert_missing
 from eaves.controller.store.tables_rollouts import rollout_objects, rollouts
 from eaves.controller.store.unit import Db
 from eaves.errors import Rejected
 
-ACTIVE = (Phase.RUNNING, Phase.PAUSED, Phase.UNDOING)  # late joiners are found while paused too
+ACTIVE: Final = (Phase.RUNNING, Phase.PAUSED, Phase.UNDOING)
+UNDER_WAY: Final = (*ACTIVE, Phase.UNDO_HELD)
+MOST_UNDER_WAY: Final = 100  # roll-outs of an enterprise that have not ended
+MOST_DUE: Final = 10_000
+KEPT: Final = timedelta(days=90)  # a roll-out that ended
+
+
+class TooManyRollouts(Rejected):
+    def __init__(self) -> None:
+        super().__init__(
+            f"{MOST_UNDER_WAY} roll-outs have not ended, which is as many as an enterprise may "
+            "have; resume or abort some first"
+        )
 
 
 class RolloutNameTaken(Rejected):
@@ -40,6 +53,8 @@ class Rollout:
     wave: int = 0
     accepted: int = 0
     ended_at: datetime | None = None
+    undo_user_id: str = ""
+    undo_user_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +70,19 @@ class RolloutObject:
     result: str = ""
     wanted: str = ""
     was: str = ""
+    made: str = ""
     started_at: datetime | None = None
     settled_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """How many of a wave wait in a group and a time zone, and the id of one of them."""
+
+    group: str
+    zone: str
+    count: int
+    first: str
 
 
 def _is(one: Rollout) -> ColumnElement[bool]:
@@ -85,6 +111,8 @@ def _rollout(row: Row[tuple[object, ...]]) -> Rollout:
         row.wave,
         row.accepted,
         row.ended_at,
+        row.undo_user_id,
+        row.undo_user_name,
     )
 
 
@@ -101,14 +129,20 @@ def _object(row: Row[tuple[object, ...]]) -> RolloutObject:
         row.result,
         row.wanted,
         row.was,
+        row.made,
         row.started_at,
         row.settled_at,
     )
 
 
 async def insert_rollout(db: Db, one: Rollout) -> None:
-    """Raises RolloutNameTaken."""
+    """Raises RolloutNameTaken, TooManyRollouts."""
     c = rollouts.c
+    under_way = select(func.count()).where(
+        c.enterprise_id == one.enterprise_id, c.phase.in_([phase.value for phase in UNDER_WAY])
+    )
+    if (await db.execute(under_way)).scalar_one() >= MOST_UNDER_WAY:
+        raise TooManyRollouts
     taken = select(c.id).where(c.enterprise_id == one.enterprise_id, c.name == one.name)
     if (await db.execute(taken)).first() is not None:
         raise RolloutNameTaken(one.name)
@@ -153,14 +187,37 @@ async def add_objects(db: Db, one: Rollout, objects: Sequence[RolloutObject]) ->
     await insert_missing(db, rollout_objects, rows)
 
 
-async def active(db: Db, *, limit: int = 100) -> tuple[Rollout, ...]:
-    query = (
-        select(rollouts)
-        .where(rollouts.c.phase.in_([phase.value for phase in ACTIVE]))
-        .order_by(rollouts.c.created_at)
-        .limit(limit)
+async def due(db: Db) -> tuple[Due, ...]:
+    """Those that something may be done for, the oldest first.
+
+    Nothing is done for one that is paused but to note what its devices tell.
+    """
+    c, of = rollouts.c, rollout_objects.c
+    untold = select(of.object_id).where(
+        of.enterprise_id == c.enterprise_id,
+        of.rollout_id == c.id,
+        of.standing == Standing.STARTED.value,
     )
-    return tuple(_rollout(row) for row in await db.execute(query))
+    query = (
+        select(c.enterprise_id, c.id, c.created_at, c.phase)
+        .where(
+            c.phase.in_([phase.value for phase in ACTIVE]),
+            or_(c.phase != Phase.PAUSED.value, untold.exists()),
+        )
+        .order_by(c.created_at)
+        .limit(MOST_DUE)
+    )
+    return tuple(
+        Due(row.enterprise_id, row.id, row.created_at, paused=row.phase == Phase.PAUSED.value)
+        for row in await db.execute(query)
+    )
+
+
+async def read(db: Db, enterprise_id: str, rollout_id: str) -> Rollout | None:
+    c = rollouts.c
+    query = select(rollouts).where(c.enterprise_id == enterprise_id, c.id == rollout_id)
+    row = (await db.execute(query)).one_or_none()
+    return None if row is None else _rollout(row)
 
 
 async def lock(db: Db, one: Rollout) -> Rollout | None:
@@ -180,8 +237,21 @@ async def put(db: Db, one: Rollout) -> None:
             accepted=one.accepted,
             updated_at=one.updated_at,
             ended_at=one.ended_at,
+            undo_user_id=one.undo_user_id,
+            undo_user_name=one.undo_user_name,
         )
     )
+
+
+async def forget_old(db: Db, now: datetime, limit: int = 10) -> None:
+    """Those that ended long ago, some at a time: each has many rows."""
+    c = rollouts.c
+    over = c.phase.not_in([phase.value for phase in UNDER_WAY])
+    old = select(c.enterprise_id, c.id).where(c.ended_at < now - KEPT, over)
+    for enterprise_id, rollout_id in (await db.execute(old.limit(limit))).all():
+        await db.execute(
+            delete(rollouts).where(c.enterprise_id == enterprise_id, c.id == rollout_id)
+        )
 
 
 async def counts(db: Db, one: Rollout, waves: int) -> tuple[Count, ...]:
@@ -202,6 +272,31 @@ async def counts(db: Db, one: Rollout, waves: int) -> tuple[Count, ...]:
     )
 
 
+async def standings(db: Db, one: Rollout) -> Mapping[Standing, int]:
+    """How many objects stand how."""
+    c = rollout_objects.c
+    query = select(c.standing, func.count()).where(_of(one)).group_by(c.standing)
+    return {Standing(row[0]): row[1] for row in await db.execute(query)}
+
+
+async def pools(db: Db, one: Rollout, wave: int) -> tuple[Pool, ...]:
+    """Who waits in a wave, by group and time zone."""
+    c = rollout_objects.c
+    query = (
+        select(c.grp, c.zone, func.count(), func.min(c.object_id))
+        .where(_of(one), c.standing == Standing.WAITING.value, c.wave == wave)
+        .group_by(c.grp, c.zone)
+        .order_by(c.grp, c.zone)
+    )
+    return tuple(Pool(*row) for row in await db.execute(query))
+
+
+async def names_of(db: Db, one: Rollout, ids: Collection[str]) -> Mapping[str, str]:
+    c = rollout_objects.c
+    query = select(c.object_id, c.object_name).where(_of(one), c.object_id.in_(ids))
+    return {row[0]: row[1] for row in await db.execute(query)} if ids else {}
+
+
 async def busy(db: Db, one: Rollout) -> Mapping[str, int]:
     """Objects under way, by their group."""
     c = rollout_objects.c
@@ -220,17 +315,20 @@ async def objects(
     scope: Scope | None = None,
     standings: Sequence[Standing] = (),
     wave: int | None = None,
+    place: tuple[str, str] | None = None,
     ids: Collection[str] | None = None,
     after: str = "",
     limit: int,
 ) -> tuple[RolloutObject, ...]:
-    """In the order of their ids, from behind the id `after`."""
+    """In the order of their ids, from behind the id `after`.  `place`: group and time zone."""
     c = rollout_objects.c
     query = select(rollout_objects).where(_of(one), c.object_id > after)
     if standings:
         query = query.where(c.standing.in_([standing.value for standing in standings]))
     if wave is not None:
         query = query.where(c.wave == wave)
+    if place is not None:
+        query = query.where(c.grp == place[0], c.zone == place[1])
     if ids is not None:
         query = query.where(c.object_id.in_(ids))
     if scope is not None and scope.projects is not None:
@@ -251,6 +349,7 @@ async def put_objects(db: Db, one: Rollout, changed: Sequence[RolloutObject]) ->
             result=bindparam("told"),
             wanted=bindparam("asked"),
             was=bindparam("before"),
+            made=bindparam("after"),
             started_at=bindparam("begun", type_=c.started_at.type),
             settled_at=bindparam("over", type_=c.settled_at.type),
         ),
@@ -261,6 +360,7 @@ async def put_objects(db: Db, one: Rollout, changed: Sequence[RolloutObject]) ->
                 "told": made.result,
                 "asked": made.wanted,
                 "before": made.was,
+                "after": made.made,
                 "begun": made.started_at,
                 "over": made.settled_at,
             }
@@ -286,6 +386,25 @@ def _visible(scope: Scope, user_id: str) -> ColumnElement[bool]:
     # one of no project that has not looked for its objects yet may be about any of them
     selected = c.project_id.in_(scope.projects) | ((c.project_id == "") & found.exists())
     return inside & or_(c.user_id == user_id, ~hidden & selected)
+
+
+async def all_inside(db: Db, scope: Scope, user_id: str, one: Rollout) -> bool:
+    """Whether a scope has all that a roll-out is about, or may be about once it has looked.
+
+    Its maker's rights bound what is found: until then it stands for nobody else's objects.
+    """
+    if scope.projects is None:
+        return True
+    c = rollout_objects.c
+    mine = select(c.object_id).where(_of(one)).limit(1)
+    outside = mine.where(c.project_id != "", c.project_id.not_in(scope.projects))
+    if (await db.execute(outside)).first() is not None:
+        return False
+    if one.user_id == user_id:
+        return True
+    if one.project_id:
+        return one.project_id in scope.projects
+    return (await db.execute(mine)).first() is not None
 
 
 async def find(db: Db, scope: Scope, user_id: str, reference: str) -> Rollout | None:

@@ -32,6 +32,8 @@ rollouts = Table(
     _text("spec"),  # JSON: what was asked for
     _text("user_id"),  # with whose rights it goes on
     _text("user_name"),
+    _text("undo_user_id"),  # with whose rights it is undone
+    _text("undo_user_name"),
     _text("phase"),
     _text("reasons"),  # JSON: why it stands where it stands
     Column("wave", Integer, nullable=False, server_default=_ZERO),
@@ -42,6 +44,7 @@ rollouts = Table(
     PrimaryKeyConstraint("enterprise_id", "id"),
     UniqueConstraint("enterprise_id", "name"),
     Index(None, "phase", "created_at"),
+    Index(None, "ended_at"),
 )
 
 rollout_objects = Table(  # a row changes with its object, in one transaction
@@ -60,6 +63,7 @@ rollout_objects = Table(  # a row changes with its object, in one transaction
     _text("result"),
     _text("wanted"),  # the version that it is to report
     _text("was"),  # JSON: the members that were changed, as they were
+    _text("made"),  # JSON: the same members as they were after it, and what its device told before
     Column("started_at", Moment, nullable=True),
     Column("settled_at", Moment, nullable=True),
     PrimaryKeyConstraint("enterprise_id", "rollout_id", "object_id"),
@@ -69,7 +73,7 @@ rollout_objects = Table(  # a row changes with its object, in one transaction
         ondelete="CASCADE",
     ),
     Index(
-        "ix_rollout_objects_standing",
-        *("enterprise_id", "rollout_id", "standing", "wave", "object_id"),
+        "ix_rollout_objects_waiting",
+        *("enterprise_id", "rollout_id", "standing", "wave", "grp", "zone", "object_id"),
     ),
 )

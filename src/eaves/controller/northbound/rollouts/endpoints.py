@@ -86,6 +86,7 @@ def shown(one: Rollout, counts: tuple[Count, ...]) -> JsonObject:
         "wave": one.wave + 1,
         "reasons": list(one.reasons),
         "user": one.user_name,
+        **({"undoUser": one.undo_user_name} if one.undo_user_name else {}),
         "createdAt": rfc3339(one.created_at),
         **({"endedAt": rfc3339(one.ended_at)} if one.ended_at is not None else {}),
         "spec": json.loads(one.spec),
@@ -207,10 +208,10 @@ def moves(move: Move) -> Endpoint:
     async def endpoint(context: Context, request: Request) -> Response:
         async with context.writing(request) as work:
             found = await _find(work, request.path_params["id"])
-            scope_for(work.principal, operation_of(RolloutSpec.from_json_text(found.spec)).rule)
             one = await rollouts.lock(work.db, found)
             if one is None:
                 raise not_found(NOUN, found.id)
+            await _require_all(work, one)
             phase = MOVES.get((one.phase, move))
             if phase is None:
                 raise Problem(
@@ -223,6 +224,8 @@ def moves(move: Move) -> Endpoint:
             accepted = one.accepted
             if move is Move.RESUME and await _lost(work, one):
                 accepted = max(accepted, one.wave + 1)
+            who = work.principal
+            undone_by = (who.user_id, who.user_name) if move is Move.UNDO else ("", "")
             await rollouts.put(
                 work.db,
                 replace(
@@ -232,6 +235,8 @@ def moves(move: Move) -> Endpoint:
                     accepted=accepted,
                     updated_at=work.now,
                     ended_at=work.now if phase is Phase.ABORTED else None,
+                    undo_user_id=undone_by[0],
+                    undo_user_name=undone_by[1],
                 ),
             )
             await note(work, one, DONE[move])
@@ -240,6 +245,20 @@ def moves(move: Move) -> Endpoint:
         )
 
     return endpoint
+
+
+async def _require_all(work: Work, one: Rollout) -> None:
+    """Who moves a roll-out may do what it does, with all that it is about.  Raises Problem(403)."""
+    rule = operation_of(RolloutSpec.from_json_text(one.spec)).rule
+    scope = scope_for(work.principal, rule)
+    if not await rollouts.all_inside(work.db, scope, work.principal.user_id, one):
+        raise Problem(
+            403,
+            f"{NOUN} {one.name!r} is about projects in which role "
+            f"{work.principal.rights.role_name!r} of user {work.principal.user_name!r} does not "
+            f"grant {rule.verb} in {rule.area}; ask somebody who has it in all of them",
+            target=_target(one),
+        )
 
 
 async def _lost(work: Work, one: Rollout) -> bool:

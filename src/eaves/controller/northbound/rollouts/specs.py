@@ -1,25 +1,45 @@
 """What a roll-out is asked for: checked, and read as the plan that decisions are made by."""
 
+import hashlib
 import zoneinfo
 from datetime import UTC, datetime, time, tzinfo
 from typing import Final
 
 from eaves.controller.domain.admission.refusal import NAME, Refusal, invalid
+from eaves.controller.domain.carried import refreshed
 from eaves.controller.domain.contract.devices import DeviceConfig
 from eaves.controller.domain.contract.jobs import BulkConfig, BulkService
 from eaves.controller.domain.contract.rollouts import RolloutSpec, RolloutWindow
 from eaves.controller.domain.rollouts import DAYS, Plan, Wave, Window
+from eaves.controller.northbound import records
 from eaves.controller.northbound.bulk.operations import BY_SERVICE, BulkOperation
 from eaves.controller.northbound.bulk.selecting import check_selection, selection_of
 from eaves.controller.northbound.work import Work
+from eaves.controller.store.bulk_selection import Selection, find_selected
 
 SERVICES: Final = (BulkService.BASEOS_UPDATE, BulkService.APPINSTANCE_REFRESH)
 PROJECT: Final = "project"
 MOST_WAVES: Final = 100
+LONGEST_GROUP: Final = 200  # characters; the index of those that wait holds it
+TRIED: Final = 100  # instances whose bundles are looked at before a roll-out begins
+NEEDS_PURGE: Final = (
+    "the newest version of its bundle has other drives, which a device takes at a purge only; set "
+    "instanceRefreshAndPurge.purge: true"
+)
 
 
 def operation_of(spec: RolloutSpec) -> BulkOperation:
     return BY_SERVICE[spec.operation_type]
+
+
+def of_devices(spec: RolloutSpec) -> bool:
+    """Else it is of app instances."""
+    return spec.operation_type is BulkService.BASEOS_UPDATE
+
+
+def purges(spec: RolloutSpec) -> bool:
+    asked = spec.instance_refresh_and_purge
+    return asked is not None and asked.purge
 
 
 def config_of(spec: RolloutSpec) -> BulkConfig:
@@ -59,7 +79,13 @@ def group_of(spec: RolloutSpec, device: DeviceConfig) -> str:
     by = spec.budget.group_by if spec.budget is not None else ""
     if by == PROJECT:
         return device.project_id
-    return device.tags.get(by, "") if by else ""
+    return _short(device.tags.get(by, "")) if by else ""
+
+
+def _short(word: str) -> str:
+    if len(word) <= LONGEST_GROUP:
+        return word
+    return f"{word[: LONGEST_GROUP - 17]}~{hashlib.sha256(word.encode()).hexdigest()[:16]}"
 
 
 def zone_of(spec: RolloutSpec, device: DeviceConfig) -> str:
@@ -104,9 +130,39 @@ async def check(work: Work, spec: RolloutSpec) -> tuple[Refusal, ...]:
         )
     if spec.operation_type in SERVICES:
         operation, config = operation_of(spec), config_of(spec)
+        selection = selection_of(operation, config)
         refusals += await operation.check(work, config)
-        refusals += await check_selection(work, selection_of(operation, config))
+        refusals += await check_selection(work, selection)
+        if not refusals and not of_devices(spec) and not purges(spec):
+            refusals += await _check_drives(work, spec, selection)
     return tuple(refusals)
+
+
+async def _check_drives(work: Work, spec: RolloutSpec, selection: Selection) -> list[Refusal]:
+    """Without a purge other drives would stand in the record and reach no device.
+
+    Some are looked at here, each one again when it begins.
+    """
+    db, scope = work.db, work.scope
+    some = await find_selected(db, scope, selection, limit=TRIED)
+    ids = [one.object_id for one in some]
+    instances = await records.in_order(db, scope, records.APP_INSTANCE, ids)
+    if spec.selector:
+        devices = await records.in_order(
+            db, scope, records.DEVICE, sorted({one.device_id for one in instances})
+        )
+        meant = {one.id for one in devices if spec.selector.items() <= one.tags.items()}
+        instances = tuple(one for one in instances if one.device_id in meant)
+    bundles = await records.in_order(
+        db, scope, records.APP, sorted({one.app_id for one in instances})
+    )
+    newest = {bundle.id: bundle for bundle in bundles}
+    for one in instances:
+        bundle = newest.get(one.app_id)
+        if bundle is not None and refreshed(one, bundle, work.now).drives != one.drives:
+            text = f"app instance {one.name!r}: {NEEDS_PURGE}"
+            return [invalid("instanceRefreshAndPurge.purge", text)]
+    return []
 
 
 def _check_waves(spec: RolloutSpec) -> list[Refusal]:
