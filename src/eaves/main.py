@@ -3,8 +3,12 @@
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +34,12 @@ SECTIONS: Mapping[str, Mapping[str, Part]] = {
     "Log in": {
         "login": Part("eaves.cli.login:login", "Log in at a controller."),
         "logout": Part("eaves.cli.login:logout", "End this login, here and at the controller."),
+        "context": Part("eaves.cli.contexts:context", "List, choose and forget logins."),
         "token": Part("eaves.cli.tokens:token", "Make, list and revoke API tokens."),
         "totp": Part("eaves.cli.tokens:totp", "Your second factor: codes of an authenticator app."),
     },
     "See": {
-        "get": Part("eaves.cli.objects:get", "List objects of a kind, or show one."),
+        "get": Part("eaves.cli.objects:get", "List objects of a kind, or show some of them."),
         "describe": Part("eaves.cli.objects:describe", "Tell everything known of one object."),
         "why": Part("eaves.cli.why:why", "Tell why an object is not as asked for."),
         "explain": Part(
@@ -55,11 +60,15 @@ SECTIONS: Mapping[str, Mapping[str, Part]] = {
         ),
         "audit": Part("eaves.cli.audit:audit", "Read, export and check the log of who did what."),
         "watch": Part("eaves.cli.why:watch", "Follow events as they happen."),
-        "wait": Part("eaves.cli.objects:wait", "Wait until an object has a state."),
+        "wait": Part("eaves.cli.waiting:wait", "Wait until objects are as you want them."),
         "kinds": Part("eaves.cli.objects:kinds", "List the kinds of object and their other names."),
     },
     "Change": {
         "apply": Part("eaves.cli.apply:apply", "Make objects as YAML files say."),
+        "diff": Part(
+            "eaves.cli.diffs:diff",
+            "Show what `eaves apply` of these files would change, field by field.",
+        ),
         "delete": Part("eaves.cli.apply:delete", "Delete objects by name or by file."),
         "marketplace": Part(
             "eaves.cli.marketplace:marketplace", "Bring applications of the catalogue to devices."
@@ -69,16 +78,29 @@ SECTIONS: Mapping[str, Mapping[str, Part]] = {
         ),
     },
     "Many at once": {
+        "job": Part("eaves.cli.jobs:job", "Do one thing to many objects, with a result for each."),
         "rollout": Part("eaves.cli.rollout:rollout", "Change many nodes in waves."),
     },
-    "Devices and models": {
+    "People, devices, models, files": {
+        "user": Part(
+            "eaves.cli.people:user",
+            "Passwords, sessions and second factors of the users of your enterprise.",
+        ),
         "device": Part(
             "eaves.cli.devices:device",
-            "Make many devices from a file, replace machines, open debug access.",
+            "Make many devices from a file, replace machines, open debug access, upgrade.",
         ),
         "model": Part(
             "eaves.cli.models:model",
             "Draft models from nodes, move them between files and controllers.",
+        ),
+        "image": Part(
+            "eaves.cli.uploads:image",
+            "Bring the bytes of images into the controller, make them ready, mark the latest.",
+        ),
+        "artifact": Part(
+            "eaves.cli.uploads:artifact",
+            "Keep small files in the controller: logos, licences, what a patch carries.",
         ),
     },
     "Act": {
@@ -92,6 +114,16 @@ SECTIONS: Mapping[str, Mapping[str, Part]] = {
         ),
         "activate": Part("eaves.cli.verbs:activate", "Activate a device or an app instance."),
         "deactivate": Part("eaves.cli.verbs:deactivate", "Deactivate a device or an app instance."),
+    },
+    "For shells and scripts": {
+        "completion": Part(
+            "eaves.cli.completion:completion",
+            "Print what a shell needs to complete commands, options, kinds and names.",
+        ),
+        "api": Part(
+            "eaves.cli.raw:api",
+            "Call an operation of the REST API and print its answer, for what has no command here.",
+        ),
     },
 }
 PARTS: Mapping[str, Part] = {
@@ -122,6 +154,18 @@ class Parts(click.Group):
         if not isinstance(command, click.Command):
             raise click.ClickException(f"{part.where} is not a command")
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem[str]]":
+        """From the table: nothing that runs a command is imported."""
+        from click.shell_completion import CompletionItem  # noqa: PLC0415 - only for a shell
+
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        return [
+            CompletionItem(name, help=part.help)
+            for name, part in PARTS.items()
+            if name.startswith(incomplete)
+        ]
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -155,10 +199,31 @@ class Parts(click.Group):
             raise click.ClickException(what) from error
 
 
+def _complete_contexts(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> "list[CompletionItem[str]]":
+    from eaves.cli.completion import complete_contexts  # noqa: PLC0415 - only for a shell
+
+    return complete_contexts(ctx, param, incomplete)
+
+
+def _keep_context(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+    """Where `eaves.cli.session` looks for it, also below commands of commands."""
+    ctx.meta["eaves.context"] = value
+
+
 @click.group(
     cls=Parts,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="`eaves COMMAND -h` tells more of a command.",
+)
+@click.option(
+    "--context",
+    metavar="NAME",
+    expose_value=False,
+    callback=_keep_context,
+    shell_complete=_complete_contexts,
+    help="Login to use, of `eaves context list`, instead of the one in use.",
 )
 @click.version_option(package_name="eaves", prog_name="eaves", message="%(prog)s %(version)s")
 def main() -> None:

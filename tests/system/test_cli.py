@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 import stat
+import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -138,6 +139,95 @@ def test_a_dry_run_shows_what_an_apply_then_changes(site: Cli) -> None:
     assert "device/edge-berlin unchanged" in done.splitlines()
     assert "Berlin Mitte" in site.ok("get", "project")
     site.ok("apply", "-f", "-", stdin=SITE)
+
+
+def test_diff_tells_each_field_and_changes_nothing(site: Cli) -> None:
+    same = site("diff", "-f", "site", "-f", "catalogue.yaml")
+    assert (same.code, same.out, same.err) == (0, "", "")
+    text = SITE.replace("title: Berlin", "title: Mitte\ntags: {tier: gold}") + (
+        "---\n{kind: datastore, name: shut, dsType: HTTP, dsFQDN: 'http://192.0.2.9',"
+        " secret: {apiKey: reader, apiPasswd: hunter2}}\n"
+    )
+    done = site("diff", "-f", "-", stdin=text)
+    assert done.code == 1
+    assert done.out.splitlines()[:3] == [
+        "project/berlin: 2 fields would change",
+        "  tags.tier: (none) -> gold",
+        "  title: Berlin -> Mitte",
+    ]
+    assert "datastore/shut: would be created" in done.out
+    assert "  secret.apiPasswd: (none) -> (hidden)" in done.out
+    assert "hunter2" not in done.out + done.err
+    told = json.loads(site("diff", "-f", "-", "-o", "json", stdin=text).out)
+    assert [(one["name"], one["change"], len(one["fields"])) for one in told][:3] == [
+        ("berlin", "change", 2),
+        ("uplink", "none", 0),
+        ("shut", "create", 6),
+    ]
+    wrong = site("diff", "-f", "-", stdin=SITE.replace("model: small", "model: smal"))
+    assert (wrong.code, "did you mean small?" in wrong.err) == (2, True)
+    assert "Mitte" not in site.ok("get", "project")
+
+
+def test_selectors_narrow_by_tags_of_the_server(site: Cli) -> None:
+    tags = {"a": "{site: north, tier: gold}", "b": "{site: north}", "c": "{site: south}"}
+    records = "\n---\n".join(
+        f"{{kind: device, name: sel-{name}, project: berlin, model: small, serialno: SEL-{name},"
+        f" tags: {some}}}"
+        for name, some in tags.items()
+    )
+    (site.home / "sel.yaml").write_text(records)
+    site.ok("apply", "-f", "sel.yaml")
+    one = ("get", "device", "-o", "name")
+    assert site.ok(*one, "-l", "site=north").split() == ["device/sel-a", "device/sel-b"]
+    assert site.ok(*one, "-l", "site=north,tier=gold").split() == ["device/sel-a"]
+    assert site.ok(*one, "-l", "site=north", "-l", "tier=gold").split() == ["device/sel-a"]
+    assert site("get", "device", "-l", "site=west").err == "there is no device with these tags\n"
+    assert site("get", "device", "-l", "site").code == 2
+    assert "a brand has no tags" in site("get", "brand", "-l", "a=b").err
+    wide = site.ok("get", "device", "sel-a", "sel-b", "-o", "wide").splitlines()
+    assert "site=north,tier=gold" in wide[1]
+    assert "berlin" in wide[1]
+    found = json.loads(site.ok("get", "device/sel-a", "-o", "json"))
+    assert wide[1].endswith(found["id"])
+    waited = site("wait", "device", "-l", "site=north", "--for", "adminState=ACTIVE")
+    assert (waited.code, waited.err.count("adminState ACTIVE")) == (0, 2)
+    never = site("wait", "device/sel-c", "--for", "adminState=INACTIVE", "--timeout", "0")
+    assert never.code == 1
+    assert "device/sel-c has adminState ACTIVE, not adminState=INACTIVE, after 0 s" in never.err
+    assert "sel-c is still there" in site("wait", "device/sel-c", "--for=delete", "--timeout=0").err
+    site.ok("delete", "device/sel-a", "device/sel-b", "device/sel-c")
+    site.ok("wait", "device/sel-c", "--for", "delete")
+    assert "there is no device 'sel-c'" in site("wait", "device/sel-c").err
+
+
+def test_a_shell_completes_commands_kinds_and_names(site: Cli) -> None:
+    def completed(*words: str) -> list[str]:
+        line = ("eaves", *words)
+        told = {
+            "_EAVES_COMPLETE": "bash_complete",
+            "COMP_WORDS": " ".join(line),
+            "COMP_CWORD": str(len(line) - 1),
+        }
+        return [one.partition(",")[2] for one in site(**told).out.splitlines()]
+
+    assert completed("des") == ["describe"]
+    assert completed("get", "de") == ["device", "deployment"]
+    assert completed("describe", "device", "edge-") == ["edge-berlin"]
+    assert completed("restart", "w") == ["web"]
+    assert "--selector" in completed("get", "device", "--sel")
+    for shell in ("bash", "zsh", "fish"):
+        assert "_EAVES_COMPLETE" in site.ok("completion", shell)
+    (site.home / "completion").write_text(site.ok("completion", "bash"))
+    subprocess.run(["bash", "-n", "completion"], check=True, cwd=site.home, timeout=30)
+
+
+def test_what_has_no_command_is_asked_of_the_api(site: Cli) -> None:
+    told = json.loads(site.ok("api", "get", "/v1/devices", "-q", "namePattern=berlin"))
+    assert [one["name"] for one in told["list"]] == ["edge-berlin"]
+    refused = site("api", "GET", "/v1/devices/id/none")
+    assert (refused.code, "device" in refused.err) == (1, True)
+    assert site("api", "GET", "nothing").code == 2
 
 
 def test_a_wrong_reference_stops_all_of_an_apply(site: Cli) -> None:

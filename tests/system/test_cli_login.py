@@ -33,6 +33,13 @@ def _fingerprint(process: Process) -> str:
     return shown_fingerprint(ssl.PEM_cert_to_DER_cert(pem[: pem.index("-----END") + 26]))
 
 
+def _kept(cli: Cli) -> dict[str, str]:
+    """The login in use."""
+    told = json.loads((cli.home / "session.json").read_text())
+    kept: dict[str, str] = told["contexts"][told["current"]]
+    return kept
+
+
 def _printed_password(process: Process) -> str:
     match = re.search(r"password (\S+)", "\n".join(process.output))
     assert match is not None
@@ -88,7 +95,7 @@ def test_a_fingerprint_says_whom_to_trust(cli: Cli, process: Process) -> None:
     assert "logged in at" in cli.ok(*options, right)
     kept = cli.home / "session.json"
     assert kept.stat().st_mode & 0o777 == 0o600
-    assert json.loads(kept.read_text())["root_pem"] == cli.root.read_text()
+    assert _kept(cli)["root_pem"] == cli.root.read_text()
 
 
 @pytest.mark.usefixtures("changed")
@@ -111,7 +118,7 @@ def test_a_token_serves_a_script_until_it_is_revoked(cli: Cli) -> None:
 def test_a_login_that_has_ended_is_said_in_a_sentence(cli: Cli) -> None:
     (cli.home / "pw").write_text(CHOSEN)
     cli.ok("login", cli.rest_url, "--ca", str(cli.root), "--password-file", "pw")
-    ended = json.loads((cli.home / "session.json").read_text()) | {"token": "old"}
+    ended = _kept(cli) | {"token": "old"}  # as a version without contexts kept it
     (cli.home / "session.json").write_text(json.dumps(ended))
     done = cli("get", "device")
     assert done.code == 1
@@ -148,3 +155,40 @@ def test_what_stands_against_a_connection_is_a_sentence(cli: Cli) -> None:
     assert "no.pem holds no PEM certificate" in no_pem.err
     assert cli("login", "ftp://example").code == 2
     assert cli("login").code == 2
+
+
+@pytest.mark.usefixtures("changed")
+def test_contexts_are_listed_used_and_forgotten(cli: Cli) -> None:
+    (cli.home / "pw").write_text(CHOSEN)
+    options = ("--ca", str(cli.root), "--password-file", "pw")
+    said = cli.ok("login", cli.rest_url, *options)
+    usual = cli.rest_url.removeprefix("https://")
+    assert f"context {usual}, kept in" in said
+    cli.ok("login", cli.rest_url, *options, "--context", "plant")
+    assert (cli.home / "session.json").stat().st_mode & 0o777 == 0o600
+    assert [p.name for p in cli.home.iterdir() if p.suffix == ".tmp"] == []
+    told = json.loads(cli.ok("context", "list", "-o", "json"))
+    assert [(one["name"], one["current"]) for one in told] == [(usual, False), ("plant", True)]
+    assert "token" not in json.dumps(told)
+    shown = cli.ok("context", "list").splitlines()
+    assert shown[2].split()[:4] == ["*", "plant", cli.rest_url, "admin"]
+    assert f"context {usual} is in use" in cli.ok("context", "use", usual)
+    assert "name: plant" in cli.ok("--context", "plant", "context", "show")
+    assert "name: plant" in cli("context", "show", EAVES_CONTEXT="plant").out
+    assert cli.ok("context", "show", "plant").count("current: false") == 1
+    wrong = cli("--context", "plnat", "get", "project")
+    assert (wrong.code, wrong.err) == (
+        1,
+        "Error: there is no context 'plnat'; did you mean plant?\n",
+    )
+    assert "renamed" not in cli.ok("--context", "plant", "login", "--password-file", "pw")
+    assert "name: plant" in cli.ok("context", "show")
+    cli.ok("context", "use", usual)
+    assert "context plant forgotten" in cli.ok("context", "delete", "plant")
+    cli.ok("login", cli.rest_url, *options, "--context", "other")
+    assert "logged out" in cli.ok("logout")
+    assert "no context is in use; run `eaves context use NAME`" in cli("get", "project").err
+    cli.ok("context", "use", usual)
+    assert "no project yet" in cli("get", "project").err
+    cli.ok("logout")
+    assert not (cli.home / "session.json").exists()

@@ -1,11 +1,13 @@
 """`eaves apply` and `eaves delete`: objects as YAML files say."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from eaves.cli.client import Client, nearest
+from eaves.cli.completion import complete_names
 from eaves.cli.documents import (
     Change,
     Document,
@@ -15,11 +17,13 @@ from eaves.cli.documents import (
     overlap,
     without_unreadable,
 )
-from eaves.cli.json_values import Json
-from eaves.cli.kinds import Kind, find_kind
+from eaves.cli.json_values import Json, object_of
+from eaves.cli.kinds import Kind, KindType, OfObjects, find_kind
+from eaves.cli.references import with_ids
 from eaves.cli.session import load_session
 
 FILES = click.Path(path_type=Path, exists=True, allow_dash=True)
+UNMADE = "(id of "  # of what a dry run would have made
 DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
@@ -72,14 +76,14 @@ def refuse_unknown_references(client: Client, documents: Sequence[Document]) -> 
     faults: list[str] = []
     asked: dict[tuple[str, str], bool] = {}
     for document in documents:
-        for key, _, kind, name in document.references():
+        for key, kind, name in document.references():
             if name in there.get(kind.name, set()):
                 continue
             target = (kind.name, name)
             if target not in asked:
                 asked[target] = client.find(kind, name) is not None
             if not asked[target]:
-                names = {str(row.get("name", "")) for row in client.list(kind)}
+                names = {str(row.get(kind.key, "")) for row in client.list(kind)}
                 hint = nearest(name, names | there.get(kind.name, set()), kind.name)
                 faults.append(
                     f"{document.where}: {document.title}: {key}: there is no {kind.name} {name!r};"
@@ -89,37 +93,80 @@ def refuse_unknown_references(client: Client, documents: Sequence[Document]) -> 
         raise click.ClickException("\n       ".join(faults) + "\n       nothing was changed")
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A document beside what the controller has; both without what the document leaves alone."""
+
+    wanted: Json  # with ids
+    current: Json | None
+    before: Json
+    after: Json
+
+    @property
+    def same(self) -> bool:
+        return self.current is not None and self.before == self.after
+
+    @property
+    def has_unreadable(self) -> bool:
+        """Whether a secret was left out of the comparison."""
+        return self.current is not None and self.after != self.wanted
+
+
+def compare(client: Client, document: Document, *, send_secrets: bool = False) -> Compared:
+    kind = document.kind
+    wanted = _resolved(client, document)
+    lies_below = "{" in kind.path
+    if lies_below and not wanted.get("projectId"):
+        raise click.ClickException(f"a {kind.name} lies in a project; say which: `project: NAME`")
+    # a dry run has not made the project that an earlier document makes
+    unmade = lies_below and str(wanted["projectId"]).startswith(UNMADE)
+    current = None if unmade else client.find(kind, document.name, wanted)
+    if current is None:
+        titled = {kind.titled: document.name} if kind.titled else {}
+        body = {**titled, **kind.defaults, **wanted, kind.key: document.name}
+        return Compared(wanted, None, {}, body)
+    there = object_of(current.get(kind.asked)) if kind.asked else current
+    after = wanted if send_secrets else without_unreadable(wanted, there)
+    return Compared(wanted, current, overlap(after, there), after)
+
+
 def apply_document(
     client: Client, document: Document, *, dry_run: bool, send_secrets: bool = False
 ) -> Change:
     kind = document.kind
-    wanted = _resolved(client, document)
-    current = client.find(kind, document.name)
     try:
-        if current is None:
-            body = {"title": document.name, **kind.defaults, **wanted, "name": document.name}
-            if not dry_run:
-                client.call("POST", kind.path, body)
-                _after_write(client, document)
-            return Change(document, "created", diff({}, body, document.title))
-        comparable = wanted if send_secrets else without_unreadable(wanted, current)
-        seen = overlap(comparable, current)
-        if seen == comparable:
-            if comparable != wanted:
+        compared = compare(client, document, send_secrets=send_secrets)
+        current = compared.current
+        if current is not None and compared.same:
+            if compared.has_unreadable:
                 click.echo(
                     f"note: {document.title} has a secret that cannot be read back; --send-secrets"
                     " sends it again",
                     err=True,
                 )
             return Change(document, "unchanged")
+        if current is not None:
+            _refuse_unchanging(kind)
+        if current is None and not dry_run:
+            client.call("POST", kind.path_of(compared.after), compared.after)
+        elif current is not None and not dry_run:
+            client.call("PUT", kind.id_path(current), merged(current, compared.wanted))
         if not dry_run:
-            client.call("PUT", f"{kind.path}/id/{current['id']}", merged(current, wanted))
             _after_write(client, document)
-        return Change(document, "changed", diff(seen, comparable, document.title))
     except click.ClickException as error:
         raise click.ClickException(
             f"{document.where}: {document.title}: {error.message}"
         ) from error
+    verb = "created" if current is None else "changed"
+    return Change(document, verb, diff(compared.before, compared.after, document.title))
+
+
+def _refuse_unchanging(kind: Kind) -> None:
+    if not kind.changes:
+        raise click.ClickException(
+            f"it is there already, asked for otherwise, and a {kind.name} does not change;"
+            " choose another name"
+        )
 
 
 def _after_write(client: Client, document: Document) -> None:
@@ -131,8 +178,8 @@ def _after_write(client: Client, document: Document) -> None:
         return
     if _is_to_be_uploaded(client, image):
         click.echo(
-            f"note: {document.title} is ready once its bytes are uploaded; "
-            "docs/how-to/upload-an-image.md says how",
+            f"note: {document.title} is ready once its bytes are there: "
+            f"eaves image upload {document.name} FILE",
             err=True,
         )
     else:
@@ -147,22 +194,18 @@ def _is_to_be_uploaded(client: Client, image: Json) -> bool:
 
 def _resolved(client: Client, document: Document) -> Json:
     """The document's fields with names replaced by ids."""
-    references = {key: (id_key, kind, name) for key, id_key, kind, name in document.references()}
-    wanted: Json = {}
-    for key, value in document.fields.items():
-        if key not in references:
-            wanted[key] = value
-            continue
-        id_key, kind, name = references[key]
-        target = client.find(kind, name)
+
+    def id_of(kind_name: str, name: str) -> str:
+        target = client.find(find_kind(kind_name), name)
         # a dry run has not made what an earlier document makes
-        wanted[id_key] = target["id"] if target else f"(id of {kind.name} {name})"
-    return wanted
+        return str(target["id"]) if target else f"{UNMADE}{kind_name} {name})"
+
+    return with_ids(document.fields, document.kind.references, id_of)
 
 
-@click.command()
-@click.argument("kind", required=False)
-@click.argument("names", nargs=-1)
+@click.command(cls=OfObjects)
+@click.argument("kind", required=False, type=KindType())
+@click.argument("names", nargs=-1, shell_complete=complete_names)
 @click.option(
     "-f",
     "--file",
@@ -171,7 +214,10 @@ def _resolved(client: Client, document: Document) -> Json:
     type=FILES,
     help="Delete what a YAML file or a folder of them describes.",
 )
-def delete(kind: str | None, names: tuple[str, ...], files: tuple[Path, ...]) -> None:
+@click.option("--project", help="In which they lie, where that is not clear from the name.")
+def delete(
+    kind: Kind | None, names: tuple[str, ...], files: tuple[Path, ...], project: str | None
+) -> None:
     """Delete objects by name or by file.
 
     With -f everything goes that the files describe, users of objects first; what is not there
@@ -180,26 +226,35 @@ def delete(kind: str | None, names: tuple[str, ...], files: tuple[Path, ...]) ->
     if bool(files) == bool(kind):
         raise click.UsageError("name a kind and at least one object, or files with -f")
     with Client(load_session()) as client:
-        if files:
+        if files or kind is None:
             for document in reversed(documents_in(files)):
-                _delete_if_there(client, document.kind, document.name)
+                _delete_if_there(client, document)
             return
-        try:
-            which = find_kind(str(kind))
-        except click.ClickException as error:
-            raise click.UsageError(error.message) from error
         if not names:
-            raise click.UsageError(f"which {which.name}? give at least one name")
-        found = [client.get(which, name) for name in names]  # all of them are there, or none goes
+            raise click.UsageError(f"which {kind.name}? give at least one name")
+        _refuse_undeletable(kind)
+        within = {"projectId": client.get(find_kind("project"), project)["id"]} if project else {}
+        found = [client.get(kind, name, within) for name in names]  # all of them, or none goes
         for row in found:
-            client.call("DELETE", f"{which.path}/id/{row['id']}")
-            click.echo(f"{which.name}/{row.get('name')} deleted")
+            client.call("DELETE", kind.delete_path(row))
+            click.echo(f"{kind.title_of(row)} deleted")
 
 
-def _delete_if_there(client: Client, kind: Kind, name: str) -> None:
-    found = client.find(kind, name)
+def _refuse_undeletable(kind: Kind) -> None:
+    if not kind.goes:
+        raise click.ClickException(
+            f"a {kind.name} cannot be deleted; the controller ends it itself"
+        )
+
+
+def _delete_if_there(client: Client, document: Document) -> None:
+    kind = document.kind
+    _refuse_undeletable(kind)
+    wanted = _resolved(client, document) if "{" in kind.path else {}
+    gone = str(wanted.get("projectId", "")).startswith(UNMADE)
+    found = None if gone else client.find(kind, document.name, wanted)
     if found is None:
-        click.echo(f"{kind.name}/{name} is not there")
+        click.echo(f"{document.title} is not there")
         return
-    client.call("DELETE", f"{kind.path}/id/{found['id']}")
-    click.echo(f"{kind.name}/{name} deleted")
+    client.call("DELETE", kind.delete_path(found))
+    click.echo(f"{document.title} deleted")

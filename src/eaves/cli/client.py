@@ -10,18 +10,21 @@ import os
 import socket
 import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Self
 from urllib.parse import quote, urlencode, urlsplit
 
 import click
 
 from eaves.cli.json_values import Json, is_object, objects_of
-from eaves.cli.kinds import Kind
+from eaves.cli.kind import Kind, at
 from eaves.cli.session import Session
 
 PAGE = 500
+NEWEST = 100  # of a list that never ends
 TIMEOUT_S = 30.0
 AGAIN = "run `eaves login` again"
+Query = Mapping[str, str | list[str]]
 
 
 class ApiError(click.ClickException):
@@ -33,6 +36,13 @@ class ApiError(click.ClickException):
         super().__init__("\n       ".join(reasons) or f"{method} {path} answered {status}")
         self.status = status
         self.cause = cause  # of a login: a word of the contract
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]  # names in lower case
+    data: Json
 
 
 class Client:
@@ -53,7 +63,7 @@ class Client:
         method: str,
         path: str,
         body: Json | None = None,
-        query: Mapping[str, str | list[str]] | None = None,
+        query: Query | None = None,
     ) -> Json:
         """The answer's JSON object; raises ApiError with the reasons of a refusal."""
         payload = None if body is None else json.dumps(body).encode()
@@ -65,26 +75,41 @@ class Client:
         path: str,
         payload: bytes | None,
         content_type: str,
-        query: Mapping[str, str | list[str]] | None = None,
+        query: Query | None = None,
     ) -> Json:
         """As `call`, for a body that is no JSON object."""
+        headers = {} if payload is None else {"Content-Type": content_type}
+        return self.exchange(method, path, payload, headers, query).data
+
+    def exchange(
+        self,
+        method: str,
+        path: str,
+        payload: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        query: Query | None = None,
+    ) -> Answer:
+        """The whole answer; raises ApiError with the reasons of a refusal."""
         target = f"/api{path}" + (f"?{urlencode(query, doseq=True)}" if query else "")
-        headers = {"Accept": "application/json"}
+        sent = {"Accept": "application/json", **(headers or {})}
         if self._token:
-            headers["Authorization"] = f"Bearer {self._token}"
-        if payload is not None:
-            headers["Content-Type"] = content_type
-        status, content = self._exchange(method, target, payload, headers)
+            sent["Authorization"] = f"Bearer {self._token}"
+        answer, content = self._exchange(method, target, payload, sent)
         data = _json(content)
-        if status >= 400:
+        if answer.status >= 400:
             raise ApiError(
-                method, path, status, _reasons(status, data), str(data.get("cause") or "")
+                method,
+                path,
+                answer.status,
+                _reasons(answer.status, data),
+                str(data.get("cause") or ""),
             )
-        return data
+        told = {name.lower(): value for name, value in answer.getheaders()}
+        return Answer(answer.status, told, data)
 
     def _exchange(
         self, method: str, target: str, payload: bytes | None, headers: Mapping[str, str]
-    ) -> tuple[int, bytes]:
+    ) -> tuple[http.client.HTTPResponse, bytes]:
         try:
             try:
                 return self._send(method, target, payload, headers)
@@ -100,12 +125,12 @@ class Client:
 
     def _send(
         self, method: str, target: str, payload: bytes | None, headers: Mapping[str, str]
-    ) -> tuple[int, bytes]:
+    ) -> tuple[http.client.HTTPResponse, bytes]:
         self._connection.request(method, target, body=payload, headers=dict(headers))
         answer = self._connection.getresponse()
         content = answer.read()
         self._used = True
-        return answer.status, content
+        return answer, content
 
     def lines(self, path: str, query: Mapping[str, str] | None = None) -> Iterator[bytes]:
         """An answer of many lines, one at a time; raises ApiError with the reasons of a refusal."""
@@ -122,37 +147,84 @@ class Client:
             self._connection.close()
             raise click.ClickException(unreachable(self._url, error)) from error
 
-    def find(self, kind: Kind, name: str) -> Json | None:
+    def find(
+        self, kind: Kind, name: str, within: Mapping[str, object] | None = None
+    ) -> Json | None:
+        """`within` has the `projectId` of what lies below a project, where it is known."""
+        if not kind.by_name:
+            return self._find_listed(kind, name, within or {})
         try:
-            return self.call("GET", f"{kind.path}/name/{quote(name, safe='')}")
+            return self.call(
+                "GET", kind.path + kind.by_name.replace("{name}", quote(name, safe=""))
+            )
         except ApiError as error:
             if error.status == 404:
                 return None
             raise
 
-    def get(self, kind: Kind, name: str) -> Json:
+    def get(self, kind: Kind, name: str, within: Mapping[str, object] | None = None) -> Json:
         """By name; an unknown one is answered with the names nearest to it."""
-        found = self.find(kind, name)
+        if kind.newest:
+            raise click.ClickException(f"a single {kind.name} has no name; leave {name!r} out")
+        found = self.find(kind, name, within)
         if found is None:
             raise click.ClickException(f"there is no {kind.name} {name!r}; {self.hint(kind, name)}")
         return found
 
-    def list(
-        self, kind: Kind, path: str = "", query: Mapping[str, str] | None = None
-    ) -> Iterator[Json]:
-        page = 1
+    def _find_listed(self, kind: Kind, name: str, within: Mapping[str, object]) -> Json | None:
+        """Of a kind that cannot be asked for by name."""
+        query = {"projectId": str(within["projectId"])} if within.get("projectId") else None
+        rows = [
+            row
+            for row in self.list(kind, query=query)
+            if name in (row.get(kind.key), row.get("id"))
+        ]
+        if len(rows) > 1:
+            where = ", ".join(str(row.get("projectName") or row.get("id")) for row in rows)
+            raise click.ClickException(
+                f"there are {len(rows)} {kind.name}s {name!r}, in {where}; say which by --project,"
+                " or give the id"
+            )
+        if not rows or not kind.by_id:
+            return rows[0] if rows else None
+        return {**rows[0], **self.call("GET", kind.id_path(rows[0]))}
+
+    def list(self, kind: Kind, path: str = "", query: Query | None = None) -> Iterator[Json]:
+        """Page by page; of a kind that never ends, what is newest."""
+        if not path and "{" in kind.path:
+            yield from self._list_below(kind, query or {})
+            return
+        members = "list" if path else kind.members
+        page, first = 1, None
         while True:
-            paging = {"next.pageSize": str(PAGE), "next.pageNum": str(page)}
+            size = NEWEST if kind.newest and not path else PAGE
+            paging = {"next.pageSize": str(size), "next.pageNum": str(page)}
             data = self.call("GET", path or kind.path, query={**paging, **(query or {})})
-            rows = objects_of(data.get("list"))
+            rows = objects_of(at(data, members))
+            if rows and rows[0] == first:
+                return  # a list without pages tells all of it each time
             yield from rows
             if len(rows) < PAGE:
                 return
-            page += 1
+            page, first = page + 1, rows[0]
+
+    def _list_below(self, kind: Kind, query: Query) -> Iterator[Json]:
+        """Those of one project, or of all that are visible; each knows its project."""
+        from eaves.cli.kinds import find_kind  # noqa: PLC0415 - few kinds lie below another
+
+        above = find_kind("project")
+        wanted = query.get("projectId")
+        projects = (
+            iter([self.call("GET", f"{above.path}/id/{wanted}")]) if wanted else self.list(above)
+        )
+        for project in projects:
+            known = {"projectId": project["id"], "projectName": project.get("name")}
+            for row in self.list(kind, kind.path_of(known)):
+                yield {**row, **known}
 
     def hint(self, kind: Kind, name: str) -> str:
-        names = [str(row.get("name", "")) for row in self.list(kind, query={"fields": "name"})]
-        return nearest(name, names, kind.name)
+        rows = self.list(kind, query={"fields": kind.key})
+        return nearest(name, [str(row.get(kind.key) or "") for row in rows], kind.name)
 
 
 def nearest(word: str, names: Iterable[str], noun: str) -> str:

@@ -9,19 +9,22 @@ from pathlib import Path
 import click
 
 from eaves.cli.client import Client
+from eaves.cli.completion import complete_of
 from eaves.cli.json_values import Json, is_list, object_of, objects_of
 from eaves.cli.kinds import find_kind
-from eaves.cli.output import show_table
+from eaves.cli.output import show_table, show_value
+from eaves.cli.progress import Progress
 from eaves.cli.session import load_session
 
 AT_ONCE = 50  # records in one request
 BULK = "/v1/eaves/devices/bulk"
 TAKEN = "AlreadyExists"
+NAME = click.argument("name", shell_complete=complete_of("device"))
 
 
 @click.group()
 def device() -> None:
-    """Make many devices from a file, replace machines, open debug access."""
+    """Make many devices from a file, replace machines, open debug access, upgrade."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +71,13 @@ def create(file: Path, *, dry_run: bool, partly: bool, skip_existing: bool) -> N
             click.echo(f"{len(good)} devices would be made, {there} are there already")
             return
         made = 0
-        with click.progressbar(length=len(good), label="devices") as bar:
+        sent = 0
+        with Progress("devices") as progress:
             for some in _parts(good):
                 answer = _send(client, source.header, some, partial="true")
                 made += int(answer.get("created", 0))
-                bar.update(len(some))
+                sent += len(some)
+                progress.tell(sent, len(good))
                 faults = [*faults, *_faults(some, answer)]
     click.echo(f"{made} devices made, {there} were there already, {len(good) - made} failed")
     if made < len(good):
@@ -188,7 +193,7 @@ def _record(line: int, entry: object) -> Record:
 
 
 @device.command()
-@click.argument("name")
+@NAME
 @click.option("--serial", default="", help="Serial number of the machine that takes the record.")
 @click.option(
     "--certificate",
@@ -212,7 +217,7 @@ def replace(name: str, serial: str, certificate: Path | None, why: str) -> None:
 
 
 @device.command()
-@click.argument("name")
+@NAME
 def machines(name: str) -> None:
     """Show which machines have and had the record of a device."""
     with Client(load_session()) as client:
@@ -235,7 +240,7 @@ def machines(name: str) -> None:
 
 
 @device.command()
-@click.argument("name")
+@NAME
 @click.option("--minutes", type=click.IntRange(1, 10080), default=60, help="How long; 60.")
 @click.option(
     "--ssh-key",
@@ -257,3 +262,64 @@ def debug(name: str, minutes: int, ssh_key: Path | None, *, off: bool) -> None:
             body["sshKey"] = ssh_key.read_text().strip()
         client.call("PUT", f"{path}/enable", body)
     click.echo(f"device/{name}: debug access open for {minutes} minutes")
+
+
+def _put(name: str, verb: str, done: str) -> None:
+    with Client(load_session()) as client:
+        found = client.get(find_kind("device"), name)
+        client.call("PUT", f"/v1/devices/id/{found['id']}/{verb}")
+    click.echo(f"device/{name}: {done}")
+
+
+@device.command()
+@NAME
+def offboard(name: str) -> None:
+    """Take a device out of service: its machine forgets the controller, the record stays."""
+    _put(name, "offboard", "off-boarded")
+
+
+@device.command()
+@NAME
+def poweroff(name: str) -> None:
+    """Ask a device to stop its apps in order and to switch itself off."""
+    _put(name, "preparepoweroff", "power-off asked for")
+
+
+@device.command("retry-upgrade")
+@NAME
+def retry_upgrade(name: str) -> None:
+    """Let a device try a base image again that it fell back from."""
+    _put(name, "baseos/upgrade/retry", "retry asked for")
+
+
+@device.command()
+@NAME
+@click.option(
+    "--image", "image_name", required=True, help="Base image.", shell_complete=complete_of("image")
+)
+@click.option("--stage", is_flag=True, help="Only bring it to the device; do not start it.")
+def upgrade(name: str, image_name: str, *, stage: bool) -> None:
+    """Bring a base image to one device and start it; `eaves rollout` does it to many in waves."""
+    with Client(load_session()) as client:
+        found = client.get(find_kind("device"), name)
+        image = client.get(find_kind("image"), image_name)
+        base: Json = {
+            "uuid": image["id"],
+            "imageName": image["name"],
+            "version": image.get("imageVersion") or image["name"],
+            "activate": not stage,
+        }
+        verb = "publish" if stage else "apply"
+        path = f"/v1/devices/id/{found['id']}/{verb}"
+        client.call("PUT", path, {**found, "baseImage": [base]})
+    done = "is brought there" if stage else "is brought there and started"
+    click.echo(f"device/{name}: base image {image_name} {done}")
+
+
+@device.command()
+@NAME
+def attestation(name: str) -> None:
+    """Show what a device measured at its start, and what differs from its model's templates."""
+    with Client(load_session()) as client:
+        found = client.get(find_kind("device"), name)
+        show_value(client.call("GET", f"/v1/devices/id/{found['id']}/attestation"), "yaml")

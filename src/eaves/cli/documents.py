@@ -21,6 +21,7 @@ import yaml
 from eaves.cli.json_values import Json, is_list, is_object
 from eaves.cli.kinds import ORDER, Kind, find_kind
 from eaves.cli.output import hidden, is_secret, yaml_text
+from eaves.cli.references import references_in
 
 Shape = Mapping[str, str]  # field -> name of its type, PREFIX_ of its words, or empty
 At = tuple[str | int, ...]  # where in a document: ("interfaces", 0, "name")
@@ -40,11 +41,10 @@ class Document:
     def title(self) -> str:
         return f"{self.kind.name}/{self.name}"
 
-    def references(self) -> Iterator[tuple[str, str, Kind, str]]:
-        """Each reference by name: the key, the key that holds the id, the kind, the name."""
-        for key, (id_key, kind_name) in self.kind.references.items():
-            if self.fields.get(key) is not None:
-                yield key, id_key, find_kind(kind_name), str(self.fields[key])
+    def references(self) -> Iterator[tuple[str, Kind, str]]:
+        """Each reference by name: where it stands, the kind, the name."""
+        for where, kind_name, name in references_in(self.fields, self.kind.references):
+            yield where, find_kind(kind_name), name
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,27 @@ def documents_in(paths: Iterable[Path]) -> list[Document]:
 
 
 def in_order(documents: Iterable[Document]) -> list[Document]:
-    return sorted(documents, key=lambda d: ORDER[d.kind.name])
+    """As kinds stand, and each behind what it refers to.  Raises ClickException for a circle."""
+    wanted = sorted(documents, key=lambda d: ORDER[d.kind.name])
+    by_title = {document.title: document for document in wanted}
+    done: dict[str, Document] = {}
+
+    def put(document: Document, way: tuple[str, ...]) -> None:
+        if document.title in way:
+            circle = " -> ".join((*way[way.index(document.title) :], document.title))
+            raise click.ClickException(
+                f"{document.where}: these refer to each other: {circle}; apply one of them without"
+                " the reference first"
+            )
+        for _, kind, name in document.references():
+            needed = by_title.get(f"{kind.name}/{name}")
+            if needed is not None and needed.title not in done:
+                put(needed, (*way, document.title))
+        done.setdefault(document.title, document)
+
+    for document in wanted:
+        put(document, ())
+    return list(done.values())
 
 
 def _yaml_files(paths: Iterable[Path]) -> Iterator[Path]:
@@ -186,6 +206,8 @@ def _document(part: object, source: str, line: int, lines: Mapping[At, int]) -> 
         kind = find_kind(str(part["kind"]))
     except click.ClickException as error:
         raise click.ClickException(f"{where}: {error.message}") from error
+    if not kind.made:
+        raise click.ClickException(f"{where}: a {kind.name} is not made from a file")
     fields = {str(k): v for k, v in part.items() if k not in OWN_KEYS}
     # `kind` names the object here; a network's own field of that name is spelt `networkKind`.
     if "networkKind" in part:
@@ -210,10 +232,10 @@ def _contract() -> Mapping[str, Any]:
 
 
 def shape_of(kind: Kind) -> Shape:
-    return _shape(str(_contract()["kinds"].get(kind.name, "")))
+    return shape_named(str(_contract()["kinds"].get(kind.name, "")))
 
 
-def _shape(type_name: str) -> Shape:
+def shape_named(type_name: str) -> Shape:
     shape: Shape = _contract()["types"].get(type_name, {})
     return shape
 
@@ -234,16 +256,19 @@ class Stranger:
 def strangers(
     value: object, shape: Shape, *, also: Sequence[str] = (), at: At = ()
 ) -> Iterator[Stranger]:
+    """`also`: what is known beside the contract, as dotted paths."""
     if is_list(value):
         for n, item in enumerate(value):
-            yield from strangers(item, shape, at=(*at, n))
+            yield from strangers(item, shape, also=also, at=(*at, n))
     if not is_object(value) or not shape:
         return
-    known = [*shape, *also]
+    way = "".join(f"{part}." for part in at if isinstance(part, str))
+    here = [one.removeprefix(way) for one in also if one.startswith(way)]
+    known = [*shape, *(one for one in here if "." not in one)]
     for key, inner in value.items():
         if key in shape:
-            yield from strangers(inner, _shape(shape[key]), at=(*at, str(key)))
-        elif key not in also:
+            yield from strangers(inner, shape_named(shape[key]), also=also, at=(*at, str(key)))
+        elif key not in known:
             lowered = {name.lower(): name for name in known}
             near = difflib.get_close_matches(str(key).lower(), lowered, n=1, cutoff=0.6)
             yield Stranger((*at, str(key)), lowered[near[0]] if near else "")
@@ -260,7 +285,7 @@ def canonical(value: Any, shape: Shape) -> Any:
 
 def _canonical_field(value: Any, about: str) -> Any:
     if not about.endswith("_"):
-        return canonical(value, _shape(about)) if about else value
+        return canonical(value, shape_named(about)) if about else value
     if is_list(value):
         return [_canonical_field(item, about) for item in value]
     if isinstance(value, str) and value and not value.startswith(about):

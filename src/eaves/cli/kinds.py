@@ -1,190 +1,30 @@
-"""The kinds of object a person names, and where the REST contract keeps them."""
+"""The kinds of object a person names: by a word, on the command line and in files."""
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import click
 
-from eaves.cli.json_values import is_object
+from eaves.cli.kind import Column, Kind, at
+from eaves.cli.kind_table import KINDS
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of a table: `path` is a dotted path into the object or, `of_status`, its status."""
-
-    heading: str
-    path: str
-    of_status: bool = False
-    form: str = ""  # "age", "size" or "errors"; else as it is
-    sparse: bool = False  # left out when no row has a value
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """One kind.  `references` maps a key that holds a name to (key that holds the id, kind)."""
-
-    name: str
-    path: str  # below /api
-    aliases: tuple[str, ...] = ()
-    references: Mapping[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
-    defaults: Mapping[str, object] = field(default_factory=dict[str, object])
-    columns: tuple[Column, ...] = ()
-    has_status: bool = False
-
-
-_PROJECT = {"project": ("projectId", "project")}
-_STATE = Column("STATE", "runState", of_status=True)
-_DEVICE = Column("DEVICE", "deviceName", of_status=True)
-_ERROR = Column("ERROR", "errInfo", of_status=True, form="errors", sparse=True)
-
-# In the order in which they must be made: each kind refers only to kinds above it.
-KINDS: tuple[Kind, ...] = (
-    Kind(
-        "brand",
-        "/v1/brands",
-        ("brands",),
-        defaults={"originType": "ORIGIN_LOCAL"},
-        columns=(Column("TITLE", "title"),),
-    ),
-    Kind(
-        "model",
-        "/v1/sysmodels",
-        ("models", "sysmodel", "sysmodels"),
-        {"brand": ("brandId", "brand")},
-        {"originType": "ORIGIN_LOCAL", "state": "SYS_MODEL_STATE_ACTIVE", "attr": {}},
-        columns=(Column("ARCH", "type"), Column("TITLE", "title")),
-    ),
-    Kind(
-        "project",
-        "/v1/projects",
-        ("projects",),
-        defaults={"type": "TAG_TYPE_PROJECT"},
-        columns=(Column("TYPE", "type"), Column("TITLE", "title")),
-    ),
-    Kind(
-        "network",
-        "/v1/networks",
-        ("networks", "net"),
-        _PROJECT,
-        {"kind": "NETWORK_KIND_V4"},
-        columns=(Column("KIND", "kind"), Column("DHCP", "ip.dhcp")),
-    ),
-    Kind(
-        "datastore",
-        "/v1/datastores",
-        ("datastores", "ds"),
-        columns=(
-            Column("TYPE", "dsType"),
-            Column("STATUS", "dsStatus"),
-            Column("HOST", "dsFQDN"),
-        ),
-    ),
-    Kind(
-        "image",
-        "/v1/apps/images",
-        ("images",),
-        {"datastore": ("datastoreId", "datastore")},
-        columns=(
-            Column("FORMAT", "imageFormat"),
-            Column("SIZE", "imageSizeBytes", form="size"),
-            Column("STATUS", "imageStatus"),
-            Column("URL", "imageRelUrl"),
-        ),
-    ),
-    Kind(
-        "app",
-        "/v1/apps",
-        ("apps", "bundle", "bundles"),
-        defaults={"originType": "ORIGIN_LOCAL"},
-        columns=(Column("TYPE", "manifestJSON.appType"), Column("TITLE", "title")),
-    ),
-    Kind(
-        "device",
-        "/v1/devices",
-        ("devices", "node", "nodes", "edgenode"),
-        {**_PROJECT, "model": ("modelId", "model")},
-        {"adminState": "ADMIN_STATE_ACTIVE"},
-        columns=(
-            _STATE,
-            Column("LAST SEEN", "lastUpdate", of_status=True, form="age"),
-            Column("SERIAL", "serialno"),
-            Column("ADMIN", "adminState"),
-            Column("ERROR", "devError", of_status=True, form="errors", sparse=True),
-        ),
-        has_status=True,
-    ),
-    Kind(
-        "appprofile",
-        "/v1/appprofiles",
-        ("appprofiles", "profile", "profiles"),
-        columns=(Column("TITLE", "title"),),
-    ),
-    Kind(
-        "assetgroup",
-        "/v1/assetgroups",
-        ("assetgroups", "group", "groups"),
-        _PROJECT,
-        columns=(Column("TITLE", "title"),),
-    ),
-    Kind(
-        "profiledeployment",
-        "/v1/profiledeployments",
-        ("profiledeployments",),
-        _PROJECT,
-        columns=(Column("VERSION", "appProfileInfo.version"), Column("TITLE", "title")),
-    ),
-    Kind(
-        "netinst",
-        "/v1/netinsts",
-        ("netinsts", "network-instance", "ni"),
-        {**_PROJECT, "device": ("deviceId", "device")},
-        columns=(_STATE, _DEVICE, Column("KIND", "kind"), Column("PORT", "port"), _ERROR),
-        has_status=True,
-    ),
-    Kind(
-        "volume",
-        "/v1/volumes/instances",
-        ("volumes", "volume-instance"),
-        {**_PROJECT, "device": ("deviceId", "device")},
-        columns=(
-            _STATE,
-            _DEVICE,
-            Column("TYPE", "type"),
-            Column("SIZE", "sizeBytes", form="size"),
-            _ERROR,
-        ),
-        has_status=True,
-    ),
-    Kind(
-        "instance",
-        "/v1/apps/instances",
-        ("instances", "app-instance", "app-instances", "appinst"),
-        {**_PROJECT, "app": ("appId", "app"), "device": ("deviceId", "device")},
-        {"activate": True},
-        columns=(
-            _STATE,
-            Column("SOFTWARE", "swState", of_status=True),
-            _DEVICE,
-            Column("TYPE", "appType"),
-            Column("ACTIVE", "activate"),
-            _ERROR,
-        ),
-        has_status=True,
-    ),
-)
+__all__ = ["KINDS", "ORDER", "Column", "Kind", "KindType", "at", "find_kind"]
 
 ORDER: Mapping[str, int] = {kind.name: n for n, kind in enumerate(KINDS)}
+BY_WORD: Mapping[str, Kind] = {word: kind for kind in KINDS for word in (kind.name, *kind.aliases)}
 
 
 def find_kind(word: str) -> Kind:
     """By name or alias; a wrong word is answered with the nearest ones."""
-    known = {alias: kind for kind in KINDS for alias in (kind.name, *kind.aliases)}
-    kind = known.get(word.lower())
+    kind = BY_WORD.get(word.lower())
     if kind is not None:
         return kind
-    near = difflib.get_close_matches(word.lower(), known, n=3, cutoff=0.5)
-    meant = dict.fromkeys(known[alias].name for alias in near)
+    near = difflib.get_close_matches(word.lower(), BY_WORD, n=3, cutoff=0.6)
+    meant = dict.fromkeys(BY_WORD[alias].name for alias in near)
     hint = f"did you mean {' or '.join(meant)}?" if meant else f"kinds: {', '.join(ORDER)}"
     raise click.ClickException(f"there is no kind {word!r}; {hint}")
 
@@ -209,13 +49,52 @@ class KindType(click.ParamType[Kind]):
         return kind
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:
-        return "|".join(self._only) if self._only else None
+        return "|".join(self._only) if self._only and len(self._only) < 6 else None
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> "list[CompletionItem[str]]":
+        from click.shell_completion import CompletionItem  # noqa: PLC0415 - only for a shell
+
+        words = self._only or tuple(ORDER)
+        return [CompletionItem(word) for word in words if word.startswith(incomplete.lower())]
 
 
-def at(value: object, dotted: str) -> object:
-    """The part of a JSON value under `a.b.c`; None where a step is missing."""
-    for step in dotted.split("."):
-        if not is_object(value):
-            return None
-        value = value.get(step)
-    return value
+class OfObjects(click.Command):
+    """A command about objects, which may be written KIND/NAME, as `-o name` prints them."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, split_titles(args))
+
+
+def split_titles(args: list[str]) -> list[str]:
+    """`device/a device/b` as `device a b`; what follows an option stays as it is.
+
+    Raises UsageError for titles of several kinds.
+    """
+    done: list[str] = []
+    kind: Kind | None = None
+    for before, word in zip(["", *args], args, strict=False):
+        first, slash, rest = word.partition("/")
+        found = BY_WORD.get(first.lower()) if slash and rest else None
+        if found is None or before.startswith("-"):
+            done.append(word)
+        elif kind is not None and found is not kind:
+            raise click.UsageError(f"{word!r} is of another kind than what stands before it")
+        elif kind is not None:
+            done.append(rest)
+        elif not (plain := _plain(done)):
+            kind = found
+            done += [found.name, rest]
+        else:  # a kind stands first already
+            done.append(rest if BY_WORD.get(plain[0].lower()) is found else word)
+    return done
+
+
+def _plain(args: list[str]) -> list[str]:
+    """Without options and the word behind each."""
+    return [
+        word
+        for before, word in zip(["", *args], args, strict=False)
+        if not word.startswith("-") and not before.startswith("-")
+    ]

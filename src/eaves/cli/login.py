@@ -5,7 +5,16 @@ from pathlib import Path
 import click
 
 from eaves.cli.client import ApiError, Client
-from eaves.cli.session import Session, load_session, read_pem, save_session, session_file
+from eaves.cli.completion import complete_contexts
+from eaves.cli.session import (
+    Session,
+    chosen_context,
+    load_contexts,
+    load_login,
+    read_pem,
+    save_contexts,
+    save_session,
+)
 from eaves.cli.signing_in import Proof, log_in
 from eaves.cli.trust import base_url, trust
 
@@ -29,6 +38,13 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True)
 )
 @click.option("--ca", type=FILE, help="Certificate authority to trust (PEM).")
 @click.option(
+    "--context",
+    "name",
+    default="",
+    help="Name to keep the login under.  [default: that of the controller]",
+    shell_complete=complete_contexts,
+)
+@click.option(
     "--fingerprint", help="SHA-256 of the controller's certificate, to trust it without a question."
 )
 def login(
@@ -40,19 +56,22 @@ def login(
     ca: Path | None,
     fingerprint: str | None,
     enterprise: str,
+    name: str,
     *,
     provider: bool,
     loopback: bool,
 ) -> None:
     """Log in at a controller, for example https://eaves.example.com:9443.
 
-    Without URL at the controller of the last login.  A certificate that this machine does not
-    know is shown for comparison, unless --ca or --fingerprint says whom to trust.  Who signs in at
-    a provider of identities is shown the address to open in a browser.
+    Without URL at the controller of the login in use.  It is kept as a context and used from then
+    on; `eaves context list` shows them all.  A certificate that this machine does not know is shown
+    for comparison, unless --ca or --fingerprint says whom to trust.  Who signs in at a provider of
+    identities is shown the address to open in a browser.
     """
     if password_file and token_file:
         raise click.UsageError("give --password-file or --token-file, not both")
-    last = None if url else _last_session()
+    name = name or chosen_context()
+    last_name, last = ("", None) if url else _last(name)
     base = last.url if last else base_url(str(url))
     if ca:
         root = read_pem(ca)
@@ -60,9 +79,8 @@ def login(
         root = last.root_pem
     else:
         root = trust(base, fingerprint)
-    name = user or (last.user if last else "") or "admin"
     proof = Proof(
-        name,
+        user or (last.user if last else "") or "admin",
         password_file,
         token_file,
         new_password_file,
@@ -71,13 +89,16 @@ def login(
         loopback=loopback,
     )
     session = log_in(Session(base, "", root, proof.user), proof)
-    path = save_session(session)
-    click.echo(f"logged in at {base} as {session.user}; kept in {path}")
+    kept_as, path = save_session(session, name or last_name)
+    click.echo(f"logged in at {base} as {session.user}; context {kept_as}, kept in {path}")
 
 
-def _last_session() -> Session:
+def _last(name: str) -> tuple[str, Session]:
+    """The login that is to be renewed, with the name of its context."""
     try:
-        return load_session()
+        if name:
+            return name, load_contexts().named(name)
+        return load_login()
     except click.ClickException as error:
         raise click.UsageError(
             "at which controller? for example: eaves login https://eaves.example.com:9443"
@@ -87,12 +108,14 @@ def _last_session() -> Session:
 @click.command()
 def logout() -> None:
     """End this login, here and at the controller."""
+    name, session = load_login()
     try:
-        with Client(load_session()) as client:
+        with Client(session) as client:
             client.call("POST", "/v1/logout", {})
     except ApiError as error:
         if error.status != 401:  # it has ended there already
             raise
     finally:
-        session_file().unlink(missing_ok=True)
+        if name:
+            save_contexts(load_contexts().without(name))
     click.echo("logged out")

@@ -17,6 +17,13 @@ STATE_COLOURS = {
     "ONLINE": "green",
     "RUNNING": "green",
     "READY": "green",
+    "ACTIVE": "green",
+    "COMPLETED": "green",
+    "SUCCEEDED": "green",
+    "INPROGRESS": "cyan",
+    "FAILED": "red",
+    "ABORTED": "red",
+    "PAUSED": "yellow",
     "PROVISIONED": "cyan",
     "BOOTING": "cyan",
     "ERROR": "red",
@@ -28,14 +35,22 @@ STATE_COLOURS = {
 PREFIXES = (
     *("RUN_STATE_", "SW_STATE_", "ADMIN_STATE_", "SEVERITY_", "APP_TYPE_", "NETWORK_KIND_"),
     *("NETWORK_INSTANCE_KIND_", "VOLUME_INSTANCE_TYPE_", "DATASTORE_TYPE_", "DATASTORE_STATUS_"),
-    *("IMAGE_STATUS_", "TAG_TYPE_", "NETWORK_DHCP_TYPE_"),
+    *("IMAGE_STATUS_", "TAG_TYPE_", "NETWORK_DHCP_TYPE_", "USER_STATE_", "ENTERPRISE_STATE_"),
+    *("USER_ROLE_", "AUTH_PROFILE_TYPE_", "AUTH_TYPE_", "JOB_STATUS_", "BULK_SERVICE_"),
+    *("PATCH_ENVELOPE_ACTION_", "TAG_STATUS_", "POLICY_STATUS_", "EVENT_SEVERITY_"),
+    *("ATTEST_STATE_", "ORIGIN_"),
 )
 GAP = "  "
 NOTHING = "-"
 HIDDEN = "(hidden)"
 SECRET_FIELDS = frozenset(
-    {"apikey", "apipasswd", "password", "wifipasswd", "pemkey", "obkey", "userdata"}
+    {
+        *("apikey", "apipasswd", "password", "wifipasswd", "pemkey", "obkey", "userdata"),
+        *("clientsecret", "challengepassword", "currentcred", "newcred", "cryptokey", "token"),
+        *("base64", "recoverycode", "privatekey"),
+    }
 )
+SECRET_MAPS = frozenset({"encryptedsecrets"})
 MIN_CUT = 20  # a cell is not cut below this width
 
 
@@ -150,6 +165,19 @@ def short_state(word: object) -> str:
     return text
 
 
+def size_text(value: object) -> str:
+    """Bytes in the unit that a person would say."""
+    try:
+        size = float(str(value))
+    except ValueError:
+        return ""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}" if size == int(size) else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} TiB"
+
+
 def age(stamp: object, now: datetime | None = None) -> str:
     """How long ago an RFC 3339 time was; "never" for none."""
     try:
@@ -173,7 +201,10 @@ def hidden(value: Any) -> Any:
         return [hidden(item) for item in value]
     if not is_object(value):
         return value
-    return {k: HIDDEN if v and is_secret(value, k) else hidden(v) for k, v in value.items()}
+    return {
+        k: HIDDEN if v and (is_secret(value, k) or k.lower() in SECRET_MAPS) else hidden(v)
+        for k, v in value.items()
+    }
 
 
 def is_secret(owner: Mapping[str, Any], key: str) -> bool:

@@ -9,8 +9,7 @@ import yaml
 from eaves.cli.client import Client
 from eaves.cli.json_values import Json, is_object, list_of, object_of, objects_of
 from eaves.cli.kinds import find_kind
-from eaves.cli.objects import size_text
-from eaves.cli.output import show_table, show_value
+from eaves.cli.output import show_table, show_value, size_text
 from eaves.cli.session import load_session
 
 PLANNED = ("project", "deployment", "profiledeployment", "assetgroup")

@@ -3,7 +3,8 @@
 import click
 
 from eaves.cli.client import Client
-from eaves.cli.kinds import Kind, KindType, find_kind
+from eaves.cli.completion import complete_names, complete_of
+from eaves.cli.kinds import Kind, KindType, OfObjects, find_kind
 from eaves.cli.session import load_session
 
 
@@ -15,7 +16,7 @@ def _do(kind: Kind, name: str, path: str, done: str) -> None:
 
 
 @click.command()
-@click.argument("device")
+@click.argument("device", shell_complete=complete_of("device"))
 def reboot(device: str) -> None:
     """Reboot a device.
 
@@ -26,14 +27,14 @@ def reboot(device: str) -> None:
 
 
 @click.command()
-@click.argument("instance")
+@click.argument("instance", shell_complete=complete_of("instance"))
 def restart(instance: str) -> None:
     """Restart an app instance; its volumes stay."""
     _do(find_kind("instance"), instance, "restart", "restart asked for")
 
 
 @click.command()
-@click.argument("instance")
+@click.argument("instance", shell_complete=complete_of("instance"))
 def purge(instance: str) -> None:
     """Start an app instance anew, with new volumes from its images.
 
@@ -43,23 +44,23 @@ def purge(instance: str) -> None:
 
 
 @click.command()
-@click.argument("instance")
+@click.argument("instance", shell_complete=complete_of("instance"))
 def refresh(instance: str) -> None:
     """Bring an app instance to the newest version of its app."""
     _do(find_kind("instance"), instance, "refresh", "refresh asked for")
 
 
-@click.command()
+@click.command(cls=OfObjects)
 @click.argument("kind", type=KindType("device", "instance"))
-@click.argument("name")
+@click.argument("name", shell_complete=complete_names)
 def activate(kind: Kind, name: str) -> None:
     """Activate a device or an app instance."""
     _do(kind, name, "activate", "activated")
 
 
-@click.command()
+@click.command(cls=OfObjects)
 @click.argument("kind", type=KindType("device", "instance"))
-@click.argument("name")
+@click.argument("name", shell_complete=complete_names)
 def deactivate(kind: Kind, name: str) -> None:
     """Deactivate a device or an app instance.
 

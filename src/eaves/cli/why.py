@@ -6,8 +6,9 @@ from typing import Any
 import click
 
 from eaves.cli.client import Client
+from eaves.cli.completion import complete_names
 from eaves.cli.json_values import Json, is_object, list_of, object_of, objects_of
-from eaves.cli.kinds import Kind, KindType
+from eaves.cli.kinds import Kind, KindType, OfObjects
 from eaves.cli.output import age, short_state, show_value
 from eaves.cli.session import load_session
 
@@ -15,9 +16,9 @@ EXPLAINED = ("device", "netinst", "volume", "instance")
 PAGE = 200
 
 
-@click.command()
+@click.command(cls=OfObjects)
 @click.argument("kind", type=KindType(*EXPLAINED))
-@click.argument("name")
+@click.argument("name", shell_complete=complete_names)
 @click.option(
     "-o",
     "--output",

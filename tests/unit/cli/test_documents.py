@@ -19,6 +19,7 @@ from eaves.cli.documents import (
 )
 from eaves.cli.kinds import find_kind
 from eaves.cli.output import HIDDEN, hidden
+from eaves.cli.references import with_ids
 
 UNCHANGED: dict[str, tuple[Any, Any]] = {
     "the same": ({"title": "a"}, {"title": "a"}),
@@ -125,6 +126,44 @@ def test_documents_come_in_the_order_of_their_references(tmp_path: Path) -> None
     assert [d.kind.name for d in found] == [
         *("project", "network", "datastore", "image", "app", "device", "netinst", "instance")
     ]
+
+
+def test_a_document_comes_behind_what_it_refers_to(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(
+        "{kind: project, name: p, appPolicy: {appPolicy: {apps: [{app: web}]}}}\n---\n"
+        "{kind: app, name: web, datastores: [files]}\n---\n{kind: datastore, name: files}\n---\n"
+        "{kind: role, name: r, scopes: [{projects: [p, other]}]}\n"
+    )
+    found = [document.title for document in documents_in([tmp_path])]
+    assert found == ["datastore/files", "app/web", "project/p", "role/r"]
+
+
+def test_documents_that_need_each_other_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(
+        "{kind: project, name: p, appPolicy: {appPolicy: {apps: [{app: web}]}}}\n---\n"
+        "{kind: app, name: web, visibleTo: [p]}\n"
+    )
+    with pytest.raises(click.ClickException, match="project/p -> app/web -> project/p"):
+        documents_in([tmp_path])
+
+
+def test_names_become_ids_where_they_stand() -> None:
+    (found,) = parse_documents(
+        "{kind: role, name: r, scopes: [{accessDevice: all, projects: [a, b]}, {uuid: x}]}", "f"
+    )
+    assert not found.warnings
+    assert [(where, kind.name, name) for where, kind, name in found.references()] == [
+        ("scopes.projects", "project", "a"),
+        ("scopes.projects", "project", "b"),
+    ]
+    done = with_ids(found.fields, found.kind.references, lambda kind, name: f"{kind}-{name}")
+    assert done == {
+        "scopes": [
+            {"accessDevice": "all", "projectFilter": ["project-a", "project-b"]},
+            {"uuid": "x"},
+        ]
+    }
+    assert found.fields["scopes"][0]["projects"] == ["a", "b"]
 
 
 def test_what_looks_like_a_number_to_yaml_stays_a_text() -> None:

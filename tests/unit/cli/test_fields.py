@@ -7,20 +7,29 @@ from collections.abc import Iterator
 
 from support.generated import REPOSITORY, is_up_to_date
 
-from eaves.cli.kinds import KINDS
+from eaves.cli.documents import shape_named, shape_of
+from eaves.cli.kinds import KINDS, find_kind
 from eaves.controller.domain.contract.apps import App, AppInstance
+from eaves.controller.domain.contract.auth_profiles import AuthorizationProfile
 from eaves.controller.domain.contract.base import Contract, OpenEnum
 from eaves.controller.domain.contract.catalogue import SysBrand, SysModel
 from eaves.controller.domain.contract.datastores import DatastoreInfo, ImageConfig
+from eaves.controller.domain.contract.deployments import Deployment
 from eaves.controller.domain.contract.devices import DeviceConfig
+from eaves.controller.domain.contract.enrolment import SCEPProfile
+from eaves.controller.domain.contract.jobs import BulkConfig, JobConfig
 from eaves.controller.domain.contract.netinsts import NetInstConfig
 from eaves.controller.domain.contract.networks import NetConfig
+from eaves.controller.domain.contract.patches import PatchEnvelope
 from eaves.controller.domain.contract.profiles import (
     AppProfileRead,
     AssetGroupRead,
     ProfileDeployment,
 )
 from eaves.controller.domain.contract.projects import Tag
+from eaves.controller.domain.contract.roles import Role
+from eaves.controller.domain.contract.rollouts import RolloutSpec
+from eaves.controller.domain.contract.users import DetailedUser, Enterprise, Realm
 from eaves.controller.domain.contract.volumes import VolInstConfig
 
 TYPES: dict[str, type[Contract]] = {
@@ -38,7 +47,18 @@ TYPES: dict[str, type[Contract]] = {
     "netinst": NetInstConfig,
     "volume": VolInstConfig,
     "instance": AppInstance,
+    "enterprise": Enterprise,
+    "realm": Realm,
+    "role": Role,
+    "user": DetailedUser,
+    "authprofile": AuthorizationProfile,
+    "cep": SCEPProfile,
+    "patchenvelope": PatchEnvelope,
+    "deployment": Deployment,
+    "job": JobConfig,
+    "rollout": RolloutSpec,
 }
+ALSO: tuple[type[Contract], ...] = (BulkConfig,)  # what a job is asked to do
 
 
 def _parts(annotation: object) -> Iterator[type]:
@@ -76,7 +96,8 @@ def _reachable(kind: type[Contract], found: dict[str, dict[str, str]]) -> None:
 
 def test_the_field_names_are_those_of_the_contract() -> None:
     found: dict[str, dict[str, str]] = {}
-    for kind in TYPES.values():
+    roots: tuple[type[Contract], ...] = (*TYPES.values(), *ALSO)
+    for kind in roots:
         _reachable(kind, found)
     table = {"kinds": {name: kind.__name__ for name, kind in TYPES.items()}, "types": found}
     text = json.dumps(table, indent=1, sort_keys=True) + "\n"
@@ -84,4 +105,20 @@ def test_the_field_names_are_those_of_the_contract() -> None:
 
 
 def test_every_kind_has_its_fields() -> None:
-    assert {kind.name for kind in KINDS} == set(TYPES)
+    assert {kind.name for kind in KINDS if kind.made} == set(TYPES)
+
+
+def test_what_a_kind_says_of_names_is_true_of_the_contract() -> None:
+    """A way that leads nowhere would leave names in what is sent."""
+    for kind in KINDS:
+        for pattern, (id_key, other) in kind.references.items():
+            assert find_kind(other).name == other
+            shape = shape_of(kind)
+            *way, _ = pattern.split(".")
+            for step in way:
+                assert step in shape, f"{kind.name}: {pattern}"
+                shape = shape_named(shape[step])
+            assert id_key in shape, f"{kind.name}: {pattern}"
+        if kind.made:
+            assert not kind.tags or kind.tags in shape_of(kind)
+            assert kind.key in shape_of(kind)
