@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 WITHIN_S: Final = 1.0
 MOST: Final = 50
+VARIABLE: Final = "_EAVES_COMPLETE"  # by which a shell asks the command
 SHELLS: Final = ("bash", "zsh", "fish")
 WHERE: Final = {
     "bash": 'eval "$(eaves completion bash)" in ~/.bashrc',
@@ -31,7 +32,8 @@ Completer = Callable[[click.Context, click.Parameter, str], Items]
 
 @click.command()
 @click.argument("shell", type=click.Choice(SHELLS))
-def completion(shell: str) -> None:
+@click.pass_context
+def completion(context: click.Context, shell: str) -> None:
     """Print what a shell needs to complete commands, options, kinds and names.
 
     In bash: eval "$(eaves completion bash)" in ~/.bashrc; zsh the same in ~/.zshrc behind compinit;
@@ -40,12 +42,10 @@ def completion(shell: str) -> None:
     """
     from click.shell_completion import get_completion_class  # noqa: PLC0415 - only here
 
-    from eaves.main import main  # noqa: PLC0415 - it imports this module by name
-
     of_shell = get_completion_class(shell)
     if of_shell is None:
         raise click.ClickException(f"{shell} is not known to this version; {', '.join(SHELLS)} are")
-    click.echo(of_shell(main, {}, "eaves", "_EAVES_COMPLETE").source())
+    click.echo(of_shell(context.find_root().command, {}, "eaves", VARIABLE).source())
     click.echo(f"# {WHERE[shell]}")
 
 
