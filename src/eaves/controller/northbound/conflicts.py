@@ -1,7 +1,8 @@
 """What a database answers when it cannot do a transaction now: done again here, or 503.
 
 Two processes that write the same rows may be in each other's way so that the database ends one of
-the transactions.  Nothing of it is stored then, so the whole request is done again.
+the transactions, or one sees that what it read was changed by the other.  Nothing of it is stored
+then, so the whole request is done again.
 """
 
 import asyncio
@@ -10,6 +11,8 @@ from typing import Final, TypeVar
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
+
+from eaves.controller.store.objects import Overtaken
 
 T = TypeVar("T")
 
@@ -41,8 +44,8 @@ async def done_again_in_conflict(work: Callable[[], Awaitable[T]]) -> T:
     for attempt in range(ATTEMPTS - 1):
         try:
             return await work()
-        except DBAPIError as error:
-            if not in_conflict(error):
+        except (DBAPIError, Overtaken) as error:
+            if isinstance(error, DBAPIError) and not in_conflict(error):
                 raise
             await asyncio.sleep(FIRST_REST_S * (1 << attempt))
     return await work()

@@ -264,7 +264,12 @@ async def store_prepared(
         work.changed.update(await rendering.devices_of(work, prepared.wanted))
     await resource.before_replace(work, prepared.wanted, current)
     stored = await objects.replace_object(
-        work.db, work.scope, draft_of(resource, work, prepared), work.stamp, expected=expected
+        work.db,
+        work.scope,
+        draft_of(resource, work, prepared),
+        work.stamp,
+        expected=expected,
+        made_from=expected_revision(current),  # else what changed meanwhile would be undone
     )
     await _finish(work, resource, prepared, current, what)
     return resource.target(prepared.wanted, str(stored.revision.curr))

@@ -143,6 +143,7 @@ async def _refer(work: Work, instance: AppInstance, envelope: PatchEnvelope | No
         crud.draft_of(catalog.INSTANCES, work, prepared),
         work.stamp,
         expected=None,
+        made_from=crud.expected_revision(instance),
     )
     work.changed.add(DeviceId(instance.device_id))
     await journal.note(

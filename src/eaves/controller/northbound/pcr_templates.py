@@ -162,7 +162,14 @@ async def _store(
         references=await records.references_of(work.db, model.id),
         body=wanted.model_copy(update={"revision": None}).to_json_text(),
     )
-    now = await objects.replace_object(work.db, work.scope, draft, work.stamp, expected=None)
+    now = await objects.replace_object(
+        work.db,
+        work.scope,
+        draft,
+        work.stamp,
+        expected=None,
+        made_from=crud.expected_revision(model),
+    )
     await journal.note(
         work,
         journal.Entry(

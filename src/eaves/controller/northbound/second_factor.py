@@ -161,10 +161,11 @@ async def _mark(
 
 
 async def mark(work: Work, user: DetailedUser, *, enabled: bool) -> None:
+    stored = await crud.find_stored(work, catalog.USERS, object_id=user.id)
+    user = records.USER.read(stored)  # as it is in this transaction
     if user.totp_enabled is enabled:
         return
     wanted = user.model_copy(update={"totp_enabled": enabled})
-    stored = await crud.find_stored(work, catalog.USERS, object_id=user.id)
     await crud.store_prepared(
         work,
         catalog.USERS,

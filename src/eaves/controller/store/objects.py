@@ -45,6 +45,12 @@ class VersionConflict(Rejected):
         self.kind, self.name, self.expected, self.current = kind, name, expected, current
 
 
+class Overtaken(VersionConflict):
+    """Nobody asked for a revision, and another transaction changed the object while ours was at
+    work on it; ours may be done again.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class ObjectRef:
     kind: Kind
@@ -360,11 +366,18 @@ async def count_by_state(
 
 
 async def replace_object(
-    db: Db, scope: Scope, draft: Draft, stamp: Stamp, *, expected: int | None
+    db: Db,
+    scope: Scope,
+    draft: Draft,
+    stamp: Stamp,
+    *,
+    expected: int | None,
+    made_from: int | None = None,
 ) -> StoredObject:
-    """Store a new version of an object; `expected` is the revision it was made from, None for any.
+    """Store a new version of an object.
 
-    Raises NoSuchObject, VersionConflict, UnknownReference.
+    `expected`: the revision that somebody asks to change, None for any; `made_from`: the one that
+    the draft was made of.  Raises NoSuchObject, VersionConflict, Overtaken, UnknownReference.
     """
     table = objects[draft.kind]
     before = await get_object(db, scope, draft.kind, draft.id)
@@ -372,6 +385,8 @@ async def replace_object(
     current = before.revision.curr
     if expected is not None and expected != current:
         raise VersionConflict(draft.kind, before.name, expected, current)
+    if made_from is not None and made_from != current:
+        raise Overtaken(draft.kind, before.name, made_from, current)
     try:
         done = await db.execute(
             update(table)
@@ -381,7 +396,8 @@ async def replace_object(
     except IntegrityError as error:
         raise NameTaken(draft.kind, draft.name) from error
     if done.rowcount != 1:  # another transaction was between our read and our write
-        raise VersionConflict(draft.kind, before.name, current, current + 1)
+        kind_of_conflict = Overtaken if expected is None else VersionConflict
+        raise kind_of_conflict(draft.kind, before.name, current, current + 1)
     await _refer(db, draft)
     await _list(db, draft, stamp)
     return await get_object(db, scope, draft.kind, draft.id)
