@@ -193,6 +193,40 @@ async def test_a_user_of_the_parent_works_below_where_it_is_allowed(
     assert home != acme
 
 
+async def test_who_may_do_less_opens_nobody_with_rights_below(
+    rest: Rest, root: Caller, home: str
+) -> None:
+    """At home she only looks on; whoever had her password would be the administrator of acme."""
+    acme = await root.create(BASE, SENT)
+    for name in ("carol", "mona"):
+        await rest.add_user(name, enterprise=home, role=SYS_MONITOR)
+    assert await allow(root, "carol", acme, await role_of_below(root, acme, SYS_ADMIN)) == 200
+    read = "PermissionAccessRead"
+    areas = ("Device", "EdgeApp", "AppInstance", "Storage", "Enterprise")
+    scope = {f"access{one}": read for one in (*areas, "EnterpriseIntegrationItems")}
+    scope["accessUser"] = "PermissionAccessReadUpdateDelete"
+    await root.create("/v1/roles", {"name": "helpdesk", "title": "Help", "scopes": [scope]})
+    await rest.add_user("bob", enterprise=home, role="helpdesk")
+    bob = await caller(rest, "bob")
+    carol = await bob.get("/v1/users/name/carol")
+    given = {"newCred": "a long password of bob"}
+    for method, path, body in (
+        ("PUT", "/v1/credentials", {"owner": "carol", **given}),
+        ("DELETE", f"/v1/credentials/id/{carol['id']}", None),
+        ("DELETE", f"/v1/eaves/users/{carol['id']}/totp", None),
+        ("DELETE", f"/v1/eaves/users/{carol['id']}/tokens", None),
+        ("PUT", f"/v1/users/id/{carol['id']}", carol | {"allowedEnterprises": []}),
+        ("PUT", f"/v1/users/id/{carol['id']}", carol | {"state": "USER_STATE_SUSPENDED"}),
+        ("DELETE", f"/v1/users/id/{carol['id']}", None),
+    ):
+        refused = await bob.http.request(method, path, json=body)
+        assert refused.status_code == 403, (method, path, refused.text)
+    await bob.put("/v1/credentials", {"owner": "mona", **given})
+    herself = await caller(rest, "carol")
+    own = await herself.get("/v1/users/self")
+    await herself.put("/v1/users/self", own | {"fullName": "Carol"})
+
+
 async def test_limits_are_handed_down_and_refuse_what_is_beyond(rest: Rest, root: Caller) -> None:
     acme = await root.create(BASE, SENT)
     own: Json = {"userCount": {"limit": 5}, "devices": [{"size": "DEFAULT_SIZE", "limit": 9}]}

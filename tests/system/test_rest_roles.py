@@ -167,6 +167,51 @@ async def test_nobody_gives_away_more_than_it_has(
     await bob.create("/v1/users", user("carol", less))
 
 
+async def test_nobody_disarms_who_may_do_more(rest: Rest, enterprise: str, alice: Caller) -> None:
+    """Else an administrator is demoted first, and its password set then."""
+    everything_of_users = "PermissionAccessCreateReadUpdateDelete"
+    weak = await alice.create("/v1/roles", role("helpdesk", accessUser=everything_of_users))
+    strong = await alice.create("/v1/roles", role("keepers", accessStorage=READING))
+    less = await alice.create("/v1/roles", role("watchers"))
+    bob = await caller(rest, enterprise, "helpdesk")
+    there = await alice.get("/v1/users/self") | {"email": "alice@example.org"}
+    for change in (
+        {"roleId": weak},
+        {"roleId": weak, "state": "USER_STATE_SUSPENDED"},
+        {"roleId": weak, "type": "AUTH_TYPE_OAUTH"},
+    ):
+        refused = await bob.http.put(f"/v1/users/id/{there['id']}", json=there | change)
+        assert refused.status_code == 403, refused.text
+        assert "only somebody who may as much changes or deletes it" in refused.text
+    assert (await bob.http.delete(f"/v1/users/id/{there['id']}")).status_code == 403
+    keepers = await alice.get(f"/v1/roles/id/{strong}")
+    disarmed: tuple[Json, ...] = ({"scopes": []}, {"state": "ROLE_STATE_INACTIVE"})
+    for change in disarmed:
+        refused = await bob.http.put(f"/v1/roles/id/{strong}", json=keepers | change)
+        assert refused.status_code == 403, refused.text
+    assert (await bob.http.delete(f"/v1/roles/id/{strong}")).status_code == 403
+    # nor while the role is not in force: it may be again
+    dave = await alice.create("/v1/users", user("dave", strong))
+    await alice.put(f"/v1/roles/id/{strong}", keepers | {"state": "ROLE_STATE_INACTIVE"})
+    given = {"owner": "dave", "newCred": "a long password of bob"}
+    assert (await bob.http.put("/v1/credentials", json=given)).status_code == 403
+    assert (await bob.http.delete(f"/v1/users/id/{dave}")).status_code == 403
+    # who may do no more than bob is his to care for, and he himself
+    carol = await bob.create("/v1/users", user("carol", less))
+    told = await bob.get(f"/v1/users/id/{carol}")
+    await bob.put(f"/v1/users/id/{carol}", told | {"state": "USER_STATE_SUSPENDED"})
+    await bob.delete(f"/v1/users/id/{carol}")
+    own = await bob.get("/v1/users/self") | {"email": "bob@example.org"}
+    await bob.put(f"/v1/users/id/{own['id']}", own)
+    moved = await bob.http.put(
+        f"/v1/users/id/{own['id']}",
+        json=own | {"type": "AUTH_TYPE_OAUTH", "revision": None},
+    )
+    assert moved.status_code == 409
+    assert "is you" in moved.text
+    assert await rest.login("alice")
+
+
 async def test_a_changed_role_counts_from_the_next_request_on(
     rest: Rest, enterprise: str, alice: Caller
 ) -> None:

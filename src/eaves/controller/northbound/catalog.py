@@ -82,7 +82,7 @@ ROLES: Resource[Role] = Resource(
     people.prepare_role,
     lists.roles,
     facts=role_facts,
-    before_delete=people.keep_builtin,
+    before_delete=people.keep_role,
 )
 USERS: Resource[DetailedUser] = Resource(
     "/v1/users",
@@ -92,7 +92,8 @@ USERS: Resource[DetailedUser] = Resource(
     lists.users,
     facts=user_facts,
     before_create=refuse_more_users,
-    before_delete=people.keep_oneself,
+    after_write=people.user_written,
+    before_delete=people.keep_user,
 )
 REALMS: Resource[Realm] = Resource(
     "/v1/realms",

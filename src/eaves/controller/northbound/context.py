@@ -195,7 +195,8 @@ class Context:
             client=client_of(request),
             must_change_password=credential is not None
             and credential.must_change
-            and stored.kind == SESSION,
+            and stored.kind == SESSION
+            and not standing.signs_in_elsewhere(user),
             rights=rights,
             reads_secrets=stored.read_secrets,
         )

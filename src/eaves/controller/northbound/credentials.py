@@ -6,7 +6,7 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from eaves.controller.domain.admission.refusal import invalid
-from eaves.controller.domain.authz import Anybody, Area, Rule, Verb
+from eaves.controller.domain.authz import Anybody, Area, Rights, Rule, Verb
 from eaves.controller.domain.contract.base import rfc3339
 from eaves.controller.domain.contract.envelope import ObjectType, ZcOpsType
 from eaves.controller.domain.contract.users import Credential, CredentialType
@@ -130,10 +130,14 @@ async def find_owner(work: Work, owner: str) -> StoredObject:
     found = found or await find_object_by_name(work.db, scope, Kind.USER, owner)
     if found is None:
         raise not_found("user", owner)
-    if not work.principal.rights.covers(await roles.rights_of_user(work.db, found)):
+    opened: tuple[Rights, ...] = ()  # nobody is too strong for itself
+    if found.id != work.principal.user_id:
+        opened = await roles.all_rights_of(work.db, records.USER.read(found))
+    if not all(work.principal.rights.covers(rights) for rights in opened):
         raise Problem(
             403,
-            f"user {found.name!r} may do more than you; only who may as much sets its password",
+            f"user {found.name!r} may do more than you, here or in an enterprise below; only who "
+            "may as much sets its password, its second factor and its tokens",
             location="owner",
         )
     return found

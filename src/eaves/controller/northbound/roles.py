@@ -24,6 +24,23 @@ async def rights_of_user(db: Db, user: StoredObject) -> Rights:
     return await rights_of_role(db, scope, role)
 
 
+async def all_rights_of(db: Db, user: DetailedUser) -> tuple[Rights, ...]:
+    """At home and in each enterprise below that it is allowed into; also what holds again once a
+    role or an enterprise that is not in force now is: whoever has the user then has that too.
+    """
+    given = [(user.enterprise_id, user.role_id)]
+    given += [
+        (str(one.get("id") or ""), str(one.get("roleId") or "")) for one in user.allowed_enterprises
+    ]
+    found: list[Rights] = []
+    for enterprise_id, role_id in given:
+        scope = Scope(EnterpriseId(enterprise_id))
+        role = await records.find(db, scope, records.ROLE, role_id)
+        if role is not None:
+            found.append(await rights_of_role(db, scope, role))
+    return tuple(found)
+
+
 async def rights_in(db: Db, user: StoredObject, enterprise_id: str) -> tuple[EnterpriseId, Rights]:
     """Where a token of this user holds, and what it permits there."""
     if enterprise_id in ("", user.enterprise_id):

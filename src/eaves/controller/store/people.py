@@ -48,6 +48,14 @@ async def find_user_of_token(db: Db, user_id: str) -> StoredObject | None:
     return None if row is None else stored_from_row(Kind.USER, row)
 
 
+async def lock_user(db: Db, user_id: str) -> StoredObject | None:
+    """As it is now, and stays until the end of the transaction."""
+    users = objects[Kind.USER]
+    query = select(users).where(users.c.id == user_id).with_for_update()
+    row = (await db.execute(query)).one_or_none()
+    return None if row is None else stored_from_row(Kind.USER, row)
+
+
 async def put_credential(db: Db, credential: Credential) -> None:
     await upsert(
         db,

@@ -202,6 +202,17 @@ async def find_identity(db: Db, profile_id: str, issuer: str, subject: str) -> s
     return (await db.execute(query)).scalar_one_or_none() or ""
 
 
+async def is_somebody_else(db: Db, user_id: str, issuer: str, subject: str) -> bool:
+    """Whether the user belongs to another person of the same provider, by whichever profile."""
+    c = identities.c
+    others = and_(c.user_id == user_id, c.issuer == issuer, c.subject != subject)
+    return (await db.execute(select(c.user_id).where(others).limit(1))).first() is not None
+
+
+async def forget_identities(db: Db, user_id: str) -> None:
+    await db.execute(delete(identities).where(identities.c.user_id == user_id))
+
+
 async def put_identity(db: Db, profile_id: str, issuer: str, subject: str, user_id: str) -> None:
     row = {"profile_id": profile_id, "issuer": issuer, "subject": subject, "user_id": user_id}
     await insert_missing(db, identities, [row])

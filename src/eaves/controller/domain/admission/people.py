@@ -29,12 +29,14 @@ def admit_role(
         )
     refusals = [*admit_names("role", wanted, current), *refuse_scopes(wanted)]
     refusals += [unknown("project", one, "scopes.projectFilter") for one in lost_projects]
-    if not refusals and not own.covers(_widest(wanted)):
+    if current is not None and not own.covers(widest(current)):
+        refusals.append(stronger(f"role {current.name!r}", "scopes", own))
+    elif not refusals and not own.covers(widest(wanted)):
         refusals.append(_more_than_own(f"role {wanted.name!r}", "scopes", own))
     return tuple(refusals)
 
 
-def _widest(role: Role) -> Rights:
+def widest(role: Role) -> Rights:
     """Tags may be put on any project later: whoever grants by tag must have all projects."""
     if not role.project_tags:
         return rights_of(role, None)
@@ -55,6 +57,16 @@ def _more_than_own(what: str, member: str, own: Rights) -> Refusal:
     )
 
 
+def stronger(what: str, member: str, own: Rights) -> Refusal:
+    """Whoever may do more is out of reach: else it could be disarmed first, and taken then."""
+    return Refusal(
+        ZsrvErrorCode.FORBIDDEN,
+        member,
+        f"{what} permits more than your own role {own.role_name!r} does; only somebody who may as "
+        "much changes or deletes it",
+    )
+
+
 def admit_user(
     wanted: DetailedUser,
     current: DetailedUser | None,
@@ -62,9 +74,12 @@ def admit_user(
     role: Role | None,
     own: Rights,
     granted: Rights | None,
+    there: Iterable[Rights] = (),
 ) -> tuple[Refusal, ...]:
-    """`granted`: the rights of `role`."""
+    """`granted`: the rights of `role`; `there`: all that the user may do as it is now, wherever."""
     refusals: list[Refusal] = []
+    if current is not None and not all(own.covers(one) for one in there):
+        refusals.append(stronger(f"user {current.username!r}", "username", own))
     if current is not None and wanted.username != current.username:
         refusals.append(
             invalid(
