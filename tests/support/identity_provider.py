@@ -70,7 +70,7 @@ class Provider:
             },
         )
 
-    async def add_person(self, username: str, roles: list[str]) -> None:
+    async def add_person(self, username: str, roles: list[str], calls_itself: str = "") -> None:
         await self.post(
             "/api/user/",
             {
@@ -80,7 +80,7 @@ class Provider:
                 "password": PERSON_PASSWORD,
                 "enabled": True,
                 "scope": ["openid", "profile", "email", "g_profile"],
-                "preferred_username": username,
+                "preferred_username": calls_itself or username,
                 "roles": roles,
             },
         )
@@ -129,7 +129,7 @@ class Browser:
 async def running_provider(folder: Path) -> AsyncGenerator[Provider]:
     port = free_port()
     url = f"https://localhost:{port}"
-    authority = _certificate(folder)
+    authority = write_certificate(folder)
     configuration = folder / "glewlwyd.conf"
     configuration.write_text(_configuration(folder, port))
     _fill(folder / "glewlwyd.db")
@@ -209,7 +209,8 @@ def _configuration(folder: Path, port: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _certificate(folder: Path) -> Path:
+def write_certificate(folder: Path) -> Path:
+    """`cert.pem`, which is its own authority for localhost, and `key.pem`."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import select
 from support.rest import Caller, Json, Rest, running_rest
 
-from eaves.controller.domain.builtin_roles import SYS_MONITOR
+from eaves.controller.domain.builtin_roles import SYS_MONITOR, SYS_ROOT
+from eaves.controller.store import sealed
 from eaves.controller.store.tables import audit, metadata
 from eaves.controller.store.unit import snapshot
 
@@ -93,7 +94,9 @@ async def test_a_profile_is_made_read_changed_and_deleted(rest: Rest, alice: Cal
 async def test_the_client_secret_is_told_to_a_token_made_for_it(
     rest: Rest, enterprise: str, alice: Caller
 ) -> None:
-    made = await alice.create(BASE, profile(await role_id(alice)))
+    sent = profile(await role_id(alice))
+    sent["oauthProfile"] |= {"cryptoKey": "a key", "encryptedSecrets": {"one": "sealed"}}
+    made = await alice.create(BASE, sent)
     scope = {"accessUser": "PermissionAccessRead", "readSecrets": True}
     await alice.create("/v1/roles", {"name": "terraform", "title": "Terraform", "scopes": [scope]})
     await rest.add_user("terraform", enterprise=enterprise, role="terraform")
@@ -101,10 +104,12 @@ async def test_the_client_secret_is_told_to_a_token_made_for_it(
         token = (await http.post("/v1/sessions/token/self", json={"readSecrets": True})).json()
     async with rest.client(token["token"]) as http:
         told = await Caller(http).get(f"{BASE}/id/{made}")
-    assert told["oauthProfile"]["clientSecret"] == SECRET
+    assert told["oauthProfile"] == sent["oauthProfile"]
     async with snapshot(rest.engine) as db:
         query = select(audit.c.changes).where(audit.c.verb == "secrets read")
-        assert (await db.execute(query)).scalars().all() == ['{"told": ["clientSecret"]}']
+        assert (await db.execute(query)).scalars().all() == [
+            '{"told": ["clientSecret", "cryptoKey", "encryptedSecrets"]}'
+        ]
 
 
 async def test_every_reason_against_a_profile_is_told(alice: Caller) -> None:
@@ -170,6 +175,66 @@ async def test_who_may_not_do_everything_configures_no_provider(
         await rest.add_user(user, enterprise=enterprise, role=role)
         async with rest.client(await rest.login(user)) as http:
             assert (await http.post(BASE, json=profile(helpdesk))).status_code == status
+    provider = await alice.create(BASE, profile(helpdesk, active=True))
+    told = await alice.get(f"{BASE}/id/{provider}")
+    evil = told["oauthProfile"] | {"OIDCEndPoint": "https://evil.example.com"}
+    local = {"type": "AUTH_TYPE_LOCAL"}
     async with rest.client(await rest.login("bob")) as http:
-        local = profile(helpdesk, type="AUTH_TYPE_LOCAL")
-        assert await Caller(http).create(BASE, local)
+        for change in (
+            local | {"oauthProfile": evil},  # whatever it is called
+            local | {"oauthProfile": None},
+            {"active": False},
+        ):
+            refused = await http.put(f"{BASE}/id/{provider}", json=told | change)
+            assert refused.status_code == 403, refused.text
+        assert (await http.delete(f"{BASE}/id/{provider}")).status_code == 403
+        hidden = profile(helpdesk, "hidden", type="AUTH_TYPE_LOCAL")
+        assert (await http.post(BASE, json=hidden)).status_code == 403
+        del hidden["oauthProfile"]
+        made = await Caller(http).create(BASE, hidden)
+        own = await Caller(http).get(f"{BASE}/id/{made}")
+        later = await http.put(f"{BASE}/id/{made}", json=own | {"oauthProfile": evil})
+        assert later.status_code == 403
+        await Caller(http).delete(f"{BASE}/id/{made}")
+    assert await alice.get(f"{BASE}/id/{provider}") == told
+
+
+async def test_a_provider_may_name_any_role_so_it_takes_all_of_them(rest: Rest) -> None:
+    home = await rest.add_user("root", platform=True, role=SYS_ROOT)
+    await rest.add_user("sam", enterprise=home)
+    for name, status in (("sam", 403), ("root", 200)):
+        async with rest.client(await rest.login(name)) as http:
+            sent = profile(await role_id(Caller(http)))
+            assert (await http.post(BASE, json=sent)).status_code == status
+
+
+async def test_no_secret_of_a_provider_is_shown_or_given_to_another_one(
+    rest: Rest, alice: Caller
+) -> None:
+    role = await role_id(alice)
+    sent = profile(role)
+    hidden = {"cryptoKey": "KEY-to-hide", "encryptedSecrets": {"one": "MAP-to-hide"}}
+    sent["oauthProfile"] |= hidden
+    made = await alice.create(BASE, sent)
+    path = f"{BASE}/id/{made}"
+
+    async def kept() -> set[str]:
+        async with snapshot(rest.engine) as db:
+            return {name.field for name in await sealed.find_secrets(db, (made,))}
+
+    three = {"clientSecret", "cryptoKey", "encryptedSecrets"}
+    assert await kept() == three
+    told = await alice.get(path)
+    assert "to-hide" not in json.dumps(told)
+    # sent back blank, as it was read, or with a slash more: all stay as they are
+    slash = told["oauthProfile"] | {"OIDCEndPoint": "https://login.example.com/"}
+    await alice.put(path, told | {"title": "Again", "oauthProfile": slash})
+    assert await kept() == three
+    told = await alice.get(path)
+    moved = told["oauthProfile"] | {"OIDCEndPoint": "https://other.example.com", "cryptoKey": "new"}
+    await alice.put(path, told | {"oauthProfile": moved})
+    assert await kept() == {"cryptoKey"}
+    async with snapshot(rest.engine) as db:
+        for table in metadata.sorted_tables:
+            for row in await db.execute(select(table)):
+                assert "to-hide" not in repr(tuple(row)), table.name

@@ -20,9 +20,20 @@ from support.identity_provider import (
 )
 from support.rest import PASSWORD, Caller, Json, Rest, running_rest
 
-from eaves.controller.domain.builtin_roles import SYS_MANAGER, SYS_MONITOR, SYS_OPERATOR
+from eaves.controller.domain.builtin_roles import (
+    SYS_MANAGER,
+    SYS_MONITOR,
+    SYS_OPERATOR,
+    SYS_ROOT,
+)
+from eaves.controller.domain.scope import Scope
+from eaves.controller.northbound.context import Context
+from eaves.controller.northbound.way_there import challenge_of
+from eaves.controller.store.events import EventFilter, list_events
+from eaves.controller.store.people import find_user_for_login
 from eaves.controller.store.tables import audit, metadata
 from eaves.controller.store.unit import snapshot
+from eaves.ids import EnterpriseId
 
 pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="module")]
 
@@ -46,12 +57,14 @@ class Site:
         assert told["cause"] == "REDIRECT"
         return told
 
-    async def finish(self, code: str, state: str) -> httpx.Response:
+    async def finish(self, code: str, state: str, **more: str) -> httpx.Response:
         async with self.rest.client() as http:
-            return await http.post("/v1/login/oauth/callback", json={"code": code, "state": state})
+            return await http.post(
+                "/v1/login/oauth/callback", json={"code": code, "state": state, **more}
+            )
 
-    async def sign_in(self, who: str) -> httpx.Response:
-        begun = await self.begin()
+    async def sign_in(self, who: str, **sent: object) -> httpx.Response:
+        begun = await self.begin(**sent)
         browser = await Browser.of(self.provider, who)
         back = await browser.code_from(begun["redirectUrl"])
         return await self.finish(back["code"], back["state"])
@@ -64,6 +77,13 @@ class Site:
         path = f"{PROFILES}/id/{self.profile}"
         await self.alice.put(path, (await self.alice.get(path)) | members)
 
+    async def causes(self) -> list[str]:
+        """Why the provider failed, as administrators are told."""
+        async with snapshot(self.rest.engine) as db:
+            wanted = EventFilter(event_type="AUTHPROFILE_PROVIDER_FAILS")
+            found = await list_events(db, Scope(EnterpriseId(self.enterprise)), wanted)
+        return [event.description for event in found]
+
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def provider(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Provider]:
@@ -73,6 +93,7 @@ async def provider(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pr
         await running.add_person("dave", ["unheard-of"])
         await running.add_person("alice", [SYS_MANAGER])
         await running.add_person("erin", [SYS_MANAGER])
+        await running.add_person("mallory", [SYS_MANAGER], calls_itself="carol")
         yield running
 
 
@@ -83,7 +104,7 @@ async def site(
     monkeypatch.setenv("SSL_CERT_FILE", str(provider.authority))
     async with running_rest(tmp_path) as rest:
         rest.clock.pass_by(datetime.now(UTC) - rest.clock())  # tokens of the provider hold today
-        enterprise = await rest.add_user("alice")
+        enterprise = await rest.add_user("alice", platform=True, role=SYS_ROOT)
         async with rest.client(await rest.login("alice")) as http:
             alice = Caller(http)
             role = (await alice.get(f"/v1/roles/name/{SYS_MONITOR}"))["id"]
@@ -249,7 +270,8 @@ async def test_what_does_not_fit_is_refused(site: Site) -> None:
     replayed = await carol.code_from(fourth["redirectUrl"].replace("nonce=", "nonce=x", 1))
     answer = await site.finish(replayed["code"], fourth["state"])
     assert answer.status_code == 401
-    assert "ID token is not accepted" in answer.text
+    assert "does not confirm" in answer.text
+    assert "ID token is not accepted" in (await site.causes())[0]
     # too late
     late = await site.begin()
     back = await carol.code_from(late["redirectUrl"])
@@ -262,19 +284,160 @@ async def test_what_does_not_fit_is_refused(site: Site) -> None:
     await site.change_profile(oauthProfile={**told, "jwtAuthProfile": {"alg": "RS512"}})
     wrong = await site.sign_in("carol")
     assert wrong.status_code == 401
-    assert "ID token is not accepted" in wrong.text
+    assert "does not confirm" in wrong.text
+    assert len(await site.causes()) == len(set(await site.causes())) <= 4
 
 
 async def test_a_provider_that_is_away_leaves_the_administrator_a_way_in(site: Site) -> None:
     told = (await site.alice.get(f"{PROFILES}/id/{site.profile}"))["oauthProfile"]
     await site.change_profile(oauthProfile={**told, "OIDCEndPoint": "https://localhost:9"})
     async with site.rest.client() as http:
-        away = await http.post("/v1/login/external", json={})
-        assert away.status_code == 504
-        assert "does not answer" in away.text
+        for _ in range(3):
+            away = await http.post("/v1/login/external", json={})
+            assert away.status_code == 504
+            assert "does not answer" in away.text
+            assert "localhost:9" not in away.text  # strangers learn nothing of what is behind
+    (cause,) = await site.causes()
+    assert "https://localhost:9/.well-known/openid-configuration does not answer" in cause
     assert await site.rest.login("alice")
     await site.change_profile(
         oauthProfile={**told, "OIDCEndPoint": site.provider.url + "/elsewhere"}
     )
     async with site.rest.client() as http:
         assert (await http.post("/v1/login/external", json={})).status_code == 504
+
+
+async def test_nobody_puts_another_provider_under_a_sign_in_that_is_on_its_way(site: Site) -> None:
+    carol = await Browser.of(site.provider, "carol")
+    path = f"{PROFILES}/id/{site.profile}"
+    told = (await site.alice.get(path))["oauthProfile"]
+    other = {**told, "OIDCEndPoint": site.provider.url + "/elsewhere", "clientID": "another"}
+    for change, back in (
+        ({"type": "AUTH_TYPE_LOCAL", "oauthProfile": other}, {"type": "AUTH_TYPE_OAUTH"}),
+        ({"oauthProfile": other}, {}),
+        ({"title": "The same provider"}, {}),
+    ):
+        begun = await site.begin()
+        answer = await carol.code_from(begun["redirectUrl"])
+        await site.change_profile(**change)
+        refused = await site.finish(answer["code"], answer["state"])
+        assert (refused.status_code, refused.json()["cause"]) == (401, "SCHEME_UNKNOWN")
+        await site.change_profile(
+            **back, oauthProfile={**told, "clientSecret": CLIENT_SECRET}, title="Company"
+        )
+    assert await site.causes() == []  # nothing was sent anywhere
+    assert (await site.sign_in("carol")).status_code == 200
+
+
+async def test_a_user_belongs_to_the_one_person_that_came_for_it(site: Site) -> None:
+    """Names change hands at a provider, and people choose them."""
+    carol = (await site.sign_in("carol")).json()["userId"]
+    refused = await site.sign_in("mallory")
+    assert (refused.status_code, refused.json()["cause"]) == (401, "USER_UNKNOWN")
+    assert "belongs to another person" in refused.text
+    assert (await site.sign_in("carol")).json()["userId"] == carol
+    # an administrator lets somebody else have it
+    path = f"/v1/users/id/{carol}"
+    for way in ("AUTH_TYPE_LOCAL", "AUTH_TYPE_OAUTH"):
+        await site.alice.put(path, await site.alice.get(path) | {"type": way})
+    assert (await site.sign_in("mallory")).json()["userId"] == carol
+    assert (await site.sign_in("carol")).status_code == 401
+
+
+async def test_nobody_chooses_in_which_enterprise_below_it_is(site: Site) -> None:
+    sent = {"name": "branch", "title": "Branch", "inheritAuthFromParent": True, "realms": ["org"]}
+    branch = await site.alice.create("/v1/enterprises", sent)
+    refused = await site.sign_in("carol", enterpriseName="branch")
+    assert (refused.status_code, refused.json()["cause"]) == (401, "USER_UNKNOWN")
+    assert "does not say who belongs here" in refused.text
+    told = await site.alice.get(f"/v1/enterprises/id/{branch}")
+    closed = told | {"state": "ENTERPRISE_STATE_INACTIVE"}
+    await site.alice.put(f"/v1/enterprises/id/{branch}", closed)
+    refused = await site.sign_in("carol", enterpriseName="branch")
+    assert refused.json()["cause"] == "ENTERPRISE_INACTIVE"
+    told = await site.alice.get(f"/v1/enterprises/id/{branch}")
+    opened = told | {"state": "ENTERPRISE_STATE_ACTIVE"}
+    await site.alice.put(f"/v1/enterprises/id/{branch}", opened)
+    async with snapshot(site.rest.engine) as db:
+        assert await find_user_for_login(db, "carol") is None
+    # who was made for it there comes in there, and only there
+    await site.rest.add_user("boss", enterprise=branch)
+    async with site.rest.client(await site.rest.login("boss")) as http:
+        boss = Caller(http)
+        role = (await boss.get(f"/v1/roles/name/{SYS_MONITOR}"))["id"]
+        carol = {"username": "carol", "email": "carol@example.org", "roleId": role}
+        made = await boss.create("/v1/users", carol | {"type": "AUTH_TYPE_OAUTH"})
+    answer = await site.sign_in("carol", enterpriseName="branch")
+    assert answer.json()["userId"] == made
+    assert (await site.sign_in("carol")).status_code == 401
+
+
+async def test_a_code_of_another_provider_goes_no_further(site: Site) -> None:
+    """Two providers share one redirect address; whoever owns one would get codes of the other."""
+    begun = await site.begin(loopbackPort=45678)
+    sent = {"state": begun["state"], "code": "a-code-of-another"}
+    async with site.rest.client() as http:
+        landing = "https://controller/oauth/callback"
+        mixed = await http.get(landing, params=sent | {"iss": "https://other.example.com"})
+        assert mixed.status_code == 400
+        assert "another provider" in mixed.text
+        assert "a-code-of-another" not in mixed.text
+        right = await http.get(landing, params=sent | {"iss": site.provider.issuer})
+        assert right.status_code == 302
+
+
+async def test_only_whoever_began_a_sign_in_ends_it(site: Site) -> None:
+    """Code and state pass through a browser, its history, and the log of the provider."""
+    carol = await Browser.of(site.provider, "carol")
+    begun = await site.begin(challenge=challenge_of("only the command knows"))
+    back = await carol.code_from(begun["redirectUrl"])
+    for more in ({}, {"verifier": "a guess"}):
+        assert (await site.finish(back["code"], back["state"], **more)).status_code == 401
+    ended = await site.finish(back["code"], back["state"], verifier="only the command knows")
+    assert ended.status_code == 200, ended.text
+    async with site.rest.client() as http:
+        short = await http.post("/v1/login/external", json={"challenge": "short"})
+    assert short.status_code == 400
+
+
+async def test_one_address_makes_the_controller_ask_only_so_often(site: Site) -> None:
+    context: Context = site.rest.app.state.context
+    context.providers.tries.limit = 3
+    for _ in range(3):
+        begun = await site.begin()
+        assert (await site.finish("rubbish", begun["state"])).json()["cause"] == "EXCEPTION"
+    begun = await site.begin()
+    carol = await Browser.of(site.provider, "carol")
+    back = await carol.code_from(begun["redirectUrl"])
+    stopped = await site.finish(back["code"], back["state"])
+    assert stopped.status_code == 401
+    assert "wait a minute" in stopped.text
+    assert len(await site.causes()) == 1
+    site.rest.clock.pass_by(timedelta(minutes=1))
+    assert (await site.finish(back["code"], back["state"])).status_code == 200
+    for _ in range(4):  # who comes in is not counted
+        assert (await site.sign_in("carol")).status_code == 200
+
+
+async def test_who_moves_to_the_provider_leaves_its_password_behind(site: Site) -> None:
+    role = (await site.alice.get(f"/v1/roles/name/{SYS_MONITOR}"))["id"]
+    erin = {"username": "erin", "email": "erin@example.org", "roleId": role}
+    made = await site.alice.create("/v1/users", erin)
+    given = {"owner": "erin", "newCred": "a first long password"}
+    await site.alice.put("/v1/credentials", given)
+    login = {"usernameAtRealm": "erin", "password": given["newCred"]}
+    async with site.rest.client() as http:
+        before = (await http.post("/v1/login", json=login)).json()["tempToken"]["base64"]
+    path = f"/v1/users/id/{made}"
+    await site.alice.put(path, await site.alice.get(path) | {"type": "AUTH_TYPE_OAUTH"})
+    answer = (await site.sign_in("erin")).json()
+    assert answer["userId"] == made
+    async with site.rest.client(answer["token"]["base64"]) as http:
+        assert (await http.get("/v1/brands")).status_code == 200  # no password to be changed first
+    async with site.rest.client(before) as http:
+        assert (await http.get("/v1/sessions/self")).status_code == 401
+    await site.alice.put(path, await site.alice.get(path) | {"type": "AUTH_TYPE_LOCAL"})
+    async with site.rest.client() as http:
+        assert (await http.post("/v1/login", json=login)).status_code == 401
+    async with site.rest.client(answer["token"]["base64"]) as http:
+        assert (await http.get("/v1/sessions/self")).status_code == 401

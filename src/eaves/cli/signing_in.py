@@ -1,14 +1,18 @@
 """A token for a password, a code of a second factor, or a sign-in at a provider of identities."""
 
+import base64
 import contextlib
+import hashlib
 import html
 import secrets
 import sys
 import time
 from collections.abc import Generator
 from dataclasses import dataclass, replace
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import cast
 from urllib.parse import parse_qs, urlsplit
 
@@ -19,6 +23,7 @@ from eaves.cli.json_values import Json, is_object, object_of
 from eaves.cli.session import Session
 
 BROWSER_WITHIN_S = 300.0
+SILENT_FOR_S = 10.0  # a connection that sends nothing
 DONE = "You are signed in; go back to the terminal."
 
 
@@ -196,7 +201,8 @@ def _token_of_provider(session: Session, proof: Proof) -> str:
     """The controller says where to go; the browser brings back what is worth a token."""
     with contextlib.ExitStack() as stack, Client(session) as client:
         server = stack.enter_context(_loopback()) if proof.loopback else None
-        sent: Json = {"enterpriseName": proof.enterprise}
+        verifier = secrets.token_urlsafe(32)  # who saw code and state cannot end it without
+        sent: Json = {"enterpriseName": proof.enterprise, "challenge": _challenge_of(verifier)}
         if not proof.provider:
             sent["usernameAtRealm"] = session.user
         if server is not None:
@@ -208,29 +214,42 @@ def _token_of_provider(session: Session, proof: Proof) -> str:
             code = _code_from(server, state)
         else:
             code = asked("Code that the browser shows", otherwise="log in at a terminal")
-        done = client.call("POST", "/v1/login/oauth/callback", {"code": code, "state": state})
+        ending: Json = {"code": code, "state": state, "verifier": verifier}
+        done = client.call("POST", "/v1/login/oauth/callback", ending)
     token = token_in(done, "token")
     if not token:
         raise click.ClickException(f"login refused: {done.get('cause', 'no reason given')}")
     return token
 
 
-class _Loopback(HTTPServer):
-    """Waits for one browser on this machine; `came` is what it brought."""
+def _challenge_of(verifier: str) -> str:
+    digest = hashlib.sha256(verifier.encode()).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
-    came: dict[str, str] | None = None
+
+class _Loopback(ThreadingHTTPServer):
+    """Listens for a browser on this machine; `came` is what it brought.
+
+    Each connection has a thread: browsers open spare ones, and send nothing over them.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Landing)
+        self.came: SimpleQueue[dict[str, str]] = SimpleQueue()
 
 
 class _Landing(BaseHTTPRequestHandler):
+    timeout = SILENT_FOR_S
+
     def do_GET(self) -> None:
         query = parse_qs(urlsplit(self.path).query)
         told = {name: values[0] for name, values in query.items()}
-        if "state" in told:
-            cast("_Loopback", self.server).came = told
         self.send_response(200)
         self.send_header("Content-Type", "text/html; charset=utf-8")
         self.end_headers()
         self.wfile.write(f"<!doctype html><p>{html.escape(DONE)}</p>".encode())
+        if "state" in told:  # last: the command may end before this thread does
+            cast("_Loopback", self.server).came.put(told)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the base
         """Nothing: what the browser brings is secret."""
@@ -238,20 +257,25 @@ class _Landing(BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def _loopback() -> Generator[_Loopback]:
-    with _Loopback(("127.0.0.1", 0), _Landing) as server:
-        server.timeout = 1.0
-        yield server
+    with _Loopback() as server:
+        serving = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
+        serving.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            serving.join()
 
 
 def _code_from(server: _Loopback, state: str) -> str:
     """Whoever brings another state is not who was sent; waiting goes on."""
     end = time.monotonic() + BROWSER_WITHIN_S
-    while time.monotonic() < end:
-        server.handle_request()
-        came, server.came = server.came, None
-        if came is None or not secrets.compare_digest(
-            came.get("state", "").encode(), state.encode()
-        ):
+    while (left := end - time.monotonic()) > 0:
+        try:
+            came = server.came.get(timeout=left)
+        except Empty:
+            break
+        if not secrets.compare_digest(came.get("state", "").encode(), state.encode()):
             continue
         if came.get("code"):
             return came["code"]

@@ -9,9 +9,10 @@ USER_DATA: Final = "userData"
 @dataclass(frozen=True, slots=True, order=True)
 class SecretName:
     """Fields in use: `apiKey` and `apiPasswd` of a datastore, `WiFiPasswd` of a network,
-    `userData` of an app instance; `variable/NAME` and `default/NAME` for a password variable in
-    the custom configuration of an app instance or a bundle; the same behind `APP|` for an app of a
-    project, a deployment or an app profile.
+    `clientSecret`, `cryptoKey` and `encryptedSecrets` of an authorization profile, `totp` of a
+    user, `userData` of an app instance; `variable/NAME` and `default/NAME` for a password variable
+    in the custom configuration of an app instance or a bundle; the same behind `APP|` for an app of
+    a project, a deployment or an app profile.
     """
 
     object_id: str

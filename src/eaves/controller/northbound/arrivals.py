@@ -11,7 +11,7 @@ from eaves.controller.domain.contract.users import (
     LoginResponseCause,
 )
 from eaves.controller.domain.scope import Scope
-from eaves.controller.northbound import catalog, crud, records
+from eaves.controller.northbound import catalog, crud, records, standing
 from eaves.controller.northbound.roles import IN_FORCE
 from eaves.controller.northbound.work import Work
 from eaves.controller.store import people, sign_in
@@ -74,10 +74,20 @@ async def _role(work: Work, profile: AuthorizationProfile, identity: Identity) -
 async def _first_time(
     work: Work, profile: AuthorizationProfile, identity: Identity, role: Role
 ) -> StoredObject | NotLetIn:
+    closed = await standing.why_closed(work.db, work.scope.enterprise)
+    if closed is not None:
+        return NotLetIn(closed.cause, closed.details)
     for name in identity.names:
         there = await people.find_user_for_login(work.db, name)
         if there is not None:
-            return _handed_over(work, there)
+            return await _handed_over(work, there, identity)
+    if profile.enterprise_id != work.scope.enterprise and not await _is_at_home(work, identity):
+        return NotLetIn(
+            LoginResponseCause.USER_UNKNOWN,
+            "this user is not known here, and the provider is that of the enterprise above: it "
+            "does not say who belongs here; ask an administrator to create the user with type "
+            "AUTH_TYPE_OAUTH, or to name a realm as the domain of your verified mail address",
+        )
     if profile.disable_auto_user_create:
         return NotLetIn(
             LoginResponseCause.USER_UNKNOWN,
@@ -101,17 +111,37 @@ async def _first_time(
     return await crud.find_stored(work, catalog.USERS, object_id=made.id)
 
 
-def _handed_over(work: Work, there: StoredObject) -> StoredObject | NotLetIn:
-    """A user that an administrator made for the provider; no password is replaced by a name."""
-    same = there.enterprise_id == work.scope.enterprise
-    if same and records.USER.read(there).type is AuthType.OAUTH:
-        return there
-    return NotLetIn(
-        LoginResponseCause.USER_UNKNOWN,
-        f"user name {there.name!r} is that of a user with a password"
-        if same
-        else f"user name {there.name!r} is taken; ask an administrator",
-    )
+async def _is_at_home(work: Work, identity: Identity) -> bool:
+    """Whether the enterprise has a realm that is called as the domain of the mail address."""
+    if not identity.realm:
+        return False
+    realms = await records.list_all(work.db, work.scope, records.REALM)
+    return any(realm.name.lower() == identity.realm for realm in realms)
+
+
+async def _handed_over(
+    work: Work, there: StoredObject, identity: Identity
+) -> StoredObject | NotLetIn:
+    """A user that an administrator made for the provider; no password is replaced by a name.
+
+    Names change hands, issuer and subject never: a user that somebody came for already is that
+    person's, whoever is called so now.
+    """
+    if there.enterprise_id != work.scope.enterprise:
+        return _taken(f"user name {there.name!r} is taken; ask an administrator")
+    user = await people.lock_user(work.db, there.id)  # of two at the same time one finds the other
+    if user is None or records.USER.read(user).type is not AuthType.OAUTH:
+        return _taken(f"user name {there.name!r} is that of a user with a password")
+    if await sign_in.is_somebody_else(work.db, user.id, identity.issuer, identity.subject):
+        return _taken(
+            f"user name {there.name!r} belongs to another person of the provider; ask an "
+            "administrator to delete that user, or to change its type to AUTH_TYPE_LOCAL and back"
+        )
+    return user
+
+
+def _taken(details: str) -> NotLetIn:
+    return NotLetIn(LoginResponseCause.USER_UNKNOWN, details)
 
 
 async def _with_role(work: Work, user: StoredObject, role: Role) -> StoredObject:

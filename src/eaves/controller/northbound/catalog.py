@@ -109,7 +109,8 @@ AUTH_PROFILES: Resource[AuthorizationProfile] = Resource(
     ObjectType.AUTHPROFILE,
     auth_profiles.prepare_auth_profile,
     lists.auth_profiles,
-    told=Told(frozenset({auth_profiles.CLIENT_SECRET}), auth_profiles.with_client_secret),
+    before_delete=auth_profiles.keep_provider,
+    told=Told(auth_profiles.SECRETS, auth_profiles.with_provider_secrets),
 )
 NETWORKS: Resource[NetConfig] = Resource(
     "/v1/networks",

@@ -134,14 +134,6 @@ class Context:
             alarms=[] if alarms is None else alarms,
         )
 
-    @asynccontextmanager
-    async def acting(
-        self, request: Request, enterprise: EnterpriseId, name: str
-    ) -> AsyncGenerator[Work]:
-        """A write transaction of the controller itself, as a sign-in that makes a user is."""
-        async with unit_of_work(self.engine) as db:
-            yield self.work_as(db, request, enterprise, "", name)
-
     def work_as(
         self, db: Db, request: Request, enterprise: EnterpriseId, user_id: str, user_name: str
     ) -> Work:

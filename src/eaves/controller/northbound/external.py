@@ -9,12 +9,14 @@ controller exchanges it.
 
 import html
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 from urllib.parse import urlencode
 
+import structlog
 from fastapi import Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
@@ -39,18 +41,18 @@ from eaves.controller.domain.contract.users import (
 )
 from eaves.controller.domain.scope import Scope
 from eaves.controller.domain.secrets import SecretName
-from eaves.controller.northbound import arrivals, records, signing_in, standing, way_there
+from eaves.controller.northbound import arrivals, signing_in, standing, way_there
 from eaves.controller.northbound.conflicts import done_again_in_conflict
-from eaves.controller.northbound.context import Context
+from eaves.controller.northbound.context import Context, host_of
 from eaves.controller.northbound.crud import read_body
 from eaves.controller.northbound.oidc import ProviderAway
 from eaves.controller.northbound.oidc_protocol import (
     Client,
-    Metadata,
     ProviderUnusable,
     authorization_url,
     check_id_token,
 )
+from eaves.controller.northbound.passwords import Guesser
 from eaves.controller.northbound.problems import Problem
 from eaves.controller.northbound.resources.auth_profiles import CLIENT_SECRET
 from eaves.controller.northbound.routes import Route
@@ -58,14 +60,34 @@ from eaves.controller.northbound.way_there import Way
 from eaves.controller.northbound.work import Work
 from eaves.controller.store import people, sealed, sign_in
 from eaves.controller.store.enterprises import find_enterprise_named, only_profile
-from eaves.controller.store.events import insert_audit
+from eaves.controller.store.events import (
+    Event,
+    EventFilter,
+    insert_audit,
+    insert_event,
+    list_events,
+)
 from eaves.controller.store.tables import Kind
 from eaves.controller.store.unit import Db, snapshot, unit_of_work
 from eaves.ids import EnterpriseId
 
+log = structlog.get_logger()
+
 CALLBACK: Final = "/oauth/callback"  # below no base path: it is registered at providers
 FLOW_WITHIN: Final = timedelta(minutes=10)
 PORTS: Final = range(1024, 65536)
+CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+FAILS: Final = "AUTHPROFILE_PROVIDER_FAILS"
+TOLD_ONCE_IN: Final = timedelta(minutes=10)
+MOST_TOLD: Final = 10  # causes, in that time
+AWAY: Final = (
+    "the provider of identities does not answer as it should; try again in a minute, or ask an "
+    "administrator, who finds the cause among the events"
+)
+NOT_CONFIRMED: Final = (
+    "the provider of identities does not confirm this sign-in; begin again, or ask an "
+    "administrator, who finds the cause among the events"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +98,11 @@ class Chosen:
     provider: OAuthProfile
     owner: EnterpriseId
     enterprise: EnterpriseId
+
+    @property
+    def revision(self) -> str:
+        revision = self.profile.revision
+        return "" if revision is None else revision.curr
 
 
 # --- which way ----------------------------------------------------------------------------------
@@ -100,11 +127,25 @@ async def _chosen(db: Db, sent: LoginWithOauthRequest) -> Chosen | None:
     enterprise = await _enterprise(db, sent)
     if not enterprise:
         return None
+    return await _provider_of(db, enterprise)
+
+
+async def _provider_of(db: Db, enterprise: EnterpriseId) -> Chosen | None:
     found = await standing.profile_in_force(db, enterprise)
     if found is None or found.profile.type is not AuthType.OAUTH:
         return None
     provider = found.profile.oauth_profile
     return None if provider is None else Chosen(found.profile, provider, found.owner, enterprise)
+
+
+async def _as_begun(db: Db, way: Way) -> Chosen | None:
+    """The provider that the sign-in began with; None once its profile is another one, or changed:
+    nobody puts another provider under a sign-in that is on its way.
+    """
+    chosen = await _provider_of(db, way.enterprise)
+    if chosen is None or chosen.profile.id != way.profile_id or chosen.revision != way.revision:
+        return None
+    return chosen
 
 
 async def _enterprise(db: Db, sent: LoginWithOauthRequest) -> EnterpriseId | None:
@@ -145,6 +186,10 @@ async def begin(context: Context, request: Request) -> Response:
     sent = await read_body(request, LoginWithOauthRequest)
     if sent.loopback_port and sent.loopback_port not in PORTS:
         raise Problem(400, "loopbackPort is a port from 1024 to 65535", location="loopbackPort")
+    if sent.challenge and not CHALLENGE.fullmatch(sent.challenge):
+        raise Problem(
+            400, "challenge is no SHA-256 in base64url without padding", location="challenge"
+        )
     now = context.clock()
     async with snapshot(context.engine) as db:
         chosen = await _chosen(db, sent)
@@ -156,13 +201,21 @@ async def begin(context: Context, request: Request) -> Response:
                 "with a password",
             )
         redirect_uri = await _redirect_uri(db, request, chosen.owner)
-    metadata = await _metadata(context, chosen.provider)
+    try:
+        metadata = await context.providers.metadata(chosen.provider.oidc_end_point, now)
+    except (ProviderAway, ProviderUnusable) as error:
+        await _tell_administrators(context, chosen, error)
+        raise Problem(504, AWAY) from error
     way = way_there.new_way(
         context.random,
         profile_id=chosen.profile.id,
+        revision=chosen.revision,
+        issuer=metadata.issuer,
+        issuer_named=metadata.names_itself,
         owner=chosen.owner,
         enterprise=chosen.enterprise,
         redirect_uri=redirect_uri,
+        challenge=sent.challenge,
         loopback_port=sent.loopback_port,
         expires_at=now + FLOW_WITHIN,
     )
@@ -179,11 +232,30 @@ async def begin(context: Context, request: Request) -> Response:
     return JSONResponse({**reply.to_json(), "state": state})
 
 
-async def _metadata(context: Context, provider: OAuthProfile) -> Metadata:
-    try:
-        return await context.providers.metadata(provider.oidc_end_point, context.clock())
-    except (ProviderAway, ProviderUnusable) as error:
-        raise Problem(504, str(error)) from error
+async def _tell_administrators(context: Context, chosen: Chosen, error: Exception) -> None:
+    """Strangers only hear that it failed; the same cause is told once, and few in a while."""
+    profile, now = chosen.profile, context.clock()
+    text = f"authorization profile {profile.name}: {error}"
+    lately = EventFilter(object_id=profile.id, event_type=FAILS, start=now - TOLD_ONCE_IN)
+    async with snapshot(context.engine) as db:
+        told = await list_events(db, Scope(chosen.owner), lately, limit=MOST_TOLD)
+    if len(told) >= MOST_TOLD or any(one.description == text for one in told):
+        return
+    log.warning("identity_provider_fails", profile_id=profile.id, why=str(error))
+    async with unit_of_work(context.engine) as db:
+        await insert_event(
+            db,
+            Event(
+                at=now,
+                enterprise_id=chosen.owner,
+                event_type=FAILS,
+                description=text,
+                severity="SEVERITY_WARNING",
+                object_kind=Kind.AUTH_PROFILE.value,
+                object_id=profile.id,
+                object_name=profile.name,
+            ),
+        )
 
 
 # --- back ---------------------------------------------------------------------------------------
@@ -192,6 +264,7 @@ async def _metadata(context: Context, provider: OAuthProfile) -> Metadata:
 async def landing(context: Context, request: Request) -> Response:
     """Where the provider sends the browser: on to the command that waits, or a text to copy."""
     told = {name: request.query_params.get(name, "") for name in ("code", "state", "error")}
+    issuer = request.query_params.get("iss", "")
     way = way_there.open_way(context.keys, told["state"], context.clock())
     used = False
     if way is not None:
@@ -200,6 +273,12 @@ async def landing(context: Context, request: Request) -> Response:
     if way is None or used:
         return _page(
             "This sign-in is unknown, was used already, or took too long. Begin again.", 400
+        )
+    if not way.is_of(issuer):
+        return _page(
+            "This answer comes from another provider of identities than the one that was asked. "
+            "Begin again, and ask an administrator where this goes on.",
+            400,
         )
     if way.loopback_port:
         query = urlencode({name: value for name, value in told.items() if value})
@@ -230,34 +309,49 @@ async def finish(context: Context, request: Request) -> Response:
         raise Problem(400, "a sign-in ends with the code and the state of the provider's answer")
     now = context.clock()
     way = way_there.open_way(context.keys, sent.state, now)
+    if way is None or not way.is_ended_by(sent.verifier):
+        return _unknown(context)
+    address = Guesser.of("", host_of(request)).address
+    if not context.providers.tries.take(address, now):
+        return signing_in.too_many(context)
     async with unit_of_work(context.engine) as db:
-        fresh = way is not None and await sign_in.use_state(db, way.state_hash, way.expires_at, now)
-    if way is None or not fresh:
-        return signing_in.refused(
-            context,
-            LoginResponseCause.EXCEPTION,
-            "this sign-in is unknown, was used already, or took too long; begin again",
-        )
+        fresh = await sign_in.use_state(db, way.state_hash, way.expires_at, now)
+    if not fresh:
+        return _unknown(context)
     async with snapshot(context.engine) as db:
-        profile = await records.find(db, Scope(way.owner), records.AUTH_PROFILE, way.profile_id)
+        chosen = await _as_begun(db, way)
         secret = await _secret(context, db, way.profile_id)
-    provider = profile.oauth_profile if profile is not None else None
-    if profile is None or provider is None or not profile.active:
-        return signing_in.refused(
-            context, LoginResponseCause.SCHEME_UNKNOWN, "the provider is not active any more"
-        )
+    if chosen is None:
+        return _changed(context)
+    client = Client(chosen.provider.client_id, secret, way.redirect_uri)
     try:
-        claims = await _claims(
-            context, provider, Client(provider.client_id, secret, way.redirect_uri), sent.code, way
-        )
-    except ProviderAway as error:
-        raise Problem(504, str(error)) from error
-    except ProviderUnusable as error:
-        return signing_in.refused(context, LoginResponseCause.EXCEPTION, str(error))
-    chosen = Chosen(profile, provider, way.owner, way.enterprise)
-    identity = identity_of(claims, provider.role_scope)
+        claims = await _claims(context, chosen.provider, client, sent.code, way)
+    except (ProviderAway, ProviderUnusable) as error:
+        await _tell_administrators(context, chosen, error)
+        if isinstance(error, ProviderAway):
+            raise Problem(504, AWAY) from error
+        return signing_in.refused(context, LoginResponseCause.EXCEPTION, NOT_CONFIRMED)
+    context.providers.tries.give_back(address)
+    identity = identity_of(claims, chosen.provider.role_scope)
     # not the whole again: the code is spent
-    return await done_again_in_conflict(lambda: _arrive(context, request, chosen, identity))
+    return await done_again_in_conflict(lambda: _arrive(context, request, way, identity))
+
+
+def _unknown(context: Context) -> Response:
+    return signing_in.refused(
+        context,
+        LoginResponseCause.EXCEPTION,
+        "this sign-in is unknown, was begun elsewhere, was used already, or took too long; begin "
+        "again",
+    )
+
+
+def _changed(context: Context) -> Response:
+    return signing_in.refused(
+        context,
+        LoginResponseCause.SCHEME_UNKNOWN,
+        "the provider is not active any more, or was changed since this sign-in began; begin again",
+    )
 
 
 async def _claims(
@@ -287,10 +381,12 @@ async def _claims(
     raise ProviderUnusable(f"{metadata.issuer}: its ID token is not accepted")
 
 
-async def _arrive(
-    context: Context, request: Request, chosen: Chosen, identity: Identity
-) -> Response:
-    async with context.acting(request, chosen.enterprise, chosen.profile.name) as work:
+async def _arrive(context: Context, request: Request, way: Way, identity: Identity) -> Response:
+    async with unit_of_work(context.engine) as db:
+        chosen = await _as_begun(db, way)  # again: the provider took a while
+        if chosen is None:
+            return _changed(context)
+        work = context.work_as(db, request, chosen.enterprise, "", chosen.profile.name)
         user = await arrivals.user_of(work, chosen.profile, identity)
         if isinstance(user, arrivals.NotLetIn):
             await insert_audit(work.db, _not_let_in(work, chosen, identity, user.cause))

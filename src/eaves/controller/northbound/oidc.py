@@ -4,12 +4,14 @@ Only https, no redirects, bounded in time and size: the address comes from an ad
 enterprise, and the controller may stand where that administrator does not reach.
 """
 
+import asyncio
 import json
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, cast
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -22,27 +24,47 @@ from eaves.controller.northbound.oidc_protocol import (
     read_metadata,
     token_request,
 )
+from eaves.controller.northbound.tries import Tries
 from eaves.errors import Transient
 
 log = structlog.get_logger()
 
 OK: Final = 200
-TIMEOUT_S: Final = 10.0
+TIMEOUT_S: Final = 10.0  # of each read
+CALL_WITHIN_S: Final = 15.0  # the whole of it, however its bytes trickle
 MAX_ANSWER_BYTES: Final = 1024 * 1024
 KEPT_FOR: Final = timedelta(minutes=10)
+FAILED_FOR: Final = timedelta(seconds=10)  # strangers call it no sooner again
 KEPT: Final = 1000  # answers
+TRIES_OF_ADDRESS: Final = 60  # ends of a sign-in that fail, in a minute
 
 
 class ProviderAway(Transient):
     """The provider of identities did not answer."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What a URL told, or why it told nothing that is of use."""
+
+    at: datetime
+    told: Mapping[str, object]
+    failed: type[ProviderAway | ProviderUnusable] | None = None
+    why: str = ""
+
+    def holds(self, now: datetime) -> bool:
+        return now - self.at < (KEPT_FOR if self.failed is None else FAILED_FOR)
+
+
 @dataclass
 class Providers:
-    """What providers told lately; one for a process."""
+    """What providers told lately, and who made us ask; one for a process."""
 
-    _kept: dict[str, tuple[datetime, Mapping[str, object]]] = field(
-        default_factory=dict[str, tuple[datetime, Mapping[str, object]]]
+    call_within_s: float = CALL_WITHIN_S
+    tries: Tries = field(default_factory=lambda: Tries(TRIES_OF_ADDRESS, timedelta(minutes=1)))
+    _kept: dict[str, _Answer] = field(default_factory=dict[str, _Answer])
+    _asking: WeakValueDictionary[str, asyncio.Lock] = field(
+        default_factory=WeakValueDictionary[str, asyncio.Lock]
     )
 
     async def metadata(self, end_point: str, now: datetime) -> Metadata:
@@ -62,7 +84,7 @@ class Providers:
     ) -> Mapping[str, object]:
         """What a code is worth.  Raises ProviderAway, ProviderUnusable."""
         asked = token_request(metadata, client, code=code, verifier=verifier)
-        status, told = await _call(metadata.token_endpoint, asked)
+        status, told = await self._call(metadata.token_endpoint, asked)
         if status == OK:
             return told
         why = str(told.get("error") or f"HTTP {status}")[:100]
@@ -72,19 +94,42 @@ class Providers:
         )
 
     async def _document(self, url: str, now: datetime) -> Mapping[str, object]:
-        kept = self._kept.get(url)
-        if kept is not None and now - kept[0] < KEPT_FOR:
-            return kept[1]
-        status, told = await _call(url)
+        """Asked for once, however many wait for it, and whatever comes of it."""
+        alone = self._asking.setdefault(url, asyncio.Lock())
+        async with alone:
+            kept = self._kept.get(url)
+            if kept is None or not kept.holds(now):
+                while len(self._kept) >= KEPT:
+                    self._kept.pop(next(iter(self._kept)))
+                kept = self._kept[url] = await self._ask(url, now)
+        if kept.failed is not None:
+            raise kept.failed(kept.why)
+        return kept.told
+
+    async def _ask(self, url: str, now: datetime) -> _Answer:
+        try:
+            status, told = await self._call(url)
+        except (ProviderAway, ProviderUnusable) as error:
+            return _Answer(now, {}, type(error), str(error))
         if status != OK:
-            raise ProviderUnusable(f"{url} answers HTTP {status}; check OIDCEndPoint")
-        while len(self._kept) >= KEPT:
-            self._kept.pop(next(iter(self._kept)))
-        self._kept[url] = (now, told)
-        return told
+            why = f"{url} answers HTTP {status}; check OIDCEndPoint"
+            return _Answer(now, {}, ProviderUnusable, why)
+        return _Answer(now, told)
+
+    async def _call(
+        self, url: str, form: TokenRequest | None = None
+    ) -> tuple[int, Mapping[str, object]]:
+        try:
+            async with asyncio.timeout(self.call_within_s):
+                return await _call(url, form)
+        except TimeoutError as error:
+            log.info("identity_provider_away", url=url, why="timeout")
+            raise ProviderAway(
+                f"{url} has not answered within {self.call_within_s:g} s; try again"
+            ) from error
 
 
-async def _call(url: str, form: TokenRequest | None = None) -> tuple[int, Mapping[str, object]]:
+async def _call(url: str, form: TokenRequest | None) -> tuple[int, Mapping[str, object]]:
     import httpx  # noqa: PLC0415 - only a sign-in at a provider needs it
 
     # the authorities of the system; SSL_CERT_FILE names others

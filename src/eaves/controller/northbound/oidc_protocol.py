@@ -1,7 +1,8 @@
 """OpenID Connect without the network: the address to send somebody to, the request for tokens, the
 check of an ID token.  Authlib and joserfc know the protocol; they are loaded at the first sign-in.
 
-Sources: OpenID Connect Core 1.0, sections 3.1.2 and 3.1.3; Discovery 1.0; RFC 7636 (PKCE).
+Sources: OpenID Connect Core 1.0, sections 3.1.2 and 3.1.3; Discovery 1.0; RFC 7636 (PKCE);
+RFC 9207 (which provider answers).
 """
 
 from collections.abc import Mapping
@@ -29,6 +30,7 @@ class Metadata:
     jwks_uri: str
     end_session_endpoint: str
     token_auth_methods: tuple[str, ...]
+    names_itself: bool  # in the answer that it sends by the browser; RFC 9207
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +49,15 @@ def discovery_url(end_point: str) -> str:
     return bare if bare.endswith(WELL_KNOWN) else bare + WELL_KNOWN
 
 
+def issuer_of(end_point: str) -> str:
+    """Without a slash at its end; issuers may have one, so it is compared without."""
+    return end_point.rstrip("/").removesuffix(WELL_KNOWN).rstrip("/")
+
+
 def read_metadata(end_point: str, told: Mapping[str, object]) -> Metadata:
     """Raises ProviderUnusable.  What is told must be of the issuer that was asked."""
     issuer = str(told.get("issuer") or "")
-    asked = end_point.rstrip("/").removesuffix(WELL_KNOWN).rstrip("/")
-    if issuer.rstrip("/") != asked:
+    if issuer.rstrip("/") != issuer_of(end_point):
         raise ProviderUnusable(
             f"{end_point} tells that its issuer is {issuer[:200]!r}; set OIDCEndPoint to the issuer"
         )
@@ -69,6 +75,7 @@ def read_metadata(end_point: str, told: Mapping[str, object]) -> Metadata:
     return Metadata(
         issuer=issuer,
         token_auth_methods=tuple(one for one in listed if isinstance(one, str)),
+        names_itself=told.get("authorization_response_iss_parameter_supported") is True,
         **ends,
     )
 

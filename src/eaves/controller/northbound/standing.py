@@ -50,9 +50,14 @@ async def why_barred(db: Db, user: StoredObject) -> Barred | None:
     if state not in (UserState.ACTIVE, UserState.UNSPECIFIED):
         cause = USER_CAUSES.get(state, Cause.USER_UNKNOWNSTATE)
         return Barred(cause, f"user {user.name!r} is {state}; ask an administrator")
-    enterprise = await enterprise_of(db, EnterpriseId(user.enterprise_id))
+    return await why_closed(db, EnterpriseId(user.enterprise_id))
+
+
+async def why_closed(db: Db, enterprise_id: EnterpriseId) -> Barred | None:
+    """None for an enterprise whose users may sign in."""
+    enterprise = await enterprise_of(db, enterprise_id)
     if enterprise is None:
-        return Barred(Cause.ENTERPRISE_UNKNOWN, f"the enterprise of user {user.name!r} is no more")
+        return Barred(Cause.ENTERPRISE_UNKNOWN, "this enterprise is no more")
     if enterprise.state not in (EnterpriseState.ACTIVE, EnterpriseState.UNSPECIFIED):
         cause = ENTERPRISE_CAUSES.get(enterprise.state, Cause.ENTERPRISE_UNKNOWNSTATE)
         text = f"enterprise {enterprise.name!r} is {enterprise.state}; ask its administrator"

@@ -6,6 +6,7 @@ So strangers who begin sign-ins fill no table; only a state that came back is wr
 import base64
 import binascii
 import hashlib
+import hmac
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,15 +24,21 @@ MAX_STATE: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """`owner` has the profile; `enterprise` is that of the user; `loopback_port`: where a command
-    on the machine of the person listens, 0: nowhere.
+    """`revision`: of the profile, the same until the end; `issuer`: of the provider, and
+    whether its answer names it; `owner` has the profile; `enterprise` is that of the user;
+    `challenge`: SHA-256 of what only whoever began knows, empty where it keeps nothing;
+    `loopback_port`: where a command on the machine of the person listens, 0: nowhere.
     """
 
     seed: str
     profile_id: str
+    revision: str
+    issuer: str
+    issuer_named: bool
     owner: EnterpriseId
     enterprise: EnterpriseId
     redirect_uri: str
+    challenge: str
     loopback_port: int
     expires_at: datetime
 
@@ -51,9 +58,25 @@ class Way:
     def verifier(self) -> str:
         return _derived("verifier", self.seed)
 
+    def is_of(self, issuer: str) -> bool:
+        """Whether an answer comes from the provider that was asked; `issuer` is empty where it
+        does not say so itself.  Source: RFC 9207, section 2.4.
+        """
+        return issuer == self.issuer if issuer else not self.issuer_named
+
+    def is_ended_by(self, verifier: str) -> bool:
+        """Whether it is whoever began that ends it."""
+        known = challenge_of(verifier).encode()
+        return not self.challenge or hmac.compare_digest(known, self.challenge.encode())
+
 
 def _text(some: bytes) -> str:
     return base64.urlsafe_b64encode(some).decode().rstrip("=")
+
+
+def challenge_of(verifier: str) -> str:
+    """43 characters.  As that of RFC 7636, section 4.2, between a client and this controller."""
+    return _text(hashlib.sha256(verifier.encode()).digest())
 
 
 def _derived(what: str, seed: str) -> str:
@@ -65,18 +88,26 @@ def new_way(
     random: Callable[[int], bytes],
     *,
     profile_id: str,
+    revision: str,
+    issuer: str,
+    issuer_named: bool,
     owner: EnterpriseId,
     enterprise: EnterpriseId,
     redirect_uri: str,
+    challenge: str,
     loopback_port: int,
     expires_at: datetime,
 ) -> Way:
     return Way(
         seed=_text(random(SEED_BYTES)),
         profile_id=profile_id,
+        revision=revision,
+        issuer=issuer,
+        issuer_named=issuer_named,
         owner=owner,
         enterprise=enterprise,
         redirect_uri=redirect_uri,
+        challenge=challenge,
         loopback_port=loopback_port,
         expires_at=expires_at,
     )
@@ -84,9 +115,9 @@ def new_way(
 
 def sealed_way(keys: KeyStore, way: Way) -> str:
     told = [
-        *(way.seed, way.profile_id, way.owner),
+        *(way.seed, way.profile_id, way.revision, way.issuer, way.issuer_named, way.owner),
         "" if way.enterprise == way.owner else way.enterprise,
-        *(way.redirect_uri, way.loopback_port, int(way.expires_at.timestamp())),
+        *(way.redirect_uri, way.challenge, way.loopback_port, int(way.expires_at.timestamp())),
     ]
     return _text(keys.seal(PURPOSE, json.dumps(told, separators=(",", ":")).encode()))
 
@@ -98,18 +129,23 @@ def open_way(keys: KeyStore, state: str, now: datetime) -> Way | None:
     try:
         sealed = base64.urlsafe_b64decode(state + "=" * (-len(state) % 4))
         told: list[Any] = json.loads(keys.open(PURPOSE, sealed))
-    except (binascii.Error, ValueError, Rejected):
+        seed, profile_id, revision, issuer, named, *rest = told
+        owner, enterprise, redirect_uri, challenge, port, expires = rest
+    except (binascii.Error, ValueError, Rejected):  # or one of another release
         return None
-    seed, profile_id, owner, enterprise, redirect_uri, port, expires = told
     expires_at = datetime.fromtimestamp(int(expires), UTC)
     if expires_at <= now:
         return None
     return Way(
         seed=str(seed),
         profile_id=str(profile_id),
+        revision=str(revision),
+        issuer=str(issuer),
+        issuer_named=bool(named),
         owner=EnterpriseId(str(owner)),
         enterprise=EnterpriseId(str(enterprise or owner)),
         redirect_uri=str(redirect_uri),
+        challenge=str(challenge),
         loopback_port=int(port),
         expires_at=expires_at,
     )

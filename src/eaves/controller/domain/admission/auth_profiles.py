@@ -38,7 +38,7 @@ def admit_auth_profile(
     everything: Rights,
     active: str,
 ) -> tuple[Refusal, ...]:
-    """`role`: the default one; `everything`: what the strongest role of the enterprise permits;
+    """`role`: the default one; `everything`: what all roles of the enterprise permit together;
     `active`: the name of another profile that is active, if any.
     """
     refusals = list(admit_names("authorization profile", wanted, current))
@@ -58,19 +58,32 @@ def admit_auth_profile(
         )
     if wanted.type is AuthType.OAUTH:
         refusals += _admit_provider(wanted.oauth_profile)
-        if not own.covers(everything):
-            # the provider says who has which role, so its owner could be anybody
-            refusals.append(
-                Refusal(
-                    ZsrvErrorCode.FORBIDDEN,
-                    "type",
-                    "a provider of identities says who has which role, so only somebody who may "
-                    f"do all that any role permits configures one; yours is {own.role_name!r}",
-                )
-            )
+    refusals += admit_hand(wanted, current, own=own, everything=everything)
     if wanted.password_profile is not None:
         refusals += _admit_rules(wanted.password_profile)
     return tuple(refusals)
+
+
+def admit_hand(
+    *profiles: AuthorizationProfile | None, own: Rights, everything: Rights
+) -> tuple[Refusal, ...]:
+    """Who lays hand on a provider, whatever the profile is called before and after: a provider says
+    who has which role, so whoever puts its own in place could be anybody.
+    """
+    if own.covers(everything) or not any(_has_provider(one) for one in profiles if one is not None):
+        return ()
+    return (
+        Refusal(
+            ZsrvErrorCode.FORBIDDEN,
+            "type",
+            "a provider of identities says who has which role, so only somebody who may do all "
+            f"that any role permits makes, changes or deletes one; yours is {own.role_name!r}",
+        ),
+    )
+
+
+def _has_provider(profile: AuthorizationProfile) -> bool:
+    return profile.type is AuthType.OAUTH or profile.oauth_profile is not None
 
 
 def _admit_provider(provider: OAuthProfile | None) -> list[Refusal]:

@@ -276,16 +276,22 @@ class LoginModeResponse(Contract):
 
 
 class LoginWithOauthRequest(Contract):
-    """`loopback_port`, an addition of ours: where a command waits for the browser to come back."""
+    """Additions of ours: `loopback_port`, where a command waits for the browser to come back;
+    `challenge`, the SHA-256 in base64url of a secret that whoever begins keeps to end it.
+    """
 
+    challenge: str = ""
     enterprise_name: str = ""
     loopback_port: int = 0
     username_at_realm: str = ""
 
 
 class OAuthCallbackRequest(Contract):
+    """`verifier`, an addition of ours: the secret whose `challenge` the sign-in began with."""
+
     code: str = ""
     state: str = ""
+    verifier: str = ""
 
 
 class LoginForgotPasswordRequest(Contract):

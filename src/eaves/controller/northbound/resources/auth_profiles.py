@@ -1,16 +1,21 @@
 """Authorization profiles: how the people of an enterprise sign in."""
 
+import json
 from collections.abc import Mapping
 
-from eaves.controller.domain.admission.auth_profiles import admit_auth_profile
+from eaves.controller.domain.admission.auth_profiles import admit_auth_profile, admit_hand
 from eaves.controller.domain.authz import EVERYTHING, Rights, rights_of
-from eaves.controller.domain.builtin_roles import SYS_ADMIN
 from eaves.controller.domain.contract.auth_profiles import AuthorizationProfile, OAuthProfile
 from eaves.controller.domain.contract.users import AuthType
 from eaves.controller.northbound import records
+from eaves.controller.northbound.oidc_protocol import issuer_of
+from eaves.controller.northbound.problems import Problem
 from eaves.controller.northbound.work import Prepared, Work
 
 CLIENT_SECRET = "clientSecret"  # noqa: S105 - the name of a member
+CRYPTO_KEY = "cryptoKey"
+ENCRYPTED_SECRETS = "encryptedSecrets"  # a map, sealed as its JSON
+SECRETS = frozenset({CLIENT_SECRET, CRYPTO_KEY, ENCRYPTED_SECRETS})
 INACTIVE, ACTIVE, EXTERNAL = "inactive", "active", "external"  # what is stored beside it
 IN_FORCE = frozenset({ACTIVE, EXTERNAL})
 
@@ -28,22 +33,49 @@ async def prepare_auth_profile(
         active=await _active_beside(work, wanted),
     )
     provider = wanted.oauth_profile
-    secrets: dict[str, str] = {}
+    secrets = _secrets_of(provider)
     changes: dict[str, object] = {"enterprise_id": str(work.scope.enterprise)}
     if wanted.type is AuthType.UNSPECIFIED:
         changes["type"] = AuthType.LOCAL
     if provider is not None:
-        changes["oauth_profile"] = provider.model_copy(update={"client_secret": ""})
-        if provider.client_secret:
-            secrets[CLIENT_SECRET] = provider.client_secret
+        blank = {"client_secret": "", "crypto_key": "", "encrypted_secrets": {}}
+        changes["oauth_profile"] = provider.model_copy(update=blank)
     return Prepared(
         wanted.model_copy(update=changes),
         refusals,
         references=frozenset({wanted.default_role_id}),
         state=_state_of(wanted),
         secrets=secrets,
-        secret_fields=frozenset() if provider is None else frozenset({CLIENT_SECRET}),
+        secret_fields=SECRETS if _same_provider(wanted, current) else frozenset(secrets),
     )
+
+
+def _secrets_of(provider: OAuthProfile | None) -> dict[str, str]:
+    if provider is None:
+        return {}
+    sent = {CLIENT_SECRET: provider.client_secret, CRYPTO_KEY: provider.crypto_key}
+    if provider.encrypted_secrets:
+        sent[ENCRYPTED_SECRETS] = json.dumps(provider.encrypted_secrets, sort_keys=True)
+    return {name: text for name, text in sent.items() if text}
+
+
+def _same_provider(wanted: AuthorizationProfile, current: AuthorizationProfile | None) -> bool:
+    """A secret was given by one provider; another one in its place never gets to see it."""
+    after = wanted.oauth_profile
+    before = current.oauth_profile if current is not None else None
+    if after is None or before is None:
+        return False
+    return issuer_of(after.oidc_end_point) == issuer_of(before.oidc_end_point)
+
+
+async def keep_provider(
+    work: Work, _wanted: AuthorizationProfile, current: AuthorizationProfile | None
+) -> None:
+    """Only who could make a profile with a provider deletes it.  Raises Problem(403)."""
+    own, everything = work.principal.rights, await _everything(work)
+    refusals = admit_hand(current, own=own, everything=everything)
+    if refusals:
+        raise Problem.of_refusals(refusals)
 
 
 def _state_of(profile: AuthorizationProfile) -> str:
@@ -53,8 +85,14 @@ def _state_of(profile: AuthorizationProfile) -> str:
 
 
 async def _everything(work: Work) -> Rights:
-    role = await records.find_named(work.db, work.scope, records.ROLE, SYS_ADMIN)
-    return EVERYTHING if role is None else rights_of(role, None)
+    """What all roles here permit together: a provider may name any of them.
+
+    Roles by tag count as if they held in all projects, since projects may be tagged later.
+    """
+    roles = await records.list_all(work.db, work.scope, records.ROLE)
+    if not roles:
+        return EVERYTHING
+    return Rights(tuple(grant for role in roles for grant in rights_of(role, None).grants))
 
 
 async def _active_beside(work: Work, wanted: AuthorizationProfile) -> str:
@@ -66,10 +104,15 @@ async def _active_beside(work: Work, wanted: AuthorizationProfile) -> str:
     return ""
 
 
-def with_client_secret(
+def with_provider_secrets(
     profile: AuthorizationProfile, clear: Mapping[str, str]
 ) -> AuthorizationProfile:
     provider = profile.oauth_profile or OAuthProfile()
-    secret = clear.get(CLIENT_SECRET, "")
-    told = provider.model_copy(update={"client_secret": secret})
-    return profile.model_copy(update={"oauth_profile": told})
+    told: dict[str, object] = {}
+    if CLIENT_SECRET in clear:
+        told["client_secret"] = clear[CLIENT_SECRET]
+    if CRYPTO_KEY in clear:
+        told["crypto_key"] = clear[CRYPTO_KEY]
+    if ENCRYPTED_SECRETS in clear:
+        told["encrypted_secrets"] = json.loads(clear[ENCRYPTED_SECRETS])
+    return profile.model_copy(update={"oauth_profile": provider.model_copy(update=told)})
