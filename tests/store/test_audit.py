@@ -8,16 +8,25 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import column, delete, insert, select, table, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-from store.conftest import NOW
+from store.conftest import ACME, NOW
 from support.rest import Caller, Json, Rest, running_rest
 
 from eaves.cli.audit import verify
 from eaves.controller.domain.audit import AuditEntry, Head, Link, chained
 from eaves.controller.jobs.audit_archive import archive_audit
 from eaves.controller.settings import Retention
-from eaves.controller.store.audit_chain import find_head, note_audit, put_head, read_rows
+from eaves.controller.store.audit_chain import (
+    AuditFilter,
+    find_head,
+    list_audit,
+    list_heads,
+    note_audit,
+    put_head,
+    read_rows,
+)
+from eaves.controller.store.schema import migrate, upgrade
 from eaves.controller.store.tables import audit, audit_heads
 from eaves.controller.store.unit import open_engine, snapshot, unit_of_work
 
@@ -353,6 +362,31 @@ async def test_rows_of_an_earlier_release_are_kept_in_the_chain(rest: Rest, alic
     told = await alice.get(f"{PATH}/verify")
     assert (told["intact"], told["checked"], told["unsealed"]) == (True, 6, 4)
     assert told["unsealedUntil"].startswith("2026-01-02T03:04:05")
+
+
+async def test_the_log_of_a_release_without_a_chain_is_read_after_the_upgrade(
+    bare_engine: AsyncEngine,
+) -> None:
+    columns = ("project_id", "user_id", "user_name", "client", "request_id", "verb", "result")
+    told = dict.fromkeys((*columns, "object_kind", "object_id", "object_name"), "said")
+    before = table("audit", *map(column, ("at", "enterprise_id", "changes", *told)))
+    rows = [{**told, "enterprise_id": "acme", "at": at, "changes": "{}"} for at in (7, 8)]
+    await migrate(bare_engine, "0017")
+    async with unit_of_work(bare_engine) as db:
+        await db.execute(insert(before), rows)
+    await upgrade(bare_engine)
+    async with unit_of_work(bare_engine) as db:
+        note_audit(db, AuditEntry(NOW, "acme", "upgraded", "done"))
+    async with snapshot(bare_engine) as db:
+        found = await read_rows(db, "acme", 0)
+        assert await list_audit(db, ACME, AuditFilter()) == found[::-1]
+        (head,) = await list_heads(db)
+    assert [(one.number, one.seal, one.entry.verb) for one in found] == [
+        (1, b"", "said"),
+        (2, b"", "said"),
+        (3, found[2].seal, "upgraded"),
+    ]
+    assert chained(b"", head.archived, [one.entry for one in found])[1] == head.newest
 
 
 def test_an_anchor_reads_as_it_is_written() -> None:
