@@ -4,8 +4,19 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from support.rest import Caller, Json, Rest, running_rest
-from support.rest_objects import World, app, build_world, device, project
+from support.rest import Caller, Rest, running_rest
+from support.rest_objects import World, project
+from support.rest_policies import (
+    app_policy,
+    carried,
+    deployment,
+    empty_world,
+    names,
+    network_policy,
+    node,
+    profile,
+    with_policies,
+)
 
 pytestmark = pytest.mark.system
 
@@ -32,77 +43,7 @@ async def alice(rest: Rest, enterprise: str) -> AsyncIterator[Caller]:
 
 @pytest.fixture
 async def world(alice: Caller) -> World:
-    """With a model that has room, and a bundle that is open to every project."""
-    world = await build_world(alice)
-    await alice.delete(f"/v1/apps/instances/id/{world.instance}")
-    await alice.delete(f"/v1/volumes/instances/id/{world.volume}")
-    await alice.delete(f"/v1/netinsts/id/{world.netinst}")
-    await alice.delete(f"/v1/devices/id/{world.device}")
-    bundle = await alice.get(f"/v1/apps/id/{world.app}")
-    await alice.put(f"/v1/apps/id/{world.app}", bundle | {"projectAccessList": []})
-    return world
-
-
-def node(project_id: str, model_id: str, name: str, **more: object) -> Json:
-    body = device(project_id, model_id, name)
-    body["interfaces"][0]["netname"] = ""
-    return body | more
-
-
-def network_policy(name: str = "nat") -> Json:
-    return {
-        "name": name,
-        "title": "NAT",
-        "kind": "NETWORK_INSTANCE_KIND_LOCAL",
-        "type": "NETWORK_INSTANCE_DHCP_TYPE_V4",
-        "port": "eth0",
-        "deviceId": "",
-        "deviceDefault": True,
-    }
-
-
-def app_policy(app_id: str, name: str = "web", **more: object) -> Json:
-    return {
-        "name": name,
-        "title": "Web",
-        "appId": app_id,
-        "cpus": 1,
-        "memory": 524288,
-        "drives": 1,
-        "networks": 1,
-        "originType": "ORIGIN_LOCAL",
-        "namingScheme": "APP_NAMING_SCHEME_PROJECT_APP_DEVICE",
-        "nameProjectPart": "plant",
-        "nameAppPart": name,
-        "interfaces": [{"intfname": "eth0", "netinstname": "nat"}],
-        "manifestJSON": None,
-        **more,
-    }
-
-
-def with_policies(body: Json, apps: list[Json], networks: list[Json]) -> Json:
-    return body | {
-        "appPolicy": {
-            "name": "apps",
-            "title": "Apps",
-            "type": "POLICY_TYPE_APP",
-            "appPolicy": {"apps": apps},
-        },
-        "networkPolicy": {
-            "name": "nets",
-            "title": "Nets",
-            "type": "POLICY_TYPE_NETWORK",
-            "networkPolicy": {"netInstanceConfig": networks},
-        },
-    }
-
-
-async def names(caller: Caller, path: str) -> list[str]:
-    return [one["name"] for one in (await caller.get(path))["list"]]
-
-
-async def carried(caller: Caller) -> tuple[list[str], list[str]]:
-    return await names(caller, "/v1/netinsts"), await names(caller, "/v1/apps/instances")
+    return await empty_world(alice)
 
 
 async def test_nodes_of_a_project_carry_what_its_policies_want(alice: Caller, world: World) -> None:
@@ -189,53 +130,6 @@ async def test_a_policy_names_what_exists(alice: Caller, world: World) -> None:
     assert (await alice.http.delete(f"/v1/apps/id/{world.app}")).status_code == 200
 
 
-def deployment(app_id: str, tag: str = "", gpu: str = "", name: str = "stack") -> Json:
-    condition = {"gpu": gpu} if gpu else {}
-    return {
-        "name": name,
-        "title": "Stack",
-        "deploymentTag": tag,
-        "networkInstPolicies": [
-            {
-                "metaData": {"name": "nat", "title": "NAT", "tags": {"net": "nat"}},
-                "netInstConfig": {
-                    "kind": "NETWORK_INSTANCE_KIND_LOCAL",
-                    "type": "NETWORK_INSTANCE_DHCP_TYPE_V4",
-                    "port": "eth0",
-                },
-            }
-        ],
-        "volumeInstPolicies": [
-            {
-                "metaData": {"name": "data", "title": "Data"},
-                "volInstConfig": {
-                    "type": "VOLUME_INSTANCE_TYPE_BLOCKSTORAGE",
-                    "accessmode": "VOLUME_INSTANCE_ACCESS_MODE_READWRITE",
-                    "sizeBytes": "1048576",
-                    "label": "data",
-                },
-            }
-        ],
-        "appInstPolicies": [
-            {
-                "metaData": {"name": "web", "policyTargetCondition": condition},
-                "appInstConfig": {
-                    "bundleId": app_id,
-                    "namingScheme": "APP_NAMING_SCHEMEV2_APP_DEVICE",
-                    "interfaces": [{"intfname": "eth0", "netinsttag": {"net": "nat"}}],
-                },
-            }
-        ],
-        "devicePolicies": [
-            {
-                "metaData": {"name": "attest"},
-                "policySubType": "DEVICE_POLICY_TYPE_ATTESTATION",
-                "attestationPolicy": {"type": "DEVICE_ATTEST_POLICY_TYPE_ACCEPT"},
-            }
-        ],
-    }
-
-
 async def test_a_deployment_is_picked_by_tags(  # noqa: PLR0915 - one story
     rest: Rest, enterprise: str, alice: Caller, world: World
 ) -> None:
@@ -297,43 +191,6 @@ async def test_a_deployment_is_picked_by_tags(  # noqa: PLR0915 - one story
     assert await carried(alice) == ([], [])
     await alice.delete(f"/v1/devices/id/{plain}")
     await alice.delete(f"/v1/projects/id/{fleet}")
-
-
-def profile(password: str = "opens-the-door", memory: str = "524288.00") -> Json:
-    manifest = app("", "", "web")["manifestJSON"]
-    manifest["resources"] = [
-        {"name": "cpus", "value": "1"},
-        {"name": "memory", "value": memory},
-    ]
-    manifest["configuration"]["customConfig"]["variableGroups"] = [
-        {
-            "name": "group",
-            "variables": [
-                {"name": "DOOR", "format": "VARIABLE_FORMAT_PASSWORD", "default": password}
-            ],
-        }
-    ]
-    return {
-        "name": "camera",
-        "title": "Camera",
-        "appPolicies": [
-            {
-                "metaData": {"name": "web", "title": "Web"},
-                "appConfig": {"manifestJSON": manifest, "netInstName": "nat"},
-            }
-        ],
-        "networkPolicies": [
-            {
-                "metaData": {"name": "nat", "title": "NAT"},
-                "networkConfig": {
-                    "kind": "NETWORK_INSTANCE_KIND_LOCAL",
-                    "type": "NETWORK_INSTANCE_DHCP_TYPE_V4",
-                    "port": "eth0",
-                },
-            }
-        ],
-        "volumePolicies": [],
-    }
 
 
 async def test_profiles_are_deployed_to_groups(  # noqa: PLR0915 - one story

@@ -1,17 +1,22 @@
 """Make devices as their policies want them: every process takes its share, a crash loses nothing.
 
 What is to be done stands in the database until the transaction that did it.  A device where
-something was refused is looked at again after longer and longer rests.
+something was refused is looked at again after longer and longer rests; so is one that failed, which
+is done on its own then: it must not hold up the others, of whatever enterprise they are.
 """
 
 import asyncio
 import uuid
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 import structlog
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from eaves.controller.domain.secrets import SecretName
@@ -20,10 +25,13 @@ from eaves.controller.keys import KeyStore
 from eaves.controller.store.policies import (
     WantedDevice,
     go_on,
+    hold_devices,
     is_due,
     note_faults,
     note_settled,
+    put_off,
     sweeps,
+    take_again,
     take_wanted,
 )
 from eaves.controller.store.unit import Db, snapshot, unit_of_work
@@ -39,7 +47,14 @@ log = structlog.get_logger()
 LOOK_EVERY_S: Final = 0.25
 RETRY_S: Final = 5.0
 BATCH: Final = 50
-"""Devices in one transaction: the write lock is held for some hundred milliseconds at most."""
+"""Devices in one transaction, at most."""
+LEAST: Final = 10
+BATCH_S: Final = 0.2
+"""How long a transaction is to take on SQLite, where everybody else waits for it."""
+REST_S: Final = 0.03
+"""Behind each of them: SQLite has no queue; who waits looks again every 25 ms at first."""
+PASSING: Final = (OperationalError, InterfaceError, NoFreeConnection)
+"""The database cannot do it now: the fault of no device."""
 
 
 @dataclass
@@ -51,7 +66,9 @@ class PolicyJobs:
     clock: Callable[[], datetime]
     wanted: RenderWanted
     told: Callable[[Iterable[DeviceId]], None]
-    devices_at_once: int = BATCH
+    _at_once: int = field(default=BATCH, init=False)
+    _behind: str = field(default="", init=False)  # the enterprise that had the last turn
+    _spent_s: float = field(default=0.0, init=False)  # in the last transaction
 
     async def run_forever(self) -> None:
         while True:
@@ -70,28 +87,84 @@ class PolicyJobs:
             found = await sweeps(db)
             due = await is_due(db, now)
         for sweep in found:
-            async with unit_of_work(self.engine) as db:
+            async with self._writing() as db:
                 noted = await go_on(db, sweep, now)
             log.info("policy_sweep", project_id=sweep.project_id, devices=noted)
-        if found or due:
-            await self._batch(now)
-        return bool(found) or due
+        worked = await self._some(now) if found or due else False
+        return worked or bool(found)
 
-    async def _batch(self, now: datetime) -> None:
+    @asynccontextmanager
+    async def _writing(self) -> AsyncGenerator[Db]:
+        """A transaction; on SQLite a rest follows in which others begin theirs."""
+        async with unit_of_work(self.engine) as db:
+            begun = perf_counter()
+            yield db
+        self._spent_s = perf_counter() - begun
+        if self.engine.dialect.name == "sqlite":
+            await asyncio.sleep(max(REST_S, self._spent_s / 4))
+
+    async def _some(self, now: datetime) -> bool:
+        taken: list[WantedDevice] = []
+        try:
+            return await self._batch(now, taken)
+        except PASSING:
+            raise
+        except Exception:
+            if not taken:
+                raise
+            log.exception("policy_batch_failed", devices=len(taken))
+        for one in taken:
+            await self._alone(one, now)
+        return True
+
+    async def _batch(self, now: datetime, taken: list[WantedDevice]) -> bool:
+        """False when nothing could be taken.  `taken` tells of what, also where it fails."""
+        async with self._writing() as db:
+            taken += await take_wanted(db, now, self._at_once, behind=self._behind)
+            if not taken:
+                return False
+            self._behind = taken[-1].enterprise_id
+            held = await hold_devices(db, taken)
+            done = await self._look_at(db, held, now)
+        self._tell(done)
+        if self.engine.dialect.name == "sqlite":
+            fitting = int(len(taken) * BATCH_S / self._spent_s)
+            self._at_once = max(LEAST, min(fitting, BATCH))
+        return bool(held)
+
+    async def _alone(self, one: WantedDevice, now: datetime) -> None:
+        try:
+            async with self._writing() as db:
+                held = await hold_devices(db, await take_again(db, one))
+                done = await self._look_at(db, held, now)
+        except PASSING:
+            raise
+        except Exception as error:
+            log.exception("policy_device_failed", device_id=one.device_id)
+            await self._put_off(one, now, type(error).__name__)
+        else:
+            self._tell(done)
+
+    async def _look_at(self, db: Db, held: Iterable[WantedDevice], now: datetime) -> "Reconciled":
         from eaves.controller.store.policy_reconcile import Means, reconcile  # noqa: PLC0415 - see the imports
 
-        async with unit_of_work(self.engine) as db:
-            taken = await take_wanted(db, now, self.devices_at_once)
-            if not taken:
-                return
-            ids = [one.device_id for one in taken]
-            means = Means(now, lambda: str(uuid.uuid4()), self._reseal)
-            done = await reconcile(db, ids, means)
-            await self._note(db, taken, done, now)
-            requests = {id_: str(uuid.uuid4()) for id_ in done.changed}
-            await want_renders(db, requests, now)
+        by_id = {one.device_id: one for one in held}
+        means = Means(now, lambda: str(uuid.uuid4()), self._reseal)
+        done = await reconcile(db, sorted(by_id), means)
+        await self._note(db, by_id.values(), done, now)
+        await want_renders(db, {id_: str(uuid.uuid4()) for id_ in done.changed}, now)
+        return done
+
+    def _tell(self, done: "Reconciled") -> None:
         self.wanted.add(done.changed)
         self.told(done.told)
+
+    async def _put_off(self, one: WantedDevice, now: datetime, error: str) -> None:
+        from eaves.controller.store.policy_reconcile import failure_as_text  # noqa: PLC0415 - see the imports
+
+        due_at = now + timedelta(seconds=retry_after_s(one.attempts + 1))
+        async with self._writing() as db:
+            await put_off(db, one, due_at, failure_as_text(error))
 
     async def _note(
         self, db: Db, taken: Iterable[WantedDevice], done: "Reconciled", now: datetime

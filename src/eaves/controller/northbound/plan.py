@@ -24,7 +24,7 @@ from eaves.controller.domain.policies.entries import (
     entries_of_project,
 )
 from eaves.controller.domain.policies.preview import NodePlan, preview
-from eaves.controller.domain.policies.settle import settle
+from eaves.controller.domain.policies.settle import settle_in_turn
 from eaves.controller.northbound import catalog, crud, deployments, policies, records
 from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.crud import Resource
@@ -127,9 +127,9 @@ async def _plans(work: Work, change: Change, project_id: str) -> list[NodePlan]:
         ids = [DeviceId(node.id) for node in nodes[start : start + AT_ONCE]]
         for sites in await load_sites(work.db, ids):
             complete = await complete_sites(work.db, enterprise, sites.sites, {project_id: then})
-            for site in complete.sites:
-                settled = settle(site, then.entries, work.new_id, work.now)
-                found.append(preview(site, settled))
+            each = [(site, then.entries) for site in complete.sites]
+            settled = settle_in_turn(each, work.new_id, work.now)
+            found += map(preview, complete.sites, settled)
     return found
 
 

@@ -10,12 +10,16 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
+from sqlalchemy.exc import IntegrityError
+
 from eaves.controller.domain.contract.apps import AppInstance
 from eaves.controller.domain.contract.base import Contract, JsonObject
-from eaves.controller.domain.contract.devices import DeviceConfig, PolicyStatus
+from eaves.controller.domain.contract.deployments import Deployment
+from eaves.controller.domain.contract.devices import DeviceConfig, PolicyStatus, TagType
 from eaves.controller.domain.contract.netinsts import NetInstConfig
 from eaves.controller.domain.contract.projects import Tag
 from eaves.controller.domain.contract.volumes import VolInstConfig
+from eaves.controller.domain.policies.attestation import enforces_attestation
 from eaves.controller.domain.policies.entries import Makes
 from eaves.controller.domain.policies.selectors import Node
 from eaves.controller.domain.policies.settle import node_of
@@ -24,6 +28,7 @@ from eaves.controller.domain.why import Cause, Why
 from eaves.controller.northbound.problems import Problem
 from eaves.controller.northbound.work import Work
 from eaves.controller.store import policies as rows
+from eaves.controller.store.audit_chain import savepoint
 from eaves.controller.store.policies import Progress
 from eaves.controller.store.policy_reconcile import (
     Means,
@@ -32,6 +37,7 @@ from eaves.controller.store.policy_reconcile import (
     reconcile,
     remove_owned,
 )
+from eaves.controller.store.policy_sites import load_deployments
 from eaves.ids import DeviceId
 
 AT_ONCE: Final = 25
@@ -72,7 +78,13 @@ async def touch_devices(work: Work, devices: dict[str, str]) -> None:
     alone = work.db.dialect.name == "sqlite"
     if not alone:  # first, as the job does: two who lock in another order wait for each other
         await rows.want_devices(work.db, work.scope.enterprise, devices, work.now)
-    done = await reconcile(work.db, sorted(map(DeviceId, devices)), means_of(work))
+    try:
+        async with savepoint(work.db):
+            done = await reconcile(work.db, sorted(map(DeviceId, devices)), means_of(work))
+    except IntegrityError:  # a name that another process gave away at this moment: left to a job
+        if alone:
+            await rows.want_devices(work.db, work.scope.enterprise, devices, work.now)
+        return
     work.changed.update(done.changed)
     work.told.update(done.told)
     if alone:
@@ -97,20 +109,35 @@ async def _note(work: Work, devices: dict[str, str], done: Reconciled) -> None:
     )
 
 
-async def device_written(work: Work, wanted: DeviceConfig, current: DeviceConfig | None) -> None:
-    """Only what a policy reads of a device: a reboot is none of its business."""
-    if (
+def means_another_node(wanted: DeviceConfig, current: DeviceConfig | None) -> bool:
+    """What a policy reads of a device changed: a reboot is none of its business."""
+    return (
         current is None
         or node_of(wanted) != node_of(current)
         or (wanted.model_id != current.model_id or wanted.interfaces != current.interfaces)
-    ):
-        await touch_devices(work, {wanted.id: wanted.project_id})
+    )
+
+
+async def lock_node(work: Work, device: DeviceConfig) -> None:
+    """Nobody else looks after the policies of this device before the transaction ends."""
+    if work.db.dialect.name != "sqlite":  # which has one writer anyway
+        own = {device.id: device.project_id}
+        await rows.want_devices(work.db, work.scope.enterprise, own, work.now)
 
 
 async def device_leaves(work: Work, gone: DeviceConfig) -> None:
     """What policies made on it goes with it."""
+    await lock_node(work, gone)
     await remove_owned(work.db, DeviceId(gone.id), means_of(work))
     await rows.forget_device(work.db, gone.id)
+
+
+async def must_attest(work: Work, project: Tag, device: DeviceConfig) -> bool:
+    """`project`: that of the device; deployments of it may ask for more than it does."""
+    deployments: tuple[Deployment, ...] = ()
+    if project.type is TagType.DEPLOYMENT:
+        deployments = await load_deployments(work.db, work.scope.enterprise, {project.id})
+    return enforces_attestation(project, deployments, node_of(device))
 
 
 async def project_written(work: Work, wanted: Tag, current: Tag | None) -> None:
@@ -205,12 +232,13 @@ async def with_faults(work: Work, device_id: str, told: Why) -> Why:
     if not text:
         return told
     faults: list[JsonObject] = json.loads(text)
-    causes = tuple(
-        Cause(
-            f"{fault['source']} wants {Makes(fault['makes']).noun} {fault['name']!r} here: "
-            f"{'; '.join(fault['reasons'])}",
-            "it is tried again by itself",
-        )
-        for fault in faults
-    )
+    causes = tuple(Cause(_text_of(fault), "it is tried again by itself") for fault in faults)
     return replace(told, met=False, causes=causes + (() if told.met else told.causes))
+
+
+def _text_of(fault: JsonObject) -> str:
+    reasons = "; ".join(fault["reasons"])
+    if not fault["source"]:
+        return reasons  # it is about all policies of the node
+    noun = Makes(fault["makes"]).noun
+    return f"{fault['source']} wants {noun} {fault['name']!r} here: {reasons}"

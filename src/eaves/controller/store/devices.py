@@ -206,15 +206,22 @@ async def mark_gone(db: Db, device_id: DeviceId) -> None:
 
 async def set_attestation_required(
     db: Db, device_ids: Sequence[DeviceId], *, required: bool
-) -> None:
-    """Put a policy in force: on devices that have registered, and on records that wait."""
+) -> frozenset[DeviceId]:
+    """Put a policy in force: on devices that have registered, and on records that wait.
+
+    Those for which it was otherwise; the rows of the rest are not written.
+    """
+    changed: set[DeviceId] = set()
     for table in (onboarding_claims, device_bindings):  # in the order of a registration
-        await db.execute(
+        done = await db.execute(
             update(table)
-            .where(table.c.device_id.in_(device_ids))
+            .where(table.c.device_id.in_(device_ids), table.c.attestation_required != required)
             .values(attestation_required=required)
+            .returning(table.c.device_id)
         )
-    note_change(db, DEVICES, device_ids)
+        changed.update(map(DeviceId, done.scalars()))
+    note_change(db, DEVICES, changed)
+    return frozenset(changed)
 
 
 # --- certificates of the device, attestation ----------------------------------------------------

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Select, delete, func, insert, select, update
 
 from eaves.controller.domain.scope import Scope
 from eaves.controller.store.dialect import is_one_of, upsert, upsert_many
-from eaves.controller.store.tables import Kind, objects
+from eaves.controller.store.tables import Kind, object_ids, objects
 from eaves.controller.store.tables_lists import listed
 from eaves.controller.store.tables_policies import policy_objects, policy_sweeps, policy_wanted
 from eaves.controller.store.unit import Db
@@ -23,6 +23,8 @@ from eaves.ids import DeviceId
 
 FOUND_AT_ONCE: Final = 2000
 """Devices of a project that one transaction notes."""
+TURNS: Final = 5
+"""Enterprises whose devices are taken together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,21 +140,84 @@ async def go_on(db: Db, sweep: Sweep, now: datetime) -> int:
     return len(found)
 
 
-async def take_wanted(db: Db, now: datetime, limit: int) -> tuple[WantedDevice, ...]:
-    """Devices that are due and that nobody else looks at; on PostgreSQL their rows are locked."""
+async def take_wanted(
+    db: Db, now: datetime, limit: int, *, behind: str = ""
+) -> tuple[WantedDevice, ...]:
+    """Devices that are due and that nobody else looks at; on PostgreSQL their rows are locked.
+
+    Some of each enterprise, from the next one behind `behind` on: the nodes of one do not wait
+    for all those of another.
+    """
+    enterprises = await _with_due(db, now, behind)
+    share = max(1, limit // max(1, len(enterprises)))
     c = policy_wanted.c
-    query = (
-        select(c.enterprise_id, c.device_id, c.attempts)
-        .where(c.due_at <= now)
-        .order_by(c.due_at, c.device_id)
-        .limit(limit)
+    found: list[WantedDevice] = []
+    for enterprise_id in enterprises[:limit]:
+        query = (
+            select(c.enterprise_id, c.device_id, c.attempts)
+            .where(c.enterprise_id == enterprise_id, c.due_at <= now)
+            .order_by(c.device_id)  # as the primary key: those due in front need no sorting
+            .limit(share)
+        )
+        found += await _locked(db, query)
+    return tuple(found)
+
+
+async def take_again(db: Db, one: WantedDevice) -> tuple[WantedDevice, ...]:
+    """The device, unless it was settled meanwhile or somebody else looks at it."""
+    c = policy_wanted.c
+    query = select(c.enterprise_id, c.device_id, c.attempts).where(
+        c.enterprise_id == one.enterprise_id, c.device_id == one.device_id
     )
+    return await _locked(db, query)
+
+
+async def _locked(db: Db, query: Select[tuple[str, str, int]]) -> tuple[WantedDevice, ...]:
     if db.dialect.name != "sqlite":
         query = query.with_for_update(skip_locked=True)
     return tuple(
         WantedDevice(row.enterprise_id, DeviceId(row.device_id), row.attempts)
         for row in await db.execute(query)
     )
+
+
+async def _with_due(db: Db, now: datetime, behind: str) -> list[str]:
+    """The next enterprises that have something to do, in turn; the last one is followed by the
+    first.
+    """
+    found: list[str] = []
+    one = await _next_due(db, now, behind) or await _next_due(db, now, "")
+    while one is not None and one not in found and len(found) < TURNS:
+        found.append(one)
+        one = await _next_due(db, now, one) or await _next_due(db, now, "")
+    return found
+
+
+async def _next_due(db: Db, now: datetime, behind: str) -> str | None:
+    c = policy_wanted.c
+    query = (
+        select(c.enterprise_id)
+        .where(c.enterprise_id > behind, c.due_at <= now)
+        .order_by(c.enterprise_id)
+        .limit(1)
+    )
+    return (await db.execute(query)).scalar_one_or_none()
+
+
+async def hold_devices(db: Db, taken: Sequence[WantedDevice]) -> tuple[WantedDevice, ...]:
+    """Those that nobody else renders now; on PostgreSQL they are locked as to render them.
+
+    The others are not waited for: whoever has one of them may wait for a row that was taken here.
+    A device that is there no more is held by nobody.
+    """
+    if db.dialect.name == "sqlite":
+        return tuple(taken)
+    c = object_ids.c
+    there = select(c.id).where(c.id.in_([one.device_id for one in taken]))
+    free = there.order_by(c.id).with_for_update(key_share=True, skip_locked=True)
+    mine = frozenset((await db.execute(free)).scalars())
+    every = frozenset((await db.execute(there)).scalars())
+    return tuple(one for one in taken if one.device_id in mine or one.device_id not in every)
 
 
 async def is_due(db: Db, now: datetime) -> bool:
@@ -170,6 +235,16 @@ async def note_settled(db: Db, device_ids: Collection[str]) -> None:
 async def note_faults(db: Db, rows: Sequence[Mapping[str, object]]) -> None:
     """Rows of `policy_wanted`: what was refused, and when to look again."""
     await upsert_many(db, policy_wanted, rows)
+
+
+async def put_off(db: Db, one: WantedDevice, due_at: datetime, faults: str) -> None:
+    """A device for which nothing could be done rests; one that was settled meanwhile stays so."""
+    c = policy_wanted.c
+    await db.execute(
+        update(policy_wanted)
+        .where(c.enterprise_id == one.enterprise_id, c.device_id == one.device_id)
+        .values(attempts=one.attempts + 1, due_at=due_at, faults=faults)
+    )
 
 
 async def progress_by_project(db: Db, enterprise_id: str) -> Mapping[str, Progress]:

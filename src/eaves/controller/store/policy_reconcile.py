@@ -18,8 +18,9 @@ from eaves.controller.domain.concealment import conceal_instance
 from eaves.controller.domain.contract.apps import AppInstance
 from eaves.controller.domain.contract.netinsts import NetInstConfig
 from eaves.controller.domain.contract.volumes import VolInstConfig
+from eaves.controller.domain.policies.attestation import enforces_attestation
 from eaves.controller.domain.policies.decide import Owned
-from eaves.controller.domain.policies.entries import Makes, enforces_attestation
+from eaves.controller.domain.policies.entries import Makes
 from eaves.controller.domain.policies.settle import (
     Carried,
     Fault,
@@ -27,6 +28,7 @@ from eaves.controller.domain.policies.settle import (
     Settled,
     node_of,
     settle,
+    settle_in_turn,
 )
 from eaves.controller.domain.secrets import SecretName, policy_prefix
 from eaves.controller.store.devices import set_attestation_required
@@ -78,12 +80,10 @@ async def reconcile(db: Db, device_ids: Collection[DeviceId], means: Means) -> R
     faults: dict[DeviceId, tuple[Fault, ...]] = {}
     projects: dict[DeviceId, tuple[str, str]] = {}
     for sites in await load_sites(db, device_ids):
-        settled = [
-            settle(site, sites.policies_of(site).entries, means.new_id, means.now)
-            for site in sites.sites
-        ]
-        await write(db, sites, settled, means)
         told |= await _attest(db, sites)
+        policies = ((site, sites.policies_of(site).entries) for site in sites.sites)
+        settled = settle_in_turn(policies, means.new_id, means.now)
+        await write(db, sites, settled, means)
         for one in settled:
             id_ = DeviceId(one.device.id)
             projects[id_] = (sites.enterprise_id, one.device.project_id)
@@ -96,24 +96,25 @@ async def reconcile(db: Db, device_ids: Collection[DeviceId], means: Means) -> R
 
 async def remove_owned(db: Db, device_id: DeviceId, means: Means) -> None:
     """What policies made on a device that goes."""
+    await lock_devices(db, (device_id,))
     for sites in await load_sites(db, (device_id,)):
         settled = [settle(site, (), means.new_id, means.now) for site in sites.sites]
         await write(db, sites, settled, means)
 
 
 async def _attest(db: Db, sites: Sites) -> set[DeviceId]:
-    """Where deployments may ask for attestation, it is set for each device on its own."""
+    """Before all else: a registration locks these rows before those that policies write."""
     wanted: defaultdict[bool, list[DeviceId]] = defaultdict(list)
     for site in sites.sites:
         policies = sites.policies_of(site)
-        if any(one.device_policies for one in policies.deployments):
-            required = enforces_attestation(
-                policies.project, policies.deployments, node_of(site.device)
-            )
+        if policies.project is not None:
+            node = node_of(site.device)
+            required = enforces_attestation(policies.project, policies.deployments, node)
             wanted[required].append(DeviceId(site.device.id))
-    for required, ids in wanted.items():
-        await set_attestation_required(db, ids, required=required)
-    return {id_ for ids in wanted.values() for id_ in ids}
+    changed: set[DeviceId] = set()
+    for required, ids in sorted(wanted.items()):
+        changed |= await set_attestation_required(db, ids, required=required)
+    return changed
 
 
 async def write(db: Db, sites: Sites, settled: Sequence[Settled], means: Means) -> None:
@@ -306,3 +307,9 @@ async def _tell(db: Db, enterprise_id: str, settled: Sequence[Settled], means: M
 
 def faults_as_text(faults: Sequence[Fault]) -> str:
     return json.dumps([asdict(fault) for fault in faults])
+
+
+def failure_as_text(error: str) -> str:
+    """What `faults_as_text` gives, for a node whose policies an unforeseen error ended."""
+    why = f"what policies want here could not be carried out ({error}); the log tells more"
+    return faults_as_text((Fault("", "", "", Makes.APP, "", (why,)),))

@@ -71,7 +71,7 @@ class Sites:
 
 
 async def load_sites(db: Db, device_ids: Collection[DeviceId]) -> tuple[Sites, ...]:
-    """One for each enterprise."""
+    """One for each enterprise, in the order of their ids."""
     by_enterprise: defaultdict[str, list[Site]] = defaultdict(list)
     for inputs in await load_all_inputs(db, device_ids):
         site = Site(
@@ -84,7 +84,9 @@ async def load_sites(db: Db, device_ids: Collection[DeviceId]) -> tuple[Sites, .
             images=inputs.images,
         )
         by_enterprise[inputs.enterprise_id].append(site)
-    return tuple([await _of_enterprise(db, id_, some) for id_, some in by_enterprise.items()])
+    return tuple(
+        [await _of_enterprise(db, id_, by_enterprise[id_]) for id_ in sorted(by_enterprise)]
+    )
 
 
 async def _of_enterprise(db: Db, enterprise_id: str, sites: Sequence[Site]) -> Sites:
@@ -132,10 +134,7 @@ async def load_policies(
     projects = await read_all(
         db, Kind.PROJECT, Tag, enterprise_id, is_one_of(db, c.id, project_ids)
     )
-    c = objects[Kind.DEPLOYMENT].c
-    deployments = await read_all(
-        db, Kind.DEPLOYMENT, Deployment, enterprise_id, is_one_of(db, c.project_id, project_ids)
-    )
+    deployments = await load_deployments(db, enterprise_id, project_ids)
     profiled = await _profiled(db, enterprise_id, project_ids)
     found: dict[str, ProjectPolicies] = {}
     for project in projects:
@@ -155,6 +154,16 @@ async def _profiled(
 ) -> tuple[Profiled, ...]:
     c = objects[Kind.PROFILE_DEPLOYMENT].c
     deployments = await read_all(
+async def load_deployments(
+    db: Db, enterprise_id: str, project_ids: Collection[str]
+) -> tuple[Deployment, ...]:
+    """Of these projects."""
+    c = objects[Kind.DEPLOYMENT].c
+    return await read_all(
+        db, Kind.DEPLOYMENT, Deployment, enterprise_id, is_one_of(db, c.project_id, project_ids)
+    )
+
+
         db,
         Kind.PROFILE_DEPLOYMENT,
         ProfileDeployment,

@@ -6,7 +6,7 @@ policy keeps the entry: it is made of the id of the policy and the name that the
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, TypeVar
@@ -20,8 +20,7 @@ from eaves.controller.domain.contract.app_policies import (
 )
 from eaves.controller.domain.contract.apps import AppInstanceLogs, AppInterface, VmInfo
 from eaves.controller.domain.contract.base import Contract
-from eaves.controller.domain.contract.deployments import Deployment, DeviceAttestPolicyType
-from eaves.controller.domain.contract.devices import AttestPolicyType
+from eaves.controller.domain.contract.deployments import Deployment
 from eaves.controller.domain.contract.manifests import VMManifest
 from eaves.controller.domain.contract.netinsts import NetInstConfig
 from eaves.controller.domain.contract.profiles import (
@@ -38,10 +37,8 @@ from eaves.controller.domain.contract.volumes import VolInstConfig
 from eaves.controller.domain.policies.selectors import (
     Deployed,
     InProject,
-    Node,
     Selector,
     Term,
-    matches,
     member_of,
     pairs,
 )
@@ -265,26 +262,6 @@ def entries_of_deployment(deployment: Deployment, project_name: str) -> tuple[En
                 key = entry_key(deployment.id, makes, name)
                 found.append(Entry(source, key, name, selector, naming, template))
     return tuple(found)
-
-
-def enforces_attestation(
-    project: Tag | None, deployments: Iterable[Deployment], node: Node
-) -> bool:
-    """Whether a node must attest: by its project, or by a device policy that means it."""
-    policy = project.attestation_policy if project is not None else None
-    body = policy.attestation_policy if policy is not None else None
-    if body is not None and body.type is AttestPolicyType.ENFORCE:
-        return True
-    for deployment in deployments:
-        every = (InProject(deployment.project_id), Deployed(deployment.deployment_tag))
-        for one in deployment.device_policies:
-            said = one.attestation_policy
-            if said is None or said.type is not DeviceAttestPolicyType.ENFORCE:
-                continue
-            condition = one.meta_data.policy_target_condition if one.meta_data else {}
-            if matches(every + pairs(condition), node):
-                return True
-    return False
 
 
 def policy_name(meta: PolicyCommon, makes: Makes, index: int) -> str:

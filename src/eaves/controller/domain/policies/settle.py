@@ -3,8 +3,9 @@
 What is refused is a fault: the others are made nevertheless, and the node is looked at again later.
 """
 
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from eaves.controller.domain.admission import (
@@ -134,6 +135,24 @@ def settle(
         + [(entry.makes, entry.key, entry, None) for entry in decision.create],
         key=lambda change: (list(Makes).index(change[0]), change[1]),
     )
+def settle_in_turn(
+    sites: Iterable[tuple[Site, Iterable[Entry]]], new_id: Callable[[], str], now: datetime
+) -> list[Settled]:
+    """Nodes of one enterprise, one after the other, each with the entries of its policies.
+
+    A name that one of them gets is taken for those behind it.
+    """
+    names: dict[tuple[Makes, str], str] = {}
+    settled: list[Settled] = []
+    for site, entries in sites:
+        one = settle(replace(site, taken=ChainMap(names, dict(site.taken))), entries, new_id, now)
+        for made in one.made:
+            if made.before is None:
+                names[made.entry.makes, made.item.name] = made.item.id
+        settled.append(one)
+    return settled
+
+
     for _, _, entry, owned in changes:
         run.make(entry, owned)
     return Settled(site.device, tuple(run.deleted), tuple(run.made), tuple(run.faults))

@@ -10,10 +10,11 @@ from eaves.controller.domain.admission.policies import admit_project_policies
 from eaves.controller.domain.admission.refusal import unknown
 from eaves.controller.domain.concealment import conceal_manifests
 from eaves.controller.domain.contract.catalogue import SysBrand, SysModel
-from eaves.controller.domain.contract.devices import AttestPolicyType, DeviceConfig
+from eaves.controller.domain.contract.devices import DeviceConfig, TagType
 from eaves.controller.domain.contract.projects import Tag
 from eaves.controller.domain.policies.entries import app_name
 from eaves.controller.northbound import policies, records
+from eaves.controller.domain.policies.attestation import asked_by_project
 from eaves.controller.northbound.completion import (
     complete_device,
     complete_model,
@@ -95,12 +96,15 @@ async def project_written(work: Work, wanted: Tag, current: Tag | None) -> None:
 
 
 async def device_written(work: Work, wanted: DeviceConfig, current: DeviceConfig | None) -> None:
-    await claim(work, wanted, current)
-    await policies.device_written(work, wanted, current)
+    touched = policies.means_another_node(wanted, current)
+    if touched:  # before its other rows: who looks after policies locks in this order
+        await policies.lock_node(work, wanted)
+    await claim(work, wanted)
+    if touched:
+        await policies.touch_devices(work, {wanted.id: wanted.project_id})
 
 
 async def device_leaves(work: Work, gone: DeviceConfig, current: DeviceConfig | None) -> None:
-    await release(work, gone, current)
     await policies.device_leaves(work, gone)
 
 
@@ -108,6 +112,7 @@ def enrolment_of(project: Tag) -> str:
     """The certificate enrolment profile that the policy of the project names; empty if none."""
     policy = project.port_based_network_access_control_policy
     body = policy.port_based_network_access_control_policy if policy is not None else None
+    await release(work, gone, current)
     return str((body or {}).get("certificateEnrollmentId", ""))
 
 
@@ -145,35 +150,34 @@ async def prepare_device(
     )
 
 
-async def claim(work: Work, wanted: DeviceConfig, _current: DeviceConfig | None) -> None:
-    """Reserve onboarding key and serial, over all enterprises; take the project's attestation."""
+async def claim(work: Work, wanted: DeviceConfig) -> None:
+    """Reserve onboarding key and serial, over all enterprises; put in force whether it attests."""
     await devices.claim_serial(work.db, DeviceId(wanted.id), wanted.obkey, wanted.serialno)
     project = await records.find(work.db, work.scope, records.PROJECT, wanted.project_id)
-    required = project is not None and enforces_attestation(project)
+    required = project is not None and await policies.must_attest(work, project, wanted)
     if project is not None:
-        await devices.set_attestation_required(work.db, (DeviceId(wanted.id),), required=required)
+        ids = (DeviceId(wanted.id),)
+        work.told.update(await devices.set_attestation_required(work.db, ids, required=required))
     if wanted.identity:
         await bind_uploaded(work, wanted, attestation_required=required)
 
 
-def enforces_attestation(project: Tag) -> bool:
-    policy = project.attestation_policy
-    body = policy.attestation_policy if policy is not None else None
-    return body is not None and body.type is AttestPolicyType.ENFORCE
-
-
 async def enforce(work: Work, wanted: Tag, current: Tag | None) -> None:
-    """The project's attestation policy is in force on all of its devices at once."""
-    required = enforces_attestation(wanted)
-    if current is None or enforces_attestation(current) == required:
+    """The project's attestation policy is in force on all of its devices at once.
+
+    Where it no longer asks, deployments may: then it is switched off node by node.
+    """
+    required = asked_by_project(wanted)
+    if current is None or asked_by_project(current) == required:
+        return
+    if not required and wanted.type is TagType.DEPLOYMENT:
+        await policies.touch_project(work, wanted.id)
         return
     members = await object_rows.ids_in_project(work.db, work.scope, Kind.DEVICE, wanted.id)
     ids = tuple(DeviceId(member) for member in members)
     for start in range(0, len(ids), AT_ONCE):
-        await devices.set_attestation_required(
-            work.db, ids[start : start + AT_ONCE], required=required
-        )
-    work.told.update(ids)
+        some = ids[start : start + AT_ONCE]
+        work.told.update(await devices.set_attestation_required(work.db, some, required=required))
 
 
 async def release(work: Work, gone: DeviceConfig, _current: DeviceConfig | None) -> None:
