@@ -249,6 +249,7 @@ async def test_profiles_are_deployed_to_groups(  # noqa: PLR0915 - one story
     await alice.put(f"/v1/profiledeployments/id/{deployment_id}", sent | info)
     after = await alice.get("/v1/apps/instances/name/plant-web-edge-1")
     assert after["appId"] != before["appId"]
+    assert after["id"] == before["id"]
     bundle = await alice.get(f"/v1/apps/id/{after['appId']}")
     assert bundle["originType"] == "ORIGIN_APP_PROFILE_LOCAL"
 

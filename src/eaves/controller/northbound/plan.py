@@ -38,6 +38,7 @@ from eaves.controller.store.policy_sites import (
     find_version,
     load_policies,
     load_sites,
+    with_seals,
 )
 from eaves.ids import DeviceId
 
@@ -147,9 +148,9 @@ async def _entries(
             return now.entries
     match change.wanted:
         case Tag() as project:
-            kept += entries_of_project(project)
+            kept += await with_seals(work.db, entries_of_project(project))
         case Deployment() as deployment if deployment.project_id == project_id:
-            kept += entries_of_deployment(deployment, name)
+            kept += await with_seals(work.db, entries_of_deployment(deployment, name))
         case ProfileDeployment() as given if given.project_id == project_id:
             one = await _profiled(work, given)
             kept += entries_of_profile(one, name) if one is not None else ()

@@ -1,5 +1,7 @@
 """The secrets of an object that is written: sealed beside it, in the same transaction."""
 
+from collections.abc import Mapping
+
 from eaves.controller.domain.contract.base import JsonObject
 from eaves.controller.domain.secrets import SecretName
 from eaves.controller.northbound.work import Prepared, T, Work
@@ -30,6 +32,17 @@ async def keep_secrets(work: Work, object_id: str, prepared: Prepared[T]) -> Jso
                 await sealed.delete_secret(work.db, name)
                 told[name.field] = [SECRET, None]
     return told
+
+
+async def brings_new(work: Work, object_id: str, secrets: Mapping[str, str]) -> bool:
+    """Whether one of these, by field, is not what is stored for the object."""
+    stored = await sealed.find_secrets(work.db, (object_id,)) if secrets else {}
+    for field, clear in secrets.items():
+        name = SecretName(object_id, field)
+        before = stored.get(name)
+        if before is None or not _same(work, name, before, clear):
+            return True
+    return False
 
 
 def _same(work: Work, name: SecretName, before: bytes, clear: str) -> bool:

@@ -3,6 +3,7 @@
 This module imports the contract types and so is not for the path that starts or serves polls.
 """
 
+import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Any, TypeVar, cast
 
 from sqlalchemy import ColumnElement, or_, select
 
+from eaves.controller.domain.concealment import passwords_of
 from eaves.controller.domain.contract.apps import App
 from eaves.controller.domain.contract.base import Contract
 from eaves.controller.domain.contract.datastores import ImageConfig
@@ -30,13 +32,16 @@ from eaves.controller.domain.policies.entries import (
     Entry,
     Makes,
     Profiled,
+    Template,
     entries_of_deployment,
     entries_of_profile,
     entries_of_project,
 )
 from eaves.controller.domain.policies.settle import Site, node_of
+from eaves.controller.domain.secrets import SecretName, policy_prefix
 from eaves.controller.store.dialect import is_one_of
 from eaves.controller.store.inputs import load_all_inputs
+from eaves.controller.store.sealed import find_secrets
 from eaves.controller.store.tables import Kind, object_references, objects
 from eaves.controller.store.tables_policies import app_profile_versions, policy_objects
 from eaves.controller.store.unit import Db
@@ -145,15 +150,39 @@ async def load_policies(
         for one in profiled:
             if one.deployment.project_id == project.id:
                 entries += entries_of_profile(one, project.name)
-        found[project.id] = ProjectPolicies(project, mine, tuple(entries))
+        found[project.id] = ProjectPolicies(project, mine, await with_seals(db, entries))
     return found
 
 
-async def _profiled(
-    db: Db, enterprise_id: str, project_ids: Collection[str]
-) -> tuple[Profiled, ...]:
-    c = objects[Kind.PROFILE_DEPLOYMENT].c
-    deployments = await read_all(
+async def with_seals(db: Db, entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """With the digests of the passwords that their policies give: another one is another wish."""
+    every = tuple(entries)
+    giving = {one.source.id for one in every if _gives_passwords(one.template)}
+    stored = await find_secrets(db, giving)
+    return tuple(_sealed(one, stored) if one.source.id in giving else one for one in every)
+
+
+def _gives_passwords(template: Template) -> bool:
+    manifest = template.manifest if isinstance(template, AppTemplate) else None
+    configuration = manifest.configuration if manifest is not None else None
+    return bool(passwords_of(configuration.custom_config if configuration is not None else None))
+
+
+def _sealed(entry: Entry, stored: Mapping[SecretName, bytes]) -> Entry:
+    if not isinstance(entry.template, AppTemplate):
+        return entry
+    prefix, digest = policy_prefix(entry.alias), hashlib.sha256()
+    own = [
+        (name.field, sealed)
+        for name, sealed in stored.items()
+        if name.object_id == entry.source.id and name.field.startswith(prefix)
+    ]
+    for field_name, sealed in sorted(own):
+        digest.update(f"{field_name} {len(sealed)} ".encode() + sealed)
+    mark = digest.hexdigest()[:24] if own else ""
+    return replace(entry, template=replace(entry.template, sealed=mark))
+
+
 async def load_deployments(
     db: Db, enterprise_id: str, project_ids: Collection[str]
 ) -> tuple[Deployment, ...]:
@@ -164,6 +193,11 @@ async def load_deployments(
     )
 
 
+async def _profiled(
+    db: Db, enterprise_id: str, project_ids: Collection[str]
+) -> tuple[Profiled, ...]:
+    c = objects[Kind.PROFILE_DEPLOYMENT].c
+    deployments = await read_all(
         db,
         Kind.PROFILE_DEPLOYMENT,
         ProfileDeployment,

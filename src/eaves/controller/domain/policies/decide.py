@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -38,15 +38,23 @@ class Decision:
         return bool(self.delete or self.update or self.create)
 
 
-def decide(node: Node, entries: Iterable[Entry], owned: Iterable[Owned]) -> Decision:
-    """What is to change on a node; nothing when all is as the policies want it."""
+def decide(
+    node: Node,
+    entries: Iterable[Entry],
+    owned: Iterable[Owned],
+    outgrown: Collection[str] = (),
+) -> Decision:
+    """What is to change on a node; nothing when all is as the policies want it.
+
+    `outgrown`: ids of objects that no update makes what their entry wants.
+    """
     wanted = {entry.key: entry for entry in entries if matches(entry.selector, node)}
     delete: list[Owned] = []
     update: list[tuple[Owned, Entry]] = []
     kept: set[str] = set()
     for one in sorted(owned, key=lambda one: one.key):
         entry = wanted.get(one.key)
-        if entry is None or _fixed(entry.digest) != _fixed(one.digest):
+        if entry is None or one.object_id in outgrown or not _same(entry, one):
             delete.append(one)
             continue
         kept.add(one.key)
@@ -62,6 +70,11 @@ def decide(node: Node, entries: Iterable[Entry], owned: Iterable[Owned]) -> Deci
 
 def _place(entry: Entry) -> tuple[int, str]:
     return ORDER[entry.makes], entry.key
+
+
+def _same(entry: Entry, owned: Owned) -> bool:
+    """Whether the object is the one that the entry means, as it was or as it became."""
+    return entry.follows or _fixed(entry.digest) == _fixed(owned.digest)
 
 
 def _fixed(digest: str) -> str:

@@ -88,9 +88,15 @@ class Naming:
 
 @dataclass(frozen=True)
 class AppTemplate:
-    """What an app policy says of its instances; zeros and empty members leave it to the bundle."""
+    """What an app policy says of its instances; zeros and empty members leave it to the bundle.
+
+    `follows`: another bundle is a later one of the same app, and its instances become it.
+    `sealed`: digest of the passwords that the policy gives, as they are sealed.
+    """
 
     bundle_id: str
+    follows: bool = False
+    sealed: str = ""
     title: str = ""
     description: str = ""
     bundle_version: int = 0
@@ -113,6 +119,7 @@ class AppTemplate:
             *(_json(self.vminfo), _json(self.manifest), [_json(one) for one in self.interfaces]),
             *(self.netinst_name, self.netinst_tags, self.tags, self.start_delay_s),
             *(_json(self.logs), self.remote_console),
+            *((self.sealed,) if self.sealed else ()),
         ]
 
 
@@ -141,7 +148,9 @@ class Entry:
 
     @property
     def fixed(self) -> str:
-        """What an object keeps for its life: with another one it is another object."""
+        """What an object keeps for its life, unless it `follows`: with another one it is another
+        object.
+        """
         match self.template:
             case NetInstConfig():
                 return ""
@@ -149,6 +158,11 @@ class Entry:
                 return image
             case AppTemplate(bundle_id=bundle):
                 return bundle
+
+    @property
+    def follows(self) -> bool:
+        """An object goes on under the same key whatever `fixed` is."""
+        return isinstance(self.template, AppTemplate) and self.template.follows
 
     @property
     def digest(self) -> str:
@@ -369,6 +383,7 @@ def entries_of_profile(given: Profiled, project_name: str) -> tuple[Entry, ...]:
         parts = (app.name_project_part or project_name, app.name_app_part or name)
         app_template = AppTemplate(
             bundle_id=given.bundles.get(name, ""),
+            follows=True,
             title=meta.title if meta else "",
             cpus=app.cpus,
             memory=app.memory,

@@ -17,28 +17,23 @@ from eaves.controller.domain.admission import (
 )
 from eaves.controller.domain.admission.refusal import conflict, unknown
 from eaves.controller.domain.carried import (
-    bumped,
     complete_instance,
     complete_netinst,
     complete_volume,
-    refreshed,
 )
-from eaves.controller.domain.contract.apps import (
-    App,
-    AppInstance,
-    AppInterface,
-    Drive,
-    HvMode,
-    VmInfo,
-)
+from eaves.controller.domain.contract.apps import App, AppInstance, AppInterface
 from eaves.controller.domain.contract.catalogue import SysModel
 from eaves.controller.domain.contract.datastores import ImageConfig
 from eaves.controller.domain.contract.devices import DeviceConfig
-from eaves.controller.domain.contract.manifests import VMManifest
 from eaves.controller.domain.contract.netinsts import NetInstConfig
 from eaves.controller.domain.contract.volumes import VolInstConfig
 from eaves.controller.domain.policies.decide import Owned, decide, names_of
 from eaves.controller.domain.policies.entries import AppTemplate, Entry, Makes
+from eaves.controller.domain.policies.instances import (
+    instance_of,
+    references_of,
+    with_transition,
+)
 from eaves.controller.domain.policies.selectors import Node, matches
 from eaves.controller.domain.render.netinsts import with_subnets
 
@@ -126,7 +121,7 @@ def settle(
     """Make a node as its policies want it, as far as it can be."""
     node = site.node
     mine = tuple(entry for entry in entries if matches(entry.selector, node))
-    decision = decide(node, mine, site.owned)
+    decision = decide(node, mine, site.owned, _outgrown(site, mine))
     run = _Run(site, names_of(node, mine), mine, new_id, now)
     for gone in decision.delete:
         run.delete(gone)
@@ -135,6 +130,29 @@ def settle(
         + [(entry.makes, entry.key, entry, None) for entry in decision.create],
         key=lambda change: (list(Makes).index(change[0]), change[1]),
     )
+    for _, _, entry, owned in changes:
+        run.make(entry, owned)
+    return Settled(site.device, tuple(run.deleted), tuple(run.made), tuple(run.faults))
+
+
+def _outgrown(site: Site, entries: Iterable[Entry]) -> frozenset[str]:
+    """Ids of instances that cannot become what their policy wants: a container is no machine."""
+    there = {one.id: one for one in site.instances}
+    owned = {one.key: there.get(one.object_id) for one in site.owned}
+    found: set[str] = set()
+    for entry in entries:
+        current, template = owned.get(entry.key), entry.template
+        if current is None or not isinstance(template, AppTemplate):
+            continue
+        bundle = site.bundles.get(template.bundle_id)
+        manifest = bundle.manifest_json if bundle is not None else None
+        if template.bundle_id == current.app_id or manifest is None:
+            continue
+        if manifest.app_type != current.app_type:
+            found.add(current.id)
+    return frozenset(found)
+
+
 def settle_in_turn(
     sites: Iterable[tuple[Site, Iterable[Entry]]], new_id: Callable[[], str], now: datetime
 ) -> list[Settled]:
@@ -151,11 +169,6 @@ def settle_in_turn(
                 names[made.entry.makes, made.item.name] = made.item.id
         settled.append(one)
     return settled
-
-
-    for _, _, entry, owned in changes:
-        run.make(entry, owned)
-    return Settled(site.device, tuple(run.deleted), tuple(run.made), tuple(run.faults))
 
 
 class _Run:
@@ -349,7 +362,10 @@ class _Run:
                 "interfaces": tuple(self._joined(entry, one) for one in wanted.interfaces),
             }
         )
-        refusals = admit_app_instance(wanted, current, bundle=bundle, load=load)
+        before = current
+        if current is not None and template.follows:  # a person cannot exchange the bundle
+            before = current.model_copy(update={"app_id": wanted.app_id})
+        refusals = admit_app_instance(wanted, before, bundle=bundle, load=load)
         if bundle is None:
             refusals = (unknown("app bundle", template.bundle_id, "appId"),)
         complete = complete_instance(
@@ -359,7 +375,7 @@ class _Run:
             project=self._site.device.project_id,
             netinst_ids={netinst.name: netinst.id for netinst in load.netinsts},
         )
-        if current is not None and wanted.bundleversion != current.bundleversion:
+        if current is not None and wanted.refresh != current.refresh:
             complete = complete.model_copy(
                 update={
                     "bundleversion": wanted.bundleversion,
@@ -377,118 +393,3 @@ class _Run:
         if not isinstance(item, NetInstConfig):
             return interface
         return interface.model_copy(update={"netinstname": item.name, "netinstid": item.id})
-
-
-def references_of(instance: AppInstance, load: DeviceLoad) -> frozenset[str]:
-    """Ids of what an instance needs."""
-    found = {instance.app_id, instance.device_id}
-    volumes = {volume.name: volume.id for volume in load.volumes}
-    for drive in instance.drives:
-        volume = volumes.get(drive.mvolname or drive.imvolname)
-        image = load.images.get(drive.imagename)
-        found |= {volume} if volume else set()
-        found |= {image.id} if image is not None and not volume else set()
-    for interface in instance.interfaces:
-        netinst = None if interface.directattach else load.netinst_of(interface)
-        found |= {netinst.id} if netinst is not None else set()
-    return frozenset(found)
-
-
-def instance_of(
-    template: AppTemplate, bundle: App | None, current: AppInstance | None, now: datetime
-) -> AppInstance:
-    """What an app policy comes to with its bundle; names and places are set by the caller.
-
-    An instance that is there keeps its counters and whether it is switched on.
-    """
-    manifest = template.manifest or (bundle.manifest_json if bundle else None) or VMManifest()
-    bundled = (bundle.manifest_json if bundle else None) or VMManifest()
-    drives = _drives(template.manifest if _images(template) else bundled)
-    base = template.vminfo or VmInfo(mode=_mode(manifest.vmmode or bundled.vmmode))
-    info = base.model_copy(
-        update={
-            "cpus": template.cpus or base.cpus,
-            "memory": template.memory or base.memory,
-            "vnc": base.vnc or manifest.enablevnc,
-        }
-    )
-    configuration = template.manifest.configuration if template.manifest is not None else None
-    revision = bundle.revision.curr if bundle is not None and bundle.revision is not None else ""
-    wanted = (current or AppInstance(activate=True)).model_copy(
-        update={
-            "app_id": template.bundle_id,
-            "app_type": bundled.app_type,
-            "description": template.description,
-            "tags": dict(template.tags),
-            "interfaces": _interfaces(template, bundled),
-            "drives": drives,
-            "vminfo": info,
-            "start_delay_in_seconds": template.start_delay_s,
-            "logs": template.logs,
-            "remote_console": template.remote_console,
-            "custom_config": configuration.custom_config if configuration is not None else None,
-        }
-    )
-    if current is None or bundle is None:
-        return wanted
-    if template.bundle_version and str(template.bundle_version) != current.bundleversion:
-        wanted = refreshed(wanted, bundle, now).model_copy(update={"bundleversion": revision})
-    return wanted
-
-
-def with_transition(wanted: AppInstance, current: AppInstance, now: datetime) -> AppInstance:
-    """What cannot change in a running app raises a counter: drives and the number of interfaces
-    that of purges, resources that of restarts.
-    """
-    if wanted.drives != current.drives or len(wanted.interfaces) != len(current.interfaces):
-        return wanted.model_copy(update={"purge": bumped(current.purge, now)})
-    if wanted.vminfo != current.vminfo:
-        return wanted.model_copy(update={"restart": bumped(current.restart, now)})
-    return wanted
-
-
-def _images(template: AppTemplate) -> bool:
-    return template.manifest is not None and bool(template.manifest.images)
-
-
-def _drives(manifest: VMManifest | None) -> tuple[Drive, ...]:
-    return tuple(
-        Drive(
-            cleartext=image.cleartext,
-            drvtype=image.drvtype,
-            ignorepurge=image.ignorepurge,
-            imagename=image.imagename,
-            maxsize=image.maxsize,
-            mountpath=image.mountpath,
-            preserve=image.preserve,
-            readonly=image.readonly,
-            target=image.target,
-            volumelabel=image.volumelabel,
-        )
-        for image in (manifest.images if manifest is not None else ())
-    )
-
-
-def _mode(word: str) -> HvMode:
-    found = HvMode(word) if word else HvMode.PV
-    return found if found.known else HvMode.PV
-
-
-def _interfaces(template: AppTemplate, bundled: VMManifest) -> tuple[AppInterface, ...]:
-    """Those of the policy; else one for each of the bundle, on the default network instance."""
-    given = template.interfaces or tuple(
-        AppInterface(intfname=one.name, intforder=place, directattach=one.directattach)
-        for place, one in enumerate(bundled.interfaces, start=1)
-        if not one.optional
-    )
-    joined: dict[str, object] = {
-        "netinstname": template.netinst_name,
-        "netinsttag": dict(template.netinst_tags),
-    }
-    open_ended = bool(template.netinst_name or template.netinst_tags)
-    return tuple(
-        one.model_copy(update=joined)
-        if open_ended and not (one.netinstname or one.netinstid or one.netinsttag)
-        else one
-        for one in given
-    )

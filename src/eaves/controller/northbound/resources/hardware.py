@@ -1,5 +1,7 @@
 """Brands, models, projects, devices."""
 
+from functools import partial
+
 from eaves.controller.domain.admission import (
     admit_brand,
     admit_device,
@@ -12,15 +14,16 @@ from eaves.controller.domain.concealment import conceal_manifests
 from eaves.controller.domain.contract.catalogue import SysBrand, SysModel
 from eaves.controller.domain.contract.devices import DeviceConfig, TagType
 from eaves.controller.domain.contract.projects import Tag
+from eaves.controller.domain.policies.attestation import asked_by_project
 from eaves.controller.domain.policies.entries import app_name
 from eaves.controller.northbound import policies, records
-from eaves.controller.domain.policies.attestation import asked_by_project
 from eaves.controller.northbound.completion import (
     complete_device,
     complete_model,
     complete_project,
 )
 from eaves.controller.northbound.resources.machines import bind_uploaded, refuse_clashes
+from eaves.controller.northbound.sealing import brings_new
 from eaves.controller.northbound.work import Prepared, Work
 from eaves.controller.store import devices, reports
 from eaves.controller.store import objects as object_rows
@@ -80,6 +83,7 @@ async def prepare_project(work: Work, wanted: Tag, current: Tag | None) -> Prepa
             update={"app_policy": policy.model_copy(update={"apps": kept})}
         )
         public = public.model_copy(update={"app_policy": changed})
+    new_secrets = current is not None and await brings_new(work, wanted.id, concealed.secrets)
     return Prepared(
         public,
         refusals,
@@ -87,6 +91,8 @@ async def prepare_project(work: Work, wanted: Tag, current: Tag | None) -> Prepa
         state=wanted.type.value,
         secrets=concealed.secrets,
         secret_fields=concealed.fields,
+        # what is stored of the policy does not show that a password is another one
+        after=partial(policies.touch_project, work, wanted.id) if new_secrets else None,
     )
 
 
@@ -106,13 +112,13 @@ async def device_written(work: Work, wanted: DeviceConfig, current: DeviceConfig
 
 async def device_leaves(work: Work, gone: DeviceConfig, current: DeviceConfig | None) -> None:
     await policies.device_leaves(work, gone)
+    await release(work, gone, current)
 
 
 def enrolment_of(project: Tag) -> str:
     """The certificate enrolment profile that the policy of the project names; empty if none."""
     policy = project.port_based_network_access_control_policy
     body = policy.port_based_network_access_control_policy if policy is not None else None
-    await release(work, gone, current)
     return str((body or {}).get("certificateEnrollmentId", ""))
 
 

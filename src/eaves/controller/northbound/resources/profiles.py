@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from sqlalchemy import delete, exists, insert, select
 
@@ -31,9 +32,11 @@ from eaves.controller.northbound.resources.facts import FactsById, names
 from eaves.controller.northbound.work import Prepared, Work
 from eaves.controller.store import objects, sealed
 from eaves.controller.store.objects import Draft
+from eaves.controller.store.policy_sites import find_version
 from eaves.controller.store.tables import Kind, object_ids, object_references
 from eaves.controller.store.tables import objects as tables
 from eaves.controller.store.tables_policies import app_profile_versions
+from eaves.errors import Rejected
 
 BUNDLE_TITLE = "Made by an app profile"
 
@@ -138,14 +141,24 @@ async def _bundles_of(work: Work, profile_id: str) -> frozenset[str]:
 
 
 async def store_version(work: Work, wanted: AppProfileRead, current: AppProfileRead | None) -> None:
-    """A new version, with a bundle for each app; deployments of the latest one follow."""
+    """A new version; deployments of the latest one follow.
+
+    Each app has a bundle, and keeps it from version to version until what it runs changes.
+    """
     if current is not None and current.latest_version == wanted.latest_version:
         return
+    before = await _bundles_before(work, wanted)
     bundles: dict[str, str] = {}
+    made: list[str] = []
     for name, one in named(wanted.app_policies, Makes.APP):
+        config, kept = one.app_config, before.get(name)
+        if config is not None and kept is not None and config.manifest_json == kept.manifest:
+            bundles[name] = kept.bundle_id
+            continue
         bundle = bundle_of(wanted, name, one, work.new_id())
         if bundle is not None:
             bundles[name] = bundle.id
+            made.append(bundle.id)
             await _insert_bundle(work, wanted, name, bundle)
     body = {"profile": wanted.to_json(), "bundles": bundles}
     await work.db.execute(
@@ -156,12 +169,56 @@ async def store_version(work: Work, wanted: AppProfileRead, current: AppProfileR
             body=json.dumps(body),
         )
     )
-    if bundles:
+    if made:
         await work.db.execute(
-            insert(object_references),
-            [{"from_id": wanted.id, "to_id": one} for one in bundles.values()],
+            insert(object_references), [{"from_id": wanted.id, "to_id": one} for one in made]
         )
     await _touch_users(work, wanted.id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    bundle_id: str
+    manifest: VMManifest
+
+
+async def _bundles_before(work: Work, wanted: AppProfileRead) -> Mapping[str, _Kept]:
+    """Of the apps of the version before this one whose passwords are the same as now, by name."""
+    found = await find_version(work.db, work.scope.enterprise, wanted.id, 0)
+    if found is None:
+        return {}
+    profile, bundles = found
+    kept: dict[str, _Kept] = {}
+    for name, one in named(profile.app_policies, Makes.APP):
+        manifest = one.app_config.manifest_json if one.app_config is not None else None
+        bundle_id = bundles.get(name)
+        if manifest is None or bundle_id is None:
+            continue
+        if await _same_passwords(work, wanted.id, policy_prefix(name), bundle_id):
+            kept[name] = _Kept(bundle_id, manifest)
+    return kept
+
+
+async def _same_passwords(work: Work, profile_id: str, prefix: str, bundle_id: str) -> bool:
+    """Whether a bundle has the passwords that its profile has behind this prefix."""
+    stored = await sealed.find_secrets(work.db, (profile_id, bundle_id))
+    mine: dict[str, SecretName] = {}
+    theirs: dict[str, SecretName] = {}
+    for name in stored:
+        if name.object_id == bundle_id:
+            theirs[name.field] = name
+        elif name.field.startswith(prefix):
+            mine[name.field.removeprefix(prefix)] = name
+
+    def clear(name: SecretName) -> bytes:
+        return work.keys.open(name.purpose, stored[name])
+
+    try:
+        return mine.keys() == theirs.keys() and all(
+            clear(mine[one]) == clear(theirs[one]) for one in mine
+        )
+    except Rejected:
+        return False  # the key file was lost: what was sent anew can be read again
 
 
 async def _insert_bundle(work: Work, profile: AppProfileRead, name: str, bundle: App) -> None:
