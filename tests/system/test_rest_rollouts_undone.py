@@ -13,7 +13,7 @@ from support.rest_objects import World, build_world
 from support.rollouts import PATH, Driver, begin, move, spec
 
 from eaves.controller.domain.builtin_roles import SYS_ADMIN
-from eaves.controller.store.unit import unit_of_work
+from eaves.controller.store.unit import snapshot, unit_of_work
 
 pytestmark = pytest.mark.system
 
@@ -197,7 +197,15 @@ async def test_nothing_goes_on_for_who_was_barred_and_an_undo_runs_for_who_asks(
         await move(caller, rollout, what, 409)
     assert len(await driver.standing(rollout, "WAITING")) == COPIES + 1 - 2
     await move(caller, rollout, "undo")
-    assert (await driver.look(rollout))["phase"] == "UNDONE"
+    told = await driver.look(rollout)
+    assert told["phase"] == "UNDONE"
+    assert [(one["total"], one["undone"]) for one in told["waves"]] == [(COPIES + 1, 2)]
+    async with snapshot(rest.engine) as db:
+        query = text("SELECT event_type FROM events WHERE object_kind = 'rollouts'")
+        kinds = (await db.execute(query)).scalars().all()
+    assert sorted(kind.removeprefix("ROLLOUT_") for kind in kinds) == [
+        *("ABORTED", "CREATED", "PAUSED", "UNDONE", "UNDO_ASKED", "UNDO_ASKED", "UNDO_HELD")
+    ]
     for one in begun:
         assert not (await caller.get(f"/v1/devices/id/{one}"))["baseImage"]
 

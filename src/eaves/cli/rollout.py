@@ -16,8 +16,10 @@ from eaves.cli.session import load_session
 PATH = "/v1/eaves/rollouts"
 PAGE = 1000
 POLL_S = 0.5
-STANDINGS = ("WAITING", "STARTED", "SUCCEEDED", "FAILED", "UNDONE")
-COLUMNS = ("wave", "total", "waiting", "started", "succeeded", "failed")
+STANDINGS = ("WAITING", "STARTED", "SUCCEEDED", "FAILED", "UNDOING", "UNDONE", "NOT_UNDONE")
+GOES_ON = {"PAUSED": "resume", "UNDO_HELD": "undo"}  # what somebody must say before
+SETTLED = ("succeeded", "failed", "undone")
+COLUMNS = ("wave", "total", "waiting", "started", "succeeded", "failed", "undone")
 output = click.option(
     "-o",
     "--output",
@@ -129,15 +131,13 @@ def _tell(one: Json) -> None:
 
 def _follow(client: Client, name: str) -> None:
     """Until it ends or pauses.  Raises ClickException where not all was done."""
-    ended = (*find_kind("rollout").ended, "PAUSED")
+    ended = (*find_kind("rollout").ended, *GOES_ON)
     with Progress(f"rollout/{name}") as progress:
         while True:
             one = client.call("GET", f"{PATH}/id/{name}")
             waves, phase = objects_of(one.get("waves")), str(one.get("phase"))
             total = sum(int(wave.get("total") or 0) for wave in waves)
-            done = sum(
-                int(wave.get("succeeded") or 0) + int(wave.get("failed") or 0) for wave in waves
-            )
+            done = sum(int(wave.get(word) or 0) for wave in waves for word in SETTLED)
             failed = sum(int(wave.get("failed") or 0) for wave in waves)
             note = f"{phase}, wave {one.get('wave')} of {len(waves)}"
             note += f", {failed} failed" if failed else ""
@@ -147,7 +147,7 @@ def _follow(client: Client, name: str) -> None:
                 break
             time.sleep(POLL_S)
     if phase not in ("COMPLETED", "UNDONE"):
-        then = f"; `eaves rollout resume {name}` goes on" if phase == "PAUSED" else ""
+        then = f"; `eaves rollout {GOES_ON[phase]} {name}` goes on" if phase in GOES_ON else ""
         raise click.ClickException(f"rollout {name} is {phase}: {'; '.join(_reasons(one))}{then}")
 
 

@@ -40,6 +40,7 @@ def app(
         (app(), Standing.SUCCEEDED, "runs: version 2, RUNNING"),
         (app("2", ZSwState.RUNNING, NOTICE), Standing.SUCCEEDED, "runs"),
         (app("1"), Standing.STARTED, "wanted is version 2"),
+        (app("1", ZSwState.RUNNING, WAITS), Standing.STARTED, "2; a change of the configuration"),
         (app("1", ZSwState.HALTED, ERROR), Standing.STARTED, "wanted is version 2"),
         (app(boot_time=BEFORE), Standing.STARTED, "not booted since"),
         (app("2", ZSwState.RUNNING, WAITS), Standing.STARTED, "waits for a purge"),

@@ -52,9 +52,11 @@ def app_told(
     if info is None or received_at is None or received_at <= started_at:
         return Told(Standing.STARTED, "its device has told nothing of it since")
     seen = f"version {info.app_version or '(none)'}, {info.state.name}"
-    if info.app_version != wanted.version:  # what it says is of the one before
-        return Told(Standing.STARTED, f"last told: {seen}, wanted is version {wanted.version}")
-    if waits := _waits(info.app_err):
+    waits = _waits(info.app_err)
+    if info.app_version != wanted.version:  # its errors are of the one before
+        seen = f"last told: {seen}, wanted is version {wanted.version}"
+        return Told(Standing.STARTED, f"{seen}; {waits}" if waits else seen)
+    if waits:
         return Told(Standing.STARTED, f"{seen}: {waits}")
     if not wanted.active and info.state in STOPPED:
         return Told(Standing.SUCCEEDED, f"is there and stopped: {seen}")

@@ -125,12 +125,13 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How a wave stands."""
+    """How a wave stands.  `undone`: was begun and given back, or is about to be; counts no more."""
 
     waiting: int = 0
     started: int = 0
     succeeded: int = 0
     failed: int = 0
+    undone: int = 0
 
     @property
     def total(self) -> int:

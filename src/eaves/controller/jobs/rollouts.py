@@ -111,11 +111,12 @@ class Rollouts:
             current = await rollouts.lock(db, one)
             if current is None or current.phase is not one.phase:
                 return  # somebody has decided meanwhile
-            phase = HELD.get(current.phase, current.phase)
-            if (phase, (why,)) != (current.phase, current.reasons):
-                await rollouts.put(
-                    db, replace(current, phase=phase, reasons=(why,), updated_at=self.clock())
-                )
+            phase, now = HELD.get(current.phase, current.phase), self.clock()
+            stopped = replace(current, phase=phase, reasons=(why,), updated_at=now)
+            if (phase, stopped.reasons) != (current.phase, current.reasons):
+                await rollouts.put(db, stopped)
+            if phase is not current.phase:
+                await rollouts.tell(db, stopped, now)
 
 
 def _is_due(one: Due, now: datetime) -> bool:

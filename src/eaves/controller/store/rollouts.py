@@ -12,12 +12,14 @@ from sqlalchemy.exc import IntegrityError
 from eaves.controller.domain.rollouts import Count, Due, Phase, Standing
 from eaves.controller.domain.scope import Scope
 from eaves.controller.store.dialect import insert_missing
+from eaves.controller.store.events import Event, insert_event
 from eaves.controller.store.tables_rollouts import rollout_objects, rollouts
 from eaves.controller.store.unit import Db
 from eaves.errors import Rejected
 
 ACTIVE: Final = (Phase.RUNNING, Phase.PAUSED, Phase.UNDOING)
 UNDER_WAY: Final = (*ACTIVE, Phase.UNDO_HELD)
+GIVEN_BACK: Final = (Standing.UNDOING, Standing.UNDONE, Standing.NOT_UNDONE)
 MOST_UNDER_WAY: Final = 100  # roll-outs of an enterprise that have not ended
 MOST_DUE: Final = 10_000
 KEPT: Final = timedelta(days=90)  # a roll-out that ended
@@ -243,6 +245,27 @@ async def put(db: Db, one: Rollout) -> None:
     )
 
 
+async def tell(db: Db, one: Rollout, now: datetime) -> None:
+    """An event for people: it came to another phase, and nobody asked for that."""
+    severity = "SEVERITY_INFO" if one.phase in (Phase.COMPLETED, Phase.UNDONE) else "SEVERITY_ERROR"
+    await insert_event(
+        db,
+        Event(
+            at=now,
+            enterprise_id=one.enterprise_id,
+            event_type=f"ROLLOUT_{one.phase.value}",
+            description=f"roll-out {one.name}: {one.phase.value}: {'; '.join(one.reasons)}",
+            severity=severity,
+            project_id=one.project_id,
+            user_name=one.user_name,
+            object_kind="rollouts",
+            object_id=one.id,
+            object_name=one.name,
+            data=json.dumps({"phase": one.phase.value, "wave": one.wave + 1}),
+        ),
+    )
+
+
 async def forget_old(db: Db, now: datetime, limit: int = 10) -> None:
     """Those that ended long ago, some at a time: each has many rows."""
     c = rollouts.c
@@ -267,6 +290,7 @@ async def counts(db: Db, one: Rollout, waves: int) -> tuple[Count, ...]:
             started=by.get(Standing.STARTED, 0),
             succeeded=by.get(Standing.SUCCEEDED, 0),
             failed=by.get(Standing.FAILED, 0),
+            undone=sum(by.get(standing, 0) for standing in GIVEN_BACK),
         )
         for _, by in sorted(found.items())
     )

@@ -93,11 +93,12 @@ def shown(one: Rollout, counts: tuple[Count, ...]) -> JsonObject:
         "waves": [
             {
                 "wave": number,
-                "total": count.total,
+                "total": count.total + count.undone,
                 "waiting": count.waiting,
                 "started": count.started,
                 "succeeded": count.succeeded,
                 "failed": count.failed,
+                "undone": count.undone,
             }
             for number, count in enumerate(counts, 1)
         ],

@@ -408,5 +408,8 @@ async def _put(work: Work, one: Rollout, reasons: Collection[Reason], **changes:
     names = await rollouts.names_of(work.db, one, [r.first for r in reasons if r.first])
     told = tuple(reason.told(names) for reason in reasons)
     now = replace(one, reasons=told, **changes)  # type: ignore[arg-type]  # members of a roll-out
-    if now != one:
-        await rollouts.put(work.db, replace(now, updated_at=work.now))
+    if now == one:
+        return
+    await rollouts.put(work.db, replace(now, updated_at=work.now))
+    if now.phase is not one.phase:
+        await rollouts.tell(work.db, now, work.now)
