@@ -76,6 +76,8 @@ STARTED_AT_ONCE: Final = 20
 JOINERS_EVERY: Final = timedelta(seconds=5)
 JOINERS_SHARE: Final = 20
 """Looking for joiners takes a twentieth of the time at most: a selector is held against devices."""
+TRIES: Final = 30
+"""Looks at which an object may fail for a moment: one that never gets over it holds up others."""
 BEGUN: Final = (Standing.STARTED, Standing.SUCCEEDED, Standing.FAILED)
 LOOKS: Final = (Reason("it looks for its objects"),)
 Change = Callable[[Work, RolloutSpec, RolloutObject], Awaitable[RolloutObject]]
@@ -96,6 +98,9 @@ class Stepper:
     limits: Limits
     _looked_at: dict[str, str] = field(default_factory=dict[str, str], init=False)
     _joiners_at: dict[str, datetime] = field(default_factory=dict[str, datetime], init=False)
+    _tries: dict[tuple[str, str], int] = field(
+        default_factory=dict[tuple[str, str], int], init=False
+    )
 
     async def see(self, db: Db, one: Rollout, now: datetime) -> Seen:
         spec = RolloutSpec.from_json_text(one.spec)
@@ -123,6 +128,7 @@ class Stepper:
         """Forget what was noted of roll-outs that are over."""
         self._looked_at = {one: at for one, at in self._looked_at.items() if one in ids}
         self._joiners_at = {one: at for one, at in self._joiners_at.items() if one in ids}
+        self._tries = {key: tries for key, tries in self._tries.items() if key[0] in ids}
 
     async def _work(self, db: Db, one: Rollout, spec: RolloutSpec, now: datetime) -> Work:
         """Raises JobCannotRun."""
@@ -305,12 +311,17 @@ class Stepper:
         """
         changed: set[DeviceId] = set()
         for each in chosen:
+            key = (one.id, each.object_id)
+            tries = self._tries.pop(key, 0) + 1
             own = replace(work, changed=set(), told=set())
             try:
                 async with savepoint(work.db):
                     made = await change(own, spec, each)
             except (VersionConflict, Transient) as error:
-                made = replace(each, result=f"tried again: {text_of(error)}")
+                made = fail(each, text_of(error), work.now)
+                if tries < TRIES:
+                    self._tries[key] = tries
+                    made = replace(each, result=f"tried again: {text_of(error)}")
             except (EavesError, ValidationError) as error:
                 made = fail(each, text_of(error), work.now)
             except SQLAlchemyError:
