@@ -24,6 +24,7 @@ PAGE = 500
 NEWEST = 100  # of a list that never ends
 TIMEOUT_S = 30.0
 AGAIN = "run `eaves login` again"
+COOKIE = "eaves-client"  # of who signed in from here before; strangers do not use up its attempts
 Query = Mapping[str, str | list[str]]
 
 
@@ -49,6 +50,7 @@ class Client:
     def __init__(self, session: Session, timeout_s: float = TIMEOUT_S) -> None:
         self._url = session.url
         self._token = session.token
+        self.known_client = session.known_client
         self._connection = open_connection(session.url, tls_context(session.root_pem), timeout_s)
         self._used = False
 
@@ -94,6 +96,8 @@ class Client:
         sent = {"Accept": "application/json", **(headers or {})}
         if self._token:
             sent["Authorization"] = f"Bearer {self._token}"
+        if self.known_client:
+            sent["Cookie"] = f"{COOKIE}={self.known_client}"
         answer, content = self._exchange(method, target, payload, sent)
         data = _json(content)
         if answer.status >= 400:
@@ -130,6 +134,10 @@ class Client:
         answer = self._connection.getresponse()
         content = answer.read()
         self._used = True
+        for line in answer.headers.get_all("Set-Cookie", []):
+            name, _, value = line.partition(";")[0].partition("=")
+            if name.strip() == COOKIE:
+                self.known_client = value.strip()
         return answer, content
 
     def lines(self, path: str, query: Mapping[str, str] | None = None) -> Iterator[bytes]:

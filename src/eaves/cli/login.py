@@ -9,6 +9,7 @@ from eaves.cli.completion import complete_contexts
 from eaves.cli.session import (
     Session,
     chosen_context,
+    known_client_of,
     load_contexts,
     load_login,
     read_pem,
@@ -88,7 +89,8 @@ def login(
         enterprise=enterprise,
         loopback=loopback,
     )
-    session = log_in(Session(base, "", root, proof.user), proof)
+    known = known_client_of(base, proof.user)
+    session = log_in(Session(base, "", root, proof.user, known_client=known), proof)
     kept_as, path = save_session(session, name or last_name)
     click.echo(f"logged in at {base} as {session.user}; context {kept_as}, kept in {path}")
 

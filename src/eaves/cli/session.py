@@ -26,6 +26,7 @@ class Session:
     root_pem: str = ""  # the certificate authority to trust beside the system's
     user: str = ""
     enterprise: str = ""  # one below the user's own, where it is entered
+    known_client: str = ""  # a cookie: the user signed in from here before
 
     def __repr__(self) -> str:
         return f"Session({self.url!r}, user={self.user!r})"  # the token stays out of logs
@@ -176,6 +177,12 @@ def save_session(session: Session, name: str = "") -> tuple[str, Path]:
     """Keep a login and use it; returns its name and the file."""
     name = name or usual_name(session)
     return name, save_contexts(_or_none().put(name, session))
+
+
+def known_client_of(url: str, user: str) -> str:
+    """What a login of this user there left here."""
+    there = (one for one in _or_none().sessions.values() if (one.url, one.user) == (url, user))
+    return next((one.known_client for one in there if one.known_client), "")
 
 
 def _or_none() -> Contexts:

@@ -52,7 +52,7 @@ def log_in(session: Session, proof: Proof) -> Session:
     else:
         password = asked(f"Password of {proof.user}", otherwise="give --password-file FILE")
     new = line_of(proof.new_password_file, "password") if proof.new_password_file else ""
-    return replace(session, token=_token_for(session, password, new))
+    return _with_password(session, password, new)
 
 
 def _with_token(session: Session, token_file: Path) -> Session:
@@ -94,22 +94,23 @@ def token_in(answer: Json, field: str) -> str:
 # --- a password ---------------------------------------------------------------------------------
 
 
-def _token_for(session: Session, password: str, new: str = "") -> str:
-    """A token for a password; one that must be changed becomes `new`, or is asked for."""
+def _with_password(session: Session, password: str, new: str = "") -> Session:
+    """With a token for a password; one that must be changed becomes `new`, or is asked for."""
     with Client(session) as client:
         answer = client.call(
             "POST", "/v1/login", {"usernameAtRealm": session.user, "password": password}
         )
         if is_object(answer.get("totp")):
             answer = _second_step(client, answer)
+        session = replace(session, known_client=client.known_client)
     full = token_in(answer, "token")
     if full:
-        return full
+        return replace(session, token=full)
     limited = token_in(answer, "tempToken")
     if not limited:
         raise click.ClickException(f"login refused: {answer.get('cause', 'no reason given')}")
     changed = _change_password(replace(session, token=limited), password, new)
-    return _token_for(session, changed)
+    return _with_password(session, changed)
 
 
 def _second_step(client: Client, answer: Json) -> Json:

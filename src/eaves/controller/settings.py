@@ -164,6 +164,8 @@ class Settings:
     admin_password_file: Path | None = None
     audit_folder: Path | None = None  # old rows of the audit logs; else audit/ in the state folder
     signup_open: bool = False  # enterprises and users may sign themselves up
+    # whose X-Forwarded-For says where a user is, for what is counted by address
+    trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
     own_tls: OwnTls | None = None
     own_signing: OwnSigning | None = None
     intervals: Intervals = field(default_factory=Intervals)
@@ -248,6 +250,7 @@ def read_settings(options: Options, environment: Mapping[str, str] = os.environ)
         admin_password_file=_path(given("admin_password_file")),
         audit_folder=_path(environment.get("EAVES_AUDIT_FOLDER", "")),
         signup_open=_signup(environment.get("EAVES_SIGNUP", "")),
+        trusted_proxies=_proxies(environment.get("EAVES_TRUSTED_PROXIES", "")),
         own_tls=_own_tls(
             _path(given("tls_certificate")), _path(given("tls_key")), _path(given("tls_root"))
         ),
@@ -299,6 +302,19 @@ def _signup(word: str) -> bool:
     if word not in ("", "open", "closed"):
         raise BadSetting(f"EAVES_SIGNUP is {word!r}; give open or closed")
     return word == "open"
+
+
+def _proxies(text: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    found: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
+    for word in filter(None, (part.strip() for part in text.split(","))):
+        try:
+            found.append(ipaddress.ip_network(word))
+        except ValueError as error:
+            raise BadSetting(
+                f"EAVES_TRUSTED_PROXIES has {word!r} ({error}); give addresses or networks, such "
+                "as 192.0.2.7,2001:db8::/64"
+            ) from error
+    return tuple(found)
 
 
 def _own_tls(certificate: Path | None, key: Path | None, root: Path | None) -> OwnTls | None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from eaves.controller.domain.contract.auth_profiles import PasswordProfile
-from eaves.controller.domain.passwords import PasswordRules, faults_of, rules_of
+from eaves.controller.domain.passwords import LONGEST_AGE, PasswordRules, faults_of, rules_of
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 STRICT = rules_of(
@@ -51,3 +51,17 @@ def test_ages_are_counted_from_the_last_change() -> None:
     assert STRICT.changeable_at(NOW) == NOW + timedelta(minutes=1)
     assert PasswordRules().expires_at(NOW) is None
     assert PasswordRules().changeable_at(NOW) == NOW
+
+
+@pytest.mark.parametrize("seconds", [90 * 86400 * 10**9, 2**63 - 1, 10**12])
+def test_an_age_that_no_date_holds_is_a_long_one(seconds: int) -> None:
+    rules = rules_of(
+        PasswordProfile(
+            max_password_age=seconds,
+            min_password_age=seconds,
+            password_expiry_notification_period_in_seconds=seconds,
+        )
+    )
+    assert rules.expires_at(NOW) == NOW + LONGEST_AGE
+    assert rules.changeable_at(NOW) == NOW + LONGEST_AGE
+    assert rules.notice == LONGEST_AGE

@@ -12,6 +12,7 @@ from eaves.controller.domain.contract.auth_profiles import PasswordProfile
 
 SHORTEST_PASSWORD: Final = 12
 LONGEST_PASSWORD: Final = 256
+LONGEST_AGE: Final = timedelta(days=3653)  # ten years; beyond it a date would not hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +50,15 @@ def rules_of(profile: PasswordProfile | None) -> PasswordRules:
         remembered=profile.num_prev_password_check,
         min_age=_span(profile.min_password_age),
         max_age=_span(profile.max_password_age),
-        notice=timedelta(seconds=profile.password_expiry_notification_period_in_seconds),
+        notice=_span(profile.password_expiry_notification_period_in_seconds) or timedelta(0),
     )
 
 
 def _span(seconds: int) -> timedelta | None:
-    return timedelta(seconds=seconds) if seconds > 0 else None
+    """At most LONGEST_AGE, whatever was stored before there was that bound."""
+    if seconds <= 0:
+        return None
+    return timedelta(seconds=min(seconds, int(LONGEST_AGE.total_seconds())))
 
 
 def faults_of(password: str, username: str, rules: PasswordRules) -> tuple[str, ...]:

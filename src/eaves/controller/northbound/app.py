@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, TypeVar
 
@@ -67,6 +67,8 @@ from eaves.controller.northbound.bulk import endpoints as bulk
 from eaves.controller.northbound.conflicts import done_again_in_conflict
 from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.crud import Resource
+from eaves.controller.northbound.forwarded import HEADER as FORWARDED
+from eaves.controller.northbound.forwarded import Network, client_behind
 from eaves.controller.northbound.oidc import Providers
 from eaves.controller.northbound.operations import BASE_PATH, Operations, read_operations
 from eaves.controller.northbound.pages import Metered, Pages
@@ -211,7 +213,9 @@ def build_app(
     serve(app, context, operations, LANDING, base="")
     problems.install(app, context.envelopes, operations)
     upload_bytes = settings.content.file_bytes + MAX_BODY  # and what a form adds
-    app.add_middleware(Passage, random=random, upload_bytes=upload_bytes)
+    app.add_middleware(
+        Passage, random=random, upload_bytes=upload_bytes, proxies=settings.trusted_proxies
+    )
     if surface is not None:
         app.add_middleware(Metered, requests=surface.meters.users)
         app.add_middleware(Pages, surface=surface)
@@ -300,7 +304,8 @@ def serve_resource(
 
 
 class Passage:
-    """Gives every request an id, which its answer and log lines carry, and its body bounds.
+    """Gives every request an id, which its answer and log lines carry, and its body bounds; and the
+    address of who is behind a trusted proxy.
 
     A body must be there within a time; of an upload, each part of it within that time.
     """
@@ -311,15 +316,21 @@ class Passage:
         random: Random,
         body_within_s: float = BODY_WITHIN_S,
         upload_bytes: int = MAX_BODY,
+        proxies: Sequence[Network] = (),
     ) -> None:
         self._app, self._random, self._body_within_s = app, random, body_within_s
-        self._upload_bytes = upload_bytes
+        self._upload_bytes, self._proxies = upload_bytes, proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         headers: dict[bytes, bytes] = dict(scope["headers"])
+        if self._proxies and scope.get("client"):
+            told = b",".join(value for name, value in scope["headers"] if name == FORWARDED)
+            host, port = scope["client"]
+            host = client_behind(host, told.decode("latin-1"), self._proxies)
+            scope["client"] = (host, port)
         given = headers.get(b"x-request-id", b"")[:MAX_REQUEST_ID]
         request_id = given if given.isascii() and given else self._random(8).hex().encode()
         scope.setdefault("state", {})["request_id"] = request_id.decode()

@@ -4,11 +4,13 @@ from datetime import timedelta
 
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
+from starlette.background import BackgroundTask
 
 from eaves.controller.domain.authz import Anybody
 from eaves.controller.domain.contract.base import rfc3339
 from eaves.controller.domain.contract.envelope import ObjectType, ZcOpsType
 from eaves.controller.domain.contract.users import (
+    Enterprise,
     GenerateTokenResponse,
     GenerateTokenResponseCause,
     LoginForgotPasswordRequest,
@@ -23,17 +25,19 @@ from eaves.controller.domain.contract.users import (
     Token,
     TokenRequest,
 )
+from eaves.controller.domain.passwords import LONGEST_AGE
 from eaves.controller.domain.scope import Scope
-from eaves.controller.northbound import records, second_factor, signing_in, standing
+from eaves.controller.northbound import known_clients, records, second_factor, signing_in, standing
+from eaves.controller.northbound.conflicts import done_again_in_conflict
 from eaves.controller.northbound.context import API, Context, host_of, token_hash, token_of
 from eaves.controller.northbound.crud import read_body
 from eaves.controller.northbound.own import note_user, own_user_of
 from eaves.controller.northbound.passwords import Guesser, TooManyGuesses
 from eaves.controller.northbound.problems import Problem, Target
 from eaves.controller.northbound.routes import Route
-from eaves.controller.northbound.signing_in import SESSION_LASTS, Proven, Verbose
+from eaves.controller.northbound.signing_in import Proven, Verbose
 from eaves.controller.northbound.work import Principal
-from eaves.controller.store import people
+from eaves.controller.store import people, sign_in
 from eaves.controller.store.events import (
     Event,
     EventFilter,
@@ -50,6 +54,7 @@ from eaves.ids import EnterpriseId
 FORGOTTEN = "USER_PASSWORD_FORGOTTEN"
 FORGOTTEN_ONCE_IN = timedelta(hours=1)
 API_TOKEN_LASTS = timedelta(days=365)
+LONGEST_NAME = 256  # of what anybody sends as a user name, and some of it is remembered
 
 
 def _username(sent: LoginWithPasswordRequest) -> str:
@@ -82,10 +87,14 @@ async def login(context: Context, request: Request) -> Response:
     names, now = _candidates(sent), context.clock()
     if not names or not sent.password:
         raise Problem(400, "a login needs username (or usernameAtRealm) and password")
+    if max(map(len, names)) > LONGEST_NAME:
+        raise Problem(400, f"a user name has up to {LONGEST_NAME} characters", location="username")
     user, credential = await _find_login(context, names)
     # counted under the user that is meant, however the request spells it
-    who = Guesser.of(names[0] if user is None else user.id, host_of(request))
-    if user is not None and await signing_in.attempts_left(context, request, user) <= 0:
+    subject = names[0] if user is None else user.id
+    who = known_clients.guesser(context, request, subject, credential)
+    left = await signing_in.attempts_left(context, request, who)
+    if left <= 0:
         return signing_in.too_many(context)
     stored_hash = credential.password_hash if credential is not None else ""
     try:
@@ -93,8 +102,29 @@ async def login(context: Context, request: Request) -> Response:
     except TooManyGuesses:
         return signing_in.too_many(context)
     if not right or user is None:
-        return await _mismatch(context, request, user, who)
+        return _mismatch(context, request, user, who, left - 1)
+    return await _let_in(context, request, sent, user.id, stored_hash, who)
+
+
+async def _let_in(
+    context: Context,
+    request: Request,
+    sent: LoginWithPasswordRequest,
+    user_id: str,
+    stored_hash: str,
+    who: Guesser,
+) -> Response:
+    """The password was that of `stored_hash`; looking took a while, and it may be another now."""
     async with unit_of_work(context.engine) as db:
+        await sign_in.one_at_a_time(db, user_id)
+        user = await people.find_user_of_token(db, user_id)
+        credential = await people.find_credential(db, user_id)
+        if user is None or credential is None or credential.password_hash != stored_hash:
+            return signing_in.refused(
+                context,
+                LoginResponseCause.CREDENTIAL_MISMATCH,
+                "this password was replaced while you logged in; log in with the new one",
+            )
         barred = await standing.why_barred(db, user)
         if barred is not None:
             return await signing_in.bar(context, db, request, user, barred)
@@ -114,18 +144,22 @@ async def login(context: Context, request: Request) -> Response:
         return await signing_in.complete(context, db, request, proven, verbose)
 
 
-async def _mismatch(
-    context: Context, request: Request, user: StoredObject | None, who: Guesser
+def _mismatch(
+    context: Context, request: Request, user: StoredObject | None, who: Guesser, left: int
 ) -> Response:
+    """It is written down after the answer, or the time would tell which names there are."""
     now = context.clock()
-    left = context.passwords.attempts_left(who, now)
-    if user is not None:
-        failures = context.passwords.to_be_told(who, now)
-        await signing_in.note_failure(context, request, user, failures=failures)
-        left = min(left, await signing_in.attempts_left(context, request, user))
+    left = min(left, context.passwords.attempts_left(who, now))
     told = f"{left} attempts are left in this minute" if left else "wait a minute and try again"
     details = f"user name or password is wrong; {told}"
-    return signing_in.refused(context, LoginResponseCause.CREDENTIAL_MISMATCH, details, left)
+    answer = signing_in.refused(context, LoginResponseCause.CREDENTIAL_MISMATCH, details, left)
+    if user is not None:
+        failures = context.passwords.to_be_told(who, now)
+        answer.background = BackgroundTask(
+            done_again_in_conflict,
+            lambda: signing_in.note_failure(context, request, user, who, failures=failures),
+        )
+    return answer
 
 
 async def forgot(context: Context, request: Request) -> Response:
@@ -135,12 +169,22 @@ async def forgot(context: Context, request: Request) -> Response:
     sent = await read_body(request, LoginForgotPasswordRequest)
     if not sent.username:
         raise Problem(400, "whose password was forgotten? set username", location="username")
-    async with unit_of_work(context.engine) as db:
+    if len(sent.username) > LONGEST_NAME:
+        raise Problem(400, f"a user name has up to {LONGEST_NAME} characters", location="username")
+    async with snapshot(context.engine) as db:
         user = await people.find_user_for_login(db, sent.username)
-        if user is not None:
-            await _tell_administrators(context, request, db, user)
     target = Target(kind="login/forgot", object_type=ObjectType.USER, name=sent.username)
-    return context.envelopes.success(target, operation=ZcOpsType.UPDATE, user="")
+    answer = context.envelopes.success(target, operation=ZcOpsType.UPDATE, user="")
+    if user is not None:  # after the answer, or the time would tell which names there are
+        answer.background = BackgroundTask(
+            done_again_in_conflict, lambda: _forgotten(context, request, user)
+        )
+    return answer
+
+
+async def _forgotten(context: Context, request: Request, user: StoredObject) -> None:
+    async with unit_of_work(context.engine) as db:
+        await _tell_administrators(context, request, db, user)
 
 
 async def _tell_administrators(
@@ -171,26 +215,26 @@ async def _tell_administrators(
 
 async def logout(context: Context, request: Request) -> Response:
     async with context.writing(request, restricted=True) as work:
+        await sign_in.one_at_a_time(work.db, work.principal.user_id)
         await people.delete_token(work.db, token_hash(token_of(request)))
         await note_user(work, "logged out")
     return JSONResponse(LogoutResponse(cause=LogoutResponseCause.OK).to_json())
 
 
 async def refresh(context: Context, request: Request) -> Response:
-    """Extend the session; the token stays the same, an API token keeps its own end."""
+    """Extend the session up to its end; an API token keeps its own.  The token stays the same."""
     async with context.writing(request, restricted=True) as work:
-        token = token_of(request)
-        stored = await people.find_token(work.db, token_hash(token), work.now)
-        expires = work.now + SESSION_LASTS
-        if stored is not None and stored.kind == API:
-            expires = stored.expires_at
-        await people.note_token_use(work.db, work.principal.token_id, work.now, expires)
-        user_id = work.principal.user_id
+        stored = await signing_in.token_in_use(work, request)
+        user = await people.find_user_of_token(work.db, stored.user_id)
+        if user is None:
+            raise Problem(401, "this user is no more; log in again")
+        expires = await signing_in.end_of_extended(work, stored, user)
+        await people.note_token_use(work.db, stored.id, work.now, expires)
     return JSONResponse(
         RefreshResponse(
             cause=RefreshResponseCause.OK,
-            token=Token(base64=token, expires=int(expires.timestamp())),
-            user_id=user_id,
+            token=Token(base64=token_of(request), expires=int(expires.timestamp())),
+            user_id=user.id,
         ).to_json()
     )
 
@@ -212,10 +256,19 @@ def _refuse_secrets(who: Principal) -> None:
         )
 
 
+def _lasts(enterprise: Enterprise | None) -> timedelta:
+    """How long an API token holds there, unless it is revoked."""
+    if enterprise is None or enterprise.api_token_expiry_in_seconds <= 0:
+        return API_TOKEN_LASTS
+    asked = min(enterprise.api_token_expiry_in_seconds, int(LONGEST_AGE.total_seconds()))
+    return timedelta(seconds=asked)
+
+
 async def api_token(context: Context, request: Request) -> Response:
     """A long-lived token with the rights of the caller; shown this once.
 
-    The contract has no body here; ours may ask for a token that reads secrets.
+    One that is made with another API token ends with that one, by time or when it is revoked.  The
+    contract has no body here; ours may ask for a token that reads secrets.
     """
     empty = not (await request.body()).strip()
     sent = TokenRequest() if empty else await read_body(request, TokenRequest)
@@ -226,10 +279,10 @@ async def api_token(context: Context, request: Request) -> Response:
         enterprise = await records.find(
             work.db, work.scope, records.ENTERPRISE, work.scope.enterprise
         )
-        lasts = API_TOKEN_LASTS
-        if enterprise is not None and enterprise.api_token_expiry_in_seconds > 0:
-            lasts = timedelta(seconds=enterprise.api_token_expiry_in_seconds)
-        expires = work.now + lasts
+        made_with = await signing_in.token_in_use(work, request)
+        parent_id, expires = "", work.now + _lasts(enterprise)
+        if made_with.kind == API:
+            parent_id, expires = made_with.id, min(expires, made_with.expires_at)
         await people.insert_token(
             work.db,
             StoredToken(
@@ -242,6 +295,7 @@ async def api_token(context: Context, request: Request) -> Response:
                 expires_at=expires,
                 client=work.principal.client,
                 read_secrets=sent.read_secrets,
+                parent_id=parent_id,
             ),
         )
         await note_user(

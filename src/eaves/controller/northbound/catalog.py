@@ -109,7 +109,8 @@ AUTH_PROFILES: Resource[AuthorizationProfile] = Resource(
     ObjectType.AUTHPROFILE,
     auth_profiles.prepare_auth_profile,
     lists.auth_profiles,
-    before_delete=auth_profiles.keep_provider,
+    before_delete=auth_profiles.let_go_of_provider,
+    after_write=auth_profiles.end_sessions,
     told=Told(auth_profiles.SECRETS, auth_profiles.with_provider_secrets),
 )
 NETWORKS: Resource[NetConfig] = Resource(

@@ -26,9 +26,7 @@ from eaves.controller.store.unit import Db, snapshot, unit_of_work
 from eaves.controller.telemetry.series_reading import SeriesReader
 from eaves.ids import EnterpriseId
 
-SESSION = "session"
-API = "api"
-FACTOR = "factor"  # its password was right; it only lets the second factor be given
+SESSION, API, FACTOR = people.SESSION, people.API, people.FACTOR
 
 
 def token_hash(token: str) -> bytes:

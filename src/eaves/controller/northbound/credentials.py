@@ -1,6 +1,7 @@
 """Passwords: the own one, and those that an administrator sets for others."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from fastapi import Request
 from fastapi.responses import Response
@@ -10,18 +11,19 @@ from eaves.controller.domain.authz import Anybody, Area, Rights, Rule, Verb
 from eaves.controller.domain.contract.base import rfc3339
 from eaves.controller.domain.contract.envelope import ObjectType, ZcOpsType
 from eaves.controller.domain.contract.users import Credential, CredentialType
-from eaves.controller.domain.passwords import faults_of
-from eaves.controller.northbound import records, roles, standing
-from eaves.controller.northbound.context import Context, host_of, scope_for, token_hash, token_of
+from eaves.controller.domain.passwords import PasswordRules, faults_of
+from eaves.controller.northbound import known_clients, records, roles, signing_in, standing
+from eaves.controller.northbound.context import Context, scope_for
 from eaves.controller.northbound.crud import read_body
 from eaves.controller.northbound.own import note_user
-from eaves.controller.northbound.passwords import Guesser, TooManyGuesses
+from eaves.controller.northbound.passwords import TooManyGuesses
 from eaves.controller.northbound.problems import Problem, Target, not_found
 from eaves.controller.northbound.routes import Route
 from eaves.controller.northbound.work import Work
 from eaves.controller.store import people, sign_in
 from eaves.controller.store.objects import StoredObject, find_object, find_object_by_name
 from eaves.controller.store.tables import Kind
+from eaves.ids import EnterpriseId
 
 CHANGE_USERS = Rule(Area.USER, Verb.UPDATE)
 PASSWORDS = (CredentialType.UNSPECIFIED, CredentialType.PASSWORD)
@@ -43,19 +45,31 @@ async def set_password(context: Context, request: Request) -> Response:
 async def check_own_password(
     context: Context, request: Request, password: str
 ) -> people.Credential:
-    """Raises Problem(403) for a wrong one, Problem(429) after too many."""
+    """Raises Problem(403) for a wrong one, Problem(429) after too many, here and at logins."""
     async with context.reading(request, restricted=True) as work:
-        user_id = work.principal.user_id
-        credential = await people.find_credential(work.db, user_id)
+        user = await _own(work)
+        credential = await people.find_credential(work.db, user.id)
     stored_hash = credential.password_hash if credential is not None else ""
-    who = Guesser.of(user_id, host_of(request))
+    who = known_clients.guesser(context, request, user.id, credential)
+    too_many = Problem(429, "too many wrong passwords; wait a minute and try again")
+    if await signing_in.attempts_left(context, request, who) <= 0:
+        raise too_many
     try:
         right = await context.passwords.check(stored_hash, password, who, context.clock())
     except TooManyGuesses:
-        raise Problem(429, "too many wrong passwords; wait a minute and try again") from None
+        raise too_many from None
     if not right or credential is None:
+        failures = context.passwords.to_be_told(who, context.clock())
+        await signing_in.note_failure(context, request, user, who, failures=failures)
         raise Problem(403, "currentCred is not the present password", location="currentCred")
     return credential
+
+
+async def _own(work: Work) -> StoredObject:
+    user = await people.find_user_of_token(work.db, work.principal.user_id)
+    if user is None:
+        raise Problem(401, "this user is no more; log in again")
+    return user
 
 
 def refuse_faults(faults: Sequence[str]) -> None:
@@ -71,7 +85,9 @@ async def _change_own(context: Context, request: Request, sent: Credential) -> R
     credential = await check_own_password(context, request, sent.current_cred)
     async with context.reading(request, restricted=True) as work:
         principal = work.principal
-        rules = await standing.password_rules(work.db, work.scope.enterprise)
+        # of its home: this may be a session in an enterprise below
+        home = EnterpriseId((await _own(work)).enterprise_id)
+        rules = await standing.password_rules(work.db, home)
         earlier = await sign_in.earlier_passwords_of(
             work.db, principal.user_id, rules.remembered - 1 if rules.remembered else 0
         )
@@ -86,27 +102,34 @@ async def _change_own(context: Context, request: Request, sent: Credential) -> R
     refuse_faults(faults)
     new_hash = await context.passwords.hash(sent.new_cred)
     async with context.writing(request, restricted=True) as work:
-        kept = await people.find_token(work.db, token_hash(token_of(request)), work.now)
-        if rules.remembered:
-            await sign_in.keep_earlier_password(
-                work.db,
-                principal.user_id,
-                credential.password_hash,
-                credential.changed_at,
-                remembered=rules.remembered,
-            )
+        kept = await signing_in.token_in_use(work, request)
+        before = await _replaced(work, principal.user_id, rules)
+        if before is None or before.password_hash != credential.password_hash:
+            raise Problem(409, "this password was replaced meanwhile; log in with the new one")
         await _put(work, principal.user_id, new_hash, must_change=False)
-        if kept is not None:
-            await people.insert_token(work.db, kept)
+        # what it was made with is gone; it keeps its end
+        await people.insert_token(work.db, replace(kept, parent_id=""))
         await note_user(work, "password changed")
-    return _done(context, principal.user_id, principal.user_name, principal.user_name)
+    answer = _done(context, principal.user_id, principal.user_name, principal.user_name)
+    known_clients.remember(context, request, answer, credential, work.now)
+    return answer
+
+
+async def _replaced(work: Work, user_id: str, rules: PasswordRules) -> people.Credential | None:
+    """The password that is about to go; it is remembered if the rules say so."""
+    before = await people.find_credential(work.db, user_id)
+    if before is not None and rules.remembered:
+        await sign_in.keep_earlier_password(
+            work.db, user_id, before.password_hash, before.changed_at, remembered=rules.remembered
+        )
+    return before
 
 
 async def _set_that_of(context: Context, request: Request, sent: Credential) -> Response:
     """The user must choose another at the next login; what is open for it ends."""
     async with context.reading(request) as work:
         owner = await find_owner(work, sent.owner)
-        rules = await standing.password_rules(work.db, work.scope.enterprise)
+        rules = await standing.password_rules(work.db, EnterpriseId(owner.enterprise_id))
     if standing.signs_in_elsewhere(owner):
         raise Problem(
             409,
@@ -118,6 +141,8 @@ async def _set_that_of(context: Context, request: Request, sent: Credential) -> 
     new_hash = await context.passwords.hash(sent.new_cred)
     async with context.writing(request) as work:
         owner = await find_owner(work, sent.owner)
+        await sign_in.one_at_a_time(work.db, owner.id)
+        await _replaced(work, owner.id, rules)
         await _put(work, owner.id, new_hash, must_change=True)
         await note_user(work, "password set", records.USER.read(owner))
     return _done(context, owner.id, owner.name, work.principal.user_name)
@@ -178,6 +203,9 @@ async def delete_credential(context: Context, request: Request) -> Response:
         if found is None or await people.find_credential(work.db, user_id) is None:
             raise not_found("credential", user_id)
         user = await find_owner(work, user_id)
+        await sign_in.one_at_a_time(work.db, user.id)
+        rules = await standing.password_rules(work.db, EnterpriseId(user.enterprise_id))
+        await _replaced(work, user.id, rules)
         await people.delete_credential(work.db, user.id)
         await people.delete_tokens_of(work.db, user.id)
         await note_user(work, "password deleted", records.USER.read(user))

@@ -7,9 +7,7 @@ Only a role that holds in all projects looks below.  To work in an enterprise be
 allowed into it (`allowedEnterprises`) takes a session there.
 """
 
-import base64
 from dataclasses import replace
-from datetime import timedelta
 
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
@@ -24,18 +22,25 @@ from eaves.controller.domain.contract.users import (
     LoginResponse,
     LoginResponseCause,
     Realm,
-    Token,
 )
 from eaves.controller.domain.scope import Scope
-from eaves.controller.northbound import catalog, crud, journal, lists, records, roles
-from eaves.controller.northbound.context import SESSION, Context, token_hash
+from eaves.controller.northbound import (
+    catalog,
+    crud,
+    journal,
+    lists,
+    records,
+    roles,
+    signing_in,
+    standing,
+)
+from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.crud import Resource
 from eaves.controller.northbound.paging import Row, page_of
 from eaves.controller.northbound.problems import Problem, Target, not_found
 from eaves.controller.northbound.routes import READ_ENTERPRISE, Route
 from eaves.controller.northbound.work import Prepared, Work
-from eaves.controller.store import objects, people, tree
-from eaves.controller.store.people import StoredToken
+from eaves.controller.store import objects, people, sign_in, tree
 from eaves.controller.store.roles import builtin_roles, people_id
 from eaves.controller.store.tables import Kind
 from eaves.ids import EnterpriseId
@@ -43,8 +48,6 @@ from eaves.ids import EnterpriseId
 CHANGE = Rule(Area.ENTERPRISE, Verb.UPDATE)
 CREATE = Rule(Area.ENTERPRISE, Verb.CREATE)
 DELETE = Rule(Area.ENTERPRISE, Verb.DELETE)
-SESSION_LASTS = timedelta(hours=12)
-TOKEN_BYTES = 32
 
 
 def within(work: Work, enterprise_id: str) -> Work:
@@ -280,39 +283,45 @@ async def roles_below(context: Context, request: Request) -> Response:
 
 
 async def switch(context: Context, request: Request) -> Response:
-    """A session in an enterprise below, for a user that is allowed into it."""
+    """A token in an enterprise below, for a user that is allowed into it.
+
+    It is of the kind of the one in use, and ends with it.
+    """
     enterprise_id = request.path_params["id"]
-    token = base64.urlsafe_b64encode(context.random(TOKEN_BYTES)).decode().rstrip("=")
     async with context.writing(request) as work:
-        who = work.principal
-        user = await people.find_user_of_token(work.db, who.user_id)
+        in_use = await signing_in.token_in_use(work, request)
+        user = await people.find_user_of_token(work.db, work.principal.user_id)
         rights = None if user is None else await roles.rights_below(work.db, user, enterprise_id)
         if user is None or rights is None:
             raise not_found("enterprise", enterprise_id)
         inside = within(work, enterprise_id)
-        expires = work.now + SESSION_LASTS
-        await people.insert_token(
-            work.db,
-            StoredToken(
-                id=base64.urlsafe_b64encode(work.random(12)).decode(),
-                token_hash=token_hash(token),
-                user_id=user.id,
-                enterprise_id=enterprise_id,
-                kind=SESSION,
-                created_at=work.now,
-                expires_at=expires,
-                client=who.client,
-            ),
-        )
+        await _refuse_without_second_factor(work, user, enterprise_id)
+        token = await signing_in.token_made_with(context, work, in_use, enterprise_id)
         item = await crud.find(inside, ENTERPRISES, object_id=enterprise_id)
         for each in (inside, work):
             await _note(each, item, "entered", None, None)
     answer: JsonObject = LoginResponse(
         cause=LoginResponseCause.OK,
-        token=Token(base64=token, expires=int(expires.timestamp())),
+        token=token,
         user_id=user.id,
     ).to_json()
     return JSONResponse(answer)
+
+
+async def _refuse_without_second_factor(
+    work: Work, user: objects.StoredObject, enterprise_id: str
+) -> None:
+    """Raises Problem(403) where all are asked for one; a provider of identities asks by itself."""
+    enterprise = await standing.enterprise_of(work.db, EnterpriseId(enterprise_id))
+    if not standing.second_factor_enforced(enterprise) or standing.signs_in_elsewhere(user):
+        return
+    factor = await sign_in.find_second_factor(work.db, user.id)
+    if factor is None or not factor.confirmed:
+        raise Problem(
+            403,
+            "this enterprise asks everybody for a second factor, and you have none; add one, "
+            "POST /api/v1/eaves/totp, and come again",
+        )
 
 
 ROUTES: tuple[Route, ...] = (

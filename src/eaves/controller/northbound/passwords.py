@@ -10,11 +10,13 @@ from datetime import datetime
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
-from eaves.controller.domain.lockout import ATTEMPTS, WINDOW
+from eaves.controller.domain.lockout import ATTEMPTS, LOCKED_FOR, WINDOW, site_of
 
 AT_ONCE = 2  # each check takes tens of megabytes
 ATTEMPTS_OF_ADDRESS = 60  # whatever users they name
+ATTEMPTS_OF_NETWORKS = 240  # of a site that has many, of IPv6
 REMEMBERED = 10_000
+REMEMBERED_FOR = LOCKED_FOR
 IPV6_NETWORK_BITS = 64  # what one customer has; single addresses cost nothing
 
 
@@ -23,7 +25,8 @@ class Guesser:
     """Who tries to be whom: strangers elsewhere do not lock out the person who is meant."""
 
     subject: str  # the id of the user, or the name that no user has
-    address: str
+    address: str  # or `known`: the id of a client from which the user signed in before
+    known: bool = False
 
     @classmethod
     def of(cls, subject: str, host: str) -> "Guesser":
@@ -31,10 +34,12 @@ class Guesser:
             address = ipaddress.ip_address(host)
         except ValueError:
             return cls(subject, host)
-        if address.version == 6:
-            network = ipaddress.ip_network((address, IPV6_NETWORK_BITS), strict=False)
-            return cls(subject, str(network))
-        return cls(subject, host)
+        if isinstance(address, ipaddress.IPv4Address):
+            return cls(subject, host)
+        if address.ipv4_mapped is not None:  # a listener for both; else all of IPv4 were one
+            return cls(subject, str(address.ipv4_mapped))
+        network = ipaddress.ip_network((address, IPV6_NETWORK_BITS), strict=False)
+        return cls(subject, str(network))
 
 
 class TooManyGuesses(Exception):  # an answer, not a failure
@@ -43,6 +48,7 @@ class TooManyGuesses(Exception):  # an answer, not a failure
 
 @dataclass(slots=True)
 class _Guesses:
+    last_at: datetime
     failures: deque[datetime] = field(default_factory=deque[datetime])
     untold: int = 0  # failures that no audit row tells of yet
     told_at: datetime | None = None
@@ -78,14 +84,14 @@ class Passwords:
             self._failed(who, now)
             matches = await asyncio.to_thread(self._matches, stored or self._decoy, password)
             if matches and stored:
-                self._take_back(who)
+                self.take_back(who)
                 return True
             return False
 
     def reserve(self, who: Guesser, now: datetime) -> None:
         """Count a try of something else than a password before it is looked at.
 
-        Raises TooManyGuesses.  `succeeded` takes it back.
+        Raises TooManyGuesses.  `take_back`, once it was right.
         """
         if self.attempts_left(who, now) <= 0:
             raise TooManyGuesses
@@ -106,21 +112,28 @@ class Passwords:
             return False
 
     def attempts_left(self, who: Guesser, now: datetime) -> int:
-        of_user = self._guesses.get(who) or _Guesses()
-        of_address = self._guesses.get(_anybody(who)) or _Guesses()
-        return min(of_user.left(ATTEMPTS, now), of_address.left(ATTEMPTS_OF_ADDRESS, now))
+        return min(self._left(key, limit, now) for key, limit in _counted(who))
+
+    def _left(self, key: Guesser, limit: int, now: datetime) -> int:
+        guesses = self._guesses.get(key)
+        return limit if guesses is None else guesses.left(limit, now)
 
     def _failed(self, who: Guesser, now: datetime) -> None:
-        for key in (who, _anybody(who)):
-            guesses = self._guesses.setdefault(key, _Guesses())
+        for key, _limit in _counted(who):
+            guesses = self._guesses.setdefault(key, _Guesses(now))
             guesses.failures.append(now)
+            guesses.last_at = now
             guesses.untold += 1
             self._guesses.move_to_end(key)
-        while len(self._guesses) > REMEMBERED:
+        while self._guesses:
+            oldest = next(iter(self._guesses.values()))
+            if len(self._guesses) <= REMEMBERED and now - oldest.last_at <= REMEMBERED_FOR:
+                break
             self._guesses.popitem(last=False)
 
-    def _take_back(self, who: Guesser) -> None:
-        for key in (who, _anybody(who)):
+    def take_back(self, who: Guesser) -> None:
+        """It was right after all: it counts for nobody."""
+        for key, _limit in _counted(who):
             guesses = self._guesses.get(key)
             if guesses is not None and guesses.failures:
                 guesses.failures.pop()
@@ -140,5 +153,10 @@ class Passwords:
         return 0 if guesses is None else guesses.untold
 
 
-def _anybody(who: Guesser) -> Guesser:
-    return Guesser("", who.address)
+def _counted(who: Guesser) -> tuple[tuple[Guesser, int], ...]:
+    """All that a guess counts for, and how many of them in a minute each may have."""
+    if who.known:  # what strangers do at the same address is not its own
+        return ((who, ATTEMPTS),)
+    anybody, site = Guesser("", who.address), Guesser("", site_of(who.address))
+    of_site = () if site == anybody else ((site, ATTEMPTS_OF_NETWORKS),)
+    return ((who, ATTEMPTS), (anybody, ATTEMPTS_OF_ADDRESS), *of_site)

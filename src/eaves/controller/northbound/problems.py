@@ -65,6 +65,7 @@ REJECTIONS: Mapping[type[Rejected], tuple[int, ZsrvErrorCode]] = {
     NoRoom: (413, ZsrvErrorCode.RANGE_ERROR),
 }
 
+SECRET_PARTS = frozenset({"token", "code"})  # of paths, as the routes name them
 OPERATIONS_BY_METHOD = {
     "POST": ZcOpsType.CREATE,
     "PUT": ZcOpsType.UPDATE,
@@ -224,6 +225,14 @@ def _user_of(request: Request) -> str:
     return str(getattr(request.state, "user", ""))
 
 
+def told_path(request: Request) -> str:
+    """The path for the log, without what opens something."""
+    parts = request.url.path
+    for name in SECRET_PARTS & request.path_params.keys():
+        parts = parts.replace(str(request.path_params[name]), f"{{{name}}}")
+    return parts
+
+
 def _not_served(operation: Operation) -> str:
     reason = reason_for(operation)
     named = f"{operation.name} ({operation.method} {operation.path})"
@@ -268,7 +277,7 @@ def install(app: FastAPI, envelopes: Envelopes, operations: Operations) -> None:
         return answer(request, Problem(status, f"{method} {path} is not allowed"))
 
     async def unforeseen(request: Request, error: Exception) -> Response:
-        log.error("request_failed", method=request.method, path=request.url.path, exc_info=error)
+        log.error("request_failed", method=request.method, path=told_path(request), exc_info=error)
         return answer(
             request,
             Problem(
@@ -280,7 +289,7 @@ def install(app: FastAPI, envelopes: Envelopes, operations: Operations) -> None:
     async def database_failed(request: Request, error: Exception) -> Response:
         if not isinstance(error, SQLAlchemyError) or not unavailable(error):
             return await unforeseen(request, error)
-        log.warning("database_unavailable", path=request.url.path, why=str(error))
+        log.warning("database_unavailable", path=told_path(request), why=str(error))
         return answer(
             request, Problem(503, "the database cannot be reached now; try again in a moment")
         )

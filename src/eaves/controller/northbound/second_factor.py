@@ -1,11 +1,14 @@
 """Codes of an authenticator app: enrol, confirm, sign in, recover, take away."""
 
+from dataclasses import dataclass
+from datetime import datetime
+
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
-from eaves.controller.domain import totp
+from eaves.controller.domain import lockout, totp
 from eaves.controller.domain.authz import Anybody
-from eaves.controller.domain.contract.base import JsonObject
+from eaves.controller.domain.contract.base import JsonObject, rfc3339
 from eaves.controller.domain.contract.envelope import ObjectType, ZcOpsType
 from eaves.controller.domain.contract.users import (
     DetailedUser,
@@ -13,18 +16,27 @@ from eaves.controller.domain.contract.users import (
     SecondFactorRequest,
 )
 from eaves.controller.domain.secrets import SecretName
-from eaves.controller.northbound import catalog, crud, records, signing_in, standing
-from eaves.controller.northbound.context import FACTOR, Context, host_of, token_hash, token_of
+from eaves.controller.northbound import (
+    catalog,
+    crud,
+    known_clients,
+    records,
+    signing_in,
+    standing,
+)
+from eaves.controller.northbound.context import FACTOR, Context, token_hash, token_of
 from eaves.controller.northbound.credentials import CHANGE_USERS, check_own_password, find_owner
-from eaves.controller.northbound.own import note_user, own_user_of
+from eaves.controller.northbound.own import note_user
 from eaves.controller.northbound.passwords import Guesser, TooManyGuesses
 from eaves.controller.northbound.problems import Problem, Target
 from eaves.controller.northbound.routes import Route
 from eaves.controller.northbound.work import Prepared, Work
 from eaves.controller.store import people, sealed, sign_in
+from eaves.controller.store.events import Event, insert_audit, insert_event
 from eaves.controller.store.objects import StoredObject
+from eaves.controller.store.people import Credential
 from eaves.controller.store.sign_in import SecondFactor
-from eaves.controller.store.unit import Db, unit_of_work
+from eaves.controller.store.unit import Db, snapshot, unit_of_work
 from eaves.ids import EnterpriseId
 
 ISSUER = "Eaves"
@@ -41,13 +53,15 @@ async def _secret(context: Context, db: Db, user_id: str) -> bytes | None:
     return None if found is None else context.keys.open(name.purpose, found)
 
 
-async def begin(context: Context, db: Db, user: StoredObject) -> JsonObject:
-    """A fresh secret, in force once a code of it was given; what an app needs to know."""
+async def begin(context: Context, db: Db, user: StoredObject) -> JsonObject | None:
+    """A fresh secret, in force once a code of it was given; what an app needs to know.
+
+    None where there is one in force already.
+    """
+    if not await sign_in.begin_second_factor(db, user.id, context.clock()):
+        return None
     secret, name = context.random(totp.SECRET_BYTES), _name(user.id)
     await sealed.put_secret(db, name, context.keys.seal(name.purpose, secret))
-    await sign_in.put_second_factor(
-        db, SecondFactor(user.id, confirmed=False, last_step=0, made_at=context.clock())
-    )
     return {
         "URL": totp.enrolment_url(secret, user.name, ISSUER),
         "Secret": totp.secret_text(secret),
@@ -62,7 +76,10 @@ async def demanded(context: Context, db: Db, user: StoredObject) -> JsonObject |
     enterprise = await standing.enterprise_of(db, EnterpriseId(user.enterprise_id))
     if not standing.second_factor_enforced(enterprise):
         return None
-    return {"totp": {"enrolled": False, "enrolment": await begin(context, db, user)}}
+    enrolment = await begin(context, db, user)
+    if enrolment is None:
+        return {"totp": {"enrolled": True}}
+    return {"totp": {"enrolled": False, "enrolment": enrolment}}
 
 
 async def _new_recovery_codes(context: Context, db: Db, user_id: str) -> list[str]:
@@ -82,6 +99,88 @@ async def _confirmed(context: Context, db: Db, factor: SecondFactor, code: str) 
     return step is not None and await sign_in.take_step(db, factor.user_id, step)
 
 
+# --- guessing -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """One code or recovery code of a user; it is counted as wrong before it is looked at."""
+
+    user: StoredObject
+    who: Guesser
+    wrong_codes: int = 0  # in a row, with this one
+
+
+@dataclass(frozen=True, slots=True)
+class _NotLookedAt:
+    until: datetime | None = None  # None: within the minute, see `signing_in.too_many`
+
+    @property
+    def details(self) -> str:
+        if self.until is None:
+            return "too many wrong codes; wait a minute and try again"
+        return (
+            f"too many wrong codes in a row; the next one is looked at from {rfc3339(self.until)} "
+            "on, and a recovery code at once; who did not send them must change the password"
+        )
+
+
+async def _count_try(
+    context: Context,
+    request: Request,
+    user: StoredObject,
+    credential: Credential | None,
+    sent: SecondFactorRequest,
+) -> _Try | _NotLookedAt:
+    who = known_clients.guesser(context, request, user.id, credential)
+    try:
+        context.passwords.reserve(who, context.clock())
+    except TooManyGuesses:
+        return _NotLookedAt()
+    if await signing_in.attempts_left(context, request, who) <= 0:
+        return _NotLookedAt()
+    if sent.recovery_code:  # of 80 bits: nobody guesses one
+        return _Try(user, who)
+    now = context.clock()
+    async with unit_of_work(context.engine) as db:
+        await sign_in.one_at_a_time(db, user.id)
+        factor = await sign_in.find_second_factor(db, user.id)
+        if factor is None or factor.wrong_at is None:
+            return _Try(user, who)
+        until = lockout.codes_from(factor.wrong_codes, factor.wrong_at)
+        if until > now:
+            return _NotLookedAt(until)
+        await sign_in.count_wrong_codes(db, user.id, factor.wrong_codes + 1, now)
+    return _Try(user, who, factor.wrong_codes + 1)
+
+
+async def _was_wrong(context: Context, request: Request, tried: _Try) -> int:
+    """Write it down, and tell administrators of many; how many attempts are left."""
+    now, user = context.clock(), tried.user
+    told = context.passwords.to_be_told(tried.who, now)
+    await signing_in.note_failure(context, request, user, tried.who, failures=told)
+    if tried.wrong_codes >= lockout.CODES:
+        async with unit_of_work(context.engine) as db:
+            text = {"wrongCodes": tried.wrong_codes}
+            entry = signing_in.login_entry(context, request, user, "codes held", text)
+            await insert_audit(db, entry)
+            await insert_event(db, _guessed_at(user, now, tried.wrong_codes))
+    left = await signing_in.attempts_left(context, request, tried.who)
+    return 0 if tried.wrong_codes >= lockout.CODES else left
+
+
+def _guessed_at(user: StoredObject, now: datetime, wrong: int) -> Event:
+    until = lockout.codes_from(wrong, now)
+    return signing_in.warning(
+        user,
+        now,
+        "USER_SECOND_FACTOR_GUESSED",
+        f"user {user.name}: {wrong} wrong codes of the second factor in a row from somebody who "
+        f"has the password; the next one is looked at from {rfc3339(until)} on. If it was not the "
+        "user, set another password: PUT /api/v1/credentials with owner and newCred",
+    )
+
+
 # --- signing in ---------------------------------------------------------------------------------
 
 
@@ -89,27 +188,20 @@ async def finish_login(context: Context, request: Request) -> Response:
     """The second call of a login: the token of the first, and a code or a recovery code."""
     sent = await crud.read_body(request, SecondFactorRequest)
     token = sent.temp_token or token_of(request)
-    async with unit_of_work(context.engine) as db:
+    async with snapshot(context.engine) as db:
         stored = await people.find_token(db, token_hash(token), context.clock())
         user = None if stored is None else await people.find_user_of_token(db, stored.user_id)
+        credential = None if user is None else await people.find_credential(db, user.id)
     if stored is None or stored.kind != FACTOR or user is None:
-        return signing_in.refused(
-            context, LoginResponseCause.TOTP_ERR, "this login took too long; log in again"
-        )
-    who = Guesser.of(user.id, host_of(request))
-    try:
-        context.passwords.reserve(who, context.clock())
-    except TooManyGuesses:
-        return signing_in.too_many(context)
-    if await signing_in.attempts_left(context, request, user) <= 0:
-        return signing_in.too_many(context)
+        return _too_late(context)
+    tried = await _count_try(context, request, user, credential, sent)
+    if isinstance(tried, _NotLookedAt):
+        return signing_in.too_many(context, tried.details if tried.until else "")
     async with unit_of_work(context.engine) as db:
-        answer = await _try(context, db, request, user, sent, token)
+        answer = await _try(context, db, request, tried, sent, token)
     if answer is not None:
         return answer
-    told = context.passwords.to_be_told(who, context.clock())
-    await signing_in.note_failure(context, request, user, failures=told)
-    left = await signing_in.attempts_left(context, request, user)
+    left = await _was_wrong(context, request, tried)
     return signing_in.refused(
         context,
         LoginResponseCause.TOTP_INVALID_CODE,
@@ -118,37 +210,52 @@ async def finish_login(context: Context, request: Request) -> Response:
     )
 
 
+def _too_late(context: Context) -> Response:
+    return signing_in.refused(
+        context, LoginResponseCause.TOTP_ERR, "this login took too long; log in again"
+    )
+
+
 async def _try(
     context: Context,
     db: Db,
     request: Request,
-    user: StoredObject,
+    tried: _Try,
     sent: SecondFactorRequest,
     token: str,
 ) -> Response | None:
     """The session, or None for a wrong code."""
-    factor = await sign_in.find_second_factor(db, user.id)
+    user_id = tried.user.id
+    await sign_in.one_at_a_time(db, user_id)
+    # since the first call the password may have been replaced, and the user suspended
+    user = await people.find_user_of_token(db, user_id)
+    stored = await people.find_token(db, token_hash(token), context.clock())
+    if user is None or stored is None:
+        return _too_late(context)
+    factor = await sign_in.find_second_factor(db, user_id)
     if factor is None:
         return None
     how: JsonObject = {"secondFactor": "code"}
     more: JsonObject = {}
     if sent.recovery_code and factor.confirmed:
         code_hash = totp.recovery_hash(sent.recovery_code)
-        if not await sign_in.take_recovery_code(db, user.id, code_hash):
+        if not await sign_in.take_recovery_code(db, user_id, code_hash):
             return None
-        left = await sign_in.count_recovery_codes(db, user.id)
+        await sign_in.count_wrong_codes(db, user_id, 0)
+        left = await sign_in.count_recovery_codes(db, user_id)
         how, more = {"secondFactor": "recovery code", "left": left}, {"recoveryCodesLeft": left}
     elif not await _confirmed(context, db, factor, sent.code):
         return None
     elif not factor.confirmed:
-        more = {"recoveryCodes": await _new_recovery_codes(context, db, user.id)}
+        more = {"recoveryCodes": await _new_recovery_codes(context, db, user_id)}
         await _mark(context, request, db, user, enabled=True)
     await people.delete_token(db, token_hash(token))
+    context.passwords.take_back(tried.who)
     barred = await standing.why_barred(db, user)
     if barred is not None:
         return await signing_in.bar(context, db, request, user, barred)
-    failures = context.passwords.succeeded(Guesser.of(user.id, host_of(request))) - 1
-    proven = signing_in.Proven(user, how=how, failures=max(failures, 0), more=more)
+    failures = context.passwords.succeeded(tried.who)
+    proven = signing_in.Proven(user, how=how, failures=failures, more=more)
     return await signing_in.complete(context, db, request, proven, signing_in.Verbose())
 
 
@@ -190,28 +297,44 @@ async def enrol(context: Context, request: Request) -> Response:
     await check_own_password(context, request, sent.current_cred)
     async with context.writing(request) as work:
         user = await _own(work)
-        factor = await sign_in.find_second_factor(work.db, user.id)
-        if factor is not None and factor.confirmed:
+        told = await begin(context, work.db, user)
+        if told is None:
             raise Problem(
                 409, "there is a second factor already; remove it first: DELETE /api/v1/eaves/totp"
             )
-        told = await begin(context, work.db, user)
         await note_user(work, "second factor begun")
     return JSONResponse(told)
+
+
+async def _try_own(context: Context, request: Request, sent: SecondFactorRequest) -> _Try:
+    """Raises Problem(429)."""
+    async with context.reading(request) as work:
+        user = await _own(work)
+        credential = await people.find_credential(work.db, user.id)
+    tried = await _count_try(context, request, user, credential, sent)
+    if isinstance(tried, _NotLookedAt):
+        raise Problem(429, tried.details)
+    return tried
 
 
 async def confirm(context: Context, request: Request) -> Response:
     """The first code; answered with recovery codes, which are shown this once."""
     sent = await crud.read_body(request, SecondFactorRequest)
+    tried = await _try_own(context, request, sent.model_copy(update={"recovery_code": ""}))
+    codes: list[str] = []
     async with context.writing(request) as work:
         user = await _own(work)
         factor = await sign_in.find_second_factor(work.db, user.id)
         if factor is None or factor.confirmed:
+            context.passwords.take_back(tried.who)
             raise Problem(412, "no second factor waits for its first code; enrol one")
-        if not await _confirmed(context, work.db, factor, sent.code):
-            raise Problem(403, "the code is wrong; is the clock right?", location="code")
-        codes = await _new_recovery_codes(context, work.db, user.id)
-        await mark(work, records.USER.read(user), enabled=True)
+        if await _confirmed(context, work.db, factor, sent.code):
+            codes = await _new_recovery_codes(context, work.db, user.id)
+            await mark(work, records.USER.read(user), enabled=True)
+    if not codes:
+        await _was_wrong(context, request, tried)
+        raise Problem(403, "the code is wrong; is the clock right?", location="code")
+    context.passwords.take_back(tried.who)
     return JSONResponse({"recoveryCodes": codes})
 
 
@@ -219,23 +342,31 @@ async def remove(context: Context, request: Request) -> Response:
     """Password and a code, or a recovery code, at once."""
     sent = await crud.read_body(request, SecondFactorRequest)
     await check_own_password(context, request, sent.current_cred)
+    tried = await _try_own(context, request, sent)
     async with context.writing(request) as work:
         user = await _own(work)
         factor = await sign_in.find_second_factor(work.db, user.id)
         if factor is None:
+            context.passwords.take_back(tried.who)
             raise Problem(404, "there is no second factor")
-        recovered = bool(sent.recovery_code) and await sign_in.take_recovery_code(
-            work.db, user.id, totp.recovery_hash(sent.recovery_code)
-        )
-        proven = recovered or not factor.confirmed
-        if not proven and not await _confirmed(context, work.db, factor, sent.code):
-            raise Problem(403, "the code is wrong or was used already", location="code")
-        await take_away(work, user)
+        proven = not factor.confirmed
+        if not proven and sent.recovery_code:
+            code_hash = totp.recovery_hash(sent.recovery_code)
+            proven = await sign_in.take_recovery_code(work.db, user.id, code_hash)
+        elif not proven:
+            proven = await _confirmed(context, work.db, factor, sent.code)
+        if proven:
+            await take_away(work, user)
+    if not proven:
+        await _was_wrong(context, request, tried)
+        raise Problem(403, "the code is wrong or was used already", location="code")
+    context.passwords.take_back(tried.who)
     return _done(context, work, user.id, user.name)
 
 
 async def _own(work: Work) -> StoredObject:
-    user = await people.find_user_of_token(work.db, (await own_user_of(work)).id)
+    await sign_in.one_at_a_time(work.db, work.principal.user_id)
+    user = await people.find_user_of_token(work.db, work.principal.user_id)
     if user is None:
         raise Problem(401, "this user is no more; log in again")
     if standing.signs_in_elsewhere(user):
@@ -256,6 +387,7 @@ async def remove_that_of(context: Context, request: Request) -> Response:
     """For somebody who lost the app and the recovery codes; what is open for it ends."""
     async with context.writing(request) as work:
         user = await find_owner(work, request.path_params["id"])
+        await sign_in.one_at_a_time(work.db, user.id)
         await take_away(work, user)
         await people.delete_tokens_of(work.db, user.id)
     return _done(context, work, user.id, user.name)
@@ -265,6 +397,7 @@ async def unlock(context: Context, request: Request) -> Response:
     async with context.writing(request) as work:
         user = await find_owner(work, request.path_params["id"])
         await sign_in.forget_guesses(work.db, user.id)
+        await sign_in.count_wrong_codes(work.db, user.id, 0)
         await note_user(work, "unlocked", records.USER.read(user))
     return _done(context, work, user.id, user.name)
 

@@ -3,7 +3,7 @@
 import base64
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -19,8 +19,9 @@ from eaves.controller.domain.contract.users import (
     Token,
 )
 from eaves.controller.domain.scope import Scope
-from eaves.controller.northbound import records, standing
+from eaves.controller.northbound import known_clients, records, standing
 from eaves.controller.northbound.context import (
+    API,
     FACTOR,
     SESSION,
     Context,
@@ -28,9 +29,11 @@ from eaves.controller.northbound.context import (
     host_of,
     request_id_of,
     token_hash,
+    token_of,
 )
 from eaves.controller.northbound.passwords import Guesser
 from eaves.controller.northbound.problems import Problem
+from eaves.controller.northbound.work import Work
 from eaves.controller.store import people, sign_in
 from eaves.controller.store.events import Event, insert_audit, insert_event
 from eaves.controller.store.objects import StoredObject
@@ -40,6 +43,10 @@ from eaves.controller.store.unit import Db, snapshot, unit_of_work
 from eaves.ids import EnterpriseId
 
 SESSION_LASTS: Final = timedelta(hours=12)
+# however often it is extended: then a password is asked for again, or the provider, who may have
+# shown somebody the door meanwhile
+SESSION_ENDS: Final = timedelta(days=7)
+PROVIDER_SESSION_ENDS: Final = timedelta(hours=24)
 FACTOR_WITHIN: Final = timedelta(minutes=5)
 TOKEN_BYTES: Final = 32
 MUST_CHANGE: Final = (
@@ -76,10 +83,11 @@ def token_id(context: Context) -> str:
 
 
 async def give_token(
-    context: Context, db: Db, request: Request, user: StoredObject, kind: str, lasts: timedelta
+    context: Context, db: Db, request: Request, user: StoredObject, kind: str, ends: datetime
 ) -> Token:
+    """A session is extended up to `ends`, and expires earlier unless it is."""
     token, now = new_token(context), context.clock()
-    expires = now + lasts
+    expires = min(ends, now + SESSION_LASTS)
     await people.insert_token(
         db,
         StoredToken(
@@ -91,16 +99,62 @@ async def give_token(
             created_at=now,
             expires_at=expires,
             client=client_of(request),
+            ends_at=ends,
         ),
     )
     return Token(base64=token, expires=int(expires.timestamp()))
+
+
+async def token_in_use(work: Work, request: Request) -> StoredToken:
+    """The one of this request, once nobody else gives or ends tokens of its user.
+
+    Raises Problem(401).
+    """
+    await sign_in.one_at_a_time(work.db, work.principal.user_id)
+    stored = await people.find_token(work.db, token_hash(token_of(request)), work.now)
+    if stored is None:
+        raise Problem(401, "this token was revoked meanwhile; log in again")
+    return stored
+
+
+async def token_made_with(
+    context: Context, work: Work, parent: StoredToken, enterprise: str
+) -> Token:
+    """Of the same kind, for another enterprise; it can do no more, and ends with it."""
+    token = new_token(context)
+    made = replace(
+        parent,
+        id=token_id(context),
+        token_hash=token_hash(token),
+        enterprise_id=enterprise,
+        created_at=work.now,
+        last_used_at=None,
+        client=work.principal.client,
+        parent_id=parent.id,
+    )
+    await people.insert_token(work.db, made)
+    return Token(base64=token, expires=int(made.expires_at.timestamp()))
+
+
+async def end_of_extended(work: Work, stored: StoredToken, user: StoredObject) -> datetime:
+    """When a token expires that is extended now; never earlier than it does already."""
+    ends = [stored.ends_at or stored.expires_at, work.now + SESSION_LASTS]
+    if stored.kind == API:
+        return stored.expires_at
+    if stored.parent_id:
+        ends.append(await people.end_of_token(work.db, stored.parent_id) or stored.expires_at)
+    if standing.signs_in_elsewhere(user) and not await standing.has_provider(work.db, user):
+        return stored.expires_at
+    return max(stored.expires_at, min(ends))
 
 
 async def half_way(
     context: Context, db: Db, request: Request, user: StoredObject, more: Mapping[str, object]
 ) -> Response:
     """The password was right, and a code of the second factor is asked for."""
-    token = await give_token(context, db, request, user, FACTOR, FACTOR_WITHIN)
+    ends = context.clock() + FACTOR_WITHIN
+    token = await give_token(context, db, request, user, FACTOR, ends)
+    await insert_audit(db, login_entry(context, request, user, "password right", {}))
     reply = LoginResponse(cause=LoginResponseCause.TOTP_OK, temp_token=token, user_id=user.id)
     message = (
         "a code of the second factor is asked for: "
@@ -122,10 +176,14 @@ async def complete(
     if expired and credential is not None and not credential.must_change:
         await people.demand_change(db, user.id)
     must_change = expired or (credential is not None and credential.must_change)
-    given = await give_token(context, db, request, user, SESSION, SESSION_LASTS)
+    ends = now + (SESSION_ENDS if proven.local else PROVIDER_SESSION_ENDS)
+    if expires is not None and not expired:
+        ends = min(ends, expires)  # a password that is too old is to be changed, not outlived
+    given = await give_token(context, db, request, user, SESSION, ends)
     await people.note_login(db, user.id, succeeded=True)
     await people.delete_expired_tokens(db, now)
-    await sign_in.forget_guesses(db, user.id, Guesser.of(user.id, host_of(request)).address)
+    who = known_clients.guesser(context, request, user.id, credential)
+    await sign_in.forget_guesses(db, user.id, who.address)
     how = {**proven.how, **({"failures": proven.failures} if proven.failures else {})}
     await insert_audit(db, login_entry(context, request, user, "logged in", how))
     detailed = records.USER.read(user)
@@ -142,7 +200,10 @@ async def complete(
         password_expiry_notification_period_in_seconds=int(rules.notice.total_seconds()),
     )
     changing = {"mustChangePassword": True, "message": MUST_CHANGE} if must_change else {}
-    return JSONResponse({**answer.to_json(), **proven.more, **changing})
+    reply = JSONResponse({**answer.to_json(), **proven.more, **changing})
+    if credential is not None:
+        known_clients.remember(context, request, reply, credential, credential.changed_at)
+    return reply
 
 
 # --- refusals -----------------------------------------------------------------------------------
@@ -164,33 +225,33 @@ async def bar(
     return refused(context, barred.cause, barred.details)
 
 
-def too_many(context: Context) -> Response:
+def too_many(context: Context, why: str = "") -> Response:
     return refused(
         context,
         LoginResponseCause.CREDENTIAL_MISMATCH_MAX_FAILED_PWD_ATTEMPT,
-        "too many wrong passwords or codes; wait a minute and try again, a quarter of an hour if "
-        "many others tried too, or ask an administrator to unlock the user",
+        why
+        or "too many wrong passwords or codes; wait a minute and try again, a quarter of an hour "
+        "if many others tried too, or ask an administrator to unlock the user",
     )
 
 
-async def attempts_left(context: Context, request: Request, user: StoredObject) -> int:
-    """By what all processes counted."""
+async def attempts_left(context: Context, request: Request, who: Guesser) -> int:
+    """By what all processes counted; it takes as long for a user that there is not."""
     now, host = context.clock(), host_of(request)
     async with snapshot(context.engine) as db:
-        there = await sign_in.find_guesses(db, user.id)
-        here = await sign_in.is_signed_in_from(db, user.id, host, SESSION, now)
-    address = Guesser.of(user.id, host).address
-    return lockout.attempts_left(there, address, now, signed_in_here=here)
+        there = await sign_in.find_guesses(db, who.subject)
+        here = await sign_in.is_signed_in_from(db, who.subject, host, SESSION, now)
+    return lockout.attempts_left(there, who.address, now, signed_in_here=here or who.known)
 
 
 async def note_failure(
-    context: Context, request: Request, user: StoredObject, *, failures: int
+    context: Context, request: Request, user: StoredObject, who: Guesser, *, failures: int
 ) -> None:
     """Count one more; `failures`: how many a row of the audit tells of now, 0 for no row.
 
     One row tells of all failures since the one before, so that guessing fills no table.
     """
-    now, address = context.clock(), Guesser.of(user.id, host_of(request)).address
+    now, address = context.clock(), who.address
     async with unit_of_work(context.engine) as db:
         there = {one.address: one for one in await sign_in.find_guesses(db, user.id)}
         before = lockout.weight(there.values(), now)
@@ -207,12 +268,22 @@ async def note_failure(
 
 def _locked(user: StoredObject, now: datetime, places: int) -> Event:
     minutes = int(lockout.LOCKED_FOR.total_seconds()) // 60
+    return warning(
+        user,
+        now,
+        "USER_LOCKED",
+        f"user {user.name}: wrong passwords from {places} addresses; new logins are "
+        f"refused for {minutes} minutes",
+    )
+
+
+def warning(user: StoredObject, now: datetime, event_type: str, description: str) -> Event:
+    """What the administrators of a user are to know of its sign-ins."""
     return Event(
         at=now,
         enterprise_id=user.enterprise_id,
-        event_type="USER_LOCKED",
-        description=f"user {user.name}: wrong passwords from {places} addresses; new logins are "
-        f"refused for {minutes} minutes",
+        event_type=event_type,
+        description=description,
         severity="SEVERITY_WARNING",
         user_name=user.name,
         object_kind=Kind.USER.value,

@@ -106,6 +106,12 @@ async def profile_in_force(db: Db, enterprise: EnterpriseId) -> ProfileInForce |
     return ProfileInForce(profiles[0], here) if profiles else None
 
 
+async def has_provider(db: Db, user: StoredObject) -> bool:
+    """Whether the provider of identities of its enterprise is active."""
+    found = await profile_in_force(db, EnterpriseId(user.enterprise_id))
+    return found is not None and found.profile.type is AuthType.OAUTH
+
+
 async def password_rules(db: Db, enterprise: EnterpriseId) -> PasswordRules:
     found = await profile_in_force(db, enterprise)
     return rules_of(found.profile.password_profile if found is not None else None)

@@ -16,7 +16,7 @@ from eaves.controller.northbound.credentials import CHANGE_USERS, find_owner
 from eaves.controller.northbound.own import READ_USERS, note_user
 from eaves.controller.northbound.problems import Problem, Target, not_found
 from eaves.controller.northbound.routes import Route
-from eaves.controller.store import people
+from eaves.controller.store import people, sign_in
 
 
 async def session_of_token(context: Context, request: Request) -> Response:
@@ -61,9 +61,10 @@ async def own_tokens(context: Context, request: Request) -> Response:
 
 
 async def revoke_token(context: Context, request: Request) -> Response:
-    """Of the caller; from the next request on, in every process."""
+    """Of the caller, with all that it made; from the next request on, in every process."""
     wanted = request.path_params["id"]
     async with context.writing(request) as work:
+        await sign_in.one_at_a_time(work.db, work.principal.user_id)
         if not await people.delete_token_of(work.db, work.principal.user_id, wanted):
             raise not_found("token", wanted)
         await note_user(work, "token revoked")
@@ -77,6 +78,7 @@ async def end_sessions_of(context: Context, request: Request) -> Response:
     """All sessions and API tokens of a user, at once and in every process."""
     async with context.writing(request) as work:
         user = await find_owner(work, request.path_params["id"])
+        await sign_in.one_at_a_time(work.db, user.id)
         await people.delete_tokens_of(work.db, user.id)
         await note_user(work, "tokens revoked", records.USER.read(user))
     target = Target(kind="users", object_type=ObjectType.USER, id=user.id, name=user.name)

@@ -11,6 +11,10 @@ from eaves.controller.store.objects import StoredObject, stored_from_row
 from eaves.controller.store.tables import Kind, credentials, objects, tokens
 from eaves.controller.store.unit import Db
 
+SESSION = "session"
+API = "api"
+FACTOR = "factor"  # its password was right; it only lets the second factor be given
+
 
 @dataclass(frozen=True, slots=True)
 class Credential:
@@ -27,12 +31,14 @@ class StoredToken:
     token_hash: bytes = field(repr=False)
     user_id: str
     enterprise_id: str
-    kind: str  # session | api
+    kind: str  # session | api | factor
     created_at: datetime
     expires_at: datetime
     last_used_at: datetime | None = None
     client: str = ""
     read_secrets: bool = False
+    parent_id: str = ""  # the token that it was made with, and ends with
+    ends_at: datetime | None = None  # nothing extends it beyond; None: beyond expires_at
 
 
 async def find_user_for_login(db: Db, username: str) -> StoredObject | None:
@@ -113,6 +119,8 @@ async def insert_token(db: Db, token: StoredToken) -> None:
             last_used_at=token.last_used_at,
             client=token.client,
             read_secrets=token.read_secrets,
+            parent_id=token.parent_id or None,
+            ends_at=token.ends_at,
         )
     )
 
@@ -139,7 +147,15 @@ def _token_from_row(row: Row[tuple[object, ...]]) -> StoredToken:
         row.last_used_at,
         row.client,
         row.read_secrets,
+        row.parent_id or "",
+        row.ends_at,
     )
+
+
+async def end_of_token(db: Db, token_id: str) -> datetime | None:
+    """When it expires; None for one that is no more."""
+    query = select(tokens.c.expires_at).where(tokens.c.id == token_id)
+    return (await db.execute(query)).scalar_one_or_none()
 
 
 async def list_tokens(db: Db, user_id: str, now: datetime) -> tuple[StoredToken, ...]:
@@ -180,6 +196,7 @@ async def note_token_use(db: Db, token_id: str, now: datetime, expires_at: datet
 
 
 async def delete_token(db: Db, token_hash: bytes) -> bool:
+    """Those that were made with it go with it, here and below."""
     done = await db.execute(delete(tokens).where(tokens.c.token_hash == token_hash))
     return bool(done.rowcount)
 

@@ -7,8 +7,9 @@ from datetime import datetime
 from sqlalchemy import and_, delete, func, insert, or_, select, update
 
 from eaves.controller.domain.lockout import LOCKED_FOR, Guesses
-from eaves.controller.store.dialect import insert_missing, upsert
-from eaves.controller.store.tables import tokens
+from eaves.controller.store.dialect import insert_missing, insert_new, upsert
+from eaves.controller.store.people import SESSION
+from eaves.controller.store.tables import object_ids, tokens
 from eaves.controller.store.tables_sign_in import (
     earlier_passwords,
     guesses,
@@ -18,6 +19,17 @@ from eaves.controller.store.tables_sign_in import (
     used_states,
 )
 from eaves.controller.store.unit import Db
+
+
+async def one_at_a_time(db: Db, user_id: str) -> None:
+    """Wait for whoever gives or ends tokens of a user, or changes what it proves itself by.
+
+    What is read after it holds until the end of the transaction: a sign-in that began with the old
+    password gives no session beside the transaction that ends all of them.
+    """
+    row = select(object_ids.c.id).where(object_ids.c.id == user_id)
+    await db.execute(row.with_for_update(key_share=True))
+
 
 # --- guesses ------------------------------------------------------------------------------------
 
@@ -106,12 +118,14 @@ async def earlier_passwords_of(db: Db, user_id: str, number: int) -> tuple[str, 
 
 @dataclass(frozen=True, slots=True)
 class SecondFactor:
-    """`last_step`: of the last code that was taken."""
+    """`last_step`: of the last code that was taken; `wrong_codes`: how many in a row."""
 
     user_id: str
     confirmed: bool
     last_step: int
     made_at: datetime
+    wrong_codes: int = 0
+    wrong_at: datetime | None = None
 
 
 async def find_second_factor(db: Db, user_id: str) -> SecondFactor | None:
@@ -120,19 +134,31 @@ async def find_second_factor(db: Db, user_id: str) -> SecondFactor | None:
     ).one_or_none()
     if row is None:
         return None
-    return SecondFactor(row.user_id, row.confirmed, row.last_step, row.made_at)
+    return SecondFactor(
+        row.user_id, row.confirmed, row.last_step, row.made_at, row.wrong_codes, row.wrong_at
+    )
 
 
-async def put_second_factor(db: Db, factor: SecondFactor) -> None:
-    await upsert(
-        db,
-        second_factors,
-        {
-            "user_id": factor.user_id,
-            "confirmed": factor.confirmed,
-            "last_step": factor.last_step,
-            "made_at": factor.made_at,
-        },
+async def begin_second_factor(db: Db, user_id: str, made_at: datetime) -> bool:
+    """One that waits for its first code; False where there is one that had it."""
+    fresh = {"confirmed": False, "last_step": 0, "made_at": made_at}
+    if await insert_new(db, second_factors, {"user_id": user_id, **fresh}):
+        return True
+    c = second_factors.c
+    waiting = and_(c.user_id == user_id, c.confirmed.is_(False))
+    done = await db.execute(
+        update(second_factors).where(waiting).values(**fresh, wrong_codes=0, wrong_at=made_at)
+    )
+    return done.rowcount == 1
+
+
+async def count_wrong_codes(db: Db, user_id: str, number: int, at: datetime | None = None) -> None:
+    """In a row; 0 after a right one."""
+    values: dict[str, object] = {"wrong_codes": number}
+    if at is not None:
+        values["wrong_at"] = at
+    await db.execute(
+        update(second_factors).where(second_factors.c.user_id == user_id).values(**values)
     )
 
 
@@ -142,7 +168,7 @@ async def take_step(db: Db, user_id: str, step: int) -> bool:
     done = await db.execute(
         update(second_factors)
         .where(c.user_id == user_id, c.last_step < step)
-        .values(last_step=step, confirmed=True)
+        .values(last_step=step, confirmed=True, wrong_codes=0)
     )
     return done.rowcount == 1
 
@@ -216,3 +242,10 @@ async def forget_identities(db: Db, user_id: str) -> None:
 async def put_identity(db: Db, profile_id: str, issuer: str, subject: str, user_id: str) -> None:
     row = {"profile_id": profile_id, "issuer": issuer, "subject": subject, "user_id": user_id}
     await insert_missing(db, identities, [row])
+
+
+async def end_sessions_of_provider(db: Db, profile_id: str) -> int:
+    """Of everybody who ever came through it; their API tokens are ended one by one."""
+    came = select(identities.c.user_id).where(identities.c.profile_id == profile_id)
+    of_them = and_(tokens.c.kind == SESSION, tokens.c.user_id.in_(came))
+    return (await db.execute(delete(tokens).where(of_them))).rowcount

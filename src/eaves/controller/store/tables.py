@@ -202,8 +202,12 @@ tokens = Table(
     _text("client"),
     # of an API token that was asked for with it; in force where the role reads secrets too
     Column("read_secrets", Boolean, nullable=False, server_default=text("false")),
+    # the one that it was made with, and ends with
+    Column("parent_id", Text, ForeignKey("tokens.id", ondelete="CASCADE"), nullable=True),
+    _moment("ends_at", nullable=True),  # nothing extends it beyond; none: beyond expires_at
     PrimaryKeyConstraint("id"),
     UniqueConstraint("token_hash"),
+    Index(None, "parent_id"),
     Index(None, "user_id"),
     Index(None, "expires_at"),
 )

@@ -11,6 +11,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    text,
 )
 
 from eaves.controller.store.tables import Moment, metadata
@@ -48,6 +49,8 @@ second_factors = Table(  # the secret itself stands with the other sealed ones
     Column("confirmed", Boolean, nullable=False),
     Column("last_step", BigInteger, nullable=False),  # of 30 s; a code holds once
     Column("made_at", Moment, nullable=False),
+    Column("wrong_codes", Integer, nullable=False, server_default=text("0")),  # in a row
+    Column("wrong_at", Moment, nullable=False, server_default=text("0")),  # the last of them
     PrimaryKeyConstraint("user_id"),
 )
 

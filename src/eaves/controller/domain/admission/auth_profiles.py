@@ -20,7 +20,7 @@ from eaves.controller.domain.contract.auth_profiles import (
 from eaves.controller.domain.contract.envelope import ZsrvErrorCode
 from eaves.controller.domain.contract.roles import Role
 from eaves.controller.domain.contract.users import AuthType
-from eaves.controller.domain.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD
+from eaves.controller.domain.passwords import LONGEST_AGE, LONGEST_PASSWORD, SHORTEST_PASSWORD
 
 MAX_REMEMBERED: Final = 24
 OWN_PARAMETERS: Final = frozenset(
@@ -153,6 +153,20 @@ def _admit_rules(rules: PasswordProfile) -> list[Refusal]:
     for name, value in rules.to_json().items():
         if isinstance(value, int) and value < 0:
             refuse(name, f"is {value}; give 0 or more")
+    for name, seconds in (
+        ("maxPasswordAge", rules.max_password_age),
+        ("minPasswordAge", rules.min_password_age),
+        (
+            "passwordExpiryNotificationPeriodInSeconds",
+            rules.password_expiry_notification_period_in_seconds,
+        ),
+    ):
+        if seconds > LONGEST_AGE.total_seconds():
+            refuse(
+                name,
+                f"is {seconds} seconds; give up to {int(LONGEST_AGE.total_seconds())}, which are "
+                "ten years, or 0 for none",
+            )
     if 0 < rules.min_length < SHORTEST_PASSWORD:
         refuse("minLength", f"is {rules.min_length}; no password has under {SHORTEST_PASSWORD}")
     if rules.max_length and rules.max_length < max(rules.min_length, SHORTEST_PASSWORD):

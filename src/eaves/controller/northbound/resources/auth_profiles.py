@@ -11,6 +11,7 @@ from eaves.controller.northbound import records
 from eaves.controller.northbound.oidc_protocol import issuer_of
 from eaves.controller.northbound.problems import Problem
 from eaves.controller.northbound.work import Prepared, Work
+from eaves.controller.store import sign_in
 
 CLIENT_SECRET = "clientSecret"  # noqa: S105 - the name of a member
 CRYPTO_KEY = "cryptoKey"
@@ -68,14 +69,18 @@ def _same_provider(wanted: AuthorizationProfile, current: AuthorizationProfile |
     return issuer_of(after.oidc_end_point) == issuer_of(before.oidc_end_point)
 
 
-async def keep_provider(
-    work: Work, _wanted: AuthorizationProfile, current: AuthorizationProfile | None
+async def let_go_of_provider(
+    work: Work, wanted: AuthorizationProfile, current: AuthorizationProfile | None
 ) -> None:
-    """Only who could make a profile with a provider deletes it.  Raises Problem(403)."""
+    """Only who could make a profile with a provider deletes it; who came through it is out.
+
+    Raises Problem(403).
+    """
     own, everything = work.principal.rights, await _everything(work)
     refusals = admit_hand(current, own=own, everything=everything)
     if refusals:
         raise Problem.of_refusals(refusals)
+    await sign_in.end_sessions_of_provider(work.db, wanted.id)
 
 
 def _state_of(profile: AuthorizationProfile) -> str:
@@ -102,6 +107,22 @@ async def _active_beside(work: Work, wanted: AuthorizationProfile) -> str:
         if profile.active and profile.id != wanted.id:
             return profile.name
     return ""
+
+
+def _whom_it_trusts(profile: AuthorizationProfile) -> tuple[str, str] | None:
+    provider = profile.oauth_profile
+    if not profile.active or profile.type is not AuthType.OAUTH or provider is None:
+        return None
+    return issuer_of(provider.oidc_end_point), provider.client_id
+
+
+async def end_sessions(
+    work: Work, wanted: AuthorizationProfile, current: AuthorizationProfile | None
+) -> None:
+    """Whoever came through a provider that is trusted no more is out."""
+    trusted = None if current is None else _whom_it_trusts(current)
+    if trusted is not None and trusted != _whom_it_trusts(wanted):
+        await sign_in.end_sessions_of_provider(work.db, wanted.id)
 
 
 def with_provider_secrets(
