@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from support.cli import Cli
 from support.controller import Process, free_port, running
@@ -192,3 +193,31 @@ def test_contexts_are_listed_used_and_forgotten(cli: Cli) -> None:
     assert "no project yet" in cli("get", "project").err
     cli.ok("logout")
     assert not (cli.home / "session.json").exists()
+
+
+@pytest.mark.usefixtures("changed")
+def test_who_logged_in_from_here_before_is_not_held_up_by_others(cli: Cli) -> None:
+    """At the same address somebody else uses up the attempts of the user."""
+    for name, text in (("pw", CHOSEN), ("given", "given by an administrator")):
+        (cli.home / name).write_text(text)
+    options = ("login", cli.rest_url, "--ca", str(cli.root), "--password-file")
+    cli.ok(*options, "pw")
+    token = cli.ok("token", "create").split()[0]
+    context = ssl.create_default_context(cafile=str(cli.root))
+    of_admin = {"Authorization": f"Bearer {token}"}
+    ursula = ("--user", "ursula")
+    with httpx.Client(verify=context, base_url=f"{cli.rest_url}/api", headers=of_admin) as http:
+        role = http.get("/v1/roles/name/SysMonitor").json()["id"]
+        user = {"username": "ursula", "email": "ursula@example.org", "roleId": role}
+        assert http.post("/v1/users", json=user).status_code == 200
+        password = {"owner": "ursula", "newCred": "given by an administrator"}
+        assert http.put("/v1/credentials", json=password).status_code == 200
+        cli.ok(*options, "given", "--new-password-file", "pw", *ursula)
+        kept = (cli.home / "session.json").read_text()
+        (cli.home / "session.json").unlink()
+        for _ in range(10):
+            wrong = http.post("/v1/login", json={"username": "ursula", "password": "wrong"})
+            assert wrong.status_code == 401
+    assert "too many wrong passwords" in cli(*options, "pw", *ursula).err
+    (cli.home / "session.json").write_text(kept)
+    assert "as ursula" in cli.ok(*options, "pw", *ursula)

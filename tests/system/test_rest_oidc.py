@@ -441,3 +441,41 @@ async def test_who_moves_to_the_provider_leaves_its_password_behind(site: Site) 
         assert (await http.post("/v1/login", json=login)).status_code == 401
     async with site.rest.client(answer["token"]["base64"]) as http:
         assert (await http.get("/v1/sessions/self")).status_code == 401
+
+
+async def test_sessions_of_a_provider_end_within_a_day_and_with_it(site: Site) -> None:
+    """Who was shown the door there, and all when it is not trusted any more."""
+    rest = site.rest
+
+    async def came_in() -> str:
+        return str((await site.sign_in("carol")).json()["token"]["base64"])
+
+    async def holds(token: str) -> bool:
+        async with rest.client(token) as http:
+            return (await http.get("/v1/users/self")).status_code == 200
+
+    token, begun = await came_in(), rest.clock()
+    for _ in range(3):
+        rest.clock.pass_by(timedelta(hours=7))
+        async with rest.client(token) as http:
+            told = (await http.put("/v1/sessions/refresh")).json()
+        assert int(told["token"]["expires"]) <= (begun + timedelta(days=1)).timestamp()
+    rest.clock.pass_by(timedelta(hours=4))
+    assert not await holds(token)
+    rest.clock.pass_by(begun - rest.clock())
+    profile = f"{PROFILES}/id/{site.profile}"
+    async with rest.client(await rest.login("alice")) as http:
+        alice = Caller(http)
+        told = await alice.get(profile)
+        elsewhere = told["oauthProfile"] | {"clientID": "another"}
+        for changed in ({"active": False}, {"oauthProfile": elsewhere}):
+            token = await came_in()
+            await alice.put(profile, told | {"title": "Renamed", "revision": None})
+            assert await holds(token)
+            await alice.put(profile, told | changed | {"revision": None})
+            assert not await holds(token)
+            await alice.put(profile, told | {"revision": None})
+        token = await came_in()
+        await alice.delete(profile)
+        assert not await holds(token)
+        assert (await alice.get("/v1/users/self"))["username"] == "alice"
