@@ -147,16 +147,11 @@ def restored(settings: Settings) -> None:
 
 @command.command()
 @click.option("--out", type=click.Path(path_type=Path), help="A file; stdout without it.")
-@click.pass_obj
-def openapi(settings: Settings, out: Path | None) -> None:
+def openapi(out: Path | None) -> None:
     """Print the OpenAPI document of the REST side."""
-    from eaves.controller.process import (  # noqa: PLC0415 - as above
-        configure_logging,
-        openapi_document,
-    )
+    from eaves.controller.northbound.openapi import text  # noqa: PLC0415 - as above
 
-    configure_logging()
-    document = openapi_document(settings)
+    document = text()
     if out is None:
         _say(document)
     else:

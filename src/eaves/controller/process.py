@@ -7,13 +7,11 @@ REST side and the jobs share the main thread's loop.
 
 import asyncio
 import contextlib
-import json
 import logging
 import os
 import signal
 import socket
 import sys
-import tempfile
 import threading
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -30,7 +28,7 @@ from structlog.typing import EventDict
 
 from eaves.controller.first_start import prepare
 from eaves.controller.jobs.wanted import RenderWanted
-from eaves.controller.keys import KeyStore, open_keys
+from eaves.controller.keys import KeyStore
 from eaves.controller.keys.names import device_server
 from eaves.controller.live import Live
 from eaves.controller.observe import Meters
@@ -373,22 +371,3 @@ def fingerprint(certificate: Path) -> str:
 def _reachable(endpoint: Endpoint) -> Endpoint:
     any_address = endpoint.host in {"0.0.0.0", "::"}
     return Endpoint("localhost", endpoint.port) if any_address else endpoint
-
-
-def openapi_document(settings: Settings) -> str:
-    """The OpenAPI document of the REST side, as JSON."""
-    with tempfile.TemporaryDirectory() as folder:
-        throw_away = replace(settings, state_dir=Path(folder), database_url="")
-        keys = open_keys(throw_away, clock=clock, random=os.urandom)
-        live = Live(waiters=0)
-        from eaves.controller.northbound.app import build_app  # noqa: PLC0415 - as above
-
-        app = build_app(
-            settings=throw_away,
-            database_url=throw_away.database,
-            keys=keys,
-            live=live,
-            clock=clock,
-            random=os.urandom,
-        )
-        return json.dumps(app.openapi(), indent=1, sort_keys=True)

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel
+from support.contract_form import shipped_form
+from support.generated import REPOSITORY
 
 from eaves.controller.domain import contract
 from eaves.controller.northbound.operations import read_operations
@@ -50,3 +52,10 @@ def test_every_operation_of_the_contract_is_known_here() -> None:
     described = json.loads((SHARED / "operations.json").read_text())["operations"]
     theirs = {(o["method"], o["path"]) for o in described}  # five stand in two services
     assert {(o.method, o.path) for o in read_operations()} == theirs
+
+
+def test_what_ships_of_the_contract_is_what_it_says() -> None:
+    operations = json.loads((SHARED / "operations.json").read_text())["operations"]
+    schemas = json.loads((SHARED / "schemas.json").read_text())["schemas"]
+    shipped = REPOSITORY / "src/eaves/controller/northbound/contract.json"
+    assert shipped.read_text() == shipped_form(operations, schemas)

@@ -30,6 +30,7 @@ from eaves.controller.northbound import (
     deployments,
     device_actions,
     device_bulk,
+    docs,
     enterprises,
     entitlements,
     events,
@@ -200,9 +201,7 @@ def build_app(
         title="Eaves",
         version="1",
         lifespan=lifespan,
-        openapi_url="/api/openapi.json",
-        docs_url="/api/docs",
-        redoc_url=None,
+        openapi_url=None,  # the contract describes bodies that these routes do not know
         redirect_slashes=False,
     )
     app.state.context = context
@@ -211,6 +210,7 @@ def build_app(
     for route in ROUTES:
         serve(app, context, operations, route)
     serve(app, context, operations, LANDING, base="")
+    docs.install(app)
     problems.install(app, context.envelopes, operations)
     upload_bytes = settings.content.file_bytes + MAX_BODY  # and what a form adds
     app.add_middleware(

@@ -329,5 +329,5 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/v1/logout", logout, Anybody.USER),
     Route("PUT", "/v1/sessions/refresh", refresh, Anybody.USER),
     Route("GET", "/v1/sessions/self", session, Anybody.USER),
-    Route("POST", "/v1/sessions/token/self", api_token, Anybody.USER),
+    Route("POST", "/v1/sessions/token/self", api_token, Anybody.USER, TokenRequest),
 )

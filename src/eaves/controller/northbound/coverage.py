@@ -5,11 +5,13 @@ Write it anew with `python -m eaves.controller.northbound.coverage` into
 """
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
+from eaves.controller.domain.authz import Anybody
 from eaves.controller.northbound import catalog
 from eaves.controller.northbound.app import COMMON, ROUTES
 from eaves.controller.northbound.later import reason_for
+from eaves.controller.northbound.openapi import Served
 from eaves.controller.northbound.operations import Operation, read_operations
 
 HEAD = """# API coverage
@@ -24,13 +26,25 @@ OWN = """
 """
 
 
+def endpoints() -> Iterator[Served]:
+    """All that is served, as its routes say."""
+    for route in ROUTES:
+        is_open = route.needs is Anybody.STRANGER
+        about = _first_sentences(route.endpoint.__doc__ or "")
+        yield Served(route.method, route.path, about, is_open, route.takes)
+    for resource in catalog.ALL:
+        for method, suffix in COMMON:
+            yield Served(method, resource.path + suffix, "", open=False)
+
+
+def _first_sentences(docstring: str) -> str:
+    first = " ".join(docstring.strip().partition("\n\n")[0].split())
+    return first.partition(" Raises ")[0].removesuffix(".")
+
+
 def served() -> frozenset[tuple[str, tuple[str, ...]]]:
     """Method and shape of each path that has an endpoint."""
-    paths = [(route.method, route.path) for route in ROUTES]
-    paths += [
-        (method, resource.path + suffix) for resource in catalog.ALL for method, suffix in COMMON
-    ]
-    return frozenset((method, Operation("", method, path, "").shape) for method, path in paths)
+    return frozenset((one.method, one.shape) for one in endpoints())
 
 
 def page() -> str:

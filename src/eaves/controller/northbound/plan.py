@@ -228,4 +228,6 @@ def _shown(plan: NodePlan) -> JsonObject:
     }
 
 
-ROUTES: tuple[Route, ...] = (Route("POST", "/v1/eaves/plan", endpoint, CHANGE_DEVICES),)
+ROUTES: tuple[Route, ...] = (
+    Route("POST", "/v1/eaves/plan", endpoint, CHANGE_DEVICES, PlanRequest),
+)

@@ -93,6 +93,6 @@ async def machines_of(context: Context, request: Request) -> Response:
 
 
 ROUTES: tuple[Route, ...] = (
-    Route("PUT", "/v1/eaves/devices/id/{id}/replace", replace_machine, CHANGE_DEVICES),
+    Route("PUT", "/v1/eaves/devices/id/{id}/replace", replace_machine, CHANGE_DEVICES, Replacement),
     Route("GET", "/v1/eaves/devices/id/{id}/machines", machines_of, READ_DEVICES),
 )

@@ -8,6 +8,7 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from eaves.controller.domain.authz import Area, Needs, Rule, Verb
+from eaves.controller.domain.contract.base import Contract
 from eaves.controller.northbound.context import Context
 from eaves.controller.store.tables import Kind
 
@@ -60,3 +61,4 @@ class Route:
     path: str  # a template below the base path
     endpoint: Endpoint
     needs: Needs
+    takes: type[Contract] | None = None  # the body of an addition of ours

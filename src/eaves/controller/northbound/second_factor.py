@@ -409,10 +409,10 @@ def _done(context: Context, work: Work, user_id: str, name: str) -> Response:
 
 
 ROUTES: tuple[Route, ...] = (
-    Route("POST", "/v1/eaves/login/totp", finish_login, Anybody.STRANGER),
-    Route("POST", "/v1/eaves/totp", enrol, Anybody.USER),
-    Route("POST", "/v1/eaves/totp/confirm", confirm, Anybody.USER),
-    Route("DELETE", "/v1/eaves/totp", remove, Anybody.USER),
+    Route("POST", "/v1/eaves/login/totp", finish_login, Anybody.STRANGER, SecondFactorRequest),
+    Route("POST", "/v1/eaves/totp", enrol, Anybody.USER, SecondFactorRequest),
+    Route("POST", "/v1/eaves/totp/confirm", confirm, Anybody.USER, SecondFactorRequest),
+    Route("DELETE", "/v1/eaves/totp", remove, Anybody.USER, SecondFactorRequest),
     Route("DELETE", "/v1/eaves/users/{id}/totp", remove_that_of, CHANGE_USERS),
     Route("PUT", "/v1/eaves/users/{id}/unlock", unlock, CHANGE_USERS),
 )

@@ -271,7 +271,7 @@ async def _lost(work: Work, one: Rollout) -> bool:
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", PATH, listing, READ_DEVICES),
-    Route("POST", PATH, create, READ_DEVICES),
+    Route("POST", PATH, create, READ_DEVICES, RolloutSpec),
     Route("GET", f"{PATH}/id/{{id}}", read, READ_DEVICES),
     Route("GET", f"{PATH}/id/{{id}}/objects", objects, READ_DEVICES),
     *(Route("PUT", f"{PATH}/id/{{id}}/{move.value}", moves(move), READ_DEVICES) for move in Move),
