@@ -7,7 +7,8 @@ ids and titles of what the asker cannot see, nor a number of them.
 
 import json
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -113,7 +114,14 @@ class Site:
 
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    async with running_rest(tmp_path) as rest:
+    async with open_site(tmp_path) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def open_site(folder: Path) -> AsyncGenerator[Site]:
+    """With one object of each kind, which alice made and has changed since."""
+    async with running_rest(folder) as rest:
         enterprise = await rest.add_user("alice")
         async with rest.client(await rest.login("alice")) as http:
             alice = Caller(http)

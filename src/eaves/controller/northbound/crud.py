@@ -16,6 +16,7 @@ from eaves.controller.domain.admission import Refusal
 from eaves.controller.domain.authz import Area
 from eaves.controller.domain.contract.base import Contract, JsonObject
 from eaves.controller.domain.contract.envelope import ObjectRevision, ObjectType, ZsrvErrorCode
+from eaves.controller.domain.numerals import number_of
 from eaves.controller.northbound import journal, records, rendering
 from eaves.controller.northbound.buckets import both_ways
 from eaves.controller.northbound.listing import NoPlanError, find_page, plan_of
@@ -226,14 +227,15 @@ def expected_revision(sent: Contract) -> int | None:
     revision = revision_in(sent)
     if revision is None or not revision.curr:
         return None
-    if not revision.curr.isdecimal():
+    number = number_of(revision.curr)
+    if number is None:
         raise Problem(
             400,
-            f"revision.curr is {revision.curr!r}; send the revision as it was read",
+            f"revision.curr is {revision.curr[:40]!r}; send the revision as it was read",
             code=ZsrvErrorCode.INVALID_FIELD_FORMAT,
             location="revision.curr",
         )
-    return int(revision.curr)
+    return number
 
 
 async def store_version(

@@ -20,6 +20,7 @@ from eaves.controller.domain.contract.events import (
     EventSource,
 )
 from eaves.controller.domain.contract.telemetry import EventTopUsersData, EventTopUsersResp
+from eaves.controller.domain.numerals import number_of
 from eaves.controller.northbound import catalog, crud
 from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.crud import Resource
@@ -107,11 +108,10 @@ async def _events(work: Work, request: Request, wanted: EventFilter) -> JsonObje
     """One page; its token is the row to go on from, so that new events shift nothing."""
     query = read_list_query(request.query_params)
     limit = page_size(request, EVENTS_AT_ONCE)
-    if query.page_token and not query.page_token.isdecimal():
+    before = number_of(query.page_token or "0")
+    if before is None:
         raise Problem(400, "the page token is not one of this list", location="next.pageToken")
-    found = await list_events(
-        work.db, work.scope, wanted, before=int(query.page_token or 0), limit=limit
-    )
+    found = await list_events(work.db, work.scope, wanted, before=before, limit=limit)
     projects = await _names(work, Kind.PROJECT, (event.project_id for event in found))
     devices = await _names(work, Kind.DEVICE, (event.device_id for event in found))
     more = len(found) == limit

@@ -10,6 +10,7 @@ from starlette.datastructures import QueryParams
 
 from eaves.controller.domain.contract.base import Contract, JsonObject
 from eaves.controller.domain.contract.devices import TagType
+from eaves.controller.domain.numerals import number_of
 from eaves.controller.domain.policies.entries import asset_term
 from eaves.controller.domain.policies.selectors import (
     Deployed,
@@ -53,9 +54,10 @@ async def endpoint(context: Context, request: Request) -> Response:
 
 def _size(params: QueryParams) -> int:
     text = params.get("pageSize", "") or str(DEFAULT_PAGE_SIZE)
-    if not text.isdecimal() or not 0 < int(text) <= MAX_PAGE_SIZE:
-        raise refuse(f"pageSize is {text!r}; give 1 to {MAX_PAGE_SIZE}", "pageSize")
-    return int(text)
+    size = number_of(text, MAX_PAGE_SIZE)
+    if not size:
+        raise refuse(f"pageSize is {text[:40]!r}; give 1 to {MAX_PAGE_SIZE}", "pageSize")
+    return size
 
 
 def _answer(

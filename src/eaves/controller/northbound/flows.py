@@ -22,6 +22,7 @@ from eaves.controller.domain.contract.telemetry import (
     TopTalkersResponse,
     TopTalkersResponseItem,
 )
+from eaves.controller.domain.numerals import number_of
 from eaves.controller.domain.talkers import (
     TALKERS,
     Asked,
@@ -95,9 +96,10 @@ def _whole(request: Request, name: str) -> int | None:
     text = request.query_params.get(name, "")
     if not text:
         return None
-    if not text.isdecimal():
-        raise Problem(400, f"{name} is {text!r}; give a whole number", location=name)
-    return int(text)
+    number = number_of(text)
+    if number is None:
+        raise Problem(400, f"{name} is {text[:40]!r}; give a whole number", location=name)
+    return number
 
 
 def _action(request: Request) -> int | None:

@@ -30,6 +30,7 @@ from sqlalchemy.sql.operators import custom_op
 
 from eaves.controller.domain.contract.base import OpenEnum
 from eaves.controller.domain.contract.envelope import Cursor
+from eaves.controller.domain.numerals import number_of
 from eaves.controller.northbound.buckets import (
     Bucket,
     Counts,
@@ -163,7 +164,8 @@ def _is(source: Source, name: str, wanted: str) -> ColumnElement[bool]:
         truth = {"true": 1, "false": 0}.get(wanted.lower())
         return false() if truth is None else known.column == truth
     if known.kind is int:
-        return known.column == int(wanted) if wanted.isdecimal() else false()
+        number = number_of(wanted)
+        return false() if number is None else known.column == number
     if known.kind is dict:
         return _has_tag(known.column, wanted)
     return known.column == wanted
@@ -172,8 +174,8 @@ def _is(source: Source, name: str, wanted: str) -> ColumnElement[bool]:
 def _is_word(known: Field, kind: type[OpenEnum], wanted: str) -> ColumnElement[bool]:
     if wanted == "0":
         return true()
-    if wanted.isdecimal():
-        member = kind._missing_(int(wanted))
+    if (number := number_of(wanted)) is not None:
+        member = kind._missing_(number)
         return false() if member is None else _is_any(known, (member.value,))
     return _is_any(known, (wanted, kind.prefix() + wanted))
 

@@ -19,6 +19,7 @@ from starlette.datastructures import QueryParams
 
 from eaves.controller.domain.contract.base import Contract, JsonObject, OpenEnum
 from eaves.controller.domain.contract.envelope import Cursor, Summary, ZsrvErrorCode
+from eaves.controller.domain.numerals import number_of
 from eaves.controller.northbound.problems import Problem
 
 T = TypeVar("T", bound=Contract)
@@ -92,11 +93,13 @@ def _whole(params: QueryParams, name: str, default: int, largest: int) -> int:
         text = params.get(prefix + name, "")
         if not text or text == "0":
             continue
-        if not text.isdecimal() or int(text) > largest:
+        number = number_of(text, largest)
+        if number is None:
             raise refuse(
-                f"{prefix}{name} is {text!r}; give a whole number up to {largest}", prefix + name
+                f"{prefix}{name} is {text[:40]!r}; give a whole number up to {largest}",
+                prefix + name,
             )
-        return int(text)
+        return number or default
     return default
 
 
@@ -144,8 +147,8 @@ def _equals(value: object, wanted: str) -> bool:
     if isinstance(value, OpenEnum):
         if wanted == "0":
             return True
-        if wanted.isdecimal():
-            return value == type(value)._missing_(int(wanted))
+        if (number := number_of(wanted)) is not None:
+            return value == type(value)._missing_(number)
         return wanted in (value.value, value.value.removeprefix(type(value).prefix()))
     if isinstance(value, bool):
         return wanted.lower() == str(value).lower()
@@ -245,7 +248,7 @@ def read_token(token: str, length: int) -> Key:
             (0, part) if rank == 0 and isinstance(part, int | float) else (1, str(part))
             for rank, part in parts
         )
-    except (binascii.Error, ValueError, TypeError):
+    except (binascii.Error, ValueError, TypeError, RecursionError):
         key = ()
     if len(key) != length:
         raise refuse("the page token is not one of this list and order", "next.pageToken")

@@ -28,11 +28,11 @@ def read_moment(request: Request, name: str) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as error:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise Problem(
-            400, f"{name} is {text!r}; give a time like 2026-01-31T12:00:00Z", location=name
+            400, f"{name} is {text[:40]!r}; give a time like 2026-01-31T12:00:00Z", location=name
         ) from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def read_period(request: Request) -> Period:

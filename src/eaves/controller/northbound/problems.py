@@ -8,7 +8,7 @@ from http import HTTPStatus
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import ValidationError
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from structlog.stdlib import get_logger
 
@@ -287,6 +287,18 @@ def install(app: FastAPI, envelopes: Envelopes, operations: Operations) -> None:
         )
 
     async def database_failed(request: Request, error: Exception) -> Response:
+        if isinstance(error, DataError):
+            why = str(error.orig).partition("\n")[0]
+            log.warning("value_refused_by_database", path=request.url.path, why=why)
+            return answer(
+                request,
+                Problem(
+                    400,
+                    "a value cannot be stored or looked for: a number is too large, or a text has "
+                    f"the character NUL ({why}); send another",
+                    code=ZsrvErrorCode.INVALID_DATA,
+                ),
+            )
         if not isinstance(error, SQLAlchemyError) or not unavailable(error):
             return await unforeseen(request, error)
         log.warning("database_unavailable", path=told_path(request), why=str(error))

@@ -19,6 +19,7 @@ from eaves.controller.domain.contract.diagnostics import (
     HelloResp,
     PingMsgSendResp,
 )
+from eaves.controller.domain.numerals import number_of
 from eaves.controller.northbound import catalog, crud, records
 from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.paging import refuse
@@ -33,8 +34,6 @@ from eaves.evapi.certs import ZCertType
 from eaves.evapi.info import ZInfoTypes
 from eaves.evapi.plain import plain_info, plain_metrics
 from eaves.ids import DeviceId
-
-MAX_PING = 1 << 63
 
 
 async def raw_metrics(context: Context, request: Request) -> Response:
@@ -105,7 +104,7 @@ async def hello(context: Context, request: Request) -> Response:
 
 async def ping(_context: Context, request: Request) -> Response:
     text = request.path_params["pingId"]
-    if not (text.isascii() and text.isdecimal() and int(text) < MAX_PING):
+    if number_of(text) is None:
         raise refuse(f"pingId is {text[:40]!r}; give a whole number of 63 bits", "pingId")
     return JSONResponse(PingMsgSendResp(ping_id=text).to_json())
 

@@ -24,6 +24,7 @@ from fastapi.responses import Response
 from starlette.requests import ClientDisconnect
 
 from eaves.controller.domain.contract.envelope import ZcOpsType
+from eaves.controller.domain.numerals import number_of
 from eaves.controller.domain.uploads import Piece, Step, next_step, read_piece
 from eaves.controller.northbound.conflicts import done_again_in_conflict
 from eaves.controller.northbound.context import Context
@@ -258,7 +259,7 @@ async def _from_json(request: Request, size: int) -> bytes:
     try:
         text: object = json.loads(bytes(gathered))
         data = base64.b64decode(text, validate=True) if isinstance(text, str) else b""
-    except (ValueError, binascii.Error) as error:
+    except (ValueError, RecursionError, binascii.Error) as error:
         raise Problem(
             400, "a piece in JSON is one string of base64; send that, or the bytes as they are"
         ) from error
@@ -380,7 +381,8 @@ def in_a_form(of: Receiving) -> Endpoint:
                     target=wanted.target,
                 )
             # how long the file is shows at its end; the body is a little longer
-            announced = int(length) if length.isdecimal() else wanted.most_bytes
+            sent = number_of(length)
+            announced = wanted.most_bytes if sent is None else sent
             total = wanted.size_bytes or min(announced, wanted.most_bytes)
             held = await _begin(upload, work, wanted, total, before)
         if before is not None:

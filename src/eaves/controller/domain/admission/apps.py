@@ -24,6 +24,7 @@ from eaves.controller.domain.contract.devices import DeviceConfig
 from eaves.controller.domain.contract.manifests import AppType
 from eaves.controller.domain.contract.netinsts import NetInstConfig
 from eaves.controller.domain.contract.volumes import VolInstConfig
+from eaves.controller.domain.numerals import number_of
 from eaves.hostnames import default_leases
 
 KIB = 1024
@@ -259,9 +260,9 @@ def _admit_resources(wanted: AppInstance, load: DeviceLoad) -> list[Refusal]:
         need = _storage_bytes(wanted, load.images)
         if need > storage - used:
             refusals.append(_too_little("storage", "drives", need, storage - used))
-    cpus = attributes.get("cpus", "")
-    if cpus.strip().isdecimal():
-        refusals += _admit_cpus(wanted, load, int(cpus))
+    cpus = number_of(attributes.get("cpus", "").strip())
+    if cpus is not None:
+        refusals += _admit_cpus(wanted, load, cpus)
     return refusals
 
 

@@ -134,7 +134,7 @@ def parameters_of(provider: OAuthProfile) -> dict[str, str] | None:
         return {}
     try:
         read: object = json.loads(sent)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(read, dict):
         return None

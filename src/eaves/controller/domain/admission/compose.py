@@ -1,7 +1,6 @@
 """Compose bundles: is the file one, and does the device run such files?"""
 
 import base64
-import binascii
 from typing import Any, Final, TypeGuard
 
 from eaves.controller.domain.admission.refusal import Refusal, in_words, invalid, not_ready
@@ -35,7 +34,7 @@ def _decoded(text: str) -> str:
     """Base64 as the contract has it; a text that is none is taken as it stands."""
     try:
         return base64.b64decode(text, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # not base64, or not text in it
         return text
 
 

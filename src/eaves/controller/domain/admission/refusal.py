@@ -12,7 +12,7 @@ MAX_TITLE = 256
 MAX_DESCRIPTION = 256
 
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40, "P": 1 << 50}
-_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMGTP]?)(?:i?B)?\s*", re.IGNORECASE)
+_SIZE = re.compile(r"\s*(\d{1,18}(?:\.\d{1,9})?)\s*([KMGTP]?)(?:i?B)?\s*", re.IGNORECASE)
 
 _STATUS = {
     ZsrvErrorCode.ALREADY_EXISTS: 409,

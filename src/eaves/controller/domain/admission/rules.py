@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from eaves.controller.domain.admission.refusal import Refusal, invalid
 from eaves.controller.domain.contract.apps import App, AppACE, AppInterface
 from eaves.controller.domain.contract.netinsts import NetInstConfig, NetworkInstanceKind
+from eaves.controller.domain.numerals import number_of
 from eaves.controller.domain.rules import effective_rules
 
 MATCH_TYPES = frozenset({"ip", "host", "eidset", "protocol", "lport", "fport", "adapter"})
@@ -42,9 +43,10 @@ def port_maps(
         if not any(action.portmap for action in rule.actions):
             continue
         seen = matches_of(rule)
-        if seen.get("lport", "").isdecimal():
+        port = number_of(seen.get("lport", ""), MAX_PORT)
+        if port is not None:
             uplink = seen.get("adapter") or netinst.port
-            yield PortMap(seen.get("protocol", "").lower(), int(seen["lport"]), uplink)
+            yield PortMap(seen.get("protocol", "").lower(), port, uplink)
 
 
 def admit_rules(
@@ -97,7 +99,7 @@ def _admit_matches(rule: AppACE, where: str, label: str) -> list[Refusal]:
         if kind not in seen:
             continue
         value = seen[kind]
-        if not value.isdecimal() or not 1 <= int(value) <= MAX_PORT:
+        if not number_of(value, MAX_PORT):
             refusals.append(
                 invalid(f"{where}.matches", f"{label}: {kind} {value!r} is not 1 to 65535")
             )

@@ -34,6 +34,7 @@ from eaves.controller.domain.contract.profiles import (
 )
 from eaves.controller.domain.contract.projects import Tag
 from eaves.controller.domain.contract.volumes import VolInstConfig
+from eaves.controller.domain.numerals import number_of
 from eaves.controller.domain.policies.selectors import (
     Deployed,
     InProject,
@@ -227,7 +228,7 @@ def _app_of_project(app: AppConfig) -> AppTemplate:
         bundle_id=app.app_id,
         title=app.title,
         description=app.description,
-        bundle_version=int(app.app_version) if app.app_version.isdecimal() else 0,
+        bundle_version=number_of(app.app_version) or 0,
         cpus=app.cpus,
         memory=app.memory,
         manifest=app.manifest_json,

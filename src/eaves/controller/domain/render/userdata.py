@@ -4,7 +4,6 @@ A VM gets it as cloud-init user data; a container reads `KEY=value` lines as its
 """
 
 import base64
-import binascii
 from dataclasses import dataclass, field
 
 from eaves.controller.domain.concealment import bundle_config
@@ -137,5 +136,5 @@ def _decoded(template: str) -> str:
     """Templates are base64; one that is not is taken as it stands."""
     try:
         return base64.b64decode(template, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # not base64, or not text in it
         return template

@@ -23,6 +23,7 @@ from eaves.controller.domain.contract.jobs import (
     JobStatus,
     SelectionCriteria,
 )
+from eaves.controller.domain.numerals import number_of
 from eaves.controller.northbound import crud, records
 from eaves.controller.northbound.bulk import asking
 from eaves.controller.northbound.bulk.asking import NOUN, note, require_all, target_of
@@ -241,7 +242,7 @@ async def results(context: Context, request: Request) -> Response:
     query = crud.list_query(request)
     words = query.filters.get("state", ())
     strangers = [word for word in words if word not in Outcome.__members__]
-    if strangers or not (query.page_token or "0").isdecimal():
+    if strangers or number_of(query.page_token or "0") is None:
         raise Problem(
             400,
             f"state is one of {', '.join(Outcome)}, next.pageToken that of the page before",
