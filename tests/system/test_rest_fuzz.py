@@ -2,7 +2,8 @@
 
 Two sorts of requests: those that schemathesis makes of the OpenAPI document, fitting it and not,
 for every operation; and known objects with one member after the other replaced by something odd.
-FUZZ_EXAMPLES says how many of each; the few that a run of all tests makes are the same every time.
+FUZZ_EXAMPLES says how many of each.  Without it, a run of all tests tries each third operation and
+each fourth place of an object, the same ones every time.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -118,19 +120,32 @@ def prepared(case: Case) -> requests.PreparedRequest | None:
         return None
 
 
+def without_request_ids() -> Json:
+    """The document; a header that every operation has costs much and finds nothing."""
+    document: Json = json.loads(openapi.text())
+    for _, _, entry in openapi.operations_in(document):
+        entry["parameters"] = [
+            one
+            for one in entry["parameters"]
+            if not str(one.get("$ref", "")).endswith("X-Request-Id")
+        ]
+    return document
+
+
 def in_order(operation: schemathesis.APIOperation) -> tuple[bool, int, str]:
     last = operation.path.endswith(LAST)
     return last, METHODS.index(operation.method.upper()), operation.path
 
 
 def test_no_operation_fails_on_what_schemathesis_makes(tmp_path: Path) -> None:
-    schema = schemathesis.openapi.from_dict(cast("Json", json.loads(openapi.text())))
+    schema = schemathesis.openapi.from_dict(without_request_ids())
     operations = sorted((found.ok() for found in schema.get_all_operations()), key=in_order)
     asked: set[str] = set()
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
         site = runner.run(stack.enter_async_context(open_site(tmp_path)))
         sender, parts = Sender(site), known_parts(site)
+        turns = itertools.cycle((itemgetter(0), itemgetter(1)))
 
         def try_out(case: Case) -> None:
             request = prepared(case)
@@ -155,14 +170,15 @@ def test_no_operation_fails_on_what_schemathesis_makes(tmp_path: Path) -> None:
             suppress_health_check=list(HealthCheck),
         )
         try:
-            for operation in operations:
+            for operation in operations if EXAMPLES > FEW else operations[::3]:
                 path = operation.path.removeprefix("/api")
                 method = operation.method.upper()
                 values = parts[method, Operation("", method, path, "").shape]
-                for mode, ids in (
+                sorts = (
                     (GenerationMode.POSITIVE, named(operation.path, values)),
                     (GenerationMode.NEGATIVE, None),
-                ):
+                )
+                for mode, ids in sorts if EXAMPLES > FEW else (next(turns)(sorts),):
                     cases = operation.as_strategy(generation_mode=mode, path_parameters=ids)
                     try:
                         bounded(given(cases)(try_out))()
@@ -171,7 +187,8 @@ def test_no_operation_fails_on_what_schemathesis_makes(tmp_path: Path) -> None:
         finally:
             runner.run(stack.aclose())
     assert not sender.faults, "\n".join(sender.faults)
-    assert asked == {operation.label for operation in operations}
+    if EXAMPLES > FEW:
+        assert asked == {operation.label for operation in operations}
 
 
 def places(value: object, at: str = "") -> Iterator[str]:
@@ -206,7 +223,7 @@ async def test_no_object_is_too_odd_to_be_refused(tmp_path: Path) -> None:
             body.pop("revision", None)
             path = f"{base}/id/{site.ids[kind]}"
             every = [*places(body), *("aMemberOfItsOwn", "id")]
-            for at in every:
+            for at in every if EXAMPLES > FEW else every[::4]:
                 for odd in itertools.islice(odd_values, min(EXAMPLES - 1, len(ODD))):
                     sent = json.dumps(replaced(body, at, odd))
                     json_type = {"Content-Type": "application/json"}

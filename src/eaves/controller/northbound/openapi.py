@@ -142,6 +142,11 @@ def _common_parameters() -> JsonObject:
 def _operation(one: Served, said: tuple[str, JsonObject]) -> tuple[str, JsonObject]:
     path, entry = said
     name = str(entry["id"]).rpartition("_")[2]
+    named = dict(zip(_names_in(path), _names_in(one.path), strict=True))
+    if any("." in name for name in named):  # no name that tools can put into a template
+        path = one.path
+        renamed = [{**p, "name": named.get(p["name"], p["name"])} for p in entry["parameters"]]
+        entry = {**entry, "parameters": renamed}
     parameters = [*entry["parameters"], {"$ref": PARAMETERS + "X-Request-Id"}]
     if "paging" in entry:
         parameters += [{"$ref": PARAMETERS + entry["paging"] + name} for name in CURSOR]
@@ -165,6 +170,10 @@ def _operation(one: Served, said: tuple[str, JsonObject]) -> tuple[str, JsonObje
     elif one.takes is not None:  # more than the contract has; it may stay away
         told["requestBody"] = {**_body({"type": "object"}), "required": False}
     return path, told | ({"security": []} if one.open else {})
+
+
+def _names_in(path: str) -> list[str]:
+    return re.findall(r"\{([^}]+)\}", path)
 
 
 def _in_words(name: str) -> str:
@@ -193,14 +202,13 @@ def _form(parts: Iterable[str]) -> JsonObject:
 
 def _addition(one: Served, schemas: JsonObject) -> tuple[str, JsonObject]:
     """An operation that the contract does not have."""
-    names = re.findall(r"\{([^}]+)\}", one.path)
     told: JsonObject = {
         "operationId": f"{one.method.lower()}{re.sub('[^A-Za-z0-9]+', '_', one.path)}",
         "tags": ["eaves"],
         "parameters": [
             *(
                 {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-                for name in names
+                for name in _names_in(one.path)
             ),
             {"$ref": PARAMETERS + "X-Request-Id"},
         ],

@@ -286,19 +286,23 @@ def install(app: FastAPI, envelopes: Envelopes, operations: Operations) -> None:
             ),
         )
 
+    async def value_unfit(request: Request, error: BaseException) -> Response:
+        """No type of the contract says how large a number is that a database takes."""
+        why = str(error).partition("\n")[0]
+        log.warning("value_unfit", path=request.url.path, why=why, exc_info=error)
+        return answer(
+            request,
+            Problem(
+                400,
+                "a value cannot be stored or looked for: a number is too large, or a text has "
+                f"the character NUL ({why}); send another",
+                code=ZsrvErrorCode.INVALID_DATA,
+            ),
+        )
+
     async def database_failed(request: Request, error: Exception) -> Response:
         if isinstance(error, DataError):
-            why = str(error.orig).partition("\n")[0]
-            log.warning("value_refused_by_database", path=request.url.path, why=why)
-            return answer(
-                request,
-                Problem(
-                    400,
-                    "a value cannot be stored or looked for: a number is too large, or a text has "
-                    f"the character NUL ({why}); send another",
-                    code=ZsrvErrorCode.INVALID_DATA,
-                ),
-            )
+            return await value_unfit(request, error.orig or error)
         if not isinstance(error, SQLAlchemyError) or not unavailable(error):
             return await unforeseen(request, error)
         log.warning("database_unavailable", path=told_path(request), why=str(error))
@@ -307,6 +311,7 @@ def install(app: FastAPI, envelopes: Envelopes, operations: Operations) -> None:
         )
 
     app.add_exception_handler(SQLAlchemyError, database_failed)
+    app.add_exception_handler(OverflowError, value_unfit)
     for kind in (Problem, Rejected, Transient, ValidationError):
         app.add_exception_handler(kind, problem_raised)
     app.add_exception_handler(StarletteHTTPException, no_route)

@@ -41,7 +41,10 @@ def _whole_number(value: object) -> object:
 
 
 Int64Text = Annotated[
-    int, BeforeValidator(_whole_number), PlainSerializer(str, return_type=str, when_used="json")
+    int,
+    BeforeValidator(_whole_number),
+    Field(ge=-(2**63), lt=2**63),
+    PlainSerializer(str, return_type=str, when_used="json"),
 ]
 FlagOrText = bool | str  # one service of the contract calls it a boolean, the others a string
 
