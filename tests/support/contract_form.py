@@ -19,6 +19,7 @@ BY_THE_CLIENTS: Final[Mapping[tuple[str, str], Json]] = {
     ("drive", "maxsize"): {"type": "string", "format": "uint64"},
     ("ProfileVolumeConfig", "sizeBytes"): {"type": "string", "format": "uint64"},
     ("VolInstConfig", "sizeBytes"): {"type": "string", "format": "uint64"},
+    ("VolInstConfigUpdate_HttpRequest", "sizeBytes"): {"type": "string", "format": "uint64"},
     ("VolumeInstConfig", "sizeBytes"): {"type": "string", "format": "uint64"},
     ("Role", "projectTags"): {"type": "object", "additionalProperties": {"type": "string"}},
     ("tagConfigStatus", "networkDeviceDefault"): {"type": "string"},
@@ -87,6 +88,8 @@ def _operation(one: Json, schemas: Mapping[str, Json]) -> Json:
     entry["answers"] = {
         status: _answer(one, said) for status, said in answers.items() if status.startswith("2")
     }
+    for status in map(str, one.get("providerAccepts", ())):  # what its client is content with
+        entry["answers"].setdefault(status, _answer(one, answers["200"]))
     entry["refusals"] = [
         status
         for status, said in answers.items()

@@ -115,7 +115,7 @@ async def test_a_name_that_a_person_took_is_a_fault_and_is_left_alone(
     assert status["status"] == "TAG_STATUS_FAILED"
     (configured,) = (await alice.get("/v1/projects/status-config"))["list"]
     assert configured["networkPolicyId"] == told["id"]
-    assert configured["networkDeviceDefault"]
+    assert configured["networkDeviceDefault"] == "true"
     why = await alice.get(f"/v1/eaves/why/device/{edge}")
     assert "project 'plant' wants network instance 'nat-edge-1' here" in why["chain"][0]["text"]
     assert (await alice.get("/v1/netinsts/name/nat-edge-1"))["id"] == hand

@@ -46,7 +46,7 @@ async def controller(context: Context, _request: Request) -> Response:
 
 
 async def cloud_version(_context: Context, _request: Request) -> Response:
-    return JSONResponse({"version": version("eaves"), "name": "eaves"})
+    return JSONResponse({"version": {"comp": "eaves", "ver": version("eaves")}})
 
 
 async def cloud_ping(_context: Context, _request: Request) -> Response:

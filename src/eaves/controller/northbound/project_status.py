@@ -96,7 +96,7 @@ def _policies(item: Tag) -> dict[str, Any]:
         "app_policy_id": apps.id if apps is not None else "",
         "app_policy_name": apps.name if apps is not None else "",
         "network_policy_id": network.id if network is not None else "",
-        "network_device_default": any(one.device_default for one in netinsts),
+        "network_device_default": str(any(one.device_default for one in netinsts)).lower(),
     }
 
 

@@ -40,7 +40,7 @@ class TagConfigStatus(Contract):
     edgeview_session_count: int = 0
     id: str = ""
     name: str = ""
-    network_device_default: bool = False
+    network_device_default: str = ""  # a boolean in the contract; clients read a text
     network_policy_id: str = ""
     status: TagStatus = TagStatus.UNSPECIFIED
     tags: dict[str, str] = Field(default_factory=dict)
