@@ -2,8 +2,7 @@
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -11,8 +10,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):  # no dataclass: help is to come at once
     """Where a command lives; `help` is the first line of its own help."""
 
     where: str  # module:attribute
@@ -112,8 +110,8 @@ SECTIONS: Mapping[str, Mapping[str, Part]] = {
         "refresh": Part(
             "eaves.cli.verbs:refresh", "Bring an app instance to the newest version of its app."
         ),
-        "activate": Part("eaves.cli.verbs:activate", "Activate a device or an app instance."),
-        "deactivate": Part("eaves.cli.verbs:deactivate", "Deactivate a device or an app instance."),
+        "activate": Part("eaves.cli.verbs:activate", "Activate devices or app instances."),
+        "deactivate": Part("eaves.cli.verbs:deactivate", "Deactivate devices or app instances."),
     },
     "For shells and scripts": {
         "completion": Part(

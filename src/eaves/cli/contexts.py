@@ -1,5 +1,6 @@
 """`eaves context`: several logins, one of which is in use."""
 
+import os
 from dataclasses import replace
 
 import click
@@ -15,6 +16,7 @@ from eaves.cli.session import (
     load_session,
     save_contexts,
     save_session,
+    session_of_environment,
     usual_name,
 )
 from eaves.cli.signing_in import token_in
@@ -98,6 +100,7 @@ def use(name: str) -> None:
     save_contexts(kept)
     session = kept.named(name)
     click.echo(f"context {name} is in use: {session.url} as {session.user or 'an API token'}")
+    _note_environment()
 
 
 @context.command()
@@ -129,3 +132,12 @@ def enter(enterprise: str, name: str) -> None:
     below = replace(session, token=token, enterprise=str(found["name"]))
     kept_as, _ = save_session(below, name or usual_name(below))
     click.echo(f"in {found['name']} now; context {kept_as} is in use")
+    _note_environment()
+
+
+def _note_environment() -> None:
+    """What is set there comes before what is kept."""
+    if session_of_environment() is not None:
+        click.echo("note: EAVES_URL and EAVES_TOKEN are set and come first; unset them", err=True)
+    elif os.environ.get("EAVES_CONTEXT"):
+        click.echo("note: EAVES_CONTEXT is set and comes first; unset it", err=True)

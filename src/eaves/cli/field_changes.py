@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from eaves.cli.json_values import is_list, is_object
+from eaves.cli.json_values import is_list, is_object, list_of
 from eaves.cli.output import HIDDEN, SECRET_MAPS, is_secret
 
 NONE: Final = "(none)"
@@ -42,10 +42,11 @@ def _changes(now: Any, wanted: Any, path: str, *, secret: bool) -> Iterator[Fiel
             hide = secret or key.lower() in SECRET_MAPS or _hides(before, key) or _hides(after, key)
             place = f"{path}.{key}" if path else str(key)
             yield from field_changes(before.get(key), after.get(key), place, secret=hide)
-    elif is_list(now) and is_list(wanted) and _of_objects(now, wanted):
-        for n in range(max(len(now), len(wanted))):
-            one = now[n] if n < len(now) else None
-            other = wanted[n] if n < len(wanted) else None
+    elif _of_objects(now, wanted):
+        here, there = list_of(now), list_of(wanted)
+        for n in range(max(len(here), len(there))):
+            one = here[n] if n < len(here) else None
+            other = there[n] if n < len(there) else None
             yield from field_changes(one, other, f"{path}[{n}]", secret=secret)
     elif secret:
         yield FieldChange(path, _masked(now), _masked(wanted))
@@ -60,8 +61,11 @@ def _is_tree(now: Any, wanted: Any) -> bool:
     return (is_object(now) and _is_empty(wanted)) or (_is_empty(now) and is_object(wanted))
 
 
-def _of_objects(now: list[Any], wanted: list[Any]) -> bool:
-    return any(is_object(one) for one in (*now, *wanted))
+def _of_objects(now: Any, wanted: Any) -> bool:
+    """Two lists, or a list where nothing was or will be; some of their elements are maps."""
+    if not all(is_list(one) or _is_empty(one) for one in (now, wanted)):
+        return False
+    return any(is_object(one) for one in (*list_of(now), *list_of(wanted)))
 
 
 def _hides(owner: Mapping[str, Any], key: str) -> bool:

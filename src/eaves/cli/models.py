@@ -7,6 +7,7 @@ import click
 
 from eaves.cli.apply import apply_document, refuse_unknown_references
 from eaves.cli.client import ApiError, Client
+from eaves.cli.completion import complete_of
 from eaves.cli.json_values import Json, list_of, object_of
 from eaves.cli.kinds import find_kind
 from eaves.cli.session import load_session
@@ -89,6 +90,33 @@ def import_(sources: tuple[str, ...]) -> None:
                 ) from error
             client.call("PUT", f"/v1/sysmodels/id/{of['id']}/import")
             click.echo(f"model/{source} imported")
+
+
+@model.command()
+@click.argument("name", shell_complete=complete_of("model"))
+@click.option(
+    "-f",
+    "--file",
+    "file",
+    required=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="YAML with `templates`, each with name, eveVersion, firmwareVersion and PCRValues.",
+)
+def template(name: str, file: Path) -> None:
+    """Add what devices of a model measure at a right start, taken from a golden device.
+
+    `eaves device attestation` shows what a device measured.
+    """
+    import yaml  # noqa: PLC0415 - only here
+
+    try:
+        body = object_of(yaml.safe_load(file.read_text(encoding="utf-8")))
+    except yaml.YAMLError as error:
+        raise click.ClickException(f"{file} is no YAML: {error}") from error
+    with Client(load_session()) as client:
+        found = client.get(find_kind("model"), name)
+        client.call("POST", f"/v1/sysmodels/id/{found['id']}/pcrtemplates", body)
+    click.echo(f"model/{name}: {len(list_of(body.get('templates')))} templates added")
 
 
 @model.command()

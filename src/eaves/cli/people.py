@@ -1,12 +1,13 @@
-"""`eaves user`: passwords, sessions and second factors of other people."""
+"""`eaves user`: passwords, sessions, second factors of other people, and where they may go."""
 
 import sys
 from pathlib import Path
 
 import click
 
-from eaves.cli.client import Client
+from eaves.cli.client import Client, nearest
 from eaves.cli.completion import complete_of
+from eaves.cli.json_values import objects_of
 from eaves.cli.kinds import find_kind
 from eaves.cli.session import load_session
 from eaves.cli.signing_in import asked, line_of
@@ -77,3 +78,36 @@ def logout_user(name: str) -> None:
 def reset_totp(name: str) -> None:
     """Take the second factor of a user away, who has lost it."""
     _do(name, "DELETE", "totp", "a login asks for no code until another app is added")
+
+
+@user.command()
+@NAME
+@click.option(
+    "--into",
+    "enterprise",
+    required=True,
+    help="Enterprise below yours.",
+    shell_complete=complete_of("enterprise"),
+)
+@click.option("--role", "role_name", required=True, help="Role that the user has in there.")
+def allow(name: str, enterprise: str, role_name: str) -> None:
+    """Allow a user into an enterprise below; `eaves context enter` then leads there."""
+    kind = find_kind("user")
+    with Client(load_session()) as client:
+        below = client.get(find_kind("enterprise"), enterprise)
+        path = f"/v1/eaves/enterprises/id/{below['id']}/roles"
+        roles = {str(r["name"]): r["id"] for r in objects_of(client.call("GET", path).get("list"))}
+        if role_name not in roles:
+            raise click.ClickException(
+                f"enterprise {enterprise!r} has no role {role_name!r};"
+                f" {nearest(role_name, roles, 'role')}"
+            )
+        found = client.get(kind, name)
+        others = [
+            one
+            for one in objects_of(found.get("allowedEnterprises"))
+            if one.get("id") != below["id"]
+        ]
+        allowed = [*others, {"id": below["id"], "roleId": roles[role_name]}]
+        client.call("PUT", kind.id_path(found), {**found, "allowedEnterprises": allowed})
+    click.echo(f"user/{name}: is {role_name} in {enterprise}")

@@ -50,20 +50,25 @@ def refresh(instance: str) -> None:
     _do(find_kind("instance"), instance, "refresh", "refresh asked for")
 
 
-@click.command(cls=OfObjects)
-@click.argument("kind", type=KindType("device", "instance"))
-@click.argument("name", shell_complete=complete_names)
-def activate(kind: Kind, name: str) -> None:
-    """Activate a device or an app instance."""
-    _do(kind, name, "activate", "activated")
+NAMES = click.argument("names", nargs=-1, required=True, shell_complete=complete_names)
 
 
 @click.command(cls=OfObjects)
 @click.argument("kind", type=KindType("device", "instance"))
-@click.argument("name", shell_complete=complete_names)
-def deactivate(kind: Kind, name: str) -> None:
-    """Deactivate a device or an app instance.
+@NAMES
+def activate(kind: Kind, names: tuple[str, ...]) -> None:
+    """Activate devices or app instances."""
+    for name in names:
+        _do(kind, name, "activate", "activated")
+
+
+@click.command(cls=OfObjects)
+@click.argument("kind", type=KindType("device", "instance"))
+@NAMES
+def deactivate(kind: Kind, names: tuple[str, ...]) -> None:
+    """Deactivate devices or app instances.
 
     The app stops, its volumes stay; all apps of a deactivated device stop.
     """
-    _do(kind, name, "deactivate", "deactivated")
+    for name in names:
+        _do(kind, name, "deactivate", "deactivated")

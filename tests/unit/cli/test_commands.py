@@ -21,6 +21,8 @@ DIFFERENCES: dict[str, tuple[Any, Any, list[str]]] = {
     "something that goes": ({"tags": {"x": "1"}}, {"tags": {}}, ["tags.x: 1 -> (none)"]),
     "in an element": ({"l": [{"n": "a"}]}, {"l": [{"n": "b"}]}, ["l[0].n: a -> b"]),
     "an element more": ({"l": [{"n": 1}]}, {"l": [{"n": 1}, {"n": 2}]}, ["l[1].n: (none) -> 2"]),
+    "a first element": ({}, {"l": [{"n": 1}]}, ["l[0].n: (none) -> 1"]),
+    "the last element": ({"l": [{"n": 1}]}, {"l": []}, ["l[0].n: 1 -> (none)"]),
     "a list of texts": ({"l": ["a"]}, {"l": ["a", "b"]}, ['l: ["a"] -> ["a", "b"]']),
     "a map for a text": ({"a": "b"}, {"a": {"c": 1}}, ['a: b -> {"c": 1}']),
     "a flag": ({"on": True}, {"on": False}, ["on: true -> false"]),
