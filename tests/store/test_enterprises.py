@@ -210,7 +210,7 @@ async def test_who_may_do_less_opens_nobody_with_rights_below(
     bob = await caller(rest, "bob")
     carol = await bob.get("/v1/users/name/carol")
     given = {"newCred": "a long password of bob"}
-    for method, path, body in (
+    asked: tuple[tuple[str, str, Json | None], ...] = (
         ("PUT", "/v1/credentials", {"owner": "carol", **given}),
         ("DELETE", f"/v1/credentials/id/{carol['id']}", None),
         ("DELETE", f"/v1/eaves/users/{carol['id']}/totp", None),
@@ -218,7 +218,8 @@ async def test_who_may_do_less_opens_nobody_with_rights_below(
         ("PUT", f"/v1/users/id/{carol['id']}", carol | {"allowedEnterprises": []}),
         ("PUT", f"/v1/users/id/{carol['id']}", carol | {"state": "USER_STATE_SUSPENDED"}),
         ("DELETE", f"/v1/users/id/{carol['id']}", None),
-    ):
+    )
+    for method, path, body in asked:
         refused = await bob.http.request(method, path, json=body)
         assert refused.status_code == 403, (method, path, refused.text)
     await bob.put("/v1/credentials", {"owner": "mona", **given})

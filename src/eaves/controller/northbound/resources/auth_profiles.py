@@ -39,7 +39,7 @@ async def prepare_auth_profile(
     if wanted.type is AuthType.UNSPECIFIED:
         changes["type"] = AuthType.LOCAL
     if provider is not None:
-        blank = {"client_secret": "", "crypto_key": "", "encrypted_secrets": {}}
+        blank: dict[str, object] = {"client_secret": "", "crypto_key": "", "encrypted_secrets": {}}
         changes["oauth_profile"] = provider.model_copy(update=blank)
     return Prepared(
         wanted.model_copy(update=changes),
