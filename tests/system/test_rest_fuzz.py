@@ -23,6 +23,7 @@ import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
+from hypothesis.strategies import SearchStrategy
 from requests.exceptions import RequestException
 from schemathesis import Case, GenerationMode
 from schemathesis.core.control import SkipTest
@@ -189,7 +190,9 @@ def test_no_operation_fails_on_what_schemathesis_makes(tmp_path: Path) -> None:
                     (GenerationMode.NEGATIVE, None),
                 )
                 for mode, ids in sorts if EXAMPLES > FEW else (next(turns)(sorts),):
-                    cases: Any = operation.as_strategy(generation_mode=mode, path_parameters=ids)
+                    cases: SearchStrategy[Case[Any]] = operation.as_strategy(
+                        generation_mode=mode, path_parameters=ids
+                    )
                     try:
                         bounded(given(cases)(try_out))()
                     except (Unsatisfiable, SkipTest):
