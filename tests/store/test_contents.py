@@ -50,27 +50,39 @@ async def test_an_upload_advances_from_where_it_is_and_from_nowhere_else(
         assert await contents.promised_bytes(db) == 50
         assert await contents.promised_bytes(db, "acme") == 50
         assert await contents.promised_bytes(db, "other") == 0
+        assert await contents.bytes_to_come(db) == 50
+        assert await contents.advance(db, other, 20, later, total=50)
+        assert await contents.bytes_to_come(db) == 30
         assert await contents.complete(db, other, DIGEST, later)
         assert await contents.uploads_under_way(db) == frozenset()
         assert await contents.digests_in_use(db, [DIGEST, "cd" * 32]) == {DIGEST}
 
 
-async def test_bytes_are_had_by_the_enterprise_of_the_datastore(engine: AsyncEngine) -> None:
+async def test_a_device_has_what_an_image_of_the_datastore_has(engine: AsyncEngine) -> None:
     async with unit_of_work(engine) as db:
-        await put_image(db, "disk")
-        await objects.insert_object(db, ACME, draft(Kind.DATASTORE, "depot"), STAMP)
-        foreign = replace(draft(Kind.DATASTORE, "theirs"), enterprise_id="other")
-        await objects.insert_object(db, OTHER, foreign, STAMP)
+        for name in ("depot", "closed"):
+            await objects.insert_object(db, ACME, draft(Kind.DATASTORE, name), STAMP)
+        image = draft(Kind.IMAGE, "disk", references=frozenset({"depot"}))
+        await objects.insert_object(db, ACME, image, STAMP)
+        await objects.insert_object(db, ACME, draft(Kind.DEVICE, "edge"), STAMP)
+        for kind, name in ((Kind.DATASTORE, "theirs"), (Kind.DEVICE, "their-edge")):
+            foreign = replace(draft(kind, name), enterprise_id="other")
+            await objects.insert_object(db, OTHER, foreign, STAMP)
         await contents.begin(db, held("disk"))
         assert await contents.find_whole(db, "disk") is None
-        assert not await contents.holds(db, "depot", "")
+        assert not await contents.holds(db, "depot", "edge", "")
         await contents.complete(db, held("disk"), DIGEST, NOW)
         assert await contents.find_whole(db, "disk") is not None
-        assert await contents.holds(db, "depot", DIGEST)
-        assert not await contents.holds(db, "theirs", DIGEST)
-        assert not await contents.holds(db, "nobody", DIGEST)
-        await objects.delete_object(db, ACME, Kind.IMAGE, "disk")
-        assert not await contents.holds(db, "depot", DIGEST)
+        assert await contents.holds(db, "depot", "edge", DIGEST)
+        for store, device in (
+            ("closed", "edge"),  # another datastore of the same enterprise
+            ("theirs", "edge"),
+            ("depot", "their-edge"),
+            ("nobody", "edge"),
+        ):
+            assert not await contents.holds(db, store, device, DIGEST), (store, device)
+        await objects.delete_object(db, ACME, Kind.DEVICE, "edge")
+        assert not await contents.holds(db, "depot", "edge", DIGEST)
 
 
 async def test_uploads_that_were_left_are_forgotten(engine: AsyncEngine) -> None:
@@ -81,7 +93,10 @@ async def test_uploads_that_were_left_are_forgotten(engine: AsyncEngine) -> None
         await contents.complete(db, held("whole", "whole"), DIGEST, NOW)
         fresh = NOW + timedelta(hours=2)
         await contents.advance(db, held("new", "new"), 1, fresh, total=100)
-        assert await contents.forget_stale(db, NOW + timedelta(hours=1), 10) == 1
+        (left,) = await contents.stale_uploads(db, NOW + timedelta(hours=1), 10)
+        assert left == held("old", "old")
+        assert not await contents.forget_stale(db, held("new", "new"))  # it was gone on with
+        assert await contents.forget_stale(db, left)
         assert await contents.find_held(db, "old") is None
         assert await contents.uploads_under_way(db) == {"new"}
         assert await contents.find_whole(db, "whole") is not None

@@ -7,25 +7,24 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
-import httpx
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 from support.rest import Caller, Json, Rest, running_rest
 from support.rest_objects import World, app_instance, build_world
+from support.uploads import DATA, DIGEST, IMAGES, add_image, ask, own_store, partials, send
 
 from eaves.controller.jobs.content_sweep import sweep_content
 from eaves.controller.store.content_files import ContentFolder
 from eaves.controller.store.rendered import find_rendered
-from eaves.controller.store.unit import snapshot
+from eaves.controller.store.unit import snapshot, unit_of_work
 from eaves.evapi.config import DsType, decode_edge_dev_config
 from eaves.ids import DeviceId
 
 pytestmark = pytest.mark.system
 
 READING = "PermissionAccessRead"
-IMAGES = "/v1/apps/images"
 LATEST = IMAGES + "/baseos/latest"
-DATA = os.urandom(100_000)
-DIGEST = hashlib.sha256(DATA).hexdigest()
 
 
 @pytest.fixture
@@ -61,49 +60,6 @@ async def reader(rest: Rest, enterprise: str, alice: Caller, **access: object) -
     await alice.create("/v1/roles", {**scope, "scopes": [access or {"accessStorage": READING}]})
     await rest.add_user("bob", enterprise=enterprise, role="some")
     return Caller(rest.client(await rest.login("bob")))
-
-
-async def own_store(caller: Caller) -> str:
-    return await caller.create(
-        "/v1/datastores",
-        {"name": "own", "title": "Own", "dsType": "DATASTORE_TYPE_FILE_STORAGE"},
-    )
-
-
-async def add_image(caller: Caller, store: str, name: str = "disk", **more: object) -> str:
-    return await caller.create(
-        IMAGES,
-        {
-            "name": name,
-            "title": "Disk",
-            "datastoreId": store,
-            "imageType": "IMAGE_TYPE_APPLICATION",
-            "imageFormat": "QCOW2",
-            "imageArch": "AMD64",
-            **more,
-        },
-    )
-
-
-async def send(
-    caller: Caller, path: str, start: int, end: int, data: bytes = DATA, total: int = 0
-) -> httpx.Response:
-    return await caller.http.put(
-        path,
-        content=data[start:end],
-        headers={
-            "Content-Range": f"bytes {start}-{end - 1}/{total or len(data)}",
-            "Content-Type": "application/octet-stream",
-        },
-    )
-
-
-async def ask(caller: Caller, path: str, total: int = len(DATA)) -> httpx.Response:
-    return await caller.http.put(path, headers={"Content-Range": f"bytes */{total}"})
-
-
-def partials(folder: ContentFolder) -> list[str]:
-    return sorted(one.name for one in (folder.folder / "partial").glob("*"))
 
 
 async def test_an_image_comes_in_pieces_and_is_served_to_devices(
@@ -203,9 +159,13 @@ async def test_what_a_device_is_told_leads_to_the_bytes_and_to_no_others(
         assert (await device.get(url.replace(DIGEST, "0" * 64))).status_code == 404
         assert (await device.get(url.replace(DIGEST, "..%2F..%2Fsecret.key"))).status_code == 404
 
-        # who has another store does not reach it by its digest
-        mallory = await stranger(rest)
-        await own_store(mallory)
+        # the code of one device and one store opens nothing of another one
+        other = os.urandom(1000)
+        await add_image(alice, await own_store(alice, "beside"), name="beside-disk")
+        await send(alice, f"{IMAGES}/name/beside-disk/upload/chunked", 0, 1000, data=other)
+        beside = url.replace(DIGEST, hashlib.sha256(other).hexdigest())
+        assert (await device.get(beside)).status_code == 404
+        assert (await device.get(url.replace(world.device, world.instance))).status_code == 404
         used = await alice.http.delete(f"{IMAGES}/id/{image_id}")
         assert used.status_code == 409
 
@@ -324,11 +284,45 @@ async def test_the_folder_is_swept_of_what_nobody_has(
     assert folder.has(DIGEST)  # too young: somebody may be about to have it
     await sweep(timedelta(hours=2))
     assert not folder.has(DIGEST)
+    assert (await alice.get(f"{IMAGES}/name/left"))["imageStatus"] == "IMAGE_STATUS_UPLOADING"
+    async with unit_of_work(rest.engine) as db:  # as a full disk does
+        await db.execute(
+            text(
+                "CREATE TRIGGER full BEFORE DELETE ON contents BEGIN "
+                "SELECT RAISE(ABORT, 'disk is full'); END"
+            )
+        )
+    with pytest.raises(IntegrityError):
+        await sweep(timedelta(days=2))
+    assert partials(folder) == []  # though nothing could be written
+    async with unit_of_work(rest.engine) as db:
+        await db.execute(text("DROP TRIGGER full"))
     await sweep(timedelta(days=2))
-    assert partials(folder) == []
+    told = await alice.get(f"{IMAGES}/name/left")
+    assert told["imageStatus"] == "IMAGE_STATUS_FAILED"
+    assert "send the file again" in told["imageError"]
+    assert (await alice.get("/v1/eaves/audit", verb="upload failed"))["list"][0]["user"] == "system"
     gone_on = await send(alice, f"{IMAGES}/name/left/upload/chunked", 10, 20)
     assert gone_on.status_code == 409
     assert (await send(alice, f"{IMAGES}/name/left/upload/chunked", 0, 20)).status_code == 202
+
+
+async def test_bytes_that_were_lost_are_asked_for_again(
+    alice: Caller, folder: ContentFolder
+) -> None:
+    await add_image(alice, await own_store(alice))
+    path = f"{IMAGES}/name/disk/upload/chunked"
+    assert (await send(alice, path, 0, 60_000)).status_code == 202
+    (upload,) = partials(folder)
+    (folder.folder / "partial" / upload).unlink()  # as after a restore without the folder
+    lost = await send(alice, path, 60_000, len(DATA))
+    assert lost.status_code == 409
+    assert "begin anew" in lost.text
+    assert (await alice.get(f"{IMAGES}/name/disk"))["imageStatus"] == "IMAGE_STATUS_FAILED"
+    assert not folder.has(DIGEST)
+    assert (await send(alice, path, 0, 10_000)).status_code == 202
+    assert (await send(alice, path, 10_000, len(DATA))).status_code == 200
+    assert folder.has(DIGEST)
 
 
 async def test_an_upload_goes_on_after_the_controller_died(tmp_path: Path) -> None:

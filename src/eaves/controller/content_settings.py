@@ -16,6 +16,7 @@ class ContentSettings:
     artifact_bytes: int = GIB // 16
     enterprise_bytes: int = 256 * GIB
     all_bytes: int = 1024 * GIB
+    spare_bytes: int = GIB  # of the disk, which no upload uses up
 
 
 def read_content_settings(environment: Mapping[str, str]) -> ContentSettings:
@@ -28,6 +29,7 @@ def read_content_settings(environment: Mapping[str, str]) -> ContentSettings:
         file_bytes=_gib(environment, "EAVES_CONTENT_FILE_GIB", bare.file_bytes),
         enterprise_bytes=_gib(environment, "EAVES_CONTENT_ENTERPRISE_GIB", bare.enterprise_bytes),
         all_bytes=_gib(environment, "EAVES_CONTENT_GIB", bare.all_bytes),
+        spare_bytes=_gib(environment, "EAVES_CONTENT_SPARE_GIB", bare.spare_bytes),
     )
 
 

@@ -58,6 +58,10 @@ class ContentPlace:
     root_pem: bytes = b""
 
 
+def _no_key(_datastore_id: str, _device_id: str) -> str:
+    return ""
+
+
 @dataclass(frozen=True)
 class ControllerFacts:
     """What the controller itself adds to every configuration."""
@@ -67,7 +71,7 @@ class ControllerFacts:
     ecdh_key: KeyAgreement = field(repr=False)
     open_secret: Callable[[str, bytes], bytes] = field(repr=False)  # (purpose, sealed) -> clear
     content: Callable[[], ContentPlace] = field(default=ContentPlace, repr=False)
-    content_key: Callable[[str], str] = field(default=str, repr=False)  # by datastore id
+    content_key: Callable[[str, str], str] = field(default=_no_key, repr=False)  # datastore, device
     # AES keys by ECDH certificate of the device: to agree on one costs more than all the rest
     agreed: dict[bytes, bytes] = field(
         default_factory=dict[bytes, bytes], repr=False, compare=False

@@ -12,7 +12,7 @@ from eaves.controller.domain.authz import Anybody, Area, Rule, Verb
 from eaves.controller.domain.contract.artifacts import Artifact, ArtifactList, Status, StatusCode
 from eaves.controller.domain.contract.envelope import ObjectType, ZcOpsType
 from eaves.controller.domain.render.storage import CONTENT_PATH
-from eaves.controller.keys.facts import CONTENT
+from eaves.controller.keys.facts import content_code
 from eaves.controller.northbound import crud, journal
 from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.paging import Row, page_of, read_list_query, summary_of
@@ -200,14 +200,15 @@ async def signed(context: Context, request: Request) -> Response:
 
 
 async def content(context: Context, request: Request) -> Response:
-    """What a device downloads: its configuration has the code of the datastore."""
+    """What a device downloads: its configuration has a code, for it and this datastore alone."""
     params = request.path_params
     store, digest = params["datastore"], params["digest"]
-    code = context.keys.code(CONTENT, store)
-    known = hmac.compare_digest(code.encode(), params["code"].encode())
+    device, _, given = params["code"].rpartition(".")
+    code = content_code(context.keys, store, device)
+    known = hmac.compare_digest(code.encode(), given.encode())
     if known:
         async with snapshot(context.engine) as db:
-            known = await contents.holds(db, store, digest)
+            known = await contents.holds(db, store, device, digest)
     if not known:
         raise Problem(404, "there is no such content, or not for this address")
     return _bytes(context, digest, digest)

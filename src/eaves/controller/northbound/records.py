@@ -4,8 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from sqlalchemy import select
-
 from eaves.controller.domain.contract.apps import App, AppInstance
 from eaves.controller.domain.contract.artifacts import Artifact
 from eaves.controller.domain.contract.auth_profiles import AuthorizationProfile
@@ -32,7 +30,7 @@ from eaves.controller.domain.contract.volumes import VolInstConfig
 from eaves.controller.domain.scope import Scope
 from eaves.controller.store import objects
 from eaves.controller.store.objects import Filter, Revision, StoredObject
-from eaves.controller.store.tables import Kind, object_references
+from eaves.controller.store.tables import Kind
 from eaves.controller.store.unit import Db
 from eaves.ids import ProjectId
 
@@ -179,6 +177,4 @@ async def missing(
 
 async def references_of(db: Db, object_id: str) -> frozenset[str]:
     """The ids of what an object refers to, as they are stored."""
-    references = object_references.c
-    rows = await db.execute(select(references.to_id).where(references.from_id == object_id))
-    return frozenset(row.to_id for row in rows)
+    return await objects.references_of(db, object_id)

@@ -7,14 +7,14 @@ An upload is three steps, each of which may be the last that this process does:
 3. the digest is taken from the file, the file gets its name, then the row says that all is there.
 
 So what the row says is on the disk, and whoever sends goes on from there.
+
+Room is promised at the first step: within the bounds of the settings, and on the disk beside what
+other uploads were promised.  Each write looks at the disk once more, since others fill it too.
 """
 
 import asyncio
-import base64
-import binascii
-import json
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -29,15 +29,22 @@ from eaves.controller.domain.uploads import Piece, Step, next_step, read_piece
 from eaves.controller.northbound.conflicts import done_again_in_conflict
 from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.forms import FILE, FileOfForm, boundary_of
+from eaves.controller.northbound.piece_bodies import bytes_of_piece
 from eaves.controller.northbound.problems import Problem, Target
 from eaves.controller.northbound.routes import Endpoint
 from eaves.controller.northbound.work import Work
 from eaves.controller.store import contents
-from eaves.controller.store.content_files import ContentFolder, UploadUnderWay, Writer
+from eaves.controller.store.content_files import (
+    BytesLost,
+    ContentFolder,
+    NoRoom,
+    UploadUnderWay,
+    Writer,
+)
 from eaves.controller.store.contents import Held
 
 WRITE_BYTES: Final = 1 << 20
-JSON_MOST: Final = 16 << 20  # of a piece that comes as base64
+GROWS_BY: Final = 1 << 30  # the room of a form whose length nobody announced
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +79,7 @@ class _Upload:
 
 
 def folder_of(context: Context) -> ContentFolder:
-    return ContentFolder(context.settings.content_dir)
+    return ContentFolder(context.settings.content_dir, context.settings.content.spare_bytes)
 
 
 def _new(context: Context, request: Request, of: Receiving) -> _Upload:
@@ -98,7 +105,8 @@ def in_pieces(of: Receiving) -> Endpoint:
         upload = _new(context, request, of)
         async with context.writing(request) as work:
             wanted = await of.find(context, work, request)
-            held = before = await _held(upload, work, wanted)
+            held = await _held(upload, work, wanted)
+            before: Held | None = None
             step = Step.TELL
             if held is None or not held.whole:
                 step = next_step(
@@ -107,11 +115,10 @@ def in_pieces(of: Receiving) -> Endpoint:
                     total=held.total_bytes if held is not None else 0,
                 )
                 if step is Step.BEGIN:
-                    held = await _begin(upload, work, wanted, piece.total, before)
+                    held, before = await _begin(upload, work, wanted, piece.total)
         if held is not None and held.whole:
             return await _again(upload, wanted, held, piece)
-        if step is Step.BEGIN and before is not None:
-            await asyncio.to_thread(upload.folder.drop, before.upload)
+        await _drop_file(upload, before)
         if step is Step.TELL and held is None:
             return context.envelopes.success(
                 wanted.target, operation=ZcOpsType.UPDATE, user=request.state.user, status=202
@@ -119,22 +126,32 @@ def in_pieces(of: Receiving) -> Endpoint:
         if step is Step.REFUSE or held is None:
             raise _misplaced(wanted, held, piece)
         try:
-            with upload.folder.writing(held.upload, piece.start) as writer:
+            with upload.folder.writing(held.upload, piece.start, held.received_bytes) as writer:
                 return await _take(
                     upload, wanted, await _still(upload, wanted, held), piece, writer
                 )
         except UploadUnderWay as error:
             raise Problem(409, str(error), target=wanted.target) from error
+        except BytesLost as error:
+            await _give_up(upload, wanted, held, str(error))
+            raise Problem(409, str(error), target=wanted.target) from error
 
     return endpoint
 
 
+async def _drop_file(upload: _Upload, replaced: Held | None) -> None:
+    """Of an upload that another one took the place of."""
+    if replaced is not None and replaced.upload:
+        await asyncio.to_thread(upload.folder.drop, replaced.upload)
+
+
 async def _begin(
-    upload: _Upload, work: Work, wanted: Wanted, total: int, before: Held | None
-) -> Held:
-    """Raises Problem(413) and NoRoom where so many bytes are not to be had."""
-    settings = upload.context.settings.content
-    enterprise = str(work.scope.enterprise)
+    upload: _Upload, work: Work, wanted: Wanted, total: int
+) -> tuple[Held, Held | None]:
+    """An upload, and the one whose place it takes.
+
+    Raises Problem(413) and NoRoom where so many bytes are not to be had.
+    """
     if total > wanted.most_bytes:
         raise Problem(
             413,
@@ -149,6 +166,34 @@ async def _begin(
             "announced; correct its size or send the right file",
             target=wanted.target,
         )
+    await contents.hold_room(work.db)
+    before = await contents.find_held(work.db, wanted.object_id)  # as it is now
+    if before is not None and before.whole and upload.folder.has(before.sha256):
+        raise _there_already(wanted, before)
+    here = before.received_bytes if before is not None and not before.whole else 0
+    await _require_room(upload, work, wanted, total, before, here)
+    held = Held(
+        object_id=wanted.object_id,
+        enterprise_id=str(work.scope.enterprise),
+        upload=work.random(16).hex(),
+        total_bytes=total,
+        received_bytes=0,
+        sha256="",
+        updated_at=work.now,
+    )
+    await contents.begin(work.db, held)
+    await upload.of.begun(work, wanted)
+    return held, before
+
+
+async def _require_room(
+    upload: _Upload, work: Work, wanted: Wanted, total: int, before: Held | None, here: int
+) -> None:
+    """For `total` bytes instead of what `before` was promised; `here` of them need no more room.
+
+    The caller holds the room.  Raises Problem(413) and NoRoom.
+    """
+    settings, enterprise = upload.context.settings.content, str(work.scope.enterprise)
     old = before.total_bytes if before is not None else 0
     for whose, most in ((enterprise, settings.enterprise_bytes), ("", settings.all_bytes)):
         promised = await contents.promised_bytes(work.db, whose) - old
@@ -159,19 +204,10 @@ async def _begin(
                 f"with {total:,} more it would be over {most:,}; delete images that nobody needs",
                 target=wanted.target,
             )
-    upload.folder.require_room(total - (before.received_bytes if before is not None else 0))
-    held = Held(
-        object_id=wanted.object_id,
-        enterprise_id=enterprise,
-        upload=work.random(16).hex(),
-        total_bytes=total,
-        received_bytes=0,
-        sha256="",
-        updated_at=work.now,
-    )
-    await contents.begin(work.db, held)
-    await upload.of.begun(work, wanted)
-    return held
+    others = await contents.bytes_to_come(work.db)
+    if before is not None and not before.whole:
+        others -= before.total_bytes - before.received_bytes
+    upload.folder.require_room(total - here, others)
 
 
 async def _still(upload: _Upload, wanted: Wanted, held: Held) -> Held:
@@ -191,7 +227,7 @@ async def _take(
     """Write or compare one piece; finish when it was the last one."""
     same = True
     if piece.size and piece.end <= held.received_bytes:
-        async with aclosing(_bytes(upload.request, piece.size)) as data:
+        async with aclosing(bytes_of_piece(upload.request, piece.size)) as data:
             at = piece.start
             async for some in data:
                 same = same and await asyncio.to_thread(writer.read, at, len(some)) == some
@@ -199,7 +235,7 @@ async def _take(
         if not same:
             raise _misplaced(wanted, held, piece)
     elif piece.size:
-        async with aclosing(_bytes(upload.request, piece.size)) as data:
+        async with aclosing(bytes_of_piece(upload.request, piece.size)) as data:
             await _write(data, writer)
         await asyncio.to_thread(writer.sync)
         held = await _advance(upload, wanted, held, piece.end, held.total_bytes)
@@ -218,54 +254,6 @@ async def _write(data: AsyncIterator[bytes], writer: Writer) -> int:
             gathered.clear()
     await asyncio.to_thread(writer.write, bytes(gathered))
     return written + len(gathered)
-
-
-async def _bytes(request: Request, size: int) -> AsyncGenerator[bytes]:
-    """Exactly so many bytes.  Raises Problem(400) when the body has more or less."""
-    if request.headers.get("Content-Type", "").partition(";")[0].strip() == "application/json":
-        yield await _from_json(request, size)
-        return
-    left = size
-    request.state.bytes_taken = True
-    try:
-        async with aclosing(request.stream()) as stream:
-            async for some in stream:
-                left -= len(some)
-                if left < 0:
-                    break
-                if some:
-                    yield some
-    except ClientDisconnect as error:
-        raise Problem(400, "the body ended before its piece was whole; send it again") from error
-    if left:
-        more = "more bytes than" if left < 0 else f"{left:,} bytes less than"
-        raise Problem(400, f"the body has {more} Content-Range says; send the piece again")
-
-
-async def _from_json(request: Request, size: int) -> bytes:
-    if size > JSON_MOST:
-        raise Problem(
-            413,
-            f"a piece in JSON may have {JSON_MOST:,} bytes; send smaller ones, or send the bytes "
-            "as they are with Content-Type: application/octet-stream",
-        )
-    gathered = bytearray()
-    request.state.bytes_taken = True
-    async with aclosing(request.stream()) as stream:
-        async for some in stream:
-            gathered += some
-            if len(gathered) > JSON_MOST * 2:
-                raise Problem(413, "the body is larger than its Content-Range says; send less")
-    try:
-        text: object = json.loads(bytes(gathered))
-        data = base64.b64decode(text, validate=True) if isinstance(text, str) else b""
-    except (ValueError, RecursionError, binascii.Error) as error:
-        raise Problem(
-            400, "a piece in JSON is one string of base64; send that, or the bytes as they are"
-        ) from error
-    if len(data) != size:
-        raise Problem(400, f"the body holds {len(data):,} bytes, Content-Range says {size:,}")
-    return data
 
 
 async def _advance(upload: _Upload, wanted: Wanted, held: Held, received: int, total: int) -> Held:
@@ -304,11 +292,14 @@ async def _finish(upload: _Upload, wanted: Wanted, held: Held) -> Response:
 
 
 async def _give_up(upload: _Upload, wanted: Wanted, held: Held, why: str) -> None:
-    """Nothing of the upload stays, and its object says why."""
-    async with upload.context.writing(upload.request) as work:
-        await contents.drop(work.db, held)
-        await upload.of.failed(work, wanted, why)
+    """Nothing of the upload stays, and its object says why.
+
+    The file goes first: on a full disk the database may not take a word before.
+    """
     await asyncio.to_thread(upload.folder.drop, held.upload)
+    async with upload.context.writing(upload.request) as work:
+        if await contents.drop(work.db, held):
+            await upload.of.failed(work, wanted, why)
 
 
 async def _again(upload: _Upload, wanted: Wanted, held: Held, piece: Piece) -> Response:
@@ -322,18 +313,22 @@ async def _again(upload: _Upload, wanted: Wanted, held: Held, piece: Piece) -> R
                 file.seek(place)
                 return file.read(size)
 
-        async with aclosing(_bytes(upload.request, piece.size)) as data:
+        async with aclosing(bytes_of_piece(upload.request, piece.size)) as data:
             async for some in data:
                 same = same and await asyncio.to_thread(read, len(some), at) == some
                 at += len(some)
     if not same:
-        raise Problem(
-            409,
-            f"{wanted.target.name!r} has its bytes already (sha256 {held.sha256}); they never "
-            "change: make a new one",
-            target=wanted.target,
-        )
+        raise _there_already(wanted, held)
     return _answer(upload, wanted, held)
+
+
+def _there_already(wanted: Wanted, held: Held) -> Problem:
+    return Problem(
+        409,
+        f"{wanted.target.name!r} has its bytes already (sha256 {held.sha256}); they never change: "
+        "make a new one",
+        target=wanted.target,
+    )
 
 
 def _misplaced(wanted: Wanted, held: Held | None, piece: Piece) -> Problem:
@@ -372,32 +367,59 @@ def in_a_form(of: Receiving) -> Endpoint:
         length = request.headers.get("Content-Length", "")
         async with context.writing(request) as work:
             wanted = await of.find(context, work, request)
-            before = await _held(upload, work, wanted)
-            if before is not None and before.whole:
-                raise Problem(
-                    409,
-                    f"{wanted.target.name!r} has its bytes already (sha256 {before.sha256}); they "
-                    "never change: make a new one",
-                    target=wanted.target,
-                )
             # how long the file is shows at its end; the body is a little longer
             sent = number_of(length)
-            announced = wanted.most_bytes if sent is None else sent
+            announced = GROWS_BY if sent is None else sent
             total = wanted.size_bytes or min(announced, wanted.most_bytes)
-            held = await _begin(upload, work, wanted, total, before)
-        if before is not None:
-            await asyncio.to_thread(upload.folder.drop, before.upload)
-        try:
-            with upload.folder.writing(held.upload, 0) as writer:
-                size = await _write(_file_of(request, form, wanted), writer)
-                await asyncio.to_thread(writer.sync)
-                held = await _advance(upload, wanted, held, size, size)
-        except Problem as problem:
-            await _give_up(upload, wanted, held, str(problem))
-            raise
+            held, before = await _begin(upload, work, wanted, total)
+        await _drop_file(upload, before)
+        with ExitStack() as cut_off:  # only pieces can go on
+            cut_off.callback(upload.folder.drop, held.upload)
+            try:
+                with upload.folder.writing(held.upload, 0) as writer:
+                    data = _reserving(upload, wanted, held, _file_of(request, form, wanted))
+                    async with aclosing(data):
+                        size = await _write(data, writer)
+                    await asyncio.to_thread(writer.sync)
+                    held = await _advance(upload, wanted, held, size, size)
+            except (Problem, NoRoom) as refused:
+                await _give_up(upload, wanted, held, str(refused))
+                raise
+            cut_off.pop_all()
         return await _finish(upload, wanted, held)
 
     return endpoint
+
+
+async def _reserving(
+    upload: _Upload, wanted: Wanted, held: Held, data: AsyncGenerator[bytes]
+) -> AsyncGenerator[bytes]:
+    """Pass the bytes on; room is asked for as they become more than was announced."""
+    size, total = 0, held.total_bytes
+    async with aclosing(data):
+        async for some in data:
+            size += len(some)
+            if size > total:
+                total = min(max(size, total + GROWS_BY), wanted.most_bytes)
+                await _grow(upload, wanted, held, total, here=size)
+            yield some
+
+
+async def _grow(upload: _Upload, wanted: Wanted, held: Held, total: int, *, here: int) -> None:
+    async def grown() -> bool:
+        async with upload.context.writing(upload.request) as work:
+            await contents.hold_room(work.db)
+            await _require_room(upload, work, wanted, total, await _row(work, held), here)
+            return await contents.advance(work.db, held, 0, work.now, total=total)
+
+    if not await done_again_in_conflict(grown):
+        raise Problem(409, "another upload came between; begin anew", target=wanted.target)
+
+
+async def _row(work: Work, held: Held) -> Held | None:
+    """What the row of this upload promises by now; None: another one took its place."""
+    there = await contents.find_held(work.db, held.object_id)
+    return there if there is not None and there.upload == held.upload else None
 
 
 async def _file_of(request: Request, form: FileOfForm, wanted: Wanted) -> AsyncGenerator[bytes]:

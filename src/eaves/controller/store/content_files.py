@@ -23,7 +23,7 @@ from typing import Final
 from eaves.errors import Rejected, Transient
 
 HASH_BYTES: Final = 1 << 20
-SPARE_BYTES: Final = 1 << 30  # of the disk, left to everything else
+SPARE_BYTES: Final = 1 << 30  # of the disk, left to everything else: the database may be on it
 PARTIAL, WHOLE = "partial", "sha256"
 
 
@@ -35,6 +35,10 @@ class UploadUnderWay(Transient):
     """Another request writes to the same upload."""
 
 
+class BytesLost(Rejected):
+    """Bytes of an upload that were here are not any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Old:
     """Files that were not touched for a while."""
@@ -44,21 +48,45 @@ class Old:
 
 
 class Writer:
-    """Appends to one partial file; made by `ContentFolder.writing`."""
+    """Appends to one partial file; made by `ContentFolder.writing`.
 
-    def __init__(self, descriptor: int, at: int) -> None:
-        self._descriptor, self._at = descriptor, at
+    Where there is no room for all, nothing that it wrote stays: others need the disk too.
+    """
+
+    def __init__(self, descriptor: int, at: int, spare_bytes: int) -> None:
+        self._descriptor, self._at, self._begun = descriptor, at, at
+        self._spare_bytes = spare_bytes
 
     def write(self, data: bytes) -> None:
-        """Raises NoRoom."""
+        """Raises NoRoom, also where `spare_bytes` of the disk would not stay free."""
         left = memoryview(data)
         try:
+            self._require_spare(len(left))
             while left:
                 written = os.pwrite(self._descriptor, left, self._at)
                 self._at += written
                 left = left[written:]
         except OSError as error:
-            raise _no_room(error) from error
+            raise self._nothing_stays(error) from error
+        except NoRoom:
+            self.cut(self._begun)
+            raise
+
+    def _require_spare(self, size: int) -> None:
+        """What was promised at the beginning may be gone: logs and databases grow meanwhile."""
+        disk = os.fstatvfs(self._descriptor)
+        free = disk.f_bavail * disk.f_frsize
+        if free - size < self._spare_bytes:
+            raise NoRoom(
+                f"of the controller's disk {free:,} bytes are free, and {self._spare_bytes:,} stay "
+                "free for everything else; free space, then send these bytes again"
+            )
+
+    def _nothing_stays(self, error: OSError) -> OSError | NoRoom:
+        failed = _no_room(error)
+        if isinstance(failed, NoRoom):
+            self.cut(self._begun)
+        return failed
 
     def read(self, at: int, size: int) -> bytes:
         return os.pread(self._descriptor, size, at)
@@ -66,12 +94,13 @@ class Writer:
     def cut(self, size: int) -> None:
         """Forget what stands behind."""
         os.ftruncate(self._descriptor, size)
+        self._at = min(self._at, size)
 
     def sync(self) -> None:
         try:
             os.fsync(self._descriptor)
         except OSError as error:
-            raise _no_room(error) from error
+            raise self._nothing_stays(error) from error
 
 
 def _no_room(error: OSError) -> OSError | NoRoom:
@@ -81,8 +110,8 @@ def _no_room(error: OSError) -> OSError | NoRoom:
 
 
 class ContentFolder:
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, spare_bytes: int = SPARE_BYTES) -> None:
+        self.folder, self._spare_bytes = folder, spare_bytes
 
     def path_of(self, digest: str) -> Path:
         """`digest` must be 64 hex digits."""
@@ -91,22 +120,34 @@ class ContentFolder:
     def has(self, digest: str) -> bool:
         return self.path_of(digest).is_file()
 
-    def require_room(self, more_bytes: int) -> None:
-        """Raises NoRoom unless so many bytes leave `SPARE_BYTES` of the disk free."""
+    def require_room(self, more_bytes: int, promised_bytes: int = 0) -> None:
+        """Raises NoRoom unless so many bytes leave the spare ones of the disk free.
+
+        `promised_bytes`: what other uploads were let begin with, and have not sent yet.
+        """
         self._make(self.folder)
         free = shutil.disk_usage(self.folder).free
-        if free - more_bytes < SPARE_BYTES:
+        if free - promised_bytes - more_bytes < self._spare_bytes:
             raise NoRoom(
-                f"{more_bytes:,} bytes would leave less than {SPARE_BYTES:,} of the {free:,} free "
-                "on the controller's disk; delete images that nobody needs, or give it more"
+                f"{more_bytes:,} bytes would leave less than {self._spare_bytes:,} of the {free:,} "
+                f"free on the controller's disk, of which other uploads may use "
+                f"{promised_bytes:,}; delete images that nobody needs, or give it more"
             )
 
     @contextmanager
-    def writing(self, upload: str, at: int) -> Generator[Writer]:
-        """One at a time for each upload, over all processes.  Raises UploadUnderWay."""
+    def writing(self, upload: str, at: int, received_bytes: int = 0) -> Generator[Writer]:
+        """One at a time for each upload, over all processes.
+
+        Raises UploadUnderWay, and BytesLost unless the first `received_bytes` are there.
+        """
         path = self._partial(upload)
         self._make(path.parent)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        made = 0 if received_bytes else os.O_CREAT
+        lost = BytesLost("the bytes of this upload that were here are gone; begin anew at byte 0")
+        try:
+            descriptor = os.open(path, os.O_RDWR | made | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError:
+            raise lost from None
         try:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -115,7 +156,10 @@ class ContentFolder:
                     "another request writes to this upload; wait for its end, then ask how far it "
                     "is with Content-Range: bytes */TOTAL"
                 ) from None
-            yield Writer(descriptor, at)
+            there = os.fstat(descriptor)
+            if there.st_size < received_bytes or not there.st_nlink:  # swept a moment ago
+                raise lost
+            yield Writer(descriptor, at, self._spare_bytes)
         finally:
             os.close(descriptor)
 
@@ -146,6 +190,24 @@ class ContentFolder:
 
     def drop(self, upload: str) -> None:
         self._partial(upload).unlink(missing_ok=True)
+
+    def drop_left(self, upload: str, before: float) -> bool:
+        """Unless somebody writes to it now, or did since `before`: then False."""
+        path = self._partial(upload)
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return True
+        try:
+            if os.fstat(descriptor).st_mtime >= before:
+                return False
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink(missing_ok=True)
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(descriptor)
+        return True
 
     def old(self, before: float) -> Old:
         """Files that were last touched before that time (seconds since 1970)."""

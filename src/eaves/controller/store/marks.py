@@ -5,13 +5,16 @@ from typing import Final
 
 from sqlalchemy import select, update
 
-from eaves.controller.store.dialect import upsert
+from eaves.controller.store.dialect import insert_missing, upsert
 from eaves.controller.store.tables import marks, rendered_configs
 from eaves.controller.store.unit import Db
 
 PUBLISHED: Final = "published_certificates"
 """The hash of the certificate list that every stored configuration carries."""
 
+
+ROOM: Final = "room_for_uploads"
+"""Held by whoever promises room on the disk, so that what is promised is counted once."""
 
 LIFT: Final = timedelta(hours=1)
 
@@ -45,6 +48,17 @@ async def note_restored(db: Db, now: datetime) -> None:
     epoch = max(await find_epoch(db) + 1, int(now.timestamp()))
     await put_mark(db, EPOCH, str(epoch))
     await put_mark(db, PUBLISHED, "")  # the next start renders every device
+
+
+async def hold_mark(db: Db, name: str) -> None:
+    """Whoever holds the same one waits for the end of this transaction.
+
+    On SQLite every writer waits for the one before anyhow.
+    """
+    if db.dialect.name == "sqlite":
+        return
+    await insert_missing(db, marks, ({"name": name, "value": ""},))
+    await db.execute(select(marks.c.name).where(marks.c.name == name).with_for_update())
 
 
 async def put_mark(db: Db, name: str, value: str) -> None:

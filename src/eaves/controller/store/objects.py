@@ -291,6 +291,12 @@ async def names_of(
     return {(row[0], row[1]): (row[2], row[3]) for row in (await db.execute(query)).all()}
 
 
+async def references_of(db: Db, object_id: str) -> frozenset[str]:
+    """The ids of what an object refers to, as they are stored."""
+    c = object_references.c
+    return frozenset((await db.execute(select(c.to_id).where(c.from_id == object_id))).scalars())
+
+
 async def find_object_by_name(db: Db, scope: Scope, kind: Kind, name: str) -> StoredObject | None:
     table = objects[kind]
     row = (

@@ -211,14 +211,14 @@ def content_tree(image: ImageConfig) -> ContentTree:
     )
 
 
-def _own_store(store: DatastoreInfo, facts: ControllerFacts) -> DatastoreConfig:
-    """The controller itself: the code in the path is what a device needs to be let in."""
+def _own_store(store: DatastoreInfo, device_id: str, facts: ControllerFacts) -> DatastoreConfig:
+    """The controller itself: the code in the path lets this device in, as long as it is there."""
     place = facts.content()
     return DatastoreConfig(
         id=store.id,
         d_type=DsType.DsHttps,
         fqdn=f"https://{place.server}",
-        dpath=f"{CONTENT_PATH}/{store.id}/{facts.content_key(store.id)}",
+        dpath=f"{CONTENT_PATH}/{store.id}/{device_id}.{facts.content_key(store.id, device_id)}",
         ds_cert_pem=(place.root_pem,) if place.root_pem else (),
     )
 
@@ -231,7 +231,7 @@ def datastore_ids(image: ImageConfig) -> tuple[str, ...]:
 def datastore(store: DatastoreInfo, secrets: Secrets) -> tuple[DatastoreConfig, tuple[str, ...]]:
     """The datastore and, where its credentials cannot be delivered yet, the reason."""
     if store.ds_type is DatastoreType.FILE_STORAGE:
-        return _own_store(store, secrets.facts), ()
+        return _own_store(store, secrets.inputs.device.id, secrets.facts), ()
     user = secrets.clear(store.id, "apiKey") or store.api_key
     password = secrets.clear(store.id, "apiPasswd")
     missing: tuple[str, ...] = ()
