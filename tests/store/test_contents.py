@@ -119,7 +119,7 @@ async def test_one_image_of_an_architecture_is_the_latest(engine: AsyncEngine) -
 
 def taken(name: str, number: int) -> Snapshot:
     at = NOW + timedelta(seconds=number)
-    return Snapshot(f"s{number}", "web", name, "{}", True, 0, at, at)
+    return Snapshot(f"s{number}", "web", name, '{"name": "web"}', True, 0, at, at)
 
 
 async def test_snapshots_are_told_by_instance_and_their_numbers_only_grow(
@@ -138,6 +138,8 @@ async def test_snapshots_are_told_by_instance_and_their_numbers_only_grow(
         assert await snapshots.roll_back(db, second, NOW) == 2
         for one in (first, second):
             await snapshots.delete_snapshot(db, one.id, NOW)
+        gone = await snapshots.snapshots_of(db, ["web"])
+        assert {one.config for one in gone["web"]} == {"{}"}  # what was saved takes no room
         await snapshots.insert_snapshot(db, "acme", taken("one", 3))  # the name is free again
         await snapshots.forget_deleted(db, "web", NOW + timedelta(days=1))
         left = (await snapshots.snapshots_of(db, ["web"]))["web"]

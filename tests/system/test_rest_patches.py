@@ -1,5 +1,6 @@
 """Patch envelopes and snapshots: what stands in the configuration, and what devices report."""
 
+import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -189,6 +190,11 @@ async def test_every_fault_of_an_envelope_is_told_at_once(alice: Caller, world: 
         "artifacts[4].binaryArtifact.imageId",
     }
     assert (await alice.get("/v1/patch-envelope"))["list"] == []
+    many = envelope(world.project, *(blob(NOBODY, f"{n}") for n in range(501)))
+    answer = await alice.http.post("/v1/patch-envelope", json=many)
+    assert answer.status_code == 400
+    assert answer.json()["error"][0]["location"] == "artifacts"
+    assert "501 artifacts, 500 are allowed" in answer.text
 
 
 async def test_an_envelope_reaches_the_devices_of_the_apps_that_refer_to_it(  # noqa: PLR0915 - one story
@@ -427,6 +433,17 @@ async def test_snapshots_are_bounded_and_refused_where_they_make_no_sense(
     answer = await alice.http.put(path, json=unclean)
     assert answer.status_code == 400
     assert len(answer.json()["error"]) == 2
+    for names, what in (("abc", "keeps 2"), (map(str, range(50_000)), "50,000 snapshots")):
+        many = await with_snapshots(
+            alice, world, availableSnapshots=[{"name": name} for name in names]
+        )
+        began = time.monotonic()
+        answer = await alice.http.put(path, json=many)
+        assert answer.status_code == 400
+        assert what in answer.text
+        assert time.monotonic() - began < 5  # seconds; every other request waits meanwhile
+        assert len(answer.json()["error"]) == 1
+    assert (await alice.get(f"{path}/snapshots"))["snapshots"] == kept
     device = ZInfoDevice(host_name="edge", api_capability=APICapability.API_CAPABILITY_RETRY_UPDATE)
     await report(
         rest, world, ZInfoMsg(ztype=ZInfoTypes.ZiDevice, dev_id=world.device, dinfo=device)

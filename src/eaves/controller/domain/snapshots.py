@@ -7,11 +7,14 @@ tells which snapshots it has.  The state of a snapshot is read off both.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from eaves.controller.domain.contract.snapshots import SnapshotState
 from eaves.evapi.info import ZInfoApp, ZSwState
 
 NO_ROLLBACK = 0
+MOST_KEPT: Final = 64  # of one app instance, whatever its maxSnapshots
+MOST_LISTED: Final = 1000  # entries of one request: a client sends back those that it read
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,11 @@ def active_of(snapshots: Iterable[Snapshot]) -> Snapshot | None:
     """The one that its instance went back to last, even when it is deleted since."""
     led = [one for one in snapshots if one.rollback]
     return max(led, key=lambda one: one.rollback, default=None)
+
+
+def most_kept(max_snapshots: int) -> int:
+    """How many an app instance has at once; the classic number is one."""
+    return min(max(1, max_snapshots), MOST_KEPT)
 
 
 def too_many(snapshots: Iterable[Snapshot], most: int) -> tuple[Snapshot, ...]:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Row, delete, func, insert, select, update
 
@@ -17,6 +17,7 @@ from eaves.controller.store.tables_files import app_snapshots
 from eaves.controller.store.unit import Db
 
 _C = app_snapshots.c
+NOTHING: Final = "{}"  # saved of what is deleted
 
 
 def _from_row(row: Row[Any]) -> Snapshot:
@@ -56,9 +57,14 @@ async def insert_snapshot(db: Db, enterprise_id: str, snapshot: Snapshot) -> Non
 
 
 async def delete_snapshot(db: Db, snapshot_id: str, now: datetime) -> None:
-    """It leaves the configuration; the row stays, so that its state can be asked for."""
+    """It leaves the configuration; the row stays, so that its state can be asked for.
+
+    What was saved goes at once: nobody goes back to it, and it is the large part of the row.
+    """
     await db.execute(
-        update(app_snapshots).where(_C.id == snapshot_id).values(deleted_at=now, changed_at=now)
+        update(app_snapshots)
+        .where(_C.id == snapshot_id)
+        .values(deleted_at=now, changed_at=now, config=NOTHING)
     )
 
 

@@ -26,6 +26,7 @@ from eaves.controller.domain.contract.patches import (
 )
 
 MOST_BYTES: Final = 5 << 20  # of all inline artifacts: they stand in the device's configuration
+MOST_ARTIFACTS: Final = 500
 
 
 def admit_patch_envelope(
@@ -60,20 +61,23 @@ def admit_patch_envelope(
         refusals.append(
             invalid("artifacts", f"patch envelope {wanted.name!r} holds nothing; add an artifact")
         )
-    total, names = 0, list[str]()
-    for index, artifact in enumerate(wanted.artifacts):
-        at = f"artifacts[{index}]"
+    if len(wanted.artifacts) > MOST_ARTIFACTS:  # the others are not looked at
+        refusals.append(
+            invalid(
+                "artifacts",
+                f"patch envelope {wanted.name!r} has {len(wanted.artifacts):,} artifacts, "
+                f"{MOST_ARTIFACTS} are allowed; make several envelopes, or one archive",
+            )
+        )
+    total, names = 0, set[str]()
+    for index, artifact in enumerate(wanted.artifacts[:MOST_ARTIFACTS]):
+        at, name = f"artifacts[{index}]", file_name_of(artifact)
         refusals += _admit_artifact(artifact, images, at)
         total += len(_inline_of(artifact))
-        names.append(file_name_of(artifact))
-    refusals += [
-        invalid(
-            f"artifacts[{index}]",
-            f"artifact {index}: the file name {name!r} stands twice; apps find files by name",
-        )
-        for index, name in enumerate(names)
-        if name and name in names[:index]
-    ]
+        if name and name in names:
+            told = f"artifact {index}: the file name {name!r} stands twice; apps find files by name"
+            refusals.append(invalid(at, told))
+        names.add(name)
     if total * 3 // 4 > MOST_BYTES:
         refusals.append(
             invalid(

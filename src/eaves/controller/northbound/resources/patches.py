@@ -2,7 +2,12 @@
 
 from collections.abc import Mapping
 
-from eaves.controller.domain.admission.patches import admit_patch_envelope, file_name_of, image_of
+from eaves.controller.domain.admission.patches import (
+    MOST_ARTIFACTS,
+    admit_patch_envelope,
+    file_name_of,
+    image_of,
+)
 from eaves.controller.domain.contract.base import JsonObject
 from eaves.controller.domain.contract.patches import (
     BinaryArtifact,
@@ -23,7 +28,7 @@ async def prepare_envelope(
 ) -> Prepared[PatchEnvelope]:
     db, scope = work.db, work.scope
     project = await records.find(db, scope, records.PROJECT, wanted.project_id)
-    named = [image_of(one) for one in wanted.artifacts]
+    named = [image_of(one) for one in wanted.artifacts[:MOST_ARTIFACTS]]
     images = await records.by_reference(db, scope, records.IMAGE, named)
     users = await objects.dependants(db, current.id) if current is not None else ()
     complete = wanted.model_copy(update={"artifacts": _with_ids(work, wanted, current)})

@@ -13,7 +13,14 @@ from eaves.controller.domain.admission.refusal import invalid, not_ready
 from eaves.controller.domain.contract.apps import AppInstance
 from eaves.controller.domain.contract.manifests import AppType
 from eaves.controller.domain.contract.snapshots import AppInstanceSnapshot, SnapshotState
-from eaves.controller.domain.snapshots import Snapshot, active_of, state_of, too_many
+from eaves.controller.domain.snapshots import (
+    MOST_LISTED,
+    Snapshot,
+    active_of,
+    most_kept,
+    state_of,
+    too_many,
+)
 from eaves.controller.northbound.work import Work
 from eaves.controller.store import reports, snapshots
 from eaves.evapi.info import APICapability, ZInfoApp, ZInfoTypes, decode_z_info_msg
@@ -37,8 +44,12 @@ class Plan:
 
 
 async def plan_snapshots(work: Work, wanted: AppInstance, current: AppInstance | None) -> Plan:
-    if not wanted.available_snapshots:
+    listed = len(wanted.available_snapshots)
+    if not listed:
         return Plan()
+    if listed > MOST_LISTED:  # not looked at one by one: the transaction holds up everybody
+        told = f"{listed:,} snapshots are listed, {MOST_LISTED:,} are allowed; list the new ones"
+        return Plan(refusals=(invalid("availableSnapshots", told),))
     asked = tuple(AppInstanceSnapshot.from_json(one) for one in wanted.available_snapshots)
     have = (await snapshots.snapshots_of(work.db, (wanted.id,))).get(wanted.id, ())
     kept = {one.name: one for one in have if one.kept}
@@ -70,14 +81,25 @@ def _refuse(
     taken: tuple[AppInstanceSnapshot, ...],
 ) -> list[Refusal]:
     refusals: list[Refusal] = []
+    seen: set[str] = set()
     for index, one in enumerate(asked):
         at = f"availableSnapshots[{index}].name"
         if not one.name:
             refusals.append(invalid(at, f"snapshot {index} has no name; give one"))
-        elif one.name in [other.name for other in asked[:index]]:
+        elif one.name in seen:
             refusals.append(invalid(at, f"snapshot {one.name!r} stands twice; list it once"))
+        seen.add(one.name)
     if not taken:
         return refusals
+    new, most = len({one.name for one in taken if one.name}), most_kept(wanted.max_snapshots)
+    if new > most:
+        refusals.append(
+            invalid(
+                "availableSnapshots",
+                f"{new:,} new snapshots are asked for, app instance {wanted.name!r} keeps {most} "
+                "(maxSnapshots); ask for those that are to be kept",
+            )
+        )
     if current is None:
         refusals.append(
             not_ready(
@@ -191,7 +213,7 @@ async def carry_out(
             ),
         )
     have = (await snapshots.snapshots_of(work.db, (wanted.id,))).get(wanted.id, ())
-    for old in too_many(have, max(1, wanted.max_snapshots)):
+    for old in too_many(have, most_kept(wanted.max_snapshots)):
         await snapshots.delete_snapshot(work.db, old.id, work.now)
     await snapshots.forget_deleted(work.db, wanted.id, work.now - FORGOTTEN_AFTER)
 
