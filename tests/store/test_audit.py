@@ -265,10 +265,22 @@ async def test_old_rows_are_moved_to_files_that_fit_what_is_kept(
     folder, key = tmp_path / "moved", rest.keys.audit_key
     engine = open_engine(database_url, key)
     bound = Retention(audit_rows=4)
+    async with snapshot(rest.engine) as db:
+        third = (await read_rows(db, enterprise, 2, 1))[0].digest.hex()
+    first = f"000000000001-000000000003-{third[:16]}"
+    (folder / enterprise).mkdir(parents=True)
+    before = folder / enterprise / f"{first}.jsonl.gz"
+    before.write_bytes(b"of a log that an older copy took the place of")
     assert await archive_audit(engine, folder, bound, rest.clock(), segment=3) == 9
+    assert before.read_bytes().startswith(b"of a log")
+    before.unlink()
     assert await archive_audit(engine, folder, bound, rest.clock(), segment=3) == 0
     names = sorted(path.name for path in (folder / enterprise).iterdir())
-    assert names[0] == "000000000001-000000000003.jsonl.gz"
+    assert names[0] == f"{first}.2.jsonl.gz"
+    files_told = [
+        one["changes"]["file"] for one in (await alice.get(PATH, verb="archived"))["list"]
+    ]
+    assert sorted(files_told) == names
     files = [folder / enterprise / name for name in names]
     told = await alice.get(f"{PATH}/verify")
     assert told["intact"]

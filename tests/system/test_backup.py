@@ -240,6 +240,7 @@ async def test_devices_carry_on_at_a_controller_that_was_restored_elsewhere(site
         for device in devices:
             joining.create_task(joins(site, device))
     backup = site.folder / "backup.eaves"
+    moved = old_audit_rows(site.process.state_dir, b"moved before the backup")
     measured_before(site, devices[0].standing.device_id)
     working = [asyncio.ensure_future(reports_forever(site, device)) for device in devices]
 
@@ -269,6 +270,8 @@ async def test_devices_carry_on_at_a_controller_that_was_restored_elsewhere(site
     done = site.command(second, "restore", str(backup), "--passphrase-file", passphrase)
     assert done.returncode == 0, done.stderr
     assert "every device gets its configuration anew" in done.stdout
+    kept = second / moved.relative_to(site.process.state_dir)
+    assert kept.read_bytes() == b"moved before the backup"
     site.process.state_dir = second  # another folder, the same address
     site.process.start()
     async with asyncio.TaskGroup() as going_on:
@@ -299,12 +302,22 @@ def empty_database(server: PostgresServer) -> None:
         db.execute("CREATE SCHEMA public")
 
 
+def old_audit_rows(state: Path, content: bytes) -> Path:
+    """A file as the job that bounds the audit log writes it."""
+    moved = state / "audit" / "an-enterprise" / "000000000001-000000001000-ab.jsonl.gz"
+    moved.parent.mkdir(parents=True, exist_ok=True)
+    moved.write_bytes(content)
+    return moved
+
+
 def test_a_restore_refuses_what_it_should_not_touch(site: Site) -> None:
     state, passphrase = site.process.state_dir, str(site.folder / "passphrase")
     backup = site.folder / "backup.eaves"
+    moved = old_audit_rows(state, b"moved before the backup")
     done = site.command(state, "backup", "--out", str(backup), "--passphrase-file", passphrase)
     assert done.returncode == 0, done.stderr
     assert backup.stat().st_mode & 0o777 == 0o600
+    old_audit_rows(state, b"of the log since")
     restore = ("restore", str(backup), "--passphrase-file", passphrase)
     running = site.command(state, *restore, "--force")
     assert "is served by" in running.stderr
@@ -326,6 +339,9 @@ def test_a_restore_refuses_what_it_should_not_touch(site: Site) -> None:
     forced = site.command(state, *restore, "--force")
     assert forced.returncode == 0, forced.stderr
     assert "what was there is in" in forced.stdout
+    assert moved.read_bytes() == b"of the log since"  # evidence, whatever is restored
+    beside = moved.with_name("000000000001-000000001000-ab.2.jsonl.gz")
+    assert beside.read_bytes() == b"moved before the backup"
     site.process.start()
 
 

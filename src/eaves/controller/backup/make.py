@@ -3,7 +3,8 @@
 What one moment means: every telemetry file is pinned first, the main database after them, the keys
 are read last.  So the main database is never older than the telemetry beside it: an event that is
 on its way from one to the other is in both at worst (and is stored once), never in none.  With
-PostgreSQL everything is of one transaction.
+PostgreSQL everything is of one transaction.  Files of old audit rows are read after the database as
+well: rows that are moved to a file meanwhile are in both.
 """
 
 import os
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 KEY_FOLDERS: Final = ("signing", "onboarding", "tls")
 SECRET: Final = "keys/secret.key"  # noqa: S105 - the name of a member
 ROOT: Final = "root-certificate.pem"
+AUDIT: Final = "audit/"  # members below it: old rows of the audit logs
 
 
 class NothingToBackUp(Rejected):
@@ -82,6 +84,7 @@ def back_up(
         make = _of_sqlite if settings.alone else _of_postgres
         told = make(settings, to, telemetry=telemetry)
         _keys(settings, to)
+        _audit(settings.audit_archive, to)
         manifest = Manifest(
             format=FORMAT,
             release=version("eaves"),
@@ -213,3 +216,14 @@ def _keys(settings: Settings, to: Writer) -> None:
     for path in (state / ROOT, *found):
         if path.is_file() and not path.name.startswith("."):
             to.add_bytes(f"keys/{path.relative_to(state)}", path.read_bytes())
+
+
+def _audit(folder: Path, to: Writer) -> None:
+    for path in sorted(folder.rglob("*")):
+        if path.name.startswith(".") or not path.is_file():
+            continue
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:  # who runs the controller moved it away meanwhile
+            continue
+        to.add_bytes(f"{AUDIT}{path.relative_to(folder)}", content)

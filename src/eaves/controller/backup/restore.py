@@ -6,6 +6,9 @@ has every configuration made anew at the next start.
 
 It cannot be one step, so it is marked as not finished before anything is replaced; cut off
 anywhere it is refused by every start, and done again with --force (`store.unfinished`).
+
+Files of old audit rows are added to those that are there, and none is replaced: what was logged
+since the backup is evidence.
 """
 
 import asyncio
@@ -19,9 +22,9 @@ from typing import Final
 
 from eaves.controller.backup.archive import Manifest, check, parts_of, read_members
 from eaves.controller.backup.crypt import BackupUnreadable
-from eaves.controller.backup.make import KEY_FOLDERS, ROOT, SECRET
+from eaves.controller.backup.make import AUDIT, KEY_FOLDERS, ROOT, SECRET
 from eaves.controller.first_start import note_restored_database
-from eaves.controller.keys.files import sync_folder
+from eaves.controller.keys.files import sync_folder, write_once
 from eaves.controller.settings import Settings
 from eaves.controller.store.alone import served_alone, sqlite_file
 from eaves.controller.store.schema import HEAD, NewerDatabase, migrate
@@ -140,6 +143,8 @@ def _place_of(settings: Settings, member: str) -> Path | None:
         return settings.secret_key_path
     if member.startswith("keys/"):
         return settings.state_dir / member.removeprefix("keys/")
+    if member.startswith(AUDIT):
+        return settings.audit_archive / member.removeprefix(AUDIT)
     main = sqlite_file(settings.database)
     if main is not None and member == _MAIN:
         return main
@@ -151,7 +156,9 @@ def _place_of(settings: Settings, member: str) -> Path | None:
 def _staged(settings: Settings, folder: Path) -> Settings:
     """The same controller inside of `folder`."""
     url = f"sqlite:///{folder.absolute() / 'eaves.db'}" if settings.alone else settings.database_url
-    return replace(settings, state_dir=folder, database_url=url, secret_key_file=None)
+    return replace(
+        settings, state_dir=folder, database_url=url, secret_key_file=None, audit_folder=None
+    )
 
 
 def _stage(settings: Settings, backup: Path, passphrase: bytes) -> Settings:
@@ -231,6 +238,10 @@ def _put_in_place(
 
     Cut off half way it is done again: what was moved aside stays.
     """
+    for path in sorted(staged.audit_archive.rglob("*")):
+        if path.is_file():
+            place = settings.audit_archive / path.relative_to(staged.audit_archive)
+            write_once(place, path.read_bytes())
     aside = settings.state_dir / f"{REPLACED}-{clock():%Y%m%dT%H%M%S}"
     moved = False
     for place in _places(settings):

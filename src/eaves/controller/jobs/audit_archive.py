@@ -3,6 +3,9 @@
 A segment is moved only if it fits the chain: what was tampered with stays where it is.  The file is
 safe on the disk before its rows go.  It holds the lines of an export, so it can be checked by
 itself, and its last digest is the one that the head of the log goes on from.
+
+A file is never replaced.  Its name says its rows and its last digest: after an older copy of the
+database was put in place other rows bear the same numbers, and both stay.
 """
 
 import asyncio
@@ -29,7 +32,7 @@ from eaves.controller.domain.audit import (
     follow,
     sealed_line,
 )
-from eaves.controller.keys.files import write_private
+from eaves.controller.keys.files import write_once
 from eaves.controller.settings import Retention
 from eaves.controller.store.audit_chain import (
     audit_key,
@@ -43,6 +46,7 @@ from eaves.controller.store.unit import snapshot, unit_of_work
 log = structlog.get_logger()
 
 SEGMENT: Final = 1000  # rows of one file
+DIGITS: Final = 16  # of the digest of the last row, in its name
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,8 @@ async def _due(
     if isinstance(fault, Fault):
         log.error("audit_log_damaged", enterprise_id=enterprise_id, why=fault.why)
         return None
-    name = f"{rows[0].number:012}-{rows[-1].number:012}.jsonl.gz"
+    digest = rows[-1].digest.hex()[:DIGITS]
+    name = f"{rows[0].number:012}-{rows[-1].number:012}-{digest}.jsonl.gz"
     return Segment(head, rows, name, await asyncio.to_thread(segment_bytes, rows))
 
 
@@ -105,13 +110,13 @@ def segment_bytes(rows: Sequence[AuditRow]) -> bytes:
 
 async def _move(engine: AsyncEngine, folder: Path, segment: Segment, now: datetime) -> bool:
     enterprise_id, last = segment.head.enterprise_id, segment.last
-    path = folder / enterprise_id / segment.file
-    await asyncio.to_thread(write_private, path, segment.content)
+    place = folder / enterprise_id / segment.file
+    path = await asyncio.to_thread(write_once, place, segment.content)
     async with unit_of_work(engine) as db:
         if not await drop_archived(db, segment.head, last, audit_key(db)):
             return False
         told = {
-            "file": segment.file,
+            "file": path.name,
             "sha256": hashlib.sha256(segment.content).hexdigest(),
             "lastDigest": last.digest.hex(),
         }

@@ -1,6 +1,7 @@
 """Key files: readable by the owner alone, whole or absent after a power cut."""
 
 import os
+from itertools import count
 from pathlib import Path
 
 from cryptography import x509
@@ -30,6 +31,22 @@ def write_private(path: Path, content: bytes, mode: int = 0o600) -> None:
         sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_once(path: Path, content: bytes) -> Path:
+    """Write a file that never changes, and tell where it is.
+
+    One of that name with other bytes stays as it is; this one gets a number then.
+    """
+    stem, dot, ending = path.name.partition(".")
+    for number in count(2):
+        if not path.exists():
+            write_private(path, content)
+            break
+        if path.read_bytes() == content:
+            break
+        path = path.with_name(f"{stem}.{number}{dot}{ending}")
+    return path
 
 
 def write_issued(path: Path, made: Issued) -> None:
