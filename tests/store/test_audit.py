@@ -16,6 +16,7 @@ from support.rest import Caller, Json, Rest, running_rest
 from eaves.cli.audit import verify
 from eaves.controller.domain.audit import AuditEntry, Head, Link, chained
 from eaves.controller.jobs.audit_archive import archive_audit
+from eaves.controller.northbound.audit import export_lines
 from eaves.controller.settings import Retention
 from eaves.controller.store.audit_chain import (
     AuditFilter,
@@ -316,6 +317,29 @@ async def test_an_export_is_checked_by_itself(alice: Caller, tmp_path: Path) -> 
     assert "row 2 does not fit" in checked(lines[0], lines[1].replace("alice", "mallory"))
     assert "rows 4 to 5 are missing at the end" in checked(*lines[:3], lines[-1])
     assert "rows 3 to 5" in checked(*lines[2:])
+
+
+async def test_an_export_that_is_overtaken_by_the_archive_is_not_whole(
+    rest: Rest, alice: Caller, enterprise: str, tmp_path: Path, database_url: str
+) -> None:
+    await brands(alice, 2, 8)
+    async with snapshot(rest.engine) as db:
+        head = await find_head(db, enterprise)
+    lines = export_lines(rest.engine, head, 0, at_once=2)
+    exported = [await anext(lines)]
+    engine = open_engine(database_url, rest.keys.audit_key)
+    assert await archive_audit(engine, tmp_path, Retention(audit_rows=1), rest.clock(), 3) == 6
+    await engine.dispose()
+    exported += [part async for part in lines]
+    numbers = [json.loads(line).get("number") for line in "".join(exported).splitlines()]
+    assert numbers == [1, 2]  # no gap, and no last line: it is to be done again
+    async with unit_of_work(rest.engine) as db:  # what somebody took away is shown as such
+        await db.execute(delete(audit).where(C.number == 8))
+        head = await find_head(db, enterprise)
+    exported = [part async for part in export_lines(rest.engine, head, 0, at_once=2)]
+    told = [json.loads(line) for line in "".join(exported).splitlines()]
+    assert [line.get("number") for line in told][:2] == [7, 9]
+    assert "head" in told[-1]
 
 
 async def test_the_list_is_narrowed_by_what_was_asked_and_by_who_asks(

@@ -161,6 +161,39 @@ async def test_who_stands_beside_or_below_sees_nothing(rest: Rest, root: Caller)
     assert (await mona.http.put(f"{BASE}/self", json=mine)).status_code == 403
 
 
+async def test_a_role_of_some_projects_changes_nothing_of_all_of_an_enterprise(
+    rest: Rest, root: Caller, home: str
+) -> None:
+    acme = await root.create(BASE, SENT)
+    project = await root.create(
+        "/v1/projects", {"name": "north", "title": "North", "type": "TAG_TYPE_PROJECT"}
+    )
+    every = "PermissionAccessCreateReadUpdateDelete"
+    role: Json = {
+        "name": "north-only",
+        "title": "North",
+        "type": "USER_ROLE_USER_DEFINED",
+        "scopes": [{"accessEnterprise": every, "projectFilter": [project]}],
+    }
+    await root.create("/v1/roles", role)
+    await rest.add_user("ned", enterprise=home, role="north-only")
+    ned = await caller(rest, "ned")
+    own = await root.get(f"{BASE}/self")
+    asked = (
+        ("POST", BASE, {"name": "mine", "title": "Mine"}),
+        ("PUT", f"{BASE}/self", own),
+        ("PUT", f"{BASE}/id/{home}", own),
+        ("DELETE", f"{BASE}/id/{acme}", None),
+        ("PUT", "/v1/entitlements", {"userCount": {"limit": 1}}),
+    )
+    for method, path, body in asked:
+        answer = await ned.http.request(method, path, json=body)
+        assert answer.status_code == 403, (method, path, answer.text)
+        assert "some projects only" in answer.text
+    assert (await root.get(BASE))["totalCount"] == 2
+    assert await root.get(f"{BASE}/self") == own
+
+
 async def test_a_user_of_the_parent_works_below_where_it_is_allowed(
     rest: Rest, root: Caller, home: str
 ) -> None:

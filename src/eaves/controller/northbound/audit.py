@@ -8,8 +8,10 @@ import json
 from collections.abc import AsyncIterator
 from typing import Final
 
+import structlog
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from eaves.controller.domain.audit import (
     Fault,
@@ -34,6 +36,7 @@ from eaves.controller.northbound.routes import Route
 from eaves.controller.northbound.work import Work
 from eaves.controller.store.audit_chain import (
     BEFORE_ALL,
+    MOST_ROWS,
     AuditFilter,
     audit_key,
     find_digest,
@@ -42,6 +45,8 @@ from eaves.controller.store.audit_chain import (
     read_rows,
 )
 from eaves.controller.store.unit import Db, snapshot
+
+log = structlog.get_logger()
 
 READ_AUDIT: Final = Rule(Area.USER, Verb.READ)
 ROWS_AT_ONCE: Final = 100
@@ -103,20 +108,33 @@ async def export(context: Context, request: Request) -> Response:
         enterprise = _whole_log(work)
         head = await find_head(work.db, enterprise)
 
-    async def lines() -> AsyncIterator[str]:
-        row = after if head is None else max(after, head.archived.number)
-        while head is not None and row < head.newest.number:
-            async with snapshot(context.engine) as db:  # not one for hours
-                rows = await read_rows(db, enterprise, row)
-            if not rows:
-                break
-            kept = [one for one in rows if one.number <= head.newest.number]
-            yield "".join(json.dumps(sealed_line(one)) + "\n" for one in kept)
-            row = rows[-1].number
-        yield json.dumps({"head": None if head is None else _shown(head)}) + "\n"
-
+    lines = export_lines(context.engine, head, after)
     name = 'attachment; filename="audit.jsonl"'
-    return StreamingResponse(lines(), media_type=LINES, headers={"Content-Disposition": name})
+    return StreamingResponse(lines, media_type=LINES, headers={"Content-Disposition": name})
+
+
+async def export_lines(
+    engine: AsyncEngine, head: Head | None, after: int, at_once: int = MOST_ROWS
+) -> AsyncIterator[str]:
+    """From behind row `after` up to the newest row that `head` names.
+
+    Rows that are moved to a file before they were read end it without its last line: whoever reads
+    it exports again, and does not take them for missing.
+    """
+    row = after if head is None else max(after, head.archived.number)
+    while head is not None and row < head.newest.number:
+        async with snapshot(engine) as db:  # not one for hours
+            rows = await read_rows(db, head.enterprise_id, row, at_once)
+            now = await find_head(db, head.enterprise_id)
+        if now is not None and now.archived.number > row:
+            log.info("audit_export_overtaken", enterprise_id=head.enterprise_id, row=row)
+            return
+        if not rows:
+            break
+        kept = [one for one in rows if one.number <= head.newest.number]
+        yield "".join(json.dumps(sealed_line(one)) + "\n" for one in kept)
+        row = rows[-1].number
+    yield json.dumps({"head": None if head is None else _shown(head)}) + "\n"
 
 
 def _shown(head: Head) -> JsonObject:

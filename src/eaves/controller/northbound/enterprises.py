@@ -56,6 +56,16 @@ def within(work: Work, enterprise_id: str) -> Work:
     return replace(work, principal=replace(work.principal, scope=scope))
 
 
+def refuse_some_projects(work: Work) -> None:
+    """Raises Problem(403): what is about all of an enterprise needs a role that holds in it all."""
+    if work.scope.projects is not None:
+        raise Problem(
+            403,
+            f"role {work.principal.rights.role_name!r} holds in some projects only, and this is "
+            "about all of an enterprise; ask for a role without project filter",
+        )
+
+
 async def looking_at(work: Work, enterprise_id: str) -> Work:
     """The request within its own enterprise or one below.  Raises Problem(404)."""
     if enterprise_id in ("", str(work.scope.enterprise)):
@@ -162,6 +172,7 @@ async def create(context: Context, request: Request) -> Response:
     """With its built-in roles; without users: whoever is allowed into it makes them."""
     sent = await crud.read_body(request, Enterprise)
     async with context.writing(request) as work:
+        refuse_some_projects(work)
         parent = sent.parent_entp_id or str(work.scope.enterprise)
         await looking_at(work, parent)
         target = await make_enterprise(work, sent.model_copy(update={"parent_entp_id": parent}))
@@ -214,6 +225,7 @@ async def change(context: Context, request: Request) -> Response:
     """The own one, by `self` too, or one below."""
     sent = await crud.read_body(request, Enterprise)
     async with context.writing(request) as work:
+        refuse_some_projects(work)
         inside = await looking_at(work, request.path_params.get("id", ""))
         enterprise_id = str(inside.scope.enterprise)
         before = await crud.find(inside, ENTERPRISES, object_id=enterprise_id)
@@ -231,6 +243,7 @@ async def remove(context: Context, request: Request) -> Response:
     """One below that holds nothing any more; its audit log stays in the database."""
     enterprise_id = request.path_params["id"]
     async with context.writing(request) as work:
+        refuse_some_projects(work)
         inside = await looking_at(work, enterprise_id)
         item = await crud.find(inside, ENTERPRISES, object_id=enterprise_id)
         if inside.scope.enterprise == work.scope.enterprise:

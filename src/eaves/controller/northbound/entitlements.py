@@ -34,7 +34,7 @@ from eaves.controller.domain.contract.envelope import ObjectType, ZcOpsType
 from eaves.controller.domain.contract.users import Enterprise, UserState
 from eaves.controller.northbound import crud, journal, records
 from eaves.controller.northbound.context import Context
-from eaves.controller.northbound.enterprises import looking_at, within
+from eaves.controller.northbound.enterprises import looking_at, refuse_some_projects, within
 from eaves.controller.northbound.fleet_states import device_counts
 from eaves.controller.northbound.paging import Row, page_of, summary_from
 from eaves.controller.northbound.problems import Problem, Target
@@ -91,6 +91,7 @@ async def change(context: Context, request: Request) -> Response:
     """Of an enterprise below, or of one that nobody stands above."""
     sent = await crud.read_body(request, Entitlement)
     async with context.writing(request) as work:
+        refuse_some_projects(work)
         inside = await looking_at(work, sent.entp_id)
         enterprise_id = str(inside.scope.enterprise)
         above = await tree.above(work.db, enterprise_id)
