@@ -6,10 +6,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from support.bulk import Runner
 from support.rest import Caller, Json, Rest, running_rest
 from support.rest_objects import World, app_instance, build_world, image
 from support.telemetry import fold_state, info_report
 
+from eaves.controller.northbound import patching
 from eaves.controller.store.rendered import find_rendered
 from eaves.controller.store.unit import snapshot
 from eaves.evapi.config import (
@@ -316,6 +318,57 @@ async def test_references_are_refused_as_a_whole(alice: Caller, world: World) ->
     empty = await alice.http.post(REFER, json={"patchenvelopeId": NOBODY})
     assert empty.status_code == 400
     assert len(empty.json()["error"]) == 2
+
+
+async def test_references_of_many_instances_are_changed_by_a_job(
+    rest: Rest, alice: Caller, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patching, "IN_LINE", 2)
+    runner = Runner(rest)
+    ids = [world.instance]
+    for number in (2, 3, 4):
+        body = app_instance(world.app, world.device, f"web-{number}")
+        for acl in body["interfaces"][0]["acls"]:
+            acl["matches"][1]["value"] = str(9000 + number)
+        ids.append(await alice.create(INSTANCES, body))
+    first, second = [
+        await alice.create("/v1/patch-envelope", envelope(world.project, name=name))
+        for name in ("first", "second")
+    ]
+    wrong = await alice.http.post(
+        REFER, json={"appInstIDList": [*ids, NOBODY], "patchenvelopeId": first}
+    )
+    assert wrong.status_code == 400  # at once, and nothing is begun
+    assert (await alice.get("/v1/jobs"))["totalCount"] == 0
+
+    async def refer(wanted: Json) -> Json:
+        answer = await alice.http.post(REFER, json={"appInstIDList": ids, **wanted})
+        assert answer.status_code == 202, answer.text
+        await runner.run()
+        told: Json = await alice.get(f"/v1/jobs/id/{answer.json()['jobId']}")
+        assert told["operationType"] == "BULK_SERVICE_APPLY_PATCH_ENVELOPE"
+        assert told["status"] == "JOB_STATUS_COMPLETED", told
+        assert sorted(told["objectList"]) == sorted(ids)
+        return told
+
+    told = await refer({"patchenvelopeId": first, "projectId": world.project})
+    assert set(told["individualOpStatus"].values()) == {"COMPLETE"}, told
+    (sent,) = (await config_of(rest, world.device)).patch_envelopes
+    assert (sent.uuid, set(sent.app_inst_ids_allowed)) == (first, set(ids))
+    assert world.device in {str(one) for one in runner.told}
+    await refer({"patchenvelopeId": second})
+    for one in ids:
+        assert (await alice.get(f"{INSTANCES}/id/{one}"))["patchEnvelopeName"] == "second"
+    await alice.delete(f"/v1/patch-envelope/id/{first}")  # nobody refers to it any more
+    await refer({})
+    assert (await config_of(rest, world.device)).patch_envelopes == ()
+    asked = {
+        "name": "by-hand",
+        "objectType": "OBJECT_TYPE_EDGE_APP_INSTANCE",
+        "operationType": "BULK_SERVICE_APPLY_PATCH_ENVELOPE",
+        "objectList": ids,
+    }
+    assert (await alice.http.post("/v1/jobs", json=asked)).status_code == 400
 
 
 async def with_snapshots(alice: Caller, world: World, **more: object) -> Json:

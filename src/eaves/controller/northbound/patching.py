@@ -1,33 +1,32 @@
 """Patch envelopes on their way to apps: which instances refer to one, and how far devices are."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
-from eaves.controller.domain.admission import Refusal
-from eaves.controller.domain.admission.patches import admit_patch_reference
-from eaves.controller.domain.admission.refusal import invalid, unknown
-from eaves.controller.domain.contract.apps import AppInstance
 from eaves.controller.domain.contract.envelope import ZcOpsType
+from eaves.controller.domain.contract.jobs import BulkService
 from eaves.controller.domain.contract.patches import (
-    PatchEnvelope,
     PatchEnvelopeState,
     PatchEnvelopeStatus,
     PatchReferenceUpdateConfig,
     PatchStatusListMsg,
 )
-from eaves.controller.northbound import catalog, crud, journal, records, rendering
+from eaves.controller.northbound import catalog, crud, records, rendering
+from eaves.controller.northbound.bulk import asking
+from eaves.controller.northbound.bulk.operations import BY_SERVICE
 from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.paging import Row, page_of, project, read_list_query, summary_from
-from eaves.controller.northbound.problems import Problem
+from eaves.controller.northbound.patch_references import References, as_config, checked, refer
+from eaves.controller.northbound.problems import Target
 from eaves.controller.northbound.routes import CHANGE_INSTANCES, Route, reads
-from eaves.controller.northbound.verbs import keep_references
 from eaves.controller.northbound.work import Work
-from eaves.controller.store import carriers, objects, reports
+from eaves.controller.store import carriers, reports
+from eaves.controller.store.bulk_selection import Selection
 from eaves.controller.store.tables import Kind
 from eaves.evapi.info import (
     EvePatchEnvelopeState,
@@ -37,7 +36,7 @@ from eaves.evapi.info import (
 )
 from eaves.ids import DeviceId
 
-INSTANCES_MOST: Final = 10_000
+IN_LINE: Final = 200  # instances that one transaction changes, at most
 AT_ONCE: Final = 500
 DEVICE_FILTER: Final = "filter.deviceName"
 STATES: Final = {
@@ -51,31 +50,19 @@ STATES: Final = {
 
 
 async def update_references(context: Context, request: Request) -> Response:
-    """These instances refer to this envelope from now on; to none when none is given."""
+    """These instances refer to this envelope from now on; to none when none is given.
+
+    Many are left to a job, of which each batch is a transaction of its own; what is wrong with the
+    request is told at once all the same.
+    """
     body = await crud.read_body(request, PatchReferenceUpdateConfig)
+    if len(set(body.app_inst_id_list)) > IN_LINE:
+        return await _leave_to_job(context, request, body)
     async with context.writing(request) as work:
-        envelope = await records.find(
-            work.db, work.scope, records.PATCH_ENVELOPE, body.patchenvelope_id
-        )
-        instances = await _instances(work, body)
-        refusals = _refuse(body, instances, envelope)
-        for index, one in enumerate(instances):
-            if envelope is not None:
-                refusals += admit_patch_reference(
-                    one.model_copy(update={"patch_envelope_id": envelope.id}),
-                    envelope,
-                    await records.on_device(work.db, work.scope, records.NETINST, one.device_id),
-                    f"appInstIDList[{index}]",
-                )
-        if refusals:
-            raise Problem.of_refusals(refusals)
-        for instance in instances:
-            await _refer(work, instance, envelope)
-        target = (
-            catalog.PATCH_ENVELOPES.target(envelope)
-            if envelope is not None
-            else catalog.INSTANCES.target(instances[0])
-        )
+        found = await checked(work, body)
+        for instance in found.instances:
+            await refer(work, instance, found.envelope)
+        target = _target(found)
         await rendering.render_changed(work, Kind.APP_INSTANCE.value, target)
     return context.envelopes.success(
         target,
@@ -86,80 +73,32 @@ async def update_references(context: Context, request: Request) -> Response:
     )
 
 
-async def _instances(work: Work, body: PatchReferenceUpdateConfig) -> tuple[AppInstance, ...]:
-    if len(body.app_inst_id_list) > INSTANCES_MOST:
-        raise Problem(
-            400,
-            f"{len(body.app_inst_id_list):,} app instances are named, {INSTANCES_MOST:,} are "
-            "allowed at once; send them in several requests",
-            location="appInstIDList",
+async def _leave_to_job(
+    context: Context, request: Request, body: PatchReferenceUpdateConfig
+) -> Response:
+    async with context.reading(request) as work:  # nobody waits for it
+        found = await checked(work, body)
+    ids = frozenset(one.id for one in found.instances)
+    async with context.writing(request) as work:
+        job = await asking.ask_about(
+            work,
+            BY_SERVICE[BulkService.APPLY_PATCH_ENVELOPE],
+            as_config(found.envelope_id),
+            Selection(Kind.APP_INSTANCE, ids=ids),
         )
-    ids = tuple(dict.fromkeys(body.app_inst_id_list))
-    return await records.in_order(work.db, work.scope, records.APP_INSTANCE, ids)
-
-
-def _refuse(
-    body: PatchReferenceUpdateConfig,
-    instances: Iterable[AppInstance],
-    envelope: PatchEnvelope | None,
-) -> tuple[Refusal, ...]:
-    found = {one.id: one for one in instances}
-    refusals = [
-        unknown("app instance", one, f"appInstIDList[{index}]")
-        for index, one in enumerate(body.app_inst_id_list)
-        if one not in found
-    ]
-    if not body.app_inst_id_list:
-        refusals.append(invalid("appInstIDList", "no app instance is named; give their ids"))
-    if body.patchenvelope_id and envelope is None:
-        refusals.append(unknown("patch envelope", body.patchenvelope_id, "patchenvelopeId"))
-    refusals += [
-        invalid(
-            f"appInstIDList[{index}]",
-            f"app instance {found[one].name!r} is not in project {body.project_id!r}; leave it "
-            "out or correct projectId",
-        )
-        for index, one in enumerate(body.app_inst_id_list)
-        if one in found and body.project_id and found[one].project_id != body.project_id
-    ]
-    return tuple(refusals)
-
-
-async def _refer(work: Work, instance: AppInstance, envelope: PatchEnvelope | None) -> None:
-    wanted = instance.model_copy(
-        update={
-            "patch_envelope_id": envelope.id if envelope is not None else "",
-            "patch_envelope_name": envelope.name if envelope is not None else "",
-        }
+    return context.envelopes.success(
+        _target(found),
+        operation=ZcOpsType.UPDATE,
+        user=work.principal.user_name,
+        status=202,
+        job=job.id,
     )
-    if wanted.patch_envelope_id == instance.patch_envelope_id:
-        return
-    prepared = await keep_references(work, catalog.INSTANCES, wanted)
-    others = prepared.references - {instance.patch_envelope_id}
-    prepared = replace(prepared, references=others | {wanted.patch_envelope_id})
-    await objects.replace_object(
-        work.db,
-        work.scope,
-        crud.draft_of(catalog.INSTANCES, work, prepared),
-        work.stamp,
-        expected=None,
-        made_from=crud.expected_revision(instance),
-    )
-    work.changed.add(DeviceId(instance.device_id))
-    await journal.note(
-        work,
-        journal.Entry(
-            kind=Kind.APP_INSTANCE,
-            noun="app instance",
-            object_id=instance.id,
-            object_name=instance.name,
-            project_id=instance.project_id,
-            device_id=instance.device_id,
-            what="patch envelope changed",
-            before=instance,
-            after=wanted,
-        ),
-    )
+
+
+def _target(found: References) -> Target:
+    if found.envelope is not None:
+        return catalog.PATCH_ENVELOPES.target(found.envelope)
+    return catalog.INSTANCES.target(found.instances[0])
 
 
 async def status(context: Context, request: Request) -> Response:

@@ -112,8 +112,27 @@ async def ask(work: Work, operation: BulkOperation, config: BulkConfig) -> BulkJ
         refusals += await check_selection(work, selection)
     if refusals:
         raise Problem.of_refusals(refusals)
-    job = waiting or _new_job(work, operation, name)
-    job = replace(
+    if waiting is None:
+        return await ask_about(work, operation, config, selection, name)
+    job = _with_task(work, waiting, config, selection)
+    await bulk_jobs.start_waiting(work.db, job, work.now, work.principal.user_name)
+    await note(work, job, "given its task", operation=job.operation)
+    return replace(job, revision=job.revision + 1)
+
+
+async def ask_about(
+    work: Work, operation: BulkOperation, config: BulkConfig, selection: Selection, name: str = ""
+) -> BulkJob:
+    """Make a job about objects that the caller has checked."""
+    job = _new_job(work, operation, name or _made_up_name(work, operation))
+    job = _with_task(work, job, config, selection)
+    await bulk_jobs.insert_job(work.db, job)
+    await note(work, job, "created", operation=job.operation, selection=selection_told(selection))
+    return job
+
+
+def _with_task(work: Work, job: BulkJob, config: BulkConfig, selection: Selection) -> BulkJob:
+    return replace(
         job,
         user_id=work.principal.user_id,
         user_name=work.principal.user_name,
@@ -122,13 +141,6 @@ async def ask(work: Work, operation: BulkOperation, config: BulkConfig) -> BulkJ
         selection=write_selection(selection),
         project_id=selection.project_id,
     )
-    if waiting is not None:
-        await bulk_jobs.start_waiting(work.db, job, work.now, work.principal.user_name)
-        await note(work, job, "given its task", operation=job.operation)
-        return replace(job, revision=job.revision + 1)
-    await bulk_jobs.insert_job(work.db, job)
-    await note(work, job, "created", operation=job.operation, selection=selection_told(selection))
-    return job
 
 
 def selection_told(selection: Selection) -> dict[str, object]:
@@ -204,8 +216,8 @@ async def create(work: Work, sent: JobConfig) -> BulkJob:
     waits for the bulk request that names it as `jobId`.
     """
     operation = BY_SERVICE.get(sent.operation_type)
-    if operation is None:
-        done = ", ".join(one.value for one in BY_SERVICE)
+    if operation is None or not operation.by_itself:
+        done = ", ".join(service.value for service, one in BY_SERVICE.items() if one.by_itself)
         raise Problem(
             400,
             f"operationType {sent.operation_type.value!r} is none that a job does; give one of "

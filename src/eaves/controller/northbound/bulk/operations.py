@@ -13,12 +13,17 @@ from eaves.controller.domain.authz import Area, Rule, Verb
 from eaves.controller.domain.contract.devices import DeviceConfig
 from eaves.controller.domain.contract.envelope import ObjectType
 from eaves.controller.domain.contract.jobs import BulkConfig, BulkService
-from eaves.controller.northbound import actions, catalog, crud, records
+from eaves.controller.northbound import actions, catalog, crud, patch_references, records
 from eaves.controller.northbound.bulk import deploying, importing
 from eaves.controller.northbound.bulk.made import Made
 from eaves.controller.northbound.global_hardware import IMPORT
 from eaves.controller.northbound.problems import not_found
-from eaves.controller.northbound.routes import CHANGE_DEVICES, RUN_DEVICES, RUN_INSTANCES
+from eaves.controller.northbound.routes import (
+    CHANGE_DEVICES,
+    CHANGE_INSTANCES,
+    RUN_DEVICES,
+    RUN_INSTANCES,
+)
 from eaves.controller.northbound.verbs import store_change
 from eaves.controller.northbound.work import Work
 from eaves.controller.store.bulk_jobs import Found, JobObject
@@ -40,6 +45,7 @@ class BulkOperation:
     apply: Apply
     told: bool = True  # a body says what to do; else the objects are all it needs
     listed: Listed | None = None  # its body names the objects, which are none of the enterprise
+    by_itself: bool = True  # else an operation of something else makes its jobs
 
 
 async def _nothing_to_check(_work: Work, _config: BulkConfig) -> tuple[Refusal, ...]:
@@ -240,6 +246,15 @@ ALL: Final = (
         importing.check,
         importing.import_one,
         listed=importing.models_of,
+    ),
+    BulkOperation(
+        BulkService.APPLY_PATCH_ENVELOPE,
+        Kind.APP_INSTANCE,
+        ObjectType.EDGE_APP_INSTANCE,
+        CHANGE_INSTANCES,
+        patch_references.nothing_to_check,
+        patch_references.refer_one,
+        by_itself=False,
     ),
 )
 BY_SERVICE: Final[Mapping[BulkService, BulkOperation]] = {one.service: one for one in ALL}
