@@ -2,12 +2,15 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
-from support.rest import PASSWORD, Caller, Json, Rest, contains, running_rest
+from support.rest import CHEAP, PASSWORD, Caller, Json, Rest, contains, running_rest
 
 from eaves.controller.domain.builtin_roles import SYS_ADMIN, SYS_MONITOR, SYS_ROOT
+from eaves.controller.northbound import signup
 
 BASE = "/v1/enterprises"
 SESSIONS = "/v1/eaves/enterprises/id"
@@ -377,8 +380,65 @@ async def test_who_signs_up_waits_until_it_is_let_in(rest: Rest, root: Caller) -
     nina = await caller(rest, "nina")
     ugo = await nina.get("/v1/users/name/ugo")
     assert ugo["state"] == "USER_STATE_SIGNEDUP"
-    await nina.put(f"/v1/users/id/{ugo['id']}", ugo | {"state": "USER_STATE_ACTIVE"})
+    limit: Json = {"entpId": told["id"], "userCount": {"limit": 1}}
+    assert (await root.http.put("/v1/entitlements", json=limit)).status_code == 200
+    assert (await nina.get("/v1/entitlements"))["userCount"] == {"limit": 1, "usage": 1}
+    let_in = ugo | {"state": "USER_STATE_ACTIVE"}
+    assert (await nina.http.put(f"/v1/users/id/{ugo['id']}", json=let_in)).status_code == 412
+    limit["userCount"]["limit"] = 2
+    assert (await root.http.put("/v1/entitlements", json=limit)).status_code == 200
+    await nina.put(f"/v1/users/id/{ugo['id']}", let_in)
     await rest.login("ugo")
+    audit = (await root.get("/v1/eaves/audit", user="sign-up"))["list"]
+    assert [(one["objectKind"], one["objectName"]) for one in audit] == [
+        ("enterprises", "newcomer")
+    ]
+    assert (await root.get("/v1/eaves/audit", user="nina"))["list"] == []
+
+
+async def test_strangers_that_sign_up_are_slowed_down_and_bounded(
+    rest: Rest, root: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = rest.app.state.context
+    object.__setattr__(context, "settings", replace(context.settings, signup_open=True))
+    context.passwords.hasher = CHEAP
+    monkeypatch.setattr(signup, "WAITING_ENTERPRISES", 2)
+    monkeypatch.setattr(signup, "WAITING_USERS", 1)
+    await root.create(BASE, SENT)
+
+    async def signs_up(http: httpx.AsyncClient, number: int) -> int:
+        admin: Json = {**SIGNED["adminUser"], "name": f"nina-{number}"}
+        wanted = {"enterprise": {"name": f"new-{number}", "title": "New"}, "adminUser": admin}
+        return (await http.post(f"{SIGNUP}/enterprise", json=wanted)).status_code
+
+    async with rest.client() as http:
+        assert [await signs_up(http, number) for number in range(3)] == [200, 200, 429]
+        assert (await root.get(BASE))["totalCount"] == 4
+        codes: list[int] = []
+        for number in range(3):
+            body = {
+                "enterpriseName": "acme",
+                "name": f"ugo-{number}",
+                "email": "ugo@example.org",
+                "password": PASSWORD,
+            }
+            codes.append((await http.post(f"{SIGNUP}/user", json=body)).status_code)
+        assert codes == [200, 429, 429]
+        left = [await signs_up(http, number) for number in range(10, 20)]
+        assert set(left) == {429}
+    async with rest.client(host="10.1.2.3") as http:  # each address for itself
+        newcomer = await root.get(f"{BASE}/name/new-0")
+        await root.put(
+            f"{BASE}/id/{newcomer['id']}", newcomer | {"state": "ENTERPRISE_STATE_ACTIVE"}
+        )
+        assert await signs_up(http, 3) == 200
+    async with rest.client() as http:  # nor is there room, nor patience
+        answer = await http.post(f"{SIGNUP}/user", json={"enterpriseName": "nowhere"})
+        assert answer.status_code == 429
+        assert "too often" in answer.text
+        rest.clock.pass_by(timedelta(minutes=2))
+        answer = await http.post(f"{SIGNUP}/user", json={"enterpriseName": "nowhere"})
+        assert answer.status_code == 403
 
 
 async def test_a_session_is_told_to_whose_it_is(rest: Rest, root: Caller, home: str) -> None:

@@ -38,7 +38,7 @@ from eaves.controller.northbound.enterprises import looking_at, refuse_some_proj
 from eaves.controller.northbound.fleet_states import device_counts
 from eaves.controller.northbound.paging import Row, page_of, summary_from
 from eaves.controller.northbound.problems import Problem, Target
-from eaves.controller.northbound.resources.limits import count_of
+from eaves.controller.northbound.resources.limits import count_of, count_of_users
 from eaves.controller.northbound.routes import READ_ENTERPRISE, Endpoint, Route
 from eaves.controller.northbound.status import limits_in
 from eaves.controller.northbound.work import Work
@@ -74,7 +74,7 @@ async def entitlement_of(work: Work) -> Entitlement:
                 one.model_copy(update={"usage": used if one.size is DeviceSize.DEFAULT_SIZE else 0})
                 for one in devices
             ),
-            "user_count": users.model_copy(update={"usage": await count_of(work, Kind.USER)}),
+            "user_count": users.model_copy(update={"usage": await count_of_users(work)}),
             "plugins": plugins.model_copy(update={"plugin_total_usage": 0}),  # none are served
         }
     )

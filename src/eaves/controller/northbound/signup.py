@@ -1,10 +1,12 @@
 """Signing up without being asked: closed unless who runs the controller opens it (EAVES_SIGNUP).
 
 What signs itself up waits: an enterprise until somebody of the platform makes it active, a user
-until an administrator of its enterprise does.
+until an administrator of its enterprise does.  How much waits is bounded, and how often an address
+asks: each request costs the hash of a password.
 """
 
 from dataclasses import replace
+from typing import Final
 
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
@@ -27,20 +29,24 @@ from eaves.controller.domain.contract.users import (
 from eaves.controller.domain.passwords import PasswordRules, faults_of
 from eaves.controller.domain.scope import Scope
 from eaves.controller.northbound import catalog, crud, records
-from eaves.controller.northbound.context import Context, client_of, request_id_of
+from eaves.controller.northbound.context import Context, client_of, host_of, request_id_of
 from eaves.controller.northbound.crud import read_body
 from eaves.controller.northbound.enterprises import make_enterprise, within
+from eaves.controller.northbound.passwords import Guesser, TooManyGuesses
 from eaves.controller.northbound.problems import Problem
 from eaves.controller.northbound.routes import Route
 from eaves.controller.northbound.work import Principal, Work
 from eaves.controller.store import people, tree
-from eaves.controller.store.objects import find_object_by_name
+from eaves.controller.store.objects import Filter, StoredObject, count_by_state, find_object_by_name
 from eaves.controller.store.people import Credential
 from eaves.controller.store.tables import Kind
-from eaves.controller.store.unit import Db, unit_of_work
+from eaves.controller.store.unit import Db, snapshot, unit_of_work
 from eaves.ids import EnterpriseId
 
 PLATFORM_USER = "admin"  # its enterprise is the one above all others
+BY: Final = "sign-up"  # stands where a user would: a stranger may call itself as it likes
+WAITING_USERS: Final = 50  # of one enterprise
+WAITING_ENTERPRISES: Final = 100
 
 
 def _refuse_closed(context: Context) -> None:
@@ -53,13 +59,31 @@ def _refuse_closed(context: Context) -> None:
         )
 
 
-def _work(context: Context, request: Request, db: Db, enterprise_id: str, name: str) -> Work:
-    """What the controller does for a stranger, and writes down under the name that it gives."""
+def _slow_down(context: Context, request: Request) -> None:
+    """Raises Problem(429) for an address that asks again and again."""
+    try:
+        context.passwords.reserve(Guesser.of(BY, host_of(request)), context.clock())
+    except TooManyGuesses:
+        raise Problem(429, "this address signs up too often; wait a minute") from None
+
+
+def _refuse_crowd(waiting: int, most: int, what: str) -> None:
+    """Raises Problem(429)."""
+    if waiting >= most:
+        raise Problem(
+            429,
+            f"{waiting} {what} signed up and wait to be let in; ask whoever decides about them, "
+            "and try again then",
+        )
+
+
+def _work(context: Context, request: Request, db: Db, enterprise_id: str) -> Work:
+    """What the controller does for a stranger."""
     return Work(
         db=db,
         principal=Principal(
             user_id="",
-            user_name=name,
+            user_name=BY,
             scope=Scope(EnterpriseId(enterprise_id)),
             token_id="",
             token_kind="",
@@ -120,18 +144,28 @@ async def _add_user(
         )
 
 
+async def _platform(db: Db) -> StoredObject:
+    """The first user of the enterprise above all others.  Raises Problem(429) for a crowd."""
+    above = await people.find_user_for_login(db, PLATFORM_USER)
+    if above is None:
+        raise Problem(503, "this controller has no enterprise of the platform yet; try later")
+    waiting = await tree.count_below(db, above.enterprise_id, EnterpriseState.SIGNEDUP.value)
+    _refuse_crowd(waiting, WAITING_ENTERPRISES, "enterprises")
+    return above
+
+
 async def enterprise(context: Context, request: Request) -> Response:
     """Below the enterprise of the platform, with its first administrator."""
     _refuse_closed(context)
+    _slow_down(context, request)
     sent = await read_body(request, AAARequestEnterpriseSignup)
     wanted, admin = sent.enterprise or Enterprise(), sent.admin_user or AdminUserSignup()
-    name = admin.name or admin.email
-    hashed = await _hash(context, admin.password, name)
+    async with snapshot(context.engine) as db:  # before a password costs anything
+        await _platform(db)
+    hashed = await _hash(context, admin.password, admin.name or admin.email)
     async with unit_of_work(context.engine) as db:
-        above = await people.find_user_for_login(db, PLATFORM_USER)
-        if above is None:
-            raise Problem(503, "this controller has no enterprise of the platform yet; try later")
-        work = _work(context, request, db, above.enterprise_id, name)
+        above = await _platform(db)
+        work = _work(context, request, db, above.enterprise_id)
         target = await make_enterprise(
             work,
             wanted.model_copy(
@@ -148,25 +182,36 @@ async def enterprise(context: Context, request: Request) -> Response:
     return JSONResponse({"type": "AAAResponseTypeEnterpriseSignup"})
 
 
+async def _open_enterprise(db: Db, name: str) -> str:
+    """The id of an enterprise that takes one more.  Raises Problem."""
+    above = await people.find_user_for_login(db, PLATFORM_USER)
+    found = None
+    if above is not None and name:
+        found = await tree.find_below_by_name(db, above.enterprise_id, name)
+    if found is None or records.ENTERPRISE.read(found).state is not EnterpriseState.ACTIVE:
+        raise Problem(
+            403,
+            f"nobody signs itself up for enterprise {name!r}; check its name, or ask its "
+            "administrator for a user",
+            location="enterpriseName",
+        )
+    waiting = Filter(states=frozenset({UserState.SIGNEDUP.value}))
+    counts = await count_by_state(db, Scope(EnterpriseId(found.id)), Kind.USER, waiting)
+    _refuse_crowd(sum(counts.values()), WAITING_USERS, f"users of enterprise {name!r}")
+    return found.id
+
+
 async def user(context: Context, request: Request) -> Response:
     """In an enterprise that is there; it may look only, and only once it is let in."""
     _refuse_closed(context)
+    _slow_down(context, request)
     sent = await read_body(request, AAARequestAdminUserSignup)
-    name = sent.name or sent.email
-    hashed = await _hash(context, sent.password, name)
+    async with snapshot(context.engine) as db:  # before a password costs anything
+        await _open_enterprise(db, sent.enterprise_name)
+    hashed = await _hash(context, sent.password, sent.name or sent.email)
     async with unit_of_work(context.engine) as db:
-        above = await people.find_user_for_login(db, PLATFORM_USER)
-        found = None
-        if above is not None and sent.enterprise_name:
-            found = await tree.find_below_by_name(db, above.enterprise_id, sent.enterprise_name)
-        if found is None or records.ENTERPRISE.read(found).state is not EnterpriseState.ACTIVE:
-            raise Problem(
-                403,
-                f"nobody signs itself up for enterprise {sent.enterprise_name!r}; check its name, "
-                "or ask its administrator for a user",
-                location="enterpriseName",
-            )
-        work = _work(context, request, db, found.id, name)
+        enterprise_id = await _open_enterprise(db, sent.enterprise_name)
+        work = _work(context, request, db, enterprise_id)
         admin = AdminUserSignup(
             email=sent.email,
             first_name=sent.first_name,

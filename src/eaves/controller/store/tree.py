@@ -53,6 +53,13 @@ async def list_below(db: Db, enterprise_id: str) -> tuple[StoredObject, ...]:
     return tuple(stored_from_row(Kind.ENTERPRISE, row) for row in await db.execute(query))
 
 
+async def count_below(db: Db, enterprise_id: str, state: str) -> int:
+    """How many at any depth are in this state."""
+    c = objects[Kind.ENTERPRISE].c
+    query = select(func.count()).where(c.id.in_(_below(enterprise_id)), c.state == state)
+    return (await db.execute(query)).scalar_one()
+
+
 async def find_below_by_name(db: Db, enterprise_id: str, name: str) -> StoredObject | None:
     table = objects[Kind.ENTERPRISE]
     query = select(table).where(table.c.name == name, table.c.id.in_(_below(enterprise_id)))

@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 from eaves.controller.domain.admission.enterprises import device_limit
 from eaves.controller.domain.contract.entitlements import Entitlement, UserEntitlement
 from eaves.controller.domain.contract.envelope import ZsrvErrorCode
+from eaves.controller.domain.contract.users import UserState
 from eaves.controller.domain.scope import Scope
 from eaves.controller.northbound.problems import Problem
 from eaves.controller.northbound.sources import visible_in
@@ -19,6 +20,14 @@ async def count_of(work: Work, kind: Kind) -> int:
     c = objects[kind].c
     query = select(func.count()).select_from(objects[kind]).where(visible_in(c, work.scope))
     return (await work.db.execute(query)).scalar_one()
+
+
+async def count_of_users(work: Work) -> int:
+    """Who signed itself up and was not let in is none yet: strangers use up no limit."""
+    c = objects[Kind.USER].c
+    let_in = c.state != UserState.SIGNEDUP.value
+    query = select(func.count()).select_from(objects[Kind.USER])
+    return (await work.db.execute(query.where(visible_in(c, work.scope), let_in))).scalar_one()
 
 
 async def refuse_more_devices(work: Work) -> None:
@@ -43,7 +52,8 @@ async def _refuse_more(work: Work, kind: Kind) -> None:
     users = stored.user_count or UserEntitlement()
     limit = users.limit if kind is Kind.USER else device_limit(stored.devices)
     everywhere = Scope(work.scope.enterprise)
-    used = await count_of(replace(work, principal=replace(work.principal, scope=everywhere)), kind)
+    work = replace(work, principal=replace(work.principal, scope=everywhere))
+    used = await (count_of_users(work) if kind is Kind.USER else count_of(work, kind))
     if limit and used >= limit:
         raise Problem(
             412,

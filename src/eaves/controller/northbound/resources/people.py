@@ -22,6 +22,7 @@ from eaves.controller.domain.contract.users import (
 from eaves.controller.domain.scope import Scope
 from eaves.controller.northbound import records, roles
 from eaves.controller.northbound.problems import Problem
+from eaves.controller.northbound.resources.limits import refuse_more_users
 from eaves.controller.northbound.work import Prepared, Work
 from eaves.controller.store import people, sign_in
 from eaves.controller.store.tree import is_below
@@ -140,6 +141,8 @@ async def prepare_user(
             "last_logout_time": kept.last_logout_time,
         }
     )
+    if current is not None and current.state is UserState.SIGNEDUP is not complete.state:
+        await refuse_more_users(work)  # let in now: it counts from here on
     refusals, given = await _refuse_allowed(work, wanted, current)
     admitted = admit_user(
         wanted,
