@@ -130,10 +130,20 @@ def verify(files: tuple[Path, ...], anchor: str) -> None:
     kept = Anchors(session)
     told = _verified(session, anchor or kept.find())
     fault = object_of(told.get("fault"))
-    if fault:
-        raise click.ClickException(f"the audit log is damaged: {fault.get('why')}")
     newest, archived = str(told.get("newest")), str(told.get("archived"))
+    if fault:
+        raise click.ClickException(
+            f"the audit log is damaged: {fault.get('why')}\n"
+            "Export it first.  Once it is known what happened, a check begins behind the damage "
+            f"after: eaves audit acknowledge {newest} --reason TEXT"
+        )
     click.echo(f"the audit log is intact: {told['checked']} rows up to {newest}")
+    if told.get("acknowledged"):
+        until = str(told["acknowledged"]).partition(":")[0]
+        click.echo(
+            f"rows up to {until} were not checked: damage in them was acknowledged, see "
+            "`eaves audit list --verb 'damage acknowledged'`"
+        )
     if not archived.startswith("0:"):
         click.echo(
             f"rows up to {archived.partition(':')[0]} were moved to files; check them with "
@@ -145,6 +155,21 @@ def verify(files: tuple[Path, ...], anchor: str) -> None:
             f"newest of {told.get('unsealedUntil')}"
         )
     kept.keep(newest)
+
+
+@audit.command()
+@click.argument("anchor", metavar="NUMBER:DIGEST")
+@click.option("--reason", required=True, help="What was found out; it stands in the log.")
+def acknowledge(anchor: str, reason: str) -> None:
+    """Take the log up to a row as it is, once damage in it was looked into.
+
+    From then on a check begins behind that row, and old rows are moved to files again.  The log
+    tells for ever who did this and why; every check says so.
+    """
+    body = {"anchor": anchor, "reason": reason}
+    with Client(load_session()) as client:
+        client.call("POST", f"{PATH}/acknowledge", body=body)
+    click.echo(f"a check begins behind row {anchor.partition(':')[0]} from now on")
 
 
 def _verify_files(files: tuple[Path, ...]) -> None:

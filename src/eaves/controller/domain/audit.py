@@ -10,12 +10,14 @@
   anchor does, the number and digest of a row that somebody keeps elsewhere.
 - A head that does not fit when the next row is written is told by a row of its own (`DAMAGED`), so
   what goes on after the damage does not hide it.
+- Somebody may acknowledge damage, which a row tells of for ever: from then on a check begins behind
+  it, so that what comes after is still checked, and old rows can still be moved to files.
 """
 
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -24,6 +26,7 @@ from eaves.audit_lines import first_digest, next_digest
 
 DAMAGED: Final = "found damaged"
 ARCHIVED: Final = "archived"
+ACKNOWLEDGED: Final = "damage acknowledged"
 _ROW: Final = b"eaves audit row "
 _HEAD: Final = b"eaves audit head "
 
@@ -75,6 +78,13 @@ class Head:
     sealed_from: int  # rows before it bear no seals
     archived: Link  # the newest row that was moved to a file; number 0: none
     seal: bytes = field(repr=False)
+    acknowledged: Link = Link(0, b"")  # rows up to it are taken as they are; number 0: none
+
+    @property
+    def begin(self) -> Link:
+        """Behind which row a check begins."""
+        later = self.acknowledged.number > self.archived.number
+        return self.acknowledged if later else self.archived
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +150,8 @@ def head_seal(key: bytes, head: Head) -> bytes:
     said = "|".join(
         (head.enterprise_id, str(head.newest), str(head.sealed_from), str(head.archived))
     )
+    if head.acknowledged.number:
+        said += f"|{head.acknowledged}"
     return hmac.digest(key, _HEAD + said.encode(), hashlib.sha256) if key else b""
 
 
@@ -175,6 +187,24 @@ def follow(key: bytes, head: Head, after: Link, rows: Iterable[AuditRow]) -> Lin
             return fault
         after = Link(row.number, row.digest)
     return after
+
+
+def follow_old(key: bytes, head: Head, rows: Sequence[AuditRow]) -> Link | Fault:
+    """As `follow`, for the oldest rows that are kept: those that were acknowledged may be as they
+    are, but for the last of them.
+    """
+    known = [row for row in rows if row.number <= head.acknowledged.number]
+    if not known:
+        return follow(key, head, head.archived, rows)
+    last = Link(known[-1].number, known[-1].digest)
+    if last.number == head.acknowledged.number and last != head.acknowledged:
+        return fault_of_acknowledged(head)
+    return follow(key, head, last, rows[len(known) :])
+
+
+def fault_of_acknowledged(head: Head) -> Fault:
+    number = head.acknowledged.number
+    return Fault(number, f"row {number} is not the one up to which damage was acknowledged")
 
 
 def _fault_in(key: bytes, head: Head, after: Link, row: AuditRow) -> Fault | None:

@@ -1,8 +1,9 @@
 """What bounds the audit logs: the oldest rows are moved to files, checked, a segment at a time.
 
-A segment is moved only if it fits the chain: what was tampered with stays where it is.  The file is
-safe on the disk before its rows go.  It holds the lines of an export, so it can be checked by
-itself, and its last digest is the one that the head of the log goes on from.
+A segment is moved only if it fits the chain: what was tampered with stays where it is, until
+somebody acknowledges the damage.  The file is safe on the disk before its rows go.  It holds the
+lines of an export, so it can be checked by itself, and its last digest is the one that the head of
+the log goes on from.
 
 A file is never replaced.  Its name says its rows and its last digest: after an older copy of the
 database was put in place other rows bear the same numbers, and both stay.
@@ -29,7 +30,7 @@ from eaves.controller.domain.audit import (
     Head,
     Link,
     fault_of_head,
-    follow,
+    follow_old,
     sealed_line,
 )
 from eaves.controller.keys.files import write_once
@@ -37,6 +38,7 @@ from eaves.controller.settings import Retention
 from eaves.controller.store.audit_chain import (
     audit_key,
     drop_archived,
+    find_head,
     list_heads,
     note_audit,
     read_rows,
@@ -72,10 +74,26 @@ async def archive_audit(
         heads = await list_heads(db)
     moved = 0
     for head in heads:
-        while rows := await _due(engine, head.enterprise_id, retention, now, segment):
-            if not await _move(engine, folder, rows, now):
-                break
-            moved += len(rows.rows)
+        try:
+            moved += await _archive_log(engine, folder, head.enterprise_id, retention, now, segment)
+        except Exception:  # one log must not keep the others from being bounded
+            log.exception("audit_archive_failed", enterprise_id=head.enterprise_id)
+    return moved
+
+
+async def _archive_log(
+    engine: AsyncEngine,
+    folder: Path,
+    enterprise_id: str,
+    retention: Retention,
+    now: datetime,
+    segment: int,
+) -> int:
+    moved = 0
+    while rows := await _due(engine, enterprise_id, retention, now, segment):
+        if not await _move(engine, folder, rows, now):
+            break
+        moved += len(rows.rows)
     return moved
 
 
@@ -84,22 +102,29 @@ async def _due(
 ) -> Segment | None:
     """The oldest segment, if all of it is to go and all of it fits."""
     async with snapshot(engine) as db:
-        head = next(one for one in await list_heads(db) if one.enterprise_id == enterprise_id)
+        head = await find_head(db, enterprise_id)
+        if head is None or head.archived.number + segment > head.newest.number:
+            return None
+        last = await read_rows(db, enterprise_id, head.archived.number + segment - 1, 1)
+        if not last or not _has_to_go(head, last[0], retention, now):
+            return None  # and the others were not read for it
         rows = await read_rows(db, enterprise_id, head.archived.number, segment)
         key = audit_key(db)
-    if len(rows) < segment:
-        return None
-    too_many = head.newest.number - rows[-1].number >= retention.audit_rows
-    too_old = rows[-1].entry.at < now - timedelta(days=retention.audit_days)
-    if not (too_many or too_old):
-        return None
-    fault = fault_of_head(key, head) or follow(key, head, head.archived, rows)
+    if len(rows) < segment or not _has_to_go(head, rows[-1], retention, now):
+        return None  # some are missing, so these are younger ones
+    fault = fault_of_head(key, head) or follow_old(key, head, rows)
     if isinstance(fault, Fault):
         log.error("audit_log_damaged", enterprise_id=enterprise_id, why=fault.why)
         return None
     digest = rows[-1].digest.hex()[:DIGITS]
     name = f"{rows[0].number:012}-{rows[-1].number:012}-{digest}.jsonl.gz"
     return Segment(head, rows, name, await asyncio.to_thread(segment_bytes, rows))
+
+
+def _has_to_go(head: Head, last: AuditRow, retention: Retention, now: datetime) -> bool:
+    """By the number and the age of the last row of a segment."""
+    too_many = head.newest.number - last.number >= retention.audit_rows
+    return too_many or last.entry.at < now - timedelta(days=retention.audit_days)
 
 
 def segment_bytes(rows: Sequence[AuditRow]) -> bytes:

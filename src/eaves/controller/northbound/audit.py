@@ -1,7 +1,8 @@
 """The audit log: read newest first, exported as lines in the order of the chain, and checked.
 
 An export and a check are about all of a log, so they need a role that holds in all projects.
-Nothing here changes or deletes a row.
+Nothing here changes or deletes a row.  Damage that was found can be acknowledged, by a row of its
+own; a check says so for ever.
 """
 
 import json
@@ -13,11 +14,15 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from eaves.controller.domain.admission.refusal import Refusal, invalid
 from eaves.controller.domain.audit import (
+    ACKNOWLEDGED,
+    AuditEntry,
     Fault,
     Head,
     Link,
     fault_at_end,
+    fault_of_acknowledged,
     fault_of_anchor,
     fault_of_head,
     follow,
@@ -27,7 +32,8 @@ from eaves.controller.domain.audit import (
     sealed_line,
 )
 from eaves.controller.domain.authz import Area, Rule, Verb
-from eaves.controller.domain.contract.base import JsonObject
+from eaves.controller.domain.contract.base import Contract, JsonObject
+from eaves.controller.northbound import crud
 from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.paging import read_list_query
 from eaves.controller.northbound.periods import page_size, read_period
@@ -38,10 +44,12 @@ from eaves.controller.store.audit_chain import (
     BEFORE_ALL,
     MOST_ROWS,
     AuditFilter,
+    acknowledge,
     audit_key,
     find_digest,
     find_head,
     list_audit,
+    note_audit,
     read_rows,
 )
 from eaves.controller.store.unit import Db, snapshot
@@ -49,11 +57,13 @@ from eaves.controller.store.unit import Db, snapshot
 log = structlog.get_logger()
 
 READ_AUDIT: Final = Rule(Area.USER, Verb.READ)
+ACKNOWLEDGE: Final = Rule(Area.ENTERPRISE, Verb.UPDATE)
 ROWS_AT_ONCE: Final = 100
 CHECKED_AT_ONCE: Final = 20_000  # rows, in one request; who checks asks for the next ones
 LINES: Final = "application/x-ndjson"
 ATTEMPTS: Final = 3
 MOST_DIGITS: Final = 18
+MOST_REASON: Final = 1000
 
 
 async def many(context: Context, request: Request) -> Response:
@@ -144,6 +154,7 @@ def _shown(head: Head) -> JsonObject:
         "digest": head.newest.digest.hex(),
         "archivedNumber": head.archived.number,
         "archivedDigest": head.archived.digest.hex(),
+        "acknowledged": str(head.acknowledged) if head.acknowledged.number else "",
         "sealedFrom": head.sealed_from,
         "seal": head.seal.hex(),
     }
@@ -189,6 +200,9 @@ async def _checked(db: Db, enterprise: str, first: int, anchor: Link | None) -> 
         return {"intact": False, "checked": 0, "next": 0, "archived": "", **_faulty(gone)}
     begin = await _before(db, head, first)
     fault: Fault | None = fault_of_head(key, head)
+    if fault is None and head.begin.number > head.archived.number:
+        digest = await find_digest(db, enterprise, head.begin.number)
+        fault = None if digest == head.begin.digest else fault_of_acknowledged(head)
     if fault is None and anchor is not None and anchor.number > head.archived.number:
         found = await find_digest(db, enterprise, anchor.number)
         fault = fault_of_anchor(anchor, found, head.newest.number)
@@ -216,6 +230,7 @@ async def _checked(db: Db, enterprise: str, first: int, anchor: Link | None) -> 
         "next": 0 if end or fault is not None else last.number + 1,
         "newest": str(head.newest),
         "archived": str(head.archived),
+        "acknowledged": str(head.acknowledged) if head.acknowledged.number else "",
         "unsealed": unsealed,
     }
     if unsealed:
@@ -234,8 +249,8 @@ def _faulty(fault: Fault) -> JsonObject:
 
 async def _before(db: Db, head: Head, first: int) -> Link:
     """The place before row `first`, as it was checked by the request before."""
-    if first <= head.archived.number + 1:
-        return head.archived
+    if first <= head.begin.number + 1:
+        return head.begin
     digest = await find_digest(db, head.enterprise_id, first - 1)
     if digest is None:
         raise Problem(404, f"there is no row {first - 1} to go on from; check from the beginning")
@@ -262,8 +277,55 @@ async def _moment_of(db: Db, enterprise: str, number: int) -> str:
     return moment_text(rows[0].entry.at) if rows else ""
 
 
+class Acknowledgement(Contract):
+    anchor: str = ""
+    reason: str = ""
+
+
+async def acknowledge_damage(context: Context, request: Request) -> Response:
+    """`anchor`: the row up to which the log is taken as it is; `reason`: what was found out."""
+    sent = await crud.read_body(request, Acknowledgement)
+    anchor, reason = read_anchor(sent.anchor), sent.reason.strip()
+    faults: list[Refusal] = []
+    if anchor is None:
+        faults.append(invalid("anchor", "give NUMBER:DIGEST of a row, as a check told it"))
+    if not 0 < len(reason) <= MOST_REASON:
+        told = f"say in up to {MOST_REASON:,} letters what was found out about the damage"
+        faults.append(invalid("reason", told))
+    if anchor is None or faults:
+        raise Problem.of_refusals(faults)
+    async with context.writing(request) as work:
+        enterprise = _whole_log(work)
+        head = await acknowledge(work.db, enterprise, anchor, audit_key(work.db))
+        if head is None:
+            raise Problem(
+                409,
+                f"{anchor} is no row of the log that was neither moved to a file nor acknowledged "
+                "yet; check the log, and take the newest row that the check names",
+                location="anchor",
+            )
+        who = work.principal
+        note_audit(
+            work.db,
+            AuditEntry(
+                at=work.now,
+                enterprise_id=enterprise,
+                verb=ACKNOWLEDGED,
+                result=f"rows up to {anchor.number} are taken as they are",
+                user_id=who.user_id,
+                user_name=who.user_name,
+                client=who.client,
+                request_id=work.request_id,
+                object_kind="audit",
+                changes=json.dumps({"row": str(anchor), "reason": reason}),
+            ),
+        )
+    return JSONResponse(_shown(head))
+
+
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/eaves/audit", many, READ_AUDIT),
     Route("GET", "/v1/eaves/audit/export", export, READ_AUDIT),
     Route("GET", "/v1/eaves/audit/verify", verify, READ_AUDIT),
+    Route("POST", "/v1/eaves/audit/acknowledge", acknowledge_damage, ACKNOWLEDGE),
 )

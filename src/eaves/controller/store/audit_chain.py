@@ -8,7 +8,7 @@ other, in the order of their commits, and each for as long as its commit takes.
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -103,7 +103,7 @@ async def _append(db: AsyncConnection, enterprise_id: str, entries: Audited) -> 
             for row in rows
         ],
     )
-    await put_head(db, Head(enterprise_id, newest, head.sealed_from, head.archived, seal=b""), key)
+    await put_head(db, replace(head, newest=newest), key)
 
 
 async def _head_to_go_on(
@@ -112,6 +112,7 @@ async def _head_to_go_on(
     """The head, locked, and a row about it where it was tampered with.
 
     The log goes on behind the last row that is there: who tampers must not stop the controller.
+    What was acknowledged before counts no more.
     """
     head = await lock_head(db, enterprise_id)
     if head is not None and (not key or head_fits(key, head)):
@@ -153,6 +154,8 @@ async def put_head(db: AsyncConnection, head: Head, key: bytes) -> None:
         "sealed_from": sealed.sealed_from,
         "archived_number": sealed.archived.number,
         "archived_digest": sealed.archived.digest,
+        "acknowledged_number": sealed.acknowledged.number,
+        "acknowledged_digest": sealed.acknowledged.digest.hex(),
         "seal": sealed.seal,
     }
     if sealed.newest.number:
@@ -188,6 +191,7 @@ def _head_from_row(row: Row[tuple[object, ...]]) -> Head:
         sealed_from=row.sealed_from,
         archived=Link(row.archived_number, bytes(row.archived_digest)),
         seal=bytes(row.seal),
+        acknowledged=Link(row.acknowledged_number, bytes.fromhex(row.acknowledged_digest)),
     )
 
 
@@ -283,7 +287,21 @@ async def drop_archived(db: AsyncConnection, before: Head, archived: Link, key: 
     await db.execute(
         delete(audit).where(c.enterprise_id == head.enterprise_id, c.number <= archived.number)
     )
-    await put_head(
-        db, Head(head.enterprise_id, head.newest, head.sealed_from, archived, seal=b""), key
-    )
+    await put_head(db, replace(head, archived=archived), key)
     return True
+
+
+async def acknowledge(db: AsyncConnection, enterprise_id: str, to: Link, key: bytes) -> Head | None:
+    """From now on a check begins behind this row.  None, and nothing is changed, unless it is a row
+    that there is, behind what was moved or acknowledged before, and the head fits.
+
+    The caller notes who did it, in the same transaction.
+    """
+    head = await lock_head(db, enterprise_id)
+    if head is None or not head_fits(key, head) or to.number <= head.begin.number:
+        return None
+    if await find_digest(db, enterprise_id, to.number) != to.digest:
+        return None
+    acknowledged = replace(head, acknowledged=to)
+    await put_head(db, acknowledged, key)
+    return acknowledged

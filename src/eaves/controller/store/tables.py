@@ -478,5 +478,7 @@ audit_heads = Table(  # where each chain begins and ends; who appends to it lock
     Column("archived_number", BigInteger, nullable=False),
     Column("archived_digest", LargeBinary, nullable=False),
     Column("seal", LargeBinary, nullable=False),
+    Column("acknowledged_number", BigInteger, nullable=False, server_default=text("0")),
+    _text("acknowledged_digest"),  # in hex
     PrimaryKeyConstraint("enterprise_id"),
 )
