@@ -394,7 +394,7 @@ async def test_an_export_that_is_overtaken_by_the_archive_is_not_whole(
     lines = export_lines(rest.engine, head, 0, at_once=2)
     exported = [await anext(lines)]
     engine = open_engine(database_url, rest.keys.audit_key)
-    assert await archive_audit(engine, tmp_path, Retention(audit_rows=1), rest.clock(), 3) == 6
+    assert await archive_audit(engine, tmp_path, Retention(audit_rows=3), rest.clock(), 3) == 6
     await engine.dispose()
     exported += [part async for part in lines]
     numbers = [json.loads(line).get("number") for line in "".join(exported).splitlines()]

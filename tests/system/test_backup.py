@@ -270,8 +270,8 @@ async def test_devices_carry_on_at_a_controller_that_was_restored_elsewhere(site
     done = site.command(second, "restore", str(backup), "--passphrase-file", passphrase)
     assert done.returncode == 0, done.stderr
     assert "every device gets its configuration anew" in done.stdout
-    kept = second / moved.relative_to(site.process.state_dir)
-    assert kept.read_bytes() == b"moved before the backup"
+    brought = second / moved.relative_to(site.process.state_dir)
+    assert brought.read_bytes() == b"moved before the backup"
     site.process.state_dir = second  # another folder, the same address
     site.process.start()
     async with asyncio.TaskGroup() as going_on:

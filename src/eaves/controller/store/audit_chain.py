@@ -191,8 +191,16 @@ def _head_from_row(row: Row[tuple[object, ...]]) -> Head:
         sealed_from=row.sealed_from,
         archived=Link(row.archived_number, bytes(row.archived_digest)),
         seal=bytes(row.seal),
-        acknowledged=Link(row.acknowledged_number, bytes.fromhex(row.acknowledged_digest)),
+        acknowledged=Link(row.acknowledged_number, _from_hex(row.acknowledged_digest)),
     )
+
+
+def _from_hex(text: str) -> bytes:
+    """What is no hex was put there by somebody else, as the seal of the head tells."""
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        return b""
 
 
 async def read_rows(
