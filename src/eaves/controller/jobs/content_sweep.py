@@ -111,7 +111,8 @@ async def _tell_of_image(db: Db, held: Held, now: datetime) -> None:
         state=failed.image_status.value,
         references=await references_of(db, stored.id),
     )
-    await replace_object(db, scope, draft, Stamp(now, "system"), expected=None)
+    made_from = stored.revision.curr
+    await replace_object(db, scope, draft, Stamp(now, "system"), expected=None, made_from=made_from)
     await insert_event(
         db,
         Event(
