@@ -220,6 +220,11 @@ async def test_who_lost_everything_is_helped_by_an_administrator(
         assert (await login(rest, "bob"))["cause"] == "OK"
         await enrolled(rest, bob)
         assert recovery
+        herself = f"/v1/eaves/users/{(await alice.get('/v1/users/self'))['id']}"
+        await enrolled(rest, alice)
+        for method, what in (("DELETE", "totp"), ("PUT", "unlock")):  # with a session alone
+            refused = await alice.http.request(method, f"{herself}/{what}")
+            assert refused.status_code == 409, refused.text
         await alice.delete(path)
         assert (await http.get("/v1/users/self")).status_code == 401
     assert (await login(rest, "bob"))["cause"] == "OK"

@@ -383,10 +383,22 @@ async def take_away(work: Work, user: StoredObject) -> None:
 # --- administrators -----------------------------------------------------------------------------
 
 
+async def _somebody_else(work: Work, request: Request) -> StoredObject:
+    """Raises Problem(409) for oneself: whoever found a session would need no code, or guess on."""
+    user = await find_owner(work, request.path_params["id"])
+    if user.id == work.principal.user_id:
+        raise Problem(
+            409,
+            f"user {user.name!r} is you; ask another administrator, or remove your second factor "
+            "with password and code: DELETE /api/v1/eaves/totp",
+        )
+    return user
+
+
 async def remove_that_of(context: Context, request: Request) -> Response:
     """For somebody who lost the app and the recovery codes; what is open for it ends."""
     async with context.writing(request) as work:
-        user = await find_owner(work, request.path_params["id"])
+        user = await _somebody_else(work, request)
         await sign_in.one_at_a_time(work.db, user.id)
         await take_away(work, user)
         await people.delete_tokens_of(work.db, user.id)
@@ -395,7 +407,7 @@ async def remove_that_of(context: Context, request: Request) -> Response:
 
 async def unlock(context: Context, request: Request) -> Response:
     async with context.writing(request) as work:
-        user = await find_owner(work, request.path_params["id"])
+        user = await _somebody_else(work, request)
         await sign_in.forget_guesses(work.db, user.id)
         await sign_in.count_wrong_codes(work.db, user.id, 0)
         await note_user(work, "unlocked", records.USER.read(user))
