@@ -1,8 +1,11 @@
 """Nodes that policies want, on both databases: noted, taken by one, settled, retried."""
 
+import asyncio
 import itertools
 import json
+import os
 from datetime import timedelta
+from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -10,8 +13,19 @@ from store.conftest import ACME, NOW, STAMP
 
 from eaves.controller.domain.contract.netinsts import NetInstConfig
 from eaves.controller.domain.secrets import SecretName
+from eaves.controller.jobs.policy_jobs import PolicyJobs
+from eaves.controller.jobs.wanted import RenderWanted
+from eaves.controller.keys import open_keys
+from eaves.controller.settings import Settings
 from eaves.controller.store import policies
-from eaves.controller.store.objects import Draft, insert_object, list_objects, replace_object
+from eaves.controller.store.inputs import lock_devices
+from eaves.controller.store.objects import (
+    Draft,
+    delete_object,
+    insert_object,
+    list_objects,
+    replace_object,
+)
 from eaves.controller.store.policy_reconcile import Means, faults_as_text, reconcile, remove_owned
 from eaves.controller.store.tables import Kind
 from eaves.controller.store.tables_policies import policy_objects
@@ -41,9 +55,13 @@ def project_draft(port: str) -> Draft:
 
 async def make(db: Db, port: str) -> None:
     await insert_object(db, ACME, project_draft(port), STAMP)
-    for number, device_id in enumerate(IDS):
+    await make_nodes(db, *(f"edge-{number}" for number in range(NODES)))
+
+
+async def make_nodes(db: Db, *names: str) -> None:
+    for device_id, name in zip(IDS, names, strict=False):
         body = {
-            "name": f"edge-{number}",
+            "name": name,
             "projectId": PROJECT,
             "interfaces": [{"intfname": "eth0"}],
         }
@@ -51,7 +69,7 @@ async def make(db: Db, port: str) -> None:
             kind=Kind.DEVICE,
             id=device_id,
             enterprise_id="acme",
-            name=f"edge-{number}",
+            name=name,
             body=json.dumps(body),
             project_id=PROJECT,
             references=frozenset({PROJECT}),
@@ -129,3 +147,80 @@ async def test_what_is_refused_comes_again_and_what_goes_takes_its_objects(
         await replace_object(db, ACME, project_draft(""), STAMP, expected=None)
         await reconcile(db, IDS, means())
     assert await netinsts(engine) == {}
+
+
+def project_of(*networks: str) -> Draft:
+    netinsts = [
+        {"name": name, "kind": "NETWORK_INSTANCE_KIND_LOCAL", "port": "eth0"} for name in networks
+    ]
+    body = {"name": "plant", "networkPolicy": {"networkPolicy": {"netInstanceConfig": netinsts}}}
+    return Draft(Kind.PROJECT, PROJECT, "acme", "plant", json.dumps(body))
+
+
+async def test_a_name_that_one_node_of_a_batch_got_is_taken_for_the_next_one(
+    engine: AsyncEngine,
+) -> None:
+    async with unit_of_work(engine) as db:
+        await insert_object(db, ACME, project_of("fw", "fw-eu"), STAMP)
+        await make_nodes(db, "paris", "eu-paris")
+        done = await reconcile(db, IDS[:2], means())
+        (faults,) = done.faults.values()
+        assert "'fw-eu-paris' belongs to another network instance" in faults[0].reasons[0]
+    assert sorted(await netinsts(engine)) == ["fw-eu-eu-paris", "fw-eu-paris", "fw-paris"]
+
+
+async def test_enterprises_take_turns(engine: AsyncEngine) -> None:
+    others = {f"44444444-4444-4444-8444-{n:012}": PROJECT for n in range(3)}
+    async with unit_of_work(engine) as db:
+        await policies.want_devices(db, "acme", dict.fromkeys(IDS, PROJECT), NOW)
+        await policies.want_devices(db, "other", others, NOW)
+    async with unit_of_work(engine) as db:
+        one = await policies.take_wanted(db, NOW, 4)
+        assert [w.enterprise_id for w in one] == ["acme"] * 2 + ["other"] * 2
+        next_one = await policies.take_wanted(db, NOW, 1, behind="acme")
+        assert [w.enterprise_id for w in next_one] == ["other"]
+        await policies.note_settled(db, tuple(others))
+        assert len(await policies.take_wanted(db, NOW, 4, behind="acme")) == 4
+
+
+async def test_a_device_that_another_transaction_renders_is_left_for_later(
+    engine: AsyncEngine,
+) -> None:
+    gone = DeviceId("22222222-2222-4222-8222-222222222222")
+    async with unit_of_work(engine) as db:
+        await make(db, "eth0")
+        await policies.want_devices(db, "acme", dict.fromkeys((*IDS, gone), PROJECT), NOW)
+    if engine.dialect.name == "sqlite":  # has one writer
+        return
+    async with unit_of_work(engine) as renderer, asyncio.timeout(30):
+        await lock_devices(renderer, IDS[:2])
+        async with unit_of_work(engine) as db:
+            held = await policies.hold_devices(db, await policies.take_wanted(db, NOW, 10))
+        assert {one.device_id for one in held} == {*IDS[2:], gone}
+
+
+async def test_a_node_that_fails_holds_up_no_other(engine: AsyncEngine, tmp_path: Path) -> None:
+    keys = open_keys(Settings(state_dir=tmp_path / "keys"), clock=lambda: NOW, random=os.urandom)
+    broken = Draft(Kind.NETINST, "broken", "acme", "broken", '{"ip": 5}', device_id=IDS[1])
+    async with unit_of_work(engine) as db:
+        await make(db, "eth0")
+        await insert_object(db, ACME, broken, STAMP)
+        await policies.want_project(db, "acme", PROJECT, "first")
+    wanted = RenderWanted()
+    job = PolicyJobs(engine, keys, lambda: NOW, wanted, lambda _ids: None)
+    assert await job.round()
+    assert not await job.round()  # it rests
+    assert len(wanted) == NODES - 1
+    async with snapshot(engine) as db:
+        assert (await policies.progress_of(db, "acme", PROJECT)).faulty == 1
+        (fault,) = json.loads(await policies.faults_of(db, "acme", IDS[1]))
+        assert "could not be carried out (ValidationError)" in fault["reasons"][0]
+        owned = (await db.execute(select(policy_objects.c.device_id))).scalars()
+        assert set(owned) == set(IDS) - {IDS[1]}
+    later = PolicyJobs(engine, keys, lambda: NOW + timedelta(minutes=1), wanted, lambda _ids: None)
+    async with unit_of_work(engine) as db:
+        await delete_object(db, ACME, Kind.NETINST, broken.id)
+    assert await later.round()
+    async with snapshot(engine) as db:
+        assert (await policies.progress_of(db, "acme", PROJECT)).done
+    assert len(wanted) == NODES
