@@ -240,7 +240,7 @@ async def test_a_bundle_that_went_on_reaches_a_node_by_the_version_of_the_policy
 
     for name in ("disk-2", "disk-3"):
         await ready_image(alice, world, name)
-    plain = {"interfaces": [], "cpus": 0, "memory": 0}
+    plain: Json = {"interfaces": [], "cpus": 0, "memory": 0}
     first = await put(**plain)
     newest = await change_bundle("disk-2")
     tagged = await put(**plain, tags={"site": "north"})

@@ -36,7 +36,9 @@ async def keep_secrets(work: Work, object_id: str, prepared: Prepared[T]) -> Jso
 
 async def brings_new(work: Work, object_id: str, secrets: Mapping[str, str]) -> bool:
     """Whether one of these, by field, is not what is stored for the object."""
-    stored = await sealed.find_secrets(work.db, (object_id,)) if secrets else {}
+    if not secrets:
+        return False
+    stored = await sealed.find_secrets(work.db, (object_id,))
     for field, clear in secrets.items():
         name = SecretName(object_id, field)
         before = stored.get(name)

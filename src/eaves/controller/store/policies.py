@@ -9,7 +9,7 @@ it knows no types of the contract.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Select, delete, func, insert, select, update
 
@@ -172,7 +172,7 @@ async def take_again(db: Db, one: WantedDevice) -> tuple[WantedDevice, ...]:
     return await _locked(db, query)
 
 
-async def _locked(db: Db, query: Select[tuple[str, str, int]]) -> tuple[WantedDevice, ...]:
+async def _locked(db: Db, query: Select[*tuple[Any, ...]]) -> tuple[WantedDevice, ...]:
     if db.dialect.name != "sqlite":
         query = query.with_for_update(skip_locked=True)
     return tuple(
