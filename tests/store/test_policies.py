@@ -18,6 +18,7 @@ from eaves.controller.jobs.wanted import RenderWanted
 from eaves.controller.keys import open_keys
 from eaves.controller.settings import Settings
 from eaves.controller.store import policies
+from eaves.controller.store.devices import claim_serial, set_attestation_required
 from eaves.controller.store.inputs import lock_devices
 from eaves.controller.store.objects import (
     Draft,
@@ -29,6 +30,7 @@ from eaves.controller.store.objects import (
 from eaves.controller.store.policy_reconcile import Means, faults_as_text, reconcile, remove_owned
 from eaves.controller.store.tables import Kind
 from eaves.controller.store.tables_policies import policy_objects
+from eaves.controller.store.tables_shared import changes
 from eaves.controller.store.unit import Db, snapshot, unit_of_work
 from eaves.ids import DeviceId
 
@@ -224,3 +226,18 @@ async def test_a_node_that_fails_holds_up_no_other(engine: AsyncEngine, tmp_path
     async with snapshot(engine) as db:
         assert (await policies.progress_of(db, "acme", PROJECT)).done
     assert len(wanted) == NODES
+
+
+async def test_other_processes_hear_of_attestation_where_it_was_otherwise(
+    engine: AsyncEngine,
+) -> None:
+    async with unit_of_work(engine) as db:
+        await make(db, "eth0")
+        await claim_serial(db, IDS[0], "key", "serial")
+    for changed in (frozenset(IDS[:1]), frozenset[DeviceId]()):
+        async with unit_of_work(engine) as db:
+            assert await set_attestation_required(db, IDS, required=True) == changed
+    async with snapshot(engine) as db:
+        told = [*(await db.execute(select(changes.c.ids))).scalars()]
+    alone = engine.dialect.name == "sqlite"
+    assert told == ([] if alone else [json.dumps([IDS[0]])])

@@ -220,7 +220,8 @@ async def set_attestation_required(
             .returning(table.c.device_id)
         )
         changed.update(map(DeviceId, done.scalars()))
-    note_change(db, DEVICES, changed)
+    if changed:  # without ids it would be a change too
+        note_change(db, DEVICES, changed)
     return frozenset(changed)
 
 
