@@ -40,6 +40,7 @@ LISTED_THERE: Final = {
 TEXTS: Final = ("minLength", "maxLength", "pattern")
 NUMBERS: Final = ("minimum", "maximum")
 UNCLOSED: Final = re.compile(r"\{\d+$")  # a pattern that was cut off
+MISPRINT: Final = "[a-zA-Z0-9][a-zA-Z0-9_.-]+a"  # no id of the service itself would fit
 
 
 def shipped_form(operations: list[Json], schemas: Mapping[str, Json]) -> str:
@@ -204,4 +205,6 @@ def _schema(field: Json) -> Json:
     told |= {name: field[name] for name in bounds if name in field}
     if UNCLOSED.search(told.get("pattern", "")):
         told["pattern"] += "}"
+    if told.get("pattern") == MISPRINT:
+        told["pattern"] = MISPRINT.removesuffix("a")
     return told | ({"readOnly": True} if field.get("readOnly") else {})

@@ -208,3 +208,10 @@ def _of_profile(template: str) -> None:
 
 for key in ("id/{id}", "name/{name}", "id/{objid}/events", "name/{objname}/events"):
     _of_profile(f"/v1/authorization/profiles/{key}")
+
+
+@step("POST", "/v1/eaves/audit/acknowledge")
+async def _acknowledge(driver: Driver) -> httpx.Response:
+    told = await driver.alice.get("/v1/eaves/audit/verify")
+    body = {"anchor": told["newest"], "reason": "looked into"}
+    return await driver.call("POST", "/v1/eaves/audit/acknowledge", body)

@@ -327,5 +327,5 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/eaves/audit", many, READ_AUDIT),
     Route("GET", "/v1/eaves/audit/export", export, READ_AUDIT),
     Route("GET", "/v1/eaves/audit/verify", verify, READ_AUDIT),
-    Route("POST", "/v1/eaves/audit/acknowledge", acknowledge_damage, ACKNOWLEDGE),
+    Route("POST", "/v1/eaves/audit/acknowledge", acknowledge_damage, ACKNOWLEDGE, Acknowledgement),
 )
