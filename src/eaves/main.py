@@ -88,6 +88,10 @@ SECTIONS: Mapping[str, Mapping[str, Part]] = {
             "eaves.cli.devices:device",
             "Make many devices from a file, replace machines, open debug access, upgrade.",
         ),
+        "attestation": Part(
+            "eaves.cli.attestation:attestation",
+            "Show what a device booted; accept it, ask again, block the device.",
+        ),
         "model": Part(
             "eaves.cli.models:model",
             "Draft models from nodes, move them between files and controllers.",

@@ -18,7 +18,7 @@ from eaves.controller.domain.onboarding import (
     UnknownSerial,
     decide_in_turn,
 )
-from eaves.controller.store import devices, objects, registering
+from eaves.controller.store import attestations, devices, objects, registering
 from eaves.controller.store.devices import (
     Binding,
     CertificateTaken,
@@ -184,23 +184,23 @@ async def test_strangers_that_knock_leave_no_more_than_the_newest(device: AsyncE
 
 async def test_a_nonce_serves_once_and_a_new_one_keeps_the_token(device: AsyncEngine) -> None:
     async with unit_of_work(device) as db:
-        assert await devices.take_nonce(db, EDGE) is None
-        await devices.put_attestation(db, EDGE, "PASS", "ok", token=b"token", now=NOW)
-        await devices.put_nonce(db, EDGE, b"n" * 32, NOW)
-        assert await devices.take_nonce(db, EDGE) == (b"n" * 32, NOW)
-        assert await devices.take_nonce(db, EDGE) is None
-        await devices.put_attestation(db, EDGE, "FAIL", "bad quote", token=None, now=NOW)
+        assert await attestations.take_nonce(db, EDGE) is None
+        await attestations.put_attestation(db, EDGE, "PASS", "ok", token=b"token", now=NOW)
+        await attestations.put_nonce(db, EDGE, b"n" * 32, NOW)
+        assert await attestations.take_nonce(db, EDGE) == (b"n" * 32, NOW)
+        assert await attestations.take_nonce(db, EDGE) is None
+        await attestations.put_attestation(db, EDGE, "FAIL", "bad quote", token=None, now=NOW)
         await devices.register_binding(db, binding())
         assert [row.integrity_token for row in await devices.all_devices(db)] == [b"token"]
-        assert await devices.find_attestation(db, EDGE) == ("FAIL", "bad quote", NOW)
+        assert await attestations.find_attestation(db, EDGE) == ("FAIL", "bad quote", NOW)
 
 
 async def test_escrowed_keys_come_back_unchanged(device: AsyncEngine) -> None:
     async with unit_of_work(device) as db:
-        assert await devices.find_escrow(db, EDGE) is None
+        assert await attestations.find_escrow(db, EDGE) is None
         for keys in (b"first", b"second", b"second"):
-            await devices.put_escrow(db, EDGE, keys)
-        assert await devices.find_escrow(db, EDGE) == b"second"
+            await attestations.put_escrow(db, EDGE, keys)
+        assert await attestations.find_escrow(db, EDGE) == b"second"
 
 
 async def test_a_changed_ecdh_certificate_is_noticed(device: AsyncEngine) -> None:

@@ -151,3 +151,10 @@ class QuoteError(Rejected):
 
     def __init__(self, why: str) -> None:
         super().__init__(f"quote: {why}; the device must attest again")
+
+
+class EventLogError(Rejected):
+    """A log of measured boot that cannot be read."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"event log: {why}; the device must send the log of its firmware")

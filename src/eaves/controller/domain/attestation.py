@@ -1,7 +1,8 @@
 """What a quote is worth.  EVE API v2, section 6.3, and its security page, section 3.
 
 A device without a TPM quotes nothing but its versions: where the policy accepts, it succeeds with
-a token and no keys.  A quote of a TPM cannot be verified by this release; it fails, and says so.
+a token.  A quote of a TPM must be genuine under every policy; what it says must fit a template of
+the device's model where the policy enforces that, and is told where it does not.
 """
 
 import hmac
@@ -9,11 +10,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from eaves.evapi.attest import ZAttestQuote, ZAttestResponseCode
+from eaves.controller.domain.measured import Comparison, Measured, Template, compare
+from eaves.controller.domain.quotes import Counters, Examined, NoTpm, NotProven, Proven
+from eaves.evapi.attest import ZAttestResponseCode
 
 NONCE_BYTES: Final = 32
 TOKEN_BYTES: Final = 32
 NONCE_LIFE: Final = timedelta(minutes=5)
+
+NONE, PASS, FAIL = "ATTEST_STATE_NONE", "ATTEST_STATE_PASS", "ATTEST_STATE_FAIL"
+PASS_NO_PCR, FAIL_NO_PCR = "ATTEST_STATE_PASS_NO_PCR", "ATTEST_STATE_FAIL_NO_PCR"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +32,14 @@ class Nonce:
 class QuoteCase:
     """Everything that decides on a quote."""
 
-    quote: ZAttestQuote | None
+    examined: Examined | None  # None: the request holds no quote
     nonce: Nonce | None  # the outstanding one, used up by this quote
     has_certificate: bool  # of the attestation key (type 11)
     enforced: bool  # policy ENFORCE: only a proof counts
+    templates: tuple[Template, ...] = ()  # of the device's model
+    had_tpm: bool = False  # it showed one before: it cannot lose it
+    before: Counters | None = None  # of the last genuine quote of this attestation key
+    blocked: str = ""  # why a person shut this device out; empty: nobody did
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +48,8 @@ class Accepted:
 
     state: str
     detail: str
-    versions: tuple[str, ...] = ()
+    comparison: Comparison = field(default=Comparison(""))
+    proven: Proven | None = None  # what is kept of it
     code: ZAttestResponseCode = ZAttestResponseCode.Z_ATTEST_RESPONSE_CODE_SUCCESS
 
 
@@ -49,9 +60,15 @@ class Refused:
     code: ZAttestResponseCode
     state: str
     detail: str
+    comparison: Comparison = field(default=Comparison(""))
+    proven: Proven | None = None  # genuine, and not what the policy wants
 
 
 QuoteAnswer = Accepted | Refused
+
+
+def _refused(detail: str, state: str = FAIL) -> Refused:
+    return Refused(ZAttestResponseCode.Z_ATTEST_RESPONSE_CODE_QUOTE_FAILED, state, detail)
 
 
 def judge_quote(case: QuoteCase, now: datetime) -> QuoteAnswer:
@@ -59,41 +76,81 @@ def judge_quote(case: QuoteCase, now: datetime) -> QuoteAnswer:
     if case.nonce is None or now - case.nonce.given_at > NONCE_LIFE:
         return Refused(
             code.Z_ATTEST_RESPONSE_CODE_NONCE_MISMATCH,
-            "ATTEST_STATE_FAIL",
+            FAIL,
             "the quote answers no outstanding nonce; the device asks for a new one by itself",
-        )
-    quote = case.quote
-    if quote is None:
-        return Refused(
-            code.Z_ATTEST_RESPONSE_CODE_QUOTE_FAILED,
-            "ATTEST_STATE_FAIL",
-            "the request holds no quote",
         )
     if not case.has_certificate:
         return Refused(
             code.Z_ATTEST_RESPONSE_CODE_NO_CERT_FOUND,
-            "ATTEST_STATE_NONE",
+            NONE,
             "the device has not sent its attestation certificate yet; it sends it by itself",
         )
-    if quote.attest_data or quote.signature or quote.pcr_values:
-        return Refused(
-            code.Z_ATTEST_RESPONSE_CODE_QUOTE_FAILED,
-            "ATTEST_STATE_FAIL",
-            "the device quotes its TPM, and this release of the controller cannot verify that; "
-            "set the project's attestation policy to ACCEPT, configuration is served then",
+    if case.examined is None:
+        return _refused("the request holds no quote")
+    if case.blocked:
+        return _refused(f"the device is blocked: {case.blocked}; unblock it to let it attest")
+    match case.examined:
+        case NotProven(why=why):
+            return _refused(why)
+        case NoTpm(measured=measured):
+            return _without_tpm(case, measured)
+        case Proven() as proven:
+            return _proven(case, proven, case.nonce.value)
+
+
+def _without_tpm(case: QuoteCase, measured: Measured) -> QuoteAnswer:
+    if case.had_tpm:
+        return _refused(
+            "the device says that it has no TPM, and it had one; if its board was changed, "
+            "replace the machine of this record"
         )
     if case.enforced:
-        return Refused(
-            code.Z_ATTEST_RESPONSE_CODE_QUOTE_FAILED,
-            "ATTEST_STATE_FAIL",
-            "the device has no TPM and the project's policy enforces attestation; "
-            "use ACCEPT for devices without TPM",
+        return _refused(
+            "the device has no TPM and the policy enforces attestation; "
+            "use ACCEPT for devices without TPM"
         )
-    return Accepted(
-        "ATTEST_STATE_PASS_NO_PCR",
-        "accepted without TPM: only versions were reported",
-        tuple(version.version for version in quote.versions),
-    )
+    said = measured.eve_version or "no version"
+    return Accepted(PASS_NO_PCR, f"accepted without TPM: only versions were reported ({said})")
+
+
+def _proven(case: QuoteCase, proven: Proven, nonce: bytes) -> QuoteAnswer:
+    if not hmac.compare_digest(proven.nonce, nonce):
+        return Refused(
+            ZAttestResponseCode.Z_ATTEST_RESPONSE_CODE_NONCE_MISMATCH,
+            FAIL,
+            "the quote was made for another nonce; the device asks for a new one by itself",
+        )
+    back = proven.counters.went_back(case.before) if case.before is not None else ""
+    if back:
+        return _refused(f"{back}: another TPM, or an old state of it")
+    measured = proven.measured
+    contradicted = measured.contradicted() if not measured.log_fault else ()
+    comparison = compare(measured, case.templates)
+    faults = [difference.text() for difference in comparison.differences]
+    if contradicted:
+        listed = ", ".join(map(str, contradicted))
+        faults.insert(0, f"the event log does not lead to the quoted value of PCR {listed}")
+    if not faults and comparison.passed:
+        return Accepted(PASS, f"fits template {comparison.template!r}", comparison, proven)
+    if not faults:
+        return _no_template(case, proven)
+    detail = "; ".join(faults)
+    if comparison.template:
+        detail = f"differs from template {comparison.template!r}: {detail}"
+    if case.enforced:
+        failed = ZAttestResponseCode.Z_ATTEST_RESPONSE_CODE_QUOTE_FAILED
+        return Refused(failed, FAIL, detail, comparison, proven)
+    return Accepted(FAIL, f"let in by the policy ACCEPT, but {detail}", comparison, proven)
+
+
+def _no_template(case: QuoteCase, proven: Proven) -> QuoteAnswer:
+    measured = proven.measured
+    versions = f"version {measured.eve_version!r}, firmware {measured.firmware_version!r}"
+    detail = f"the model has no PCR template for {versions}; accept what was measured to make one"
+    if case.enforced:
+        failed = ZAttestResponseCode.Z_ATTEST_RESPONSE_CODE_QUOTE_FAILED
+        return Refused(failed, FAIL_NO_PCR, detail, proven=proven)
+    return Accepted(PASS_NO_PCR, detail, proven=proven)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from eaves.controller.northbound.reports import images_of, read_fleet
 from eaves.controller.northbound.routes import CHANGE_DEVICES, READ_DEVICES, Route
 from eaves.controller.northbound.status import limits_in
 from eaves.controller.northbound.work import Work
+from eaves.controller.store import attestations
 from eaves.controller.store import devices as device_rows
 from eaves.controller.store.tables import Kind
 from eaves.ids import DeviceId
@@ -148,7 +149,7 @@ async def _why_device(context: Context, work: Work, object_id: str) -> Why:
     device = await crud.find(work, catalog.DEVICES, object_id=object_id)
     fleet = await read_fleet(work, limits_in(context), (device.id,))
     reported = fleet.device(device.id)
-    state, detail, _at = await device_rows.find_attestation(work.db, DeviceId(device.id))
+    state, detail, _at = await attestations.find_attestation(work.db, DeviceId(device.id))
     rows = await device_rows.read_devices(work.db, (DeviceId(device.id),))
     unclaimed = await device_rows.unclaimed_serials(work.db, limit=10)
     facts = DeviceFacts(

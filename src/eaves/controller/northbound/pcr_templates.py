@@ -65,7 +65,7 @@ async def create(context: Context, request: Request) -> Response:
         if refusals:
             raise Problem.of_refusals(refusals, catalog.MODELS.target(model))
         kept = (*model.pcr_templates, *added)
-        target = await _store(work, model, kept, f"{NOUN} added", added[0])
+        target = await store_templates(work, model, kept, f"{NOUN} added", added[0])
     return context.envelopes.success(
         target, operation=ZcOpsType.CREATE, user=work.principal.user_name
     )
@@ -127,7 +127,7 @@ async def _write(
     async with context.writing(request) as work:
         model, current = await _find(work, request)
         template, kept = change(model, current)
-        target = await _store(work, model, kept, what, template)
+        target = await store_templates(work, model, kept, what, template)
     return context.envelopes.success(target, operation=operation, user=work.principal.user_name)
 
 
@@ -146,7 +146,7 @@ async def _find(work: Work, request: Request) -> tuple[SysModel, PCRTemplate]:
     raise not_found(NOUN, template_id)
 
 
-async def _store(
+async def store_templates(
     work: Work, model: SysModel, templates: Templates, what: str, template: PCRTemplate
 ) -> Target:
     resource = catalog.MODELS

@@ -14,8 +14,8 @@ from eaves.controller.domain.status.devices import DeviceReports
 from eaves.controller.domain.status.liveness import Limits, liveness
 from eaves.controller.northbound import records
 from eaves.controller.northbound.work import Work
+from eaves.controller.store import attestations, rendered, reports
 from eaves.controller.store import devices as device_rows
-from eaves.controller.store import rendered, reports
 from eaves.evapi.info import (
     ZInfoApp,
     ZInfoContentTree,
@@ -115,7 +115,7 @@ async def fleet_of(
         seen = await device_rows.find_last_seen(work.db, ids)
         bound = await device_rows.find_bound_at(work.db, ids)
         in_force = await rendered.find_all_in_force(work.db, ids)
-        attest |= await device_rows.find_attestation_states(work.db, ids)
+        attest |= await attestations.find_attestation_states(work.db, ids)
         for device, id_ in zip(some, ids, strict=True):
             alive = liveness(bound.get(id_), seen.get(id_), work.now, limits)
             holders[device.id] = Holder(device, alive)

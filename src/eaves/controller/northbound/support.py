@@ -9,7 +9,6 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
 from eaves.controller.domain.authz import Anybody
-from eaves.controller.domain.contract.base import JsonObject, rfc3339
 from eaves.controller.domain.contract.diagnostics import (
     BriefHealth,
     DeviceRawMetrics,
@@ -20,17 +19,14 @@ from eaves.controller.domain.contract.diagnostics import (
     PingMsgSendResp,
 )
 from eaves.controller.domain.numerals import number_of
-from eaves.controller.northbound import catalog, crud, records
+from eaves.controller.northbound import catalog, crud
 from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.paging import refuse
 from eaves.controller.northbound.problems import not_found
 from eaves.controller.northbound.routes import READ_DEVICES, READ_ENTERPRISE, Route
 from eaves.controller.northbound.status import DEVICES, status_of
-from eaves.controller.northbound.work import Work
 from eaves.controller.observe.health import Health
-from eaves.controller.store import devices as device_rows
 from eaves.controller.store import reports
-from eaves.evapi.certs import ZCertType
 from eaves.evapi.info import ZInfoTypes
 from eaves.evapi.plain import plain_info, plain_metrics
 from eaves.ids import DeviceId
@@ -60,37 +56,6 @@ async def info(context: Context, request: Request) -> Response:
         raw = json.dumps(plain_info(found[0].message), separators=(",", ":"))
         status = status.model_copy(update={"raw_status": raw})
     return JSONResponse(status.to_json())
-
-
-async def attestation(context: Context, request: Request) -> Response:
-    """The device, and beside the members of the contract what its last quote came to."""
-    async with context.reading(request) as work:
-        device = await crud.find(work, catalog.DEVICES, object_id=request.path_params["id"])
-        told = await _attested(work, DeviceId(device.id))
-        model = await records.find(work.db, work.scope, records.MODEL, device.model_id)
-    templates = model.pcr_templates if model is not None else ()
-    told["templates"] = [template.to_json() for template in templates]
-    return JSONResponse({**device.to_json(), "attestation": told})
-
-
-async def _attested(work: Work, device_id: DeviceId) -> JsonObject:
-    state, detail, at = await device_rows.find_attestation(work.db, device_id)
-    rows = await device_rows.read_devices(work.db, (device_id,))
-    uploaded = await device_rows.find_device_certificates(work.db, device_id)
-    return {
-        "state": state or "ATTEST_STATE_NONE",
-        "detail": detail or "the device has not attested yet",
-        **({"attestedAt": rfc3339(at)} if at is not None else {}),
-        "enforced": any(row.attestation_required for row in rows),
-        "certificates": [
-            {
-                "type": ZCertType(one.type).name,
-                "sha256": one.certificate_hash.hex(),
-                "receivedAt": rfc3339(one.received_at),
-            }
-            for one in uploaded
-        ],
-    }
 
 
 async def hello(context: Context, request: Request) -> Response:
@@ -138,7 +103,6 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/devices/name/{name}/status/metrics/raw", raw_metrics, READ_DEVICES),
     Route("GET", "/v1/devices/id/{id}/status/info", info, READ_DEVICES),
     Route("GET", "/v1/devices/name/{name}/status/info", info, READ_DEVICES),
-    Route("GET", "/v1/devices/id/{id}/attestation", attestation, READ_DEVICES),
     Route("POST", "/v1/hello", hello, Anybody.USER),
     Route("GET", "/v1/cloud/ping/id/{pingId}", ping, Anybody.STRANGER),
     Route("GET", "/v1/cloud/healthreport", health_report, READ_ENTERPRISE),

@@ -4,7 +4,7 @@ Whatever is decided is committed before it is answered: a nonce that was given o
 after a restart, a token that a device holds is the one in force.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import structlog
@@ -21,10 +21,12 @@ from eaves.controller.domain.attestation import (
     accepts_escrow,
     judge_quote,
 )
-from eaves.controller.southbound.context import Call, Southbound
+from eaves.controller.domain.measured import Template, template_of
+from eaves.controller.domain.quotes import Counters, Examined, examine
+from eaves.controller.southbound.context import CONFLICT, Call, Southbound
 from eaves.controller.southbound.events import device_event
 from eaves.controller.southbound.http import Answer
-from eaves.controller.store import devices
+from eaves.controller.store import attestations, devices
 from eaves.controller.store.unit import Db
 from eaves.controller.telemetry.changes import Change, Severity
 from eaves.evapi.attest import (
@@ -44,6 +46,7 @@ from eaves.evapi.attest import (
 )
 from eaves.evapi.certs import ZCert, ZCertType, check_edge_node_cert
 from eaves.evapi.errors import MalformedMessage
+from eaves.ids import DeviceId
 
 log = structlog.get_logger()
 
@@ -81,19 +84,66 @@ async def _certificates(context: Southbound, call: Call, certs: Sequence[ZCert])
     known = [cert for cert in certs if cert.type in UPLOADED]
     for cert in known:
         check_edge_node_cert(cert, device_pem)
-    rows = [devices.EdgeNodeCertificate(int(c.type), c.cert_hash, c.cert, now) for c in known]
-    changed = await context.writer.write(
-        lambda db: devices.put_device_certificates(db, device_id, rows)
-    )
+    rows = [
+        devices.EdgeNodeCertificate(
+            int(c.type),
+            c.cert_hash,
+            c.cert,
+            now,
+            mutable=c.attributes is not None and c.attributes.is_mutable,
+        )
+        for c in known
+    ]
+
+    async def put(db: Db) -> tuple[devices.EdgeNodeCertificate | None, bool]:
+        before = {c.type: c for c in await devices.find_device_certificates(db, device_id)}
+        swapped = swapped_certificate(before, rows)
+        if swapped is not None and not await attestations.take_certificates_open(db, device_id):
+            await _tell_swap(db, call, swapped, now)
+            return swapped, False
+        return None, await devices.put_device_certificates(db, device_id, rows)
+
+    swapped, changed = await context.writer.write(put)
+    if swapped is not None:
+        log.warning("certificate_swap_refused", device_id=device_id, type=swapped.type)
+        return CONFLICT
     if changed:
         log.info("device_ecdh_certificate_changed", device_id=device_id)
         context.render_wanted(device_id)  # its cipher blocks
     return _sealed(context, ZAttestResponse(resp_type=ZAttestRespType.ATTEST_RESP_CERT))
 
 
+def swapped_certificate(
+    before: Mapping[int, devices.EdgeNodeCertificate], sent: Sequence[devices.EdgeNodeCertificate]
+) -> devices.EdgeNodeCertificate | None:
+    """The first that would replace one which is not mutable.  Security page, section 1.1."""
+    for one in sent:
+        known = before.get(one.type)
+        if known is not None and known.pem != one.pem and not known.mutable:
+            return one
+    return None
+
+
+async def _tell_swap(
+    db: Db, call: Call, swapped: devices.EdgeNodeCertificate, now: datetime
+) -> None:
+    """Once for each certificate: the device sends it again every ten seconds."""
+    device_id = call.device.device_id
+    if await attestations.note_refused(db, device_id, swapped.certificate_hash):
+        what = (
+            f"the device sent another {ZCertType(swapped.type).name} "
+            f"({swapped.certificate_hash.hex()}) than the one it registered with; it was refused. "
+            "If its board or disk was replaced, renew its certificates"
+        )
+        change = Change("EDGE_NODE_CERTIFICATE_REFUSED", Severity.ERROR, what)
+        await device_event(db, call.device.enterprise_id, device_id, change, now)
+
+
 async def _nonce(context: Southbound, call: Call) -> Answer:
     nonce, now = context.random(NONCE_BYTES), context.clock()
-    await context.writer.write(lambda db: devices.put_nonce(db, call.device.device_id, nonce, now))
+    await context.writer.write(
+        lambda db: attestations.put_nonce(db, call.device.device_id, nonce, now)
+    )
     return _sealed(
         context,
         ZAttestResponse(
@@ -104,19 +154,31 @@ async def _nonce(context: Southbound, call: Call) -> Answer:
 
 async def _quote(context: Southbound, call: Call, asked: ZAttestReq) -> Answer:
     device_id, now, token = call.device.device_id, context.clock(), context.random(TOKEN_BYTES)
+    async with context.database.read() as db:
+        standing = await attestations.find_standing(db, device_id)
+        templates = await _templates(context, db, device_id)
+    quote, pem = asked.quote, standing.certificate_pem
+    examined: Examined | None = None
+    if quote is not None and pem:
+        examined = await context.decoding.beside(device_id, lambda: examine(quote, pem))
 
     async def judge(db: Db) -> tuple[QuoteAnswer, bytes | None]:
-        taken = await devices.take_nonce(db, device_id)
-        types = {c.type for c in await devices.find_device_certificates(db, device_id)}
+        taken = await attestations.take_nonce(db, device_id)
         case = QuoteCase(
-            quote=asked.quote,
+            examined=examined,
             nonce=None if taken is None else Nonce(*taken),
-            has_certificate=devices.ATTESTATION_TYPE in types,
+            has_certificate=bool(pem),
             enforced=call.device.attestation_required,
+            templates=templates,
+            had_tpm=standing.had_tpm,
+            before=Counters(*standing.counters) if standing.counters else None,
+            blocked=standing.blocked,
         )
         judged = judge_quote(case, now)
         await _remember(db, call, judged, token, now)
-        return judged, await devices.find_escrow(db, device_id)
+        if judged.proven is not None:
+            await _keep(db, call, judged, asked, standing.certificate_hash, now)
+        return judged, await attestations.find_escrow(db, device_id)
 
     judged, escrow = await context.writer.write(judge)
     if not isinstance(judged, Accepted):
@@ -129,6 +191,40 @@ async def _quote(context: Southbound, call: Call, asked: ZAttestReq) -> Answer:
     )
 
 
+async def _templates(context: Southbound, db: Db, device_id: DeviceId) -> tuple[Template, ...]:
+    version, found = await attestations.templates_of(db, device_id, context.templates)
+    known = context.templates.get(version)
+    if known is None:
+        for older in [one for one in context.templates if one[0] == version[0]]:
+            del context.templates[older]
+        known = context.templates[version] = tuple(map(template_of, found))
+    return known
+
+
+async def _keep(
+    db: Db, call: Call, judged: QuoteAnswer, asked: ZAttestReq, key: bytes, now: datetime
+) -> None:
+    proven, quote = judged.proven, asked.quote
+    if proven is None or quote is None:
+        return
+    counters, measured = proven.counters, proven.measured
+    await attestations.put_quoted(
+        db,
+        call.device.device_id,
+        attestations.Quoted(
+            at=now,
+            eve_version=measured.eve_version,
+            firmware_version=measured.firmware_version,
+            pcrs=measured.pcrs,
+            event_log=b"" if measured.log_fault else quote.tpm_binary_event_log,
+            counters=(counters.resets, counters.restarts, counters.clock_ms, counters.firmware),
+            key=key,
+            template=judged.comparison.template,
+            differences=tuple(one.text() for one in judged.comparison.differences),
+        ),
+    )
+
+
 def _quote_answer(context: Southbound, quote: ZAttestQuoteResp) -> Answer:
     return _sealed(
         context,
@@ -138,9 +234,9 @@ def _quote_answer(context: Southbound, quote: ZAttestQuoteResp) -> Answer:
 
 async def _remember(db: Db, call: Call, judged: QuoteAnswer, token: bytes, now: datetime) -> None:
     device_id = call.device.device_id
-    before, detail_before, _ = await devices.find_attestation(db, device_id)
+    before, detail_before, _ = await attestations.find_attestation(db, device_id)
     accepted = isinstance(judged, Accepted)
-    await devices.put_attestation(
+    await attestations.put_attestation(
         db, device_id, judged.state, judged.detail, token=token if accepted else None, now=now
     )
     if (before, detail_before) != (judged.state, judged.detail):
@@ -154,7 +250,9 @@ async def _escrow(context: Southbound, call: Call, keys: AttestStorageKeys | Non
     if keys is not None and await _holds_token(context, call, keys.integrity_token):
         # kept as it came, without the token: only the device can read it
         kept = encode_z_attest_req(ZAttestReq(storage_keys=AttestStorageKeys(keys=keys.keys)))
-        await context.writer.write(lambda db: devices.put_escrow(db, call.device.device_id, kept))
+        await context.writer.write(
+            lambda db: attestations.put_escrow(db, call.device.device_id, kept)
+        )
         code = AttestStorageKeysResponseCode.ATTEST_STORAGE_KEYS_RESPONSE_CODE_SUCCESS
     return _sealed(
         context,

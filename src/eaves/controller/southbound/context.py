@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from eaves.controller.domain.measured import Template
 from eaves.controller.keys import KeyStore
 from eaves.controller.live import Live, LiveDevice
 from eaves.controller.live.feed import Feed
@@ -102,6 +103,8 @@ class Southbound:
     clock: Clock
     random: Random
     meters: Meters
+    templates: dict[tuple[str, int], tuple[Template, ...]] = field(default_factory=dict)
+    """PCR templates of models by id and revision, as quotes are judged by them."""
 
     async def refresh(self, device_id: DeviceId) -> None:
         """Take into memory what was just committed, before the answer tells of it."""
@@ -133,5 +136,6 @@ CREATED = Answer(201)
 NOT_MODIFIED = Answer(304)
 NOT_FOUND = Answer(404)
 FORBIDDEN = Answer(403)
+CONFLICT = Answer(409)
 DOUBT = Answer(503, retry_after_s=5)
 TOO_MANY = Answer(429, retry_after_s=15)

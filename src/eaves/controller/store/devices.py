@@ -1,4 +1,4 @@
-"""What the device side asks: who is this certificate, may it register, what did it attest.
+"""What the device side asks: who is this certificate, may it register, which are its keys.
 
 These functions take no Scope: a device proves itself by its key, and its row says whose it is.
 """
@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, Table, and_, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Select, Table, and_, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from eaves.controller.store.changes import DEVICES, note_change
@@ -72,6 +72,7 @@ class EdgeNodeCertificate:
     certificate_hash: bytes
     pem: bytes
     received_at: datetime
+    mutable: bool = False  # its device may replace it
 
 
 def _of_device(table: Table) -> ColumnElement[bool]:
@@ -89,7 +90,8 @@ def _device_rows() -> Select[*tuple[Any, ...]]:
             b.certificate_der,
             func.coalesce(rendered_configs.c.config_hash, ""),
             attestations.c.integrity_token,
-            b.attestation_required,
+            # who is blocked has to attest, and cannot
+            or_(b.attestation_required, func.coalesce(attestations.c.blocked, "") != ""),
             b.gone,
         )
         .outerjoin_from(device_bindings, rendered_configs, _of_device(rendered_configs))
@@ -225,13 +227,13 @@ async def set_attestation_required(
     return frozenset(changed)
 
 
-# --- certificates of the device, attestation ----------------------------------------------------
+# --- certificates of the device ------------------------------------------------------------------
 
 
 async def put_device_certificates(
     db: Db, device_id: DeviceId, certificates: Sequence[EdgeNodeCertificate]
 ) -> bool:
-    """Store what a device uploaded; True when its ECDH certificate (type 13) changed."""
+    """Store what a device uploaded and may; True when its ECDH certificate (type 13) changed."""
     owner = await enterprise_of(db, device_id)
     if owner is None:
         return False  # deleted meanwhile
@@ -246,6 +248,7 @@ async def put_device_certificates(
                 "type": c.type,
                 "certificate_hash": c.certificate_hash,
                 "pem": c.pem,
+                "mutable": c.mutable,
                 "received_at": c.received_at,
             }
             for c in certificates
@@ -260,88 +263,16 @@ async def put_device_certificates(
 
 ECDH_TYPE = 13  # ZCertType.CERT_TYPE_DEVICE_ECDH_EXCHANGE
 ATTESTATION_TYPE = 11  # ZCertType.CERT_TYPE_DEVICE_RESTRICTED_SIGNING
+ENDORSEMENT_TYPE = 12  # ZCertType.CERT_TYPE_DEVICE_ENDORSEMENT_RSA
 
 
 async def find_device_certificates(db: Db, device_id: DeviceId) -> tuple[EdgeNodeCertificate, ...]:
     c = device_certificates.c
     query = select(device_certificates).where(c.device_id == device_id).order_by(c.type)
     return tuple(
-        EdgeNodeCertificate(row.type, row.certificate_hash, row.pem, row.received_at)
+        EdgeNodeCertificate(row.type, row.certificate_hash, row.pem, row.received_at, row.mutable)
         for row in await db.execute(query)
     )
-
-
-async def put_nonce(db: Db, device_id: DeviceId, nonce: bytes, now: datetime) -> None:
-    """A new nonce replaces the old one; the token stays valid until the next success."""
-    await _put_attestation(db, device_id, {"nonce": nonce, "nonce_at": now})
-
-
-async def take_nonce(db: Db, device_id: DeviceId) -> tuple[bytes, datetime] | None:
-    """The outstanding nonce, which is used up by this call."""
-    c = attestations.c
-    row = (
-        await db.execute(select(c.nonce, c.nonce_at).where(c.device_id == device_id))
-    ).one_or_none()
-    if row is None or row.nonce is None:
-        return None
-    done = await db.execute(
-        update(attestations)
-        .where(c.device_id == device_id, c.nonce == row.nonce)
-        .values(nonce=None, nonce_at=None)
-    )
-    return (row.nonce, row.nonce_at) if done.rowcount == 1 else None
-
-
-async def put_attestation(
-    db: Db, device_id: DeviceId, state: str, detail: str, *, token: bytes | None, now: datetime
-) -> None:
-    """What the last quote came to; a token is given out with a success and replaces the old one."""
-    values: dict[str, object] = {"state": state, "detail": detail}
-    if token is not None:
-        values |= {"integrity_token": token, "token_at": now}
-        note_change(db, DEVICES, (device_id,))
-    await _put_attestation(db, device_id, values)
-
-
-async def _put_attestation(db: Db, device_id: DeviceId, values: Mapping[str, object]) -> None:
-    owner = await enterprise_of(db, device_id)
-    if owner is not None:  # else deleted meanwhile
-        key = {"enterprise_id": owner, "device_id": device_id}
-        await upsert(db, attestations, {**key, **values})
-
-
-async def find_attestation(db: Db, device_id: DeviceId) -> tuple[str, str, datetime | None]:
-    """State, detail and the time of the last success; all empty before the first quote."""
-    c = attestations.c
-    row = (
-        await db.execute(select(c.state, c.detail, c.token_at).where(c.device_id == device_id))
-    ).one_or_none()
-    return ("", "", None) if row is None else (row.state, row.detail, row.token_at)
-
-
-async def find_attestation_states(db: Db, device_ids: Sequence[DeviceId]) -> Mapping[str, str]:
-    """Those that ever attested."""
-    c = attestations.c
-    query = select(c.device_id, c.state).where(c.device_id.in_(device_ids))
-    return {row.device_id: row.state for row in await db.execute(query)}
-
-
-async def put_escrow(db: Db, device_id: DeviceId, keys: bytes) -> None:
-    """Opaque key material of a device; the version before is kept, losing it loses data."""
-    await _put_attestation(db, device_id, {})
-    c = attestations.c
-    await db.execute(
-        update(attestations)
-        .where(c.device_id == device_id, c.escrow.is_distinct_from(keys))
-        .values(escrow_before=c.escrow, escrow=keys)
-    )
-
-
-async def find_escrow(db: Db, device_id: DeviceId) -> bytes | None:
-    row = (
-        await db.execute(select(attestations.c.escrow).where(attestations.c.device_id == device_id))
-    ).one_or_none()
-    return None if row is None else row.escrow
 
 
 # --- liveness -----------------------------------------------------------------------------------

@@ -280,6 +280,7 @@ device_certificates = Table(  # ECDH, attestation, endorsement; newest of each t
     Column("type", Integer, nullable=False),
     Column("certificate_hash", LargeBinary, nullable=False),  # as the device computed it
     Column("pem", LargeBinary, nullable=False),
+    Column("mutable", Boolean, nullable=False, server_default=text("false")),
     _moment("received_at"),
     PrimaryKeyConstraint("enterprise_id", "device_id", "type"),
     Index(None, "device_id"),
@@ -298,6 +299,15 @@ attestations = Table(
     _text("detail"),
     Column("escrow", LargeBinary, nullable=True),
     Column("escrow_before", LargeBinary, nullable=True),
+    # the last genuine quote
+    _moment("quoted_at", nullable=True),
+    *(_text(name) for name in ("versions", "pcrs", "counters", "template", "differences")),  # JSON
+    Column("event_log", LargeBinary, nullable=True),  # gzip, as it came
+    Column("counted_by", LargeBinary, nullable=True),  # the attestation key that made it
+    Column("had_tpm", Boolean, nullable=False, server_default=text("false")),
+    _text("blocked"),  # why a person shut the device out
+    Column("certificates_open", Boolean, nullable=False, server_default=text("false")),
+    Column("refused_certificate", LargeBinary, nullable=True),  # told of in an event
     PrimaryKeyConstraint("enterprise_id", "device_id"),
     Index(None, "device_id"),
 )

@@ -1,0 +1,263 @@
+"""The log of a measured boot: what was hashed into which PCR, in the order of the boot.
+
+TCG PC Client Platform Firmware Profile, crypto-agile format: one event of the old format that
+names the hash algorithms and their sizes, then events with a digest of each.  Little endian.
+The log itself is not signed: it is worth what its replay has in common with a quote.
+"""
+
+import hashlib
+import struct
+import zlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+from eaves.evapi.errors import EventLogError
+
+MOST_BYTES: Final = 4 * 1024 * 1024
+"""Of a log once it is inflated; devices send at most 126,976."""
+MOST_EVENTS: Final = 20_000
+TPM_PCRS: Final = 24
+
+_SHA256: Final = 0x000B
+_SIGNATURE: Final = b"Spec ID Event03\0"
+_NO_ACTION: Final = 3
+_LOCALITY: Final = b"StartupLocality\0"
+_HEAD: Final = struct.Struct("<II20sI")
+_EVENT: Final = struct.Struct("<III")
+_U32: Final = struct.Struct("<I")
+_U16: Final = struct.Struct("<H")
+_ALGORITHM: Final = struct.Struct("<HH")
+_SPEC: Final = struct.Struct("<16sI4BI")
+_VARIABLE: Final = struct.Struct("<16sQQ")
+_ONES: Final = frozenset(range(17, 23))  # PCRs of a dynamic launch start with all bits set
+
+TYPES: Final[Mapping[int, str]] = MappingProxyType(
+    {
+        0x00: "EV_PREBOOT_CERT",
+        0x01: "EV_POST_CODE",
+        0x03: "EV_NO_ACTION",
+        0x04: "EV_SEPARATOR",
+        0x05: "EV_ACTION",
+        0x06: "EV_EVENT_TAG",
+        0x07: "EV_S_CRTM_CONTENTS",
+        0x08: "EV_S_CRTM_VERSION",
+        0x09: "EV_CPU_MICROCODE",
+        0x0A: "EV_PLATFORM_CONFIG_FLAGS",
+        0x0B: "EV_TABLE_OF_DEVICES",
+        0x0C: "EV_COMPACT_HASH",
+        0x0D: "EV_IPL",
+        0x0E: "EV_IPL_PARTITION_DATA",
+        0x0F: "EV_NONHOST_CODE",
+        0x10: "EV_NONHOST_CONFIG",
+        0x11: "EV_NONHOST_INFO",
+        0x12: "EV_OMIT_BOOT_DEVICE_EVENTS",
+        0x80000001: "EV_EFI_VARIABLE_DRIVER_CONFIG",
+        0x80000002: "EV_EFI_VARIABLE_BOOT",
+        0x80000003: "EV_EFI_BOOT_SERVICES_APPLICATION",
+        0x80000004: "EV_EFI_BOOT_SERVICES_DRIVER",
+        0x80000005: "EV_EFI_RUNTIME_SERVICES_DRIVER",
+        0x80000006: "EV_EFI_GPT_EVENT",
+        0x80000007: "EV_EFI_ACTION",
+        0x80000008: "EV_EFI_PLATFORM_FIRMWARE_BLOB",
+        0x80000009: "EV_EFI_HANDOFF_TABLES",
+        0x8000000A: "EV_EFI_PLATFORM_FIRMWARE_BLOB2",
+        0x8000000B: "EV_EFI_HANDOFF_TABLES2",
+        0x8000000C: "EV_EFI_VARIABLE_BOOT2",
+        0x80000010: "EV_EFI_HCRTM_EVENT",
+        0x800000E0: "EV_EFI_VARIABLE_AUTHORITY",
+        0x800000E1: "EV_EFI_SPDM_FIRMWARE_BLOB",
+        0x800000E2: "EV_EFI_SPDM_FIRMWARE_CONFIG",
+    }
+)
+_VARIABLES: Final = frozenset({0x80000001, 0x80000002, 0x8000000C, 0x800000E0})
+_IMAGES: Final = frozenset({0x80000003, 0x80000004, 0x80000005})
+_TEXTS: Final = frozenset({0x01, 0x05, 0x0D, 0x80000007, 0x80000008})
+_MOST_SHOWN: Final = 400  # characters of what an event says of itself
+
+
+@dataclass(frozen=True, slots=True)
+class LogEvent:
+    number: int  # its place in the log; the first after the header is 1
+    pcr: int
+    type: int
+    digest: bytes  # of the SHA-256 bank; empty: the event has none there
+    data: bytes = field(repr=False)
+
+    @property
+    def type_name(self) -> str:
+        return TYPES.get(self.type, f"event type {self.type:#x}")
+
+    def text(self) -> str:
+        """What it says was measured, in one line: a variable, a command line, a file."""
+        said = _told(self)
+        return f"{self.type_name} {said}" if said else self.type_name
+
+
+def inflated(packed: bytes) -> bytes:
+    """A log as devices send it, gzip.  Raises EventLogError, also for more than `MOST_BYTES`."""
+    reader = zlib.decompressobj(wbits=31)
+    try:
+        raw = reader.decompress(packed, MOST_BYTES + 1)
+    except zlib.error as error:
+        raise EventLogError(f"it is no gzip: {error}") from error
+    if len(raw) > MOST_BYTES:
+        raise EventLogError(f"it has more than {MOST_BYTES:,} bytes")
+    if not reader.eof:
+        raise EventLogError("its gzip ends early")
+    return raw
+
+
+def parse_event_log(raw: bytes) -> tuple[LogEvent, ...]:
+    """Every event after the header.  Raises EventLogError."""
+    try:
+        return _parsed(raw)
+    except struct.error as error:
+        raise EventLogError("it ends within an event") from error
+
+
+def _parsed(raw: bytes) -> tuple[LogEvent, ...]:
+    sizes, at = _algorithms(raw)
+    if _SHA256 not in sizes:
+        raise EventLogError("it has no digests of SHA-256")
+    events: list[LogEvent] = []
+    end = len(raw)
+    while at < end:
+        pcr, kind, count = _EVENT.unpack_from(raw, at)
+        if pcr == 0xFFFFFFFF:  # what some firmware fills the rest of its table with
+            break
+        if count > len(sizes):
+            raise EventLogError(f"event {len(events) + 1} has {count} digests")
+        at += _EVENT.size
+        digest = b""
+        for _ in range(count):
+            (algorithm,) = _U16.unpack_from(raw, at)
+            size = sizes.get(algorithm)
+            if size is None:
+                raise EventLogError(f"event {len(events) + 1} has a digest of unknown size")
+            at += 2
+            if algorithm == _SHA256:
+                digest = raw[at : at + size]
+            at += size
+        (size,) = _U32.unpack_from(raw, at)
+        at += 4
+        if at + size > end:
+            raise EventLogError(f"event {len(events) + 1} ends after the log")
+        if pcr >= TPM_PCRS:
+            raise EventLogError(f"event {len(events) + 1} is of PCR {pcr}")
+        events.append(LogEvent(len(events) + 1, pcr, kind, digest, raw[at : at + size]))
+        if len(events) > MOST_EVENTS:
+            raise EventLogError(f"it has more than {MOST_EVENTS:,} events")
+        at += size
+    return tuple(events)
+
+
+def _algorithms(raw: bytes) -> tuple[Mapping[int, int], int]:
+    """Sizes of digests by algorithm, and where the events begin."""
+    _, kind, _, size = _HEAD.unpack_from(raw, 0)
+    begin, end = _HEAD.size, _HEAD.size + size
+    if kind != _NO_ACTION or end > len(raw) or not raw.startswith(_SIGNATURE, begin):
+        raise EventLogError("it does not begin with the header of the crypto-agile format")
+    *_, count = _SPEC.unpack_from(raw, begin)
+    if begin + _SPEC.size + count * _ALGORITHM.size > end:
+        raise EventLogError(f"its header names {count} algorithms and ends before")
+    offset = begin + _SPEC.size
+    return dict(_ALGORITHM.unpack_from(raw, offset + 4 * n) for n in range(count)), end
+
+
+def replay(events: Iterable[LogEvent]) -> Mapping[int, bytes]:
+    """What the log makes of the SHA-256 bank: PCRs that an event extends."""
+    values: dict[int, bytes] = {}
+    locality = 0
+    for event in events:
+        if event.type == _NO_ACTION:
+            if event.pcr == 0 and event.data.startswith(_LOCALITY):
+                locality = event.data[len(_LOCALITY) :][0] if len(event.data) > 16 else 0
+            continue
+        if not event.digest:
+            continue
+        before = values.get(event.pcr)
+        if before is None:
+            before = _start(event.pcr, locality)
+        values[event.pcr] = hashlib.sha256(before + event.digest).digest()
+    return values
+
+
+def _start(pcr: int, locality: int) -> bytes:
+    if pcr in _ONES:
+        return b"\xff" * 32
+    return bytes(31) + bytes((locality,)) if pcr == 0 else bytes(32)
+
+
+def by_pcr(events: Iterable[LogEvent]) -> Mapping[int, tuple[LogEvent, ...]]:
+    """The events that extend each PCR."""
+    found: defaultdict[int, list[LogEvent]] = defaultdict(list)
+    for event in events:
+        if event.type != _NO_ACTION and event.digest:
+            found[event.pcr].append(event)
+    return {pcr: tuple(some) for pcr, some in found.items()}
+
+
+# --- in the words of people ---------------------------------------------------------------------
+
+
+def _told(event: LogEvent) -> str:
+    if event.type in _VARIABLES:
+        return _variable(event.data)
+    if event.type in _IMAGES:
+        return _image(event.data)
+    if event.type in _TEXTS:
+        return _text(event.data)
+    if event.type == 0x06:  # a tag and a length before what it says
+        return _text(event.data[8:])
+    if event.type == 0x04:
+        return event.data.hex() if len(event.data) <= 8 else ""
+    return _text(event.data)
+
+
+def _variable(data: bytes) -> str:
+    """The name of an EFI variable, and its value where that is short."""
+    if len(data) < _VARIABLE.size:
+        return ""
+    _, letters, size = _VARIABLE.unpack_from(data)
+    at = _VARIABLE.size
+    if letters > 512 or at + 2 * letters + size > len(data):
+        return ""
+    name = data[at : at + 2 * letters].decode("utf-16-le", "replace")
+    value = data[at + 2 * letters :][:size]
+    shown = value.hex() if 0 < size <= 16 else f"{size} bytes"
+    return _line(f"{name} = {shown}")
+
+
+def _image(data: bytes) -> str:
+    """The path of an EFI program: the texts among the nodes of its device path."""
+    if len(data) < 32:
+        return ""
+    path, found = data[32:], list[str]()
+    while len(path) >= 4:
+        kind, sub, size = path[0], path[1], int.from_bytes(path[2:4], "little")
+        if size < 4 or size > len(path):
+            break
+        if (kind, sub) == (4, 4):  # media, file path
+            found.append(path[4:size].decode("utf-16-le", "replace").rstrip("\0"))
+        path = path[size:]
+    return _line("".join(found).replace("\\", "/"))
+
+
+def _text(data: bytes) -> str:
+    """Text as firmware, boot loaders and stubs write it: ASCII, UTF-8 or UTF-16."""
+    stripped = data.rstrip(b"\0")
+    if len(data) >= 4 and data[1:8:2] == bytes(len(data[1:8:2])):
+        said = data.decode("utf-16-le", "replace").rstrip("\0")
+    else:
+        said = stripped.decode("utf-8", "replace")
+    if not said or "\ufffd" in said or not any(c.isalnum() for c in said):
+        return f"{len(data)} bytes" if data else ""
+    return _line(said)
+
+
+def _line(text: str) -> str:
+    clean = "".join(c if c.isprintable() else " " for c in text)
+    return clean if len(clean) <= _MOST_SHOWN else f"{clean[:_MOST_SHOWN]}..."

@@ -1,0 +1,143 @@
+"""A TPM in software for tests: it boots, extends PCRs, logs what it extends, and quotes.
+
+What it makes is built here from the formats of the TCG, by nothing of the code under test but the
+message types, so that both must agree on them.
+"""
+
+import gzip
+import hashlib
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from eaves.evapi.attest import (
+    AttestVersionInfo,
+    AttestVersionType,
+    TpmHashAlgo,
+    TpmPCRValue,
+    ZAttestQuote,
+)
+
+POST_CODE, NO_ACTION, SEPARATOR, IPL = 1, 3, 4, 13
+EFI_BOOT, EFI_APPLICATION = 0x80000002, 0x80000003
+SHA1, SHA256 = 4, 11
+GUID = bytes.fromhex("61dfe48bca93d211aa0d00e098032b8c")
+
+
+def header() -> bytes:
+    sizes = struct.pack("<HHHH", SHA1, 20, SHA256, 32)
+    spec = b"Spec ID Event03\0" + struct.pack("<IBBBBI", 0, 0, 2, 0, 2, 2) + sizes + b"\0"
+    return struct.pack("<II20sI", 0, NO_ACTION, bytes(20), len(spec)) + spec
+
+
+def event(pcr: int, kind: int, data: bytes, digest: bytes) -> bytes:
+    digests = struct.pack("<I", 2)
+    digests += struct.pack("<H", SHA1) + hashlib.sha1(data).digest()  # noqa: S324 - as in logs
+    digests += struct.pack("<H", SHA256) + digest
+    return struct.pack("<II", pcr, kind) + digests + struct.pack("<I", len(data)) + data
+
+
+def variable(name: str, value: bytes) -> bytes:
+    return GUID + struct.pack("<QQ", len(name), len(value)) + name.encode("utf-16-le") + value
+
+
+def program(path: str) -> bytes:
+    node = path.encode("utf-16-le") + b"\0\0"
+    device = struct.pack("<BBH", 4, 4, 4 + len(node)) + node + bytes.fromhex("7fff0400")
+    return struct.pack("<QQQQ", 0, 0, 0, len(device)) + device
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that is measured at a boot; `digest` is that of the data unless given."""
+
+    pcr: int
+    kind: int
+    data: bytes
+    digest: bytes = b""
+
+    @property
+    def measured(self) -> bytes:
+        return self.digest or hashlib.sha256(self.data).digest()
+
+
+def steps(command_line: str = "quiet console=ttyS0", kernel: bytes = b"kernel 1") -> list[Step]:
+    """An ordinary boot: firmware, boot order, loader, command line, kernel."""
+    firmware = [Step(n, POST_CODE, f"firmware volume {n}".encode()) for n in (0, 2, 3, 6, 7)]
+    line = command_line.encode()
+    return [
+        *firmware,
+        Step(1, EFI_BOOT, variable("BootOrder", b"\0\0\1\0")),
+        *(Step(n, SEPARATOR, bytes(4)) for n in range(8)),
+        Step(4, EFI_APPLICATION, program("\\EFI\\BOOT\\BOOTX64.EFI"), b"l" * 32),
+        Step(5, EFI_BOOT, b"gpt"),
+        Step(8, IPL, b"kernel_cmdline: " + line + b"\0", hashlib.sha256(line).digest()),
+        Step(9, IPL, b"/boot/kernel\0", hashlib.sha256(kernel).digest()),
+        Step(13, IPL, b"rootfs\0", b"r" * 32),
+    ]
+
+
+@dataclass
+class SoftTpm:
+    """`key`: its attestation key; a boot counts a reset."""
+
+    key: ec.EllipticCurvePrivateKey = field(
+        default_factory=lambda: ec.generate_private_key(ec.SECP256R1())
+    )
+    eve_version: str = "14.5.0-kvm-amd64"
+    firmware_version: str = "Acme-1.2-01/01/2026"
+    tpm_firmware: int = 0x0007005500120C00
+    resets: int = 0
+    clock_ms: int = 1000
+
+    def boot(self, made: Iterable[Step] = ()) -> None:
+        self.resets += 1
+        self.pcrs = {n: b"\xff" * 32 if 17 <= n <= 22 else bytes(32) for n in range(24)}
+        self.log = header()
+        for step in made or steps():
+            self.extend(step)
+
+    def extend(self, step: Step, *, logged: bool = True) -> None:
+        before = self.pcrs[step.pcr]
+        self.pcrs[step.pcr] = hashlib.sha256(before + step.measured).digest()
+        if logged:
+            self.log += event(step.pcr, step.kind, step.data, step.measured)
+
+    def attested(self, nonce: bytes, pcrs: Iterable[int] = range(16)) -> bytes:
+        """TPMS_ATTEST of a quote."""
+        chosen = sorted(pcrs)
+        bitmap = bytes(sum(1 << n % 8 for n in chosen if n // 8 == b) for b in range(3))
+        digest = hashlib.sha256(b"".join(self.pcrs[n] for n in chosen)).digest()
+        name = b"\x00\x0b" + hashlib.sha256(b"name").digest()
+        self.clock_ms += 10
+        return b"".join(
+            (
+                bytes.fromhex("ff5443478018"),
+                struct.pack(">H", len(name)) + name,
+                struct.pack(">H", len(nonce)) + nonce,
+                struct.pack(">QIIB", self.clock_ms, self.resets, 0, 1),
+                struct.pack(">Q", self.tpm_firmware),
+                struct.pack(">IHB", 1, SHA256, 3) + bitmap,
+                struct.pack(">H", 32) + digest,
+            )
+        )
+
+    def quote(self, nonce: bytes, pcrs: Iterable[int] = range(16)) -> ZAttestQuote:
+        data = self.attested(nonce, pcrs)
+        versions = (
+            (AttestVersionType.ATTEST_VERSION_TYPE_EVE, self.eve_version),
+            (AttestVersionType.ATTEST_VERSION_TYPE_FIRMWARE, self.firmware_version),
+        )
+        return ZAttestQuote(
+            attest_data=data,
+            signature=self.key.sign(data, ec.ECDSA(hashes.SHA256())),
+            pcr_values=tuple(
+                TpmPCRValue(index=n, hash_algo=TpmHashAlgo.TPM_HASH_ALGO_SHA256, value=self.pcrs[n])
+                for n in range(24)
+            ),
+            versions=tuple(AttestVersionInfo(version_type=t, version=v) for t, v in versions),
+            tpm_binary_event_log=gzip.compress(self.log),
+        )

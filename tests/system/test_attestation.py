@@ -1,0 +1,303 @@
+"""Attestation with a TPM, over the wire and REST: passing, failing, accepting, asking again,
+blocking; keys in escrow; certificates that may not be replaced.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from support.controller import WireDevice
+from support.measured import SoftTpm, steps
+from support.rest import Json
+from support.rest_objects import World, build_world
+from support.whole_controller import Whole, whole_controller
+
+from eaves.evapi.attest import (
+    AttestStorageKeys,
+    AttestVolumeKey,
+    AttestVolumeKeyType,
+    ZAttestQuote,
+    ZAttestQuoteResp,
+    ZAttestReq,
+    ZAttestReqType,
+    ZAttestResponse,
+    ZAttestResponseCode,
+    decode_z_attest_response,
+    encode_z_attest_req,
+)
+from eaves.evapi.certs import ZCert, ZCertAttr, ZCertType, published
+from eaves.evapi.device_certs import Chance, edge_node_certificate
+from eaves.evapi.paths import Endpoint
+from eaves.ids import DeviceId
+
+pytestmark = pytest.mark.system
+
+SUCCESS = ZAttestResponseCode.Z_ATTEST_RESPONSE_CODE_SUCCESS
+QUOTE_FAILED = ZAttestResponseCode.Z_ATTEST_RESPONSE_CODE_QUOTE_FAILED
+MISMATCH = ZAttestResponseCode.Z_ATTEST_RESPONSE_CODE_NONCE_MISMATCH
+VSK = AttestVolumeKeyType.ATTEST_VOLUME_KEY_TYPE_VSK
+ECDH = ZCertType.CERT_TYPE_DEVICE_ECDH_EXCHANGE
+QUOTING = ZCertType.CERT_TYPE_DEVICE_RESTRICTED_SIGNING
+ESCROWED = (AttestVolumeKey(key_type=VSK, key=b"sealed to the device"),)
+
+
+@dataclass
+class Machine:
+    """A device with a TPM in software; `token` is the one it holds."""
+
+    whole: Whole
+    wire: WireDevice
+    tpm: SoftTpm = field(default_factory=SoftTpm)
+    ecdh: ec.EllipticCurvePrivateKey = field(
+        default_factory=lambda: ec.generate_private_key(ec.SECP256R1())
+    )
+    token: bytes = b""
+    certificates: tuple[ZCert, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.certificates = (
+            self.certificate(ECDH, self.ecdh),
+            self.certificate(QUOTING, self.tpm.key),
+        )
+        self.tpm.boot()
+
+    def certificate(self, kind: ZCertType, key: ec.EllipticCurvePrivateKey) -> ZCert:
+        own = x509.load_pem_x509_certificate(self.wire.certificate_pem)
+        chance = Chance(self.wire.made, os.urandom)
+        return published(
+            edge_node_certificate(kind, key.public_key(), self.wire.key, own, chance), kind
+        )
+
+    async def ask(self, request: ZAttestReq, status: int = 201) -> ZAttestResponse:
+        sealed = self.wire.sealed(encode_z_attest_req(request))
+        reply = await self.whole.devices.post(self.wire.path(Endpoint.ATTEST), sealed)
+        assert reply.status == status, reply.body
+        if status != 201:
+            return ZAttestResponse()
+        return decode_z_attest_response(self.whole.devices.controller_key.open(reply.body))
+
+    async def upload(self, *certificates: ZCert, status: int = 201) -> None:
+        kind = ZAttestReqType.ATTEST_REQ_CERT
+        await self.ask(ZAttestReq(req_type=kind, certs=certificates or self.certificates), status)
+
+    async def nonce(self) -> bytes:
+        told = (await self.ask(ZAttestReq(req_type=ZAttestReqType.ATTEST_REQ_NONCE))).nonce
+        assert told is not None
+        return told.nonce
+
+    async def send(self, quote: ZAttestQuote) -> ZAttestQuoteResp:
+        asked = ZAttestReq(req_type=ZAttestReqType.ATTEST_REQ_QUOTE, quote=quote)
+        told = (await self.ask(asked)).quote_resp
+        assert told is not None
+        if told.response == SUCCESS:
+            self.token = told.integrity_token
+        return told
+
+    async def attest(self) -> ZAttestQuoteResp:
+        return await self.send(self.tpm.quote(await self.nonce()))
+
+    async def escrow(self) -> int:
+        keys = AttestStorageKeys(integrity_token=self.token, keys=ESCROWED)
+        kind = ZAttestReqType.Z_ATTEST_REQ_TYPE_STORE_KEYS
+        told = (await self.ask(ZAttestReq(req_type=kind, storage_keys=keys))).storage_keys_resp
+        assert told is not None
+        return int(told.response)
+
+    async def polled(self, token: bytes | None = None) -> int:
+        body = self.wire.poll(token=self.token if token is None else token)
+        return (await self.whole.devices.post(self.wire.path(Endpoint.CONFIG), body)).status
+
+    async def until_polled(self, status: int, token: bytes | None = None) -> None:
+        """What was ordered by REST reaches the device side a moment later."""
+        async with asyncio.timeout(30):
+            while True:
+                if await self.polled(token) == status:
+                    return
+                await asyncio.sleep(0.02)
+
+    async def told(self) -> Json:
+        """What REST says of it."""
+        found: Json = (
+            await self.whole.caller.get(f"/v1/devices/id/{self.wire.device_id}/attestation")
+        )["attestation"]
+        return found
+
+    async def order(self, what: str, body: Json | None = None, status: int = 200) -> Json:
+        path = f"/v1/eaves/devices/id/{self.wire.device_id}/{what}"
+        answer = await self.whole.caller.http.put(path, json=body or {})
+        assert answer.status_code == status, answer.text
+        found: Json = answer.json()
+        return found
+
+
+@pytest.fixture
+async def whole(tmp_path: Path) -> AsyncIterator[Whole]:
+    async with whole_controller(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+async def world(whole: Whole) -> World:
+    return await build_world(whole.caller)
+
+
+@pytest.fixture
+async def machine(whole: Whole, world: World) -> Machine:
+    """Registered, of a project that enforces attestation."""
+    path = f"/v1/projects/id/{world.project}"
+    body = await whole.caller.get(path)
+    enforce = {"attestationPolicy": {"type": "ATTEST_POLICY_TYPE_ENFORCE"}}
+    body["attestationPolicy"] = body["attestationPolicy"] | enforce
+    await whole.caller.put(path, body)
+    made = Machine(whole, WireDevice(serial="serial-of-edge-1", device_id=DeviceId(world.device)))
+    await whole.register(made.wire)
+    await made.upload()
+    return made
+
+
+async def events_of(whole: Whole) -> list[tuple[str, str]]:
+    found = await whole.caller.get("/v1/events", **{"next.pageSize": "100"})
+    return [(one["eventType"], one["description"]) for one in found["list"]]
+
+
+async def test_a_golden_device_is_accepted_and_a_changed_boot_is_named(
+    whole: Whole, world: World, machine: Machine
+) -> None:
+    """From the first quote to the template, a tampered boot, and the way back."""
+    assert await machine.polled() == 403
+    assert (await machine.attest()).response == QUOTE_FAILED
+    told = await machine.told()
+    assert told["state"] == "ATTEST_STATE_FAIL_NO_PCR"
+    assert told["quote"]["eveVersion"] == machine.tpm.eve_version
+    values = {one["index"]: one["value"] for one in told["quote"]["pcrs"]}
+    assert values == {n: machine.tpm.pcrs[n].hex() for n in range(16)}
+    assert any(
+        one["text"] == "EV_IPL kernel_cmdline: quiet console=ttyS0" and one["proven"]
+        for one in told["quote"]["eventLog"]
+    )
+
+    await machine.order("attestation/accept", {"at": "2001-01-01T00:00:00Z"}, 409)
+    await machine.order("attestation/accept", {"name": "golden", "at": told["quote"]["at"]})
+    answer = await machine.attest()
+    assert answer.response == SUCCESS
+    assert answer.keys == ()
+    assert await machine.polled() == 200
+    assert await machine.polled(b"") == 403
+    assert await machine.escrow() == 1
+    assert (await machine.told())["state"] == "ATTEST_STATE_PASS"
+
+    machine.tpm.boot(steps(command_line="quiet init=/bin/sh"))
+    answer = await machine.attest()
+    assert (answer.response, answer.keys, answer.integrity_token) == (QUOTE_FAILED, (), b"")
+    told = await machine.told()
+    assert told["state"] == "ATTEST_STATE_FAIL"
+    assert told["quote"]["template"] == "golden"
+    assert "entry 17 EV_IPL kernel_cmdline: quiet init=/bin/sh" in told["detail"]
+    assert any(
+        kind == "EDGE_NODE_ATTESTATION_FAILED" and "init=/bin/sh" in text
+        for kind, text in await events_of(whole)
+    )
+
+    machine.tpm.boot()
+    answer = await machine.attest()
+    assert (answer.response, answer.keys) == (SUCCESS, ESCROWED)
+    templates = await whole.caller.get(f"/v1/sysmodels/id/{world.model}/pcrtemplates")
+    assert [one["name"] for one in templates["templates"]] == ["golden"]
+
+
+async def test_a_token_is_dropped_and_a_device_blocked_by_a_person(machine: Machine) -> None:
+    await machine.attest()
+    await machine.order("attestation/accept")
+    await machine.attest()
+    assert await machine.polled() == 200
+    await machine.order("attestation/renew")
+    await machine.until_polled(403)
+    refused = await machine.order("attestation/renew", status=412)
+    assert "holds no integrity token" in str(refused)
+    await machine.attest()
+    assert await machine.polled() == 200
+    await machine.order("attestation/block", {"why": "stolen on Monday"})
+    await machine.until_polled(403)
+    assert (await machine.attest()).response == QUOTE_FAILED
+    told = await machine.told()
+    assert told["blocked"] == "stolen on Monday"
+    assert "stolen on Monday" in told["detail"]
+    await machine.order("attestation/unblock")
+    assert (await machine.attest()).response == SUCCESS
+    assert await machine.polled() == 200
+
+
+async def test_a_blocked_device_of_a_project_that_accepts_gets_no_configuration(
+    whole: Whole, world: World, machine: Machine
+) -> None:
+    path = f"/v1/projects/id/{world.project}"
+    await whole.caller.put(path, await whole.caller.get(path) | {"attestationPolicy": None})
+    assert (await machine.attest()).response == SUCCESS
+    await machine.until_polled(200, b"")
+    await machine.order("attestation/block")
+    await machine.until_polled(403)
+    await machine.order("attestation/unblock")
+    await machine.until_polled(200, b"")
+
+
+async def test_a_quote_is_good_once_and_for_its_device_only(
+    whole: Whole, world: World, machine: Machine
+) -> None:
+    await machine.attest()
+    await machine.order("attestation/accept")
+    quote = machine.tpm.quote(await machine.nonce())
+    assert (await machine.send(quote)).response == SUCCESS
+    assert (await machine.send(quote)).response == MISMATCH  # the nonce is used up
+    await machine.nonce()
+    assert (await machine.send(quote)).response == MISMATCH  # it answers an old one
+    other = SoftTpm()
+    other.boot()
+    assert (await machine.send(other.quote(await machine.nonce()))).response == QUOTE_FAILED
+    assert (await machine.send(ZAttestQuote())).response == MISMATCH
+    await machine.nonce()
+    assert (await machine.send(ZAttestQuote())).response == QUOTE_FAILED
+    assert "it had one" in (await machine.told())["detail"]
+    # what failed took nothing away
+    assert await machine.polled() == 200
+    assert world.device in str(await whole.caller.get("/v1/devices"))
+
+
+async def test_certificates_are_replaced_by_order_only(whole: Whole, machine: Machine) -> None:
+    thief = ec.generate_private_key(ec.SECP256R1())
+    for kind in (ECDH, QUOTING):
+        await machine.upload(machine.certificate(kind, thief), status=409)
+    await machine.upload(machine.certificate(ECDH, thief), status=409)
+    told = [text for kind, text in await events_of(whole) if "CERTIFICATE_REFUSED" in kind]
+    assert len(told) == 3  # each other certificate once
+    await machine.upload()  # its own are taken again and again
+    await machine.order("certificates/renew")
+    mutable = machine.certificate(ECDH, thief)
+    mutable = ZCert(
+        hash_algo=mutable.hash_algo,
+        cert_hash=mutable.cert_hash,
+        type=mutable.type,
+        cert=mutable.cert,
+        attributes=ZCertAttr(is_mutable=True),
+    )
+    await machine.upload(mutable)
+    await machine.upload(machine.certificates[0])  # what is mutable may change
+    await machine.upload(machine.certificate(QUOTING, thief), status=409)  # the order is used up
+
+
+async def test_orders_are_refused_with_a_reason(whole: Whole, machine: Machine) -> None:
+    refused = await machine.order("attestation/accept", status=412)
+    assert "no quote of a TPM" in str(refused)
+    await machine.attest()
+    refused = await machine.order("attestation/accept", {"pcrs": [4, 5, 77]}, status=400)
+    assert "PCR 5" in str(refused)
+    assert "PCR 77" in str(refused)
+    await machine.order("attestation/accept", {"name": "one"})
+    refused = await machine.order("attestation/accept", {"name": "one"}, status=409)
+    assert "one" in str(refused)
+    unknown = await whole.caller.http.put("/v1/eaves/devices/id/none/attestation/block", json={})
+    assert unknown.status_code == 404

@@ -1,0 +1,107 @@
+"""Logs of measured boots: read, replayed, told in the words of people, refused when broken."""
+
+import gzip
+import hashlib
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support import measured
+from support.measured import SoftTpm, Step
+
+from eaves.evapi.errors import EventLogError
+from eaves.evapi.event_log import MOST_BYTES, inflated, parse_event_log, replay
+
+
+def log_of(*steps: Step) -> bytes:
+    events = (measured.event(s.pcr, s.kind, s.data, s.measured) for s in steps)
+    return measured.header() + b"".join(events)
+
+
+def test_replaying_a_log_gives_what_the_tpm_holds() -> None:
+    tpm = SoftTpm()
+    tpm.boot()
+    events = parse_event_log(tpm.log)
+    assert len(events) == len(measured.steps())
+    assert [e.number for e in events] == list(range(1, len(events) + 1))
+    assert dict(replay(events)) == {n: v for n, v in tpm.pcrs.items() if n in (*range(10), 13)}
+
+
+def test_the_locality_of_the_start_counts_and_what_is_only_noted_does_not() -> None:
+    noted = Step(0, measured.NO_ACTION, b"StartupLocality\0\x03")
+    first = Step(0, measured.POST_CODE, b"firmware")
+    values = replay(parse_event_log(log_of(noted, first)))
+    start = bytes(31) + b"\x03"
+    assert values == {0: hashlib.sha256(start + first.measured).digest()}
+
+
+@pytest.mark.parametrize(
+    ("step", "text"),
+    [
+        (
+            Step(1, measured.EFI_BOOT, measured.variable("BootOrder", b"\0\0\1\0")),
+            "EV_EFI_VARIABLE_BOOT BootOrder = 00000100",
+        ),
+        (
+            Step(7, measured.EFI_BOOT, measured.variable("db", bytes(900))),
+            "EV_EFI_VARIABLE_BOOT db = 900 bytes",
+        ),
+        (
+            Step(4, measured.EFI_APPLICATION, measured.program("\\EFI\\BOOT\\BOOTX64.EFI")),
+            "EV_EFI_BOOT_SERVICES_APPLICATION /EFI/BOOT/BOOTX64.EFI",
+        ),
+        (Step(8, measured.IPL, b"grub_cmd: linux /kernel\0"), "EV_IPL grub_cmd: linux /kernel"),
+        (Step(11, measured.IPL, ".cmdline\0".encode("utf-16-le")), "EV_IPL .cmdline"),
+        (Step(4, measured.IPL, b"a\nb\x1b[31m"), "EV_IPL a b [31m"),
+        (Step(4, measured.SEPARATOR, bytes(4)), "EV_SEPARATOR 00000000"),
+        (Step(4, 0x99, bytes((255, 254, 0))), "event type 0x99 3 bytes"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_an_event_says_what_was_measured(step: Step, text: str) -> None:
+    (event,) = parse_event_log(log_of(step))
+    assert event.text() == text
+
+
+def test_a_table_that_firmware_filled_up_ends_where_it_is_filled() -> None:
+    log = log_of(Step(0, measured.POST_CODE, b"a")) + b"\xff" * 64
+    assert len(parse_event_log(log)) == 1
+
+
+def _replaced(log: bytes, at: int, number: int) -> bytes:
+    return log[:at] + struct.pack("<I", number) + log[at + 4 :]
+
+
+@pytest.mark.parametrize(
+    ("log", "why"),
+    [
+        (b"", "ends within"),
+        (bytes(64), "header"),
+        (measured.header()[:-4], "header"),
+        (log_of(Step(0, 1, b"abc"))[:-1], "ends after the log"),
+        (log_of(Step(0, 1, b"abc"))[:-20], "ends within"),
+        (log_of(Step(24, 1, b"abc")), "PCR 24"),
+        (_replaced(log_of(Step(0, 1, b"a")), len(measured.header()) + 8, 9), "9 digests"),
+    ],
+)
+def test_a_broken_log_is_refused(log: bytes, why: str) -> None:
+    with pytest.raises(EventLogError, match=why):
+        parse_event_log(log)
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_read_or_refused(rest: bytes) -> None:
+    for log in (rest, measured.header() + rest):
+        try:
+            for event in parse_event_log(log):
+                assert event.text()
+        except EventLogError:
+            pass
+
+
+def test_only_so_much_is_inflated() -> None:
+    assert inflated(gzip.compress(b"log")) == b"log"
+    for packed in (gzip.compress(bytes(MOST_BYTES + 1)), b"no gzip", gzip.compress(b"log")[:-9]):
+        with pytest.raises(EventLogError):
+            inflated(packed)
