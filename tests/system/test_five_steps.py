@@ -193,3 +193,66 @@ def test_people_are_cared_for(acme: Run) -> None:
     assert "the new password" in weak.stderr
     nobody = acme("user", "allow", "olga", "--into", "nowhere", "--role", "SysAdmin", code=1)
     assert "there is no enterprise 'nowhere'" in nobody.stderr
+
+
+EACH = """\
+{kind: realm, name: shift, title: TITLE}
+---
+{kind: role, name: watcher, title: TITLE,
+ scopes: [{accessDevice: PermissionAccessRead, projects: [plant, hall]}]}
+---
+{kind: user, name: walter, fullName: TITLE, email: walter@example.com, role: watcher}
+---
+{kind: authprofile, name: company, title: TITLE, type: OAUTH, profileType: OAUTH_CUSTOM,
+ defaultRole: watcher, oauthProfile: {OIDCEndPoint: "https://login.example.com", clientID: eaves,
+ clientSecret: hush-hush, jwtAuthProfile: {alg: RS256}}}
+---
+{kind: appprofile, name: vision, title: TITLE, appPolicies: [], volumePolicies: [],
+ networkPolicies: [{metaData: {name: nat, title: NAT}, networkConfig: {port: eth0,
+ kind: NETWORK_INSTANCE_KIND_LOCAL, type: NETWORK_INSTANCE_DHCP_TYPE_V4}}]}
+---
+{kind: assetgroup, name: doors, title: TITLE, project: plant, assetIds: {devices: [plant-00002]}}
+---
+{kind: profiledeployment, name: vision-doors, title: TITLE, project: plant,
+ appProfileInfo: {profile: vision, version: 1}, targetAssetGroup: {group: doors}}
+---
+{kind: deployment, name: second, title: TITLE, project: hall, deploymentTag: v2}
+---
+{kind: patchenvelope, name: texts, title: TITLE, project: plant, action: STORE,
+ userDefinedVersion: "1", artifacts: [{format: OpaqueObjectCategoryInline,
+ base64Artifact: {base64Data: e30=, fileNameToUse: texts.json}}]}
+"""
+MADE = (
+    *("realm/shift", "role/watcher", "user/walter"),
+    *("authprofile/company", "patchenvelope/texts", "deployment/second", "appprofile/vision"),
+    *("assetgroup/doors", "profiledeployment/vision-doors"),
+)
+
+
+def test_kinds_are_made_changed_and_deleted_from_files(acme: Run) -> None:
+    first = EACH.replace("TITLE", "First")
+    dry = acme("apply", "--dry-run", "-f", "-", stdin=first)
+    assert "hush-hush" not in dry.output
+    assert "would be changed" not in dry.output
+    made = acme("apply", "-f", "-", stdin=first)
+    assert made.stdout.splitlines() == [f"{title} created" for title in MADE]
+    assert "warning" not in made.stderr
+    again = acme("apply", "-f", "-", stdin=first)
+    assert again.stdout.splitlines() == [f"{title} unchanged" for title in MADE]
+    second = EACH.replace("TITLE", "Second")
+    told = json.loads(acme("diff", "-f", "-", "-o", "json", stdin=second, code=1).stdout)
+    assert {one["name"]: [f["field"] for f in one["fields"]] for one in told} == {
+        title.partition("/")[2]: ["fullName" if "user" in title else "title"] for title in MADE
+    }
+    changed = acme("apply", "-f", "-", stdin=second)
+    assert changed.stdout.splitlines() == [f"{title} changed" for title in MADE]
+    role = json.loads(acme("get", "role/watcher", "-o", "json").stdout)
+    assert len(role["scopes"][0]["projectFilter"]) == 2
+    there = acme("get", "deployment", "--project", "hall", "-o", "name").stdout.split()
+    assert there == ["deployment/second", "deployment/vision"]
+    assert acme("get", "deployment", "--project", "plant", "-o", "name").stdout == ""
+    acme("delete", "deployment", "second", "--project", "hall")
+    gone = acme("delete", "-f", "-", stdin=second).stdout.splitlines()
+    assert "deployment/second is not there" in gone
+    assert gone.count("user/walter deleted") == 1
+    assert len(gone) == len(MADE)

@@ -117,7 +117,7 @@ def compare(client: Client, document: Document, *, send_secrets: bool = False) -
     wanted = _resolved(client, document)
     lies_below = "{" in kind.path
     if lies_below and not wanted.get("projectId"):
-        raise click.ClickException(f"a {kind.name} lies in a project; say which: `project: NAME`")
+        raise click.ClickException(f"{kind.a} lies in a project; say which: `project: NAME`")
     # a dry run has not made the project that an earlier document makes
     unmade = lies_below and str(wanted["projectId"]).startswith(UNMADE)
     current = None if unmade else client.find(kind, document.name, wanted)
@@ -164,7 +164,7 @@ def apply_document(
 def _refuse_unchanging(kind: Kind) -> None:
     if not kind.changes:
         raise click.ClickException(
-            f"it is there already, asked for otherwise, and a {kind.name} does not change;"
+            f"it is there already, asked for otherwise, and {kind.a} does not change;"
             " choose another name"
         )
 
@@ -242,9 +242,7 @@ def delete(
 
 def _refuse_undeletable(kind: Kind) -> None:
     if not kind.goes:
-        raise click.ClickException(
-            f"a {kind.name} cannot be deleted; the controller ends it itself"
-        )
+        raise click.ClickException(f"{kind.a} cannot be deleted; the controller ends it itself")
 
 
 def _delete_if_there(client: Client, document: Document) -> None:

@@ -112,8 +112,8 @@ def delete(name: str) -> None:
     rest = kept.without(name)
     save_contexts(rest)
     click.echo(f"context {name} forgotten")
-    if rest.sessions and not rest.current:
-        click.echo(f"none is in use now; eaves context use {' | '.join(sorted(rest.sessions))}")
+    if told := rest.told_after(kept):
+        click.echo(told)
 
 
 @context.command()

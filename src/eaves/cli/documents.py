@@ -207,7 +207,7 @@ def _document(part: object, source: str, line: int, lines: Mapping[At, int]) -> 
     except click.ClickException as error:
         raise click.ClickException(f"{where}: {error.message}") from error
     if not kind.made:
-        raise click.ClickException(f"{where}: a {kind.name} is not made from a file")
+        raise click.ClickException(f"{where}: {kind.a} is not made from a file")
     fields = {str(k): v for k, v in part.items() if k not in OWN_KEYS}
     # `kind` names the object here; a network's own field of that name is spelt `networkKind`.
     if "networkKind" in part:

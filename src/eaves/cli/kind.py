@@ -58,6 +58,11 @@ class Kind:
         return self.path_of(row) + self.by_id.replace("{id}", str(row.get("id") or ""))
 
     @property
+    def a(self) -> str:
+        """With its article."""
+        return f"{'an' if self.name[0] in 'aeio' else 'a'} {self.name}"
+
+    @property
     def heading(self) -> str:
         """Over the names of a table."""
         return {"id": "ID", "sessionId": "ID", "resourceName": "OBJECT"}.get(self.key, "NAME")

@@ -45,7 +45,7 @@ class KindType(click.ParamType[Kind]):
         except click.ClickException as error:
             self.fail(error.message, param, ctx)
         if self._only and kind.name not in self._only:
-            self.fail(f"not for a {kind.name}; for {', '.join(self._only)}", param, ctx)
+            self.fail(f"not for {kind.a}; for {', '.join(self._only)}", param, ctx)
         return kind
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:

@@ -118,6 +118,15 @@ def logout() -> None:
         if error.status != 401:  # it has ended there already
             raise
     finally:
-        if name:
-            save_contexts(load_contexts().without(name))
+        told = _forget(name) if name else ""
     click.echo("logged out")
+    if told:
+        click.echo(told)
+
+
+def _forget(name: str) -> str:
+    """The context; what is in use now instead."""
+    kept = load_contexts()
+    rest = kept.without(name)
+    save_contexts(rest)
+    return rest.told_after(kept)

@@ -54,7 +54,7 @@ def narrowing(client: Client, kind: Kind, project: str | None) -> dict[str, str]
     if not project:
         return {}
     if "project" not in kind.references:
-        raise click.UsageError(f"a {kind.name} belongs to no project; leave out --project")
+        raise click.UsageError(f"{kind.a} belongs to no project; leave out --project")
     return {"projectId": str(client.get(find_kind("project"), project)["id"])}
 
 
@@ -64,7 +64,7 @@ def selected(
     """The objects that have all of the tags and are in the project, as their list shows them."""
     pairs = pairs_of(selectors)
     if pairs and not kind.tags:
-        raise click.UsageError(f"a {kind.name} has no tags; leave out -l")
+        raise click.UsageError(f"{kind.a} has no tags; leave out -l")
     query = narrowing(client, kind, project)
     if not pairs:
         return list(client.list(kind, query=query))

@@ -54,8 +54,19 @@ class Contexts:
         return Contexts(name, {**self.sessions, name: session})
 
     def without(self, name: str) -> "Contexts":
+        """Without the one in use, the only one that is left is in use, if there is just one."""
         rest = {key: value for key, value in self.sessions.items() if key != name}
-        return Contexts("" if self.current == name else self.current, rest)
+        if self.current != name:
+            return Contexts(self.current, rest)
+        return Contexts(next(iter(rest)) if len(rest) == 1 else "", rest)
+
+    def told_after(self, before: "Contexts") -> str:
+        """What is in use now, where that is another one than before; empty otherwise."""
+        if not self.sessions or self.current == before.current:
+            return ""
+        if self.current:
+            return f"context {self.current} is in use now: {self.sessions[self.current].url}"
+        return f"none is in use now; eaves context use {' | '.join(sorted(self.sessions))}"
 
     def use(self, name: str) -> "Contexts":
         self.named(name)

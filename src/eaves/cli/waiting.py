@@ -108,7 +108,7 @@ def wait(
     if bool(names) == bool(selectors or project):
         raise click.UsageError(f"which {kind.name}? give names, or -l and --project")
     if any(one.field == STATE and kind.newest for one in wanted):
-        raise click.UsageError(f"a {kind.name} has no state to wait for")
+        raise click.UsageError(f"{kind.a} has no state to wait for")
     deadline = time.monotonic() + timeout_s
     with Client(load_session()) as client:
         within = narrowing(client, kind, project) if names else {}

@@ -125,8 +125,15 @@ def test_contexts_are_put_used_and_forgotten() -> None:
     assert (usual_name(one), usual_name(two)) == ("a", "b:1/sub")
     kept = Contexts().put("a", one).put("b", two)
     assert (kept.current, kept.use("a").current) == ("b", "a")
-    assert kept.without("b") == Contexts("", {"a": one})
+    assert kept.without("b") == Contexts("a", {"a": one})
+    assert kept.without("b").told_after(kept) == "context a is in use now: https://a:9443"
     assert kept.without("a").current == "b"
+    assert kept.without("a").told_after(kept) == ""
+    three = kept.put("c", one).without("c")
+    assert (three.current, three.told_after(kept)) == (
+        "",
+        "none is in use now; eaves context use a | b",
+    )
     with pytest.raises(click.ClickException, match="there is no context 'c'; there are: a, b"):
         kept.use("c")
     assert "t1" not in repr(kept)
