@@ -166,6 +166,7 @@ async def running_rest(folder: Path, database_url: str = "") -> AsyncGenerator[R
         clock=clock,
         random=os.urandom,
     )
+    app.state.context.passwords.hasher = CHEAP  # real ones would be most of what a test takes
     async with running_app(app, engine, keys, live, clock) as rest:
         yield rest
 

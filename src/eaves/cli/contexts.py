@@ -122,7 +122,7 @@ def delete(name: str) -> None:
 def enter(enterprise: str, name: str) -> None:
     """Work in an enterprise below yours: a session there, kept as a context and in use.
 
-    Your user must be allowed into it.
+    Your user must be allowed into it.  What is taken there ends with the login it was taken with.
     """
     session = load_session()
     with Client(session) as client:
