@@ -57,6 +57,7 @@ SECTIONS: Mapping[str, Mapping[str, Part]] = {
             "Show how much telemetry is kept, by which bounds, and what was dropped last.",
         ),
         "audit": Part("eaves.cli.audit:audit", "Read, export and check the log of who did what."),
+        "alert": Part("eaves.cli.alerts:alert", "See what alert rules found, and how it was told."),
         "watch": Part("eaves.cli.why:watch", "Follow events as they happen."),
         "wait": Part("eaves.cli.waiting:wait", "Wait until objects are as you want them."),
         "kinds": Part("eaves.cli.objects:kinds", "List the kinds of object and their other names."),

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 from store.conftest import ACME, STAMP, draft
 
+from eaves.controller.domain.status.liveness import limits_of
 from eaves.controller.jobs.leased import Held, Leases
 from eaves.controller.jobs.presence import watch_presence
 from eaves.controller.live import LiveDevice
@@ -19,7 +20,7 @@ from eaves.controller.store.unit import snapshot, unit_of_work
 from eaves.ids import ConfigHash, DeviceId
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
-AFTER = timedelta(minutes=5)
+LIMITS = limits_of(timedelta(minutes=5))  # suspect after half of that
 EVERY = timedelta(seconds=30)
 A, B = DeviceId("a"), DeviceId("b")
 
@@ -41,7 +42,7 @@ async def watch(engine: AsyncEngine, held: Held, begin: datetime, end: datetime)
     """Tick as the job does."""
     now = begin
     while now <= end:
-        await watch_presence(engine, held, [live(A), live(B)], AFTER, now)
+        await watch_presence(engine, held, [live(A), live(B)], LIMITS, now)
         now += EVERY
 
 
@@ -69,16 +70,21 @@ async def test_silence_and_return_are_told_once_also_by_another_process(
     first = Held(Lease("liveness", "one", 1), alone=True)
     second = Held(Lease("liveness", "two", 2), alone=True)
     await seen(engine, NOW, A, B)
-    await watch(engine, first, NOW, NOW + timedelta(minutes=4))
+    await watch(engine, first, NOW, NOW + timedelta(minutes=2))
     assert await told(engine) == []
+    await seen(engine, NOW + timedelta(minutes=2), B)
+    await watch(engine, first, NOW + timedelta(minutes=2), NOW + timedelta(minutes=4))
+    assert await told(engine) == [(A, "EDGE_NODE_SUSPECT")]
     await seen(engine, NOW + timedelta(minutes=4), B)
     await watch(engine, first, NOW + timedelta(minutes=4), NOW + timedelta(minutes=6))
-    assert await told(engine) == [(A, "EDGE_NODE_SILENT")]
+    assert (await told(engine))[1:] == [(A, "EDGE_NODE_SILENT")]
+    await seen(engine, NOW + timedelta(minutes=6), B)
     await watch(engine, second, NOW + timedelta(minutes=6), NOW + timedelta(minutes=8))
-    assert len(await told(engine)) == 1
+    assert len(await told(engine)) == 2
+    await seen(engine, NOW + timedelta(minutes=8), B)
     await seen(engine, NOW + timedelta(minutes=8), A)
     await watch(engine, second, NOW + timedelta(minutes=8), NOW + timedelta(minutes=9))
-    assert (await told(engine))[1:] == [(A, "EDGE_NODE_BACK")]
+    assert (await told(engine))[2:] == [(A, "EDGE_NODE_BACK")]
 
 
 async def test_after_all_controllers_were_down_devices_have_time_to_come_back(
@@ -88,11 +94,14 @@ async def test_after_all_controllers_were_down_devices_have_time_to_come_back(
     await seen(engine, NOW, A, B)
     await watch(engine, held, NOW, NOW + timedelta(minutes=1))
     later = NOW + timedelta(hours=2)  # nobody listened
-    await watch(engine, held, later, later + timedelta(minutes=4))
+    await watch(engine, held, later, later + timedelta(minutes=2))
     assert await told(engine) == []
+    await seen(engine, later + timedelta(minutes=2), A)
+    await watch(engine, held, later + timedelta(minutes=2), later + timedelta(minutes=4))
+    assert await told(engine) == [(B, "EDGE_NODE_SUSPECT")]
     await seen(engine, later + timedelta(minutes=4), A)
     await watch(engine, held, later + timedelta(minutes=4), later + timedelta(minutes=6))
-    assert await told(engine) == [(B, "EDGE_NODE_SILENT")]
+    assert (await told(engine))[1:] == [(B, "EDGE_NODE_SILENT")]
 
 
 async def test_the_later_of_two_moments_of_last_contact_stays(engine: AsyncEngine) -> None:
@@ -110,5 +119,5 @@ async def test_a_process_that_lost_its_lease_tells_of_nothing(engine: AsyncEngin
     late = Held(Lease("liveness", "gone", 1))
     async with Leases(engine, "other").hold("liveness"):
         with pytest.raises(LeaseLost):
-            await watch_presence(engine, late, [live(A)], AFTER, NOW)
+            await watch_presence(engine, late, [live(A)], LIMITS, NOW)
     assert await told(engine) == []

@@ -50,8 +50,29 @@ async def put_others(caller: Caller, world: World) -> dict[str, str]:
         "job": await caller.put("/v1/jobs/devices/tags", bulk),
         "realm": await caller.create("/v1/realms", {"name": "realm", "title": "Hidden realm"}),
         "rollout": await caller.create("/v1/eaves/rollouts", rollout),
+        **await _put_alerts(caller, world),
         **await _put_policies(caller, world),
     }
+
+
+async def _put_alerts(caller: Caller, world: World) -> dict[str, str]:
+    channel = {
+        "name": "alert_channel",
+        "title": "Hidden channel",
+        "projectId": world.project,
+        "type": "ALERT_CHANNEL_TYPE_WEBHOOK",
+        "webhook": {"url": "https://hooks.example.org", "secret": "secret-of-the-hook"},
+    }
+    rule = {
+        "name": "alert_rule",
+        "title": "Hidden rule",
+        "projectId": world.project,
+        "condition": "ALERT_CONDITION_NODE_OFFLINE",
+        "severity": "SEVERITY_ERROR",
+        "channels": ["alert_channel"],
+    }
+    ids = {"alert_channel": await caller.create("/v1/eaves/alert-channels", channel)}
+    return ids | {"alert_rule": await caller.create("/v1/eaves/alert-rules", rule)}
 
 
 def envelope(project_id: str) -> Json:

@@ -23,6 +23,7 @@ from eaves.controller.domain.scope import Scope
 from eaves.controller.keys import KeyStore, open_keys
 from eaves.controller.live import Live
 from eaves.controller.northbound.app import build_app
+from eaves.controller.notify_settings import NotifySettings
 from eaves.controller.settings import Settings
 from eaves.controller.store.objects import Draft, Stamp, find_object_by_name, insert_object
 from eaves.controller.store.people import Credential, put_credential
@@ -33,6 +34,8 @@ from eaves.ids import EnterpriseId
 
 PASSWORD = "correct horse battery"
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+NOBODY = NotifySettings()  # has no mail server
 
 Json = dict[str, Any]
 
@@ -148,11 +151,16 @@ class Rest:
 
 
 @asynccontextmanager
-async def running_rest(folder: Path, database_url: str = "") -> AsyncGenerator[Rest]:
+async def running_rest(
+    folder: Path, database_url: str = "", notify: NotifySettings = NOBODY
+) -> AsyncGenerator[Rest]:
     """Over SQLite in the folder, unless another database is named."""
     clock = Clock()
     settings = Settings(
-        state_dir=folder, device_server="controller.example:8443", database_url=database_url
+        state_dir=folder,
+        device_server="controller.example:8443",
+        database_url=database_url,
+        notify=notify,
     )
     keys = open_keys(settings, clock=clock, random=os.urandom)
     live = Live(waiters=10)

@@ -79,6 +79,7 @@ async def whole_controller(folder: Path, database_url: str = "") -> AsyncGenerat
             leases=Leases(engine, "test"),
             telemetry=devices.service.telemetry,
             carrier=Carrier(Means(devices.keys, os.urandom)),
+            random=os.urandom,
             stepper=Stepper(Means(devices.keys, os.urandom), limits_in(app.state.context)),
         )
         async with running_app(app, engine, devices.keys, devices.live, devices.clock) as rest:

@@ -86,7 +86,7 @@ def test_a_page_does_what_it_says(page: Path, process: Process, tmp_path: Path) 
         (tmp_path / name).write_text(text)
     for command in commands:
         _check(command, cli, process)
-    for name in ("web.yaml", "site.yaml"):
+    for name in ("web.yaml", "site.yaml", "alerts.yaml"):
         if (tmp_path / name).exists():
             cli.ok("delete", "-f", name)
 

@@ -7,6 +7,7 @@ ids and titles of what the asker cannot see, nor a number of them.
 
 import json
 import re
+import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,8 +21,11 @@ from support.one_of_each import put_others
 from support.rest import Caller, Json, Rest, running_rest
 from support.rest_objects import BASES, SHA256, World, build_world
 
+from eaves.controller.domain.alerts.messages import Incident
 from eaves.controller.domain.authz import Anybody, Area
 from eaves.controller.northbound.app import ROUTES
+from eaves.controller.store.alerts import insert_incidents
+from eaves.controller.store.unit import unit_of_work
 
 pytestmark = pytest.mark.system
 
@@ -61,6 +65,9 @@ NAMED: Mapping[str, str] = {
     "/v1/pcrtemplate": "pcr",
     "/v1/pcrtemplates": "pcr",
     "/v1/why": "device",
+    "/v1/alert-rules": "alert_rule",
+    "/v1/alert-channels": "alert_channel",
+    "/v1/incidents": "incident",
 }
 OTHER_PARTS = {
     "kind": "devices",
@@ -136,6 +143,7 @@ async def open_site(folder: Path) -> AsyncGenerator[Site]:
             ids |= await put_others(alice, world)
             ids["token"] = (await alice.get("/v1/eaves/tokens"))["list"][0]["id"]
             ids |= {"render_job": world.device, "auth_profile": ids["role"]}
+            ids["incident"] = await put_incident(rest, enterprise, world)
             site = Site(rest, alice, world, ids, {})
             for kind, body in (await site.as_read()).items():
                 path = f"{BASES[kind]}/id/{ids[kind]}"
@@ -145,6 +153,29 @@ async def open_site(folder: Path) -> AsyncGenerator[Site]:
                 await alice.put(path, body | changes)
             site.bodies = await site.as_read()
             yield site
+
+
+async def put_incident(rest: Rest, enterprise: str, world: World) -> str:
+    id_ = str(uuid.uuid4())
+    incident = Incident(
+        id=id_,
+        enterprise_id=enterprise,
+        rule_id="hidden-rule",
+        rule_name="hidden-rule",
+        condition="ALERT_CONDITION_NODE_OFFLINE",
+        severity="error",
+        project_id=world.project,
+        device_id=world.device,
+        device_name="edge-1",
+        object_kind="devices",
+        object_id=world.device,
+        object_name="edge-1",
+        text="Hidden text",
+        opened_at=rest.clock(),
+    )
+    async with unit_of_work(rest.engine) as db:
+        await insert_incidents(db, [incident])
+    return id_
 
 
 def served(rest: Rest) -> Iterator[tuple[str, str]]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from eaves.cli.kind import Column, Kind
+from eaves.cli.kind_alerts import ALERTS
 
 _PROJECT: Final[Mapping[str, tuple[str, str]]] = {"project": ("projectId", "project")}
 _VISIBLE: Final[Mapping[str, tuple[str, str]]] = {"visibleTo": ("projectAccessList", "project")}
@@ -480,4 +481,4 @@ _AT_ONCE: Final = (
     ),
 )
 
-KINDS: Final[tuple[Kind, ...]] = (*_PEOPLE, *_HARDWARE, *_LIBRARY, *_FLEET, *_AT_ONCE)
+KINDS: Final[tuple[Kind, ...]] = (*_PEOPLE, *_HARDWARE, *_LIBRARY, *_FLEET, *_AT_ONCE, *ALERTS)

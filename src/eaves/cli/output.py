@@ -38,14 +38,14 @@ PREFIXES = (
     *("IMAGE_STATUS_", "TAG_TYPE_", "NETWORK_DHCP_TYPE_", "USER_STATE_", "ENTERPRISE_STATE_"),
     *("USER_ROLE_", "AUTH_PROFILE_TYPE_", "AUTH_TYPE_", "JOB_STATUS_", "BULK_SERVICE_"),
     *("PATCH_ENVELOPE_ACTION_", "TAG_STATUS_", "POLICY_STATUS_", "EVENT_SEVERITY_"),
-    *("ATTEST_STATE_", "ORIGIN_"),
+    *("ATTEST_STATE_", "ORIGIN_", "ALERT_CONDITION_", "ALERT_CHANNEL_TYPE_"),
 )
 GAP = "  "
 NOTHING = "-"
 HIDDEN = "(hidden)"
 SECRET_FIELDS = frozenset(
     {
-        *("apikey", "apipasswd", "password", "wifipasswd", "pemkey", "obkey", "userdata"),
+        *("apikey", "apipasswd", "password", "secret", "wifipasswd", "pemkey", "obkey", "userdata"),
         *("clientsecret", "challengepassword", "currentcred", "newcred", "cryptokey", "token"),
         *("base64", "recoverycode", "privatekey"),
     }

@@ -263,6 +263,7 @@ async def _rest_side(rest: _Rest, announce: Callable[[str], None]) -> None:
                     leases=Leases(engine, process_name(os.urandom)),
                     carrier=Carrier(Means(rest.keys, os.urandom)),
                     stepper=Stepper(Means(rest.keys, os.urandom), limits_in(app.state.context)),
+                    random=os.urandom,
                     reload_listeners=lambda: _reload(rest, reload_listener),
                     on_batch=None if rest.traces is None else rest.traces.note_batch,
                 ),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from eaves.controller.content_settings import ContentSettings, read_content_settings
+from eaves.controller.notify_settings import NotifySettings, read_notify_settings
 from eaves.controller.sink_settings import SinkSettings, read_sink_settings
 from eaves.errors import Rejected
 
@@ -174,6 +175,7 @@ class Settings:
     sinks: SinkSettings = field(default_factory=SinkSettings)
     observing: Observing = field(default_factory=Observing)
     content: ContentSettings = field(default_factory=ContentSettings)
+    notify: NotifySettings = field(default_factory=NotifySettings)
 
     @property
     def content_dir(self) -> Path:
@@ -269,7 +271,15 @@ def read_settings(options: Options, environment: Mapping[str, str] = os.environ)
             environment.get("EAVES_OTEL_TRACES_URL", ""),
         ),
         content=_content(environment),
+        notify=_notify(environment),
     )
+
+
+def _notify(environment: Mapping[str, str]) -> NotifySettings:
+    try:
+        return read_notify_settings(environment)
+    except ValueError as error:
+        raise BadSetting(str(error)) from error
 
 
 def _content(environment: Mapping[str, str]) -> ContentSettings:

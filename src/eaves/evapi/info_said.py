@@ -14,4 +14,5 @@ class Said:
     errors: tuple[str, ...] = ()
     boots: int = 0  # devices only
     boot_reason: str = ""
+    update: str = ""  # devices only: of the base OS, while it is not done
     gone: bool = False

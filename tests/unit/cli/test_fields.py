@@ -9,6 +9,7 @@ from support.generated import REPOSITORY, is_up_to_date
 
 from eaves.cli.documents import shape_named, shape_of
 from eaves.cli.kinds import KINDS, find_kind
+from eaves.controller.domain.contract.alerts import AlertChannel, AlertRule
 from eaves.controller.domain.contract.apps import App, AppInstance
 from eaves.controller.domain.contract.auth_profiles import AuthorizationProfile
 from eaves.controller.domain.contract.base import Contract, OpenEnum
@@ -44,6 +45,8 @@ TYPES: dict[str, type[Contract]] = {
     "appprofile": AppProfileRead,
     "assetgroup": AssetGroupRead,
     "profiledeployment": ProfileDeployment,
+    "alertchannel": AlertChannel,
+    "alertrule": AlertRule,
     "netinst": NetInstConfig,
     "volume": VolInstConfig,
     "instance": AppInstance,

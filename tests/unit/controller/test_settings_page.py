@@ -16,6 +16,8 @@ EVERYTHING = {
     "EAVES_METRICS_QUERY_URL": "http://host",
     "EAVES_OTLP_URL": "http://host",
     "EAVES_METRICS_LISTEN": "127.0.0.1:1",
+    "EAVES_MAIL_URL": "smtp://host",
+    "EAVES_MAIL_FROM": "eaves@host",
 }
 
 

@@ -4,16 +4,18 @@ Silence counts while somebody listens: after all controllers were down, every de
 to be heard of again before it is called silent.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from eaves.controller.domain.status.liveness import Limits
 from eaves.ids import DeviceId
 
 
 class Presence(StrEnum):
     ONLINE = "online"
+    SUSPECT = "suspect"
     SILENT = "silent"
 
 
@@ -27,29 +29,41 @@ class Turned:
 
 
 def turned(
-    silent: Collection[DeviceId],
+    told: Mapping[DeviceId, Presence],
     last_seen: Mapping[DeviceId, datetime],
     devices: Iterable[DeviceId],
     now: datetime,
     *,
-    offline_after: timedelta,
+    limits: Limits,
     listening_since: datetime,
 ) -> tuple[Turned, ...]:
     """Which devices turned silent or came back; one never seen has no presence yet.
 
-    `silent` are those whose silence was told of.
+    `told`: the presence of those whose silence was told of.
     """
     found: list[Turned] = []
     for device_id in devices:
         seen = last_seen.get(device_id)
         if seen is None:
             continue
-        if device_id in silent:
-            if now - seen <= offline_after:
-                found.append(Turned(device_id, Presence.ONLINE, seen))
-        elif now - max(seen, listening_since) > offline_after:
-            found.append(Turned(device_id, Presence.SILENT, seen))
+        before = told.get(device_id, Presence.ONLINE)
+        current = _presence(now - seen, now - max(seen, listening_since), before, limits)
+        if current is not before:
+            found.append(Turned(device_id, current, seen))
     return tuple(found)
+
+
+def _presence(
+    since_seen: timedelta, since_heard: timedelta, before: Presence, limits: Limits
+) -> Presence:
+    """`since_heard`: how long it was silent while somebody listened."""
+    if since_seen <= limits.suspect:
+        return Presence.ONLINE
+    if since_heard > limits.offline:
+        return Presence.SILENT
+    if before is Presence.ONLINE and since_heard > limits.suspect:
+        return Presence.SUSPECT
+    return before
 
 
 def listening_since(

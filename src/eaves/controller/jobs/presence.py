@@ -7,6 +7,7 @@ from typing import Final
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from eaves.controller.domain.status.liveness import Limits
 from eaves.controller.jobs.leased import Held
 from eaves.controller.jobs.liveness import Presence, Turned, listening_since, turned
 from eaves.controller.live import LiveDevice
@@ -33,7 +34,7 @@ async def watch_presence(
     engine: AsyncEngine,
     held: Held,
     devices: Sequence[LiveDevice],
-    offline_after: timedelta,
+    limits: Limits,
     now: datetime,
 ) -> None:
     """One tick over all devices; one transaction for each batch in which something turned."""
@@ -46,13 +47,14 @@ async def watch_presence(
         batch = devices[start : start + BATCH]
         ids = [device.device_id for device in batch]
         async with snapshot(engine) as db:
-            seen, silent = await find_last_seen(db, ids), await find_silent(db, ids)
+            seen, noted = await find_last_seen(db, ids), await find_silent(db, ids)
+        told = {device_id: Presence(stage) for device_id, stage in noted.items()}
         found = turned(
-            silent,
+            told,
             seen,
             ids,
             now,
-            offline_after=offline_after,
+            limits=limits,
             listening_since=watched.since,
         )
         if found:
@@ -71,28 +73,37 @@ async def _tell(
         await held.confirm(db)
         for turn in found:
             enterprise = enterprises[turn.device_id]
-            if turn.now is Presence.SILENT:
-                new = await note_silent(db, enterprise, turn.device_id, turn.last_seen)
-            else:
+            if turn.now is Presence.ONLINE:
                 new = await forget_silent(db, enterprise, (turn.device_id,))
+            else:
+                stage = turn.now.value
+                new = await note_silent(db, enterprise, turn.device_id, turn.last_seen, stage)
             if new:
                 await insert_event(db, _event(enterprise, turn, now))
     log.info("presence_turned", devices=len(found))
 
 
+_EVENTS: Final = {
+    Presence.SUSPECT: ("EDGE_NODE_SUSPECT", "warning"),
+    Presence.SILENT: ("EDGE_NODE_SILENT", "warning"),
+    Presence.ONLINE: ("EDGE_NODE_BACK", "notice"),
+}
+
+
 def _event(enterprise_id: str, turn: Turned, now: datetime) -> Event:
-    silent = turn.now is Presence.SILENT
-    text = (
-        f"not heard of since {turn.last_seen.isoformat()}; check its power and network"
-        if silent
-        else "heard of again"
-    )
+    event_type, severity = _EVENTS[turn.now]
+    since = turn.last_seen.isoformat()
+    text = {
+        Presence.SUSPECT: f"suspect: not heard of since {since}",
+        Presence.SILENT: f"offline: not heard of since {since}; check its power and network",
+        Presence.ONLINE: "heard of again",
+    }[turn.now]
     return Event(
         at=now,
         enterprise_id=enterprise_id,
         device_id=turn.device_id,
-        event_type="EDGE_NODE_SILENT" if silent else "EDGE_NODE_BACK",
-        severity="warning" if silent else "notice",
+        event_type=event_type,
+        severity=severity,
         description=text,
         object_kind=Kind.DEVICE.value,
         object_id=turn.device_id,

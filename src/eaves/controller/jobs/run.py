@@ -9,7 +9,11 @@ from typing import Final
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from eaves.controller.domain.status.liveness import limits_of
 from eaves.controller.jobs import series
+from eaves.controller.jobs.alerts.deliver import LOOK_EVERY as DELIVERIES_EVERY
+from eaves.controller.jobs.alerts.deliver import Deliveries
+from eaves.controller.jobs.alerts.watch import AlertWatch
 from eaves.controller.jobs.audit_archive import archive_audit
 from eaves.controller.jobs.bulk_jobs import LOOK_EVERY, BulkJobs, Carrier
 from eaves.controller.jobs.content_sweep import sweep_content
@@ -71,6 +75,7 @@ class Jobs:
     telemetry: Telemetry
     carrier: Carrier
     stepper: Stepper
+    random: Callable[[int], bytes]
     on_batch: OnBatch | None = None  # of render jobs
 
     def devices(self) -> tuple[LiveDevice, ...]:
@@ -147,8 +152,8 @@ class Jobs:
 
     async def watch(self, held: Held) -> None:
         """Tell of devices that fell silent or came back."""
-        after = self.settings.intervals.offline_after
-        await watch_presence(self.engine, held, self.devices(), after, self.clock())
+        limits = limits_of(self.settings.intervals.offline_after)
+        await watch_presence(self.engine, held, self.devices(), limits, self.clock())
 
     async def renew_shared(self, _held: Held) -> None:
         """Certificates that every process has alike; the others hear of them as of any change."""
@@ -206,6 +211,15 @@ class Jobs:
         """What is rolled out in stages."""
         return Rollouts(self.engine, self.stepper, self.clock, self.live.devices_changed)
 
+    def alert_watch(self) -> AlertWatch:
+        """What nodes are like, by the rules of their enterprises."""
+        limits = limits_of(self.settings.intervals.offline_after)
+        return AlertWatch(self.engine, self.clock, self.random, limits)
+
+    def deliveries(self) -> Deliveries:
+        """Mails and webhooks."""
+        return Deliveries(self.engine, self.keys, self.settings.notify, self.clock, self.random)
+
     async def _note_published(self) -> None:
         published = self.wanted.published
         if published:
@@ -245,6 +259,12 @@ def start_jobs(tasks: asyncio.TaskGroup, jobs: Jobs) -> tuple[asyncio.Task[None]
     """Start every job; cancel what is returned to end them."""
     intervals, leases = jobs.settings.intervals, jobs.leases
     publication, bulk, staged = Publication(jobs), jobs.bulk_jobs(), jobs.rollouts()
+    watch, deliveries = jobs.alert_watch(), jobs.deliveries()
+
+    async def forget_incidents(held: Held) -> None:
+        days = jobs.settings.retention.event_days
+        await watch.forget_old(held, jobs.clock() - timedelta(days=days))
+
     leased = [
         ("retention", intervals.retention, jobs.retain, intervals.retention),
         ("audit-archive", intervals.retention, jobs.archive_audit, intervals.retention),
@@ -255,6 +275,9 @@ def start_jobs(tasks: asyncio.TaskGroup, jobs: Jobs) -> tuple[asyncio.Task[None]
         ("events", A_MOMENT, jobs.move_events, AT_ONCE),
         ("log-move", A_DAY, jobs.move_logs, AT_ONCE),
         ("liveness", intervals.liveness, jobs.watch, intervals.liveness),
+        ("alerts", intervals.liveness, watch.tick, AT_ONCE),
+        ("alerts-retention", intervals.retention, forget_incidents, intervals.retention),
+        ("notifications", DELIVERIES_EVERY, deliveries.tick, AT_ONCE),
         ("publication", PUBLICATION_EVERY, publication.tick, AT_ONCE),
         ("debug-windows", DEBUG_LOOKED_AT_EVERY, jobs.close_debug, AT_ONCE),
         ("render-sweep", LEFT_OVER_AFTER, jobs.sweep, AT_ONCE),

@@ -19,6 +19,7 @@ from eaves.controller.live import Live
 from eaves.controller.northbound import (
     actions,
     additions,
+    alerts,
     app_queries,
     app_snapshots,
     artifacts,
@@ -160,6 +161,7 @@ ROUTES: Final = (
     *entitlements.ROUTES,
     *signup.ROUTES,
     *rollouts.ROUTES,
+    *alerts.ROUTES,
 )
 
 

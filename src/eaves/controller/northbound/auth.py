@@ -27,7 +27,14 @@ from eaves.controller.domain.contract.users import (
 )
 from eaves.controller.domain.passwords import LONGEST_AGE
 from eaves.controller.domain.scope import Scope
-from eaves.controller.northbound import known_clients, records, second_factor, signing_in, standing
+from eaves.controller.northbound import (
+    known_clients,
+    mails,
+    records,
+    second_factor,
+    signing_in,
+    standing,
+)
 from eaves.controller.northbound.conflicts import done_again_in_conflict
 from eaves.controller.northbound.context import API, Context, host_of, token_hash, token_of
 from eaves.controller.northbound.crud import read_body
@@ -211,6 +218,7 @@ async def _tell_administrators(
             object_name=user.name,
         ),
     )
+    await mails.password_forgotten(context, db, user, host_of(request))
 
 
 async def logout(context: Context, request: Request) -> Response:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from eaves.controller.domain.contract.alerts import AlertChannel, AlertRule
 from eaves.controller.domain.contract.apps import App, AppInstance
 from eaves.controller.domain.contract.auth_profiles import AuthorizationProfile
 from eaves.controller.domain.contract.catalogue import SysBrand, SysModel
@@ -26,6 +27,7 @@ from eaves.controller.domain.secrets import USER_DATA
 from eaves.controller.northbound import lists, policies, records
 from eaves.controller.northbound.crud import Resource, Told
 from eaves.controller.northbound.resources import (
+    alerts,
     apps,
     auth_profiles,
     enrolment,
@@ -244,6 +246,25 @@ CEPS: Resource[SCEPProfile] = Resource(
     present=enrolment.present_cep,
 )
 
+ALERT_RULES: Resource[AlertRule] = Resource(
+    "/v1/eaves/alert-rules",
+    records.ALERT_RULE,
+    ObjectType.UNSPECIFIED,
+    alerts.prepare_rule,
+    alerts.rules,
+    before_create=alerts.refuse_more_rules,
+    before_delete=alerts.keep_of_all_rules,
+)
+ALERT_CHANNELS: Resource[AlertChannel] = Resource(
+    "/v1/eaves/alert-channels",
+    records.ALERT_CHANNEL,
+    ObjectType.UNSPECIFIED,
+    alerts.prepare_channel,
+    alerts.channels,
+    before_create=alerts.refuse_more_channels,
+    before_delete=alerts.keep_of_all_channels,
+)
+
 ALL: tuple[Resource[Any], ...] = (  # each of its own type; the pattern treats them alike
     BRANDS,
     MODELS,
@@ -266,4 +287,6 @@ ALL: tuple[Resource[Any], ...] = (  # each of its own type; the pattern treats t
     ASSET_GROUPS,
     PROFILE_DEPLOYMENTS,
     PATCH_ENVELOPES,
+    ALERT_RULES,
+    ALERT_CHANNELS,
 )

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from eaves.controller.domain.contract.alerts import AlertChannel, AlertRule
 from eaves.controller.domain.contract.apps import App, AppInstance
 from eaves.controller.domain.contract.artifacts import Artifact
 from eaves.controller.domain.contract.auth_profiles import AuthorizationProfile
@@ -69,6 +70,8 @@ ASSET_GROUP = KindOf(Kind.ASSET_GROUP, AssetGroupRead, "asset group")
 PROFILE_DEPLOYMENT = KindOf(Kind.PROFILE_DEPLOYMENT, ProfileDeployment, "profile deployment")
 PATCH_ENVELOPE = KindOf(Kind.PATCH_ENVELOPE, PatchEnvelope, "patch envelope")
 ARTIFACT = KindOf(Kind.ARTIFACT, Artifact, "artifact")
+ALERT_RULE = KindOf(Kind.ALERT_RULE, AlertRule, "alert rule")
+ALERT_CHANNEL = KindOf(Kind.ALERT_CHANNEL, AlertChannel, "alert channel")
 ENTERPRISE = KindOf(Kind.ENTERPRISE, Enterprise, "enterprise")
 REALM = KindOf(Kind.REALM, Realm, "realm")
 ROLE = KindOf(Kind.ROLE, Role, "role")

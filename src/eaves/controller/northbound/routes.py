@@ -48,6 +48,8 @@ AREAS: Final[Mapping[Kind, Area]] = {
     Kind.PROFILE_DEPLOYMENT: Area.APP_INSTANCE,
     Kind.PATCH_ENVELOPE: Area.APP_INSTANCE,
     Kind.ARTIFACT: Area.STORAGE,
+    Kind.ALERT_RULE: Area.DEVICE,
+    Kind.ALERT_CHANNEL: Area.DEVICE,
 }
 
 

@@ -26,7 +26,7 @@ from eaves.controller.domain.contract.volume_status import (
 )
 from eaves.controller.domain.contract.volumes import VolInstConfig
 from eaves.controller.domain.status.devices import device_status
-from eaves.controller.domain.status.liveness import Limits
+from eaves.controller.domain.status.liveness import Limits, limits_of
 from eaves.controller.northbound import catalog, crud, records
 from eaves.controller.northbound.buckets import both_ways
 from eaves.controller.northbound.context import Context
@@ -146,8 +146,7 @@ INSTANCES = StatusOf(catalog.INSTANCES, _instances, AppInstStatusSummaryMsg, wit
 
 
 def limits_in(context: Context) -> Limits:
-    offline = context.settings.intervals.offline_after
-    return Limits(suspect=min(Limits().suspect, offline / 2), offline=offline)
+    return limits_of(context.settings.intervals.offline_after)
 
 
 def _device_id_of(item: Contract) -> str:

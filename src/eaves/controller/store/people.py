@@ -1,5 +1,6 @@
 """Passwords and tokens.  Only hashes are stored; a token is found by its hash."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -8,7 +9,7 @@ from sqlalchemy import Row, delete, insert, select, update
 from eaves.controller.domain.scope import Scope
 from eaves.controller.store.dialect import upsert
 from eaves.controller.store.objects import StoredObject, stored_from_row
-from eaves.controller.store.tables import Kind, credentials, objects, tokens
+from eaves.controller.store.tables import Kind, credentials, object_references, objects, tokens
 from eaves.controller.store.unit import Db
 
 SESSION = "session"
@@ -60,6 +61,23 @@ async def lock_user(db: Db, user_id: str) -> StoredObject | None:
     query = select(users).where(users.c.id == user_id).with_for_update()
     row = (await db.execute(query)).one_or_none()
     return None if row is None else stored_from_row(Kind.USER, row)
+
+
+async def users_with_roles(
+    db: Db, enterprise_id: str, role_ids: Collection[str], limit: int
+) -> tuple[StoredObject, ...]:
+    """Users of an enterprise that have one of these roles of it, by name."""
+    users, refer = objects[Kind.USER], object_references.c
+    query = (
+        select(users)
+        .where(
+            users.c.enterprise_id == enterprise_id,
+            users.c.id.in_(select(refer.from_id).where(refer.to_id.in_(role_ids))),
+        )
+        .order_by(users.c.name)
+        .limit(limit)
+    )
+    return tuple(stored_from_row(Kind.USER, row) for row in await db.execute(query))
 
 
 async def put_credential(db: Db, credential: Credential) -> None:

@@ -1,11 +1,11 @@
 """Which devices are known to be silent, and since when anybody listens: it outlives a process."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from eaves.controller.store.dialect import insert_new
 from eaves.controller.store.marks import find_mark, put_mark
@@ -37,19 +37,33 @@ async def put_watched(db: Db, watched: Watched) -> None:
     await put_mark(db, _WATCHED, json.dumps(moments))
 
 
-async def find_silent(db: Db, device_ids: Sequence[DeviceId]) -> frozenset[DeviceId]:
+async def find_silent(db: Db, device_ids: Sequence[DeviceId]) -> Mapping[DeviceId, str]:
+    """Which stage of its silence was told of last, by device."""
     c = silent_devices.c
-    rows = await db.execute(select(c.device_id).where(c.device_id.in_(device_ids)))
-    return frozenset(DeviceId(row.device_id) for row in rows)
+    query = select(c.device_id, c.stage).where(c.device_id.in_(device_ids))
+    return {DeviceId(row.device_id): row.stage for row in await db.execute(query)}
 
 
-async def note_silent(db: Db, enterprise_id: str, device_id: DeviceId, since: datetime) -> bool:
-    """True when it was not noted yet."""
-    return await insert_new(
-        db,
-        silent_devices,
-        {"enterprise_id": enterprise_id, "device_id": device_id, "since": since},
+async def note_silent(
+    db: Db, enterprise_id: str, device_id: DeviceId, since: datetime, stage: str
+) -> bool:
+    """True when this stage was not noted yet."""
+    values = {
+        "enterprise_id": enterprise_id,
+        "device_id": device_id,
+        "since": since,
+        "stage": stage,
+    }
+    if await insert_new(db, silent_devices, values):
+        return True
+    c = silent_devices.c
+    changed = await db.execute(
+        update(silent_devices)
+        .where(c.enterprise_id == enterprise_id, c.device_id == device_id, c.stage != stage)
+        .values(stage=stage)
+        .returning(c.device_id)
     )
+    return changed.first() is not None
 
 
 async def forget_silent(db: Db, enterprise_id: str, device_ids: Iterable[DeviceId]) -> bool:

@@ -77,6 +77,8 @@ class Kind(StrEnum):
     PROFILE_DEPLOYMENT = "profile_deployments"
     PATCH_ENVELOPE = "patch_envelopes"
     ARTIFACT = "artifacts"
+    ALERT_RULE = "alert_rules"
+    ALERT_CHANNEL = "alert_channels"
 
     @property
     def noun(self) -> str:

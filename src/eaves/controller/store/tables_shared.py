@@ -74,5 +74,6 @@ silent_devices = Table(  # devices whose silence was told of
     Column("enterprise_id", Text, nullable=False),
     Column("device_id", Text, nullable=False),
     Column("since", Moment, nullable=False),
+    Column("stage", Text, nullable=False, server_default=text("'silent'")),  # suspect | silent
     PrimaryKeyConstraint("enterprise_id", "device_id"),
 )

@@ -31,6 +31,7 @@ NOUNS: dict[int, str] = {
     ZInfoTypes.ZiVolume: "volume instance",
     ZInfoTypes.ZiContentTree: "content tree",
 }
+_FAILED = ("FALLBACK", "FAILED")
 _EVENT_WORDS: dict[int, str] = {
     ZInfoTypes.ZiDevice: "EDGE_NODE",
     ZInfoTypes.ZiApp: "APP_INSTANCE",
@@ -64,9 +65,24 @@ def changes(before: Said | None, now: Said, name: str) -> tuple[Change, ...]:
         found.append(
             Change(f"{word}_ERROR_CLEARED", Severity.NOTICE, f"{noun} {name}: no error any more")
         )
+    update_before = "" if before is None else before.update
+    if now.update != update_before:
+        found.append(_update(word, noun, name, now.update))
     if before is not None and before.boots != now.boots and now.kind == ZInfoTypes.ZiDevice:
         why = f": {now.boot_reason}" if now.boot_reason else ""
         found.append(
             Change(f"{word}_REBOOTED", Severity.WARNING, f"{noun} {name}: started again{why}")
         )
     return tuple(found)
+
+
+def _update(word: str, noun: str, name: str, update: str) -> Change:
+    if not update:
+        text = f"{noun} {name}: its update is done, or was taken back"
+        return Change(f"{word}_UPDATE_DONE", Severity.NOTICE, text)
+    failed = update.endswith(_FAILED)
+    return Change(
+        f"{word}_UPDATE_FAILED" if failed else f"{word}_UPDATE",
+        Severity.ERROR if failed else Severity.NOTICE,
+        f"{noun} {name}: update to {update}",
+    )

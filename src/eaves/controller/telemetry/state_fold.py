@@ -174,4 +174,4 @@ def _events(report: InfoReport, said: Said, before: Said | None) -> list[DeviceE
 
 
 def _what(said: Said) -> tuple[object, ...]:
-    return said.state, said.errors, said.boots, said.gone
+    return said.state, said.errors, said.boots, said.update, said.gone

@@ -15,6 +15,7 @@ from eaves.evapi.codec import OpenEnum
 from eaves.evapi.device_text import storable, storable_key
 from eaves.evapi.errors import MalformedMessage
 from eaves.evapi.info.device import BootReason, ZDeviceState
+from eaves.evapi.info.health import device_errors, update_of
 from eaves.evapi.info.network_instances import ZNetworkInstanceState
 from eaves.evapi.info.state import state_of
 from eaves.evapi.info.states import ZInfoTypes, ZSwState
@@ -94,6 +95,8 @@ def _device(message: Any) -> _Read:
         boots=device.restartCounter,
         boot_reason=storable(device.lastRebootReason)
         or (_word(_BOOT_REASONS, reason) if reason else ""),
+        errors=device_errors(device),
+        update=update_of(device),
     )
     return "", said
 

@@ -21,6 +21,11 @@ class Limits:
     offline: timedelta = timedelta(minutes=10)
 
 
+def limits_of(offline_after: timedelta) -> Limits:
+    """Where a device that is silent for `offline_after` is offline."""
+    return Limits(suspect=min(Limits().suspect, offline_after / 2), offline=offline_after)
+
+
 @dataclass(frozen=True, slots=True)
 class Liveness:
     contact: Contact

@@ -1,0 +1,1 @@
+"""Alerts: look at nodes by rules (`watch`), tell of incidents (`deliver`, `mail`, `webhook`)."""
