@@ -1,9 +1,11 @@
 """Projects with policies, deployments, app profiles: what nodes come to carry, through REST."""
 
 from collections.abc import AsyncIterator
+from itertools import count
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from support.rest import Caller, Rest, running_rest
 from support.rest_objects import World, project
 from support.rest_policies import (
@@ -18,30 +20,41 @@ from support.rest_policies import (
     with_policies,
 )
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="module")]
 
 READING = "PermissionAccessRead"
+_tests = count(1)
 
 
-@pytest.fixture
-async def rest(tmp_path: Path) -> AsyncIterator[Rest]:
-    async with running_rest(tmp_path) as running:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def rest(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rest]:
+    async with running_rest(tmp_path_factory.mktemp("state")) as running:
         yield running
 
 
 @pytest.fixture
-async def enterprise(rest: Rest) -> str:
-    return await rest.add_user("alice")
+def name() -> str:
+    """Each test has an enterprise of its own."""
+    return f"alice-{next(_tests)}"
 
 
-@pytest.fixture
-async def alice(rest: Rest, enterprise: str) -> AsyncIterator[Caller]:
+@pytest_asyncio.fixture(loop_scope="module")
+async def enterprise(rest: Rest, name: str) -> str:
+    return await rest.add_user(name)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def alice(rest: Rest, enterprise: str, name: str) -> AsyncIterator[Caller]:
+    """Her devices go at the end, for others have the same serial numbers."""
     assert enterprise
-    async with rest.client(await rest.login("alice")) as http:
-        yield Caller(http)
+    async with rest.client(await rest.login(name)) as http:
+        caller = Caller(http)
+        yield caller
+        for one in (await caller.get("/v1/devices"))["list"]:
+            await caller.delete(f"/v1/devices/id/{one['id']}")
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def world(alice: Caller) -> World:
     return await empty_world(alice)
 
@@ -119,6 +132,7 @@ async def test_a_name_that_a_person_took_is_a_fault_and_is_left_alone(
     why = await alice.get(f"/v1/eaves/why/device/{edge}")
     assert "project 'plant' wants network instance 'nat-edge-1' here" in why["chain"][0]["text"]
     assert (await alice.get("/v1/netinsts/name/nat-edge-1"))["id"] == hand
+    await alice.delete(f"/v1/netinsts/id/{hand}")
 
 
 async def test_a_policy_names_what_exists(alice: Caller, world: World) -> None:
@@ -175,14 +189,14 @@ async def test_a_deployment_is_picked_by_tags(  # noqa: PLR0915 - one story
     assert wrong.status_code == 400
     where = [one["location"] for one in wrong.json()["error"]]
     assert where == ["projectId", "name"]
-    await rest.add_user("mallory")
-    async with rest.client(await rest.login("mallory")) as http:
+    await rest.add_user(f"mallory-{enterprise}")
+    async with rest.client(await rest.login(f"mallory-{enterprise}")) as http:
         assert (await http.get(base)).status_code == 404
         assert (await http.get(f"{base}/id/{second}")).status_code == 404
         assert (await http.post(base, json=deployment(world.app))).status_code == 404
         assert (await http.delete(base)).status_code == 404
-    await rest.add_user("bob", enterprise=enterprise, role="SysMonitor")
-    async with rest.client(await rest.login("bob")) as http:
+    await rest.add_user(f"bob-{enterprise}", enterprise=enterprise, role="SysMonitor")
+    async with rest.client(await rest.login(f"bob-{enterprise}")) as http:
         assert (await http.get(base)).status_code == 200
         assert (await http.post(base, json=deployment(world.app))).status_code == 403
         assert (await http.put(f"{base}/id/{second}", json={})).status_code == 403
@@ -194,7 +208,7 @@ async def test_a_deployment_is_picked_by_tags(  # noqa: PLR0915 - one story
 
 
 async def test_profiles_are_deployed_to_groups(  # noqa: PLR0915 - one story
-    rest: Rest, enterprise: str, alice: Caller, world: World, tmp_path: Path
+    rest: Rest, enterprise: str, alice: Caller, world: World
 ) -> None:
     profile_id = await alice.create("/v1/appprofiles", profile())
     told = await alice.get("/v1/appprofiles/name/camera")
@@ -263,9 +277,10 @@ async def test_profiles_are_deployed_to_groups(  # noqa: PLR0915 - one story
         part = "namePattern" if "asset" in path else "filter.namePattern"
         assert (await alice.get(path, **{part: "nothing"}))["list"] == []
     await _strangers_see_nothing(rest, enterprise, alice, lists)
-    for database in (tmp_path / "eaves.db", tmp_path / "eaves.db-wal"):
-        if database.exists():
-            assert b"opens-the-door" not in database.read_bytes()
+    database = Path(rest.engine.url.database or "")
+    for file in (database, database.with_name(f"{database.name}-wal")):
+        if file.exists():
+            assert b"opens-the-door" not in file.read_bytes()
 
     in_use = await alice.http.delete(f"/v1/appprofiles/id/{profile_id}")
     assert in_use.status_code == 409, in_use.text
@@ -280,8 +295,8 @@ async def test_profiles_are_deployed_to_groups(  # noqa: PLR0915 - one story
 async def _strangers_see_nothing(
     rest: Rest, enterprise: str, alice: Caller, lists: dict[str, str]
 ) -> None:
-    await rest.add_user("mallory")
-    await rest.add_user("bob", enterprise=enterprise, role="SysMonitor")
+    await rest.add_user(f"mallory-{enterprise}")
+    await rest.add_user(f"bob-{enterprise}", enterprise=enterprise, role="SysMonitor")
     await alice.create(
         "/v1/roles",
         {
@@ -298,10 +313,10 @@ async def _strangers_see_nothing(
             ],
         },
     )
-    await rest.add_user("carol", enterprise=enterprise, role="elsewhere")
+    await rest.add_user(f"carol-{enterprise}", enterprise=enterprise, role="elsewhere")
     for path, name in lists.items():
         object_id = (await alice.get(f"{path}/name/{name}"))["id"]
-        async with rest.client(await rest.login("mallory")) as http:
+        async with rest.client(await rest.login(f"mallory-{enterprise}")) as http:
             assert (await http.get(path)).json()["list"] == []
             for at in (f"{path}/id/{object_id}", f"{path}/name/{name}"):
                 assert (await http.get(at)).status_code == 404
@@ -310,12 +325,12 @@ async def _strangers_see_nothing(
                 404,
                 404,
             )
-        async with rest.client(await rest.login("bob")) as http:
+        async with rest.client(await rest.login(f"bob-{enterprise}")) as http:
             assert (await http.get(f"{path}/id/{object_id}")).status_code == 200
             assert (await http.post(path, json={"name": "x"})).status_code == 403
             assert (await http.delete(f"{path}/id/{object_id}")).status_code == 403
         if path != "/v1/appprofiles":  # those belong to no project
-            async with rest.client(await rest.login("carol")) as http:
+            async with rest.client(await rest.login(f"carol-{enterprise}")) as http:
                 assert (await http.get(path)).json()["list"] == []
                 assert (await http.get(f"{path}/id/{object_id}")).status_code == 404
 
@@ -373,8 +388,8 @@ async def test_an_explanation_tells_the_term_that_keeps_a_node_away(
         assert (await alice.http.get("/v1/eaves/explain", params=wrong)).status_code == 400
     lost = {"kind": "deployment", "id": "11111111-1111-4111-8111-111111111111"}
     assert (await alice.http.get("/v1/eaves/explain", params=lost)).status_code == 404
-    await rest.add_user("mallory")
-    async with rest.client(await rest.login("mallory")) as http:
+    await rest.add_user(f"mallory-{enterprise}")
+    async with rest.client(await rest.login(f"mallory-{enterprise}")) as http:
         seen = await http.get("/v1/eaves/explain", params={"tag": "site=north"})
         assert seen.json()["nodes"] == 0
     assert enterprise
@@ -418,9 +433,9 @@ async def test_a_plan_is_what_happens_then(
     assert answer["refused"][0]["location"] == "appPolicy.appPolicy.apps[0].appId"
     wrong = await alice.http.post("/v1/eaves/plan", json={"kind": "brand", "object": {}})
     assert wrong.status_code == 400
-    await rest.add_user("bob", enterprise=enterprise, role="SysMonitor")
-    async with rest.client(await rest.login("bob")) as http:
+    await rest.add_user(f"bob-{enterprise}", enterprise=enterprise, role="SysMonitor")
+    async with rest.client(await rest.login(f"bob-{enterprise}")) as http:
         assert (await http.post("/v1/eaves/plan", json=ask)).status_code == 403
-    await rest.add_user("mallory")
-    async with rest.client(await rest.login("mallory")) as http:
+    await rest.add_user(f"mallory-{enterprise}")
+    async with rest.client(await rest.login(f"mallory-{enterprise}")) as http:
         assert (await http.post("/v1/eaves/plan", json=ask)).status_code == 404

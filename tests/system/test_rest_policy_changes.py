@@ -212,6 +212,7 @@ async def test_a_new_version_of_a_profile_changes_the_apps_that_it_changes(
         assert other == eye, step
         web = now
     assert web["drives"][0]["imagename"] == "disk-2"
+    assert (await alice.get(at))["latestVersion"] == len(steps)  # what was sent twice is one
     assert await passwords(rest, web["appId"]) == {default_field("DOOR"): "another"}
     # what runs in a container is no later version of a machine
     contained = two_apps("1048576.00", net="b", password="another", image="disk-2")

@@ -29,6 +29,7 @@ from eaves.controller.domain.secrets import SecretName, policy_prefix
 from eaves.controller.northbound import policies, records
 from eaves.controller.northbound.resources.apps import prepare_app
 from eaves.controller.northbound.resources.facts import FactsById, names
+from eaves.controller.northbound.sealing import brings_new
 from eaves.controller.northbound.work import Prepared, Work
 from eaves.controller.store import objects, sealed
 from eaves.controller.store.objects import Draft
@@ -74,7 +75,9 @@ async def prepare_profile(
     )
     before = current.latest_version if current is not None else 0
     same = current is not None and content_of(current) == content_of(public)
-    version = before if same and not concealed.secrets else before + 1
+    if same and await brings_new(work, wanted.id, concealed.secrets):
+        same = False
+    version = before if same else before + 1
     kept = await _bundles_of(work, wanted.id) if current is not None else frozenset[str]()
     return Prepared(
         public.model_copy(
