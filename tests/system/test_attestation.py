@@ -12,7 +12,6 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from support.controller import WireDevice
-from support.measured import SoftTpm, steps
 from support.rest import Json
 from support.rest_objects import World, build_world
 from support.whole_controller import Whole, whole_controller
@@ -33,6 +32,7 @@ from eaves.evapi.attest import (
 from eaves.evapi.certs import ZCert, ZCertAttr, ZCertType, published
 from eaves.evapi.device_certs import Chance, edge_node_certificate
 from eaves.evapi.paths import Endpoint
+from eaves.fleet.measured import SoftTpm, steps
 from eaves.ids import DeviceId
 
 pytestmark = pytest.mark.system

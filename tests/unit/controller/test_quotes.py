@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from support.measured import IPL, SoftTpm, Step, steps
 
 from eaves.controller.domain.attestation import (
     FAIL,
@@ -28,6 +27,7 @@ from eaves.evapi.attest import TpmHashAlgo, TpmPCRValue, ZAttestQuote, ZAttestRe
 from eaves.evapi.certs import ZCertType
 from eaves.evapi.device_certs import Chance, device_certificate, edge_node_certificate
 from eaves.evapi.pem import load_certificate
+from eaves.fleet.measured import IPL, SoftTpm, Step, steps
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 NONCE = bytes(range(20))

@@ -7,11 +7,11 @@ import struct
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import measured
-from support.measured import SoftTpm, Step
 
 from eaves.evapi.errors import EventLogError
 from eaves.evapi.event_log import MOST_BYTES, inflated, parse_event_log, replay
+from eaves.fleet import measured
+from eaves.fleet.measured import SoftTpm, Step
 
 
 def log_of(*steps: Step) -> bytes:

@@ -9,17 +9,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from eaves.controller.domain.measured import Measured
 from eaves.errors import EavesError
 from eaves.evapi.attest import AttestVersionType, TpmHashAlgo, ZAttestQuote
-from eaves.evapi.errors import EventLogError, QuoteError
+from eaves.evapi.errors import EventLogError, QuoteError, UnreadableCertificate
 from eaves.evapi.event_log import by_pcr, inflated, parse_event_log, replay
-from eaves.evapi.pem import certificate_key, load_certificate
+from eaves.evapi.pem import certificate_key
 from eaves.evapi.quote import AttestedQuote, parse_quote, pcr_digest
 
 QUOTED: Final = frozenset(range(16))
@@ -116,16 +117,18 @@ def measured(
 
 
 def _signed(quote: ZAttestQuote, pem: bytes) -> bool:
-    """Raises what an unusable certificate raises."""
-    key = certificate_key(load_certificate(pem, "attestation certificate"))
+    """Raises what an unusable certificate raises.  It was read whole when it came."""
+    try:
+        certificate = x509.load_pem_x509_certificate(pem)
+    except ValueError as error:
+        raise UnreadableCertificate("attestation certificate", str(error)) from error
+    key = certificate_key(certificate, "attestation certificate")
     digest = hashlib.sha256(quote.attest_data).digest()
     try:
         if isinstance(key, ec.EllipticCurvePublicKey):
             key.verify(quote.signature, digest, ec.ECDSA(_PREHASHED))
-        elif isinstance(key, rsa.RSAPublicKey):
-            key.verify(quote.signature, digest, padding.PKCS1v15(), _PREHASHED)
         else:
-            return False
+            key.verify(quote.signature, digest, padding.PKCS1v15(), _PREHASHED)
     except InvalidSignature:
         return False
     return True

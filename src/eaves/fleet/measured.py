@@ -1,7 +1,7 @@
-"""A TPM in software for tests: it boots, extends PCRs, logs what it extends, and quotes.
+"""The TPM of a simulated device: it boots, extends PCRs, logs what it extends, and quotes.
 
-What it makes is built here from the formats of the TCG, by nothing of the code under test but the
-message types, so that both must agree on them.
+What it makes is built here from the formats of the TCG, by nothing that reads them, so that both
+must agree on them.
 """
 
 import gzip
@@ -35,7 +35,7 @@ def header() -> bytes:
 
 def event(pcr: int, kind: int, data: bytes, digest: bytes) -> bytes:
     digests = struct.pack("<I", 2)
-    digests += struct.pack("<H", SHA1) + hashlib.sha1(data).digest()  # noqa: S324 - as in logs
+    digests += struct.pack("<H", SHA1) + hashlib.sha1(data).digest()  # noqa: S324 - logs have this bank, nothing trusts it
     digests += struct.pack("<H", SHA256) + digest
     return struct.pack("<II", pcr, kind) + digests + struct.pack("<I", len(data)) + data
 
