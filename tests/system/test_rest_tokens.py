@@ -121,6 +121,7 @@ async def test_what_is_taken_below_ends_with_the_session_above(rest: Rest, top: 
 
 async def test_an_api_token_is_one_below_too(top: Top) -> None:
     made = (await top.call(top.token, "POST", MADE)).json()
+    top.rest.clock.pass_by(timedelta(seconds=1))  # the oldest is listed first
     entered = (await top.enter(made["token"])).json()["token"]
     below = str(entered["base64"])
     found = (await top.caller.get("/v1/eaves/tokens"))["list"]
@@ -161,7 +162,13 @@ async def test_an_enterprise_below_may_ask_for_a_second_factor(rest: Rest, top: 
     code = totp.code_of(secret, totp.step_at(rest.clock()))
     done = await top.call(top.token, "POST", "/v1/eaves/totp/confirm", code=code)
     assert done.status_code == 200
-    assert (await top.enter(top.token)).status_code == 200
+    below = await top.entered(top.token)
+    # it is changed from there too
+    rest.clock.pass_by(timedelta(minutes=2))
+    proof = {"currentCred": PASSWORD, "code": totp.code_of(secret, totp.step_at(rest.clock()))}
+    removed = await top.call(below, "DELETE", "/v1/eaves/totp", **proof)
+    assert removed.status_code == 200, removed.text
+    assert not (await top.caller.get(OWN)).get("totpEnabled")
 
 
 async def test_the_own_password_follows_the_rules_of_home(top: Top) -> None:
@@ -174,6 +181,8 @@ async def test_the_own_password_follows_the_rules_of_home(top: Top) -> None:
     assert "at least 40" in refused.text
     sent["newCred"] = short * 2
     assert (await top.call(below, "PUT", "/v1/credentials", **sent)).status_code == 200
+    events = await top.call(below, "GET", "/v1/events")
+    assert "password changed" not in events.text  # it stands in the log of home
     # the session that changed it goes on although the one that it came from has ended
     assert await top.holds(top.token, below) == [False, True]
 

@@ -15,6 +15,7 @@ from eaves.controller.domain.passwords import PasswordRules, faults_of
 from eaves.controller.northbound import known_clients, records, roles, signing_in, standing
 from eaves.controller.northbound.context import Context, scope_for
 from eaves.controller.northbound.crud import read_body
+from eaves.controller.northbound.enterprises import within
 from eaves.controller.northbound.own import note_user
 from eaves.controller.northbound.passwords import TooManyGuesses
 from eaves.controller.northbound.problems import Problem, Target, not_found
@@ -109,7 +110,7 @@ async def _change_own(context: Context, request: Request, sent: Credential) -> R
         await _put(work, principal.user_id, new_hash, must_change=False)
         # what it was made with is gone; it keeps its end
         await people.insert_token(work.db, replace(kept, parent_id=""))
-        await note_user(work, "password changed")
+        await note_user(within(work, home), "password changed")
     answer = _done(context, principal.user_id, principal.user_name, principal.user_name)
     known_clients.remember(context, request, answer, credential, work.now)
     return answer

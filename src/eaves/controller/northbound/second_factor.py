@@ -26,6 +26,7 @@ from eaves.controller.northbound import (
 )
 from eaves.controller.northbound.context import FACTOR, Context, token_hash, token_of
 from eaves.controller.northbound.credentials import CHANGE_USERS, check_own_password, find_owner
+from eaves.controller.northbound.enterprises import within
 from eaves.controller.northbound.own import note_user
 from eaves.controller.northbound.passwords import Guesser, TooManyGuesses
 from eaves.controller.northbound.problems import Problem, Target
@@ -302,7 +303,7 @@ async def enrol(context: Context, request: Request) -> Response:
             raise Problem(
                 409, "there is a second factor already; remove it first: DELETE /api/v1/eaves/totp"
             )
-        await note_user(work, "second factor begun")
+        await note_user(within(work, user.enterprise_id), "second factor begun")
     return JSONResponse(told)
 
 
@@ -330,7 +331,7 @@ async def confirm(context: Context, request: Request) -> Response:
             raise Problem(412, "no second factor waits for its first code; enrol one")
         if await _confirmed(context, work.db, factor, sent.code):
             codes = await _new_recovery_codes(context, work.db, user.id)
-            await mark(work, records.USER.read(user), enabled=True)
+            await mark(within(work, user.enterprise_id), records.USER.read(user), enabled=True)
     if not codes:
         await _was_wrong(context, request, tried)
         raise Problem(403, "the code is wrong; is the clock right?", location="code")
@@ -377,7 +378,7 @@ async def _own(work: Work) -> StoredObject:
 async def take_away(work: Work, user: StoredObject) -> None:
     await sign_in.delete_second_factor(work.db, user.id)
     await sealed.delete_secret(work.db, _name(user.id))
-    await mark(work, records.USER.read(user), enabled=False)
+    await mark(within(work, user.enterprise_id), records.USER.read(user), enabled=False)
 
 
 # --- administrators -----------------------------------------------------------------------------
