@@ -186,6 +186,24 @@ def test_a_rollout_that_pauses_is_not_watched_for_ever(acme: Run, tmp_path: Path
     acme("rollout", "objects", "os-15")
 
 
+def test_a_job_is_followed_and_looked_into(acme: Run) -> None:
+    acme("wait", "job", "deploy-many", "--for", "state=COMPLETED", "--timeout", "0")
+    stays = acme("wait", "job", "deploy-many", "--for", "state=FAILED", code=1)
+    assert "job/deploy-many is COMPLETED, not FAILED, and stays so" in stays.stderr
+    assert "job/deploy-many: 100%" in acme("job", "follow", "deploy-many").stderr
+    told = json.loads(acme("job", "status", "deploy-many", "-o", "json").stdout)
+    assert told["objectsByState"]["COMPLETE"] == 2
+    assert acme("job", "results", "deploy-many").stdout.count("COMPLETE") == 2
+    assert "no object is FAILED" in acme("job", "results", "deploy-many", "--state=FAILED").stderr
+    nothing = acme("job", "run", "tags", "-l", "site=nowhere", "--set", "a=b", code=1)
+    assert "no device is meant" in nothing.stderr
+    tagged = acme("job", "run", "tags", "--device", "plant-00001", "--set", "rack=7", "--wait")
+    assert "COMPLETED" in tagged.stderr
+    assert acme("get", "device", "-l", "rack=7", "-o", "name").stdout == "device/plant-00001\n"
+    ended = acme("job", "abort", tagged.stdout.strip().partition("/")[2], code=1)
+    assert "is COMPLETED already" in ended.stderr
+
+
 def test_people_are_cared_for(acme: Run) -> None:
     for verb in ("unlock", "logout"):
         acme("user", verb, "olga")

@@ -54,8 +54,11 @@ def apply(files: tuple[Path, ...], *, dry_run: bool, send_secrets: bool) -> None
         click.echo(f"warning: {warning}", err=True)
     with Client(load_session()) as client:
         refuse_unknown_references(client, documents)
+        ids = Ids(client)
         for document in documents:
-            change = apply_document(client, document, dry_run=dry_run, send_secrets=send_secrets)
+            change = apply_document(
+                client, document, ids, dry_run=dry_run, send_secrets=send_secrets
+            )
             would = "would be " if dry_run and change.verb != "unchanged" else ""
             click.echo(f"{document.title} {would}{change.verb}")
             if dry_run and change.diff:
@@ -112,9 +115,11 @@ class Compared:
         return self.current is not None and self.after != self.wanted
 
 
-def compare(client: Client, document: Document, *, send_secrets: bool = False) -> Compared:
+def compare(
+    client: Client, document: Document, ids: "Ids", *, send_secrets: bool = False
+) -> Compared:
     kind = document.kind
-    wanted = _resolved(client, document)
+    wanted = ids.put_in(document)
     lies_below = "{" in kind.path
     if lies_below and not wanted.get("projectId"):
         raise click.ClickException(f"{kind.a} lies in a project; say which: `project: NAME`")
@@ -131,11 +136,16 @@ def compare(client: Client, document: Document, *, send_secrets: bool = False) -
 
 
 def apply_document(
-    client: Client, document: Document, *, dry_run: bool, send_secrets: bool = False
+    client: Client,
+    document: Document,
+    ids: "Ids",
+    *,
+    dry_run: bool = False,
+    send_secrets: bool = False,
 ) -> Change:
     kind = document.kind
     try:
-        compared = compare(client, document, send_secrets=send_secrets)
+        compared = compare(client, document, ids, send_secrets=send_secrets)
         current = compared.current
         if current is not None and compared.same:
             if compared.has_unreadable:
@@ -192,15 +202,26 @@ def _is_to_be_uploaded(client: Client, image: Json) -> bool:
     return datastore.get("dsType") == "DATASTORE_TYPE_FILE_STORAGE"
 
 
-def _resolved(client: Client, document: Document) -> Json:
-    """The document's fields with names replaced by ids."""
+class Ids:
+    """Ids by name, each asked for once: what has one keeps it while files are applied."""
 
-    def id_of(kind_name: str, name: str) -> str:
-        target = client.find(find_kind(kind_name), name)
-        # a dry run has not made what an earlier document makes
-        return str(target["id"]) if target else f"{UNMADE}{kind_name} {name})"
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._known: dict[tuple[str, str], str] = {}
 
-    return with_ids(document.fields, document.kind.references, id_of)
+    def of(self, kind_name: str, name: str) -> str:
+        """A dry run has not made what an earlier document makes: then it says so."""
+        known = self._known.get((kind_name, name))
+        if known is None:
+            target = self._client.find(find_kind(kind_name), name)
+            if target is None:
+                return f"{UNMADE}{kind_name} {name})"
+            known = self._known[kind_name, name] = str(target["id"])
+        return known
+
+    def put_in(self, document: Document) -> Json:
+        """The document's fields with names replaced by ids."""
+        return with_ids(document.fields, document.kind.references, self.of)
 
 
 @click.command(cls=OfObjects)
@@ -248,7 +269,7 @@ def _refuse_undeletable(kind: Kind) -> None:
 def _delete_if_there(client: Client, document: Document) -> None:
     kind = document.kind
     _refuse_undeletable(kind)
-    wanted = _resolved(client, document) if "{" in kind.path else {}
+    wanted = Ids(client).put_in(document) if "{" in kind.path else {}
     gone = str(wanted.get("projectId", "")).startswith(UNMADE)
     found = None if gone else client.find(kind, document.name, wanted)
     if found is None:

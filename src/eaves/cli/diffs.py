@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from eaves.cli.apply import FILES, Compared, compare, refuse_unknown_references
+from eaves.cli.apply import FILES, Compared, Ids, compare, refuse_unknown_references
 from eaves.cli.client import Client
 from eaves.cli.documents import Document, documents_in
 from eaves.cli.field_changes import FieldChange, field_changes
@@ -53,7 +53,8 @@ def diff(files: tuple[Path, ...], form: str) -> None:
             click.echo(f"warning: {warning}", err=True)
         with Client(load_session()) as client:
             refuse_unknown_references(client, documents)
-            found = [(document, _compared(client, document)) for document in documents]
+            ids = Ids(client)
+            found = [(document, _compared(client, document, ids)) for document in documents]
     except click.ClickException as error:
         raise NotFoundOut(error.message) from error
     rows = [_row(document, compared) for document, compared in found]
@@ -66,9 +67,9 @@ def diff(files: tuple[Path, ...], form: str) -> None:
         raise click.exceptions.Exit(DIFFERENT)
 
 
-def _compared(client: Client, document: Document) -> Compared:
+def _compared(client: Client, document: Document, ids: Ids) -> Compared:
     try:
-        return compare(client, document)
+        return compare(client, document, ids)
     except click.ClickException as error:
         raise click.ClickException(
             f"{document.where}: {document.title}: {error.message}"

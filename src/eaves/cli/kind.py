@@ -48,6 +48,7 @@ class Kind:
     asked: str = ""  # the member of a reply that holds what was asked for; empty: the reply itself
     tags: str = ""  # the member that -l looks at; empty: it has no tags
     newest: bool = False  # a list by time that never ends: only its first page is shown
+    long: bool = False  # one alone tells of thousands of objects: whoever polls looks at the list
     ended: tuple[str, ...] = ()  # states that are left no more
 
     def path_of(self, row: Json) -> str:

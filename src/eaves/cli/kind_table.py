@@ -377,6 +377,7 @@ _AT_ONCE: Final = (
         ),
         by_name="/name/{name}/objectType/OBJECT_TYPE_UNSPECIFIED",
         goes="/id/{id}/objectType/OBJECT_TYPE_UNSPECIFIED",
+        long=True,
         changes=False,
         ended=("COMPLETED", "FAILED", "ABORTED"),
         state="status",

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import click
 
-from eaves.cli.apply import apply_document, refuse_unknown_references
+from eaves.cli.apply import Ids, apply_document, refuse_unknown_references
 from eaves.cli.client import ApiError, Client
 from eaves.cli.completion import complete_of
 from eaves.cli.json_values import Json, list_of, object_of
@@ -176,5 +176,6 @@ def _apply(client: Client, text: str, source: str) -> None:
 
     documents = in_order(parse_documents(text, source))
     refuse_unknown_references(client, documents)
+    ids = Ids(client)
     for document in documents:
-        click.echo(f"{document.title} {apply_document(client, document, dry_run=False).verb}")
+        click.echo(f"{document.title} {apply_document(client, document, ids).verb}")

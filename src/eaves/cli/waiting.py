@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from eaves.cli.client import ApiError, Client
+from eaves.cli.client import ApiError, Client, Query
 from eaves.cli.completion import complete_names
 from eaves.cli.json_values import Json, is_list, is_object
 from eaves.cli.kinds import Kind, KindType, OfObjects, at
@@ -165,7 +165,7 @@ class _Waiting:
 
     def _look(self) -> dict[Condition, str]:
         about_being = any(one.field in (THERE, GONE) for one in self.conditions)
-        row = self.client.find(self.kind, self.name, self.within)
+        row = self._find()
         if row is None and not about_being:
             if self._row is not None:
                 raise click.ClickException(f"{self.title} was deleted meanwhile")
@@ -181,6 +181,12 @@ class _Waiting:
             else:
                 found[one] = value_of(self.kind, one.field, status, row or {})
         return found
+
+    def _find(self) -> Json | None:
+        if not self.kind.long:
+            return self.client.find(self.kind, self.name, self.within)
+        query: Query = {self.kind.key: self.name}
+        return next(self.client.list(self.kind, query=query), None)
 
     def _status(self, row: Json) -> Json:
         if not (self.kind.has_status or self.kind.one_status):
