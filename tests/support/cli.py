@@ -8,11 +8,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from click.testing import CliRunner
 from support.controller import DEADLINE_S, Process
+
+from eaves.main import main
 
 EAVES = (sys.executable, "-m", "eaves")
 
@@ -58,6 +61,23 @@ class Cli:
 
     def ok(self, *words: str, stdin: str = "") -> str:
         done = self(*words, stdin=stdin)
+        assert done.code == 0, f"eaves {' '.join(words)}: {done}"
+        return done.out
+
+    def inside(self, *words: str, stdin: str = "", **environment: str) -> Done:
+        """The same in this process: a fifth of the time, for what is no matter of processes."""
+        away: dict[str, str | None] = {
+            name: None for name in os.environ if name.startswith("EAVES_")
+        }
+        told = {**away, "EAVES_CONFIG": str(self.home), **environment}
+        with chdir(self.home):
+            done = CliRunner().invoke(main, list(words), input=stdin, env=told)
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return Done(done.exit_code, done.stdout, done.stderr)
+
+    def ok_inside(self, *words: str, stdin: str = "") -> str:
+        done = self.inside(*words, stdin=stdin)
         assert done.code == 0, f"eaves {' '.join(words)}: {done}"
         return done.out
 

@@ -130,25 +130,25 @@ def test_the_same_files_again_change_nothing(site: Cli) -> None:
 
 def test_a_dry_run_shows_what_an_apply_then_changes(site: Cli) -> None:
     text = SITE.replace("title: Berlin", "title: Berlin Mitte")
-    dry = site.ok("apply", "--dry-run", "-f", "-", stdin=text)
+    dry = site.ok_inside("apply", "--dry-run", "-f", "-", stdin=text)
     assert "project/berlin would be changed" in dry
     assert "  -title: Berlin\n  +title: Berlin Mitte\n" in dry
-    assert json.loads(site.ok("get", "project", "berlin", "-o", "json"))["title"] == "Berlin"
-    done = site.ok("apply", "-f", "-", stdin=text)
+    assert json.loads(site.ok_inside("get", "project", "berlin", "-o", "json"))["title"] == "Berlin"
+    done = site.ok_inside("apply", "-f", "-", stdin=text)
     assert "project/berlin changed" in done.splitlines()
     assert "device/edge-berlin unchanged" in done.splitlines()
-    assert "Berlin Mitte" in site.ok("get", "project")
-    site.ok("apply", "-f", "-", stdin=SITE)
+    assert "Berlin Mitte" in site.ok_inside("get", "project")
+    site.ok_inside("apply", "-f", "-", stdin=SITE)
 
 
 def test_diff_tells_each_field_and_changes_nothing(site: Cli) -> None:
-    same = site("diff", "-f", "site", "-f", "catalogue.yaml")
+    same = site.inside("diff", "-f", "site", "-f", "catalogue.yaml")
     assert (same.code, same.out, same.err) == (0, "", "")
     text = SITE.replace("title: Berlin", "title: Mitte\ntags: {tier: gold}") + (
         "---\n{kind: datastore, name: shut, dsType: HTTP, dsFQDN: 'http://192.0.2.9',"
         " secret: {apiKey: reader, apiPasswd: hunter2}}\n"
     )
-    done = site("diff", "-f", "-", stdin=text)
+    done = site.inside("diff", "-f", "-", stdin=text)
     assert done.code == 1
     assert done.out.splitlines()[:3] == [
         "project/berlin: 2 fields would change",
@@ -158,15 +158,15 @@ def test_diff_tells_each_field_and_changes_nothing(site: Cli) -> None:
     assert "datastore/shut: would be created" in done.out
     assert "  secret.apiPasswd: (none) -> (hidden)" in done.out
     assert "hunter2" not in done.out + done.err
-    told = json.loads(site("diff", "-f", "-", "-o", "json", stdin=text).out)
+    told = json.loads(site.inside("diff", "-f", "-", "-o", "json", stdin=text).out)
     assert [(one["name"], one["change"], len(one["fields"])) for one in told][:3] == [
         ("berlin", "change", 2),
         ("uplink", "none", 0),
         ("shut", "create", 6),
     ]
-    wrong = site("diff", "-f", "-", stdin=SITE.replace("model: small", "model: smal"))
+    wrong = site.inside("diff", "-f", "-", stdin=SITE.replace("model: small", "model: smal"))
     assert (wrong.code, "did you mean small?" in wrong.err) == (2, True)
-    assert "Mitte" not in site.ok("get", "project")
+    assert "Mitte" not in site.ok_inside("get", "project")
 
 
 def test_selectors_narrow_by_tags_of_the_server(site: Cli) -> None:
@@ -177,28 +177,34 @@ def test_selectors_narrow_by_tags_of_the_server(site: Cli) -> None:
         for name, some in tags.items()
     )
     (site.home / "sel.yaml").write_text(records)
-    site.ok("apply", "-f", "sel.yaml")
+    site.ok_inside("apply", "-f", "sel.yaml")
     one = ("get", "device", "-o", "name")
-    assert site.ok(*one, "-l", "site=north").split() == ["device/sel-a", "device/sel-b"]
-    assert site.ok(*one, "-l", "site=north,tier=gold").split() == ["device/sel-a"]
-    assert site.ok(*one, "-l", "site=north", "-l", "tier=gold").split() == ["device/sel-a"]
-    assert site("get", "device", "-l", "site=west").err == "there is no device with these tags\n"
-    assert site("get", "device", "-l", "site").code == 2
-    assert "a brand has no tags" in site("get", "brand", "-l", "a=b").err
-    wide = site.ok("get", "device", "sel-a", "sel-b", "-o", "wide").splitlines()
+    assert site.ok_inside(*one, "-l", "site=north").split() == ["device/sel-a", "device/sel-b"]
+    assert site.ok_inside(*one, "-l", "site=north,tier=gold").split() == ["device/sel-a"]
+    assert site.ok_inside(*one, "-l", "site=north", "-l", "tier=gold").split() == ["device/sel-a"]
+    assert (
+        site.inside("get", "device", "-l", "site=west").err
+        == "there is no device with these tags\n"
+    )
+    assert site.inside("get", "device", "-l", "site").code == 2
+    assert "a brand has no tags" in site.inside("get", "brand", "-l", "a=b").err
+    wide = site.ok_inside("get", "device", "sel-a", "sel-b", "-o", "wide").splitlines()
     assert "site=north,tier=gold" in wide[1]
     assert "berlin" in wide[1]
-    found = json.loads(site.ok("get", "device/sel-a", "-o", "json"))
+    found = json.loads(site.ok_inside("get", "device/sel-a", "-o", "json"))
     assert wide[1].endswith(found["id"])
-    waited = site("wait", "device", "-l", "site=north", "--for", "adminState=ACTIVE")
+    waited = site.inside("wait", "device", "-l", "site=north", "--for", "adminState=ACTIVE")
     assert (waited.code, waited.err.count("adminState ACTIVE")) == (0, 2)
-    never = site("wait", "device/sel-c", "--for", "adminState=INACTIVE", "--timeout", "0")
+    never = site.inside("wait", "device/sel-c", "--for", "adminState=INACTIVE", "--timeout", "0")
     assert never.code == 1
     assert "device/sel-c has adminState ACTIVE, not adminState=INACTIVE, after 0 s" in never.err
-    assert "sel-c is still there" in site("wait", "device/sel-c", "--for=delete", "--timeout=0").err
-    site.ok("delete", "device/sel-a", "device/sel-b", "device/sel-c")
-    site.ok("wait", "device/sel-c", "--for", "delete")
-    assert "there is no device 'sel-c'" in site("wait", "device/sel-c").err
+    assert (
+        "sel-c is still there"
+        in site.inside("wait", "device/sel-c", "--for=delete", "--timeout=0").err
+    )
+    site.ok_inside("delete", "device/sel-a", "device/sel-b", "device/sel-c")
+    site.ok_inside("wait", "device/sel-c", "--for", "delete")
+    assert "there is no device 'sel-c'" in site.inside("wait", "device/sel-c").err
 
 
 def test_a_shell_completes_commands_kinds_and_names(site: Cli) -> None:
@@ -223,47 +229,47 @@ def test_a_shell_completes_commands_kinds_and_names(site: Cli) -> None:
 
 
 def test_what_has_no_command_is_asked_of_the_api(site: Cli) -> None:
-    told = json.loads(site.ok("api", "get", "/v1/devices", "-q", "namePattern=berlin"))
+    told = json.loads(site.ok_inside("api", "get", "/v1/devices", "-q", "namePattern=berlin"))
     assert [one["name"] for one in told["list"]] == ["edge-berlin"]
-    refused = site("api", "GET", "/v1/devices/id/none")
+    refused = site.inside("api", "GET", "/v1/devices/id/none")
     assert (refused.code, "device" in refused.err) == (1, True)
-    assert site("api", "GET", "nothing").code == 2
+    assert site.inside("api", "GET", "nothing").code == 2
 
 
 def test_a_wrong_reference_stops_all_of_an_apply(site: Cli) -> None:
     text = f"{{kind: brand, name: never-made}}\n---\n{SITE.replace('model: small', 'model: smal')}"
-    done = site("apply", "-f", "-", stdin=text)
+    done = site.inside("apply", "-f", "-", stdin=text)
     assert done.code == 1
     assert (
         "-:3: device/edge-berlin: model: there is no model 'smal'; did you mean small?" in done.err
     )
     assert "nothing was changed" in done.err
-    assert "never-made" not in site.ok("get", "brand")
+    assert "never-made" not in site.ok_inside("get", "brand")
 
 
 def test_a_misspelt_field_is_warned_of_and_sent(site: Cli) -> None:
-    done = site("apply", "-f", "-", stdin="kind: brand\nname: maker\ndescripton: x\n")
+    done = site.inside("apply", "-f", "-", stdin="kind: brand\nname: maker\ndescripton: x\n")
     assert done.code == 0
     assert done.err == (
         "warning: -:3: descripton is no known field of brand, sent as it is;"
         " did you mean description?\n"
     )
-    assert json.loads(site.ok("get", "brand", "maker", "-o", "json"))["descripton"] == "x"
+    assert json.loads(site.ok_inside("get", "brand", "maker", "-o", "json"))["descripton"] == "x"
 
 
 def test_faults_of_a_file_are_named_with_its_line(site: Cli) -> None:
     (site.home / "bad.yaml").write_text("kind: app\nname: [\n")
-    done = site("apply", "-f", "bad.yaml")
+    done = site.inside("apply", "-f", "bad.yaml")
     assert done.code == 1
     assert done.err.startswith("Error: bad.yaml:3:1: this is not YAML: ")
-    missing = site("apply", "-f", "missing.yaml")
+    missing = site.inside("apply", "-f", "missing.yaml")
     assert missing.code == 2
     assert "'missing.yaml' does not exist" in missing.err
 
 
 def test_what_the_controller_refuses_is_told_in_its_words(site: Cli) -> None:
     text = "kind: device\nname: d\nproject: berlin\nmodel: small\nadminState: SLEEPING\n"
-    done = site("apply", "-f", "-", stdin=text)
+    done = site.inside("apply", "-f", "-", stdin=text)
     assert done.code == 1
     assert done.err.startswith("Error: -:1: device/d: ")
     assert "'ADMIN_STATE_SLEEPING' is none of " in done.err
@@ -286,10 +292,10 @@ def test_tables_are_coloured_and_cut_at_a_terminal(site: Cli) -> None:
 
 
 def test_json_and_yaml_are_the_objects_of_the_api(site: Cli) -> None:
-    listed = json.loads(site.ok("get", "project", "-o", "json"))
+    listed = json.loads(site.ok_inside("get", "project", "-o", "json"))
     assert [row["name"] for row in listed] == ["berlin"]
-    assert "name: berlin\n" in site.ok("get", "project", "berlin", "-o", "yaml")
-    in_project = json.loads(site.ok("get", "device", "--project", "berlin", "-o", "json"))
+    assert "name: berlin\n" in site.ok_inside("get", "project", "berlin", "-o", "yaml")
+    in_project = json.loads(site.ok_inside("get", "device", "--project", "berlin", "-o", "json"))
     assert [row["name"] for row in in_project] == ["edge-berlin"]
 
 
@@ -310,17 +316,17 @@ def test_json_and_yaml_are_the_objects_of_the_api(site: Cli) -> None:
     ],
 )
 def test_a_mistake_is_answered(site: Cli, words: tuple[str, ...], code: int, message: str) -> None:
-    done = site(*words)
+    done = site.inside(*words)
     assert done.code == code
     assert message in done.err
 
 
 def test_why_leads_to_where_to_look(site: Cli) -> None:
-    said = site.ok("why", "instance", "web").splitlines()
+    said = site.ok_inside("why", "instance", "web").splitlines()
     assert said[0] == "instance/web is not as asked for:"
     assert "BERLIN-1" in said[-1]
-    assert json.loads(site.ok("why", "device", "edge-berlin", "-o", "json"))["met"] is False
-    assert site("wait", "device", "edge-berlin", "--state", "unprovisioned").code == 0
+    assert json.loads(site.ok_inside("why", "device", "edge-berlin", "-o", "json"))["met"] is False
+    assert site.inside("wait", "device", "edge-berlin", "--state", "unprovisioned").code == 0
 
 
 def test_a_long_list_has_times_too(site: Cli) -> None:
@@ -330,20 +336,20 @@ def test_a_long_list_has_times_too(site: Cli) -> None:
         for n in range(51)
     )
     (site.home / "many.yaml").write_text(records)
-    site.ok("apply", "-f", "many.yaml")
-    done = site("get", "device")
+    site.ok_inside("apply", "-f", "many.yaml")
+    done = site.inside("get", "device")
     assert len(done.out.splitlines()) == 53
     assert all("never" in line for line in done.out.splitlines()[1:])
     assert done.err == ""
-    site.ok("delete", "-f", "many.yaml")
+    site.ok_inside("delete", "-f", "many.yaml")
 
 
 def test_describe_tells_all_of_an_object(site: Cli) -> None:
-    told = json.loads(site.ok("describe", "instance", "web", "-o", "json"))
+    told = json.loads(site.ok_inside("describe", "instance", "web", "-o", "json"))
     assert set(told) == {"why", "current", "intended", "events"}
     assert told["current"]["name"] == "web"
     assert any("created by admin" in event for event in told["events"])
-    text = site.ok("describe", "instance", "web")
+    text = site.ok_inside("describe", "instance", "web")
     assert text.index("why:") < text.index("current:") < text.index("intended:")
 
 
@@ -352,27 +358,29 @@ def test_secrets_do_not_reach_a_terminal(site: Cli) -> None:
         "{kind: datastore, name: locked, dsType: HTTP, dsFQDN: 'http://192.0.2.9', dsPath: x,"
         " apiKey: reader, secret: {apiKey: reader, apiPasswd: hunter2}}"
     )
-    dry = site.ok("apply", "--dry-run", "-f", "-", stdin=store)
+    dry = site.ok_inside("apply", "--dry-run", "-f", "-", stdin=store)
     assert "hunter2" not in dry
-    assert "datastore/locked created" in site.ok("apply", "-f", "-", stdin=store)
-    assert site.ok("apply", "-f", "-", stdin=store) == "datastore/locked unchanged\n"
-    assert "hunter2" not in site.ok("describe", "datastore", "locked")
-    site.ok("delete", "datastore", "locked")
+    assert "datastore/locked created" in site.ok_inside("apply", "-f", "-", stdin=store)
+    assert site.ok_inside("apply", "-f", "-", stdin=store) == "datastore/locked unchanged\n"
+    assert "hunter2" not in site.ok_inside("describe", "datastore", "locked")
+    site.ok_inside("delete", "datastore", "locked")
 
 
 def test_verbs_are_asked_for_once_each(site: Cli) -> None:
-    assert site.ok("reboot", "edge-berlin") == "device/edge-berlin: reboot asked for\n"
-    assert site.ok("restart", "web") == "instance/web: restart asked for\n"
-    assert site.ok("purge", "web") == "instance/web: purge asked for\n"
-    assert site.ok("deactivate", "instance", "web") == "instance/web: deactivated\n"
-    instance: dict[str, Any] = json.loads(site.ok("get", "instance", "web", "-o", "json"))
+    assert site.ok_inside("reboot", "edge-berlin") == "device/edge-berlin: reboot asked for\n"
+    assert site.ok_inside("restart", "web") == "instance/web: restart asked for\n"
+    assert site.ok_inside("purge", "web") == "instance/web: purge asked for\n"
+    assert site.ok_inside("deactivate", "instance", "web") == "instance/web: deactivated\n"
+    instance: dict[str, Any] = json.loads(site.ok_inside("get", "instance", "web", "-o", "json"))
     assert instance.get("activate", False) is False
     assert (instance["restart"]["counter"], instance["purge"]["counter"]) == (1, 1)
-    assert site.ok("activate", "instance", "web") == "instance/web: activated\n"
-    device: dict[str, Any] = json.loads(site.ok("get", "device", "edge-berlin", "-o", "json"))
+    assert site.ok_inside("activate", "instance", "web") == "instance/web: activated\n"
+    device: dict[str, Any] = json.loads(
+        site.ok_inside("get", "device", "edge-berlin", "-o", "json")
+    )
     assert device["resetCounter"] == 1
-    site.ok("apply", "-f", "site")
-    events = site.ok("watch", "--once").splitlines()
+    site.ok_inside("apply", "-f", "site")
+    events = site.ok_inside("watch", "--once").splitlines()
     assert any("reboot asked" in line for line in events)
 
 
@@ -439,15 +447,15 @@ async def _send(process: Process, device: WireDevice, app: AppInstanceId, texts:
 
 
 def test_what_files_describe_is_deleted_users_first(site: Cli) -> None:
-    gone = site.ok("delete", "-f", "site", "-f", "catalogue.yaml").splitlines()
+    gone = site.ok_inside("delete", "-f", "site", "-f", "catalogue.yaml").splitlines()
     assert gone == [f"{title} deleted" for title in reversed(IN_ORDER)]
-    again = site.ok("delete", "-f", "site").splitlines()
+    again = site.ok_inside("delete", "-f", "site").splitlines()
     assert all(line.endswith("is not there") for line in again)
 
 
 def test_a_controller_that_is_down_is_said_in_a_sentence(site: Cli, process: Process) -> None:
     process.stop()
-    done = site("get", "device")
+    done = site.inside("get", "device")
     assert done.code == 1
     assert done.err == (
         f"Error: cannot reach {site.rest_url}: nothing listens there; is the controller running?\n"

@@ -162,33 +162,35 @@ def test_what_stands_against_a_connection_is_a_sentence(cli: Cli) -> None:
 def test_contexts_are_listed_used_and_forgotten(cli: Cli) -> None:
     (cli.home / "pw").write_text(CHOSEN)
     options = ("--ca", str(cli.root), "--password-file", "pw")
-    said = cli.ok("login", cli.rest_url, *options)
+    said = cli.ok_inside("login", cli.rest_url, *options)
     usual = cli.rest_url.removeprefix("https://")
     assert f"context {usual}, kept in" in said
-    cli.ok("login", cli.rest_url, *options, "--context", "plant")
+    cli.ok_inside("login", cli.rest_url, *options, "--context", "plant")
     assert (cli.home / "session.json").stat().st_mode & 0o777 == 0o600
     assert [p.name for p in cli.home.iterdir() if p.suffix == ".tmp"] == []
-    told = json.loads(cli.ok("context", "list", "-o", "json"))
+    told = json.loads(cli.ok_inside("context", "list", "-o", "json"))
     assert [(one["name"], one["current"]) for one in told] == [(usual, False), ("plant", True)]
     assert "token" not in json.dumps(told)
-    shown = cli.ok("context", "list").splitlines()
+    shown = cli.ok_inside("context", "list").splitlines()
     assert shown[2].split()[:4] == ["*", "plant", cli.rest_url, "admin"]
-    assert f"context {usual} is in use" in cli.ok("context", "use", usual)
-    assert "name: plant" in cli.ok("--context", "plant", "context", "show")
-    assert "name: plant" in cli("context", "show", EAVES_CONTEXT="plant").out
-    assert cli.ok("context", "show", "plant").count("current: false") == 1
-    wrong = cli("--context", "plnat", "get", "project")
+    assert f"context {usual} is in use" in cli.ok_inside("context", "use", usual)
+    assert "name: plant" in cli.ok_inside("--context", "plant", "context", "show")
+    assert "name: plant" in cli.inside("context", "show", EAVES_CONTEXT="plant").out
+    assert cli.ok_inside("context", "show", "plant").count("current: false") == 1
+    wrong = cli.inside("--context", "plnat", "get", "project")
     assert (wrong.code, wrong.err) == (
         1,
         "Error: there is no context 'plnat'; did you mean plant?\n",
     )
-    assert "context plant, kept" in cli.ok("--context", "plant", "login", "--password-file", "pw")
-    cli.ok("context", "use", usual)
-    assert "context plant forgotten" in cli.ok("context", "delete", "plant")
-    cli.ok("login", cli.rest_url, *options, "--context", "other")
-    assert f"logged out\ncontext {usual} is in use now" in cli.ok("logout")
-    assert "no project yet" in cli("get", "project").err
-    cli.ok("logout")
+    assert "context plant, kept" in cli.ok_inside(
+        "--context", "plant", "login", "--password-file", "pw"
+    )
+    cli.ok_inside("context", "use", usual)
+    assert "context plant forgotten" in cli.ok_inside("context", "delete", "plant")
+    cli.ok_inside("login", cli.rest_url, *options, "--context", "other")
+    assert f"logged out\ncontext {usual} is in use now" in cli.ok_inside("logout")
+    assert "no project yet" in cli.inside("get", "project").err
+    cli.ok_inside("logout")
     assert not (cli.home / "session.json").exists()
 
 
@@ -198,8 +200,8 @@ def test_who_logged_in_from_here_before_is_not_held_up_by_others(cli: Cli) -> No
     for name, text in (("pw", CHOSEN), ("given", "given by an administrator")):
         (cli.home / name).write_text(text)
     options = ("login", cli.rest_url, "--ca", str(cli.root), "--password-file")
-    cli.ok(*options, "pw")
-    token = cli.ok("token", "create").split()[0]
+    cli.ok_inside(*options, "pw")
+    token = cli.ok_inside("token", "create").split()[0]
     context = ssl.create_default_context(cafile=str(cli.root))
     of_admin = {"Authorization": f"Bearer {token}"}
     ursula = ("--user", "ursula")
@@ -209,7 +211,7 @@ def test_who_logged_in_from_here_before_is_not_held_up_by_others(cli: Cli) -> No
         assert http.post("/v1/users", json=user).status_code == 200
         password = {"owner": "ursula", "newCred": "given by an administrator"}
         assert http.put("/v1/credentials", json=password).status_code == 200
-        cli.ok(*options, "given", "--new-password-file", "pw", *ursula)
+        cli.ok_inside(*options, "given", "--new-password-file", "pw", *ursula)
         kept = (cli.home / "session.json").read_text()
         (cli.home / "session.json").unlink()
         for _ in range(10):
@@ -217,4 +219,4 @@ def test_who_logged_in_from_here_before_is_not_held_up_by_others(cli: Cli) -> No
             assert wrong.status_code == 401
     assert "too many wrong passwords" in cli(*options, "pw", *ursula).err
     (cli.home / "session.json").write_text(kept)
-    assert "as ursula" in cli.ok(*options, "pw", *ursula)
+    assert "as ursula" in cli.ok_inside(*options, "pw", *ursula)
