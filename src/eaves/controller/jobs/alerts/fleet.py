@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Final
 
 import structlog
-from sqlalchemy import and_, or_, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from eaves.controller.domain.alerts.observe import Metered, Node
@@ -31,8 +31,8 @@ from eaves.evapi.metrics_usage import Usage, processor_percent, read_usage
 
 log = structlog.get_logger()
 
-DEVICES_AT_ONCE: Final = 500
-REPORTS_AT_ONCE: Final = 100
+DEVICES_AT_ONCE: Final = 250
+REPORTS_AT_ONCE: Final = 50  # devices
 
 Health = DeviceHealth | AppHealth
 
@@ -150,24 +150,23 @@ class FleetMemory:
             c.device_id.in_(ids), c.kind.in_(kinds), ~is_gone
         )
         rows = (await db.execute(query)).all()
-        news: list[tuple[str, int, str]] = []
+        news: list[str] = []
         kept: dict[str, dict[_InfoKey, _Said]] = {device_id: {} for device_id in ids}
         for device_id, kind, object_id, at in rows:
             known = self._said.get(device_id, {}).get((kind, object_id))
             if known is not None and known.at == at:
                 kept[device_id][kind, object_id] = known
-            else:
-                news.append((device_id, kind, object_id))
+            elif not news or news[-1] != device_id:
+                news.append(device_id)
+        columns = select(c.device_id, c.kind, c.object_id, c.received_at, c.message)
         for start in range(0, len(news), REPORTS_AT_ONCE):
             some = news[start : start + REPORTS_AT_ONCE]
-            each = (
-                and_(c.device_id == device_id, c.kind == kind, c.object_id == object_id)
-                for device_id, kind, object_id in some
-            )
-            columns = select(c.device_id, c.kind, c.object_id, c.received_at, c.message)
-            for row in await db.execute(columns.where(or_(*each), ~is_gone)):
-                health = _health_of(row.device_id, unpack(row.message))
-                kept[row.device_id][row.kind, row.object_id] = _Said(row.received_at, health)
+            wanted = columns.where(c.device_id.in_(some), c.kind.in_(kinds), ~is_gone)
+            for device_id, kind, object_id, at, message in await db.execute(wanted):
+                known = kept[device_id].get((kind, object_id))
+                if known is None or known.at != at:
+                    health = _health_of(device_id, unpack(message))
+                    kept[device_id][kind, object_id] = _Said(at, health)
             await asyncio.sleep(0)  # others of this loop have their turn
         self._said.update(kept)
 

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from eaves.controller.domain.alerts.messages import Incident, What, of_incident
-from eaves.controller.domain.alerts.moves import CLEAR, OPEN, Seen, Step, Told, ended, step
+from eaves.controller.domain.alerts.moves import CLEAR, OPEN, Seen, Step, Told, Verdict, ended, step
 from eaves.controller.domain.alerts.observe import Around, Node, observe
 from eaves.controller.domain.alerts.rules import Rule, rule_of
 from eaves.controller.domain.contract.alerts import AlertRule
@@ -124,41 +124,42 @@ class AlertWatch:
             some = moves[start : start + AT_ONCE]
             async with unit_of_work(self.engine) as db:
                 await held.confirm(db)
-                told = [await self._write(db, move, now) for move in some]
-                await insert_events(db, [event for events, _ in told for event in events])
-                await insert_notifications(db, [one for _, told_to in told for one in told_to])
+                await self._write(db, some, now)
             opened = sum(move.step.told is Told.OPENED for move in some)
             closed = sum(move.step.told is Told.CLOSED for move in some)
             if opened or closed:
                 log.info("incidents_turned", opened=opened, closed=closed)
 
-    async def _write(
-        self, db: Db, move: Move, now: datetime
-    ) -> tuple[list[Event], list[Notification]]:
-        keep = move.step.keep
+    async def _write(self, db: Db, moves: Sequence[Move], now: datetime) -> None:
+        opened: list[Incident] = []
         events: list[Event] = []
         told: list[Notification] = []
-        if move.step.told is Told.OPENED and keep is not None:
-            incident = _incident(move, self._new_id(), now)
-            await alerts.insert_incidents(db, [incident])
-            keep = replace(keep, incident_id=incident.id)
-            events.append(_event(incident, What.OPENED, now))
-            channels = move.rule.channels if move.rule is not None else ()
-            told = self._notifications(incident, What.OPENED, channels, now)
-        elif move.step.told is Told.CLOSED and move.before is not None:
-            key, id_ = move.key, move.before.tracked.incident_id
-            over = await alerts.close_incident(
-                db, key.enterprise_id, id_, at=now, why=move.text or "it is over"
-            )
-            if over is not None:
-                events.append(_event(over, What.CLOSED, now))
-                channels = await channels_told(db, key.enterprise_id, id_)
-                told = self._notifications(over, What.CLOSED, channels, now)
-        if keep is None:
-            await alerts.delete_states(db, (move.key,))
-        else:
-            await alerts.put_states(db, (State(move.key, move.device_id, keep),))
-        return events, told
+        states: list[State] = []
+        for move in moves:
+            keep = move.step.keep
+            if move.step.told is Told.OPENED and keep is not None:
+                incident = _incident(move, self._new_id(), now)
+                keep = replace(keep, incident_id=incident.id)
+                opened.append(incident)
+                events.append(_event(incident, What.OPENED, now))
+                channels = move.rule.channels if move.rule is not None else ()
+                told += self._notifications(incident, What.OPENED, channels, now)
+            elif move.step.told is Told.CLOSED and move.before is not None:
+                key, id_ = move.key, move.before.tracked.incident_id
+                why = move.text or "it is over"
+                over = await alerts.close_incident(db, key.enterprise_id, id_, at=now, why=why)
+                if over is not None:
+                    events.append(_event(over, What.CLOSED, now))
+                    channels = await channels_told(db, key.enterprise_id, id_)
+                    told += self._notifications(over, What.CLOSED, channels, now)
+            if keep is not None:
+                states.append(State(move.key, move.device_id, keep))
+        await alerts.insert_incidents(db, opened)
+        await alerts.put_states(db, states)
+        gone = [move.key for move in moves if move.step.keep is None and move.before is not None]
+        await alerts.delete_states(db, gone)
+        await insert_events(db, events)
+        await insert_notifications(db, told)
 
     def _notifications(
         self, incident: Incident, what: What, channels: Sequence[str], now: datetime
@@ -220,9 +221,11 @@ def look(
             mine = tracked.pop((rule.id, node.id), {})
             seen = dict(observe(rule, node, around, partial(_is_open, mine)))
             for object_id in {**dict.fromkeys(mine), **seen}:
+                before, current = mine.get(object_id), seen.get(object_id, CLEAR)
+                if before is None and current.verdict is not Verdict.MET:
+                    continue  # as nearly always
                 key = StateKey(rule.enterprise_id, rule.id, object_id)
-                before = mine.get(object_id)
-                moves += _move(rule, node, key, before, seen.get(object_id, CLEAR), around.now)
+                moves += _move(rule, node, key, before, current, around.now)
     return moves
 
 
