@@ -17,6 +17,7 @@ from eaves.controller.domain.authz import Area
 from eaves.controller.domain.contract.base import Contract, JsonObject
 from eaves.controller.domain.contract.envelope import ObjectRevision, ObjectType, ZsrvErrorCode
 from eaves.controller.domain.numerals import number_of
+from eaves.controller.domain.unused_secrets import without_unused_secrets
 from eaves.controller.northbound import journal, records, rendering
 from eaves.controller.northbound.buckets import both_ways
 from eaves.controller.northbound.listing import NoPlanError, find_page, plan_of
@@ -186,6 +187,7 @@ def new_id(work: Work, resource: Resource[T]) -> str:
 
 async def create(work: Work, resource: Resource[T], sent: T) -> Target:
     wanted = sent.model_copy(update={"id": new_id(work, resource), "revision": None})
+    wanted = without_unused_secrets(wanted)
     prepared = await resource.prepare(work, wanted, None)
     refusals = prepared.refusals + await _refuse_taken_name(work, resource, wanted)
     if refusals:
@@ -247,7 +249,7 @@ async def store_version(
     expected: int | None = None,
     what: str = "changed",
 ) -> Target:
-    prepared = await resource.prepare(work, wanted, current)
+    prepared = await resource.prepare(work, without_unused_secrets(wanted), current)
     if prepared.refusals:
         raise Problem.of_refusals(prepared.refusals, resource.target(current))
     return await store_prepared(work, resource, prepared, current, expected=expected, what=what)

@@ -71,7 +71,9 @@ async def prepare_project(work: Work, wanted: Tag, current: Tag | None) -> Prepa
     concealed = conceal_manifests(
         (app_name(app, n), app.manifest_json) for n, app in enumerate(apps)
     )
-    public = complete_project(wanted, current, work.new_id)
+    # a deployment that came along is an object of its own, with secrets of its own
+    alone = wanted.model_copy(update={"deployment": None})
+    public = complete_project(alone, current, work.new_id)
     if public.app_policy is not None and policy is not None:
         kept = tuple(
             app.model_copy(update={"manifest_json": concealed.public[app_name(app, n)]})
