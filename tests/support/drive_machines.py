@@ -41,6 +41,31 @@ _verbs(
 )
 
 
+_verbs(
+    "/v1/eaves/devices",
+    "device",
+    *("attestation/renew", "attestation/unblock", "certificates/renew"),
+)
+
+
+@step("PUT", "/v1/eaves/devices/id/{id}/attestation/accept")
+async def _accept(driver: Driver) -> httpx.Response:
+    path = f"/v1/eaves/devices/id/{driver.world.device}/attestation/accept"
+    return await driver.call("PUT", path, {"name": "measured"})
+
+
+@step("PUT", "/v1/eaves/devices/id/{id}/attestation/block")
+async def _block(driver: Driver) -> httpx.Response:
+    path = f"/v1/eaves/devices/id/{await driver.fresh('/v1/devices')}/attestation/block"
+    return await driver.call("PUT", path, {"why": "stolen"})
+
+
+@step("PUT", "/v1/eaves/alert-channels/id/{id}/test")
+async def _try_channel(driver: Driver) -> httpx.Response:
+    made = await driver.fresh("/v1/eaves/alert-channels")
+    return await driver.call("PUT", f"/v1/eaves/alert-channels/id/{made}/test")
+
+
 def _base_os(template: str, *, activate: bool = False, offered: bool = False) -> None:
     async def act(driver: Driver) -> httpx.Response:
         device_id = await driver.fresh("/v1/devices")

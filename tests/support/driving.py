@@ -137,6 +137,21 @@ FRESH: Final[Mapping[str, Callable[[Driver, str], Json]]] = {
         "appProfileInfo": {"appProfileId": driver.ids["profile"], "version": 1},
         "targetAssetGroup": {"groupId": driver.ids["group"]},
     },
+    "/v1/eaves/alert-channels": lambda driver, name: {
+        "name": name,
+        "title": "Channel",
+        "projectId": driver.world.project,
+        "type": "ALERT_CHANNEL_TYPE_WEBHOOK",
+        "webhook": {"url": "https://hooks.example.org", "secret": "secret-of-the-hook"},
+    },
+    "/v1/eaves/alert-rules": lambda driver, name: {
+        "name": name,
+        "title": "Rule",
+        "projectId": driver.world.project,
+        "condition": "ALERT_CONDITION_NODE_OFFLINE",
+        "severity": "SEVERITY_ERROR",
+        "channels": ["alert_channel"],
+    },
     "/v1/realms": lambda driver, name: {
         "name": name,
         "title": "Realm",

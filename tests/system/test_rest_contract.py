@@ -30,6 +30,8 @@ REFUSED = {  # what cannot be had here, and why; tests of their own have it
     ("GET", "/v1/eaves/devices/id/{id}/model-draft"): 412,
     ("GET", "/v1/eaves/devices/name/{name}/model-draft"): 412,
     ("PUT", "/v1/eaves/devices/id/{id}/replace"): 412,  # no machine has the record
+    ("PUT", "/v1/eaves/devices/id/{id}/attestation/accept"): 412,  # nothing was attested
+    ("PUT", "/v1/eaves/devices/id/{id}/attestation/renew"): 412,
     ("GET", "/v1/eaves/render-jobs/id/{id}"): 404,  # a hundred devices make one
     ("POST", "/v1/eaves/login/totp"): 401,  # no login waits for a code
     ("POST", "/v1/login/external"): 401,  # there is no provider of identities

@@ -168,13 +168,14 @@ async def _of_apps(site: Site) -> None:
 
 
 def _app_policy(bundle: str, value: str) -> Json:
+    manifest = guarded(app("", "", "web"), password("DOOR", value=value))["manifestJSON"]
     return {
         "metaData": {"name": "web"},
         "appInstConfig": {
             "bundleId": bundle,
+            "manifestJSON": manifest,
             "namingScheme": "APP_NAMING_SCHEMEV2_APP_DEVICE",
             "interfaces": [{"intfname": "eth0", "netinsttag": {"net": "nat"}}],
-            "customConfig": groups("OWN", value),
         },
     }
 
@@ -202,6 +203,14 @@ async def _of_networks_and_stores(site: Site) -> None:
     await caller.put(network, await caller.get(network) | {"wireless": wireless})
     challenge = {**cep(), "secret": {"challengePassword": new("challenge")}}
     await caller.create("/v1/ceps", challenge)
+    channel = {
+        "name": "hook",
+        "title": "Hook",
+        "projectId": world.project,
+        "type": "ALERT_CHANNEL_TYPE_WEBHOOK",
+        "webhook": {"url": "https://hooks.example.org", "secret": new("hook")},
+    }
+    await caller.create("/v1/eaves/alert-channels", channel)
     azure = {
         "name": "azure-policy",
         "title": "Azure",
@@ -308,7 +317,7 @@ async def test_no_secret_is_left_anywhere(site: Site, tmp_path: Path) -> None:
     await _of_networks_and_stores(site)
     await _of_people(site)
     known = site.known
-    assert len(known.told) == 30
+    assert len(known.told) == 31
     assert known.found_in(b"x" + known.told["wifi"].encode()) == {"wifi"}, "the search finds"
     assert known.found_in(base64.b64encode(b"ab" + known.told["wifi"].encode())) == {"wifi"}
     found = {where: known.found_in(data) async for where, data in _replies(site)}

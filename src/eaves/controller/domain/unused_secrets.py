@@ -37,10 +37,11 @@ def _of_value(value: object, *, looked_into: bool) -> object:
     if isinstance(value, Contract):
         return _of_contract(value)
     if isinstance(value, tuple | list):
-        items = cast("tuple[object, ...]", value)
+        items = cast("tuple[object, ...] | list[object]", value)
         kept = [_of_value(one, looked_into=looked_into) for one in items]
-        same = all(new is old for new, old in zip(kept, items, strict=True))
-        return value if same else type(value)(kept)
+        if all(new is old for new, old in zip(kept, items, strict=True)):
+            return items
+        return tuple(kept) if isinstance(items, tuple) else kept
     if isinstance(value, Mapping) and not looked_into:
         members = cast("Mapping[str, object]", value)
         told = {
@@ -49,8 +50,8 @@ def _of_value(value: object, *, looked_into: bool) -> object:
             if name not in MEMBERS
         }
         same = len(told) == len(members) and all(told[name] is members[name] for name in told)
-        return value if same else told
-    return value
+        return members if same else told
+    return cast("object", value)
 
 
 @cache

@@ -215,9 +215,9 @@ _OURS: Final = "/v1/eaves/devices/id/{id}"
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/devices/id/{id}/attestation", attestation, READ_DEVICES),
-    Route("PUT", f"{_OURS}/attestation/accept", accept, CHANGE_DEVICES),
+    Route("PUT", f"{_OURS}/attestation/accept", accept, CHANGE_DEVICES, Acceptance),
     Route("PUT", f"{_OURS}/attestation/renew", renew, CHANGE_DEVICES),
-    Route("PUT", f"{_OURS}/attestation/block", block, CHANGE_DEVICES),
+    Route("PUT", f"{_OURS}/attestation/block", block, CHANGE_DEVICES, Blocking),
     Route("PUT", f"{_OURS}/attestation/unblock", unblock, CHANGE_DEVICES),
     Route("PUT", f"{_OURS}/certificates/renew", renew_certificates, CHANGE_DEVICES),
 )
