@@ -42,16 +42,16 @@ def _of_value(value: object, *, looked_into: bool) -> object:
         if all(new is old for new, old in zip(kept, items, strict=True)):
             return items
         return tuple(kept) if isinstance(items, tuple) else kept
-    if isinstance(value, Mapping) and not looked_into:
-        members = cast("Mapping[str, object]", value)
-        told = {
-            name: _of_value(one, looked_into=False)
-            for name, one in members.items()
-            if name not in MEMBERS
-        }
-        same = len(told) == len(members) and all(told[name] is members[name] for name in told)
-        return members if same else told
-    return cast("object", value)
+    if looked_into or not isinstance(value, Mapping):
+        return value
+    members = cast("Mapping[str, object]", value)
+    told = {
+        name: _of_value(one, looked_into=False)
+        for name, one in members.items()
+        if name not in MEMBERS
+    }
+    same = len(told) == len(members) and all(told[name] is members[name] for name in told)
+    return members if same else told
 
 
 @cache
