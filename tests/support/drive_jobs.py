@@ -71,6 +71,13 @@ async def _import_models(driver: Driver) -> httpx.Response:
     return await driver.call("PUT", "/v1/jobs/models/import", body)
 
 
+@step("PUT", "/v1/jobs/apps/bundles/import")
+async def _import_bundles(driver: Driver) -> httpx.Response:
+    first, *_ = (await driver.alice.get("/v1/apps/global"))["list"]
+    body = {"bundleImport": {"bundleConfig": [{"parentBundleId": first["id"]}]}}
+    return await driver.call("PUT", "/v1/jobs/apps/bundles/import", body)
+
+
 @step("POST", "/v1/jobs")
 async def _create_job(driver: Driver) -> httpx.Response:
     body = {

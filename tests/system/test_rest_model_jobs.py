@@ -1,4 +1,4 @@
-"""Models of the global catalogue imported by a job."""
+"""Models and bundles of the global catalogue imported by a job."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from support.bulk import Runner, done
 from support.rest import Caller, Rest, running_rest
+from support.rest_objects import SHA256
 
 from eaves.controller.domain.builtin_roles import SYS_MONITOR
 
@@ -56,3 +57,45 @@ async def test_models_are_imported_with_figures_and_names_of_their_own(rest: Res
         assert big["parentDetail"]["idOfParentObject"] == first["id"]
         assert not big["parentDetail"]["updateAvailable"]
         assert (await caller.get(f"/v1/sysmodels/name/{second['name']}"))["isImported"]
+
+
+async def test_bundles_are_imported_with_the_images_that_the_enterprise_has(rest: Rest) -> None:
+    await rest.add_user("alice")
+    async with rest.client(await rest.login("alice")) as http:
+        caller, runner = Caller(http), Runner(rest)
+        first = await caller.get("/v1/apps/global/name/nginx")
+        second = await caller.get("/v1/apps/global/name/redis")
+        (drive,) = first["manifestJSON"]["images"]
+        repository, _, tag = drive["imagename"].rpartition(":")
+        store = {"name": "hub", "title": "Hub", "dsType": "DATASTORE_TYPE_CONTAINERREGISTRY"}
+        store |= {"dsFQDN": "docker://registry.example.org", "dsPath": ""}
+        image = {
+            "name": "nginx-pinned",
+            "title": "nginx",
+            "datastoreId": await caller.create("/v1/datastores", store),
+            "imageType": "IMAGE_TYPE_APPLICATION",
+            "imageFormat": "CONTAINER",
+            "imageArch": "AMD64",
+            "imageRelUrl": f"{repository}:{tag}@sha256:{SHA256}",
+            "imageSha256": SHA256,
+            "imageSizeBytes": "1048576",
+            "imageVersion": tag,
+        }
+        image_id = await caller.create("/v1/apps/images", image)
+        wanted = [{"parentBundleId": one["id"]} for one in (first, second)]
+        wrong = {"bundleImport": {"bundleConfig": [{"parentBundleId": "no"}, wanted[0], wanted[0]]}}
+        refused = await http.put("/v1/jobs/apps/bundles/import", json=wrong)
+        assert [one["location"] for one in refused.json()["error"]] == [
+            f"bundleImport.bundleConfig[{index}].parentBundleId" for index in range(3)
+        ]
+        assert (await http.put("/v1/jobs/apps/bundles/import", json={})).status_code == 400
+        body = {"bundleImport": {"bundleConfig": wanted}}
+        job = await done(caller, runner, "apps/bundles/import", body)
+        assert job["individualOpStatus"][first["id"]] == "COMPLETE"
+        assert "eaves marketplace import redis" in job["individualOpStatus"][second["id"]]
+        bundle = await caller.get("/v1/apps/name/nginx")
+        assert bundle["manifestJSON"]["images"][0]["imageid"] == image_id
+        assert bundle["parentDetail"]["idOfParentObject"] == first["id"]
+        again = await done(caller, runner, "apps/bundles/import", body)
+        assert again["individualOpStatus"][first["id"]] == "COMPLETE"
+        assert (await caller.get("/v1/apps"))["totalCount"] == 1

@@ -17,7 +17,7 @@ from eaves.controller.northbound.work import Work
 from eaves.controller.store.tables import Kind
 
 
-async def _shelf() -> Applications:
+async def shelf() -> Applications:
     """Read in a thread: the first time takes a moment."""
     return await asyncio.to_thread(applications)
 
@@ -37,10 +37,10 @@ def _shown(app: App, imported: frozenset[str]) -> App:
 async def listing(context: Context, request: Request) -> Response:
     """Also the older `/beta/apps`, which shows the same shelf."""
     query = read_list_query(request.query_params)
-    shelf = await _shelf()
+    entries = await shelf()
     async with context.reading(request) as work:
         imported = await _imported(work)
-        items = tuple(_shown(app, imported) for app in shelf.apps)
+        items = tuple(_shown(app, imported) for app in entries.apps)
         facts = await app_facts(work, items)
     rows = tuple(Row(item, facts[item.id]) for item in items)
     page = page_of(rows, query)
@@ -52,8 +52,8 @@ async def listing(context: Context, request: Request) -> Response:
 
 async def one(context: Context, request: Request) -> Response:
     params = request.path_params
-    shelf = await _shelf()
-    app = shelf.find_app(app_id=params.get("id", ""), name=params.get("name", ""))
+    entries = await shelf()
+    app = entries.find_app(app_id=params.get("id", ""), name=params.get("name", ""))
     if app is None:
         raise not_found("global app bundle", params.get("id") or params["name"])
     async with context.reading(request) as work:

@@ -324,6 +324,11 @@ ROUTES: tuple[Route, ...] = (
     _bulk("apps/instances/refresh", BulkService.APPINSTANCE_REFRESH, RUN_INSTANCES),
     _bulk("apps/instances/refresh/purge", BulkService.APPINSTANCE_PURGE, RUN_INSTANCES),
     _bulk("models/import", BulkService.MODEL_IMPORT, IMPORT),
+    _bulk(
+        "apps/bundles/import",
+        BulkService.BUNDLE_IMPORT,
+        Rule(Area.EDGE_APP, Verb.CREATE),
+    ),
     Route("PUT", "/v1/eaves/jobs/id/{id}/abort", abort, READ_DEVICES),
     Route("GET", "/v1/eaves/jobs/id/{id}/objects", results, READ_DEVICES),
 )

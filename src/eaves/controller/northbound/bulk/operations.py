@@ -14,7 +14,7 @@ from eaves.controller.domain.contract.devices import DeviceConfig
 from eaves.controller.domain.contract.envelope import ObjectType
 from eaves.controller.domain.contract.jobs import BulkConfig, BulkService
 from eaves.controller.northbound import actions, catalog, crud, patch_references, records
-from eaves.controller.northbound.bulk import deploying, importing
+from eaves.controller.northbound.bulk import bundles, deploying, importing
 from eaves.controller.northbound.bulk.made import Made
 from eaves.controller.northbound.global_hardware import IMPORT
 from eaves.controller.northbound.problems import not_found
@@ -246,6 +246,15 @@ ALL: Final = (
         importing.check,
         importing.import_one,
         listed=importing.models_of,
+    ),
+    BulkOperation(
+        BulkService.BUNDLE_IMPORT,
+        Kind.APP,
+        ObjectType.EDGE_APP,
+        Rule(Area.EDGE_APP, Verb.CREATE),
+        bundles.check,
+        bundles.import_one,
+        listed=bundles.bundles_of,
     ),
     BulkOperation(
         BulkService.APPLY_PATCH_ENVELOPE,
