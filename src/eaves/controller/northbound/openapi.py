@@ -140,7 +140,8 @@ def _common_parameters() -> JsonObject:
 
 
 def _operation(one: Served, said: tuple[str, JsonObject]) -> tuple[str, JsonObject]:
-    path, entry = said
+    path = said[0]
+    entry: JsonObject = said[1]
     name = str(entry["id"]).rpartition("_")[2]
     named = dict(zip(_names_in(path), _names_in(one.path), strict=True))
     if any("." in name for name in named):  # no name that tools can put into a template
