@@ -179,7 +179,7 @@ eaves api GET /v1/devices/status-config -q summary=true > status.json
 eaves api GET /v1/devices/status/locations > places.json
 eaves api GET /v1/devices/name/plant-00001/timeSeries/METRIC_TYPE_CPU_USAGE > cpu.json
 eaves flows top web-by-hand 2>&1
-eaves get event | head -5
+eaves get event > events.txt && head -5 events.txt
 { cat library.yaml; echo ---; sed -n '/^kind: app$/,$ p' plant.yaml; } | sed 's/1\.27/1.28/' > newer.yaml
 eaves apply -f newer.yaml
 eaves job run refresh --app web --name web-1.28 --wait
