@@ -5,6 +5,7 @@ Members that no schema has are faults too, but for those that are additions of o
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, Final, cast
 
 import httpx
@@ -96,9 +97,13 @@ class Checked:
 
     @staticmethod
     def _faults(registry: jsonschema_rs.Registry, name: str, value: object) -> list[str]:
-        validator = jsonschema_rs.validator_for({"$ref": TYPE + name}, registry=registry)
-        found = validator.iter_errors(cast("Any", value))
+        found = _validator(registry, name).iter_errors(cast("Any", value))
         return list(dict.fromkeys(f"{_place(one)}: {one.message[:300]}" for one in found))
+
+
+@cache
+def _validator(registry: jsonschema_rs.Registry, name: str) -> jsonschema_rs.Validator:
+    return jsonschema_rs.validator_for({"$ref": TYPE + name}, registry=registry)
 
 
 def _place(error: jsonschema_rs.ValidationError) -> str:
