@@ -37,6 +37,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next((n for n, name in enumerate(order) if name in parts), len(order))
 
     items.sort(key=rank)
+    for item in items:
+        if "store" in Path(str(item.path)).parts:
+            item.add_marker("store")
     if os.geteuid() != 0:
         root = pytest.mark.skip(reason="changes kernel state: needs root")
         for item in items:

@@ -5,6 +5,7 @@ Order: processes first (they hold everything else), then mounts, namespaces, lin
 groups, run state.  Each step takes what is there and minds nothing that is not.
 """
 
+import errno
 import fcntl
 import json
 import os
@@ -116,7 +117,7 @@ def fresh_folder(folder: Path) -> None:
             raise Rejected(
                 f"{folder} is not empty and not of an earlier demo; choose another with --state-dir"
             )
-        shutil.rmtree(folder)
+        _delete(folder)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     (folder / MARKER).touch()
 
@@ -152,8 +153,25 @@ def remove(record: Record, *, keep_folder: bool) -> None:
         with suppress(OSError):
             NODE_RUN.rmdir()
     if not keep_folder and (record.folder / MARKER).exists():
-        shutil.rmtree(record.folder)
+        _delete(record.folder)
     record.path.unlink(missing_ok=True)
+
+
+def _delete(folder: Path) -> None:
+    """All of it, also where a process that was killed a moment ago still wrote a file.
+
+    Raises OSError.
+    """
+    deadline = time.monotonic() + GRACE_S
+    while True:
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            return
 
 
 def remove_leftovers(path: Path = RECORD) -> bool:

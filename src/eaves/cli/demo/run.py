@@ -1,5 +1,6 @@
 """One demonstration from its start to its last trace."""
 
+import os
 import signal
 import sys
 import traceback
@@ -12,6 +13,7 @@ from eaves.cli.demo import remains
 from eaves.cli.demo.checks import run_checks
 from eaves.cli.demo.footprint import Footprint
 from eaves.cli.demo.place import Place, choose_place
+from eaves.cli.demo.processes import RUN_VARIABLE
 from eaves.cli.demo.scene import NODE_NAME, Scene, on_stage
 from eaves.cli.demo.story import Story
 from eaves.cli.demo.tell import Teller
@@ -34,6 +36,9 @@ def run_demo(folder: Path, *, check: bool) -> int:
             tell.say("removed what an earlier demo had left behind")
         remains.fresh_folder(folder)
         record = remains.new_record(folder, NODE_NAME)
+        os.environ[RUN_VARIABLE] = (
+            record.token
+        )  # of what is started here as well: tools that unpack
         marks = (record.token, f"{folder}/", f"{remains.NODE_RUN / NODE_NAME}/")
         before = Footprint.now(marks)
         place = choose_place(folder)
