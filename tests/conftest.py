@@ -22,6 +22,11 @@ settings.register_profile(
 settings.load_profile("ci")
 
 
+BESIDE = frozenset({"store", "test_docs.py", "test_five_steps.py", "test_fleet_run.py"})
+"""Folders and files that run with the tests that boot machines, so that both runs of tests/all
+take about as long."""
+
+
 def pytest_configure() -> None:
     """Let Ctrl-C reach what tests start: a shell ignores it for its background jobs."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -38,8 +43,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     items.sort(key=rank)
     for item in items:
-        if "store" in Path(str(item.path)).parts:
-            item.add_marker("store")
+        if BESIDE & {*Path(str(item.path)).parts}:
+            item.add_marker("beside")
     if os.geteuid() != 0:
         root = pytest.mark.skip(reason="changes kernel state: needs root")
         for item in items:
