@@ -268,6 +268,9 @@ async def test_a_quote_is_good_once_and_for_its_device_only(
 
 
 async def test_certificates_are_replaced_by_order_only(whole: Whole, machine: Machine) -> None:
+    await machine.order("attestation/renew", status=412)  # it never held a token
+    await machine.attest()
+    await machine.order("attestation/renew", status=412)
     thief = ec.generate_private_key(ec.SECP256R1())
     for kind in (ECDH, QUOTING):
         await machine.upload(machine.certificate(kind, thief), status=409)
@@ -287,6 +290,8 @@ async def test_certificates_are_replaced_by_order_only(whole: Whole, machine: Ma
     await machine.upload(mutable)
     await machine.upload(machine.certificates[0])  # what is mutable may change
     await machine.upload(machine.certificate(QUOTING, thief), status=409)  # the order is used up
+    quote = (await machine.told())["quote"]  # what it measured before is still to be seen
+    assert quote["eveVersion"] == machine.tpm.eve_version
 
 
 async def test_orders_are_refused_with_a_reason(whole: Whole, machine: Machine) -> None:

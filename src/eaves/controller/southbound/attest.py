@@ -155,29 +155,31 @@ async def _nonce(context: Southbound, call: Call) -> Answer:
 async def _quote(context: Southbound, call: Call, asked: ZAttestReq) -> Answer:
     device_id, now, token = call.device.device_id, context.clock(), context.random(TOKEN_BYTES)
     async with context.database.read() as db:
-        standing = await attestations.find_standing(db, device_id)
+        pem = (await attestations.find_standing(db, device_id)).certificate_pem
         templates = await _templates(context, db, device_id)
-    quote, pem = asked.quote, standing.certificate_pem
+    quote = asked.quote
     examined: Examined | None = None
     if quote is not None and pem:
         examined = await context.decoding.beside(device_id, lambda: examine(quote, pem))
 
     async def judge(db: Db) -> tuple[QuoteAnswer, bytes | None]:
+        # this locks the row: who blocks the device does so before it or after the commit
         taken = await attestations.take_nonce(db, device_id)
+        latest = await attestations.find_standing(db, device_id)
         case = QuoteCase(
             examined=examined,
             nonce=None if taken is None else Nonce(*taken),
-            has_certificate=bool(pem),
+            has_certificate=bool(pem) and latest.certificate_pem == pem,
             enforced=call.device.attestation_required,
             templates=templates,
-            had_tpm=standing.had_tpm,
-            before=Counters(*standing.counters) if standing.counters else None,
-            blocked=standing.blocked,
+            had_tpm=latest.had_tpm,
+            before=Counters(*latest.counters) if latest.counters else None,
+            blocked=latest.blocked,
         )
         judged = judge_quote(case, now)
         await _remember(db, call, judged, token, now)
         if judged.proven is not None:
-            await _keep(db, call, judged, asked, standing.certificate_hash, now)
+            await _keep(db, call, judged, asked, latest.certificate_hash, now)
         return judged, await attestations.find_escrow(db, device_id)
 
     judged, escrow = await context.writer.write(judge)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from eaves.controller.store.changes import DEVICES, note_change
 from eaves.controller.store.devices import (
@@ -151,7 +151,7 @@ async def find_quoted(db: Db, device_id: DeviceId) -> Quoted | None:
         firmware_version=firmware_version,
         pcrs={int(n): bytes.fromhex(value) for n, value in json.loads(row.pcrs).items()},
         event_log=row.event_log or b"",
-        counters=tuple(json.loads(row.counters)),
+        counters=tuple(json.loads(row.counters or "[]")),  # none: its keys were renewed
         key=row.counted_by,
         template=row.template,
         differences=tuple(json.loads(row.differences)),
@@ -208,7 +208,7 @@ async def drop_token(db: Db, device_id: DeviceId) -> bool:
     c = attestations.c
     done = await db.execute(
         update(attestations)
-        .where(c.device_id == device_id, c.integrity_token != b"")
+        .where(c.device_id == device_id, func.length(c.integrity_token) > 0)
         .values(integrity_token=b"")
     )
     note_change(db, DEVICES, (device_id,))
