@@ -8,7 +8,7 @@ from eaves.cli.client import Client
 from eaves.cli.completion import complete_of
 from eaves.cli.json_values import Json, list_of, object_of, objects_of
 from eaves.cli.kinds import find_kind
-from eaves.cli.output import age, show_table, show_value
+from eaves.cli.output import FORM, age, show_table, show_value
 from eaves.cli.session import load_session
 
 NAME = click.argument("name", shell_complete=complete_of("device"))
@@ -26,15 +26,7 @@ def attestation() -> None:
 @attestation.command()
 @NAME
 @click.option("--log", is_flag=True, help="Print the events of the boot as well.")
-@click.option(
-    "-o",
-    "--output",
-    "form",
-    type=click.Choice(["table", "json", "yaml"]),
-    default="table",
-    show_default=True,
-    help="What to print.",
-)
+@FORM
 def show(name: str, form: str, *, log: bool) -> None:
     """Tell whether a device attested, and what differs from what its model may boot."""
     with Client(load_session()) as client:

@@ -12,7 +12,7 @@ import click
 from eaves.cli.audit_files import Checked, check_lines, read_lines
 from eaves.cli.client import Client
 from eaves.cli.json_values import Json, object_of, objects_of
-from eaves.cli.output import show_table, show_value
+from eaves.cli.output import FORM, show_table, show_value
 from eaves.cli.session import Session, load_session, session_file
 from eaves.cli.since import Since, wire_time
 
@@ -34,15 +34,7 @@ def audit() -> None:
 @click.option("--object", "name", default="", help="Only what was done to the object of this name.")
 @click.option("--since", type=Since(), default="7d", show_default=True, help="How far back.")
 @click.option("--limit", default=50, show_default=True, help="How many of them.")
-@click.option(
-    "-o",
-    "--output",
-    "form",
-    type=click.Choice(["table", "json", "yaml"]),
-    default="table",
-    show_default=True,
-    help="What to print.",
-)
+@FORM
 def list_audit(user: str, verb: str, name: str, since: datetime, limit: int, form: str) -> None:
     """Show what was done, the newest first."""
     query = {"user": user, "verb": verb, "objectName": name, "startTime": wire_time(since)}

@@ -8,7 +8,7 @@ import click
 from eaves.cli.client import Client
 from eaves.cli.completion import complete_contexts, complete_of
 from eaves.cli.kinds import find_kind
-from eaves.cli.output import show_table, show_value
+from eaves.cli.output import FORM, show_table, show_value
 from eaves.cli.session import (
     Session,
     load_contexts,
@@ -20,16 +20,6 @@ from eaves.cli.session import (
     usual_name,
 )
 from eaves.cli.signing_in import token_in
-
-FORM = click.option(
-    "-o",
-    "--output",
-    "form",
-    type=click.Choice(["table", "json", "yaml"]),
-    default="table",
-    show_default=True,
-    help="What to print.",
-)
 
 
 @click.group()

@@ -4,7 +4,7 @@ import click
 
 from eaves.cli.client import Client
 from eaves.cli.json_values import Json, list_of, object_of, objects_of
-from eaves.cli.output import show_table, show_value
+from eaves.cli.output import FORM, show_table, show_value
 from eaves.cli.session import load_session
 
 SELECTING = ("project", "deployment", "assetgroup", "profiledeployment")
@@ -19,15 +19,7 @@ SELECTING = ("project", "deployment", "assetgroup", "profiledeployment")
 @click.option("--deployment-tag", help="Nodes with this deployment tag.")
 @click.option("--matching", "only", flag_value="matching", help="Only nodes that match.")
 @click.option("--missing", "only", flag_value="missing", help="Only nodes that do not.")
-@click.option(
-    "-o",
-    "--output",
-    "form",
-    type=click.Choice(["table", "json", "yaml"]),
-    default="table",
-    show_default=True,
-    help="What to print.",
-)
+@FORM
 def explain(
     kind: str | None,
     name: str | None,

@@ -12,7 +12,7 @@ from eaves.cli.completion import complete_of
 from eaves.cli.documents import canonical, shape_named
 from eaves.cli.json_values import Json, is_object, object_of, objects_of
 from eaves.cli.kinds import find_kind
-from eaves.cli.output import short_state, show_table, show_value
+from eaves.cli.output import FORM, short_state, show_table, show_value
 from eaves.cli.progress import Progress
 from eaves.cli.references import with_ids
 from eaves.cli.selecting import pairs_of, selected, selector_options
@@ -34,15 +34,6 @@ STATES: Final = ("PENDING", "COMPLETE", "FAILED", "ABORTED")
 POLL_S: Final = 0.5
 PAGE: Final = 1000
 ONE: Final[Query] = {"next.pageSize": "1"}
-FORM = click.option(
-    "-o",
-    "--output",
-    "form",
-    type=click.Choice(["table", "json", "yaml"]),
-    default="table",
-    show_default=True,
-    help="What to print.",
-)
 NAME = click.argument("name", shell_complete=complete_of("job"))
 
 

@@ -13,6 +13,16 @@ import click
 
 from eaves.cli.json_values import is_list, is_object
 
+FORM = click.option(
+    "-o",
+    "--output",
+    "form",
+    type=click.Choice(["table", "json", "yaml"]),
+    default="table",
+    show_default=True,
+    help="What to print.",
+)
+"""`-o` of a command that prints a table unless asked for data; it passes on `form`."""
 STATE_COLOURS = {
     "ONLINE": "green",
     "RUNNING": "green",

@@ -9,7 +9,7 @@ import yaml
 from eaves.cli.client import Client
 from eaves.cli.json_values import Json, is_object, list_of, object_of, objects_of
 from eaves.cli.kinds import find_kind
-from eaves.cli.output import show_table, show_value, size_text
+from eaves.cli.output import FORM, show_table, show_value, size_text
 from eaves.cli.session import load_session
 
 PLANNED = ("project", "deployment", "profiledeployment", "assetgroup")
@@ -25,15 +25,7 @@ PLANNED = ("project", "deployment", "profiledeployment", "assetgroup")
     help="A YAML file with the object as it would be: `kind` and the fields of the REST contract.",
 )
 @click.option("--delete", is_flag=True, help="Plan that the object goes.")
-@click.option(
-    "-o",
-    "--output",
-    "form",
-    type=click.Choice(["table", "json", "yaml"]),
-    default="table",
-    show_default=True,
-    help="What to print.",
-)
+@FORM
 def plan(file: Path, form: str, *, delete: bool) -> None:
     """Show what a change of a policy would do to its nodes.
 

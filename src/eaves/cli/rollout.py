@@ -9,7 +9,7 @@ from eaves.cli.client import Client
 from eaves.cli.completion import complete_of
 from eaves.cli.json_values import Json, list_of, object_of, objects_of
 from eaves.cli.kinds import find_kind
-from eaves.cli.output import show_table, show_value
+from eaves.cli.output import FORM, show_table, show_value
 from eaves.cli.progress import Progress
 from eaves.cli.session import load_session
 
@@ -20,15 +20,6 @@ STANDINGS = ("WAITING", "STARTED", "SUCCEEDED", "FAILED", "UNDOING", "UNDONE", "
 GOES_ON = {"PAUSED": "resume", "UNDO_HELD": "undo"}  # what somebody must say before
 SETTLED = ("succeeded", "failed", "undone")
 COLUMNS = ("wave", "total", "waiting", "started", "succeeded", "failed", "undone")
-output = click.option(
-    "-o",
-    "--output",
-    "form",
-    type=click.Choice(["table", "json", "yaml"]),
-    default="table",
-    show_default=True,
-    help="What to print.",
-)
 
 
 @click.group()
@@ -86,7 +77,7 @@ def _with_project_id(client: Client, body: Json) -> Json:
 @click.option(
     "-w", "--watch", is_flag=True, help="Until it ends or pauses; exit code 1 if not COMPLETED."
 )
-@output
+@FORM
 def status(name: str | None, form: str, *, watch: bool) -> None:
     """Tell how far roll-outs are, and why one waits."""
     if watch and name is None:
@@ -154,7 +145,7 @@ def _follow(client: Client, name: str) -> None:
 @rollout.command()
 @click.argument("name", shell_complete=complete_of("rollout"))
 @click.option("--standing", type=click.Choice(STANDINGS), help="Only objects that stand so.")
-@output
+@FORM
 def objects(name: str, standing: str | None, form: str) -> None:
     """List the objects of a roll-out: their wave, how they stand, and why."""
     query = {"next.pageSize": str(PAGE), **({"standing": standing} if standing else {})}

@@ -7,7 +7,7 @@ import click
 
 from eaves.cli.client import Client
 from eaves.cli.json_values import Json, object_of, objects_of
-from eaves.cli.output import age, show_table, show_value
+from eaves.cli.output import FORM, age, show_table, show_value
 from eaves.cli.session import load_session
 
 KINDS: Final = ("logs", "flows", "metrics", "state", "events")
@@ -33,15 +33,7 @@ STEP: Final = 1024
 
 
 @click.command()
-@click.option(
-    "-o",
-    "--output",
-    "form",
-    type=click.Choice(["table", "json", "yaml"]),
-    default="table",
-    show_default=True,
-    help="What to print.",
-)
+@FORM
 def storage(form: str) -> None:
     """Show how much telemetry is kept, by which bounds, and what was dropped last.
 
