@@ -3,10 +3,10 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: demo test test-system check bench dist packages test-packages runtime develop proto clean
+.PHONY: tpm demo test test-system check bench dist packages test-packages runtime develop proto clean
 
-demo: runtime  ## a controller, a node, a container and a VM on this machine; CHECK=1 proves each step and ends
-	$(PYTHON) -m eaves demo $(if $(CHECK),--check,)
+demo: runtime $(if $(TPM),tpm)  ## a controller, a node, a container and a VM on this machine; CHECK=1 proves each step and ends; TPM=1: measured boots instead
+	$(PYTHON) -m eaves demo $(if $(TPM),--tpm,) $(if $(CHECK),--check,)
 
 runtime: packages $(VENV)/.runtime
 develop: test-packages $(VENV)/.develop
@@ -23,6 +23,13 @@ $(VENV)/bin/python:
 $(VENV)/.runtime: requirements/runtime.lock pyproject.toml | $(VENV)/bin/python
 	test -e $(VENV)/.develop || $(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.lock
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+tpm: $(VENV)/.tpm
+
+$(VENV)/.tpm: requirements/tpm.lock | runtime
+	./packaging/ensure-packages --with-tpm
+	$(PYTHON) -c 'import tpm2_pytss' 2>/dev/null || $(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/tpm.lock
 	touch $@
 
 $(VENV)/.develop: requirements/dev.lock pyproject.toml | $(VENV)/bin/python
