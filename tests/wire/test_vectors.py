@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+from dataclasses import replace
 
 import pytest
 from cryptography.hazmat.primitives import hashes
@@ -10,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from wire import golden
 
 from eaves.evapi.attest import (
+    AttestVolumeKeyVersion,
     ZAttestReqType,
     decode_attest_volume_key_data,
     decode_z_attest_req,
@@ -67,6 +69,7 @@ from eaves.evapi.register import (
     registration,
 )
 from eaves.evapi.uuid import UUID_REQUEST, decode_uuid_response, encode_uuid_response
+from eaves.node.vault.escrow import EscrowUnusable, escrowed, given_back
 
 ENVELOPES = [
     "app_newlogs_request",
@@ -293,6 +296,41 @@ def test_the_escrowed_key_is_kept_to_the_byte() -> None:
     assert blob.digest_sha256 == golden.hexed(name, "digest_sha256_hex")
     assert encode_attest_volume_key_data(blob) == key.key
     assert encode_z_attest_req(request) == payload
+
+
+def test_a_node_wraps_and_opens_its_escrowed_key_as_eve_does() -> None:
+    name = "attest_escrow_request"
+    device, own = golden.ec_public_key("device"), golden.private_key("device-ecdh")
+    agreement = SoftKeyAgreement(own)
+    assert cipher_key(agreement, device) == golden.hexed(name, "wrap_key_hex")
+    share = golden.hexed(name, "vault_key_hex")
+    keys = decode_z_attest_req(payload_of(name)).storage_keys
+    assert keys is not None
+    assert escrowed(share, agreement, device) == keys.keys[0]
+    assert given_back(keys.keys[0], agreement, device) == share
+
+
+def test_an_escrowed_key_that_another_device_wrapped_or_that_was_altered_is_refused() -> None:
+    device, agreement = (
+        golden.ec_public_key("device"),
+        SoftKeyAgreement(golden.private_key("device-ecdh")),
+    )
+    key = escrowed(b"s" * 32, agreement, device)
+    stranger = SoftKeyAgreement(golden.private_key("ctrl-ecdh"))
+    with pytest.raises(EscrowUnusable, match="another TPM"):
+        given_back(key, stranger, device)
+    blob = decode_attest_volume_key_data(key.key)
+    for altered in (
+        replace(blob, encrypted_key=bytes([blob.encrypted_key[0] ^ 1]) + blob.encrypted_key[1:]),
+        replace(blob, encrypted_key=blob.encrypted_key[:31]),
+        replace(blob, version=AttestVolumeKeyVersion.ATTEST_VOLUME_KEY_VERSION_V1),
+        replace(blob, digest_sha256=b""),
+    ):
+        with pytest.raises(EscrowUnusable):
+            given_back(replace(key, key=encode_attest_volume_key_data(altered)), agreement, device)
+    with pytest.raises(EscrowUnusable):
+        given_back(replace(key, key=b"\xff" * 9), agreement, device)
+    assert given_back(replace(key, key=b""), agreement, device) is None
 
 
 @pytest.mark.parametrize("name", ["newlogs_request", "app_newlogs_request"])

@@ -11,7 +11,6 @@ from eaves.errors import Rejected
 from eaves.evapi.config import EdgeDevConfig, UUIDandVersion, encode_edge_dev_config
 from eaves.evapi.config_items import ItemValues
 from eaves.evapi.device_certs import Chance
-from eaves.evapi.flows.attest import versions_only
 from eaves.evapi.flows.poll import NewConfig
 from eaves.ids import DeviceId
 from eaves.node.checkpoint import Checkpoint
@@ -54,12 +53,7 @@ async def conversation(tmp_path: Path, machine: Machine) -> AsyncIterator[Conver
     link.device_id = ME
     checkpoint = Checkpoint(tmp_path / "state")
     yield Conversation(
-        link,
-        checkpoint,
-        versions_only("1"),
-        ItemValues.before_any_config,
-        machine.follow,
-        lambda: None,
+        link, checkpoint, "1", ItemValues.before_any_config, machine.follow, lambda: None
     )
     await transport.close()
     checkpoint.close()

@@ -41,21 +41,14 @@ Quoter = Callable[[bytes], ZAttestQuote]
 """From a nonce to a quote; it may ask a TPM."""
 
 
-def stated_versions(
-    eve_version: str, firmware: str = "", origin: str = ""
-) -> tuple[AttestVersionInfo, ...]:
-    """What a quote says of versions; what is empty is left out."""
+def versions_only(eve_version: str, firmware: str = "", origin: str = "") -> Quoter:
+    """The quote of a device without TPM: what runs, attested by nothing but the device key."""
     given = (
         (AttestVersionType.ATTEST_VERSION_TYPE_EVE, eve_version),
         (AttestVersionType.ATTEST_VERSION_TYPE_FIRMWARE, firmware),
         (AttestVersionType.ATTEST_VERSION_TYPE_EVE_ORIGIN, origin),
     )
-    return tuple(AttestVersionInfo(version_type=t, version=v) for t, v in given if v)
-
-
-def versions_only(eve_version: str, firmware: str = "", origin: str = "") -> Quoter:
-    """The quote of a device without TPM: what runs, attested by nothing but the device key."""
-    versions = stated_versions(eve_version, firmware, origin)
+    versions = tuple(AttestVersionInfo(version_type=t, version=v) for t, v in given if v)
     return lambda _nonce: ZAttestQuote(versions=versions)
 
 
@@ -169,8 +162,7 @@ def _nonce(attester: Attester, trust: Trust, now: Clock) -> Flow[tuple[bytes, Tr
 _FROM_THE_START: dict[int, str] = {
     ZAttestResponseCode.Z_ATTEST_RESPONSE_CODE_NONCE_MISMATCH: "the nonce is not outstanding",
     ZAttestResponseCode.Z_ATTEST_RESPONSE_CODE_NO_CERT_FOUND: "it has no attestation certificate",
-    ZAttestResponseCode.Z_ATTEST_RESPONSE_CODE_QUOTE_FAILED: "the quote failed its policy;"
-    " `eaves attestation show DEVICE` at the controller tells what differs",
+    ZAttestResponseCode.Z_ATTEST_RESPONSE_CODE_QUOTE_FAILED: "the quote failed its policy",
 }
 
 

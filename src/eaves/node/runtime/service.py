@@ -115,11 +115,10 @@ class Service:
         """In maintenance the config is fetched, kept and reported; apps stay as they are."""
         on = maintenance_of(config, self._shared.items)
         reason = MaintenanceModeReason.MAINTENANCE_MODE_REASON_USER_REQUESTED
-        reasons = ((reason,) if on else ()) + self._parts.security.reasons()
-        self._shared.maintenance = reasons
-        if reasons:
+        self._shared.maintenance = (reason,) if on else ()
+        if on:
             self._enter(ZDeviceState.ZDEVICE_STATE_MAINTENANCE_MODE)
-        return bool(reasons)
+        return on
 
     # The loops
 
@@ -140,8 +139,6 @@ class Service:
             tasks.create_task(forever("conversation", lambda: conversation.run_forever(applicant)))
             tasks.create_task(forever("reporter", self._reporter.run_forever))
             tasks.create_task(forever("telemetry", self._telemetry.run_forever))
-            if (health := self._parts.security.health) is not None:
-                tasks.create_task(forever("tpm health", health.run_forever))
             tasks.create_task(
                 forever("collect garbage", self._collect_garbage, self._garbage_pause_s)
             )

@@ -16,6 +16,7 @@ from eaves.node.storage.configurators import (
     VolumeConfigurator,
 )
 from eaves.node.storage.content import ChooseUplinks, ContentFetcher, ResolveCredentials
+from eaves.node.storage.door import Door, Guarded, open_door
 from eaves.node.storage.facts import BlobFact, StorageFacts, TreeFact, VolumeFact
 from eaves.node.storage.items import CONTENT_TREE, VOLUME
 from eaves.node.storage.layers import LayerStore
@@ -36,7 +37,8 @@ class StorageSubsystem:
 
     `retry` is told which items may be tried again because space came back.  `credentials` turns
     the key of a source (`datastore/<id>`) into a secret when it is used; `uplinks` names the ways
-    out for downloads, best first.
+    out for downloads, best first.  `door` says why nothing below the folder can be used now: what
+    is asked for waits with that sentence, and nothing is seen or removed.
     """
 
     kinds = frozenset({CONTENT_TREE, VOLUME})
@@ -50,11 +52,14 @@ class StorageSubsystem:
         credentials: ResolveCredentials = lambda _: None,
         uplinks: ChooseUplinks = lambda: (Uplink(),),
         settings: StorageSettings | None = None,
+        door: Door = open_door,
     ) -> None:
         self._clock = clock
+        self._door = door
         self._settings = settings or StorageSettings()
         self._layout = Layout(vault)
-        self._layout.make()
+        if not door():
+            self._layout.make()
         self._blobs = BlobStore(self._layout, self._now)
         self._layers = LayerStore(self._layout, self._now)
         self._ledger = Ledger(self._layout, lambda: self._settings)
@@ -86,23 +91,35 @@ class StorageSubsystem:
 
     def configurators(self) -> Mapping[str, Configurator]:
         return {
-            CONTENT_TREE: ContentTreeConfigurator(
-                self._layout,
-                self._fetcher,
-                self._collector,
-                self._journal,
-                lambda: self._settings,
+            CONTENT_TREE: Guarded(
+                ContentTreeConfigurator(
+                    self._layout,
+                    self._fetcher,
+                    self._collector,
+                    self._journal,
+                    lambda: self._settings,
+                ),
+                self._door,
             ),
-            VOLUME: VolumeConfigurator(
-                self._layout,
-                self._volumes,
-                self._collector,
-                self._journal,
-                lambda: self._settings,
+            VOLUME: Guarded(
+                VolumeConfigurator(
+                    self._layout,
+                    self._volumes,
+                    self._collector,
+                    self._journal,
+                    lambda: self._settings,
+                ),
+                self._door,
             ),
         }
 
+    def opened(self) -> None:
+        """What the door kept out may be used now."""
+        self._layout.make()
+
     async def observe(self) -> Observation:
+        if self._door():
+            return Observation({}, {})
         await asyncio.to_thread(self._volumes.remove_half_made)
         return await asyncio.to_thread(
             look, self._layout, self._blobs, self._layers, self._volumes, self._clock()
@@ -110,6 +127,8 @@ class StorageSubsystem:
 
     async def collect(self) -> int:
         """Remove unclaimed content that is old enough.  Not before a configuration arrived."""
+        if self._door():
+            return 0
         gone = await self._collector.collect(self._now())
         if gone:
             self._journal.freed()
@@ -142,6 +161,11 @@ class StorageSubsystem:
         return self._clock().timestamp()
 
     def _facts(self) -> StorageFacts:
+        if self._door():
+            return StorageFacts(
+                reached=dict(self._journal.reached),
+                failing_since=dict(self._journal.failing_since),
+            )
         usage = self._ledger.usage()
         return StorageFacts(
             trees={
