@@ -27,8 +27,9 @@ from eaves.evapi.attest import (
 )
 from eaves.evapi.certs import ZCertType
 from eaves.evapi.device_certs import Chance, device_certificate, edge_node_certificate
+from eaves.evapi.event_log_form import POST_CODE, Step
 from eaves.evapi.pem import load_certificate
-from eaves.fleet.measured import POST_CODE, SoftTpm, Step, steps
+from eaves.fleet.measured import SoftTpm, steps
 
 DEVICES: Final = 500
 ENTRIES: Final = 100

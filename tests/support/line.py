@@ -381,7 +381,7 @@ class Line:
         """`wait`: until its status is that of this process."""
         self._node = self._start(
             "node",
-            *("node", "--name", self.name, "--config", str(self.root / "config")),
+            *("node", "--tpm", "none", "--name", self.name, "--config", str(self.root / "config")),
             *("--state-dir", str(self.state), *self.node_options),
             enter=(
                 *("nsenter", f"--net={NETNS / self.netns}", "--"),

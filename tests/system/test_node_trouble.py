@@ -44,7 +44,7 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Generator[Line]:
 def test_status_on_the_spot_needs_no_controller(line: Line) -> None:
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "eaves", "node", "--name", line.name),
+            *(sys.executable, "-m", "eaves", "node", "--tpm", "none", "--name", line.name),
             *("--config", str(line.root / "config"), "--state-dir", str(line.state), "status"),
         ],
         check=True,

@@ -1,18 +1,18 @@
-"""The certificates a device makes for itself: device, ECDH and attestation.
+"""The certificates a device makes for itself: device, ECDH, attestation and, with a TPM, EK.
 
 All devices have the same subject, so a device is known by the hash of its certificate, never by a
-name.  The device certificate is its own CA and signs the other two.
+name.  The device certificate is its own CA and signs the others.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from eaves.evapi.certs import ZCert, ZCertType, published
+from eaves.evapi.certs import ZCert, ZCertMetaData, ZCertMetaDataType, ZCertType, published
 from eaves.evapi.cipher import RandomBytes
 
 _ORGANISATION = "The Linux Foundation"
@@ -27,6 +27,7 @@ _DEVICE_SUBJECT = x509.Name(
 _COMMON_NAMES = {
     ZCertType.CERT_TYPE_DEVICE_ECDH_EXCHANGE: "Device ECDH certificate",
     ZCertType.CERT_TYPE_DEVICE_RESTRICTED_SIGNING: "Device Attestation certificate",
+    ZCertType.CERT_TYPE_DEVICE_ENDORSEMENT_RSA: "Device Endorsement Key certificate",
 }
 
 
@@ -60,12 +61,12 @@ def device_certificate(key: ec.EllipticCurvePrivateKey, chance: Chance) -> bytes
 
 def edge_node_certificate(
     cert_type: ZCertType,
-    public_key: ec.EllipticCurvePublicKey,
+    public_key: ec.EllipticCurvePublicKey | rsa.RSAPublicKey,
     device_key: ec.EllipticCurvePrivateKey,
     device_cert: x509.Certificate,
     chance: Chance,
 ) -> bytes:
-    """The PEM text of an ECDH or attestation certificate, signed by the device key."""
+    """The PEM text of an ECDH, attestation or EK certificate, signed by the device key."""
     subject = x509.Name(
         [
             x509.NameAttribute(NameOID.COUNTRY_NAME, "US"),
@@ -97,6 +98,15 @@ def edge_node_certs(ecdh_pem: bytes, attest_pem: bytes) -> tuple[ZCert, ...]:
         published(ecdh_pem, ZCertType.CERT_TYPE_DEVICE_ECDH_EXCHANGE),
         published(attest_pem, ZCertType.CERT_TYPE_DEVICE_RESTRICTED_SIGNING),
     )
+
+
+def endorsement_cert(ek_pem: bytes, public_area: bytes) -> ZCert:
+    """What a device with a TPM uploads besides; `public_area` of the EK is a TPM2B_PUBLIC."""
+    area = ZCertMetaData(
+        type=ZCertMetaDataType.Z_CERT_META_DATA_TYPE_TPM2_PUBLIC, meta_data=public_area
+    )
+    found = published(ek_pem, ZCertType.CERT_TYPE_DEVICE_ENDORSEMENT_RSA)
+    return replace(found, meta_data_items=(area,))
 
 
 def _builder(chance: Chance) -> x509.CertificateBuilder:

@@ -1,8 +1,4 @@
-"""The TPM of a simulated device: it boots, extends PCRs, logs what it extends, and quotes.
-
-What it makes is built here from the formats of the TCG, by nothing that reads them, so that both
-must agree on them.
-"""
+"""The TPM of a simulated device: it boots, extends PCRs, logs what it extends, and quotes."""
 
 import gzip
 import hashlib
@@ -20,48 +16,19 @@ from eaves.evapi.attest import (
     TpmPCRValue,
     ZAttestQuote,
 )
-
-POST_CODE, NO_ACTION, SEPARATOR, IPL = 1, 3, 4, 13
-EFI_BOOT, EFI_APPLICATION = 0x80000002, 0x80000003
-SHA1, SHA256 = 4, 11
-GUID = bytes.fromhex("61dfe48bca93d211aa0d00e098032b8c")
-
-
-def header() -> bytes:
-    sizes = struct.pack("<HHHH", SHA1, 20, SHA256, 32)
-    spec = b"Spec ID Event03\0" + struct.pack("<IBBBBI", 0, 0, 2, 0, 2, 2) + sizes + b"\0"
-    return struct.pack("<II20sI", 0, NO_ACTION, bytes(20), len(spec)) + spec
-
-
-def event(pcr: int, kind: int, data: bytes, digest: bytes) -> bytes:
-    digests = struct.pack("<I", 2)
-    digests += struct.pack("<H", SHA1) + hashlib.sha1(data).digest()  # noqa: S324 - logs have this bank, nothing trusts it
-    digests += struct.pack("<H", SHA256) + digest
-    return struct.pack("<II", pcr, kind) + digests + struct.pack("<I", len(data)) + data
-
-
-def variable(name: str, value: bytes) -> bytes:
-    return GUID + struct.pack("<QQ", len(name), len(value)) + name.encode("utf-16-le") + value
-
-
-def program(path: str) -> bytes:
-    node = path.encode("utf-16-le") + b"\0\0"
-    device = struct.pack("<BBH", 4, 4, 4 + len(node)) + node + bytes.fromhex("7fff0400")
-    return struct.pack("<QQQQ", 0, 0, 0, len(device)) + device
-
-
-@dataclass(frozen=True)
-class Step:
-    """One thing that is measured at a boot; `digest` is that of the data unless given."""
-
-    pcr: int
-    kind: int
-    data: bytes
-    digest: bytes = b""
-
-    @property
-    def measured(self) -> bytes:
-        return self.digest or hashlib.sha256(self.data).digest()
+from eaves.evapi.event_log_form import (
+    EFI_APPLICATION,
+    EFI_BOOT,
+    IPL,
+    POST_CODE,
+    SEPARATOR,
+    SHA256,
+    Step,
+    event,
+    header,
+    program,
+    variable,
+)
 
 
 def steps(command_line: str = "quiet console=ttyS0", kernel: bytes = b"kernel 1") -> list[Step]:

@@ -19,6 +19,7 @@ from eaves import __version__
 from eaves.errors import EavesError
 from eaves.evapi.config import EdgeDevConfig
 from eaves.evapi.device_certs import Chance
+from eaves.evapi.flows.attest import Quoter, stated_versions, versions_only
 from eaves.evapi.flows.onboard import Applicant
 from eaves.evapi.info import BootReason
 from eaves.node.checkpoint import Checkpoint, StateNotWritable
@@ -31,7 +32,7 @@ from eaves.node.comms.transport import Limits, Transport
 from eaves.node.containers.subsystem import ContainersSubsystem
 from eaves.node.domains.subsystem import DomainsSubsystem
 from eaves.node.host.journal import log_to_file
-from eaves.node.host.machine import Host
+from eaves.node.host.machine import Host, Machine
 from eaves.node.host.power import reboot_machine, restart_process
 from eaves.node.install import install, launcher
 from eaves.node.network.observe import observe_ports
@@ -42,6 +43,7 @@ from eaves.node.runtime.device_status import Identity
 from eaves.node.runtime.engine import Engine, Surroundings
 from eaves.node.runtime.log_store import LogStore
 from eaves.node.runtime.parts import Parts
+from eaves.node.runtime.security_module import SecurityModule
 from eaves.node.runtime.service import RestartNode, Service
 from eaves.node.runtime.status_file import is_running, read_status
 from eaves.node.runtime.workloads import Workloads
@@ -49,11 +51,16 @@ from eaves.node.settings import DEFAULT_CONFIG, DEFAULT_STATE, RUN_ROOT, HostPow
 from eaves.node.status_text import status_text
 from eaves.node.storage.subsystem import StorageSubsystem
 from eaves.node.storage.transport import Credentials
+from eaves.node.tpm.device import Tpm
+from eaves.node.tpm.health import Health
+from eaves.node.tpm.quoter import DEFAULT_EVENT_LOG, TpmQuoter
 from eaves.reconcile.item import ItemRef
 
 log = structlog.get_logger(__name__)
 
 VERSION = f"eaves-{__version__}"
+MACHINE_TPM = "device:/dev/tpmrm0"
+NO_TPM = "none"
 
 
 @click.group(invoke_without_command=True)
@@ -75,13 +82,38 @@ VERSION = f"eaves-{__version__}"
     show_default=True,
     help="Whether a reboot command restarts this machine.",
 )
+@click.option(
+    "--tpm",
+    metavar="TCTI",
+    help=f"How to reach the TPM: {MACHINE_TPM} (used where it is there), swtpm:host=…,port=…, or"
+    f" {NO_TPM}.",
+)
+@click.option(
+    "--event-log",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_EVENT_LOG,
+    show_default=True,
+    help="What the boot measured, as the kernel shows it.",
+)
 @click.pass_context
 def command(
-    ctx: click.Context, config_dir: Path, state_dir: Path, name: str, host_power: HostPower
+    ctx: click.Context,
+    config_dir: Path,
+    state_dir: Path,
+    name: str,
+    host_power: HostPower,
+    tpm: str | None,
+    event_log: Path,
 ) -> None:
     """Run the node of this machine (root)."""
     settings = Settings(
-        config_dir.resolve(), state_dir.resolve(), RUN_ROOT / name, name, host_power
+        config_dir.resolve(),
+        state_dir.resolve(),
+        RUN_ROOT / name,
+        name,
+        host_power,
+        "" if tpm == NO_TPM else tpm,
+        event_log,
     )
     ctx.obj = settings
     if ctx.invoked_subcommand is not None:
@@ -145,12 +177,15 @@ async def run_node(settings: Settings) -> bool:
     folder = await wait_for_folder(settings.config_dir)
     checkpoint = Checkpoint(settings.state_dir)
     transport = Transport(folder.server, folder.root_certificate, now, Limits())
+    tpm = find_tpm(settings, Host().machine())
     try:
-        service, applicant = compose(settings, folder, checkpoint, transport, device_log)
+        service, applicant = compose(settings, folder, checkpoint, transport, device_log, tpm)
         await run_until_restart(service, applicant)
     finally:
         await transport.close()
         checkpoint.close()
+        if tpm is not None:
+            tpm.close()
     return True
 
 
@@ -183,19 +218,37 @@ async def wait_for_folder(folder: Path) -> ConfigFolder:
             await asyncio.sleep(2.0)
 
 
+def find_tpm(settings: Settings, machine: Machine) -> Tpm | None:
+    """The one that was named, else that of the machine."""
+    tcti = settings.tpm
+    if tcti is None:
+        tcti = MACHINE_TPM if machine.tpm else ""
+    return Tpm(tcti) if tcti else None
+
+
+def quoter_of(settings: Settings, machine: Machine, tpm: Tpm | None) -> Quoter:
+    parts = (machine.bios_vendor, machine.bios_version, machine.bios_date)
+    firmware = "-".join(part for part in parts if part)
+    if tpm is None:
+        return versions_only(VERSION, firmware)
+    return TpmQuoter(tpm, settings.event_log, stated_versions(VERSION, firmware))
+
+
 def compose(
     settings: Settings,
     folder: ConfigFolder,
     checkpoint: Checkpoint,
     transport: Transport,
     device_log: Path,
+    tpm: Tpm | None,
 ) -> tuple[Service, Applicant]:
     host = Host()
     machine = host.machine()
     boot = note_boot(settings, checkpoint, machine.boot_id)
     identity = load_identity(
-        settings.state_dir / "identity", lambda: Chance(now(), secrets.token_bytes)
+        settings.state_dir / "identity", lambda: Chance(now(), secrets.token_bytes), tpm
     )
+    used_tpm = tpm if identity.in_tpm else None
     link = Link(transport, identity, folder.root_certificate, now)
     clock = monotonic_clock()
 
@@ -219,6 +272,9 @@ def compose(
     async def follow(config: EdgeDevConfig) -> None:
         await service.follow(config)
 
+    security = SecurityModule(
+        tpm.tcti if tpm else "", Health(used_tpm, changed) if used_tpm else None
+    )
     storage = StorageSubsystem(
         settings.state_dir / "vault",
         clock,
@@ -240,7 +296,7 @@ def compose(
     conversation = Conversation(
         link,
         checkpoint,
-        VERSION,
+        quoter_of(settings, machine, used_tpm),
         lambda: service.items,
         follow,
         reachable,
@@ -254,6 +310,7 @@ def compose(
         host=host,
         logs=LogStore(settings.state_dir / "logs", now),
         identity=identity_facts(settings, folder, checkpoint, boot),
+        security=security,
         state_dir=settings.state_dir,
         run_dir=settings.run_dir,
         now=now,

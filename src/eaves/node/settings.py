@@ -5,6 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from eaves.node.refs import node_prefix
+from eaves.node.tpm.quoter import DEFAULT_EVENT_LOG
 
 
 class HostPower(StrEnum):
@@ -21,6 +22,8 @@ class Settings:
     run_dir: Path  # on a file system that a power cut empties
     name: str  # tells nodes of one machine apart: interface tables, cgroups
     host_power: HostPower = HostPower.NONE
+    tpm: str | None = None  # how tpm2-tss reaches it; empty: none; None: that of the machine
+    event_log: Path = DEFAULT_EVENT_LOG  # of the boot
 
     @property
     def table(self) -> str:

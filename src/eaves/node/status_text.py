@@ -1,8 +1,9 @@
 """`eaves node status` for a person.  Pure."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
-from eaves.node.runtime.status_file import AppStatus, NodeStatus, Unmet
+from eaves.node.runtime.status_file import AppStatus, ControllerStatus, NodeStatus, Unmet
 
 
 def status_text(seen: NodeStatus, *, running: bool) -> str:
@@ -12,10 +13,11 @@ def status_text(seen: NodeStatus, *, running: bool) -> str:
         f"node        {state} ({seen.version}, as of {seen.at})",
         f"identity    {device.uuid or 'not onboarded yet'}",
         f"            name {device.name or '-'}, serial {device.serial or '-'}",
+        f"            {device.keys or 'keys not known yet'}",
         f"started     {device.boot}; {device.restarts} starts so far",
         f"controller  {controller.url}  {controller.phase}",
         f"            last answer {controller.last_success or 'never'}",
-        f"            attestation {controller.attestation.removeprefix('ATTESTATION_STATE_')}",
+        f"            {attestation_text(controller, seen.at)}",
     ]
     problem = controller.waiting_for or controller.problem
     if problem:
@@ -27,6 +29,23 @@ def status_text(seen: NodeStatus, *, running: bool) -> str:
     lines += _apps(seen.apps)
     lines += _unmet(seen.unmet)
     return "\n".join(lines)
+
+
+def attestation_text(seen: ControllerStatus, at: str) -> str:
+    """As "attested 4 min ago", and what failed since; `at` is the time of the status."""
+    state = seen.attestation.removeprefix("ATTESTATION_STATE_").lower().replace("_", " ")
+    before = f"attested {_age(seen.attested_at, at)} ago" if seen.attested_at else "never attested"
+    if seen.attestation_error:
+        return f"NOT attested: {seen.attestation_error} ({before})"
+    return before if state == "complete" else f"attesting ({state}), {before}"
+
+
+def _age(since: str, at: str) -> str:
+    seconds = (datetime.fromisoformat(at) - datetime.fromisoformat(since)).total_seconds()
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"
 
 
 def _apps(apps: Iterable[AppStatus]) -> Iterable[str]:

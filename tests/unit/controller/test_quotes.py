@@ -26,8 +26,9 @@ from eaves.controller.domain.quotes import Counters, NoTpm, NotProven, Proven, e
 from eaves.evapi.attest import TpmHashAlgo, TpmPCRValue, ZAttestQuote, ZAttestResponseCode
 from eaves.evapi.certs import ZCertType
 from eaves.evapi.device_certs import Chance, device_certificate, edge_node_certificate
+from eaves.evapi.event_log_form import IPL, Step
 from eaves.evapi.pem import load_certificate
-from eaves.fleet.measured import IPL, SoftTpm, Step, steps
+from eaves.fleet.measured import SoftTpm, steps
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 NONCE = bytes(range(20))

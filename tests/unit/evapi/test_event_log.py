@@ -8,15 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eaves.evapi import event_log_form as form
 from eaves.evapi.errors import EventLogError
 from eaves.evapi.event_log import MOST_BYTES, inflated, parse_event_log, replay
+from eaves.evapi.event_log_form import Step
 from eaves.fleet import measured
-from eaves.fleet.measured import SoftTpm, Step
+from eaves.fleet.measured import SoftTpm
 
 
 def log_of(*steps: Step) -> bytes:
-    events = (measured.event(s.pcr, s.kind, s.data, s.measured) for s in steps)
-    return measured.header() + b"".join(events)
+    events = (form.event(s.pcr, s.kind, s.data, s.measured) for s in steps)
+    return form.header() + b"".join(events)
 
 
 def test_replaying_a_log_gives_what_the_tpm_holds() -> None:
@@ -29,8 +31,8 @@ def test_replaying_a_log_gives_what_the_tpm_holds() -> None:
 
 
 def test_the_locality_of_the_start_counts_and_what_is_only_noted_does_not() -> None:
-    noted = Step(0, measured.NO_ACTION, b"StartupLocality\0\x03")
-    first = Step(0, measured.POST_CODE, b"firmware")
+    noted = Step(0, form.NO_ACTION, b"StartupLocality\0\x03")
+    first = Step(0, form.POST_CODE, b"firmware")
     values = replay(parse_event_log(log_of(noted, first)))
     start = bytes(31) + b"\x03"
     assert values == {0: hashlib.sha256(start + first.measured).digest()}
@@ -40,21 +42,21 @@ def test_the_locality_of_the_start_counts_and_what_is_only_noted_does_not() -> N
     ("step", "text"),
     [
         (
-            Step(1, measured.EFI_BOOT, measured.variable("BootOrder", b"\0\0\1\0")),
+            Step(1, form.EFI_BOOT, form.variable("BootOrder", b"\0\0\1\0")),
             "EV_EFI_VARIABLE_BOOT BootOrder = 00000100",
         ),
         (
-            Step(7, measured.EFI_BOOT, measured.variable("db", bytes(900))),
+            Step(7, form.EFI_BOOT, form.variable("db", bytes(900))),
             "EV_EFI_VARIABLE_BOOT db = 900 bytes",
         ),
         (
-            Step(4, measured.EFI_APPLICATION, measured.program("\\EFI\\BOOT\\BOOTX64.EFI")),
+            Step(4, form.EFI_APPLICATION, form.program("\\EFI\\BOOT\\BOOTX64.EFI")),
             "EV_EFI_BOOT_SERVICES_APPLICATION /EFI/BOOT/BOOTX64.EFI",
         ),
-        (Step(8, measured.IPL, b"grub_cmd: linux /kernel\0"), "EV_IPL grub_cmd: linux /kernel"),
-        (Step(11, measured.IPL, ".cmdline\0".encode("utf-16-le")), "EV_IPL .cmdline"),
-        (Step(4, measured.IPL, b"a\nb\x1b[31m"), "EV_IPL a b [31m"),
-        (Step(4, measured.SEPARATOR, bytes(4)), "EV_SEPARATOR 00000000"),
+        (Step(8, form.IPL, b"grub_cmd: linux /kernel\0"), "EV_IPL grub_cmd: linux /kernel"),
+        (Step(11, form.IPL, ".cmdline\0".encode("utf-16-le")), "EV_IPL .cmdline"),
+        (Step(4, form.IPL, b"a\nb\x1b[31m"), "EV_IPL a b [31m"),
+        (Step(4, form.SEPARATOR, bytes(4)), "EV_SEPARATOR 00000000"),
         (Step(4, 0x99, bytes((255, 254, 0))), "event type 0x99 3 bytes"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -65,7 +67,7 @@ def test_an_event_says_what_was_measured(step: Step, text: str) -> None:
 
 
 def test_a_table_that_firmware_filled_up_ends_where_it_is_filled() -> None:
-    log = log_of(Step(0, measured.POST_CODE, b"a")) + b"\xff" * 64
+    log = log_of(Step(0, form.POST_CODE, b"a")) + b"\xff" * 64
     assert len(parse_event_log(log)) == 1
 
 
@@ -78,11 +80,11 @@ def _replaced(log: bytes, at: int, number: int) -> bytes:
     [
         (b"", "ends within"),
         (bytes(64), "header"),
-        (measured.header()[:-4], "header"),
+        (form.header()[:-4], "header"),
         (log_of(Step(0, 1, b"abc"))[:-1], "ends after the log"),
         (log_of(Step(0, 1, b"abc"))[:-20], "ends within"),
         (log_of(Step(24, 1, b"abc")), "PCR 24"),
-        (_replaced(log_of(Step(0, 1, b"a")), len(measured.header()) + 8, 9), "9 digests"),
+        (_replaced(log_of(Step(0, 1, b"a")), len(form.header()) + 8, 9), "9 digests"),
     ],
 )
 def test_a_broken_log_is_refused(log: bytes, why: str) -> None:
@@ -92,7 +94,7 @@ def test_a_broken_log_is_refused(log: bytes, why: str) -> None:
 
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_or_refused(rest: bytes) -> None:
-    for log in (rest, measured.header() + rest):
+    for log in (rest, form.header() + rest):
         try:
             for event in parse_event_log(log):
                 assert event.text()

@@ -11,6 +11,7 @@ from eaves.errors import Rejected
 from eaves.evapi.config import EdgeDevConfig, UUIDandVersion, encode_edge_dev_config
 from eaves.evapi.config_items import ItemValues
 from eaves.evapi.device_certs import Chance
+from eaves.evapi.flows.attest import versions_only
 from eaves.evapi.flows.poll import NewConfig
 from eaves.ids import DeviceId
 from eaves.node.checkpoint import Checkpoint
@@ -53,7 +54,12 @@ async def conversation(tmp_path: Path, machine: Machine) -> AsyncIterator[Conver
     link.device_id = ME
     checkpoint = Checkpoint(tmp_path / "state")
     yield Conversation(
-        link, checkpoint, "1", ItemValues.before_any_config, machine.follow, lambda: None
+        link,
+        checkpoint,
+        versions_only("1"),
+        ItemValues.before_any_config,
+        machine.follow,
+        lambda: None,
     )
     await transport.close()
     checkpoint.close()

@@ -97,7 +97,8 @@ class Scene:
 
     def start_node(self) -> None:
         argv = [*EAVES, "node", "--name", NODE_NAME, "--config", str(self.place.config_dir)]
-        argv += ["--state-dir", str(self.place.node_dir)]
+        # Nor does it leave keys in the TPM of this machine.
+        argv += ["--state-dir", str(self.place.node_dir), "--tpm", "none"]
         self.children["node"] = self.record.start(in_namespace(argv), self.log_of("node"))
 
     def eaves(self, *words: str) -> str:

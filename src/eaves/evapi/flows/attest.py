@@ -41,14 +41,21 @@ Quoter = Callable[[bytes], ZAttestQuote]
 """From a nonce to a quote; it may ask a TPM."""
 
 
-def versions_only(eve_version: str, firmware: str = "", origin: str = "") -> Quoter:
-    """The quote of a device without TPM: what runs, attested by nothing but the device key."""
+def stated_versions(
+    eve_version: str, firmware: str = "", origin: str = ""
+) -> tuple[AttestVersionInfo, ...]:
+    """What a quote says of versions; what is empty is left out."""
     given = (
         (AttestVersionType.ATTEST_VERSION_TYPE_EVE, eve_version),
         (AttestVersionType.ATTEST_VERSION_TYPE_FIRMWARE, firmware),
         (AttestVersionType.ATTEST_VERSION_TYPE_EVE_ORIGIN, origin),
     )
-    versions = tuple(AttestVersionInfo(version_type=t, version=v) for t, v in given if v)
+    return tuple(AttestVersionInfo(version_type=t, version=v) for t, v in given if v)
+
+
+def versions_only(eve_version: str, firmware: str = "", origin: str = "") -> Quoter:
+    """The quote of a device without TPM: what runs, attested by nothing but the device key."""
+    versions = stated_versions(eve_version, firmware, origin)
     return lambda _nonce: ZAttestQuote(versions=versions)
 
 
@@ -162,7 +169,8 @@ def _nonce(attester: Attester, trust: Trust, now: Clock) -> Flow[tuple[bytes, Tr
 _FROM_THE_START: dict[int, str] = {
     ZAttestResponseCode.Z_ATTEST_RESPONSE_CODE_NONCE_MISMATCH: "the nonce is not outstanding",
     ZAttestResponseCode.Z_ATTEST_RESPONSE_CODE_NO_CERT_FOUND: "it has no attestation certificate",
-    ZAttestResponseCode.Z_ATTEST_RESPONSE_CODE_QUOTE_FAILED: "the quote failed its policy",
+    ZAttestResponseCode.Z_ATTEST_RESPONSE_CODE_QUOTE_FAILED: "the quote failed its policy;"
+    " `eaves attestation show DEVICE` at the controller tells what differs",
 }
 
 

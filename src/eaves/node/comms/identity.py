@@ -1,6 +1,7 @@
-"""Who this node is: three software keys and their certificates, made once and kept.
+"""Who this node is: keys in its TPM, or without one three on disk, and their certificates.
 
-A certificate may be written again from its key, a key never: losing one makes another device.
+Made once and kept.  A certificate may be written again from its key, a key never: losing one makes
+another device.  What began with a TPM never goes on without it, see `hardware`.
 """
 
 from collections.abc import Callable
@@ -21,9 +22,13 @@ from eaves.evapi.device_certs import (
     edge_node_certs,
 )
 from eaves.evapi.envelope import Sender, device_sender, onboarding_sender
-from eaves.evapi.keys import KeySigner, SoftKeyAgreement
+from eaves.evapi.keys import KeyAgreement, KeySigner, SoftKeyAgreement
 from eaves.node.comms.folder import ConfigFolder
+from eaves.node.comms.hardware import IdentityElsewhere, is_of_a_tpm, take_keys
 from eaves.node.host.files import atomic_write, read_or_none
+from eaves.node.tpm.device import Tpm
+from eaves.node.tpm.keys import TpmKeyAgreement, TpmSigner
+from eaves.node.tpm.layout import Handle
 
 log = structlog.get_logger(__name__)
 
@@ -37,12 +42,37 @@ class KeyUnusable(Rejected):
 class Identity:
     device_cert_pem: bytes = field(repr=False)
     sender: Sender = field(repr=False)
-    ecdh: SoftKeyAgreement = field(repr=False)
+    ecdh: KeyAgreement = field(repr=False)
     certs: tuple[ZCert, ...] = field(repr=False)  # what attestation uploads
+    in_tpm: bool = False  # then every signature waits for a TPM
 
 
-def load_identity(folder: Path, chance: Callable[[], Chance]) -> Identity:
-    """Read the keys below `folder`, making what is missing; idempotent at any interruption."""
+def load_identity(folder: Path, chance: Callable[[], Chance], tpm: Tpm | None = None) -> Identity:
+    """Find the keys, making what is missing; idempotent at any interruption.
+
+    Keys that lie on disk already stay in use beside a TPM: the controller knows the device by
+    them.  Raises IdentityElsewhere where the folder belongs to a TPM and that is not `tpm`.
+    """
+    if tpm is not None and not read_or_none(folder / "device.key.pem"):
+        return _of_tpm(folder, chance, tpm)
+    if is_of_a_tpm(folder):
+        raise IdentityElsewhere(folder, "this node was started without a TPM")
+    return _of_disk(folder, chance)
+
+
+def _of_tpm(folder: Path, chance: Callable[[], Chance], tpm: Tpm) -> Identity:
+    taken = take_keys(folder, tpm, chance)
+    signer = TpmSigner(tpm, Handle.DEVICE, taken.auth)
+    return Identity(
+        taken.device_cert_pem,
+        device_sender(signer, taken.device_cert_pem),
+        TpmKeyAgreement(tpm),
+        taken.certs,
+        in_tpm=True,
+    )
+
+
+def _of_disk(folder: Path, chance: Callable[[], Chance]) -> Identity:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     device_key = _key(folder / "device.key.pem")
     device_pem = _cert(folder / "device.cert.pem", lambda: device_certificate(device_key, chance()))

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import structlog
 
@@ -14,7 +14,7 @@ from eaves.evapi.flows.attest import Attested, Attester, NotKnown, prove, upload
 from eaves.evapi.flows.onboard import Applicant, Onboarded, UuidLookup, look_up_uuid, onboard
 from eaves.evapi.flows.poll import NothingNew, NotServed, Polled, PollNow, await_change, poll
 from eaves.evapi.flows.report import Fate, report
-from eaves.evapi.flows.steps import Flow, Reply, Send, Wait
+from eaves.evapi.flows.steps import Flow, Reply, Send, Step, Wait
 from eaves.evapi.flows.trust import Failed, Trust, fetch_trust
 from eaves.evapi.paths import Endpoint
 from eaves.ids import AppInstanceId, DeviceId
@@ -83,13 +83,17 @@ class Link:
             self.trust = self._trusted().renewed(fetched.current, fetched.listed)
         return fetched
 
-    async def upload_certs(self, attester: Attester) -> Trust | NotKnown:
-        done = await self._drive(upload_certs(attester, self._trusted(), self.now))
+    async def upload_certs(
+        self, attester: Attester, waits: Callable[[str], None]
+    ) -> Trust | NotKnown:
+        """`waits` is told why, each time the controller makes us wait."""
+        done = await self._drive(upload_certs(attester, self._trusted(), self.now), waits)
         self.trust = done if isinstance(done, Trust) else done.trust
         return done
 
-    async def attest(self, attester: Attester) -> Attested:
-        done = await self._drive(prove(attester, self._trusted(), self.now))
+    async def attest(self, attester: Attester, waits: Callable[[str], None]) -> Attested:
+        """As above; the token is kept for the polls."""
+        done = await self._drive(prove(attester, self._trusted(), self.now), waits)
         self.trust, self.standing.token = done.trust, done.integrity_token
         return done
 
@@ -139,22 +143,44 @@ class Link:
                 log.info("clock_was_set", now=str(self.now()))
                 return
 
-    async def _drive(self, flow: Flow[T]) -> T:
+    async def _drive(self, flow: Flow[T], waits: Callable[[str], None] = lambda _: None) -> T:
         reply: Reply | None = None
         try:
             while True:
-                step = flow.send(reply)
-                match step:
-                    case Send():
+                match await self._advance(flow, reply):
+                    case Send() as step:
                         reply = await self.transport.perform(step)
                     case Wait(seconds, because):
                         self.standing.waiting_for = because
                         log.info("waiting_for_controller", seconds=round(seconds, 1), why=because)
+                        waits(because)
                         reply = None
                         await self._wait(seconds)
-        except StopIteration as done:
-            self.standing.waiting_for = ""
-            result: T = done.value
-            return result
+                    case Ended(result):
+                        self.standing.waiting_for = ""
+                        return result
         finally:
             flow.close()
+
+    async def _advance(self, flow: Flow[T], reply: Reply | None) -> "Step | Ended[T]":
+        """The next step.  A TPM signs for a tenth of a second: that must not stop the loop."""
+        if not self.identity.in_tpm:
+            return advance(flow, reply)
+        step = asyncio.get_running_loop().run_in_executor(None, advance, flow, reply)
+        try:
+            return await asyncio.shield(step)
+        except asyncio.CancelledError:
+            await asyncio.wait((step,))  # a flow that runs cannot be closed
+            raise
+
+
+@dataclass(frozen=True, slots=True)
+class Ended(Generic[T]):
+    result: T
+
+
+def advance(flow: Flow[T], reply: Reply | None) -> Step | Ended[T]:
+    try:
+        return flow.send(reply)
+    except StopIteration as done:
+        return Ended(done.value)

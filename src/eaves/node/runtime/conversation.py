@@ -14,7 +14,7 @@ import structlog
 from eaves.errors import EavesError
 from eaves.evapi.config import EdgeDevConfig, decode_edge_dev_config
 from eaves.evapi.config_items import ItemValues
-from eaves.evapi.flows.attest import Attester, NotKnown, versions_only
+from eaves.evapi.flows.attest import Quoter
 from eaves.evapi.flows.onboard import Applicant
 from eaves.evapi.flows.poll import (
     AttestFirst,
@@ -28,10 +28,10 @@ from eaves.evapi.flows.poll import (
     is_obsolete,
 )
 from eaves.evapi.flows.trust import Failed, Trust
-from eaves.evapi.info import AttestationState
 from eaves.ids import DeviceId
 from eaves.node.checkpoint import Checkpoint, StateNotWritable
 from eaves.node.comms.link import Link
+from eaves.node.runtime.attesting import Attesting
 from eaves.node.runtime.guard import forever
 from eaves.node.runtime.saved import open_saved_config, open_saved_trust
 
@@ -54,8 +54,6 @@ class Heard:
     processed: datetime | None = None
     from_controller: bool = False  # since this process started
     unreachable: str = ""
-    attestation: AttestationState = AttestationState.ATTESTATION_STATE_UNSPECIFIED
-    attestation_error: str = ""
     uuid_asked_at: float = field(default=float("-inf"))
 
 
@@ -74,7 +72,7 @@ class Conversation:
         self,
         link: Link,
         checkpoint: Checkpoint,
-        version: str,
+        quoter: Quoter,
         items: Callable[[], ItemValues],
         deliver: Callable[[EdgeDevConfig], Awaitable[None]],
         reachable: Callable[[], None],
@@ -82,7 +80,6 @@ class Conversation:
         self.link = link
         self.heard = Heard()
         self._checkpoint = checkpoint
-        self._version = version
         self._items = items
         self._deliver = deliver
         self._reachable = reachable
@@ -90,8 +87,8 @@ class Conversation:
         self._kept_certs = b""  # as saved last
         self.ready = asyncio.Event()  # a UUID is known and a controller is believed
         self._poll_now = asyncio.Event()
-        self._attest_now = asyncio.Event()
         self._polled = asyncio.Event()
+        self.attesting = Attesting(link, quoter, self._ask_for_uuid, self._poll_now.set)
 
     def load_checkpoint(self) -> EdgeDevConfig | None:
         """Trust, UUID and the last good config from disk, whatever the controller does."""
@@ -119,7 +116,7 @@ class Conversation:
         await self._onboard(applicant)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(forever("poll", self._poll_forever))
-            tasks.create_task(forever("attest", self._attest_forever))
+            tasks.create_task(forever("attest", self.attesting.run_forever))
             tasks.create_task(forever("await changes", self._await_changes_forever))
             tasks.create_task(forever("certs", self._refresh_certs_forever))
 
@@ -178,7 +175,7 @@ class Conversation:
                 await self._take(new)
             case AttestFirst(reason):
                 self.heard.unreachable = reason
-                self._attest_now.set()
+                self.attesting.again()
             case DeviceUnknown(reason):
                 self.heard.unreachable = reason
                 await self._ask_for_uuid()
@@ -252,36 +249,8 @@ class Conversation:
             self.link.device_id = found.device_id
             self.heard.config_hash = ""
             self._remember()
-            self._attest_now.set()
+            self.attesting.again()
             self._reachable()
-
-    async def _attest_forever(self) -> None:
-        """At each start, on 403, and under a new UUID.  A 403 to the next poll starts it again."""
-        while True:
-            self._attest_now.clear()
-            device_id = self.link.device_id
-            if device_id is None:
-                raise RuntimeError("attestation before onboarding")
-            attester = Attester(
-                self.link.identity.sender,
-                device_id,
-                self.link.identity.certs,
-                versions_only(self._version),
-            )
-            self.heard.attestation = AttestationState.ATTESTATION_STATE_NONCE_WAIT
-            uploaded = await self.link.upload_certs(attester)
-            if isinstance(uploaded, NotKnown):
-                self.heard.attestation_error = uploaded.unknown.reason
-                await self._ask_for_uuid()
-                await asyncio.sleep(10.0)
-                self._attest_now.set()
-            else:
-                await self.link.attest(attester)
-                self.heard.attestation = AttestationState.ATTESTATION_STATE_COMPLETE
-                self.heard.attestation_error = ""
-                log.info("attested")
-                self._poll_now.set()
-            await self._attest_now.wait()
 
     async def _await_changes_forever(self) -> None:
         """The fast lane of Eaves controllers; another controller says 404 and is asked seldom."""

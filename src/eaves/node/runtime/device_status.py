@@ -1,7 +1,7 @@
 """The device's own info message and metrics.  Pure: facts in, messages out."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
@@ -18,7 +18,6 @@ from eaves.evapi.info import (
     DevicePort,
     DevicePortStatus,
     ErrorInfo,
-    HwSecurityModuleStatus,
     MaintenanceModeReason,
     OptionalCapabilities,
     SecurityInfo,
@@ -47,6 +46,7 @@ from eaves.evapi.metrics import (
 )
 from eaves.node.host.machine import Disk, LinkCounters, Load, Machine
 from eaves.node.refs import Port
+from eaves.node.runtime.security_module import SecurityModule
 
 CAPABILITY = APICapability.API_CAPABILITY_UNSPECIFIED  # nothing of the numbered list is built yet
 
@@ -81,6 +81,7 @@ class Moment:
     maintenance: tuple[MaintenanceModeReason, ...] = ()
     last_controller_success: datetime | None = None
     last_controller_error: str = ""
+    security: SecurityModule = field(default_factory=SecurityModule)
 
 
 def device_info(machine: Machine, identity: Identity, moment: Moment) -> ZInfoDevice:
@@ -111,8 +112,8 @@ def device_info(machine: Machine, identity: Identity, moment: Moment) -> ZInfoDe
         last_boot_reason=identity.boot_reason,
         system_adapter=_system_adapter(config, moment),
         restart_counter=identity.restart_counter,
-        hsm_status=HwSecurityModuleStatus.NOTFOUND,
-        hsm_info="software keys: this node does not use a TPM yet",
+        hsm_status=moment.security.status,
+        hsm_info=moment.security.text(),
         data_sec_at_rest_info=DataSecAtRest(
             status=DataSecAtRestStatus.DATASEC_AT_REST_DISABLED, info="no TPM, no vault"
         ),

@@ -188,25 +188,27 @@ class Reporter:
 
     def _moment(self) -> Moment:
         heard = self._parts.conversation.heard
+        proof = self._parts.conversation.attesting.proof
         counts = self._parts.conversation.link.transport.counts
         return Moment(
             config=heard.config,
             ports=self._parts.engine.ports,
             disk=self._parts.host.disk(self._parts.state_dir),
             state=self._shared.state,
-            attestation=heard.attestation,
-            attestation_error=heard.attestation_error,
+            attestation=proof.state,
+            attestation_error=proof.error,
             config_items=self._shared.item_status,
             reboot_counter=self._parts.checkpoint.number(REBOOT_COUNTER) or 0,
             shutdown_counter=self._parts.checkpoint.number(SHUTDOWN_COUNTER) or 0,
             maintenance=self._shared.maintenance,
             last_controller_success=counts.last_success,
             last_controller_error=heard.unreachable or counts.last_error,
+            security=self._parts.security,
         )
 
     def _write_status(self) -> None:
         parts, heard = self._parts, self._parts.conversation.heard
-        link = parts.conversation.link
+        link, proof = parts.conversation.link, parts.conversation.attesting.proof
         report, wish = parts.engine.reconciler.report(), parts.engine.wish
         me = identify(os.getpid())
         status = NodeStatus(
@@ -221,6 +223,7 @@ class Reporter:
                 state=self._shared.state.name,
                 boot=parts.identity.boot_text,
                 restarts=parts.identity.restart_counter,
+                keys=parts.security.text(),
             ),
             controller=ControllerStatus(
                 url=link.transport.base_url,
@@ -230,7 +233,9 @@ class Reporter:
                 last_success=_iso(link.transport.counts.last_success),
                 config_received=_iso(heard.received),
                 config_hash=heard.config_hash,
-                attestation=heard.attestation.name,
+                attestation=proof.state.name,
+                attested_at=_iso(proof.at),
+                attestation_error=proof.error,
                 messages_waiting=len(self._outbox),
             ),
             ports=[

@@ -115,10 +115,11 @@ class Service:
         """In maintenance the config is fetched, kept and reported; apps stay as they are."""
         on = maintenance_of(config, self._shared.items)
         reason = MaintenanceModeReason.MAINTENANCE_MODE_REASON_USER_REQUESTED
-        self._shared.maintenance = (reason,) if on else ()
-        if on:
+        reasons = ((reason,) if on else ()) + self._parts.security.reasons()
+        self._shared.maintenance = reasons
+        if reasons:
             self._enter(ZDeviceState.ZDEVICE_STATE_MAINTENANCE_MODE)
-        return on
+        return bool(reasons)
 
     # The loops
 
@@ -139,6 +140,8 @@ class Service:
             tasks.create_task(forever("conversation", lambda: conversation.run_forever(applicant)))
             tasks.create_task(forever("reporter", self._reporter.run_forever))
             tasks.create_task(forever("telemetry", self._telemetry.run_forever))
+            if (health := self._parts.security.health) is not None:
+                tasks.create_task(forever("tpm health", health.run_forever))
             tasks.create_task(
                 forever("collect garbage", self._collect_garbage, self._garbage_pause_s)
             )

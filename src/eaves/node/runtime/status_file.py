@@ -22,6 +22,7 @@ class DeviceStatus(msgspec.Struct, frozen=True):
     state: str = ""
     boot: str = ""  # how this start came about
     restarts: int = 0
+    keys: str = ""  # where they are, or what is wrong with their TPM
 
 
 class ControllerStatus(msgspec.Struct, frozen=True):
@@ -33,6 +34,8 @@ class ControllerStatus(msgspec.Struct, frozen=True):
     config_received: str | None = None
     config_hash: str = ""
     attestation: str = ""
+    attested_at: str | None = None  # of the last proof that was accepted
+    attestation_error: str = ""
     messages_waiting: int = 0
 
 
