@@ -39,7 +39,7 @@ def show(name: str, form: str, *, log: bool) -> None:
         return
     policy = "enforced" if told.get("enforced") else "not enforced"
     state = str(told.get("state", "")).removeprefix("ATTEST_STATE_")
-    when = f", attested {age(told['attestedAt'])} ago" if told.get("attestedAt") else ""
+    when = f", attested {age(told['attestedAt'])}" if told.get("attestedAt") else ""
     click.echo(f"{name}: {state}{when}; {policy}")
     click.echo(f"  {told.get('detail', '')}")
     if told.get("blocked"):

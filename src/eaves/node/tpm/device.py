@@ -23,7 +23,7 @@ import importlib
 import os
 import struct
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -337,7 +337,7 @@ class Tpm:
     # The connection
 
     @contextmanager
-    def _commands(self, what: str) -> Iterator[Any]:
+    def _commands(self, what: str) -> Generator[Any]:
         """The ESAPI, locked; errors of the library come out as ours."""
         tss = _tss()
         with self._lock:
@@ -372,7 +372,7 @@ class Tpm:
     @contextmanager
     def _session(
         self, *, policy: bool = False, decrypt: bool = False, encrypt: bool = False
-    ) -> Iterator[Any]:
+    ) -> Generator[Any]:
         """A session salted with the SRK; `decrypt`: the first parameter in is encrypted on its
         way, `encrypt`: the first one out.
         """
