@@ -139,7 +139,7 @@ async def _prepare(settings: Settings, devices: Sequence[Device], *, registered:
             some = devices[begin : begin + _AT_ONCE]
             await _put_records(db, some, admin.enterprise_id)
             if registered:
-                await _put_bindings(db, some, admin.enterprise_id)
+                await put_bindings(db, some, admin.enterprise_id)
         # else the first start renders every device, while the row is measured
         keys = open_keys(settings, clock=now, random=os.urandom)
         await put_mark(db, PUBLISHED, keys.controllercert_confighash)
@@ -192,7 +192,8 @@ async def _put_records(db: Db, devices: Sequence[Device], enterprise_id: str) ->
     )
 
 
-async def _put_bindings(db: Db, devices: Sequence[Device], enterprise_id: str) -> None:
+async def put_bindings(db: Db, devices: Sequence[Device], enterprise_id: str) -> None:
+    """They have registered."""
     common = {"enterprise_id": enterprise_id, "gone": False, "attestation_required": False}
     await db.execute(
         insert(device_bindings),

@@ -18,7 +18,7 @@ from eaves.controller.domain.onboarding import (
     UnknownSerial,
     decide_in_turn,
 )
-from eaves.controller.store import attestations, devices, objects, registering
+from eaves.controller.store import attestations, attesting, devices, objects, registering
 from eaves.controller.store.devices import (
     Binding,
     CertificateTaken,
@@ -182,25 +182,32 @@ async def test_strangers_that_knock_leave_no_more_than_the_newest(device: AsyncE
     assert [serial for serial, _, _ in seen] == [f"s{n}" for n in range(kept + 2, 2, -1)]
 
 
-async def test_a_nonce_serves_once_and_a_new_one_keeps_the_token(device: AsyncEngine) -> None:
+async def test_steps_of_an_attestation_are_kept_and_read_again(device: AsyncEngine) -> None:
     async with unit_of_work(device) as db:
-        assert await attestations.take_nonce(db, EDGE) is None
-        await attestations.put_attestation(db, EDGE, "PASS", "ok", token=b"token", now=NOW)
-        await attestations.put_nonce(db, EDGE, b"n" * 32, NOW)
-        assert await attestations.take_nonce(db, EDGE) == (b"n" * 32, NOW)
-        assert await attestations.take_nonce(db, EDGE) is None
-        await attestations.put_attestation(db, EDGE, "FAIL", "bad quote", token=None, now=NOW)
+        kept = await attesting.take_kept(db, (EDGE, DeviceId("nobody")))
+        assert list(kept) == [EDGE]
+        assert (kept[EDGE].nonce, kept[EDGE].integrity_token) == (b"", b"")
+        given: dict[str, object] = {"nonce": b"n" * 32, "nonce_at": NOW}
+        await attesting.put_changes(db, {EDGE: given}, kept)
+        passed = {"state": "PASS", "detail": "ok", "integrity_token": b"token", "token_at": NOW}
+        await attesting.put_changes(db, {EDGE: {**passed, "escrow": b"sealed"}}, kept)
+        again = (await attesting.take_kept(db, (EDGE,)))[EDGE]
+        assert (again.nonce, again.nonce_at) == (b"n" * 32, NOW)
+        assert (again.integrity_token, again.escrow) == (b"token", b"sealed")
         await devices.register_binding(db, binding())
         assert [row.integrity_token for row in await devices.all_devices(db)] == [b"token"]
-        assert await attestations.find_attestation(db, EDGE) == ("FAIL", "bad quote", NOW)
+        assert await attestations.find_attestation(db, EDGE) == ("PASS", "ok", NOW)
 
 
-async def test_escrowed_keys_come_back_unchanged(device: AsyncEngine) -> None:
+async def test_an_old_attestation_is_told_of_once_until_the_next(device: AsyncEngine) -> None:
     async with unit_of_work(device) as db:
-        assert await attestations.find_escrow(db, EDGE) is None
-        for keys in (b"first", b"second", b"second"):
-            await attestations.put_escrow(db, EDGE, keys)
-        assert await attestations.find_escrow(db, EDGE) == b"second"
+        kept = await attesting.take_kept(db, (EDGE,))
+        success: dict[str, object] = {"integrity_token": b"t", "token_at": NOW}
+        await attesting.put_changes(db, {EDGE: {**success, "stale_told": False}}, kept)
+        assert await attestations.note_stale(db, NOW, 10) == ()
+        later = NOW + timedelta(days=31)
+        assert [one[1:] for one in await attestations.note_stale(db, later, 10)] == [(EDGE, NOW)]
+        assert await attestations.note_stale(db, later, 10) == ()
 
 
 async def test_a_changed_ecdh_certificate_is_noticed(device: AsyncEngine) -> None:

@@ -54,6 +54,12 @@ async def _accept(driver: Driver) -> httpx.Response:
     return await driver.call("PUT", path, {"name": "measured"})
 
 
+@step("PUT", "/v1/eaves/attestation/renew")
+async def _renew_all(driver: Driver) -> httpx.Response:
+    body = {"projectId": driver.world.project}
+    return await driver.call("PUT", "/v1/eaves/attestation/renew", body)
+
+
 @step("PUT", "/v1/eaves/devices/id/{id}/attestation/block")
 async def _block(driver: Driver) -> httpx.Response:
     path = f"/v1/eaves/devices/id/{await driver.fresh('/v1/devices')}/attestation/block"

@@ -40,6 +40,7 @@ def show(name: str, form: str, *, log: bool) -> None:
     policy = "enforced" if told.get("enforced") else "not enforced"
     state = str(told.get("state", "")).removeprefix("ATTEST_STATE_")
     when = f", attested {age(told['attestedAt'])}" if told.get("attestedAt") else ""
+    when += ", too long ago" if told.get("stale") else ""
     click.echo(f"{name}: {state}{when}; {policy}")
     click.echo(f"  {told.get('detail', '')}")
     if told.get("blocked"):
@@ -93,10 +94,20 @@ def accept(name: str, template: str, pcrs: tuple[int, ...], at: str) -> None:
 
 
 @attestation.command()
-@NAME
-def renew(name: str) -> None:
-    """Drop the token of a device: it attests again with its next poll."""
-    _order(name, "attestation/renew", "attests again with its next poll")
+@click.argument("name", required=False, shell_complete=complete_of("device"))
+@click.option("--project", shell_complete=complete_of("project"), help="All devices of a project.")
+@click.option("--all", "every", is_flag=True, help="All devices that you see.")
+def renew(name: str | None, project: str | None, *, every: bool) -> None:
+    """Drop the token of a device, or of many: it attests again with its next poll."""
+    if [bool(name), bool(project), every].count(True) != 1:
+        raise click.UsageError("say which devices: a NAME, --project or --all")
+    if name:
+        _order(name, "attestation/renew", "attests again with its next poll")
+        return
+    with Client(load_session()) as client:
+        project_id = client.get(find_kind("project"), project)["id"] if project else ""
+        told = client.call("PUT", "/v1/eaves/attestation/renew", {"projectId": project_id})
+    click.echo(f"{told.get('devices', 0)} devices: attest again with their next poll")
 
 
 @attestation.command()

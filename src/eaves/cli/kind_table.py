@@ -245,6 +245,7 @@ _FLEET: Final = (
             Column("ADMIN", "adminState"),
             Column("PROJECT", "projectName", of_status=True, wide=True),
             Column("DEPLOYMENT", "deploymentTag", wide=True),
+            Column("ATTESTED", "attestedAt", of_status=True, form="age", wide=True),
             _TAGS,
             Column("ERROR", "devError", of_status=True, form="errors", sparse=True),
         ),

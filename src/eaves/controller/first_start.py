@@ -6,7 +6,7 @@ first interactive login, unless it came from a file that automation wrote.
 
 import base64
 import uuid
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -16,13 +16,13 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from eaves.controller.domain.audit import AuditEntry
-from eaves.controller.keys import KeyStore, open_keys
+from eaves.controller.keys import KeyStore, Part, open_keys
 from eaves.controller.keys.store import AUDIT_LOG, secret_box
 from eaves.controller.settings import Settings
 from eaves.controller.store.alone import served_alone
 from eaves.controller.store.audit_chain import note_audit
 from eaves.controller.store.files import refuse_mix
-from eaves.controller.store.marks import note_restored
+from eaves.controller.store.marks import ROTATE, note_restored, put_mark
 from eaves.controller.store.people import Credential, find_user_for_login, put_credential
 from eaves.controller.store.schema import upgrade
 from eaves.controller.store.unfinished import refuse_unfinished
@@ -52,6 +52,10 @@ class DatabaseUnusable(Transient):
 
 class NoAdmin(Rejected):
     """There is no user admin to give a password to."""
+
+
+class NothingToRotate(Rejected):
+    """What was asked for is not in the hands of the controller."""
 
 
 class NothingRestored(Rejected):
@@ -281,4 +285,22 @@ def _reset_entry(user: "StoredObject", now: datetime) -> AuditEntry:
         object_kind="users",
         object_id=user.id,
         object_name=user.name,
+    )
+
+
+async def ask_to_rotate(settings: Settings, parts: Sequence[str], *, random: Random) -> str:
+    """Let the controllers on this database exchange certificates; the line to print."""
+    if settings.own_signing is not None and Part.SIGNING in parts:
+        raise NothingToRotate(
+            f"the signing certificate comes from {settings.own_signing.certificates}; renew it "
+            "there, the controller takes it by itself"
+        )
+    async with _database(settings) as engine:
+        await refuse_unfinished(engine, settings.state_dir)
+        async with unit_of_work(engine) as db:
+            # another text than before: who asks while it is done is not forgotten
+            await put_mark(db, ROTATE, " ".join((*sorted(parts), random(8).hex())))
+    return (
+        f"{' and '.join(sorted(parts))} certificates are exchanged within seconds by a controller "
+        "that runs, else when one starts"
     )

@@ -145,6 +145,27 @@ def restored(settings: Settings) -> None:
         raise click.ClickException(str(error)) from error
 
 
+@command.command("rotate-certificates")
+@click.option("--signing", is_flag=True, help="What every answer to a device is signed with.")
+@click.option("--encryption", is_flag=True, help="What secrets for devices are encrypted with.")
+@click.pass_obj
+def rotate_certificates(settings: Settings, *, signing: bool, encryption: bool) -> None:
+    """Exchange certificates that devices trust, while controllers serve.
+
+    Devices fetch the new ones by themselves; none attests or registers again.  Encryption
+    certificates that were replaced stay listed for two years.
+    """
+    from eaves.controller.first_start import ask_to_rotate  # noqa: PLC0415 - as above
+
+    if not (signing or encryption):
+        raise click.UsageError("say what: --signing, --encryption or both")
+    parts = [name for name, asked in (("signing", signing), ("encryption", encryption)) if asked]
+    try:
+        _say(asyncio.run(ask_to_rotate(settings, parts, random=os.urandom)))
+    except EavesError as error:
+        raise click.ClickException(str(error)) from error
+
+
 @command.command()
 @click.option("--out", type=click.Path(path_type=Path), help="A file; stdout without it.")
 def openapi(out: Path | None) -> None:

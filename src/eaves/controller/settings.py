@@ -79,6 +79,7 @@ class Intervals:
     liveness: timedelta = timedelta(seconds=15)
     last_seen_flush: timedelta = timedelta(seconds=10)
     offline_after: timedelta = timedelta(minutes=5)  # silence of a device
+    attestation_stale: timedelta = timedelta(days=30)  # age of an attestation
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,7 +358,13 @@ def _retention(environment: Mapping[str, str]) -> Retention:
 
 def _intervals(environment: Mapping[str, str]) -> Intervals:
     every_s = _number(environment, "EAVES_KEEP_EVERY_S")
-    return Intervals() if every_s is None else Intervals(retention=timedelta(seconds=every_s))
+    stale_h = _number(environment, "EAVES_ATTESTATION_STALE_HOURS")
+    found = Intervals()
+    if every_s is not None:
+        found = replace(found, retention=timedelta(seconds=every_s))
+    if stale_h is not None:
+        found = replace(found, attestation_stale=timedelta(hours=stale_h))
+    return found
 
 
 def _number(environment: Mapping[str, str], key: str) -> int | None:

@@ -18,7 +18,7 @@ from eaves.evapi.device_certs import (
     edge_node_certs,
 )
 from eaves.evapi.envelope import Sender, device_sender, onboarding_sender
-from eaves.evapi.flows.attest import Attested, Attester, NotKnown, attest, versions_only
+from eaves.evapi.flows.attest import Attested, Attester, NotKnown, attest, prove, versions_only
 from eaves.evapi.flows.onboard import Applicant, Onboarded, onboard
 from eaves.evapi.flows.poll import (
     AttestFirst,
@@ -39,6 +39,7 @@ from eaves.evapi.flows.trust import Trust
 from eaves.evapi.keys import KeyAgreement, KeySigner, SoftKeyAgreement
 from eaves.evapi.paths import Endpoint
 from eaves.evapi.pem import load_certificate, load_private_key
+from eaves.fleet.measured import quoter_of
 from eaves.ids import AppInstanceId, DeviceId
 
 EVE_VERSION = "0.0.0-eaves-soft"
@@ -54,6 +55,7 @@ class Identity:
     certs: tuple[ZCert, ...] = field(repr=False)
     serial: str
     soft_serial: str = ""
+    quote_key: bytes = field(default=b"", repr=False)  # PKCS#8; empty: it says it has no TPM
 
 
 def new_identity(
@@ -149,16 +151,20 @@ class SoftDevice:
         self._standing = Standing(done.device_id, done.trust)
         return done
 
-    def attested(self, escrow: tuple[AttestVolumeKey, ...] = ()) -> Flow[Attested | NotKnown]:
-        standing = self.standing
+    def attested(
+        self, escrow: tuple[AttestVolumeKey, ...] = (), *, again: bool = False
+    ) -> Flow[Attested | NotKnown]:
+        """`again`: it was asked to, and has sent its certificates already."""
+        standing, key = self.standing, self.identity.quote_key
         attester = Attester(
             self.identity.sender,
             standing.device_id,
             self.identity.certs,
-            versions_only(EVE_VERSION),
+            quoter_of(key, self._clock) if key else versions_only(EVE_VERSION),
             escrow,
         )
-        done = yield from attest(attester, standing.trust, self._clock)
+        flow = prove if again else attest
+        done = yield from flow(attester, standing.trust, self._clock)
         token = done.integrity_token if isinstance(done, Attested) else b""
         self._standing = replace(self.standing, trust=done.trust, integrity_token=token)
         return done

@@ -50,6 +50,7 @@ class KeptDevice(msgspec.Struct, kw_only=True):
     restarts: int = 0
     reboots: int | None = None  # counter of the last reboot that was carried out
     config_hash: str = ""  # of a device that goes on running; empty after a start
+    quote_key: bytes = b""  # of a TPM in software; empty: it says that it has none
 
     def __repr__(self) -> str:
         return f"KeptDevice({self.serial!r}, {self.device_id!r})"
@@ -119,6 +120,7 @@ def identity_of(kept: KeptDevice) -> Identity:
         certs=certs,
         serial=kept.serial,
         soft_serial=kept.serial,
+        quote_key=kept.quote_key,
     )
 
 

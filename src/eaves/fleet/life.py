@@ -4,11 +4,13 @@ One request at a time; a node of Eaves also keeps one long poll open.
 """
 
 import asyncio
+import hashlib
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
 
+from eaves.evapi.attest import AttestVolumeKey, AttestVolumeKeyType
 from eaves.evapi.flows.attest import NotKnown
 from eaves.evapi.flows.poll import (
     AttestFirst,
@@ -133,10 +135,15 @@ class Life:
         self.kept.device_id = done.device_id
         self._world.figures.acknowledge("onboarded")
 
-    async def _attest(self) -> None:
-        if not self.device.identity.certs:
+    async def _attest(self, *, again: bool = False) -> None:
+        identity = self.device.identity
+        if not identity.certs:
             return
-        done = await drive_by(self.device.attested(), self._asking.perform)
+        sealed = hashlib.sha256(self.kept.serial.encode()).digest()
+        vsk = AttestVolumeKeyType.ATTEST_VOLUME_KEY_TYPE_VSK
+        escrow = (AttestVolumeKey(key_type=vsk, key=sealed),) if identity.quote_key else ()
+        flow = self.device.attested(escrow, again=again)
+        done = await drive_by(flow, self._asking.perform)
         if isinstance(done, NotKnown):
             await self._join()
         self.kept.token = self.device.standing.integrity_token
@@ -155,7 +162,9 @@ class Life:
             reboots=self.kept.reboots or 0,
         )
         self.apps = booting_again(self.apps, self._world.seconds(), self._pace)
-        if not self.kept.token or reason is not BootReason.BOOT_REASON_POWER_FAIL:
+        goes_on = bool(self.kept.config_hash) and self.kept.restarts == 1
+        held = goes_on or reason is BootReason.BOOT_REASON_POWER_FAIL
+        if not (self.kept.token and held):
             await self._attest()
         self._agenda.clear()
         self._agenda.after(Doing.CONFIG, 0)
@@ -200,7 +209,7 @@ class Life:
                 self._world.figures.acknowledge("config")
                 await self._take(plan_of(self.device.take_config()))
             case AttestFirst():
-                await self._attest()
+                await self._attest(again=bool(self.kept.token))
                 self._agenda.after(Doing.CONFIG, _SOON_S)
             case DeviceUnknown():
                 await self._join()

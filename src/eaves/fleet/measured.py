@@ -1,13 +1,16 @@
 """The TPM of a simulated device: it boots, extends PCRs, logs what it extends, and quotes."""
 
+import functools
 import gzip
 import hashlib
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_der_private_key
 
 from eaves.evapi.attest import (
     AttestVersionInfo,
@@ -29,6 +32,12 @@ from eaves.evapi.event_log_form import (
     program,
     variable,
 )
+
+
+@functools.lru_cache(maxsize=8)
+def _packed(log: bytes) -> bytes:
+    """A fleet boots the same: what all of them logged is packed once."""
+    return gzip.compress(log)
 
 
 def steps(command_line: str = "quiet console=ttyS0", kernel: bytes = b"kernel 1") -> list[Step]:
@@ -106,5 +115,29 @@ class SoftTpm:
                 for n in range(24)
             ),
             versions=tuple(AttestVersionInfo(version_type=t, version=v) for t, v in versions),
-            tpm_binary_event_log=gzip.compress(self.log),
+            tpm_binary_event_log=_packed(self.log),
         )
+
+
+def quoter_of(der: bytes, now: Callable[[], datetime]) -> Callable[[bytes], ZAttestQuote]:
+    """Quotes of a simulated device whose attestation key this is, PKCS#8; all boot the same.
+
+    Its TPM runs since a reset that was long ago, so its clock is that of the world.
+    """
+
+    def quote(nonce: bytes) -> ZAttestQuote:
+        key = load_der_private_key(der, None)
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise TypeError("an attestation key of a fleet is not on an elliptic curve")
+        tpm = SoftTpm(key, resets=1, clock_ms=int(now().timestamp() * 1000))
+        tpm.pcrs, tpm.log = _ordinary()
+        return tpm.quote(nonce)
+
+    return quote
+
+
+@functools.cache
+def _ordinary() -> tuple[dict[int, bytes], bytes]:
+    tpm = SoftTpm()
+    tpm.boot()
+    return tpm.pcrs, tpm.log

@@ -60,6 +60,9 @@ class DeviceFacts:
     attestation_required: bool = False
     attested: bool = False
     attestation_detail: str = ""
+    attested_at: datetime | None = None
+    attestation_stale: bool = False
+    now: datetime | None = None
     unclaimed: tuple[str, ...] = ()  # serials that knocked and have no record
 
 
@@ -85,6 +88,14 @@ def why_device(
                 "configuration is withheld until a quote is accepted",
             )
         )
+    elif facts.attestation_stale and facts.attested_at and facts.now:
+        age = in_words(facts.now - facts.attested_at)
+        causes.append(
+            Cause(
+                f"its last attestation is {age} old, which says little of now",
+                f"let it attest again: eaves attestation renew {device.name}",
+            )
+        )
     if info is not None:
         causes += _errors(e for a in info.assignable_adapters for e in (a.err,))
     causes += [Cause(text) for text in facts.missing]
@@ -93,7 +104,10 @@ def why_device(
     causes += _contact(device, alive, facts.unclaimed)
     if causes:
         return Why(subject, met=False, causes=tuple(causes))
-    return Why(subject, met=True, causes=(Cause(_heard(alive)),))
+    evidence = [Cause(_heard(alive))]
+    if facts.attested_at and facts.now:
+        evidence.append(Cause(f"attested {in_words(facts.now - facts.attested_at)} ago"))
+    return Why(subject, met=True, causes=tuple(evidence))
 
 
 def _heard(alive: Liveness) -> str:

@@ -9,10 +9,34 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from eaves.controller.keys import KeyStore, Renewed
+from eaves.controller.keys import KeyStore, Part, Renewed
+from eaves.controller.keys.shared import renew_shared_keys
+from eaves.controller.store.marks import ROTATE, clear_mark, find_mark
+from eaves.controller.store.unit import snapshot, unit_of_work
 
 log = structlog.get_logger()
+
+
+async def rotate_if_asked(engine: AsyncEngine, keys: KeyStore, *, alone: bool) -> bool:
+    """Exchange certificates that an operator asked for; True when the published list changed.
+
+    The newest stay beside those that devices hold something of: see `KeyStore`.
+    """
+    async with snapshot(engine) as db:
+        asked = await find_mark(db, ROTATE)
+    if not asked:
+        return False
+    parts = frozenset(part for part in Part if part.value in asked.split())
+    if alone:
+        changed = await asyncio.to_thread(lambda: keys.adopt(keys.due(parts)))
+    else:
+        changed = await renew_shared_keys(engine, keys, parts)
+    async with unit_of_work(engine) as db:
+        await clear_mark(db, ROTATE, asked)
+    log.info("certificates_rotated", parts=sorted(parts), hash=keys.controllercert_confighash)
+    return changed
 
 
 async def renew_certificates(

@@ -28,10 +28,11 @@ from eaves.controller.jobs.policy_jobs import PolicyJobs
 from eaves.controller.jobs.presence import watch_presence
 from eaves.controller.jobs.render_jobs import OnBatch, RenderJobs
 from eaves.controller.jobs.rendering import Renderer, render_devices
-from eaves.controller.jobs.renewal import renew_certificates
+from eaves.controller.jobs.renewal import renew_certificates, rotate_if_asked
 from eaves.controller.jobs.retention import drop_old
 from eaves.controller.jobs.rollouts import LOOK_EVERY as ROLLOUTS_EVERY
 from eaves.controller.jobs.rollouts import Rollouts, Stepper
+from eaves.controller.jobs.stale import tell_stale
 from eaves.controller.jobs.tick import tick_forever
 from eaves.controller.jobs.wanted import RenderWanted
 from eaves.controller.keys import KeyStore
@@ -152,13 +153,22 @@ class Jobs:
 
     async def watch(self, held: Held) -> None:
         """Tell of devices that fell silent or came back."""
-        limits = limits_of(self.settings.intervals.offline_after)
+        limits = limits_of(
+            self.settings.intervals.offline_after, self.settings.intervals.attestation_stale
+        )
         await watch_presence(self.engine, held, self.devices(), limits, self.clock())
+
+    async def tell_stale(self, held: Held) -> None:
+        older = self.settings.intervals.attestation_stale
+        await tell_stale(self.engine, held, older, self.clock())
 
     async def renew_shared(self, _held: Held) -> None:
         """Certificates that every process has alike; the others hear of them as of any change."""
         if await renew_shared_keys(self.engine, self.keys):
             log.info("signing_certificates_renewed", hash=self.keys.controllercert_confighash)
+
+    async def rotate(self, held: Held) -> None:
+        await rotate_if_asked(self.engine, self.keys, alone=held.alone)
 
     async def clear_changes(self, _held: Held) -> None:
         async with unit_of_work(self.engine) as db:
@@ -213,7 +223,9 @@ class Jobs:
 
     def alert_watch(self) -> AlertWatch:
         """What nodes are like, by the rules of their enterprises."""
-        limits = limits_of(self.settings.intervals.offline_after)
+        limits = limits_of(
+            self.settings.intervals.offline_after, self.settings.intervals.attestation_stale
+        )
         return AlertWatch(self.engine, self.clock, self.random, limits)
 
     def deliveries(self) -> Deliveries:
@@ -275,9 +287,11 @@ def start_jobs(tasks: asyncio.TaskGroup, jobs: Jobs) -> tuple[asyncio.Task[None]
         ("events", A_MOMENT, jobs.move_events, AT_ONCE),
         ("log-move", A_DAY, jobs.move_logs, AT_ONCE),
         ("liveness", intervals.liveness, jobs.watch, intervals.liveness),
+        ("attestations", intervals.retention, jobs.tell_stale, intervals.retention),
         ("alerts", intervals.liveness, watch.tick, AT_ONCE),
         ("alerts-retention", intervals.retention, forget_incidents, intervals.retention),
         ("notifications", DELIVERIES_EVERY, deliveries.tick, AT_ONCE),
+        ("rotation", PUBLICATION_EVERY, jobs.rotate, AT_ONCE),
         ("publication", PUBLICATION_EVERY, publication.tick, AT_ONCE),
         ("debug-windows", DEBUG_LOOKED_AT_EVERY, jobs.close_debug, AT_ONCE),
         ("render-sweep", LEFT_OVER_AFTER, jobs.sweep, AT_ONCE),

@@ -2,13 +2,21 @@
 
 from eaves.controller.keys.ring import EcdhIdentity, Identity, Ring
 from eaves.controller.keys.secrets import SecretUnreadable
-from eaves.controller.keys.store import KeyStore, OnboardingIdentity, Renewed, TlsFiles, open_keys
+from eaves.controller.keys.store import (
+    KeyStore,
+    OnboardingIdentity,
+    Part,
+    Renewed,
+    TlsFiles,
+    open_keys,
+)
 
 __all__ = [
     "EcdhIdentity",
     "Identity",
     "KeyStore",
     "OnboardingIdentity",
+    "Part",
     "Renewed",
     "Ring",
     "SecretUnreadable",

@@ -8,6 +8,7 @@ stays with each process: its certificate is issued by the shared authority.
 
 import asyncio
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from eaves.controller.keys import files
 from eaves.controller.keys.secrets import SecretBox, SecretUnreadable
-from eaves.controller.keys.store import Clock, KeyStore, Random, open_keys, secret_box
+from eaves.controller.keys.store import Clock, KeyStore, Part, Random, open_keys, secret_box
 from eaves.controller.settings import Settings
 from eaves.controller.store.controller_keys import (
     SealedKeys,
@@ -67,10 +68,12 @@ async def take_shared_keys(engine: AsyncEngine, keys: KeyStore) -> bool:
     return await asyncio.to_thread(keys.adopt, shared)
 
 
-async def renew_shared_keys(engine: AsyncEngine, keys: KeyStore) -> bool:
-    """Make anew what expires soon, for every process; run by one of them at a time."""
+async def renew_shared_keys(
+    engine: AsyncEngine, keys: KeyStore, asked: Collection[Part] = ()
+) -> bool:
+    """Make anew what expires soon or is asked for, for every process; run by one at a time."""
     await take_shared_keys(engine, keys)
-    due = keys.due()
+    due = keys.due(asked)
     stored = await _find(engine) if due else None
     if stored is None:
         return False

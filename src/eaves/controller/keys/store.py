@@ -15,9 +15,11 @@ pairs.  Both threads of the controller read it: what changes is one frozen `Ring
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import pairwise
 from pathlib import Path
 
 from cryptography import x509
@@ -40,7 +42,12 @@ Clock = Callable[[], datetime]
 Random = Callable[[int], bytes]
 
 AUDIT_LOG = "the audit log"
-KEPT_ECDH = 2  # the newest, and the one that devices may still refer to
+KEPT_ECDH = 2  # at least: the newest, and the one that devices may still refer to
+OVERLAP = timedelta(days=2 * 365)
+"""How long one that was replaced stays listed: what devices keep on disk refers to it, and one may
+be away for a year.
+"""
+MOST_ECDH = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,13 @@ class OnboardingIdentity:
 
     certificate_pem: bytes
     key_pem: bytes
+
+
+class Part(StrEnum):
+    """What may be exchanged before it expires."""
+
+    SIGNING = "signing"
+    ENCRYPTION = "encryption"
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,18 +225,20 @@ class KeyStore:
             self._ring = ring
             return Renewed(tls=self._renew_tls(self._clock()), signing=signing)
 
-    def due(self) -> dict[str, bytes]:
+    def due(self, asked: Collection[Part] = ()) -> dict[str, bytes]:
         """Key files, by their names in the state folder, in the place of what expires soon.
 
-        Nothing is written: `adopt` takes them, here and in every process that shares the keys.
+        And of what is `asked` for.  Nothing is written: `adopt` takes them, here and in every
+        process that shares the keys.
         """
         now, ring = self._clock(), self._ring
         made: dict[str, bytes] = {}
         own = self._settings.own_signing is not None
-        if not own and ring.signing.expires - now < issue.SIGNING_RENEWAL:
+        soon = ring.signing.expires - now < issue.SIGNING_RENEWAL
+        if not own and (soon or Part.SIGNING in asked):
             signing = issue.issue_signing(self._intermediate, now)
             made["signing/signing.pem"] = signing.key_pem + signing.pem
-        if ring.ecdh[0].expires - now < issue.SIGNING_RENEWAL:
+        if ring.ecdh[0].expires - now < issue.SIGNING_RENEWAL or Part.ENCRYPTION in asked:
             ecdh = issue.issue_ecdh(self._intermediate, now)
             number = _next_number(self._settings.state_dir / "signing")
             made[f"signing/ecdh-{number}.pem"] = ecdh.key_pem + ecdh.pem
@@ -343,7 +359,7 @@ def _read_ring(settings: Settings, root: Issued, intermediate: Issued, now: date
     if not numbers:
         files.write_issued(folder / "ecdh-1.pem", issue.issue_ecdh(intermediate, now))
         numbers = (1,)
-    ecdh = tuple(_read_ecdh(folder, n) for n in sorted(numbers, reverse=True)[:KEPT_ECDH])
+    ecdh = _in_use([_read_ecdh(folder, n) for n in sorted(numbers, reverse=True)[:MOST_ECDH]], now)
     ring = Ring(
         root_pem=root.pem,
         intermediates=(intermediate.pem,),
@@ -352,6 +368,16 @@ def _read_ring(settings: Settings, root: Issued, intermediate: Issued, now: date
     )
     own = settings.own_signing
     return ring if own is None else _with_own_signing(ring, own)
+
+
+def _in_use(newest_first: Sequence[EcdhIdentity], now: datetime) -> tuple[EcdhIdentity, ...]:
+    """Those that something on the disk of a device may still refer to."""
+    kept = list(newest_first[:KEPT_ECDH])
+    for newer, one in pairwise(newest_first[KEPT_ECDH - 1 :]):
+        if now - newer.certificate.not_valid_before_utc > OVERLAP:
+            break
+        kept.append(one)
+    return tuple(kept)
 
 
 def _with_own_signing(ring: Ring, own: OwnSigning) -> Ring:

@@ -8,7 +8,7 @@ that serves devices owns the memory; other threads only say which device changed
 
 import asyncio
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -39,6 +39,11 @@ class LiveDevice:
         return x509.load_der_x509_certificate(self.certificate_der)
 
     @property
+    def has_to_attest(self) -> bool:
+        """It gets no configuration, whatever token it shows."""
+        return self.attestation_required and not self.integrity_token
+
+    @property
     def verifier(self) -> Verifier:
         """Checks what the device signed.  Raises UnusableKey.
 
@@ -57,6 +62,9 @@ ReadRows = Callable[[Sequence[DeviceId]], Awaitable[Sequence[LiveDevice]]]
 HASH16: Final = 16
 REFRESH_BATCH: Final = 500
 RETRY_S: Final = 0.5
+# whoever has to attest again makes five requests: a fleet that is told at once comes at once
+WAKE_AT_ONCE: Final = 6
+WAKE_EVERY_S: Final = 0.02
 
 
 class NoWaiterPlace(Exception):  # an answer, not a failure: the device polls instead
@@ -74,6 +82,8 @@ class Live:
         self._waiting: dict[DeviceId, set[asyncio.Event]] = {}
         self._waiters = waiters
         self._waiter_count = 0
+        self._to_wake: deque[DeviceId] = deque()  # those that have to attest
+        self._some_to_wake = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed: set[DeviceId] = set()
         self._lock = threading.Lock()  # guards _changed and _loop only
@@ -135,6 +145,9 @@ class Live:
             before.config_hash != device.config_hash or before.gone != device.gone
         ):
             self._wake_waiters(device.device_id)
+        elif device.has_to_attest and before is not None and not before.has_to_attest:
+            self._to_wake.append(device.device_id)
+            self._some_to_wake.set()
 
     def remove(self, device_id: DeviceId) -> None:
         """Forget a device whose row is no more, certificate included."""
@@ -170,9 +183,10 @@ class Live:
         return self._waiter_count
 
     async def wait_for_change(self, device_id: DeviceId, known: str, timeout_s: float) -> bool:
-        """Wait until the config hash differs from `known`; False after `timeout_s`.
+        """Wait until the config hash differs from `known`, or the device has to attest again.
 
-        Raises NoWaiterPlace when every place is taken.
+        False after `timeout_s`, but for a device that has to attest.  Raises NoWaiterPlace when
+        every place is taken.
         """
         if self._differs(device_id, known):
             return True
@@ -183,20 +197,33 @@ class Live:
         self._waiting.setdefault(device_id, set()).add(changed)
         try:
             async with asyncio.timeout(timeout_s):
-                while not self._differs(device_id, known):
+                while True:
                     changed.clear()
                     await changed.wait()
                     if self._closed:
                         raise NoWaiterPlace
-            return True
+                    # one that was refused attests again by itself: only news wake it
+                    if self._differs(device_id, known) or self._has_to_attest(device_id):
+                        return True
         except TimeoutError:
-            return False
+            return self._has_to_attest(device_id)
         finally:
             self._waiter_count -= 1
             waiting = self._waiting[device_id]
             waiting.discard(changed)
             if not waiting:
                 del self._waiting[device_id]
+
+    async def wake_forever(self) -> None:
+        """Tell waiters that they have to attest, not all at once."""
+        while True:
+            await self._some_to_wake.wait()
+            self._some_to_wake.clear()
+            while self._to_wake:
+                told = 0
+                while self._to_wake and told < WAKE_AT_ONCE:
+                    told += self._wake_waiters(self._to_wake.popleft())
+                await asyncio.sleep(WAKE_EVERY_S)
 
     def limit_waiters(self, waiters: int) -> None:
         """Take fewer waiters than was asked for: the machine does not allow more."""
@@ -250,6 +277,10 @@ class Live:
         device = self._devices.get(device_id)
         return device is None or device.gone or device.config_hash != known
 
+    def _has_to_attest(self, device_id: DeviceId) -> bool:
+        device = self._devices.get(device_id)
+        return device is not None and device.has_to_attest
+
     def _forget_hash(self, device: LiveDevice) -> None:
         if self._by_hash.get(device.certificate_hash) is device:
             del self._by_hash[device.certificate_hash]
@@ -257,6 +288,9 @@ class Live:
         if self._by_hash16.get(short) is device:
             del self._by_hash16[short]
 
-    def _wake_waiters(self, device_id: DeviceId) -> None:
-        for event in self._waiting.get(device_id, ()):
+    def _wake_waiters(self, device_id: DeviceId) -> int:
+        """How many there were."""
+        waiting = self._waiting.get(device_id, ())
+        for event in waiting:
             event.set()
+        return len(waiting)

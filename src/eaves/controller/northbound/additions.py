@@ -149,7 +149,7 @@ async def _why_device(context: Context, work: Work, object_id: str) -> Why:
     device = await crud.find(work, catalog.DEVICES, object_id=object_id)
     fleet = await read_fleet(work, limits_in(context), (device.id,))
     reported = fleet.device(device.id)
-    state, detail, _at = await attestations.find_attestation(work.db, DeviceId(device.id))
+    state, detail, at = await attestations.find_attestation(work.db, DeviceId(device.id))
     rows = await device_rows.read_devices(work.db, (DeviceId(device.id),))
     unclaimed = await device_rows.unclaimed_serials(work.db, limit=10)
     facts = DeviceFacts(
@@ -157,6 +157,9 @@ async def _why_device(context: Context, work: Work, object_id: str) -> Why:
         attestation_required=any(row.attestation_required for row in rows),
         attested="PASS" in state,
         attestation_detail=detail,
+        attested_at=at,
+        attestation_stale=reported.attestation_stale,
+        now=work.now,
         unclaimed=tuple(serial or soft for serial, soft, _last in unclaimed),
     )
     told = why_device(device, fleet.holders[device.id].alive, reported.info, facts)

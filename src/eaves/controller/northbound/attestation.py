@@ -4,6 +4,7 @@ Ours: the contract only shows the state.  To accept is to make a PCR template of
 model from what the device measured last, so that every device of the model may boot it.
 """
 
+import dataclasses
 from typing import Final
 
 from fastapi import Request
@@ -17,11 +18,13 @@ from eaves.controller.domain.contract.devices import DeviceConfig
 from eaves.controller.domain.contract.envelope import ZcOpsType
 from eaves.controller.domain.measured import CAPTURED, VOLATILE, Measured, captured
 from eaves.controller.domain.quotes import measured
+from eaves.controller.domain.status.liveness import Limits, is_stale
 from eaves.controller.northbound import catalog, crud, journal, records
 from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.pcr_templates import store_templates
 from eaves.controller.northbound.problems import Problem
 from eaves.controller.northbound.routes import CHANGE_DEVICES, READ_DEVICES, Route
+from eaves.controller.northbound.status import limits_in
 from eaves.controller.northbound.work import Work
 from eaves.controller.store import attestations
 from eaves.controller.store import devices as device_rows
@@ -44,18 +47,22 @@ class Blocking(Contract):
     why: str = ""
 
 
+class Renewal(Contract):
+    project_id: str = ""  # empty: all devices that the caller sees
+
+
 async def attestation(context: Context, request: Request) -> Response:
     """The device, and beside the members of the contract what its last quote came to."""
     async with context.reading(request) as work:
         device = await crud.find(work, catalog.DEVICES, object_id=request.path_params["id"])
-        told = await _told(work, DeviceId(device.id))
+        told = await _told(work, DeviceId(device.id), limits_in(context))
         model = await records.find(work.db, work.scope, records.MODEL, device.model_id)
     templates = model.pcr_templates if model is not None else ()
     told["templates"] = [template.to_json() for template in templates]
     return JSONResponse({**device.to_json(), "attestation": told})
 
 
-async def _told(work: Work, device_id: DeviceId) -> JsonObject:
+async def _told(work: Work, device_id: DeviceId, limits: Limits) -> JsonObject:
     state, detail, at = await attestations.find_attestation(work.db, device_id)
     rows = await device_rows.read_devices(work.db, (device_id,))
     uploaded = await device_rows.find_device_certificates(work.db, device_id)
@@ -64,7 +71,7 @@ async def _told(work: Work, device_id: DeviceId) -> JsonObject:
     return {
         "state": state or "ATTEST_STATE_NONE",
         "detail": detail or "the device has not attested yet",
-        **({"attestedAt": rfc3339(at)} if at is not None else {}),
+        **({"attestedAt": rfc3339(at), "stale": is_stale(at, work.now, limits)} if at else {}),
         "enforced": any(row.attestation_required for row in rows),
         "hadTpm": standing.had_tpm,
         **({"blocked": standing.blocked} if standing.blocked else {}),
@@ -162,6 +169,29 @@ async def renew(context: Context, request: Request) -> Response:
     return _done(context, work, device)
 
 
+async def renew_all(context: Context, request: Request) -> Response:
+    """Drop the tokens of many devices; those that wait for changes hear of it within a minute."""
+    asked = await crud.read_body(request, Renewal)
+    async with context.writing(request) as work:
+        told = journal.Entry(
+            kind=Kind.ENTERPRISE,
+            noun="enterprise",
+            object_id=work.scope.enterprise,
+            object_name=work.scope.enterprise,
+            what="devices asked to attest again",
+        )
+        if asked.project_id:
+            found = await crud.find(work, catalog.PROJECTS, object_id=asked.project_id)
+            told = dataclasses.replace(
+                told, kind=Kind.PROJECT, noun="project", object_id=found.id, object_name=found.name
+            )
+        dropped = await attestations.drop_tokens(work.db, work.scope, asked.project_id)
+        if dropped:
+            work.told.update(dropped)
+            await journal.note(work, told)
+    return JSONResponse({"devices": len(dropped)})
+
+
 async def block(context: Context, request: Request) -> Response:
     asked = await crud.read_body(request, Blocking)
     async with context.writing(request) as work:
@@ -217,6 +247,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/devices/id/{id}/attestation", attestation, READ_DEVICES),
     Route("PUT", f"{_OURS}/attestation/accept", accept, CHANGE_DEVICES, Acceptance),
     Route("PUT", f"{_OURS}/attestation/renew", renew, CHANGE_DEVICES),
+    Route("PUT", "/v1/eaves/attestation/renew", renew_all, CHANGE_DEVICES, Renewal),
     Route("PUT", f"{_OURS}/attestation/block", block, CHANGE_DEVICES, Blocking),
     Route("PUT", f"{_OURS}/attestation/unblock", unblock, CHANGE_DEVICES),
     Route("PUT", f"{_OURS}/certificates/renew", renew_certificates, CHANGE_DEVICES),

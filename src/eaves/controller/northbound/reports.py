@@ -11,11 +11,12 @@ from eaves.controller.domain.contract.volumes import VolInstConfig
 from eaves.controller.domain.render.ids import implicit_volume_id
 from eaves.controller.domain.render.storage import content_tree
 from eaves.controller.domain.status.devices import DeviceReports
-from eaves.controller.domain.status.liveness import Limits, liveness
+from eaves.controller.domain.status.liveness import Limits, is_stale, liveness
 from eaves.controller.northbound import records
 from eaves.controller.northbound.work import Work
 from eaves.controller.store import attestations, rendered, reports
 from eaves.controller.store import devices as device_rows
+from eaves.controller.store.attestations import Attested
 from eaves.evapi.info import (
     ZInfoApp,
     ZInfoContentTree,
@@ -45,17 +46,23 @@ class Fleet:
     holders: Mapping[str, Holder]
     heard: Mapping[tuple[str, int, str], Heard]
     missing: Mapping[str, tuple[str, ...]]
-    attest_states: Mapping[str, str]
+    attested: Mapping[str, Attested]
+    stale: frozenset[str]  # devices whose attestation is too old
 
     def _message(self, device_id: str, kind: ZInfoTypes, object_id: str = "") -> Heard | None:
         return self.heard.get((device_id, int(kind), object_id))
 
     def device(self, device_id: str) -> DeviceReports:
-        heard = self._message(device_id, ZInfoTypes.ZiDevice)
+        heard, attested = (
+            self._message(device_id, ZInfoTypes.ZiDevice),
+            self.attested.get(device_id),
+        )
         return DeviceReports(
             info=heard.message.dinfo if heard else None,
             received_at=heard.info.received_at if heard else None,
-            attest_state=self.attest_states.get(device_id, ""),
+            attest_state="" if attested is None else attested.state,
+            attested_at=None if attested is None else attested.at,
+            attestation_stale=device_id in self.stale,
             missing=self.missing.get(device_id, ()),
         )
 
@@ -107,7 +114,7 @@ async def fleet_of(
     holders: dict[str, Holder] = {}
     heard: dict[tuple[str, int, str], Heard] = {}
     missing: dict[str, tuple[str, ...]] = {}
-    attest: dict[str, str] = {}
+    attested: dict[str, Attested] = {}
     numbers = [int(kind) for kind in kinds]
     for start in range(0, len(devices), AT_ONCE):
         some = devices[start : start + AT_ONCE]
@@ -115,7 +122,7 @@ async def fleet_of(
         seen = await device_rows.find_last_seen(work.db, ids)
         bound = await device_rows.find_bound_at(work.db, ids)
         in_force = await rendered.find_all_in_force(work.db, ids)
-        attest |= await attestations.find_attestation_states(work.db, ids)
+        attested |= await attestations.find_attested(work.db, ids)
         for device, id_ in zip(some, ids, strict=True):
             alive = liveness(bound.get(id_), seen.get(id_), work.now, limits)
             holders[device.id] = Holder(device, alive)
@@ -123,7 +130,8 @@ async def fleet_of(
         for info in await reports.list_info(work.db, ids, numbers):
             key = (str(info.device_id), info.kind, info.object_id)
             heard[key] = Heard(decode_z_info_msg(info.message), info)
-    return Fleet(holders, heard, missing, attest)
+    stale = {one for one, found in attested.items() if is_stale(found.at, work.now, limits)}
+    return Fleet(holders, heard, missing, attested, frozenset(stale))
 
 
 async def images_of(

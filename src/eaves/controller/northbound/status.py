@@ -61,7 +61,7 @@ from eaves.evapi.info import ZInfoTypes
 from eaves.evapi.metrics import decode_z_metric_msg
 from eaves.ids import DeviceId
 
-_SHOWN = {"last_update", "err_info", "sw_state"}
+_SHOWN = {"last_update", "err_info", "sw_state", "attested_at", "attestation_stale"}
 NAMED = ("projectName", "deviceName", "appName")
 
 T = TypeVar("T", bound=Contract)
@@ -146,7 +146,8 @@ INSTANCES = StatusOf(catalog.INSTANCES, _instances, AppInstStatusSummaryMsg, wit
 
 
 def limits_in(context: Context) -> Limits:
-    return limits_of(context.settings.intervals.offline_after)
+    intervals = context.settings.intervals
+    return limits_of(intervals.offline_after, intervals.attestation_stale)
 
 
 def _device_id_of(item: Contract) -> str:

@@ -10,19 +10,8 @@ from datetime import datetime
 import structlog
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from eaves.controller.domain.attestation import (
-    NONCE_BYTES,
-    TOKEN_BYTES,
-    Accepted,
-    EscrowAsked,
-    Nonce,
-    QuoteAnswer,
-    QuoteCase,
-    accepts_escrow,
-    judge_quote,
-)
-from eaves.controller.domain.measured import Template, template_of
-from eaves.controller.domain.quotes import Counters, Examined, examine
+from eaves.controller.domain.attestation import NONCE_BYTES, TOKEN_BYTES, Accepted
+from eaves.controller.southbound.attesting import KeysSent, NonceAsked, QuoteSent
 from eaves.controller.southbound.context import CONFLICT, Call, Southbound
 from eaves.controller.southbound.events import device_event
 from eaves.controller.southbound.http import Answer
@@ -46,7 +35,6 @@ from eaves.evapi.attest import (
 )
 from eaves.evapi.certs import ZCert, ZCertType, check_edge_node_cert
 from eaves.evapi.errors import MalformedMessage
-from eaves.ids import DeviceId
 
 log = structlog.get_logger()
 
@@ -140,10 +128,8 @@ async def _tell_swap(
 
 
 async def _nonce(context: Southbound, call: Call) -> Answer:
-    nonce, now = context.random(NONCE_BYTES), context.clock()
-    await context.writer.write(
-        lambda db: attestations.put_nonce(db, call.device.device_id, nonce, now)
-    )
+    nonce = context.random(NONCE_BYTES)
+    await context.attesting.accept(NonceAsked(call.device.device_id, nonce, context.clock()))
     return _sealed(
         context,
         ZAttestResponse(
@@ -153,76 +139,24 @@ async def _nonce(context: Southbound, call: Call) -> Answer:
 
 
 async def _quote(context: Southbound, call: Call, asked: ZAttestReq) -> Answer:
-    device_id, now, token = call.device.device_id, context.clock(), context.random(TOKEN_BYTES)
-    async with context.database.read() as db:
-        pem = (await attestations.find_standing(db, device_id)).certificate_pem
-        templates = await _templates(context, db, device_id)
-    quote = asked.quote
-    examined: Examined | None = None
-    if quote is not None and pem:
-        examined = await context.decoding.beside(device_id, lambda: examine(quote, pem))
-
-    async def judge(db: Db) -> tuple[QuoteAnswer, bytes | None]:
-        # this locks the row: who blocks the device does so before it or after the commit
-        taken = await attestations.take_nonce(db, device_id)
-        latest = await attestations.find_standing(db, device_id)
-        case = QuoteCase(
-            examined=examined,
-            nonce=None if taken is None else Nonce(*taken),
-            has_certificate=bool(pem) and latest.certificate_pem == pem,
-            enforced=call.device.attestation_required,
-            templates=templates,
-            had_tpm=latest.had_tpm,
-            before=Counters(*latest.counters) if latest.counters else None,
-            blocked=latest.blocked,
-        )
-        judged = judge_quote(case, now)
-        await _remember(db, call, judged, token, now)
-        if judged.proven is not None:
-            await _keep(db, call, judged, asked, latest.certificate_hash, now)
-        return judged, await attestations.find_escrow(db, device_id)
-
-    judged, escrow = await context.writer.write(judge)
+    device_id, token = call.device.device_id, context.random(TOKEN_BYTES)
+    enforced = call.device.attestation_required
+    sent = QuoteSent(device_id, asked.quote, enforced, token, context.clock())
+    done = await context.attesting.accept(sent, len(call.payload))
+    judged = done.judged
     if not isinstance(judged, Accepted):
+        if judged is None:
+            raise RuntimeError(f"nothing was decided on the quote of {device_id}")
         log.info("quote_refused", device_id=device_id, code=judged.code.name, why=judged.detail)
+        if judged.proven is not None:
+            await context.refresh(device_id)  # its token is gone
         return _quote_answer(context, ZAttestQuoteResp(response=judged.code))
+    context.unproven.forget(device_id)
     await context.refresh(device_id)
     return _quote_answer(
         context,
-        ZAttestQuoteResp(response=judged.code, integrity_token=token, keys=_escrowed_keys(escrow)),
-    )
-
-
-async def _templates(context: Southbound, db: Db, device_id: DeviceId) -> tuple[Template, ...]:
-    version, found = await attestations.templates_of(db, device_id, context.templates)
-    known = context.templates.get(version)
-    if known is None:
-        for older in [one for one in context.templates if one[0] == version[0]]:
-            del context.templates[older]
-        known = context.templates[version] = tuple(map(template_of, found))
-    return known
-
-
-async def _keep(
-    db: Db, call: Call, judged: QuoteAnswer, asked: ZAttestReq, key: bytes, now: datetime
-) -> None:
-    proven, quote = judged.proven, asked.quote
-    if proven is None or quote is None:
-        return
-    counters, measured = proven.counters, proven.measured
-    await attestations.put_quoted(
-        db,
-        call.device.device_id,
-        attestations.Quoted(
-            at=now,
-            eve_version=measured.eve_version,
-            firmware_version=measured.firmware_version,
-            pcrs=measured.pcrs,
-            event_log=b"" if measured.log_fault else quote.tpm_binary_event_log,
-            counters=(counters.resets, counters.restarts, counters.clock_ms, counters.firmware),
-            key=key,
-            template=judged.comparison.template,
-            differences=tuple(one.text() for one in judged.comparison.differences),
+        ZAttestQuoteResp(
+            response=judged.code, integrity_token=token, keys=_escrowed_keys(done.escrow)
         ),
     )
 
@@ -234,28 +168,14 @@ def _quote_answer(context: Southbound, quote: ZAttestQuoteResp) -> Answer:
     )
 
 
-async def _remember(db: Db, call: Call, judged: QuoteAnswer, token: bytes, now: datetime) -> None:
-    device_id = call.device.device_id
-    before, detail_before, _ = await attestations.find_attestation(db, device_id)
-    accepted = isinstance(judged, Accepted)
-    await attestations.put_attestation(
-        db, device_id, judged.state, judged.detail, token=token if accepted else None, now=now
-    )
-    if (before, detail_before) != (judged.state, judged.detail):
-        word, severity = ("PASSED", Severity.NOTICE) if accepted else ("FAILED", Severity.WARNING)
-        change = Change(f"EDGE_NODE_ATTESTATION_{word}", severity, judged.detail)
-        await device_event(db, call.device.enterprise_id, device_id, change, now)
-
-
 async def _escrow(context: Southbound, call: Call, keys: AttestStorageKeys | None) -> Answer:
     code = AttestStorageKeysResponseCode.ATTEST_STORAGE_KEYS_RESPONSE_CODE_ITOKEN_MISMATCH
-    if keys is not None and await _holds_token(context, call, keys.integrity_token):
+    if keys is not None:
         # kept as it came, without the token: only the device can read it
         kept = encode_z_attest_req(ZAttestReq(storage_keys=AttestStorageKeys(keys=keys.keys)))
-        await context.writer.write(
-            lambda db: attestations.put_escrow(db, call.device.device_id, kept)
-        )
-        code = AttestStorageKeysResponseCode.ATTEST_STORAGE_KEYS_RESPONSE_CODE_SUCCESS
+        sent = KeysSent(call.device.device_id, keys.integrity_token, kept, context.clock())
+        if (await context.attesting.accept(sent, len(kept))).stored:
+            code = AttestStorageKeysResponseCode.ATTEST_STORAGE_KEYS_RESPONSE_CODE_SUCCESS
     return _sealed(
         context,
         ZAttestResponse(
@@ -265,16 +185,8 @@ async def _escrow(context: Southbound, call: Call, keys: AttestStorageKeys | Non
     )
 
 
-async def _holds_token(context: Southbound, call: Call, token: bytes) -> bool:
-    if accepts_escrow(EscrowAsked(token, call.device.integrity_token)):
-        return True
-    await context.catch_up()  # another process may have given out the token just now
-    device = context.live.find(call.device.device_id) or call.device
-    return accepts_escrow(EscrowAsked(token, device.integrity_token))
-
-
-def _escrowed_keys(escrow: bytes | None) -> tuple[AttestVolumeKey, ...]:
-    if escrow is None:
+def _escrowed_keys(escrow: bytes) -> tuple[AttestVolumeKey, ...]:
+    if not escrow:
         return ()
     stored = decode_z_attest_req(escrow).storage_keys
     return () if stored is None else stored.keys

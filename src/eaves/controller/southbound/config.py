@@ -21,6 +21,7 @@ from eaves.controller.domain.poll import (
 from eaves.controller.live import LiveDevice
 from eaves.controller.southbound.context import DOUBT, FORBIDDEN, NOT_MODIFIED, Call, Southbound
 from eaves.controller.southbound.http import Answer
+from eaves.controller.southbound.unproven import OVERDUE
 from eaves.evapi.errors import MalformedMessage
 from eaves.evapi.poll import PollResponse, encode_poll_response, poll_fields
 
@@ -41,6 +42,8 @@ async def answer(context: Southbound, call: Call) -> Answer:
             return await _stored(context, call, known)
         case AttestFirst(reason=reason):
             log.info("attest_first", device_id=device.device_id, why=reason)
+            if context.unproven.is_overdue(device.device_id, context.clock()):
+                await _tell_unproven(context, device)
             return FORBIDDEN
         case NotRenderedYet():
             log.info("nothing_rendered", device_id=device.device_id)
@@ -69,6 +72,24 @@ def _decided(known: str, token: bytes, device: LiveDevice) -> PollAnswer:
         token,
         device.config_hash,
         attestation_of(required=device.attestation_required, token=device.integrity_token),
+    )
+
+
+async def _tell_unproven(context: Southbound, device: LiveDevice) -> None:
+    # imported here: a start that serves polls needs none of it
+    from eaves.controller.southbound.events import device_event  # noqa: PLC0415 - see above
+    from eaves.controller.telemetry.changes import Change, Severity  # noqa: PLC0415 - see above
+
+    asked = int(OVERDUE.total_seconds() / 60)
+    what = (
+        f"the device asks for its configuration for {asked} minutes and has not attested; the "
+        "project enforces it, so it gets none"
+    )
+    change = Change("EDGE_NODE_ATTESTATION_MISSING", Severity.WARNING, what)
+    now = context.clock()
+    log.warning("never_attested", device_id=device.device_id)
+    await context.writer.write(
+        lambda db: device_event(db, device.enterprise_id, device.device_id, change, now)
     )
 
 

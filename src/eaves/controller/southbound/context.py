@@ -5,8 +5,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from eaves.controller.domain.measured import Template
 from eaves.controller.keys import KeyStore
 from eaves.controller.live import Live, LiveDevice
 from eaves.controller.live.feed import Feed
@@ -21,6 +21,7 @@ from eaves.controller.southbound.decoding import Decoding
 from eaves.controller.southbound.gate import Gate
 from eaves.controller.southbound.http import Answer, Request
 from eaves.controller.southbound.registering import Asked, Decided
+from eaves.controller.southbound.unproven import Unproven
 from eaves.controller.telemetry.pipeline import Pipeline
 from eaves.controller.telemetry.pipelines import Telemetry
 from eaves.controller.telemetry.seen import Seen
@@ -28,6 +29,9 @@ from eaves.controller.telemetry.writer import Writer
 from eaves.evapi.envelope import seal
 from eaves.evapi.paths import Route
 from eaves.ids import DeviceId
+
+if TYPE_CHECKING:  # loaded with the endpoint, at its first use
+    from eaves.controller.southbound.attesting import Done, Step
 
 Clock = Callable[[], datetime]
 Random = Callable[[int], bytes]
@@ -92,6 +96,7 @@ class Southbound:
     feed: Feed
     registrations: RateLimits
     registering: Pipeline[Asked, Decided]
+    attesting: "Pipeline[Step, Done]"
     refreshes: Refreshes
     bodies: InFlight
     readers: Readers
@@ -103,8 +108,7 @@ class Southbound:
     clock: Clock
     random: Random
     meters: Meters
-    templates: dict[tuple[str, int], tuple[Template, ...]] = field(default_factory=dict)
-    """PCR templates of models by id and revision, as quotes are judged by them."""
+    unproven: Unproven
 
     async def refresh(self, device_id: DeviceId) -> None:
         """Take into memory what was just committed, before the answer tells of it."""

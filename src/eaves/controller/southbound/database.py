@@ -30,8 +30,8 @@ class Database:
 
 
 @asynccontextmanager
-async def open_database(url: str) -> AsyncGenerator[Database, None]:
-    engine = open_engine(url)
+async def open_database(url: str, audit_key: bytes) -> AsyncGenerator[Database, None]:
+    engine = open_engine(url, audit_key)
     try:
         yield Database(engine)
     finally:

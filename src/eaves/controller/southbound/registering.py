@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -29,6 +30,8 @@ from eaves.controller.telemetry.changes import Change, Severity
 from eaves.controller.telemetry.writer import Writer
 from eaves.evapi.pem import load_certificate
 from eaves.ids import DeviceId
+
+TOLD_EVERY: Final = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,7 @@ async def _note(db: Db, asked: Asked, answer: RegisterAnswer) -> None:
     """What a refusal leaves behind for whoever asks why a device does not come up."""
     wanted = asked.registration
     if isinstance(answer, UnknownSerial):
+        await _tell_of_unknown(db, answer.onboarding_key, asked)
         await devices.note_unclaimed(
             db,
             answer.onboarding_key,
@@ -146,6 +150,33 @@ async def _note(db: Db, asked: Asked, answer: RegisterAnswer) -> None:
         change = Change("EDGE_NODE_SERIAL_CLASH", Severity.ERROR, answer.reason)
         for row in await devices.read_devices(db, (answer.device_id,)):
             await device_event(db, row.enterprise_id, answer.device_id, change, asked.at)
+
+
+async def _tell_of_unknown(db: Db, onboarding_key: str, asked: Asked) -> None:
+    """To every enterprise that has records with this key, now and then: who has stolen it may try
+    any number of serials.
+    """
+    certificate, since = asked.registration.certificate_hash, asked.at - TOLD_EVERY
+    if not await registering.is_first_of_late(db, onboarding_key, certificate, since):
+        return
+    serial = asked.registration.serial or asked.registration.soft_serial
+    what = (
+        f"a machine with serial {serial!r} came with onboarding key {onboarding_key!r} and has no "
+        "record; if it is not yours, somebody has the key: make a new one for the devices to come"
+    )
+    await insert_events(
+        db,
+        [
+            Event(
+                at=asked.at,
+                enterprise_id=enterprise_id,
+                event_type="EDGE_NODE_SERIAL_UNKNOWN",
+                description=what,
+                severity=Severity.WARNING,
+            )
+            for enterprise_id in await registering.enterprises_with_key(db, onboarding_key)
+        ],
+    )
 
 
 async def _tell_of_copy(db: Db, bound: DeviceId, waiting: DeviceId, asked: Asked) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import structlog
 import uvloop
@@ -40,6 +40,7 @@ from eaves.controller.southbound.gate import Gate
 from eaves.controller.southbound.http import Answering, rsgi_application
 from eaves.controller.southbound.pressure import Worth
 from eaves.controller.southbound.registering import Asked, Decided, Registrations
+from eaves.controller.southbound.unproven import Unproven
 from eaves.controller.store.changes import KEYS, Change
 from eaves.controller.store.devices import bound_devices, put_last_seen
 from eaves.controller.store.rendered import RenderedConfig, find_rendered_of
@@ -49,9 +50,13 @@ from eaves.controller.telemetry.seen import Seen
 from eaves.controller.telemetry.writer import Writer
 from eaves.ids import DeviceId
 
+if TYPE_CHECKING:  # loaded with the endpoint, at its first use
+    from eaves.controller.southbound.attesting import Attestations, Done, Step
+
 log = structlog.get_logger()
 
 LEAST_BETWEEN_FLUSHES_S = 0.5
+QUOTES_AT_ONCE: Final = 32  # in one commit: looking at them takes 30 ms, in which others have turns
 SPARE_FILES = 256  # besides connections: database, logs, the REST listener
 
 # A batch that is rendered makes as many objects, which all live until it ends: to look through
@@ -160,7 +165,7 @@ class DeviceService:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         async with (
-            open_database(parts.settings.database) as database,
+            open_database(parts.settings.database, parts.keys.audit_key) as database,
             running_telemetry(parts.settings, parts.random, parts.clock, parts.meters) as telemetry,
         ):
             self._telemetry = telemetry
@@ -215,6 +220,7 @@ class DeviceService:
                 ),
                 name="follow",
             )
+            waking = tasks.create_task(context.live.wake_forever(), name="wake")
             reading = tasks.create_task(context.configs.read_forever(), name="configs")
             watching = tasks.create_task(context.readers.watch_forever(), name="slow bodies")
             pressed = tasks.create_task(context.gate.watch_forever(), name="pressure")
@@ -224,6 +230,7 @@ class DeviceService:
                 name="seen",
             )
             registering = tasks.create_task(context.registering.run_forever(), name="register")
+            attesting = tasks.create_task(context.attesting.run_forever(), name="attest")
             writing = tasks.create_task(context.writer.run_forever(), name="writer")
             serving = tasks.create_task(listener.serve(), name="listener")
             self._started.set()
@@ -231,11 +238,13 @@ class DeviceService:
             context.live.close()
             listener.stop()
             await serving
-            for task in (following, reading, watching, pressed, feeding, flushing):
+            for task in (following, waking, reading, watching, pressed, feeding, flushing):
                 task.cancel()
             await _flush_seen(context)
             context.registering.stop()
             await registering
+            context.attesting.stop()
+            await attesting
             context.writer.stop()
             await writing
 
@@ -274,7 +283,15 @@ def _context(
         batch=bounds.ingest_batch,
         meter=parts.meters.commits("register"),
     )
-    for name, waiting in (("database", writer), ("register", registering)):
+    attesting: Pipeline[Step, Done] = Pipeline(
+        _Attestations(database, writer, parts.keys),
+        queue=bounds.ingest_queue,
+        queue_bytes=bounds.ingest_queue_bytes,
+        batch=QUOTES_AT_ONCE,
+        meter=parts.meters.commits("attest"),
+    )
+    queues = (("database", writer), ("register", registering), ("attest", attesting))
+    for name, waiting in queues:
         parts.meters.gauge(
             "eaves_queue_messages",
             "Messages that wait for a commit.",
@@ -299,6 +316,7 @@ def _context(
         feed=feed,
         registrations=RateLimits(bounds.registrations_per_minute),
         registering=registering,
+        attesting=attesting,
         refreshes=Refreshes(partial(parts.live.refresh, database.devices)),
         bodies=bodies,
         readers=Readers(bounds.body_read_s, loop),
@@ -310,7 +328,23 @@ def _context(
         clock=parts.clock,
         random=parts.random,
         meters=parts.meters,
+        unproven=Unproven(),
     )
+
+
+class _Attestations:
+    """Loaded with the endpoint: a start that serves polls needs none of it."""
+
+    def __init__(self, database: Database, writer: Writer, keys: KeyStore) -> None:
+        self._given = (database, writer, keys)
+        self._made: Attestations | None = None
+
+    async def commit(self, batch: "Sequence[Step]", /) -> "Sequence[Done]":
+        if self._made is None:
+            from eaves.controller.southbound import attesting  # noqa: PLC0415 - see above
+
+            self._made = attesting.Attestations(*self._given)
+        return await self._made.commit(batch)
 
 
 def _gauge(meters: Meters, gate: Gate, bodies: InFlight) -> None:

@@ -7,10 +7,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import func, select, update
 
+from eaves.controller.domain.scope import Scope
 from eaves.controller.store.changes import DEVICES, note_change
 from eaves.controller.store.devices import (
     ATTESTATION_TYPE,
@@ -50,38 +50,6 @@ class Standing:
     blocked: str
 
 
-async def put_nonce(db: Db, device_id: DeviceId, nonce: bytes, now: datetime) -> None:
-    """A new nonce replaces the old one; the token stays valid until the next success."""
-    await _put_attestation(db, device_id, {"nonce": nonce, "nonce_at": now})
-
-
-async def take_nonce(db: Db, device_id: DeviceId) -> tuple[bytes, datetime] | None:
-    """The outstanding nonce, which is used up by this call."""
-    c = attestations.c
-    row = (
-        await db.execute(select(c.nonce, c.nonce_at).where(c.device_id == device_id))
-    ).one_or_none()
-    if row is None or row.nonce is None:
-        return None
-    done = await db.execute(
-        update(attestations)
-        .where(c.device_id == device_id, c.nonce == row.nonce)
-        .values(nonce=None, nonce_at=None)
-    )
-    return (row.nonce, row.nonce_at) if done.rowcount == 1 else None
-
-
-async def put_attestation(
-    db: Db, device_id: DeviceId, state: str, detail: str, *, token: bytes | None, now: datetime
-) -> None:
-    """What the last quote came to; a token is given out with a success and replaces the old one."""
-    values: dict[str, object] = {"state": state, "detail": detail}
-    if token is not None:
-        values |= {"integrity_token": token, "token_at": now}
-        note_change(db, DEVICES, (device_id,))
-    await _put_attestation(db, device_id, values)
-
-
 async def _put_attestation(db: Db, device_id: DeviceId, values: Mapping[str, object]) -> None:
     owner = await enterprise_of(db, device_id)
     if owner is not None:  # else deleted meanwhile
@@ -98,45 +66,41 @@ async def find_attestation(db: Db, device_id: DeviceId) -> tuple[str, str, datet
     return ("", "", None) if row is None else (row.state, row.detail, row.token_at)
 
 
-async def find_attestation_states(db: Db, device_ids: Sequence[DeviceId]) -> Mapping[str, str]:
-    """Those that ever attested."""
-    c = attestations.c
-    query = select(c.device_id, c.state).where(c.device_id.in_(device_ids))
-    return {row.device_id: row.state for row in await db.execute(query)}
+@dataclass(frozen=True, slots=True)
+class Attested:
+    """`at`: of the last success; None: there was none."""
+
+    state: str
+    detail: str = ""
+    at: datetime | None = None
 
 
-async def put_escrow(db: Db, device_id: DeviceId, keys: bytes) -> None:
-    """Opaque key material of a device; the version before is kept, losing it loses data."""
-    await _put_attestation(db, device_id, {})
+async def find_attested(db: Db, device_ids: Sequence[str]) -> Mapping[str, Attested]:
+    """Those that ever tried."""
     c = attestations.c
-    await db.execute(
-        update(attestations)
-        .where(c.device_id == device_id, c.escrow.is_distinct_from(keys))
-        .values(escrow_before=c.escrow, escrow=keys)
+    query = select(c.device_id, c.state, c.detail, c.token_at).where(c.device_id.in_(device_ids))
+    rows = await db.execute(query)
+    return {row.device_id: Attested(row.state, row.detail, row.token_at) for row in rows}
+
+
+async def note_stale(
+    db: Db, older_than: datetime, limit: int
+) -> tuple[tuple[str, DeviceId, datetime], ...]:
+    """Enterprise, device and time of attestations that became too old, each once; some of them."""
+    c = attestations.c
+    query = select(c.enterprise_id, c.device_id, c.token_at).where(
+        c.token_at < older_than, ~c.stale_told
     )
-
-
-async def find_escrow(db: Db, device_id: DeviceId) -> bytes | None:
-    row = (
-        await db.execute(select(attestations.c.escrow).where(attestations.c.device_id == device_id))
-    ).one_or_none()
-    return None if row is None else row.escrow
-
-
-async def put_quoted(db: Db, device_id: DeviceId, quoted: Quoted) -> None:
-    """Keep a genuine quote, whatever it came to: the next one is judged by it, people see it."""
-    values = {
-        "quoted_at": quoted.at,
-        "versions": json.dumps([quoted.eve_version, quoted.firmware_version]),
-        "pcrs": json.dumps({n: value.hex() for n, value in sorted(quoted.pcrs.items())}),
-        "event_log": quoted.event_log,
-        "counters": json.dumps(quoted.counters),
-        "counted_by": quoted.key,
-        "template": quoted.template,
-        "differences": json.dumps(quoted.differences),
-        "had_tpm": True,
-    }
-    await _put_attestation(db, device_id, values)
+    rows = (await db.execute(query.order_by(c.device_id).limit(limit))).all()
+    found = tuple((row.enterprise_id, DeviceId(row.device_id), row.token_at) for row in rows)
+    if found:
+        ids = [device_id for _, device_id, _ in found]
+        await db.execute(
+            update(attestations)
+            .where(c.device_id.in_(ids), c.token_at < older_than)
+            .values(stale_told=True)
+        )
+    return found
 
 
 async def find_quoted(db: Db, device_id: DeviceId) -> Quoted | None:
@@ -175,28 +139,6 @@ async def find_standing(db: Db, device_id: DeviceId) -> Standing:
     )
 
 
-async def templates_of(
-    db: Db, device_id: DeviceId, known: Mapping[tuple[str, int], Any]
-) -> tuple[tuple[str, int], Sequence[Mapping[str, Any]]]:
-    """PCR templates (JSON of the contract) of the device's model, and which version of it this is.
-
-    A version that is `known` is not read again: nothing is told for it.
-    """
-    device = objects[Kind.DEVICE].c
-    body = (
-        await db.execute(select(device.body).where(device.id == device_id))
-    ).scalar_one_or_none()
-    model_id = "" if body is None else str(json.loads(body).get("modelId") or "")
-    model = objects[Kind.MODEL].c
-    query = select(model.revision).where(model.id == model_id)
-    revision = (await db.execute(query)).scalar_one_or_none()
-    version = (model_id, revision or 0)
-    if revision is None or version in known:
-        return version, ()
-    stored = (await db.execute(select(model.body).where(model.id == model_id))).scalar_one()
-    return version, tuple(json.loads(stored).get("PCRTemplates") or ())
-
-
 async def block(db: Db, device_id: DeviceId, why: str) -> None:
     """No token and no configuration until this is called with an empty `why`."""
     await _put_attestation(db, device_id, {"blocked": why, "integrity_token": b""})
@@ -213,6 +155,27 @@ async def drop_token(db: Db, device_id: DeviceId) -> bool:
     )
     note_change(db, DEVICES, (device_id,))
     return done.rowcount > 0
+
+
+async def drop_tokens(db: Db, scope: Scope, project_id: str) -> tuple[DeviceId, ...]:
+    """As `drop_token`, for all devices of a project or, without one, of the scope: those that
+    held one.
+    """
+    c, device = attestations.c, objects[Kind.DEVICE].c
+    change = update(attestations).where(
+        c.enterprise_id == scope.enterprise, func.length(c.integrity_token) > 0
+    )
+    if project_id or scope.projects is not None:
+        projects = {project_id} if project_id else set(scope.projects or ())
+        seen = select(device.id).where(
+            device.enterprise_id == scope.enterprise, device.project_id.in_(projects)
+        )
+        change = change.where(c.device_id.in_(seen))
+    done = await db.execute(change.values(integrity_token=b"").returning(c.device_id))
+    dropped = tuple(DeviceId(one) for one in done.scalars())
+    if dropped:
+        note_change(db, DEVICES, dropped)
+    return dropped
 
 
 async def open_certificates(db: Db, device_id: DeviceId) -> None:

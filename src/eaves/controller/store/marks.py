@@ -18,6 +18,9 @@ ROOM: Final = "room_for_uploads"
 
 LIFT: Final = timedelta(hours=1)
 
+ROTATE: Final = "rotate_certificates"
+"""What an operator asked to exchange now: the parts, and which asking it was; empty: nothing."""
+
 EPOCH: Final = "epoch"
 """Another value than before says that this memory was set back to an earlier one."""
 
@@ -59,6 +62,13 @@ async def hold_mark(db: Db, name: str) -> None:
         return
     await insert_missing(db, marks, ({"name": name, "value": ""},))
     await db.execute(select(marks.c.name).where(marks.c.name == name).with_for_update())
+
+
+async def clear_mark(db: Db, name: str, value: str) -> None:
+    """What was asked for is done; what was asked for since stays."""
+    await db.execute(
+        update(marks).where(marks.c.name == name, marks.c.value == value).values(value="")
+    )
 
 
 async def put_mark(db: Db, name: str, value: str) -> None:

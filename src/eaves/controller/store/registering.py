@@ -104,6 +104,35 @@ async def find_bound_devices(db: Db, certificates: Sequence[bytes]) -> Mapping[b
     return {row.certificate_hash: DeviceId(row.device_id) for row in await db.execute(query)}
 
 
+async def is_first_of_late(
+    db: Db, onboarding_key: str, certificate: bytes, since: datetime
+) -> bool:
+    """Is this the first machine without a record that came with the key since then?"""
+    c = unclaimed_devices.c
+    query = select(c.certificate_hash).where(
+        or_(
+            c.certificate_hash == certificate,
+            and_(c.onboarding_key == onboarding_key, c.first_at > since),
+        )
+    )
+    return (await db.execute(query.limit(1))).first() is None
+
+
+async def enterprises_with_key(db: Db, onboarding_key: str) -> tuple[str, ...]:
+    """Those that have records which wait for it, or have it; some, when there are very many."""
+    device = objects[Kind.DEVICE].c
+    query = (
+        select(device.enterprise_id)
+        .join_from(
+            onboarding_claims, objects[Kind.DEVICE], device.id == onboarding_claims.c.device_id
+        )
+        .where(onboarding_claims.c.onboarding_key == onboarding_key)
+        .distinct()
+        .limit(20)
+    )
+    return tuple((await db.execute(query)).scalars())
+
+
 async def register_bindings(db: Db, bindings: Sequence[Binding]) -> frozenset[DeviceId]:
     """Bind certificates to devices that have none; those that are to be rendered again.
 

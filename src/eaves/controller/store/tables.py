@@ -310,6 +310,7 @@ attestations = Table(
     _text("blocked"),  # why a person shut the device out
     Column("certificates_open", Boolean, nullable=False, server_default=text("false")),
     Column("refused_certificate", LargeBinary, nullable=True),  # told of in an event
+    Column("stale_told", Boolean, nullable=False, server_default=text("false")),
     PrimaryKeyConstraint("enterprise_id", "device_id"),
     Index(None, "device_id"),
 )

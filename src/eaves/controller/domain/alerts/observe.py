@@ -11,7 +11,7 @@ from typing import Final, assert_never
 from eaves.controller.domain.alerts.moves import Seen, Verdict
 from eaves.controller.domain.alerts.rules import SILENCE, Rule
 from eaves.controller.domain.contract.alerts import AlertCondition
-from eaves.controller.domain.status.liveness import Limits, in_words
+from eaves.controller.domain.status.liveness import Limits, in_words, is_stale, stale_text
 from eaves.evapi.info.device import BootReason
 from eaves.evapi.info.health import AppHealth, DeviceHealth
 
@@ -56,6 +56,7 @@ class Node:
     apps: tuple[AppHealth, ...] = ()
     attested: str = ""
     attestation: str = ""
+    attested_at: datetime | None = None
     metered: Metered | None = None
 
 
@@ -121,6 +122,8 @@ def _of_node(rule: Rule, node: Node, around: Around, is_open: IsOpen) -> Seen | 
             return _met(health.failed_update) if health and health.failed_update else None
         case AlertCondition.ATTESTATION_FAILED:
             return _met(node.attestation) if FAILED in node.attested else None
+        case AlertCondition.ATTESTATION_STALE:
+            return _stale(node, around)
         case AlertCondition.CPU | AlertCondition.MEMORY | AlertCondition.DISK:
             return _metric(rule, node.metered, around.now, open_=is_open(node.id))
         case (
@@ -132,6 +135,12 @@ def _of_node(rule: Rule, node: Node, around: Around, is_open: IsOpen) -> Seen | 
             return None
         case _:
             assert_never(rule.condition)
+
+
+def _stale(node: Node, around: Around) -> Seen | None:
+    if node.attested_at is None or not is_stale(node.attested_at, around.now, around.limits):
+        return None
+    return _met(stale_text(node.attested_at, around.now))
 
 
 def _reboot(rule: Rule, node: Node, now: datetime) -> Seen | None:

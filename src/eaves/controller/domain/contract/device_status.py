@@ -178,6 +178,8 @@ class DeviceStatusMsg(Contract):
     storage: StorageSummary | None = wire("Storage", None)
     admin_state: AdminState = AdminState.UNSPECIFIED
     attest_state: AttestState = AttestState.UNSPECIFIED
+    attestation_stale: bool = False  # an addition of ours, as the next
+    attested_at: Timestamp = ""
     blob_list: tuple[BlobStatus, ...] = ()
     boot_time: Timestamp = ""
     capabilities: Capabilities | None = None

@@ -44,6 +44,8 @@ class DeviceReports:
     info: ZInfoDevice | None = None
     received_at: datetime | None = None
     attest_state: str = ""
+    attested_at: datetime | None = None
+    attestation_stale: bool = False
     missing: tuple[str, ...] = ()
 
 
@@ -79,6 +81,8 @@ def device_status(device: DeviceConfig, alive: Liveness, reports: DeviceReports)
         admin_state=device.admin_state,
         run_state=device_run_state(alive, reports.info),
         attest_state=AttestState(reports.attest_state or AttestState.UNSPECIFIED.value),
+        attested_at=timestamp(reports.attested_at),
+        attestation_stale=reports.attestation_stale,
         last_update=timestamp(alive.last_seen or reports.received_at),
         boot_time=timestamp(info.boot_time),
         up_time=timestamp(info.boot_time),

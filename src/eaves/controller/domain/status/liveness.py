@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
+
+STALE_AFTER: Final = timedelta(days=30)
 
 
 class Contact(StrEnum):
@@ -15,15 +18,32 @@ class Contact(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Silence longer than this; devices poll at least once a minute by default."""
+    """Silence longer than this; devices poll at least once a minute by default.
+
+    `attested`: how old an attestation becomes before it says too little of now.
+    """
 
     suspect: timedelta = timedelta(minutes=3)
     offline: timedelta = timedelta(minutes=10)
+    attested: timedelta = STALE_AFTER
 
 
-def limits_of(offline_after: timedelta) -> Limits:
+def limits_of(offline_after: timedelta, attestation_stale: timedelta = STALE_AFTER) -> Limits:
     """Where a device that is silent for `offline_after` is offline."""
-    return Limits(suspect=min(Limits().suspect, offline_after / 2), offline=offline_after)
+    suspect = min(Limits().suspect, offline_after / 2)
+    return Limits(suspect=suspect, offline=offline_after, attested=attestation_stale)
+
+
+def is_stale(attested_at: datetime | None, now: datetime, limits: Limits) -> bool:
+    """Is the last attestation too old?  One that never was is another trouble."""
+    return attested_at is not None and now - attested_at > limits.attested
+
+
+def stale_text(attested_at: datetime, now: datetime) -> str:
+    return (
+        f"attested {in_words(now - attested_at)} ago, which says little of now; "
+        "let it attest again: eaves attestation renew NAME"
+    )
 
 
 @dataclass(frozen=True, slots=True)

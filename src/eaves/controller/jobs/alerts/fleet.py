@@ -19,9 +19,9 @@ from eaves.controller.domain.alerts.observe import Metered, Node
 from eaves.controller.domain.alerts.rules import Rule
 from eaves.controller.domain.contract.alerts import AlertCondition
 from eaves.controller.store.alerts import WatchedDevice, devices_of
+from eaves.controller.store.attestations import Attested, find_attested
 from eaves.controller.store.packed import unpack
 from eaves.controller.store.reports import is_gone
-from eaves.controller.store.tables import attestations
 from eaves.controller.store.tables_telemetry import info_latest, metrics_latest
 from eaves.controller.store.unit import Db, snapshot
 from eaves.errors import Rejected
@@ -34,6 +34,9 @@ log = structlog.get_logger()
 DEVICES_AT_ONCE: Final = 250
 REPORTS_AT_ONCE: Final = 50  # devices
 
+ATTESTATION: Final = frozenset(
+    {AlertCondition.ATTESTATION_FAILED, AlertCondition.ATTESTATION_STALE}
+)
 Health = DeviceHealth | AppHealth
 
 
@@ -71,7 +74,7 @@ class Needs:
         return cls(
             device=bool(conditions & told),
             apps=AlertCondition.APP_ERROR in conditions,
-            attestation=AlertCondition.ATTESTATION_FAILED in conditions,
+            attestation=bool(conditions & ATTESTATION),
             metrics=any(rule.metered for rule in rules),
         )
 
@@ -118,29 +121,28 @@ class FleetMemory:
     ) -> list[Node]:
         if needs.kinds:
             await self._hear(db, ids, needs.kinds)
-        attested = await _attested(db, ids if needs.attestation else ())
+        attested = await find_attested(db, ids) if needs.attestation and ids else {}
         if needs.metrics:
             await self._measure(db, ids)
         return [self._node(device, needs, attested) for device in devices]
 
-    def _node(
-        self, device: WatchedDevice, needs: Needs, attested: Mapping[str, tuple[str, str]]
-    ) -> Node:
+    def _node(self, device: WatchedDevice, needs: Needs, attested: Mapping[str, Attested]) -> Node:
         node = Node(device.id, device.name, device.project_id, _tags(device.tags), device.last_seen)
         if device.last_seen is None:
             return node
         said = self._said.get(device.id, {})
         own = said.get((int(ZInfoTypes.ZiDevice), ""))
         health = own.health if own is not None else None
-        state, detail = attested.get(device.id, ("", ""))
+        tried = attested.get(device.id, Attested(""))
         used = self._used.get(device.id) if needs.metrics else None
         return replace(
             node,
             health=health if isinstance(health, DeviceHealth) else None,
             told_at=own.at if own is not None else None,
             apps=tuple(one.health for one in said.values() if isinstance(one.health, AppHealth)),
-            attested=state,
-            attestation=detail,
+            attested=tried.state,
+            attestation=tried.detail,
+            attested_at=tried.at,
             metered=None if used is None else _metered(used),
         )
 
@@ -220,11 +222,3 @@ def _health_of(device_id: str, message: bytes) -> Health | None:
     except Rejected as error:
         log.info("info_not_read", device_id=device_id, why=str(error))
         return None
-
-
-async def _attested(db: Db, ids: Sequence[str]) -> Mapping[str, tuple[str, str]]:
-    if not ids:
-        return {}
-    c = attestations.c
-    rows = await db.execute(select(c.device_id, c.state, c.detail).where(c.device_id.in_(ids)))
-    return {row[0]: (row[1], row[2]) for row in rows}

@@ -1,0 +1,139 @@
+"""All integrity tokens of ten thousand devices dropped at once, until all have attested again.
+
+First EVE devices at their cadence, then nodes of Eaves that wait for changes; each exchange is a
+poll that is refused, a nonce, a quote with its event log, keys into escrow, a poll.  What EVE
+devices report goes on beside it; nodes do so ten times rarer, as in waiting-nodes.  Latencies
+count from the moment of the drop.
+"""
+
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from support.attesting import (
+    Measured,
+    attested_in,
+    make_measured,
+    prepare,
+    tokens_in,
+    write_measured,
+)
+from support.fleets import DEVICES, NAMED, STOP_S, Watch, fleet
+from support.rest import Rest
+from support.row import finish, verify_per_s, work_folder
+from support.server import Server, on_core, running
+
+SPREAD_S: Final = 60
+SETTLE_S: Final = 10
+EVE_LIMIT_S: Final = 120.0
+NODES_LIMIT_S: Final = 60.0
+LIMIT_MS, LIMIT_RSS_MB = 300.0, 768.0
+PROFILES: Final = {
+    "eve": (("--profile", "eve"), EVE_LIMIT_S),
+    "eaves": (("--profile", "eaves", "--hurry", "0.1"), NODES_LIMIT_S),
+}
+
+
+def storm(
+    folder: Path, server: Server, devices: Sequence[Measured], profile: str
+) -> tuple[dict[str, Any], Watch, dict[str, Any]]:
+    """Seconds until the parts of all have attested again, what it cost, the fleet's figures."""
+    words, limit_s = PROFILES[profile]
+    path = folder / f"{profile}.json"
+    write_measured(path, devices, server)
+    before_s = SPREAD_S + SETTLE_S
+    most = ("--for", f"{before_s + limit_s + 5:.0f}s", "--settle", f"{before_s}s")
+    with fleet(path, DEVICES, *words, "--spread", f"{SPREAD_S}s", *most) as attesting:
+        time.sleep(before_s)
+        held = tokens_in(server.state_dir)
+        watch, rest = Watch(server), Rest(server)
+        begun = time.monotonic()
+        told, _ = rest.ask("/api/v1/eaves/attestation/renew", {})
+        rest.close()
+        accepted = time.monotonic() - begun
+        at: dict[str, float] = {}
+        while time.monotonic() - begun < limit_s:
+            time.sleep(0.5)
+            done = attested_in(server.state_dir)
+            for name, part in (("half_s", 0.5), ("most_s", 0.99), ("all_s", 1.0)):
+                if done >= part * DEVICES and name not in at:
+                    at[name] = round(time.monotonic() - begun, 1)
+            print(f"  {time.monotonic() - begun:.1f} s: {done}", file=sys.stderr)
+            if "all_s" in at:
+                break
+        attesting.process.send_signal(signal.SIGINT)  # what comes after the storm does not count
+        watch.load_ended()
+        watch.settled()
+        figures = attesting.figures(limit_s + STOP_S)
+    kept = tokens_in(server.state_dir)
+    return (
+        {
+            "dropped": told["devices"],
+            "accepted_s": round(accepted, 2),
+            **at,
+            "left": sum(not kept[one.device.device_id] for one in devices),
+            "same_token": sum(kept[one] == token for one, token in held.items()),
+        },
+        watch,
+        figures,
+    )
+
+
+def without_refused_polls(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """A poll that is told to attest first is no error here."""
+    causes = {k: n for k, n in figures["errors_by_cause"].items() if k != "config: status 403"}
+    return {**figures, "errors": sum(causes.values()), "errors_by_cause": causes}
+
+
+def row_of(
+    profile: str, told: Mapping[str, Any], watch: Watch, figures: dict[str, Any], verifies: float
+) -> dict[str, Any]:
+    row = watch.result(
+        "attest-storm",
+        without_refused_polls(figures),
+        limit_ms=LIMIT_MS,
+        limit_rss_mb=LIMIT_RSS_MB,
+        verify_per_s=verifies,
+    )
+    polls = figures["endpoints"]["config"]["p99_ms"]
+    limit_s = PROFILES[profile][1]
+    met = (
+        told.get("all_s", limit_s + 1) <= limit_s
+        and told["dropped"] == DEVICES
+        and told["left"] == told["same_token"] == 0
+        and row["errors"] == 0
+        and polls < LIMIT_MS
+        and row["rss_mb"] <= LIMIT_RSS_MB
+    )
+    return {**row, **told, "limit_s": limit_s, "p99_ms_of_polls": polls, "met": met}
+
+
+def main() -> int:
+    with work_folder() as folder:
+        devices = make_measured(DEVICES)
+        prepare(folder / "state", devices)
+        rows: dict[str, dict[str, Any]] = {}
+        for profile in PROFILES:
+            with running(Server(folder / "state")) as server, on_core():
+                verifies = verify_per_s()
+                told, watch, figures = storm(folder, server, devices, profile)
+                rows[profile] = row_of(profile, told, watch, figures, verifies)
+            print(f"  {profile}: {rows[profile]}", file=sys.stderr)
+    eve, nodes = rows["eve"], rows["eaves"]
+    return finish(
+        {
+            **eve,
+            "devices": DEVICES,
+            "full": DEVICES == NAMED,
+            "nodes": nodes,
+            "met": eve["met"] and nodes["met"],
+            "generator_ok": eve["generator_ok"] and nodes["generator_ok"],
+        }
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

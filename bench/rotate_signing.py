@@ -1,0 +1,101 @@
+"""The signing key of the controller is exchanged while ten thousand EVE devices poll.
+
+Every device is under ENFORCE and holds a token, and hears of the exchange by its configuration,
+which is rendered again for all.  Each must be served with an answer of the new key, after it has
+fetched the certificates, within two intervals of its polls, and none may attest again.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from support.attesting import make_measured, prepare, write_measured
+from support.fleets import DEVICES, NAMED, STOP_S, Watch, fleet
+from support.row import finish, verify_per_s, work_folder
+from support.server import GENERATOR_CORE, Server, on_core, running
+
+SPREAD_S: Final = 60
+SETTLE_S: Final = 10
+INTERVAL_S: Final = 60.0
+LIMIT_S: Final = 2 * INTERVAL_S
+LIMIT_MS, LIMIT_RSS_MB = 300.0, 768.0
+
+
+def rotate(server: Server) -> None:
+    """As an operator does it."""
+    command = ["taskset", "-c", str(GENERATOR_CORE), sys.executable, "-m", "eaves", "controller"]
+    command += ["--state-dir", str(server.state_dir), "rotate-certificates", "--signing"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def served(log: Path) -> tuple[datetime | None, list[datetime]]:
+    """When the exchange was done, and when each device got its first configuration after it."""
+    rotated: datetime | None = None
+    seen: dict[str, datetime] = {}
+    for line in log.read_text().splitlines():
+        if '"certificates_rotated"' in line:
+            rotated = datetime.fromisoformat(json.loads(line)["timestamp"])
+        elif rotated is not None and '"config_served"' in line:
+            told = json.loads(line)
+            seen.setdefault(told["device_id"], datetime.fromisoformat(told["timestamp"]))
+    return rotated, sorted(seen.values())
+
+
+def main() -> int:
+    with work_folder() as folder:
+        devices = make_measured(DEVICES)
+        prepare(folder / "state", devices, real=True)
+        with running(Server(folder / "state")) as server, on_core():
+            write_measured(folder / "fleet.json", devices, server)
+            verifies = verify_per_s()
+            before_s = SPREAD_S + SETTLE_S
+            most = ("--for", f"{before_s + LIMIT_S:.0f}s", "--settle", f"{before_s}s")
+            path = folder / "fleet.json"
+            with fleet(path, DEVICES, "--spread", f"{SPREAD_S}s", *most) as polling:
+                time.sleep(before_s)
+                watch = Watch(server)
+                rotate(server)
+                figures = polling.figures(LIMIT_S + STOP_S)
+            watch.load_ended()
+            watch.settled()
+            row = watch.result(
+                "rotate-signing",
+                figures,
+                limit_ms=LIMIT_MS,
+                limit_rss_mb=LIMIT_RSS_MB,
+                verify_per_s=verifies,
+            )
+            rotated, times = served(server.log)
+    told = judged(figures, rotated, times)
+    row |= {**told, "full": DEVICES == NAMED, "met": row["met"] and told["met"]}
+    return finish(row)
+
+
+def judged(
+    figures: dict[str, Any], rotated: datetime | None, times: list[datetime]
+) -> dict[str, Any]:
+    endpoints = figures["endpoints"]
+    asked = {name: endpoints.get(name, {}).get("requests", 0) for name in ("certs", "attest")}
+    taken = figures["acknowledged"].get("config", 0)
+    after = [round((at - rotated).total_seconds(), 1) for at in times] if rotated else []
+    return {
+        "served": len(after),
+        "taken_by_devices": taken,
+        "half_s": after[len(after) // 2] if after else None,
+        "all_s": after[-1] if after else None,
+        "certificates_fetched": asked["certs"],
+        "attested_again": asked["attest"],
+        "limit_s": LIMIT_S,
+        "met": len(after) == taken == DEVICES
+        and after[-1] <= LIMIT_S
+        and asked["attest"] == 0
+        and asked["certs"] >= DEVICES,
+    }
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,161 @@
+"""Attestations of many devices in one transaction: read and locked, decided on, written.
+
+A fleet whose tokens are all gone asks at once; one statement for each device and thing to read
+would cost more than the check of its quote.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, select, update
+
+from eaves.controller.store.attestations import Quoted
+from eaves.controller.store.changes import DEVICES, note_change
+from eaves.controller.store.devices import ATTESTATION_TYPE, ENDORSEMENT_TYPE
+from eaves.controller.store.dialect import insert_missing
+from eaves.controller.store.owners import enterprises_of
+from eaves.controller.store.tables import Kind, attestations, device_certificates, objects
+from eaves.controller.store.unit import Db
+from eaves.ids import DeviceId
+
+ModelVersion = tuple[str, int]
+"""Id and revision of a model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of the attestation of a device, as far as the next step is judged by it."""
+
+    enterprise_id: str
+    state: str = ""
+    detail: str = ""
+    nonce: bytes = b""  # outstanding; empty: none
+    nonce_at: datetime | None = None
+    integrity_token: bytes = field(default=b"", repr=False)
+    escrow: bytes = field(default=b"", repr=False)  # sealed; empty: none
+    had_tpm: bool = False
+    counters: tuple[int, ...] = ()  # of the last genuine quote
+    counted_by: bytes = b""  # the attestation key that made it
+    blocked: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AttestationKey:
+    """The certificate of it; `endorsed`: the device has shown an endorsement key as well."""
+
+    hash16: bytes = b""
+    pem: bytes = b""  # empty: the device has sent none
+    endorsed: bool = False
+
+
+async def take_kept(db: Db, device_ids: Collection[DeviceId]) -> dict[DeviceId, Kept]:
+    """What is kept of these devices, locked until the commit; those that are no more are left out.
+
+    Who blocks a device does so before this or after the commit.
+    """
+    owners = await enterprises_of(db, device_ids)
+    keys = [{"enterprise_id": owner, "device_id": one} for one, owner in sorted(owners.items())]
+    await insert_missing(db, attestations, keys)
+    c = attestations.c
+    columns = (c.enterprise_id, c.device_id, c.state, c.detail, c.nonce, c.nonce_at)
+    more = (c.integrity_token, c.escrow, c.had_tpm, c.counters, c.counted_by, c.blocked)
+    query = select(*columns, *more).where(c.device_id.in_(owners)).order_by(c.device_id)
+    return {
+        DeviceId(row.device_id): Kept(
+            enterprise_id=row.enterprise_id,
+            state=row.state,
+            detail=row.detail,
+            nonce=row.nonce or b"",
+            nonce_at=row.nonce_at,
+            integrity_token=row.integrity_token or b"",  # its default is a text in SQLite
+            escrow=row.escrow or b"",
+            had_tpm=row.had_tpm,
+            counters=tuple(json.loads(row.counters or "[]")),
+            counted_by=row.counted_by or b"",
+            blocked=row.blocked,
+        )
+        for row in await db.execute(query.with_for_update())
+    }
+
+
+async def find_attestation_keys(
+    db: Db, device_ids: Collection[DeviceId]
+) -> Mapping[DeviceId, AttestationKey]:
+    """Of those of these devices that have sent one or an endorsement key."""
+    c = device_certificates.c
+    query = select(c.device_id, c.type, c.certificate_hash, c.pem).where(
+        c.device_id.in_(device_ids), c.type.in_((ATTESTATION_TYPE, ENDORSEMENT_TYPE))
+    )
+    found: dict[DeviceId, AttestationKey] = {}
+    for row in (await db.execute(query)).all():
+        before = found.get(row.device_id, AttestationKey())
+        if row.type == ATTESTATION_TYPE:
+            found[row.device_id] = AttestationKey(row.certificate_hash, row.pem, before.endorsed)
+        else:
+            found[row.device_id] = AttestationKey(before.hash16, before.pem, endorsed=True)
+    return found
+
+
+async def models_of(db: Db, device_ids: Collection[DeviceId]) -> Mapping[DeviceId, ModelVersion]:
+    """The model of each of these devices, in the version that is stored now."""
+    device, model = objects[Kind.DEVICE].c, objects[Kind.MODEL].c
+    rows = await db.execute(select(device.id, device.body).where(device.id.in_(device_ids)))
+    named = {DeviceId(row.id): str(json.loads(row.body).get("modelId") or "") for row in rows}
+    wanted = sorted(set(named.values()) - {""})
+    found = await db.execute(select(model.id, model.revision).where(model.id.in_(wanted)))
+    revisions = {row.id: int(row.revision) for row in found}
+    return {one: (id_, revisions[id_]) for one, id_ in named.items() if id_ in revisions}
+
+
+async def templates_in(
+    db: Db, models: Iterable[ModelVersion]
+) -> Mapping[ModelVersion, Sequence[Mapping[str, Any]]]:
+    """PCR templates (JSON of the contract) of models that are still in these versions."""
+    wanted = {id_: (id_, revision) for id_, revision in models}
+    if not wanted:
+        return {}
+    c = objects[Kind.MODEL].c
+    rows = await db.execute(select(c.id, c.revision, c.body).where(c.id.in_(sorted(wanted))))
+    return {
+        (row.id, row.revision): tuple(json.loads(row.body).get("PCRTemplates") or ())
+        for row in rows
+        if wanted[row.id] == (row.id, row.revision)
+    }
+
+
+def of_quote(quoted: Quoted) -> dict[str, object]:
+    """The columns that keep a genuine quote, whatever it came to."""
+    return {
+        "quoted_at": quoted.at,
+        "versions": json.dumps([quoted.eve_version, quoted.firmware_version]),
+        "pcrs": json.dumps({n: value.hex() for n, value in sorted(quoted.pcrs.items())}),
+        "event_log": quoted.event_log,
+        "counters": json.dumps(quoted.counters),
+        "counted_by": quoted.key,
+        "template": quoted.template,
+        "differences": json.dumps(quoted.differences),
+        "had_tpm": True,
+    }
+
+
+async def put_changes(
+    db: Db, changed: Mapping[DeviceId, Mapping[str, object]], kept: Mapping[DeviceId, Kept]
+) -> None:
+    """Write these columns of devices that are `kept`; a new token is told to every process."""
+    by_columns: dict[tuple[str, ...], list[dict[str, object]]] = {}
+    for device_id, values in changed.items():
+        key = {"of_enterprise": kept[device_id].enterprise_id, "of_device": device_id}
+        given = {f"new_{name}": value for name, value in values.items()}
+        by_columns.setdefault(tuple(sorted(values)), []).append({**key, **given})
+    c = attestations.c
+    one = (c.enterprise_id == bindparam("of_enterprise"), c.device_id == bindparam("of_device"))
+    for names, rows in sorted(by_columns.items()):
+        if names:
+            values = {name: bindparam(f"new_{name}") for name in names}
+            await db.execute(update(attestations).where(*one).values(values), rows)
+    tokens = [one for one, values in changed.items() if "integrity_token" in values]
+    if tokens:
+        note_change(db, DEVICES, tokens)
