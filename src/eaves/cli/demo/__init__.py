@@ -16,13 +16,16 @@ from eaves.errors import EavesError
 @click.command()
 @click.option("--check", is_flag=True, help="No person needed: check each step by use, then end.")
 @click.option(
+    "--tpm", is_flag=True, help="Show measured boots instead: a node with a TPM in software."
+)
+@click.option(
     "--state-dir",
     default=".eaves-demo",
     show_default=True,
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of this run; it is removed at the end.",
 )
-def command(*, check: bool, state_dir: Path) -> None:
+def command(*, check: bool, tpm: bool, state_dir: Path) -> None:
     """Show Eaves on this machine.
 
     Starts a controller, a node, a container and a virtual machine; Ctrl-C takes all of it away.
@@ -35,7 +38,7 @@ def command(*, check: bool, state_dir: Path) -> None:
     from eaves.cli.demo.run import run_demo  # noqa: PLC0415 - nothing of it is needed above
 
     try:
-        code = run_demo(state_dir.absolute(), check=check)
+        code = run_demo(state_dir.absolute(), check=check, tpm=tpm)
     except EavesError as error:
         raise click.ClickException(str(error)) from error
     sys.exit(code)

@@ -12,6 +12,7 @@ from types import FrameType
 from eaves.cli.demo import remains
 from eaves.cli.demo.checks import run_checks
 from eaves.cli.demo.footprint import Footprint
+from eaves.cli.demo.measured import MeasuredStory, measured_stage
 from eaves.cli.demo.place import Place, choose_place
 from eaves.cli.demo.processes import RUN_VARIABLE
 from eaves.cli.demo.scene import NODE_NAME, Scene, on_stage
@@ -22,13 +23,15 @@ from eaves.errors import EavesError
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SETTLE_S = 15.0
 TARGET_S = 60.0
+FIRST_LIGHT = "Eaves, first light: from nothing to real apps on a real node"
+MEASURED = "Eaves, measured boots: what a node booted decides what it gets"
 
 
 class Stopped(BaseException):
     """A person, or a service manager, asked for the end."""
 
 
-def run_demo(folder: Path, *, check: bool) -> int:
+def run_demo(folder: Path, *, check: bool, tpm: bool = False) -> int:
     """Exit code: 0 when all went well.  Raises EavesError when nothing could be started."""
     tell = Teller()
     with remains.only_one():
@@ -42,11 +45,12 @@ def run_demo(folder: Path, *, check: bool) -> int:
         marks = (record.token, f"{folder}/", f"{remains.NODE_RUN / NODE_NAME}/")
         before = Footprint.now(marks)
         place = choose_place(folder)
-        tell.title("Eaves, first light: from nothing to real apps on a real node")
+        play = _play_measured if tpm else _play
+        tell.title(MEASURED if tpm else FIRST_LIGHT)
         went_well = False
         with stoppable():
             try:
-                went_well = _play(place, record, tell, check=check)
+                went_well = play(place, record, tell, check=check)
             except Stopped:
                 went_well = not check
             except EavesError as error:
@@ -81,6 +85,18 @@ def _play(place: Place, record: remains.Record, tell: Teller, *, check: bool) ->
         _how_to_go_on(scene, tell, story.first_answer_s)
         while True:
             signal.pause()
+
+
+def _play_measured(place: Place, record: remains.Record, tell: Teller, *, check: bool) -> bool:
+    with measured_stage(place, record) as (scene, machine):
+        story = MeasuredStory(scene, machine, tell)
+        story.tell_all()
+        if not check:
+            tell.title("The controller runs on; Ctrl-C ends the demo and leaves nothing behind")
+            tell.say(f"REST API    {place.rest_url}/api   password in {place.password_file}")
+            while True:
+                signal.pause()
+        return story.holds
 
 
 def _how_to_go_on(scene: Scene, tell: Teller, first_answer_s: float) -> None:

@@ -31,9 +31,9 @@ def run_tool(argv: Sequence[str], stdin: str = "", *, check: bool = True) -> str
     return done.stdout
 
 
-def rules(place: Place, datastore_port: int) -> str:
+def rules(place: Place, *more_ports: int) -> str:
     """The whole table.  Connections that the host opens to the node are answered."""
-    ports = f"{{ {place.device_port}, {datastore_port} }}"
+    ports = f"{{ {', '.join(map(str, (place.device_port, *more_ports)))} }}"
     return f"""
 table inet {TABLE} {{
     chain from_node {{
@@ -71,8 +71,9 @@ def make_network(place: Place) -> None:
     )
 
 
-def close_in(place: Place, datastore_port: int) -> None:
-    run_tool(["nft", "-f", "-"], rules(place, datastore_port))
+def close_in(place: Place, *more_ports: int) -> None:
+    """`more_ports` of this host that the node may reach, besides the controller's."""
+    run_tool(["nft", "-f", "-"], rules(place, *more_ports))
 
 
 def remove_network() -> None:

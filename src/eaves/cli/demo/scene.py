@@ -18,7 +18,7 @@ import msgspec
 
 from eaves.cli.demo.datastore import datastore
 from eaves.cli.demo.place import Place
-from eaves.cli.demo.processes import RUN_VARIABLE
+from eaves.cli.demo.processes import RUN_VARIABLE, ask_to_end, start_of
 from eaves.cli.demo.remains import Record
 from eaves.cli.demo.sandbox import close_in, in_namespace, make_network
 from eaves.cli.demo.tell import DemoFailed, last_lines
@@ -95,11 +95,26 @@ class Scene:
             probe.settimeout(1)
             return probe.connect_ex(("127.0.0.1", self.place.rest_port)) == 0
 
-    def start_node(self) -> None:
+    def start_node(self, *options: str) -> None:
+        """Without options it leaves no keys in the TPM of this machine."""
         argv = [*EAVES, "node", "--name", NODE_NAME, "--config", str(self.place.config_dir)]
-        # Nor does it leave keys in the TPM of this machine.
-        argv += ["--state-dir", str(self.place.node_dir), "--tpm", "none"]
+        argv += ["--state-dir", str(self.place.node_dir), *(options or ("--tpm", "none"))]
         self.children["node"] = self.record.start(in_namespace(argv), self.log_of("node"))
+
+    def stop_node(self) -> None:
+        node = self.children.pop("node")
+        ask_to_end([(node.pid, start_of(node.pid))], COMMAND_TIMEOUT_S)
+        node.wait()
+
+    def start_node_that_ends(self, *options: str) -> str:
+        """A node that cannot go on: what it says last.  Raises DemoFailed when it does go on."""
+        self.start_node(*options)
+        node = self.children.pop("node")
+        try:
+            node.wait(COMMAND_TIMEOUT_S)
+        except subprocess.TimeoutExpired as error:
+            raise DemoFailed(f"the node runs with {' '.join(options)}") from error
+        return last_lines(self.log_of("node"), 1).strip()
 
     def eaves(self, *words: str) -> str:
         """What a user's `eaves WORDS` prints.  Raises DemoFailed with what it complains of."""
