@@ -1,5 +1,6 @@
 """Soft devices over real TLS connections, against a small controller."""
 
+import asyncio
 import os
 import uuid
 from dataclasses import replace
@@ -97,6 +98,25 @@ async def test_a_certificate_that_changes_is_checked_anew(tmp_path: Path) -> Non
             replies += [await request(send, line) for _ in range(2)]
     assert [isinstance(reply, Received) for reply in replies] == [True] * 4 + [False] * 2
     assert all(isinstance(r, NoConnection) and r.cause is Cause.UNKNOWN_CA for r in replies[4:])
+
+
+async def test_a_server_that_says_nothing_is_given_up() -> None:
+    gone = asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        gone.set()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        line = Line("127.0.0.1", port, None, request_timeout_s=0.05)
+        send = Send(Endpoint.CERTS, "GET", endpoint_path(Endpoint.CERTS))
+        reply = await request(send, line)
+        await gone.wait()
+    assert reply == NoConnection(f"no answer from 127.0.0.1:{port} in time")
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,21 @@ class Codec(Generic[T]):
         return frozenset(names)
 
 
+def varint(number: int) -> bytes:
+    """A length or another number that is not negative, as the wire format has it."""
+    if number < 0x80:
+        return _SHORT[number]
+    encoded = bytearray()
+    while number > 0x7F:
+        encoded.append(number & 0x7F | 0x80)
+        number >>= 7
+    encoded.append(number)
+    return bytes(encoded)
+
+
+_SHORT = tuple(bytes((number,)) for number in range(0x80))
+
+
 class SharedParts:
     """Repeated parts that several messages have in common, each encoded at its first use.
 

@@ -21,7 +21,7 @@ from google.protobuf.message import DecodeError
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from eaves.evapi import cipher
-from eaves.evapi.codec import Codec
+from eaves.evapi.codec import Codec, varint
 from eaves.evapi.errors import (
     BadSignature,
     MalformedMessage,
@@ -45,6 +45,9 @@ _BLOCK = Codec(CipherBlock, acipherinfo_pb2.CipherBlock)
 SHA256_16 = HashAlgorithm.HASH_ALGORITHM_SHA256_16BYTES
 SHA256_32 = HashAlgorithm.HASH_ALGORITHM_SHA256_32BYTES
 _HASH_BYTES = {1: 16, 2: 32}
+# of AuthContainer: protectedPayload (and payload in it), algo, senderCertHash, signatureHash,
+# senderCert
+_BYTES_1, _NUMBER_2, _BYTES_3, _BYTES_4, _BYTES_5 = b"\x0a", b"\x10", b"\x1a", b"\x22", b"\x2a"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +88,23 @@ def controller_sender(
 
 
 def seal(payload: bytes, sender: Sender) -> bytes:
-    """The serialized AuthContainer around `payload`, which may be empty."""
-    message = _signed(payload, sender)
-    message.protectedPayload.payload = payload
-    return message.SerializeToString()
+    """The serialized AuthContainer around `payload`, which may be empty.
+
+    Spliced from its parts: made for every request of a device, and a payload may be large.
+    """
+    signature = sender.signer.sign_digest(hashlib.sha256(payload).digest())
+    body = b"".join((_BYTES_1, varint(len(payload)), payload)) if payload else b""
+    parts = [_BYTES_1, varint(len(body)), body]
+    if sender.algo:
+        parts += (_NUMBER_2, varint(int(sender.algo)))
+    for tag, part in (
+        (_BYTES_3, sender.cert_hash),
+        (_BYTES_4, signature),
+        (_BYTES_5, sender.sender_cert),
+    ):
+        if part:
+            parts += (tag, varint(len(part)), part)
+    return b"".join(parts)
 
 
 def seal_encrypted(

@@ -82,8 +82,7 @@ def log_file_text(data: bytes, max_inflated: int = MAX_INFLATED_BYTES) -> bytes:
 
 def encode_log_file(origin: LogOrigin, created: datetime, entries: Sequence[LogEntry]) -> bytes:
     """One file, whatever its size; `split_log_files` keeps the limits."""
-    text = b"".join(_write_line(entry) for entry in entries)
-    return _member(origin, created, text)
+    return encode_log_text(origin, created, b"".join(_write_line(entry) for entry in entries))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +120,7 @@ def _cut_to_fit(origin: LogOrigin, created: datetime, entry: LogEntry, limit_byt
     while True:
         length //= 2
         text = _write_line(_shortened(entry, length))
-        data = _member(origin, created, text)
+        data = encode_log_text(origin, created, text)
         if len(data) <= limit_bytes or length == 0:
             return data
 
@@ -236,7 +235,8 @@ def _inflate(data: bytes, start: int, max_inflated: int) -> bytes:
     return text
 
 
-def _member(origin: LogOrigin, created: datetime, text: bytes) -> bytes:
+def encode_log_text(origin: LogOrigin, created: datetime, text: bytes) -> bytes:
+    """One file of lines that are JSON objects in UTF-8 already."""
     match origin:
         case DeviceLogOrigin(dev_id=dev_id, image=image, eve_version=eve_version):
             words = {"devID": dev_id, "image": image, "eveVersion": eve_version}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from google.protobuf.message import DecodeError
 
-from eaves.evapi.codec import Codec
+from eaves.evapi.codec import Codec, varint
 from eaves.evapi.errors import MalformedMessage
 from eaves.evapi.pb.config import devconfig_pb2
 
@@ -33,7 +33,15 @@ class PollResponse:
 
 _REQUEST = Codec(PollRequest, devconfig_pb2.ConfigRequest)
 decode_poll_request = _REQUEST.decode
-encode_poll_request = _REQUEST.encode
+
+
+def encode_poll_request(request: PollRequest) -> bytes:
+    """Spliced from its parts, as a device makes one for every poll."""
+    config_hash, token = request.config_hash.encode(), request.integrity_token
+    parts = [b"\x0a", varint(len(config_hash)), config_hash] if config_hash else []
+    if token:
+        parts += (b"\x12", varint(len(token)), token)
+    return b"".join((*parts, request.rest))
 
 
 def poll_fields(data: bytes) -> tuple[str, bytes]:
@@ -55,17 +63,9 @@ decode_poll_response = _RESPONSE.decode
 def encode_poll_response(response: PollResponse) -> bytes:
     """Splice stored bytes into an answer: a large configuration is not parsed for each poll."""
     config_hash = response.config_hash.encode()
-    parts = [] if response.config is None else [b"\x0a", _length(response.config), response.config]
+    parts = (
+        [] if response.config is None else [b"\x0a", varint(len(response.config)), response.config]
+    )
     if config_hash:
-        parts += [b"\x12", _length(config_hash), config_hash]
+        parts += [b"\x12", varint(len(config_hash)), config_hash]
     return b"".join([*parts, response.rest])
-
-
-def _length(data: bytes) -> bytes:
-    """A protobuf varint."""
-    length, encoded = len(data), bytearray()
-    while length > 0x7F:
-        encoded.append(length & 0x7F | 0x80)
-        length >>= 7
-    encoded.append(length)
-    return bytes(encoded)

@@ -179,13 +179,13 @@ class SoftDevice:
             config_hash=standing.config_hash,
             integrity_token=standing.integrity_token,
         )
-        standing = replace(self.standing, trust=done.trust)
+        if done.trust is not standing.trust:
+            self._standing = replace(self.standing, trust=done.trust)
         match done.answer:
             case NewConfig(config=config, config_hash=config_hash):
-                standing = replace(standing, config=config, config_hash=config_hash)
+                self._standing = replace(self.standing, config=config, config_hash=config_hash)
             case Unchanged() | AttestFirst() | DeviceUnknown() | Unreachable():
                 pass
-        self._standing = standing
         return done
 
     def change(self) -> Flow[PollNow | NothingNew | NotServed]:

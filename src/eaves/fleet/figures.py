@@ -25,8 +25,10 @@ class Latencies:
         self.count = 0
 
     def note(self, seconds: float) -> None:
-        bucket = int(math.log2(max(seconds, _LEAST_S) / _LEAST_S) * _STEPS)
-        self.counts[min(bucket, _BUCKETS)] += 1
+        self.note_in(bucket_of(seconds))
+
+    def note_in(self, bucket: int) -> None:
+        self.counts[bucket] += 1
         self.count += 1
 
     def add_counts(self, counts: Mapping[int, int]) -> None:
@@ -42,6 +44,12 @@ class Latencies:
             if seen >= wanted:
                 return _LEAST_S * math.exp2((bucket + 1) / _STEPS)
         return 0.0
+
+
+def bucket_of(seconds: float) -> int:
+    if seconds <= _LEAST_S:
+        return 0
+    return min(int(math.log2(seconds / _LEAST_S) * _STEPS), _BUCKETS)
 
 
 @dataclass(slots=True)
@@ -82,13 +90,19 @@ class Figures:
         """`expected`: the fault for which a refusal of this request is right."""
         refused = isinstance(reply, NoConnection) or reply.status not in SUCCESS
         status = "none" if isinstance(reply, NoConnection) else str(reply.status)
-        self.statuses.setdefault(endpoint, Counter())[status] += 1
+        if (statuses := self.statuses.get(endpoint)) is None:
+            statuses = self.statuses[endpoint] = Counter()
+        statuses[status] += 1
         at_s = now - self.begun
-        window = self._windows.setdefault(int(at_s), Window())
+        if (window := self._windows.get(int(at_s))) is None:
+            window = self._windows[int(at_s)] = Window()
         if endpoint is not _HELD:
-            window.latencies.note(seconds)
+            bucket = bucket_of(seconds)
+            window.latencies.note_in(bucket)
             if at_s >= self._settle_s:
-                self.latencies.setdefault(endpoint, Latencies()).note(seconds)
+                if (latencies := self.latencies.get(endpoint)) is None:
+                    latencies = self.latencies[endpoint] = Latencies()
+                latencies.note_in(bucket)
         if not refused:
             return
         if expected:

@@ -28,9 +28,10 @@ from eaves.evapi.device_certs import (
 from eaves.evapi.envelope import device_sender
 from eaves.evapi.flows.steps import Clock
 from eaves.evapi.flows.trust import Trust, trust_from
-from eaves.evapi.keys import KeySigner, SoftKeyAgreement
+from eaves.evapi.keys import SoftKeyAgreement
 from eaves.evapi.pem import load_certificate
 from eaves.fleet.device import Identity, Onboarding, Standing
+from eaves.fleet.signing import signer_of
 from eaves.ids import DeviceId
 
 
@@ -114,7 +115,7 @@ def _private_key(der: bytes) -> ec.EllipticCurvePrivateKey:
 def identity_of(kept: KeptDevice) -> Identity:
     certs = edge_node_certs(*kept.certs[1:3]) if len(kept.certs) == 3 else ()
     return Identity(
-        sender=device_sender(KeySigner(_private_key(kept.key)), kept.certs[0]),
+        sender=device_sender(signer_of(_private_key(kept.key)), kept.certs[0]),
         device_cert_pem=kept.certs[0],
         agreement=LaterAgreement(kept.ecdh_key),
         certs=certs,

@@ -40,6 +40,7 @@ from eaves.fleet.apps import (
 )
 from eaves.fleet.asking import Asking
 from eaves.fleet.device import SoftDevice
+from eaves.fleet.facts import Facts
 from eaves.fleet.faults import MOST_SKEW_S, Fault
 from eaves.fleet.identities import KeptDevice
 from eaves.fleet.objects import Told, objects_told
@@ -84,7 +85,7 @@ class Life:
         self.outbox = Outbox(device, self._asking, world.figures)
         self._pace = Pace(random.random, world.app_step_s)
         self._polling = asyncio.Lock()
-        self._facts = messages.Facts(
+        self._facts = Facts(
             number,
             kept.device_id,
             kept.serial,

@@ -60,9 +60,10 @@ class Outbox:
         flow = report(sender, device_id, message.endpoint, message.payload, app_id)
         match await drive_by(flow, perform):
             case Delivered():
-                told = {message.kind: 1, "log lines": message.lines}
-                self.acknowledged.update(told)
-                self._figures.acknowledged.update(told)
+                for counted in (self.acknowledged, self._figures.acknowledged):
+                    counted[message.kind] += 1
+                    if message.lines:
+                        counted["log lines"] += message.lines
                 return True
             case Dropped():
                 return True

@@ -33,6 +33,8 @@ log = structlog.get_logger()
 
 JOINS_PER_S = 50.0  # a controller bounds the registrations of one address
 START_SPREAD_S = 60.0
+# of garbage in circles, which only failures leave: after so many objects, and of older ones rarely
+_SEARCHES = (50_000, 20, 100)
 
 
 Ledger = Mapping[str, Mapping[str, int]]
@@ -114,6 +116,7 @@ class Park:
         # a search for garbage among all that lives as long as the run would stop every device
         gc.collect()
         gc.freeze()
+        gc.set_threshold(*_SEARCHES)
 
     async def _make_lives(self, world: World) -> int:
         """How many of them join."""

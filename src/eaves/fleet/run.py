@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 from eaves.evapi.flows.steps import Cause, Flow, NoConnection, Received, Reply, Send, Wait
 from eaves.evapi.paths import server_url
 from eaves.fleet.tls import NotTrusted, Trusted
-from eaves.fleet.wire import CONNECT_TIMEOUT_S, Connection, Line, look_up, request_head
+from eaves.fleet.waiting import Waiting
+from eaves.fleet.wire import Connection, Line, look_up, request_head
 
 T = TypeVar("T")
 Sleep = Callable[[float], Awaitable[None]]
@@ -28,8 +29,11 @@ def line_to(server: str, root_certificate_pem: bytes) -> Line:
 
 
 async def looked_up(line: Line) -> Line:
-    """The same line with its address known, so that no request asks for it.  Raises OSError."""
-    return replace(line, address=await look_up(line.host, line.port))
+    """The same line for many requests in this loop: its address is known, and waiting is shared.
+
+    Raises OSError.
+    """
+    return replace(line, address=await look_up(line.host, line.port), waiting=Waiting())
 
 
 async def drive(flow: Flow[T], line: Line, sleep: Sleep = asyncio.sleep) -> T:
@@ -64,8 +68,7 @@ async def request(send: Send, line: Line) -> Reply:
     """One request on a connection of its own."""
     connection = Connection(line)
     try:
-        async with asyncio.timeout(line.request_timeout_s):
-            return await _exchange(connection, send, line, keep=False)
+        return await _exchange(connection, send, line, keep=False)
     except (OSError, EOFError, ValueError) as error:
         return _no_connection(error, line)
     finally:
@@ -74,8 +77,7 @@ async def request(send: Send, line: Line) -> Reply:
 
 async def _exchange(connection: Connection, send: Send, line: Line, *, keep: bool) -> Received:
     if not connection.open:
-        async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            await connection.connect()
+        await connection.connect()
     head = request_head(send, line, str(uuid.uuid4()), keep=keep)
     return await connection.exchange(head, send.body)
 
@@ -90,14 +92,15 @@ class Kept:
     async def request(self, send: Send) -> Reply:
         """A connection that the server closed while it idled is opened anew, once."""
         try:
-            async with asyncio.timeout(self._line.request_timeout_s):
-                if self._connection is not None:
-                    try:
-                        return await self._on(self._connection, send)
-                    except (OSError, EOFError):
-                        self.close()
-                self._connection = Connection(self._line)
-                return await self._on(self._connection, send)
+            if self._connection is not None:
+                try:
+                    return await self._on(self._connection, send)
+                except TimeoutError:
+                    raise
+                except (OSError, EOFError):
+                    self.close()
+            self._connection = Connection(self._line)
+            return await self._on(self._connection, send)
         except (OSError, EOFError, ValueError) as error:
             self.close()
             return _no_connection(error, self._line)

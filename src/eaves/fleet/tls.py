@@ -20,6 +20,8 @@ from cryptography.x509 import load_pem_x509_certificates
 _lib: Any = Binding.lib  # cffi knows no types; what comes out of it is converted in this module
 _ffi: Any = Binding.ffi
 _GROUPS: Final = b"X25519:P-256"
+# in the order of Go's crypto/tls, which EVE-OS is written with
+_SUITES: Final = b"TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 _PART_BYTES: Final = 64 * 1024
 _SHA256: Any = _lib.EVP_get_digestbyname(b"sha256")
 
@@ -48,6 +50,7 @@ class Trusted:
         self._checking, self._knowing = _context(roots_pem, len(self.roots)), _context(b"", 0)
         _lib.SSL_CTX_set_verify(self._checking, _lib.SSL_VERIFY_PEER, _ffi.NULL)
         self._checked: dict[str, bytes] = {}  # by host: SHA-256 of the certificate
+        self._names: dict[str, tuple[bytes, bool]] = {}  # by host
         self._part = _ffi.new("char[]", _PART_BYTES)
         self._digest = _ffi.new("unsigned char[]", 64)
         self._size = _ffi.new("unsigned int *")
@@ -58,16 +61,27 @@ class Trusted:
         handle = _lib.SSL_new(self._checking if known is None else self._knowing)
         _lib.SSL_set_fd(handle, number)
         _lib.SSL_set_connect_state(handle)
-        parameters = _lib.SSL_get0_param(handle)
-        try:
-            address = ipaddress.ip_address(host).packed
-        except ValueError:
-            name = host.encode("idna")
+        name, is_address = self._named(host)
+        if not is_address:
             _lib.SSL_set_tlsext_host_name(handle, name)
-            _lib.X509_VERIFY_PARAM_set1_host(parameters, name, len(name))
-        else:
-            _lib.X509_VERIFY_PARAM_set1_ip(parameters, address, len(address))
+        if known is None:
+            parameters = _lib.SSL_get0_param(handle)
+            if is_address:
+                _lib.X509_VERIFY_PARAM_set1_ip(parameters, name, len(name))
+            else:
+                _lib.X509_VERIFY_PARAM_set1_host(parameters, name, len(name))
         return Session(handle, self._part)
+
+    def _named(self, host: str) -> tuple[bytes, bool]:
+        """How OpenSSL takes this host, and whether it is an address."""
+        named = self._names.get(host)
+        if named is None:
+            try:
+                named = ipaddress.ip_address(host).packed, True
+            except ValueError:
+                named = host.encode("idna"), False
+            self._names[host] = named
+        return named
 
     def admit(self, session: "Session", host: str) -> None:
         """To be asked after the handshake.  Raises OtherCertificate."""
@@ -82,6 +96,7 @@ def _context(roots_pem: bytes, roots: int) -> Any:
     context = _ffi.gc(lib.SSL_CTX_new(lib.TLS_client_method()), lib.SSL_CTX_free)
     lib.SSL_CTX_set_min_proto_version(context, lib.TLS1_2_VERSION)
     lib.SSL_CTX_set1_curves_list(context, _GROUPS)
+    lib.SSL_CTX_set_ciphersuites(context, _SUITES)
     lib.SSL_CTX_set_session_cache_mode(context, lib.SSL_SESS_CACHE_OFF)
     lib.SSL_CTX_set_options(context, lib.SSL_OP_IGNORE_UNEXPECTED_EOF)
     lib.SSL_CTX_set_mode(

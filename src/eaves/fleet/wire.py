@@ -5,20 +5,22 @@ than half of the CPU of asyncio's transports.
 """
 
 import asyncio
-import os
 import socket
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from eaves.evapi.flows.steps import Received, Send
 from eaves.fleet.tls import OtherCertificate, Session, Trusted
+from eaves.fleet.waiting import Waiting
 
 CONNECT_TIMEOUT_S = 10.0
 REQUEST_TIMEOUT_S = 120.0
 MAX_HEAD_BYTES = 64 * 1024
 MAX_BODY_BYTES = 32 * 1024 * 1024
 _PART_BYTES = 64 * 1024
+_STREAM: Final = socket.SOCK_STREAM | socket.SOCK_NONBLOCK
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Line:
     request_timeout_s: float = REQUEST_TIMEOUT_S
     address: tuple[socket.AddressFamily, Any] | None = None  # looked up before; else each time
     slow: Slow | None = None
+    waiting: Waiting | None = None  # that all connections share; else each has its own
 
 
 async def look_up(host: str, port: int) -> tuple[socket.AddressFamily, Any]:
@@ -59,40 +62,53 @@ async def look_up(host: str, port: int) -> tuple[socket.AddressFamily, Any]:
 class Connection:
     """One connection; `exchange` may be called again as long as `open`."""
 
-    __slots__ = ("_buffer", "_line", "_loop", "_session", "_socket", "open")
+    __slots__ = (
+        "_buffer",
+        "_line",
+        "_loop",
+        "_number",
+        "_own",
+        "_session",
+        "_socket",
+        "_until_s",
+        "_waiting",
+        "open",
+    )
 
     def __init__(self, line: Line) -> None:
         self._line = line
         self._loop = asyncio.get_running_loop()
+        self._waiting = line.waiting or Waiting()
+        self._own = line.waiting is None
         self._socket: socket.socket | None = None
+        self._number = -1
         self._session: Session | None = None
         self._buffer = bytearray()
+        self._until_s = 0.0
         self.open = False
 
     async def connect(self) -> None:
         """Raises OSError; `NotTrusted` tells why a server is not."""
+        self._until_s = self._loop.time() + CONNECT_TIMEOUT_S
         try:
             await self._connect()
         except OtherCertificate:
-            self.close()
+            self._disconnect()
             await self._connect()
         self.open = True
 
     async def _connect(self) -> None:
+        """What is written finds out whether the server is there: most often it is already."""
         line = self._line
         family, address = line.address or await look_up(line.host, line.port)
-        self._socket = bare = socket.socket(family, socket.SOCK_STREAM)
-        bare.setblocking(False)
+        self._socket = bare = socket.socket(family, _STREAM)
         bare.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        try:
+        with suppress(BlockingIOError):
             bare.connect(address)
-        except BlockingIOError:
-            await self._writable()
-            error = bare.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            if error:
-                raise OSError(error, os.strerror(error)) from None
+        self._number = bare.fileno()
+        self._waiting.add(self._number)
         if line.tls is not None:
-            self._session = line.tls.session(bare.fileno(), line.host)
+            self._session = line.tls.session(self._number, line.host)
             await self._handshake(self._session)
             line.tls.admit(self._session, line.host)
 
@@ -110,6 +126,7 @@ class Connection:
     async def exchange(self, head: bytes, body: bytes) -> Received:
         """Raises OSError, EOFError or ValueError: then the connection is of no use any more."""
         self.open = False
+        self._until_s = self._loop.time() + self._line.request_timeout_s
         slow = self._line.slow
         if slow is None:
             await self._send(head + body)
@@ -204,25 +221,18 @@ class Connection:
         return self._socket
 
     async def _readable(self) -> None:
-        ready = self._loop.create_future()
-        number = self._connected.fileno()
-        self._loop.add_reader(number, _wake, ready)
-        try:
-            await ready
-        finally:
-            self._loop.remove_reader(number)
+        await self._waiting.readable(self._number, self._until_s)
 
     async def _writable(self) -> None:
-        ready = self._loop.create_future()
-        number = self._connected.fileno()
-        self._loop.add_writer(number, _wake, ready)
-        try:
-            await ready
-        finally:
-            self._loop.remove_writer(number)
+        await self._waiting.writable(self._number, self._until_s)
 
     def close(self) -> None:
         """At once: the last answer is whole or worthless, a TLS goodbye gains nothing."""
+        self._disconnect()
+        if self._own:
+            self._waiting.close()
+
+    def _disconnect(self) -> None:
         self.open = False
         if self._session is not None:
             self._session.free()
@@ -232,13 +242,7 @@ class Connection:
             self._socket = None
 
 
-def _wake(ready: "asyncio.Future[None]") -> None:
-    if not ready.done():
-        ready.set_result(None)
-
-
-@dataclass(frozen=True, slots=True)
-class _Head:
+class _Head(NamedTuple):
     status: int
     content_type: str | None
     length: int | None
@@ -247,22 +251,29 @@ class _Head:
 
 
 def _read_head(head: bytes) -> _Head:
-    """Raises ValueError for what is no HTTP/1 answer."""
-    status_line, *fields = head.decode("latin-1").split("\r\n")
-    version, _, rest = status_line.partition(" ")
-    if not version.startswith("HTTP/1."):
-        raise ValueError(f"not an HTTP/1 answer: {status_line[:80]!r}")
-    headers = {
-        name.strip().lower(): value.strip() for name, _, value in (f.partition(":") for f in fields)
-    }
-    length = headers.get("content-length")
+    """Without the empty line at its end.  Raises ValueError for what is no HTTP/1 answer."""
+    if not head.startswith(b"HTTP/1."):
+        raise ValueError(f"not an HTTP/1 answer: {head[:80]!r}")
+    version, _, rest = head.partition(b" ")
+    lowered = head.lower() + b"\r\n"
+    length = _field(lowered, b"\r\ncontent-length:")
+    media = _field(lowered, b"\r\ncontent-type:")
     return _Head(
         int(rest[:3]),
-        headers.get("content-type"),
+        None if media is None else media.decode("latin-1"),
         None if length is None else int(length),
-        "chunked" in headers.get("transfer-encoding", "").lower(),
-        version == "HTTP/1.1" and headers.get("connection", "").lower() != "close",
+        b"chunked" in (_field(lowered, b"\r\ntransfer-encoding:") or b""),
+        version == b"HTTP/1.1" and _field(lowered, b"\r\nconnection:") != b"close",
     )
+
+
+def _field(lowered: bytes, name: bytes) -> bytes | None:
+    """The value of a field; `name` with the end of the line before it."""
+    at = lowered.find(name)
+    if at < 0:
+        return None
+    begin = at + len(name)
+    return lowered[begin : lowered.index(b"\r\n", begin)].strip()
 
 
 def _bounded(size: int) -> None:
@@ -271,17 +282,13 @@ def _bounded(size: int) -> None:
 
 
 def request_head(send: Send, line: Line, request_id: str, *, keep: bool = False) -> bytes:
-    headers = [
-        ("Host", f"{line.host}:{line.port}"),
-        ("Connection", "keep-alive" if keep else "close"),
-        ("X-Request-Id", request_id),
-        *send.headers,
-    ]
+    of_body = ""
     if send.method == "POST":
-        headers += [
-            ("Content-Type", send.content_type or ""),
-            ("Content-Length", str(len(send.body))),
-        ]
-    lines = [f"{send.method} {line.path_prefix}{send.path} HTTP/1.1"]
-    lines += [f"{name}: {value}" for name, value in headers]
-    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+        of_body = f"Content-Type: {send.content_type}\r\nContent-Length: {len(send.body)}\r\n"
+    others = "".join(f"{name}: {value}\r\n" for name, value in send.headers)
+    return (
+        f"{send.method} {line.path_prefix}{send.path} HTTP/1.1\r\n"
+        f"Host: {line.host}:{line.port}\r\n"
+        f"Connection: {'keep-alive' if keep else 'close'}\r\n"
+        f"X-Request-Id: {request_id}\r\n{others}{of_body}\r\n"
+    ).encode("latin-1")
