@@ -17,7 +17,7 @@ from eaves.evapi.flows.steps import Cause, NoConnection, Received, Reply, Send
 from eaves.evapi.paths import Endpoint, endpoint_path
 from eaves.fleet.device import Onboarding, SoftDevice, new_identity
 from eaves.fleet.run import drive, line_to, looked_up, request
-from eaves.fleet.wire import Line, request_head
+from eaves.fleet.wire import Line, request_head, request_id
 
 
 async def no_wait(_seconds: float) -> None:
@@ -139,10 +139,11 @@ def test_the_server_file_names_scheme_host_and_port(
 def test_each_request_names_itself_anew_and_closes_its_connection() -> None:
     line = Line("controller.example", 8443, None)
     post = Send(Endpoint.UUID, "POST", endpoint_path(Endpoint.UUID), b"body", (("X-Serial", "1"),))
-    heads = [request_head(post, line, str(uuid.uuid4())).decode().split("\r\n") for _ in range(2)]
+    heads = [request_head(post, line, request_id()).decode().split("\r\n") for _ in range(2)]
     first, second = (dict(h.split(": ", 1) for h in head[1:] if h) for head in heads)
     assert heads[0][0] == "POST /api/v2/edgedevice/uuid HTTP/1.1"
     assert uuid.UUID(first.pop("X-Request-Id")) != uuid.UUID(second.pop("X-Request-Id"))
+    assert {uuid.UUID(request_id()).version for _ in range(50)} == {4}
     assert first == second
     assert first == {
         "Host": "controller.example:8443",

@@ -1,7 +1,6 @@
 """Soft devices on a real network: every request on a TLS connection of its own, as EVE-OS does."""
 
 import asyncio
-import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
@@ -11,7 +10,7 @@ from eaves.evapi.flows.steps import Cause, Flow, NoConnection, Received, Reply, 
 from eaves.evapi.paths import server_url
 from eaves.fleet.tls import NotTrusted, Trusted
 from eaves.fleet.waiting import Waiting
-from eaves.fleet.wire import Connection, Line, look_up, request_head
+from eaves.fleet.wire import Connection, Line, look_up, request_head, request_id
 
 T = TypeVar("T")
 Sleep = Callable[[float], Awaitable[None]]
@@ -78,7 +77,7 @@ async def request(send: Send, line: Line) -> Reply:
 async def _exchange(connection: Connection, send: Send, line: Line, *, keep: bool) -> Received:
     if not connection.open:
         await connection.connect()
-    head = request_head(send, line, str(uuid.uuid4()), keep=keep)
+    head = request_head(send, line, request_id(), keep=keep)
     return await connection.exchange(head, send.body)
 
 

@@ -10,18 +10,24 @@ import select
 _TURN_S = 1.0  # how often waits are looked at that took too long
 _READING = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
 _AT_ONCE = 512
+_OPENING = 1000  # connections at once: a process that is late ends handshakes before it begins more
 
 
 class Waiting:
-    """Of one loop.  One wait at a time for each socket."""
+    """Of one loop.  One wait at a time for each socket.
 
-    __slots__ = ("_epoll", "_loop", "_turning", "_waits")
+    `opening` is to be held while a connection is made.  A server gives up handshakes that take
+    long, and a process that is late with thousands of them would end none.
+    """
+
+    __slots__ = ("_epoll", "_loop", "_turning", "_waits", "opening")
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._epoll = select.epoll()
         self._waits: dict[int, tuple[asyncio.Future[None], float]] = {}
         self._turning: asyncio.TimerHandle | None = None
+        self.opening = asyncio.Semaphore(_OPENING)
         self._loop.add_reader(self._epoll.fileno(), self._look)
 
     def add(self, number: int) -> None:

@@ -9,6 +9,7 @@ import socket
 import ssl
 from contextlib import suppress
 from dataclasses import dataclass, field
+from random import getrandbits
 from typing import Any, Final, NamedTuple
 
 from eaves.evapi.flows.steps import Received, Send
@@ -89,12 +90,13 @@ class Connection:
 
     async def connect(self) -> None:
         """Raises OSError; `NotTrusted` tells why a server is not."""
-        self._until_s = self._loop.time() + CONNECT_TIMEOUT_S
-        try:
-            await self._connect()
-        except OtherCertificate:
-            self._disconnect()
-            await self._connect()
+        async with self._waiting.opening:
+            self._until_s = self._loop.time() + CONNECT_TIMEOUT_S
+            try:
+                await self._connect()
+            except OtherCertificate:
+                self._disconnect()
+                await self._connect()
         self.open = True
 
     async def _connect(self) -> None:
@@ -281,7 +283,14 @@ def _bounded(size: int) -> None:
         raise ValueError(f"the answer has {size} bytes, more than {MAX_BODY_BYTES}")
 
 
-def request_head(send: Send, line: Line, request_id: str, *, keep: bool = False) -> bytes:
+def request_id() -> str:
+    """A UUID of version 4; that of the standard library asks the kernel for each."""
+    number = getrandbits(128) & ~(0xF << 76 | 0x3 << 62) | 0x4 << 76 | 0x2 << 62
+    digits = f"{number:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def request_head(send: Send, line: Line, named: str, *, keep: bool = False) -> bytes:
     of_body = ""
     if send.method == "POST":
         of_body = f"Content-Type: {send.content_type}\r\nContent-Length: {len(send.body)}\r\n"
@@ -290,5 +299,5 @@ def request_head(send: Send, line: Line, request_id: str, *, keep: bool = False)
         f"{send.method} {line.path_prefix}{send.path} HTTP/1.1\r\n"
         f"Host: {line.host}:{line.port}\r\n"
         f"Connection: {'keep-alive' if keep else 'close'}\r\n"
-        f"X-Request-Id: {request_id}\r\n{others}{of_body}\r\n"
+        f"X-Request-Id: {named}\r\n{others}{of_body}\r\n"
     ).encode("latin-1")
