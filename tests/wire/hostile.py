@@ -372,7 +372,7 @@ def mutations(seeds: tuple[bytes, ...], count: int, name: str) -> Iterator[bytes
 
 def _reshape(data: bytes, chance: random.Random, depth: int = 8) -> bytes:
     """Change one field somewhere inside and keep all lengths right, so that decoding goes on."""
-    parsed = _fields(data)
+    parsed = fields_of(data)
     if not parsed or not depth:
         changed = bytearray(data)
         _mutate(changed, (data,), chance)
@@ -395,7 +395,7 @@ def _reshape(data: bytes, chance: random.Random, depth: int = 8) -> bytes:
     return b"".join(_field_bytes(*one) for one in parsed)
 
 
-def _fields(data: bytes) -> list[tuple[int, int, bytes]]:
+def fields_of(data: bytes) -> list[tuple[int, int, bytes]]:
     """Number, wire type and value of each field; nothing when these are no fields."""
     fields: list[tuple[int, int, bytes]] = []
     position = 0

@@ -3,6 +3,7 @@
 from eaves.controller.southbound.context import CREATED, Call, Southbound
 from eaves.controller.southbound.http import Answer
 from eaves.controller.telemetry.reports import HealthReport, digest_of, microseconds
+from eaves.evapi.canonical import canonical_hardware_health
 from eaves.evapi.hardwarehealth import decode_z_hardware_health
 
 
@@ -13,7 +14,7 @@ async def answer(context: Southbound, call: Call) -> Answer:
         enterprise_id=device.enterprise_id,
         device_id=device.device_id,
         received_at=microseconds(context.clock()),
-        digest=digest_of(payload),
+        digest=digest_of(canonical_hardware_health(payload)),
         message=payload,
     )
     await context.telemetry.state.accept(report, len(payload))

@@ -3,7 +3,8 @@
 A report is what a pipeline carries from the request to the commit, in memory or through a stream,
 so it holds nothing but numbers, text and bytes: `encode_batch` and `decode_batch` keep it exactly.
 Times are microseconds since 1970, as `store.tables.Moment` keeps them; a digest is the first 16
-bytes of SHA-256 over what the device signed, and tells a repeated message from a new one.
+bytes of SHA-256 over what the device said, and tells a repeated message from a new one.  Where a
+repeated one would count again, it is the same for all bytes that say the same.
 """
 
 import hashlib
