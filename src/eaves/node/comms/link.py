@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 import structlog
@@ -56,9 +56,25 @@ class Link:
         self.device_id: DeviceId | None = None
         self.roots_pem = roots_pem
         self.now = now
+        self._earliest = datetime.min.replace(tzinfo=UTC)
         self._sleep = sleep
         self._jitter = jitter
         self.chance = jitter  # uniform in [0, 1)
+
+    def not_before(self, moment: datetime) -> None:
+        """The controller dated something so: it is not earlier now, whatever the clock says."""
+        self._earliest = max(moment, self._earliest)
+
+    def certain_now(self) -> datetime:
+        """The time at which certificates are judged.
+
+        A clock that somebody set back must not make one good again that has expired: who has its
+        key could be taken for the controller.
+        """
+        told = self.now()
+        if told < self._earliest:
+            log.warning("clock_behind", now=str(told), controller_dated=str(self._earliest))
+        return max(told, self._earliest)
 
     def jitter(self, interval_s: float) -> float:
         """A periodic timer of the API: uniform in 30 to 100 % of the interval."""
@@ -67,18 +83,20 @@ class Link:
     async def onboard(self, applicant: Applicant) -> Onboarded:
         self.standing.phase = "onboarding"
         done = await self._drive(
-            onboard(applicant, self.roots_pem, self.now, self._jitter, self.trust)
+            onboard(applicant, self.roots_pem, self.certain_now, self._jitter, self.trust)
         )
         self.trust, self.device_id = done.trust, done.device_id
         return done
 
     async def look_up_uuid(self) -> UuidLookup:
-        found = await self._drive(look_up_uuid(self.identity.sender, self._trusted(), self.now))
+        found = await self._drive(
+            look_up_uuid(self.identity.sender, self._trusted(), self.certain_now)
+        )
         self.trust = found.trust
         return found
 
     async def refresh_certs(self) -> Trust | Failed:
-        fetched = await self._drive(fetch_trust(self.roots_pem, self.now))
+        fetched = await self._drive(fetch_trust(self.roots_pem, self.certain_now))
         if isinstance(fetched, Trust):
             self.trust = self._trusted().renewed(fetched.current, fetched.listed)
         return fetched
@@ -87,13 +105,13 @@ class Link:
         self, attester: Attester, waits: Callable[[str], None]
     ) -> Trust | NotKnown:
         """`waits` is told why, each time the controller makes us wait."""
-        done = await self._drive(upload_certs(attester, self._trusted(), self.now), waits)
+        done = await self._drive(upload_certs(attester, self._trusted(), self.certain_now), waits)
         self.trust = done if isinstance(done, Trust) else done.trust
         return done
 
     async def attest(self, attester: Attester, waits: Callable[[str], None]) -> Attested:
         """As above; the token is kept for the polls."""
-        done = await self._drive(prove(attester, self._trusted(), self.now), waits)
+        done = await self._drive(prove(attester, self._trusted(), self.certain_now), waits)
         self.trust, self.standing.token = done.trust, done.integrity_token
         return done
 
@@ -103,7 +121,7 @@ class Link:
                 self.identity.sender,
                 self._known(),
                 self._trusted(),
-                self.now,
+                self.certain_now,
                 config_hash=config_hash,
                 integrity_token=self.standing.token,
             )

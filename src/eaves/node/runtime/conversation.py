@@ -110,6 +110,8 @@ class Conversation:
         for problem in found.problems:
             log.error("saved_config_unusable", why=problem)
         self.heard.config = found.config
+        if found.config is not None and found.config.config_timestamp is not None:
+            self.link.not_before(found.config.config_timestamp)
         return found.config
 
     async def run_forever(self, applicant: Applicant) -> None:
@@ -231,6 +233,8 @@ class Conversation:
             held.controllercert_confighash != config.controllercert_confighash
         )
         self.heard.config = config
+        if config.config_timestamp is not None:
+            self.link.not_before(config.config_timestamp)
         if stale_certs and config.controllercert_confighash:
             await self._refresh_certs()
         await self._deliver(config)
