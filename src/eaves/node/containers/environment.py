@@ -15,6 +15,7 @@ from typing import cast
 
 import yaml
 
+from eaves.bounded_yaml import TooMuch, load_bounded
 from eaves.errors import Rejected
 
 COMMAND_KEY = "EVE_ECO_CMD"  # its value replaces entrypoint and command
@@ -56,7 +57,9 @@ def _pair(line: str) -> str:
 
 def _cloud_config(text: str) -> Seed:
     try:
-        document = _mapping(yaml.safe_load(text))
+        document = _mapping(load_bounded(text))
+    except (TooMuch, RecursionError) as error:
+        raise Rejected(f"user data: {error}; write it without so many aliases") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""

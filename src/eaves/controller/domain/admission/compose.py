@@ -41,8 +41,12 @@ def _decoded(text: str) -> str:
 def _admit_text(text: str) -> list[Refusal]:
     import yaml  # noqa: PLC0415 - only where a compose file is written
 
+    from eaves.bounded_yaml import TooMuch, load_bounded  # noqa: PLC0415 - as above
+
     try:
-        document: object = yaml.safe_load(text)
+        document = load_bounded(text)
+    except TooMuch as error:
+        return [invalid(TEXT, f"the compose file is refused: {error}; write them out")]
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark is not None else ""
