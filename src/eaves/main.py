@@ -181,6 +181,10 @@ class Parts(click.Group):
             near = difflib.get_close_matches(word, PARTS, n=3, cutoff=0.5)
             hint = f"did you mean {' or '.join(near)}?" if near else "`eaves -h` lists them all"
             ctx.fail(f"there is no command {word!r}; {hint}")
+        if word in PARTS and PARTS[word].extra == "cli" and word != "demo":
+            from eaves.cli.terminal import guard_terminal  # noqa: PLC0415 - only where one prints
+
+            guard_terminal()
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -8,7 +8,7 @@ from eaves.cli.client import Client
 from eaves.cli.completion import complete_of
 from eaves.cli.json_values import Json, list_of, object_of, objects_of
 from eaves.cli.kinds import find_kind
-from eaves.cli.output import FORM, age, show_table, show_value
+from eaves.cli.output import FORM, age, one_line, show_table, show_value
 from eaves.cli.session import load_session
 
 NAME = click.argument("name", shell_complete=complete_of("device"))
@@ -42,9 +42,9 @@ def show(name: str, form: str, *, log: bool) -> None:
     when = f", attested {age(told['attestedAt'])}" if told.get("attestedAt") else ""
     when += ", too long ago" if told.get("stale") else ""
     click.echo(f"{name}: {state}{when}; {policy}")
-    click.echo(f"  {told.get('detail', '')}")
+    click.echo(f"  {one_line(told.get('detail', ''))}")
     if told.get("blocked"):
-        click.echo(f"  blocked: {told['blocked']}")
+        click.echo(f"  blocked: {one_line(told['blocked'])}")
     quote = object_of(told.get("quote") or {})
     if quote:
         _tell_quote(quote, log=log)
@@ -52,9 +52,9 @@ def show(name: str, form: str, *, log: bool) -> None:
 
 def _tell_quote(quote: Mapping[str, object], *, log: bool) -> None:
     versions = f"version {quote.get('eveVersion')}, firmware {quote.get('firmwareVersion') or '-'}"
-    click.echo(f"quote of {quote.get('at')}: {versions}")
+    click.echo(f"quote of {quote.get('at')}: {one_line(versions)}")
     for one in list_of(quote.get("differences")):
-        click.echo(f"  {one}")
+        click.echo(f"  {one_line(one)}")
     show_table(
         ("PCR", "SHA-256"),
         [(str(one.get("index")), str(one.get("value"))) for one in objects_of(quote.get("pcrs"))],

@@ -18,6 +18,7 @@ import click
 
 from eaves.cli.json_values import Json, is_object, objects_of
 from eaves.cli.kind import Kind, at
+from eaves.cli.output import one_line
 from eaves.cli.session import Session
 
 PAGE = 500
@@ -324,7 +325,8 @@ def _json(content: bytes) -> Json:
 def _reasons(status: int, data: Json) -> list[str]:
     """Every reason of the controller; each only once."""
     told = [str(entry.get("details") or "") for entry in objects_of(data.get("error"))]
-    details = list(dict.fromkeys(text for text in told if text))
+    details = list(dict.fromkeys(one_line(text) for text in told if text))
     if status == 401 and "cause" not in data:
         return [f"the controller does not accept this login any more; {AGAIN}"]
-    return details or [str(data.get("httpStatusMsg") or f"the controller answered HTTP {status}")]
+    said = one_line(data.get("httpStatusMsg") or "")
+    return details or [said or f"the controller answered HTTP {status}"]

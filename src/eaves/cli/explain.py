@@ -4,7 +4,7 @@ import click
 
 from eaves.cli.client import Client
 from eaves.cli.json_values import Json, list_of, object_of, objects_of
-from eaves.cli.output import FORM, show_table, show_value
+from eaves.cli.output import FORM, one_line, show_table, show_value
 from eaves.cli.session import load_session
 
 SELECTING = ("project", "deployment", "assetgroup", "profiledeployment")
@@ -79,7 +79,7 @@ def _show(told: Json) -> None:
     click.echo(f"{told.get('matching', 0)} of {told.get('nodes', 0)} nodes match")
     for term in objects_of(told.get("selector")):
         alone = f", {term['failsAlone']} by it alone" if term.get("failsAlone") else ""
-        click.echo(f"  {term.get('term')}: {term.get('fails', 0)} do not{alone}")
+        click.echo(f"  {one_line(term.get('term'))}: {term.get('fails', 0)} do not{alone}")
     rows = [
         (row.get("name"), "yes" if row.get("matches") else "no", "; ".join(row.get("reasons", [])))
         for row in objects_of(told.get("list"))

@@ -38,11 +38,13 @@ def draft(node: str, name: str, out: Path | None, *, create: bool) -> None:
     The node may run with any model until then. Read the notes in the draft before using it: what
     is printed on the case is not known to any machine.
     """
+    from eaves.cli.output import one_line  # noqa: PLC0415 - only here
+
     with Client(load_session()) as client:
         found = client.get(find_kind("device"), node)
         path = f"/v1/eaves/devices/id/{found['id']}/model-draft"
         drafted = client.call("GET", path, query={"name": name} if name else None)
-        notes = [str(note) for note in list_of(drafted.get("notes"))]
+        notes = [one_line(note) for note in list_of(drafted.get("notes"))]
         documents = exported(object_of(drafted.get("model")), object_of(drafted.get("brand")))
         text = _text(documents, notes)
         if create:

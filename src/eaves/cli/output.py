@@ -141,7 +141,12 @@ def cell_text(value: object) -> str:
     text = "" if value is None else short_state(value)
     if text == "UNSPECIFIED":
         return NOTHING
-    return "".join(c if c.isprintable() else " " for c in text).strip() or NOTHING
+    return one_line(text) or NOTHING
+
+
+def one_line(text: object) -> str:
+    """What somebody else wrote, where it has one line: it cannot pose as another."""
+    return "".join(c if c.isprintable() else " " for c in str(text)).strip()
 
 
 def show_value(value: object, form: str) -> None:

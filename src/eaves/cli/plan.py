@@ -9,7 +9,7 @@ import yaml
 from eaves.cli.client import Client
 from eaves.cli.json_values import Json, is_object, list_of, object_of, objects_of
 from eaves.cli.kinds import find_kind
-from eaves.cli.output import FORM, show_table, show_value, size_text
+from eaves.cli.output import FORM, one_line, show_table, show_value, size_text
 from eaves.cli.session import load_session
 
 PLANNED = ("project", "deployment", "profiledeployment", "assetgroup")
@@ -77,7 +77,7 @@ def _show(title: str, told: Json) -> None:
     click.echo(f"{title}: {told.get('nodes', 0)} nodes, {', '.join(counts)}")
     click.echo(f"  to pull: {size_text(told.get('pullBytes', 0))}")
     for reason in objects_of(told.get("refused")):
-        click.echo(f"  refused: {reason.get('details')}")
+        click.echo(f"  refused: {one_line(reason.get('details'))}")
     rows = [(row.get("name"), _does(row), _sizes(row)) for row in objects_of(told.get("list"))]
     show_table(("NODE", "WHAT HAPPENS", "PULL / PEAK / DISK"), rows, "no node changes")
     if told.get("more"):

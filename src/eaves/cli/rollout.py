@@ -9,7 +9,7 @@ from eaves.cli.client import Client
 from eaves.cli.completion import complete_of
 from eaves.cli.json_values import Json, list_of, object_of, objects_of
 from eaves.cli.kinds import find_kind
-from eaves.cli.output import FORM, show_table, show_value
+from eaves.cli.output import FORM, one_line, show_table, show_value
 from eaves.cli.progress import Progress
 from eaves.cli.session import load_session
 
@@ -109,7 +109,7 @@ def _line(one: Json) -> list[str]:
 
 
 def _reasons(one: Json) -> list[str]:
-    return [str(reason) for reason in list_of(one.get("reasons"))]
+    return [one_line(reason) for reason in list_of(one.get("reasons"))]
 
 
 def _tell(one: Json) -> None:

@@ -9,7 +9,7 @@ from eaves.cli.client import Client
 from eaves.cli.completion import complete_names
 from eaves.cli.json_values import Json, is_object, list_of, object_of, objects_of
 from eaves.cli.kinds import Kind, KindType, OfObjects
-from eaves.cli.output import age, short_state, show_value
+from eaves.cli.output import age, one_line, short_state, show_value
 from eaves.cli.session import load_session
 
 EXPLAINED = ("device", "netinst", "volume", "instance")
@@ -56,9 +56,9 @@ def why_lines(title: str, told: Json) -> list[str]:
 
 def _cause(link: Any) -> str:
     if not is_object(link):
-        return str(link)
+        return one_line(link)
     since = f" ({age(link['since'])})" if link.get("since") else ""
-    return f"{link.get('text') or link.get('what') or ''}{since}"
+    return f"{one_line(link.get('text') or link.get('what') or '')}{since}"
 
 
 @click.command()
@@ -110,4 +110,4 @@ def event_line(event: Json) -> str:
     name, user = str(event.get("resourceName") or ""), str(event.get("user") or "")
     what = f"{name}: " if name and name not in text else ""
     by = f" (by {user})" if user and user not in text else ""
-    return f"{str(event.get('timestamp') or '')[:19]}  {severity:<8} {what}{text}{by}"
+    return one_line(f"{str(event.get('timestamp') or '')[:19]}  {severity:<8} {what}{text}{by}")

@@ -28,7 +28,7 @@ def status_text(seen: NodeStatus, *, running: bool) -> str:
         lines.append(f"port        {port.label} ({port.ifname}) {up}, {addresses}")
     lines += _apps(seen.apps)
     lines += _unmet(seen.unmet)
-    return "\n".join(lines)
+    return "\n".join("".join(c if c.isprintable() else " " for c in line) for line in lines)
 
 
 def attestation_text(seen: ControllerStatus, at: str) -> str:
