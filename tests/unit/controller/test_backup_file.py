@@ -1,13 +1,24 @@
 """The file of a backup: whole and authentic, or refused."""
 
+import gzip
+import hashlib
 import io
 import os
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from eaves.controller.backup.archive import FORMAT, MANIFEST, Manifest, check, encode, writing
+from eaves.controller.backup.archive import (
+    FORMAT,
+    MANIFEST,
+    Manifest,
+    Member,
+    check,
+    encode,
+    writing,
+)
 from eaves.controller.backup.crypt import (
     CHUNK_BYTES,
     HEAD_BYTES,
@@ -91,6 +102,38 @@ def test_a_member_that_the_manifest_does_not_know_is_refused(tmp_path: Path) -> 
         to.add_bytes("smuggled", b"x")
         to.add_bytes(MANIFEST, encode(manifest()))
     with pytest.raises(BackupUnreadable, match="smuggled is not as its manifest says"):
+        check(path, PASSPHRASE)
+
+
+@pytest.mark.parametrize("name", ["keys/../../escaped", "/etc/escaped"])
+def test_path_traversal_in_a_backup_is_refused_before_anything_is_written(
+    tmp_path: Path, name: str
+) -> None:
+    """By somebody who knows the passphrase, with digests that fit."""
+    path = tmp_path / "backup"
+    content = b"planted"
+    members = {name: Member(hashlib.sha256(content).hexdigest(), len(content))}
+    with path.open("wb") as file, writing(file, PASSPHRASE, os.urandom) as to:
+        to.add_bytes(name, content)
+        to.add_bytes(MANIFEST, encode(manifest(members=members)))
+    with pytest.raises(BackupUnreadable, match="leads out of the place of a restore"):
+        check(path, PASSPHRASE)
+    assert not list(tmp_path.parent.glob("**/escaped"))
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE])
+def test_path_traversal_by_links_in_a_backup_is_refused(tmp_path: Path, kind: bytes) -> None:
+    path = tmp_path / "backup"
+    link = tarfile.TarInfo("keys/link")
+    link.type, link.linkname = kind, "/etc/passwd"
+    with (
+        path.open("wb") as file,
+        Sealing(file, PASSPHRASE, os.urandom) as sealed,
+        gzip.GzipFile(fileobj=sealed, mode="wb") as packed,
+        tarfile.open(mode="w|", fileobj=packed) as tar,
+    ):
+        tar.addfile(link)
+    with pytest.raises(BackupUnreadable):
         check(path, PASSPHRASE)
 
 

@@ -16,6 +16,7 @@ from eaves.controller.backup.crypt import BackupUnreadable, Opening, Sealing
 FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"
 PART_BYTES: Final = 1024 * 1024
+MOST_MANIFEST_BYTES: Final = 64 * 1024 * 1024
 
 
 class Member(msgspec.Struct, frozen=True):
@@ -111,6 +112,7 @@ def read_members(path: Path, passphrase: bytes) -> Iterator[tuple[str, IO[bytes]
                 tarfile.open(mode="r|", fileobj=packed, bufsize=PART_BYTES) as tar,
             ):
                 for info in tar:
+                    _refuse_leading_out(path, info.name)
                     content = tar.extractfile(info)
                     if content is None:
                         raise BackupUnreadable(f"{path}: member {info.name!r} is no file")
@@ -121,6 +123,14 @@ def read_members(path: Path, passphrase: bytes) -> Iterator[tuple[str, IO[bytes]
                 pass
         except (tarfile.TarError, OSError, EOFError) as error:
             raise BackupUnreadable(f"{path}: {error}; take another copy of the file") from error
+
+
+def _refuse_leading_out(path: Path, member: str) -> None:
+    if {"", ".", ".."} & set(member.split("/")):
+        raise BackupUnreadable(
+            f"{path}: member {member!r} leads out of the place of a restore; nothing that was "
+            "backed up is called so: take another copy of the file"
+        )
 
 
 def parts_of(content: IO[bytes]) -> Iterator[bytes]:
@@ -137,7 +147,7 @@ def check(path: Path, passphrase: bytes) -> Manifest:
     manifest: Manifest | None = None
     for name, content in read_members(path, passphrase):
         if name == MANIFEST:
-            manifest = msgspec.json.decode(content.read(), type=Manifest)
+            manifest = _manifest(path, content)
             continue
         digest, size = hashlib.sha256(), 0
         for part in parts_of(content):
@@ -155,6 +165,16 @@ def check(path: Path, passphrase: bytes) -> Manifest:
         wrong = sorted(set(found.items()) ^ set(manifest.members.items()), key=lambda m: m[0])
         raise BackupUnreadable(f"{path}: {wrong[0][0]} is not as its manifest says")
     return manifest
+
+
+def _manifest(path: Path, content: IO[bytes]) -> Manifest:
+    text = content.read(MOST_MANIFEST_BYTES + 1)
+    if len(text) > MOST_MANIFEST_BYTES:
+        raise BackupUnreadable(f"{path}: its manifest has more than {MOST_MANIFEST_BYTES} bytes")
+    try:
+        return msgspec.json.decode(text, type=Manifest)
+    except msgspec.DecodeError as error:
+        raise BackupUnreadable(f"{path}: its manifest cannot be read: {error}") from error
 
 
 def encode(manifest: Manifest) -> bytes:
