@@ -108,6 +108,9 @@ class Bounds:
     stranger_requests_per_s: float = 500.0
     stranger_requests_burst_s: float = 40.0
     registrations_per_minute: int = 6000  # of one address, and of one onboarding certificate
+    # of one user of the REST side, whatever tokens it holds
+    user_requests_per_s: float = 500.0
+    user_requests_burst_s: float = 20.0  # seconds of that rate at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,6 +385,7 @@ _RATES: Final = (
     ("EAVES_DEVICE_REQUESTS_PER_S", "device_requests_per_s"),
     ("EAVES_ENTERPRISE_REQUESTS_PER_S", "enterprise_requests_per_s"),
     ("EAVES_ADDRESS_REQUESTS_PER_S", "stranger_requests_per_s"),
+    ("EAVES_USER_REQUESTS_PER_S", "user_requests_per_s"),
 )
 """Bounds that a site may have to move: one address may stand for thousands of devices."""
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eaves.controller.domain.rates import Rates
 from eaves.controller.southbound.pressure import (
     Level,
-    Rates,
     Signals,
     Worth,
     level_of,

@@ -77,8 +77,10 @@ from eaves.controller.northbound.operations import BASE_PATH, Operations, read_o
 from eaves.controller.northbound.pages import Metered, Pages
 from eaves.controller.northbound.passwords import Passwords
 from eaves.controller.northbound.problems import Envelopes, Problem
+from eaves.controller.northbound.rates import CallerRates
 from eaves.controller.northbound.rollouts import endpoints as rollouts
 from eaves.controller.northbound.routes import AREAS, Route
+from eaves.controller.northbound.strict import strict
 from eaves.controller.northbound.work import Clock, Random
 from eaves.controller.observe import probes
 from eaves.controller.observe.health import Check, Checks
@@ -191,6 +193,7 @@ def build_app(
         passwords=Passwords(),
         health=(surface.ready if surface is not None else _database_alone(database_url)).ask,
         providers=Providers(),
+        rates=CallerRates(settings.bounds),
         series=open_series_reader(settings, engine),
     )
 
@@ -346,7 +349,7 @@ class Passage:
 
         async def with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id)]
+                message["headers"] = strict([*message["headers"], (b"x-request-id", request_id)])
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id.decode()):

@@ -1,5 +1,6 @@
 """What every endpoint is given, and how a request becomes a transaction of somebody."""
 
+import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -17,6 +18,7 @@ from eaves.controller.northbound import roles, standing
 from eaves.controller.northbound.oidc import Providers
 from eaves.controller.northbound.passwords import Passwords
 from eaves.controller.northbound.problems import Envelopes, Problem
+from eaves.controller.northbound.rates import CallerRates
 from eaves.controller.northbound.work import Clock, Principal, Random, Work
 from eaves.controller.observe.health import Health
 from eaves.controller.settings import Settings
@@ -66,6 +68,7 @@ class Context:
     passwords: Passwords
     health: Callable[[], Health]  # of this process; blocks
     providers: Providers
+    rates: CallerRates
     series: SeriesReader  # asked outside of a transaction: it may be a store far away
 
     @asynccontextmanager
@@ -98,9 +101,17 @@ class Context:
             yield self._work(db, request, request.state.principal, restricted=restricted)
 
     async def admit(self, request: Request, needs: Needs) -> None:
-        """Raises Problem(401) and Problem(403) by the headers alone."""
-        async with snapshot(self.engine) as db:
-            principal = await self.authenticate(db, request, self.clock())
+        """Raises Problem(401), Problem(403) and Problem(429) by the headers alone."""
+        now_s, address = asyncio.get_running_loop().time(), host_of(request)
+        self.rates.refuse_noisy(address, now_s)
+        try:
+            async with snapshot(self.engine) as db:
+                principal = await self.authenticate(db, request, self.clock())
+        except Problem as problem:
+            if problem.status == 401:
+                self.rates.note_stranger(address, now_s)
+            raise
+        self.rates.charge(principal.user_id, principal.user_name, now_s)
         scope_for(principal, needs)
         request.state.needs = needs
         request.state.principal = principal

@@ -5,6 +5,7 @@ from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from eaves.controller.northbound.strict import strict
 from eaves.controller.observe.meters import Requests
 from eaves.controller.observe.surface import PATHS, Surface
 
@@ -29,11 +30,12 @@ class Pages:
             {
                 "type": "http.response.start",
                 "status": page.status,
-                "headers": [
-                    (b"content-type", page.content_type.encode()),
-                    (b"content-length", str(len(page.body)).encode()),
-                    (b"cache-control", b"no-store"),
-                ],
+                "headers": strict(
+                    [
+                        (b"content-type", page.content_type.encode()),
+                        (b"content-length", str(len(page.body)).encode()),
+                    ]
+                ),
             }
         )
         await send({"type": "http.response.body", "body": page.body})

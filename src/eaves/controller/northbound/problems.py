@@ -96,9 +96,11 @@ class Problem(EavesError):
         code: ZsrvErrorCode | None = None,
         location: str = "",
         target: Target | None = None,
+        retry_after_s: int = 0,
     ) -> None:
         super().__init__(details)
         self.status = status
+        self.retry_after_s = retry_after_s
         self.target = target or Target()
         fine = code or FINE_CODES.get(status, ZsrvErrorCode.INTERNAL_SERVER_ERROR)
         self.errors: tuple[ZsrvError, ...] = (
@@ -161,9 +163,12 @@ class Envelopes:
     def failure(
         self, problem: Problem, *, operation: ZcOpsType = ZcOpsType.UNSPECIFIED, user: str = ""
     ) -> Response:
-        return self._answer(
+        told = self._answer(
             problem.status, problem.target, operation=operation, user=user, errors=problem.errors
         )
+        if problem.retry_after_s:
+            told.headers["Retry-After"] = str(problem.retry_after_s)
+        return told
 
     def body(self, problem: Problem) -> JsonObject:
         """The envelope of a failure, for an answer that says more beside it."""

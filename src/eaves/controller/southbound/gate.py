@@ -7,12 +7,12 @@ from typing import Final
 
 import structlog
 
+from eaves.controller.domain.rates import Rates
 from eaves.controller.live import LiveDevice
 from eaves.controller.settings import Bounds
 from eaves.controller.southbound.bodies import InFlight
 from eaves.controller.southbound.pressure import (
     Level,
-    Rates,
     Signals,
     Worth,
     level_of,
