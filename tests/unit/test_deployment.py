@@ -3,9 +3,11 @@
 import configparser
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import pytest
@@ -13,6 +15,8 @@ import yaml
 from support.generated import REPOSITORY
 
 from eaves.controller.sink_settings import read_sink_settings
+from eaves.node.install import unit_text
+from eaves.node.settings import Settings as NodeSettings
 
 PACKAGING = REPOSITORY / "packaging"
 SETTINGS = set(
@@ -160,6 +164,30 @@ def test_a_unit_can_be_read_and_runs_a_command_that_exists(path: Path) -> None:
         verb = re.search(r"eaves controller ?(\w*)", line)
         assert verb is not None
         assert verb[1] in {"", *command.commands}
+
+
+EXPOSED: Final = {"eaves-controller.service": 1.6, "eaves-backup.service": 1.6}
+"""Exposure as systemd counts it, from 0 to 10; the node's is bounded by what apps inherit of it."""
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
+@pytest.mark.parametrize(("name", "most"), [*EXPOSED.items(), ("eaves-node.service", 8.8)])
+def test_a_unit_leaves_its_service_few_rights(name: str, most: float, tmp_path: Path) -> None:
+    """A looser unit is noticed here; a stricter one may lower the bound."""
+    unit = PACKAGING / "systemd" / name
+    if name not in EXPOSED:
+        unit = tmp_path / name
+        folders = (tmp_path / "config", tmp_path / "state", tmp_path / "run")
+        unit.write_text(unit_text("/usr/bin/eaves node", NodeSettings(*folders, "node")))
+    done = subprocess.run(
+        ["systemd-analyze", "security", "--offline=yes", "--no-pager", str(unit)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    told = re.search(r"Overall exposure level for [\w.-]+: ([0-9.]+)", done.stdout)
+    assert told is not None, done.stderr
+    assert float(told[1]) <= most, done.stdout
 
 
 def _names_in(expressions: Iterator[str]) -> set[str]:

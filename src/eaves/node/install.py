@@ -16,9 +16,12 @@ from eaves.node.settings import Settings
 UNIT = Path("/etc/systemd/system/eaves-node.service")
 NEVER_NEEDED = (
     "CAP_AUDIT_CONTROL",
+    "CAP_BLOCK_SUSPEND",
+    "CAP_CHECKPOINT_RESTORE",
     "CAP_LEASE",
     "CAP_MAC_ADMIN",
     "CAP_MAC_OVERRIDE",
+    "CAP_PERFMON",
     "CAP_SYSLOG",
     "CAP_SYS_PACCT",
     "CAP_SYS_TIME",
@@ -53,7 +56,10 @@ StateDirectory=eaves
 ConfigurationDirectory=eaves
 CapabilityBoundingSet=~{" ".join(NEVER_NEEDED)}
 LockPersonality=yes
+RestrictRealtime=yes
 SystemCallArchitectures=native
+SystemCallErrorNumber=EPERM
+SystemCallFilter=~@clock @cpu-emulation @obsolete @swap
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK AF_PACKET AF_VSOCK
 
 [Install]
