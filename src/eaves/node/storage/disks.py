@@ -91,18 +91,23 @@ async def make_overlay(path: Path, backing: str, disk: Disk, size_bytes: int) ->
 
 
 async def make_converted(path: Path, content: Path, disk: Disk, size_bytes: int) -> None:
+    most = max(size_bytes, disk.virtual_size)
+    written = most + most // 32 + 64 * 1024**2  # and what qcow2 keeps its tables in
     _empty_file(path, 0o666)  # for the helper, which gets it open; nobody else reaches the folder
     done = await run_parser(
         ["qemu-img", "convert", "-q", "-f", disk.format, "-O", "qcow2", INPUT, OUTPUT],
         read=content,
         write=path,
         timeout_s=CONVERT_S,
+        file_bytes=written,
     )
     if done.code:
         raise Transient(f"converting from {disk.format} failed: {said(done)}")
     if size_bytes > disk.virtual_size:
         grown = ["qemu-img", "resize", "-q", "-f", "qcow2", OUTPUT, str(size_bytes)]
-        done = await run_parser(grown, read=content, write=path, timeout_s=INFO_S)
+        done = await run_parser(
+            grown, read=content, write=path, timeout_s=INFO_S, file_bytes=written
+        )
         if done.code:
             raise Transient(f"growing to {size_bytes} bytes failed: {said(done)}")
 
