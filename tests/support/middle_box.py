@@ -14,6 +14,7 @@ from eaves.evapi.config import EdgeDevConfig, UUIDandVersion, encode_edge_dev_co
 from eaves.evapi.config_items import ItemValues
 from eaves.evapi.device_certs import Chance
 from eaves.evapi.envelope import controller_sender, onboarding_sender, parse_envelope, seal
+from eaves.evapi.flows.attest import versions_only
 from eaves.evapi.flows.onboard import Applicant
 from eaves.evapi.flows.steps import Received, Reply
 from eaves.evapi.keys import KeySigner
@@ -88,7 +89,12 @@ class Talker:
         link = Link(transport, identity, self.box.root.pem, self.now)
         self._checkpoint = Checkpoint(self.state / "checkpoint")
         self.conversation = Conversation(
-            link, self._checkpoint, "1", ItemValues.before_any_config, self._follow, lambda: None
+            link,
+            self._checkpoint,
+            versions_only("1"),
+            ItemValues.before_any_config,
+            self._follow,
+            lambda: None,
         )
 
     def now(self) -> datetime:
