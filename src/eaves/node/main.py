@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 import msgspec
 import structlog
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from eaves import __version__
 from eaves.errors import EavesError
@@ -22,9 +23,10 @@ from eaves.evapi.device_certs import Chance
 from eaves.evapi.flows.attest import Quoter, stated_versions, versions_only
 from eaves.evapi.flows.onboard import Applicant
 from eaves.evapi.info import BootReason
+from eaves.evapi.pem import certificate_key, load_certificate
 from eaves.node.checkpoint import Checkpoint, StateNotWritable
 from eaves.node.comms.folder import ConfigFolder, FolderIncomplete, read_folder
-from eaves.node.comms.identity import load_identity, onboarding_identity
+from eaves.node.comms.identity import KeyUnusable, load_identity, onboarding_identity
 from eaves.node.comms.link import Link
 from eaves.node.comms.outbox import Outbox
 from eaves.node.comms.secrets import Decryptor
@@ -43,7 +45,8 @@ from eaves.node.runtime.device_status import Identity
 from eaves.node.runtime.engine import Engine, Surroundings
 from eaves.node.runtime.log_store import LogStore
 from eaves.node.runtime.parts import Parts
-from eaves.node.runtime.security_module import SecurityModule
+from eaves.node.runtime.safekeeping import Safekeeping
+from eaves.node.runtime.security_module import MACHINE_TPM, SecurityModule, find_tpm
 from eaves.node.runtime.service import RestartNode, Service
 from eaves.node.runtime.status_file import is_running, read_status
 from eaves.node.runtime.workloads import Workloads
@@ -54,12 +57,12 @@ from eaves.node.storage.transport import Credentials
 from eaves.node.tpm.device import Tpm
 from eaves.node.tpm.health import Health
 from eaves.node.tpm.quoter import DEFAULT_EVENT_LOG, TpmQuoter
+from eaves.node.vault_command import NO_TPM_HERE, vault_command, vault_of
 from eaves.reconcile.item import ItemRef
 
 log = structlog.get_logger(__name__)
 
 VERSION = f"eaves-{__version__}"
-MACHINE_TPM = "device:/dev/tpmrm0"
 NO_TPM = "none"
 
 
@@ -160,6 +163,7 @@ def status(settings: Settings, form: str) -> None:
 
 
 command.add_command(install)
+command.add_command(vault_command)
 
 
 def monotonic_clock() -> Callable[[], datetime]:
@@ -218,14 +222,6 @@ async def wait_for_folder(folder: Path) -> ConfigFolder:
             await asyncio.sleep(2.0)
 
 
-def find_tpm(settings: Settings, machine: Machine) -> Tpm | None:
-    """The one that was named, else that of the machine."""
-    tcti = settings.tpm
-    if tcti is None:
-        tcti = MACHINE_TPM if machine.tpm else ""
-    return Tpm(tcti) if tcti else None
-
-
 def quoter_of(settings: Settings, machine: Machine, tpm: Tpm | None) -> Quoter:
     parts = (machine.bios_vendor, machine.bios_version, machine.bios_date)
     firmware = "-".join(part for part in parts if part)
@@ -269,23 +265,36 @@ def compose(
     def reachable() -> None:
         service.reachable()
 
+    def attest_again() -> None:
+        conversation.attesting.again()
+
     async def follow(config: EdgeDevConfig) -> None:
         await service.follow(config)
 
     security = SecurityModule(
         tpm.tcti if tpm else "", Health(used_tpm, changed) if used_tpm else None
     )
+    vault = vault_of(settings.state_dir, used_tpm, _no_vault(tpm))
+    vault.start()
+    safekeeping = Safekeeping(
+        vault,
+        identity.ecdh,
+        device_key(identity.device_cert_pem),
+        opened=lambda: open_storage(storage, engine),
+        due=attest_again,
+        changed=changed,
+    )
     storage = StorageSubsystem(
-        settings.state_dir / "vault",
+        vault.folder.path,
         clock,
+        door=vault.closed,
         retry=retry,
         credentials=lambda key: datastore_secret(key, conversation.heard.config, decryptor()),
     )
     network = NetworkSubsystem(settings.table, settings.run_dir)
-    domains = DomainsSubsystem(settings.name, settings.state_dir, settings.run_dir, storage, clock)
-    containers = ContainersSubsystem(
-        settings.name, settings.state_dir, settings.run_dir, storage, clock
-    )
+    kept = vault.folder.path if vault.encrypted else settings.state_dir
+    domains = DomainsSubsystem(settings.name, kept, settings.run_dir, storage, clock)
+    containers = ContainersSubsystem(settings.name, kept, settings.run_dir, storage, clock)
     engine = Engine(
         checkpoint,
         (storage, network, domains, containers),
@@ -300,6 +309,7 @@ def compose(
         lambda: service.items,
         follow,
         reachable,
+        safekeeping,
     )
     parts = Parts(
         engine=engine,
@@ -311,6 +321,7 @@ def compose(
         logs=LogStore(settings.state_dir / "logs", now),
         identity=identity_facts(settings, folder, checkpoint, boot),
         security=security,
+        safekeeping=safekeeping,
         state_dir=settings.state_dir,
         run_dir=settings.run_dir,
         now=now,
@@ -325,6 +336,27 @@ def compose(
         folder.soft_serial,
     )
     return service, applicant
+
+
+def _no_vault(tpm: Tpm | None) -> str:
+    if tpm is None:
+        return NO_TPM_HERE
+    return "the keys of this device are on disk, not in its TPM"
+
+
+def open_storage(storage: StorageSubsystem, engine: Engine) -> None:
+    """The vault is open: what waited for it is tried at once."""
+    storage.opened()
+    for ref in engine.reconciler.intended:
+        if ref.kind in storage.kinds:
+            engine.reconciler.retry(ref)
+
+
+def device_key(certificate_pem: bytes) -> ec.EllipticCurvePublicKey:
+    key = certificate_key(load_certificate(certificate_pem))
+    if not isinstance(key, ec.EllipticCurvePublicKey):
+        raise KeyUnusable("device.cert.pem", "it is not of an EC key")
+    return key
 
 
 def identity_facts(

@@ -14,6 +14,7 @@ def status_text(seen: NodeStatus, *, running: bool) -> str:
         f"identity    {device.uuid or 'not onboarded yet'}",
         f"            name {device.name or '-'}, serial {device.serial or '-'}",
         f"            {device.keys or 'keys not known yet'}",
+        f"            {device.vault or 'vault not known yet'}",
         f"started     {device.boot}; {device.restarts} starts so far",
         f"controller  {controller.url}  {controller.phase}",
         f"            last answer {controller.last_success or 'never'}",

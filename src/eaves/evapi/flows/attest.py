@@ -114,7 +114,7 @@ def prove(attester: Attester, trust: Trust, now: Clock) -> Flow[Attested]:
             continue
         if not attester.escrow:
             return quoted
-        stored = yield from _store(attester, quoted, now)
+        stored = yield from store_keys(attester, quoted, now)
         if isinstance(stored, Attested):
             return stored
         trust = stored
@@ -195,8 +195,8 @@ def _quote(
         yield Wait(RETRY_S, f"quote answered with code {int(judged.response)}; sent again")
 
 
-def _store(attester: Attester, attested: Attested, now: Clock) -> Flow[Attested | Trust]:
-    """Escrow the keys under the fresh token; Trust means: from the nonce again."""
+def store_keys(attester: Attester, attested: Attested, now: Clock) -> Flow[Attested | Trust]:
+    """Escrow the attester's keys under the fresh token; Trust means: from the nonce again."""
     keys = AttestStorageKeys(integrity_token=attested.integrity_token, keys=attester.escrow)
     request = ZAttestReq(req_type=ZAttestReqType.Z_ATTEST_REQ_TYPE_STORE_KEYS, storage_keys=keys)
     trust = attested.trust

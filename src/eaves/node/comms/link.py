@@ -10,7 +10,14 @@ from typing import Generic, TypeVar
 
 import structlog
 
-from eaves.evapi.flows.attest import Attested, Attester, NotKnown, prove, upload_certs
+from eaves.evapi.flows.attest import (
+    Attested,
+    Attester,
+    NotKnown,
+    prove,
+    store_keys,
+    upload_certs,
+)
 from eaves.evapi.flows.onboard import Applicant, Onboarded, UuidLookup, look_up_uuid, onboard
 from eaves.evapi.flows.poll import NothingNew, NotServed, Polled, PollNow, await_change, poll
 from eaves.evapi.flows.report import Fate, report
@@ -114,6 +121,14 @@ class Link:
         done = await self._drive(prove(attester, self._trusted(), self.certain_now), waits)
         self.trust, self.standing.token = done.trust, done.integrity_token
         return done
+
+    async def escrow(
+        self, attester: Attester, attested: Attested, waits: Callable[[str], None]
+    ) -> bool:
+        """Have the attester's keys kept; False: it has to attest again first."""
+        done = await self._drive(store_keys(attester, attested, self.now), waits)
+        self.trust = done if isinstance(done, Trust) else done.trust
+        return isinstance(done, Attested)
 
     async def poll(self, config_hash: str) -> Polled:
         done = await self._drive(

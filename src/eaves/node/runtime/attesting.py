@@ -5,15 +5,16 @@ Source: EVE API v2, section 6.3; node reference, section 13.2.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Protocol
 
 import structlog
 
 from eaves.errors import EavesError
-from eaves.evapi.attest import ZAttestQuote
-from eaves.evapi.flows.attest import Attester, NotKnown, Quoter
+from eaves.evapi.attest import AttestVolumeKey, ZAttestQuote
+from eaves.evapi.flows.attest import Attested, Attester, NotKnown, Quoter
 from eaves.evapi.info import AttestationState
 from eaves.node.comms.link import Link
 
@@ -31,6 +32,14 @@ class Proof:
     at: datetime | None = None  # when the controller accepted it last
 
 
+class Escrow(Protocol):
+    """What the controller keeps for the node's vault, and gives back after a proof."""
+
+    async def returned(self, keys: Iterable[AttestVolumeKey], /) -> None: ...
+    async def to_escrow(self) -> tuple[AttestVolumeKey, ...]: ...
+    async def stored(self) -> None: ...
+
+
 class Attesting:
     """`unknown` is called when the controller does not know the device, `attested` when a proof
     was accepted and polls will be answered.
@@ -42,12 +51,14 @@ class Attesting:
         quoter: Quoter,
         unknown: Callable[[], Awaitable[None]],
         attested: Callable[[], None],
+        escrow: Escrow,
     ) -> None:
         self.proof = Proof()
         self._link = link
         self._quoter = quoter
         self._unknown = unknown
         self._attested = attested
+        self._escrow = escrow
         self._now = asyncio.Event()
 
     def again(self) -> None:
@@ -79,11 +90,26 @@ class Attesting:
             await asyncio.sleep(UNKNOWN_PAUSE_S)
             self._now.set()
             return
-        await self._link.attest(attester, self._waits)
-        self._enter(AttestationState.ATTESTATION_STATE_COMPLETE)
+        attested = await self._link.attest(attester, self._waits)
         self.proof.at = self._link.now()
         log.info("attested")
         self._attested()
+        await self._escrow.returned(attested.keys)
+        if await self._keep(attester, attested):
+            self._enter(AttestationState.ATTESTATION_STATE_COMPLETE)
+        else:
+            self._now.set()
+
+    async def _keep(self, attester: Attester, attested: Attested) -> bool:
+        """Send what the vault has to be kept; False: the token is not taken any more."""
+        keys = await self._escrow.to_escrow()
+        if not keys:
+            return True
+        self._enter(AttestationState.ATTESTATION_STATE_ATTEST_ESCROW_WAIT)
+        if not await self._link.escrow(replace(attester, escrow=keys), attested, self._waits):
+            return False
+        await self._escrow.stored()
+        return True
 
     def _quote(self, nonce: bytes) -> ZAttestQuote:
         self.proof.state = AttestationState.ATTESTATION_STATE_TPM_QUOTE_WAIT

@@ -31,7 +31,7 @@ from eaves.evapi.flows.trust import Failed, Trust
 from eaves.ids import DeviceId
 from eaves.node.checkpoint import Checkpoint, StateNotWritable
 from eaves.node.comms.link import Link
-from eaves.node.runtime.attesting import Attesting
+from eaves.node.runtime.attesting import Attesting, Escrow
 from eaves.node.runtime.guard import forever
 from eaves.node.runtime.saved import open_saved_config, open_saved_trust
 
@@ -76,6 +76,7 @@ class Conversation:
         items: Callable[[], ItemValues],
         deliver: Callable[[EdgeDevConfig], Awaitable[None]],
         reachable: Callable[[], None],
+        escrow: Escrow,
     ) -> None:
         self.link = link
         self.heard = Heard()
@@ -88,7 +89,7 @@ class Conversation:
         self.ready = asyncio.Event()  # a UUID is known and a controller is believed
         self._poll_now = asyncio.Event()
         self._polled = asyncio.Event()
-        self.attesting = Attesting(link, quoter, self._ask_for_uuid, self._poll_now.set)
+        self.attesting = Attesting(link, quoter, self._ask_for_uuid, self._poll_now.set, escrow)
 
     def load_checkpoint(self) -> EdgeDevConfig | None:
         """Trust, UUID and the last good config from disk, whatever the controller does."""

@@ -14,7 +14,6 @@ from eaves.evapi.info import (
     BootReason,
     Capabilities,
     DataSecAtRest,
-    DataSecAtRestStatus,
     DevicePort,
     DevicePortStatus,
     ErrorInfo,
@@ -82,6 +81,7 @@ class Moment:
     last_controller_success: datetime | None = None
     last_controller_error: str = ""
     security: SecurityModule = field(default_factory=SecurityModule)
+    at_rest: DataSecAtRest = field(default_factory=DataSecAtRest)
 
 
 def device_info(machine: Machine, identity: Identity, moment: Moment) -> ZInfoDevice:
@@ -114,9 +114,7 @@ def device_info(machine: Machine, identity: Identity, moment: Moment) -> ZInfoDe
         restart_counter=identity.restart_counter,
         hsm_status=moment.security.status,
         hsm_info=moment.security.text(),
-        data_sec_at_rest_info=DataSecAtRest(
-            status=DataSecAtRestStatus.DATASEC_AT_REST_DISABLED, info="no TPM, no vault"
-        ),
+        data_sec_at_rest_info=moment.at_rest,
         sec_info=SecurityInfo(sha_root_ca=sha256(identity.root_ca).digest()),
         config_item_status=moment.config_items,
         app_instances=tuple(

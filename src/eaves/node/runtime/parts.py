@@ -14,6 +14,7 @@ from eaves.node.runtime.conversation import Conversation
 from eaves.node.runtime.device_status import Identity
 from eaves.node.runtime.engine import Engine
 from eaves.node.runtime.log_store import LogStore
+from eaves.node.runtime.safekeeping import Safekeeping
 from eaves.node.runtime.security_module import SecurityModule
 from eaves.node.runtime.workloads import Workloads
 from eaves.node.storage.subsystem import StorageSubsystem
@@ -34,6 +35,7 @@ class Parts:
     logs: LogStore
     identity: Identity
     security: SecurityModule
+    safekeeping: Safekeeping
     state_dir: Path
     run_dir: Path
     now: Callable[[], datetime]

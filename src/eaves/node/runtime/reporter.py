@@ -30,6 +30,7 @@ from eaves.node.runtime.status_file import (
     unmet,
     write_status,
 )
+from eaves.node.runtime.vault_status import data_sec_at_rest, vault_text
 from eaves.node.runtime.workloads import network_items
 from eaves.node.storage import status as storage_status
 
@@ -200,10 +201,16 @@ class Reporter:
             config_items=self._shared.item_status,
             reboot_counter=self._parts.checkpoint.number(REBOOT_COUNTER) or 0,
             shutdown_counter=self._parts.checkpoint.number(SHUTDOWN_COUNTER) or 0,
-            maintenance=self._shared.maintenance,
+            maintenance=(
+                *self._shared.maintenance,
+                *self._parts.safekeeping.reasons(
+                    self._shared.items.seconds("timer.vault.ready.cutoff")
+                ),
+            ),
             last_controller_success=counts.last_success,
             last_controller_error=heard.unreachable or counts.last_error,
             security=self._parts.security,
+            at_rest=data_sec_at_rest(self._parts.safekeeping.seen()),
         )
 
     def _write_status(self) -> None:
@@ -224,6 +231,7 @@ class Reporter:
                 boot=parts.identity.boot_text,
                 restarts=parts.identity.restart_counter,
                 keys=parts.security.text(),
+                vault=vault_text(parts.safekeeping.seen()),
             ),
             controller=ControllerStatus(
                 url=link.transport.base_url,

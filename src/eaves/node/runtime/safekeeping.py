@@ -50,7 +50,7 @@ class Safekeeping:
         self._lock = asyncio.Lock()
         self._escrow_error = ""
         self._told: Phase = vault.standing().phase
-        self._said_due = False
+        self._said_due = vault.standing().escrow_due  # each start attests, and then sends it
         self._offered: bytes | None = None  # digest of the share that is on its way
         self._locked_since: float | None = None
         self._asked_at = 0.0
@@ -74,6 +74,7 @@ class Safekeeping:
         async with self._lock:
             for key in keys:
                 await self._take(key)
+            self._said_due = self.vault.standing().escrow_due  # sent next by whoever called
             self._note()
 
     async def _take(self, key: AttestVolumeKey) -> None:

@@ -3,7 +3,20 @@
 from dataclasses import dataclass
 
 from eaves.evapi.info import HwSecurityModuleStatus, MaintenanceModeReason
+from eaves.node.host.machine import Machine
+from eaves.node.settings import Settings
+from eaves.node.tpm.device import Tpm
 from eaves.node.tpm.health import Health
+
+MACHINE_TPM = "device:/dev/tpmrm0"
+
+
+def find_tpm(settings: Settings, machine: Machine) -> Tpm | None:
+    """The one that was named, else that of the machine."""
+    tcti = settings.tpm
+    if tcti is None:
+        tcti = MACHINE_TPM if machine.tpm else ""
+    return Tpm(tcti) if tcti else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from eaves.node.storage.settings import settings_of
 log = structlog.get_logger(__name__)
 
 STOP_APPS_S = 300.0
+SETTLE_S = 60.0
 
 
 class RestartNode(Exception):
@@ -142,6 +143,8 @@ class Service:
             tasks.create_task(forever("telemetry", self._telemetry.run_forever))
             if (health := self._parts.security.health) is not None:
                 tasks.create_task(forever("tpm health", health.run_forever))
+            tasks.create_task(forever("vault", self._parts.safekeeping.run_forever))
+            tasks.create_task(forever("settle vault", self._settle_vault, lambda: SETTLE_S))
             tasks.create_task(
                 forever("collect garbage", self._collect_garbage, self._garbage_pause_s)
             )
@@ -157,6 +160,13 @@ class Service:
             log.exception("not_stopped_in_order")
         log.info("stopped_for_reboot")
         raise RestartNode
+
+    async def _settle_vault(self) -> None:
+        """An update that was let in by the controller for its time on trial has proven itself."""
+        at = self._parts.conversation.attesting.proof.at
+        trial = timedelta(seconds=self._shared.items.seconds("timer.test.baseimage.update"))
+        if at is not None and self._parts.now() - at >= trial:
+            await self._parts.safekeeping.settle()
 
     async def _collect_garbage(self) -> None:
         """Never before the controller sent a config: nobody else knows what is garbage."""

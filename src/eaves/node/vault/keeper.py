@@ -95,6 +95,9 @@ class Vault:
     def standing(self) -> Standing:
         return Standing(self._phase, self._why, self._differs, self._file.read, self._due())
 
+    def plan(self) -> Plan:
+        return self._file.known().plan
+
     def escrow_share(self) -> bytes | None:
         """What the controller is to keep; None: nothing, or it is not known here."""
         if self._keys is None or Holder.ESCROW not in self._file.known().plan.holders:
