@@ -99,7 +99,7 @@ SECTIONS: Mapping[str, Mapping[str, Part]] = {
         ),
         "image": Part(
             "eaves.cli.uploads:image",
-            "Bring the bytes of images into the controller, make them ready, mark the latest.",
+            "Bring the bytes of images into the controller, make them ready, say who signed them.",
         ),
         "artifact": Part(
             "eaves.cli.uploads:artifact",

@@ -8,6 +8,9 @@ from support.driving import STEPS, Driver, named_policy, step
 from support.one_of_each import NETWORK
 from support.rest import Json
 from support.rest_objects import SHA256, datastore, image
+from support.signing import Signer
+
+from eaves.evapi.image_signature import as_json
 
 DATA: Final = b"some bytes of a file" * 50
 DIGEST: Final = hashlib.sha256(DATA).hexdigest()
@@ -64,6 +67,24 @@ async def _renew_all(driver: Driver) -> httpx.Response:
 async def _block(driver: Driver) -> httpx.Response:
     path = f"/v1/eaves/devices/id/{await driver.fresh('/v1/devices')}/attestation/block"
     return await driver.call("PUT", path, {"why": "stolen"})
+
+
+@step("PUT", "/v1/eaves/images/id/{id}/signatures")
+async def _sign(driver: Driver) -> httpx.Response:
+    path = f"/v1/eaves/images/id/{driver.world.image}/signatures"
+    return await driver.call("PUT", path, {"list": [as_json(Signer().detached(SHA256))]})
+
+
+@step("PUT", "/v1/eaves/projects/id/{id}/image-policy")
+async def _trust(driver: Driver) -> httpx.Response:
+    path = f"/v1/eaves/projects/id/{await driver.fresh('/v1/projects')}/image-policy"
+    key = {"name": "release", "pem": Signer().pem}
+    return await driver.call("PUT", path, {"signedOnly": True, "trustedKeys": [key]})
+
+
+@step("PUT", "/v1/eaves/image-policy")
+async def _trust_nobody(driver: Driver) -> httpx.Response:
+    return await driver.call("PUT", "/v1/eaves/image-policy", {"signedOnly": False})
 
 
 @step("PUT", "/v1/eaves/alert-channels/id/{id}/test")

@@ -9,6 +9,7 @@ from typing import BinaryIO, Final
 
 import click
 
+from eaves.cli import signatures
 from eaves.cli.client import ApiError, Client
 from eaves.cli.completion import complete_of
 from eaves.cli.json_values import Json
@@ -28,7 +29,7 @@ AGAIN: Final = "run the same command again: it goes on where it stopped"
 
 @click.group()
 def image() -> None:
-    """Bring the bytes of images into the controller, make them ready, mark the latest."""
+    """Bring the bytes of images into the controller, make them ready, say who signed them."""
 
 
 @image.command("upload")
@@ -103,6 +104,10 @@ def latest(name: str, *, off: bool) -> None:
     click.echo(
         f"image/{name}: {'no longer' if off else 'is'} the latest of {found.get('imageArch')}"
     )
+
+
+for _command in (signatures.sign, signatures.signatures, signatures.policy):
+    image.add_command(_command)
 
 
 @click.group()

@@ -13,6 +13,9 @@ from typing import Self
 
 from eaves.errors import Rejected
 from eaves.evapi.config.devcommon import ConfigItem
+from eaves.evapi.image_signature import ANY, SIGNED_ONLY
+from eaves.evapi.image_signature import KEYS as IMAGE_KEYS
+from eaves.evapi.image_signature import POLICY as IMAGE_POLICY
 from eaves.evapi.info.device import ZInfoConfigItem, ZInfoConfigItemStatus
 
 ItemValue = int | bool | str
@@ -235,6 +238,8 @@ _TABLE = (
     _count("kubernetes.drain.timeout", 24, 1, MOST, "hours that a cluster drain may take"),
     _count("kubernetes.drain.allnodes.config.multiple", 2, 1, 1000, "in poll intervals"),
     _seconds("drain.skip.k8sapinotreachable.timeout", 300, 1, MOST, "then skip the drain"),
+    _text(IMAGE_POLICY, ANY, "what images need to come here", ANY, SIGNED_ONLY),
+    _text(IMAGE_KEYS, "", "public keys in PEM that signatures of images count by"),
     _text("k3s.config.override", "", "configuration of the cluster, base64"),
     _text("k3s.version", "", "version of the cluster software"),
     _text("kubernetes.vmi.deschedule.events", "", "events that move apps, such as boot"),

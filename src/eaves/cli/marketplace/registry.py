@@ -35,6 +35,9 @@ ACCEPT: Final = ", ".join(
         "application/vnd.docker.distribution.manifest.v2+json",
     )
 )
+PAYLOAD: Final = "application/vnd.dev.cosign.simplesigning.v1+json"
+SIGNATURE: Final = "dev.cosignproject.cosign/signature"
+MOST_SIGNATURES: Final = 16
 REFERENCE = re.compile(
     r"(?P<repository>[a-z0-9]+(?:[._/-]+[a-z0-9]+)*):(?P<tag>[A-Za-z0-9_][A-Za-z0-9._-]{0,127})"
 )
@@ -130,10 +133,40 @@ class Registry:
             manifest = _json(self._manifest(repository, digest).body)
         return sum(int(layer.get("size", 0)) for layer in objects_of(manifest.get("layers")))
 
+    def signatures(self, repository: str, sha256: str) -> list[tuple[str, bytes]]:
+        """What `cosign sign` put beside an image: each in base64, with the payload it is over."""
+        answer = self._manifest(repository, f"sha256-{sha256}.sig")
+        if answer.status == http.HTTPStatus.NOT_FOUND:
+            return []
+        if answer.status != http.HTTPStatus.OK:
+            raise click.ClickException(
+                f"registry {self.host} answers {answer.status} for the signatures of {repository}; "
+                "check its address and --registry-user"
+            )
+        found: list[tuple[str, bytes]] = []
+        for layer in objects_of(_json(answer.body).get("layers"))[:MOST_SIGNATURES]:
+            signature = object_of(layer.get("annotations")).get(SIGNATURE)
+            if layer.get("mediaType") == PAYLOAD and isinstance(signature, str):
+                found.append((signature, self._blob(repository, str(layer.get("digest")))))
+        return found
+
+    def _blob(self, repository: str, digest: str) -> bytes:
+        answer = self._fetch(repository, f"blobs/{quote(digest, safe=':')}", {})
+        if answer.status != http.HTTPStatus.OK or f"sha256:{_sha256(answer.body)}" != digest:
+            raise click.ClickException(
+                f"registry {self.host}: {digest[:19]} of {repository} is not there, or not what "
+                "its digest says; do not use it"
+            )
+        return answer.body
+
     def _manifest(self, repository: str, reference: str) -> _Answer:
+        return self._fetch(
+            repository, f"manifests/{quote(reference, safe=':')}", {"Accept": ACCEPT}
+        )
+
+    def _fetch(self, repository: str, what: str, headers: dict[str, str]) -> _Answer:
         name = "/".join(part for part in (self._namespace, repository) if part)
-        path = f"/v2/{quote(name)}/manifests/{quote(reference, safe=':')}"
-        headers = {"Accept": ACCEPT}
+        path = f"/v2/{quote(name)}/{what}"
         if self._account.basic:
             headers["Authorization"] = self._account.basic
         answer = self._get(path, headers)
@@ -186,9 +219,13 @@ def _is_private(host: str) -> bool:
         return False
 
 
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
 def _digest(answer: _Answer, reference: str) -> str:
     """Computed, never believed: the header only has to agree."""
-    digest = f"sha256:{hashlib.sha256(answer.body).hexdigest()}"
+    digest = f"sha256:{_sha256(answer.body)}"
     said = answer.headers.get("docker-content-digest", digest)
     if said.startswith("sha256:") and said != digest:
         raise click.ClickException(

@@ -13,6 +13,7 @@ from eaves.controller.domain.contract.patches import PatchEnvelope
 from eaves.controller.domain.contract.projects import Tag
 from eaves.controller.domain.contract.volumes import VolInstConfig
 from eaves.controller.domain.secrets import SecretName
+from eaves.controller.domain.signed_images import ANY_IMAGE, ImageTrust
 from eaves.controller.domain.snapshots import Snapshot
 from eaves.evapi.codec import SharedParts
 from eaves.evapi.keys import KeyAgreement
@@ -41,6 +42,7 @@ class DeviceInputs:
     secrets: Mapping[SecretName, bytes] = field(default_factory=dict[SecretName, bytes], repr=False)
     ecdh_pem: bytes = b""  # certificate of the device; empty until it has sent it
     ecdh_hash: bytes = b""  # 16 bytes, as the device computed it
+    trust: ImageTrust = field(default=ANY_IMAGE, repr=False)  # which images its project lets in
     held: bytes = field(default=b"", repr=False)  # in force while it is locked; else empty
     epoch: int = 0  # of the controller's memory: another one after a backup was restored
     # parts that devices of one reading have in common, rendered once; says nothing of its own

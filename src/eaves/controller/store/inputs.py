@@ -34,7 +34,9 @@ from eaves.controller.domain.contract.users import Enterprise
 from eaves.controller.domain.contract.volumes import VolInstConfig
 from eaves.controller.domain.inputs import DeviceInputs
 from eaves.controller.domain.render import Rendered
+from eaves.controller.domain.signed_images import ANY_IMAGE
 from eaves.controller.store.devices import ECDH_TYPE
+from eaves.controller.store.image_trust import find_trusts
 from eaves.controller.store.marks import find_epoch
 from eaves.controller.store.rendered import (
     InForce,
@@ -151,6 +153,9 @@ async def _of_enterprise(
     )
     by_project = {found.item.id: found.item for found in projects}
     by_model = {found.item.id: found.item for found in models}
+    trusts = await find_trusts(
+        db, enterprise_id, {d.project_id for d in devices}, {image.id for image in images}
+    )
     ecdh = await _ecdh(db, ids)
     held = await _held(db, devices, by_project)
     return [
@@ -172,6 +177,7 @@ async def _of_enterprise(
             secrets=shared.secrets,
             ecdh_pem=ecdh.get(device.id, (b"", b""))[0],
             ecdh_hash=ecdh.get(device.id, (b"", b""))[1],
+            trust=trusts.get(device.project_id, ANY_IMAGE),
             held=held.get(device.id, b""),
             epoch=shared.epoch,
             memo=shared.memo,

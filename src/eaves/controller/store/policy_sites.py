@@ -39,7 +39,9 @@ from eaves.controller.domain.policies.entries import (
 )
 from eaves.controller.domain.policies.settle import Site, node_of
 from eaves.controller.domain.secrets import SecretName, policy_prefix
+from eaves.controller.domain.signed_images import ANY_IMAGE
 from eaves.controller.store.dialect import is_one_of
+from eaves.controller.store.image_trust import find_trusts
 from eaves.controller.store.inputs import load_all_inputs
 from eaves.controller.store.sealed import find_secrets
 from eaves.controller.store.tables import Kind, object_references, objects
@@ -114,6 +116,12 @@ async def complete_sites(
     carried = [id_ for site in sites for id_ in site.carried]
     references = await _references(db, carried)
     taken = await _taken(db, enterprise_id, sites, policies)
+    trusts = await find_trusts(
+        db,
+        enterprise_id,
+        {site.device.project_id for site in sites},
+        {image.id for image in (*images.values(), *_images_there(sites))},
+    )
     shared = next(iter(sites), None)
     every_bundle = {**(shared.bundles if shared else {}), **bundles}
     every_image = {**(shared.images if shared else {}), **images}
@@ -125,10 +133,17 @@ async def complete_sites(
             images=every_image,
             references={id_: references.get(id_, frozenset()) for id_ in site.carried},
             taken=taken,
+            trust=trusts.get(site.device.project_id, ANY_IMAGE),
         )
         for site in sites
     )
     return Sites(enterprise_id, complete, policies, every_bundle)
+
+
+def _images_there(sites: Iterable[Site]) -> Iterable[ImageConfig]:
+    """The sites of one enterprise share them."""
+    shared = next(iter(sites), None)
+    return shared.images.values() if shared is not None else ()
 
 
 async def load_policies(

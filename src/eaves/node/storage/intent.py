@@ -1,7 +1,8 @@
 """From the device's configuration to content trees and volumes, with a sentence for each refusal.
 
 What is already here keeps what it was made from: a content tree that changed its generation, or
-left the configuration, stays for the volumes that stand on it.
+left the configuration, stays for the volumes that stand on it.  So does one that came before its
+project asked for signed images: its fault is told, what runs from it goes on.
 """
 
 import re
@@ -21,6 +22,16 @@ from eaves.evapi.config import (
 )
 from eaves.evapi.config import ContentTree as ContentTreeConfig
 from eaves.evapi.config import Volume as VolumeConfig
+from eaves.evapi.image_signature import (
+    ANY,
+    KEYS,
+    POLICY,
+    NotSigned,
+    Trusted,
+    decode_signatures,
+    read_keys,
+    verify_image,
+)
 from eaves.ids import ContentTreeId, DatastoreId, VolumeId
 from eaves.node import refs
 from eaves.node.storage.items import CONTAINER, DISK_FORMATS, ContentTree, Source, Volume
@@ -44,10 +55,31 @@ class StorageIntent:
     refusals: tuple[Refusal, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What an image needs to come here."""
+
+    signed_only: bool = False
+    trusted: tuple[Trusted, ...] = ()
+    fault: str = ""  # why no key can be read
+
+
+def demand_of(config: EdgeDevConfig) -> Demand:
+    """By its properties.  A word or key that cannot be read trusts less, never more."""
+    said = {item.key: item.value for item in config.config_items}
+    if said.get(POLICY, "").strip().lower() in ("", ANY):
+        return Demand()
+    try:
+        return Demand(signed_only=True, trusted=read_keys(said.get(KEYS, "")))
+    except Rejected as error:
+        return Demand(signed_only=True, fault=f"; {error}")
+
+
 def intent(config: EdgeDevConfig, present: Graph | None = None) -> StorageIntent:
     """`present` is what was observed to be there."""
     there: Graph = present or {}
     stores = {store.id: store for store in config.datastores}
+    demand = demand_of(config)
     trees: dict[ItemRef, ContentTree] = {}
     refused: dict[ItemRef, str] = {}
     generations: dict[str, int] = {}
@@ -56,7 +88,9 @@ def intent(config: EdgeDevConfig, present: Graph | None = None) -> StorageIntent
         generations[wish.uuid.lower()] = wish.generation_count
         try:
             trees[ref] = content_tree(wish, stores)
+            admit_signature(wish, demand)
         except Rejected as error:
+            trees.pop(ref, None)
             refused[ref] = str(error)
     volumes: dict[ItemRef, Volume] = {}
     for volume_wish in config.volumes:
@@ -123,6 +157,20 @@ def content_tree(wish: ContentTreeConfig, stores: Mapping[str, DatastoreConfig])
         max_size_bytes=wish.max_size_bytes,
         sources=tuple(sources),
     )
+
+
+def admit_signature(wish: ContentTreeConfig, demand: Demand) -> None:
+    """Raises Rejected for an image that the project of this node does not let in."""
+    if not demand.signed_only:
+        return
+    told = wish.siginfo.signature if wish.siginfo is not None else b""
+    digest = wish.sha256.lower().removeprefix("sha256:")
+    verdict = verify_image(digest, decode_signatures(told) if told else (), demand.trusted)
+    if isinstance(verdict, NotSigned):
+        raise Rejected(
+            f"image {wish.display_name or wish.uuid} is refused: this node takes signed images "
+            f"only, and {verdict.why}{demand.fault}; sign it and tell the controller the signature"
+        )
 
 
 def _find(stores: Mapping[str, DatastoreConfig], name: str) -> DatastoreConfig:

@@ -16,6 +16,7 @@ from eaves.controller.domain.admission.refusal import (
     unknown,
 )
 from eaves.controller.domain.admission.rules import admit_rules, port_maps
+from eaves.controller.domain.admission.signatures import refuse_unsigned_instance
 from eaves.controller.domain.admission.storage import refuse_undeployable
 from eaves.controller.domain.contract.apps import App, AppInstance, AppInterface, VmInfo
 from eaves.controller.domain.contract.catalogue import AdapterUsage, SysModel
@@ -25,6 +26,7 @@ from eaves.controller.domain.contract.manifests import AppType
 from eaves.controller.domain.contract.netinsts import NetInstConfig
 from eaves.controller.domain.contract.volumes import VolInstConfig
 from eaves.controller.domain.numerals import number_of
+from eaves.controller.domain.signed_images import ANY_IMAGE, ImageTrust
 from eaves.hostnames import default_leases
 
 KIB = 1024
@@ -42,6 +44,7 @@ class DeviceLoad:
     instances: tuple[AppInstance, ...] = ()
     images: Mapping[str, ImageConfig] = field(default_factory=dict[str, ImageConfig])
     bundles: Mapping[str, App] = field(default_factory=dict[str, App])  # by id
+    trust: ImageTrust = ANY_IMAGE  # which images the project of the device lets in
     runs_compose: bool = False  # the device announced it; the device API has no word for it yet
 
     def netinst_of(self, interface: AppInterface) -> NetInstConfig | None:
@@ -144,6 +147,7 @@ def admit_app_instance(
         refusals += _refuse_project(bundle, load.device)
         refusals += refuse_compose(bundle, load.device, runs_compose=load.runs_compose)
     refusals += _admit_drives(wanted, load)
+    refusals += refuse_unsigned_instance(wanted, bundle, load.images, load.trust)
     refusals += _admit_resources(wanted, load)
     refusals += _admit_interfaces(wanted, bundle, load)
     return tuple(refusals)

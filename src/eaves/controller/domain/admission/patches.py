@@ -14,6 +14,7 @@ from eaves.controller.domain.admission.refusal import (
     not_ready,
     unknown,
 )
+from eaves.controller.domain.admission.signatures import refuse_unsigned
 from eaves.controller.domain.admission.storage import refuse_undeployable
 from eaves.controller.domain.contract.apps import AppInstance
 from eaves.controller.domain.contract.datastores import ImageConfig, ImageType
@@ -24,6 +25,7 @@ from eaves.controller.domain.contract.patches import (
     PatchEnvelope,
     PatchEnvelopeAction,
 )
+from eaves.controller.domain.signed_images import ANY_IMAGE, ImageTrust
 
 MOST_BYTES: Final = 5 << 20  # of all inline artifacts: they stand in the device's configuration
 MOST_ARTIFACTS: Final = 500
@@ -36,6 +38,7 @@ def admit_patch_envelope(
     project_known: bool,
     images: Mapping[str, ImageConfig],
     used_by: Sequence[str],
+    trust: ImageTrust = ANY_IMAGE,
 ) -> tuple[Refusal, ...]:
     """`images` by the id or name under which an artifact names one; `used_by` in words."""
     refusals = list(admit_names("patch envelope", wanted, current))
@@ -72,7 +75,7 @@ def admit_patch_envelope(
     total, names = 0, set[str]()
     for index, artifact in enumerate(wanted.artifacts[:MOST_ARTIFACTS]):
         at, name = f"artifacts[{index}]", file_name_of(artifact)
-        refusals += _admit_artifact(artifact, images, at)
+        refusals += _admit_artifact(artifact, images, trust, at)
         total += len(_inline_of(artifact))
         if name and name in names:
             told = f"artifact {index}: the file name {name!r} stands twice; apps find files by name"
@@ -106,7 +109,7 @@ def image_of(artifact: BinaryArtifact) -> str:
 
 
 def _admit_artifact(
-    artifact: BinaryArtifact, images: Mapping[str, ImageConfig], at: str
+    artifact: BinaryArtifact, images: Mapping[str, ImageConfig], trust: ImageTrust, at: str
 ) -> list[Refusal]:
     refusals: list[Refusal] = []
     inline = artifact.base64_artifact is not None and bool(_inline_of(artifact))
@@ -134,7 +137,7 @@ def _admit_artifact(
             invalid(f"{at}.base64Artifact.base64Data", f"{at}: base64Data is not base64")
         )
     if external:
-        refusals += _admit_image(images.get(image_of(artifact)), image_of(artifact), at)
+        refusals += _admit_image(images.get(image_of(artifact)), image_of(artifact), trust, at)
     return refusals
 
 
@@ -146,11 +149,13 @@ def _is_base64(text: str) -> bool:
     return True
 
 
-def _admit_image(image: ImageConfig | None, named: str, at: str) -> list[Refusal]:
+def _admit_image(
+    image: ImageConfig | None, named: str, trust: ImageTrust, at: str
+) -> list[Refusal]:
     where = f"{at}.binaryArtifact.imageId"
     if image is None:
         return [unknown("image", named, where)]
-    refusals = refuse_undeployable(image, None, where)
+    refusals = refuse_undeployable(image, None, where) + refuse_unsigned(image, trust, where)
     if image.image_type is not ImageType.ARTIFACT:
         refusals.append(
             invalid(

@@ -10,6 +10,7 @@ from eaves.controller.domain.admission.refusal import (
     not_ready,
     unknown,
 )
+from eaves.controller.domain.admission.signatures import refuse_unsigned
 from eaves.controller.domain.contract.catalogue import ModelArchType, SysModel
 from eaves.controller.domain.contract.datastores import (
     DatastoreInfo,
@@ -21,6 +22,7 @@ from eaves.controller.domain.contract.datastores import (
 )
 from eaves.controller.domain.contract.devices import DeviceConfig
 from eaves.controller.domain.contract.volumes import VolInstConfig, VolumeInstanceType
+from eaves.controller.domain.signed_images import ANY_IMAGE, ImageTrust
 
 SHA256 = re.compile(r"(sha256:)?[0-9a-fA-F]{64}")
 NEEDS_IMAGE = {VolumeInstanceType.CONTENT_TREE}
@@ -123,6 +125,7 @@ def admit_volume(
     device: DeviceConfig | None,
     model: SysModel | None,
     image: ImageConfig | None,
+    trust: ImageTrust = ANY_IMAGE,
 ) -> tuple[Refusal, ...]:
     refusals = list(admit_names("volume instance", wanted, current))
     if wanted.edge_node_cluster is not None and not wanted.device_id:
@@ -135,6 +138,7 @@ def admit_volume(
         refusals.append(unknown("image", wanted.image, "image"))
     if image is not None:
         refusals += refuse_undeployable(image, model, "image")
+        refusals += refuse_unsigned(image, trust, "image")
     if wanted.type in NEEDS_IMAGE and not wanted.image:
         refusals.append(invalid("image", f"volume {wanted.name!r} of this type needs an image"))
     if current is None:

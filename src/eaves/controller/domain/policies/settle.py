@@ -36,6 +36,7 @@ from eaves.controller.domain.policies.instances import (
 )
 from eaves.controller.domain.policies.selectors import Node, matches
 from eaves.controller.domain.render.netinsts import with_subnets
+from eaves.controller.domain.signed_images import ANY_IMAGE, ImageTrust
 
 Carried = NetInstConfig | VolInstConfig | AppInstance
 
@@ -57,6 +58,7 @@ class Site:
     images: Mapping[str, ImageConfig] = field(default_factory=dict[str, ImageConfig])
     references: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
     taken: Mapping[tuple[Makes, str], str] = field(default_factory=dict[tuple[Makes, str], str])
+    trust: ImageTrust = ANY_IMAGE
 
     @property
     def node(self) -> Node:
@@ -279,7 +281,9 @@ class _Run:
                 )
                 volume = complete_volume(wanted, was, project=device.project_id)
                 image = site.images.get(volume.image)
-                refusals = admit_volume(volume, was, device=device, model=site.model, image=image)
+                refusals = admit_volume(
+                    volume, was, device=device, model=site.model, image=image, trust=site.trust
+                )
                 used = {device.id, image.id if image is not None else ""}
                 return refusals, volume, frozenset(used)
             case AppTemplate() as template:
@@ -338,6 +342,7 @@ class _Run:
             instances=tuple(item for item in there if isinstance(item, AppInstance)),
             images=self._site.images,
             bundles=self._site.bundles,
+            trust=self._site.trust,
         )
 
     def _instance(

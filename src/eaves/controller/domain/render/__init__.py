@@ -13,6 +13,7 @@ from eaves.controller.domain.inputs import ControllerFacts, DeviceInputs
 from eaves.controller.domain.render import adapters, apps, items, netinsts, storage
 from eaves.controller.domain.render.patches import patches
 from eaves.controller.domain.render.secrets import Secrets, open_secrets
+from eaves.controller.domain.signed_images import ANY_IMAGE, ImageTrust
 from eaves.evapi.config import (
     AppInstanceConfig,
     BaseOS,
@@ -43,10 +44,13 @@ class _Gathered:
     trees: dict[str, ContentTree] = field(default_factory=dict[str, ContentTree])
     stores: set[str] = field(default_factory=set[str])
     missing: list[str] = field(default_factory=list[str])
+    trust: ImageTrust = ANY_IMAGE
 
     def use(self, image: ImageConfig | None) -> None:
         if image is not None:
-            tree = storage.content_tree(image)
+            tree = storage.signed_tree(image, self.trust)
+            refused = "" if tree.uuid in self.trees else self.trust.refusal(image)
+            self.missing += [refused] if refused else []
             self.trees[tree.uuid] = tree
             self.stores.update(storage.datastore_ids(image))
 
@@ -62,7 +66,7 @@ def render_device(inputs: DeviceInputs, facts: ControllerFacts) -> Rendered:
 def _render(inputs: DeviceInputs, facts: ControllerFacts) -> Rendered:
     secrets = open_secrets(inputs, facts)
     device = inputs.device
-    gathered = _Gathered()
+    gathered = _Gathered(trust=inputs.trust)
     for own in inputs.volumes:
         volume, image = storage.own_volume(own, inputs)
         gathered.volumes[volume.uuid] = volume
@@ -86,7 +90,7 @@ def _render(inputs: DeviceInputs, facts: ControllerFacts) -> Rendered:
             datastores=datastores,
             reboot=items.reboot(device),
             shutdown=items.shutdown(device),
-            config_items=items.config_items(device),
+            config_items=items.config_items(device, inputs.trust),
             system_adapter_list=adapters.system_adapters(inputs),
             device_io_list=adapters.physical_ios(inputs),
             manufacturer=model.brand_name if model is not None else "",

@@ -4,6 +4,7 @@ from eaves.controller.domain.contract.datastores import ImageConfig
 from eaves.controller.domain.contract.devices import DeviceConfig, EDConfigItem
 from eaves.controller.domain.inputs import DeviceInputs
 from eaves.controller.domain.render.storage import content_tree
+from eaves.controller.domain.signed_images import ImageTrust
 from eaves.evapi.config import BaseOS, ConfigItem, DeviceOpsCmd
 
 SECURE_DEFAULTS = {
@@ -18,9 +19,9 @@ DEBUG = dict.fromkeys(SECURE_DEFAULTS, "true")
 SSH = "debug.enable.ssh"
 
 
-def config_items(device: DeviceConfig) -> tuple[ConfigItem, ...]:
-    """Sorted by key; what the device record says wins over the secure defaults, and debug access
-    over both, for as long as it is granted.
+def config_items(device: DeviceConfig, trust: ImageTrust) -> tuple[ConfigItem, ...]:
+    """Sorted by key; what the device record says wins over the secure defaults, debug access over
+    both, for as long as it is granted, and the image policy of its project over all.
     """
     values = SECURE_DEFAULTS | {item.key: _text(item) for item in device.config_item if item.key}
     knob = device.debug_knob
@@ -28,6 +29,7 @@ def config_items(device: DeviceConfig) -> tuple[ConfigItem, ...]:
         values |= DEBUG
         if knob.ssh_key:
             values[SSH] = knob.ssh_key
+    values |= {item.key: item.value for item in trust.config_items()}
     return tuple(ConfigItem(key=key, value=values[key]) for key in sorted(values))
 
 

@@ -5,7 +5,7 @@ gets an implicit one, whose generation is the purge count of the app.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from eaves.controller.domain.contract.apps import App, AppInstance, Drive
 from eaves.controller.domain.contract.datastores import (
@@ -23,11 +23,13 @@ from eaves.controller.domain.contract.volumes import (
 from eaves.controller.domain.inputs import ControllerFacts, DeviceInputs
 from eaves.controller.domain.render.ids import content_tree_id, implicit_volume_id
 from eaves.controller.domain.render.secrets import NO_ECDH, Secrets
+from eaves.controller.domain.signed_images import ImageTrust
 from eaves.evapi.config import (
     ContentTree,
     DatastoreConfig,
     DsType,
     Format,
+    SignatureInfo,
     Target,
     Volume,
     VolumeContentOrigin,
@@ -35,6 +37,7 @@ from eaves.evapi.config import (
     VolumeRef,
 )
 from eaves.evapi.evecommon import EncryptionBlock
+from eaves.evapi.image_signature import encode_signatures
 
 KIB = 1024
 CONTENT_PATH = "api/v1/eaves/content"
@@ -209,6 +212,15 @@ def content_tree(image: ImageConfig) -> ContentTree:
         display_name=image.name,
         ds_ids_list=stores,
     )
+
+
+def signed_tree(image: ImageConfig, trust: ImageTrust) -> ContentTree:
+    """With what was told of its signatures: a device that asks for them finds them there."""
+    told = trust.signatures.get(image.id, ())
+    tree = content_tree(image)
+    if not told:
+        return tree
+    return replace(tree, siginfo=SignatureInfo(signature=encode_signatures(told)))
 
 
 def _own_store(store: DatastoreInfo, device_id: str, facts: ControllerFacts) -> DatastoreConfig:

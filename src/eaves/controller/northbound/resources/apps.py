@@ -12,6 +12,7 @@ from eaves.controller.domain.admission import (
     admit_app_instance,
 )
 from eaves.controller.domain.admission.patches import admit_patch_reference
+from eaves.controller.domain.admission.signatures import images_named
 from eaves.controller.domain.carried import complete_instance
 from eaves.controller.domain.concealment import conceal_app, conceal_instance
 from eaves.controller.domain.contract.apps import App, AppInstance
@@ -24,6 +25,7 @@ from eaves.controller.northbound.resources.snapshots import (
     plan_snapshots,
 )
 from eaves.controller.northbound.work import Prepared, Work
+from eaves.controller.store.image_trust import find_trust
 
 
 async def prepare_app(work: Work, wanted: App, current: App | None) -> Prepared[App]:
@@ -89,14 +91,22 @@ async def load_of(
     ]
     bundle_ids = {instance.app_id for instance in (*others, drives_of)}
     bundles = await records.by_reference(db, scope, records.APP, bundle_ids)
+    images = await records.by_reference(
+        db,
+        scope,
+        records.IMAGE,
+        [*wanted_images, *images_named((bundles.get(drives_of.app_id),))],
+    )
+    image_ids = {image.id for image in images.values()}
     return DeviceLoad(
         device=device,
         model=await records.find(db, scope, records.MODEL, device.model_id),
         netinsts=await records.on_device(db, scope, records.NETINST, device_id),
         volumes=await records.on_device(db, scope, records.VOLUME, device_id),
         instances=others,
-        images=await records.by_reference(db, scope, records.IMAGE, wanted_images),
+        images=images,
         bundles=bundles,
+        trust=await find_trust(db, scope.enterprise, device.project_id, image_ids),
     )
 
 

@@ -10,6 +10,7 @@ from eaves.controller.domain.contract.deployments import (
 )
 from eaves.controller.domain.policies.entries import Makes, policy_name
 from eaves.controller.northbound import policies, records
+from eaves.controller.northbound.resources.signed import refuse_unsigned_wares
 from eaves.controller.northbound.work import Prepared, Work
 from eaves.controller.store.objects import Filter
 
@@ -58,7 +59,8 @@ async def prepare_deployment(
     bundle_ids = {
         one.app_inst_config.bundle_id for one in wanted.app_inst_policies if one.app_inst_config
     }
-    bundles = {one.id for one in await records.in_order(db, scope, records.APP, sorted(bundle_ids))}
+    found = await records.in_order(db, scope, records.APP, sorted(bundle_ids))
+    bundles = {one.id: one for one in found}
     images = await records.by_reference(
         db,
         scope,
@@ -76,6 +78,20 @@ async def prepare_deployment(
     )
     refusals = admit_deployment(
         wanted, project=project, bundles=bundles, images=images, tag_taken_by=holder
+    )
+    refusals += await refuse_unsigned_wares(
+        work,
+        wanted.project_id,
+        {
+            f"appInstPolicies[{index}].appInstConfig.bundleId": bundles[config.bundle_id]
+            for index, one in enumerate(wanted.app_inst_policies)
+            if (config := one.app_inst_config) is not None and config.bundle_id in bundles
+        },
+        {
+            f"volumeInstPolicies[{index}].volInstConfig.image": images[volume.image]
+            for index, one in enumerate(wanted.volume_inst_policies)
+            if (volume := one.vol_inst_config) is not None and volume.image in images
+        },
     )
     concealed = conceal_manifests(
         (app_name(one, index), one.app_inst_config.manifest_json if one.app_inst_config else None)

@@ -23,6 +23,7 @@ from eaves.controller.northbound.completion import (
     complete_project,
 )
 from eaves.controller.northbound.resources.machines import bind_uploaded, refuse_clashes
+from eaves.controller.northbound.resources.signed import refuse_unsigned_wares
 from eaves.controller.northbound.sealing import brings_new
 from eaves.controller.northbound.work import Prepared, Work
 from eaves.controller.store import devices, reports
@@ -60,10 +61,20 @@ async def prepare_project(work: Work, wanted: Tag, current: Tag | None) -> Prepa
     policy = wanted.app_policy.app_policy if wanted.app_policy is not None else None
     apps = policy.apps if policy is not None else ()
     named = sorted({app.app_id for app in apps} - {""})
-    bundles = {one.id for one in await records.in_order(work.db, work.scope, records.APP, named)}
+    found = await records.in_order(work.db, work.scope, records.APP, named)
+    bundles = {one.id: one for one in found}
     refusals = (
         *admit_project(wanted, current),
         *admit_project_policies(wanted, bundles=bundles),
+        *await refuse_unsigned_wares(
+            work,
+            wanted.id,
+            {
+                f"appPolicy.appPolicy.apps[{index}].appId": bundles[app.app_id]
+                for index, app in enumerate(apps)
+                if app.app_id in bundles
+            },
+        ),
     )
     if profile_id and profile is None:
         at = "portBasedNetworkAccessControlPolicy.portBasedNetworkAccessControlPolicy"
@@ -89,7 +100,7 @@ async def prepare_project(work: Work, wanted: Tag, current: Tag | None) -> Prepa
     return Prepared(
         public,
         refusals,
-        references=frozenset(bundles | ({profile_id} if profile is not None else set())),
+        references=frozenset({*bundles} | ({profile_id} if profile is not None else set())),
         state=wanted.type.value,
         secrets=concealed.secrets,
         secret_fields=concealed.fields,

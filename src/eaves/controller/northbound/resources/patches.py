@@ -18,6 +18,7 @@ from eaves.controller.northbound import records
 from eaves.controller.northbound.paging import Facts, Page, Row, summary_of
 from eaves.controller.northbound.work import Prepared, Work
 from eaves.controller.store import carriers, objects
+from eaves.controller.store.image_trust import find_trust
 from eaves.controller.store.tables import Kind
 
 COUNT = "deviceCount"
@@ -30,6 +31,9 @@ async def prepare_envelope(
     project = await records.find(db, scope, records.PROJECT, wanted.project_id)
     named = [image_of(one) for one in wanted.artifacts[:MOST_ARTIFACTS]]
     images = await records.by_reference(db, scope, records.IMAGE, named)
+    trust = await find_trust(
+        db, scope.enterprise, wanted.project_id, {image.id for image in images.values()}
+    )
     users = await objects.dependants(db, current.id) if current is not None else ()
     complete = wanted.model_copy(update={"artifacts": _with_ids(work, wanted, current)})
     return Prepared(
@@ -40,6 +44,7 @@ async def prepare_envelope(
             project_known=project is not None,
             images=images,
             used_by=tuple(f"{user.kind.noun} {user.name!r}" for user in users),
+            trust=trust,
         ),
         references=frozenset(
             {image.id for image in images.values()} | ({project.id} if project else set())

@@ -14,6 +14,7 @@ from eaves.controller.northbound import records
 from eaves.controller.northbound.completion import complete_datastore, complete_image
 from eaves.controller.northbound.work import Prepared, Work
 from eaves.controller.store import objects
+from eaves.controller.store.image_trust import find_trust
 
 # members that hold secrets; the contract has an API key in two places
 API_KEY = "apiKey"
@@ -81,7 +82,10 @@ async def prepare_volume(
     complete = complete_volume(
         wanted, current, project=device.project_id if device else wanted.project_id
     )
-    refusals = admit_volume(complete, current, device=device, model=model, image=image)
+    trust = await find_trust(
+        db, scope.enterprise, complete.project_id, (image.id,) if image is not None else ()
+    )
+    refusals = admit_volume(complete, current, device=device, model=model, image=image, trust=trust)
     references = {complete.device_id, image.id if image is not None else ""}
     return Prepared(
         complete,
