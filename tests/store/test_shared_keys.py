@@ -41,6 +41,7 @@ def clock() -> Clock:
 @pytest.fixture
 def settings(tmp_path: Path, database_url: str) -> Settings:
     secret = tmp_path / "secret"
+    secret.touch(mode=0o600)
     secret.write_text(os.urandom(32).hex())
     return Settings(tmp_path / "a", database_url=database_url, secret_key_file=secret)
 
@@ -91,6 +92,7 @@ async def test_another_secret_key_or_keys_of_another_controller_are_refused_by_n
     with pytest.raises(KeysOfAnother, match="a secret key that is not at"):
         await opened(engine, replace(beside(settings), secret_key_file=None), clock)
     other = tmp_path / "other"
+    other.touch(mode=0o600)
     other.write_text(os.urandom(32).hex())
     with pytest.raises(KeysOfAnother, match="do not open with"):
         await opened(engine, replace(beside(settings), secret_key_file=other), clock)

@@ -80,6 +80,7 @@ def several(
         server = stack.enter_context(postgres())
         password, secret = folder / "password", folder / "secret"
         password.write_text(PASSWORD)
+        secret.touch(mode=0o600)
         secret.write_text(os.urandom(32).hex())
         options = ("--database-url", server.url, "--secret-key-file", str(secret))
         made = [

@@ -146,7 +146,7 @@ async def test_a_policy_with_apps_is_refused_with_the_bundle_named(
 ) -> None:
     await alice.put(of_project(world), policy(OURS))
     project = await alice.get(f"/v1/projects/id/{world.project}")
-    app = {"name": "web", "appId": world.app, "namingScheme": "NAMING_SCHEME_APP_DEVICE"}
+    app = {"name": "web", "appId": world.app, "namingScheme": "APP_NAMING_SCHEME_APP_DEVICE"}
     wanted = {
         **project,
         "appPolicy": {
@@ -158,31 +158,25 @@ async def test_a_policy_with_apps_is_refused_with_the_bundle_named(
     }
     refused = await alice.http.put(f"/v1/projects/id/{world.project}", json=wanted)
     assert refused.status_code in (400, 412), refused.text
-    assert any("app bundle 'web': image 'disk'" in one for one in reasons(refused.json()))
+    found = reasons(refused.json())
+    assert any("app bundle 'web': image 'disk'" in one for one in found), found
 
 
-@pytest.mark.parametrize(
-    ("sent", "says"),
-    [
+async def test_what_cannot_be_meant_is_refused(alice: Caller, world: World) -> None:
+    signatures = await disk_of(alice)
+    wrong: tuple[tuple[list[Json], str], ...] = (
         ([{"Base64Signature": "!"}], "is not base64"),
         ([{}], "missing or too long"),
         ([as_json(OURS.cosign("cd" * 32))], "of another image"),
         ([as_json(OURS.detached(SHA256))] * 17, "at most 16"),
-    ],
-)
-async def test_signatures_that_cannot_be_meant_are_refused(
-    alice: Caller, world: World, sent: list[Json], says: str
-) -> None:
-    assert world.app
-    answer = await alice.http.put(await disk_of(alice), json={"list": sent})
-    assert answer.status_code == 400, answer.text
-    assert any(says in one for one in reasons(answer.json()))
-
-
-async def test_keys_that_are_none_are_refused(alice: Caller, world: World) -> None:
-    wrong = {"signedOnly": True, "trustedKeys": [{"name": "x", "pem": "no key"}]}
+    )
+    for sent, says in wrong:
+        answer = await alice.http.put(signatures, json={"list": sent})
+        assert answer.status_code == 400, answer.text
+        assert any(says in one for one in reasons(answer.json()))
+    keys = {"signedOnly": True, "trustedKeys": [{"name": "x", "pem": "no key"}]}
     for path in (OF_ALL, of_project(world)):
-        answer = await alice.http.put(path, json=wrong)
+        answer = await alice.http.put(path, json=keys)
         assert answer.status_code == 400, answer.text
         assert "no public key in PEM" in reasons(answer.json())[0]
 

@@ -68,6 +68,7 @@ NAMED: Mapping[str, str] = {
     "/v1/alert-rules": "alert_rule",
     "/v1/alert-channels": "alert_channel",
     "/v1/incidents": "incident",
+    "/v1/images": "image",
 }
 OTHER_PARTS = {
     "kind": "devices",

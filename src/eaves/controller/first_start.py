@@ -17,7 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from eaves.controller.domain.audit import AuditEntry
 from eaves.controller.keys import KeyStore, Part, open_keys
-from eaves.controller.keys.store import AUDIT_LOG, secret_box
+from eaves.controller.keys.secret_key import secret_box
+from eaves.controller.keys.store import AUDIT_LOG
 from eaves.controller.settings import Settings
 from eaves.controller.store.alone import served_alone
 from eaves.controller.store.audit_chain import note_audit
@@ -270,8 +271,9 @@ async def reset_admin_password(settings: Settings, *, clock: Clock, random: Rand
 
 def _audit_key(settings: Settings, random: Random) -> bytes:
     """Empty where no controller has run yet: there is nobody whose password could be reset."""
-    path = settings.secret_key_path
-    return secret_box(path, random).derived(AUDIT_LOG) if path.exists() else b""
+    if not settings.secret_key_path.exists():
+        return b""
+    return secret_box(settings, random).derived(AUDIT_LOG)
 
 
 def _reset_entry(user: "StoredObject", now: datetime) -> AuditEntry:

@@ -66,6 +66,24 @@ def reset_admin(settings: Settings) -> None:
 
 
 @command.command()
+@click.pass_obj
+def rewrap(settings: Settings) -> None:
+    """Move the key of secrets at rest to the provider that EAVES_KEY_PROVIDER names.
+
+    Before a controller starts with another provider, or with another master key of the same one.
+    The settings of both are needed: what the key is wrapped by now stands in its file.
+    """
+    from eaves.controller.keys.secret_key import rewrap as move  # noqa: PLC0415 - as above
+
+    try:
+        before, after = move(settings)
+    except EavesError as error:
+        raise click.ClickException(str(error)) from error
+    _say(f"{settings.secret_key_path}: was wrapped by {before}")
+    _say(f"{settings.secret_key_path}: is wrapped by {after}")
+
+
+@command.command()
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path), help="The file to write; replaced."
 )
@@ -101,6 +119,8 @@ def backup(
         f"{made.path}: {made.size} bytes, {len(manifest.members)} members, "
         f"release {manifest.release}, schema {manifest.schema}"
     )
+    if made.needs:
+        _say(made.needs)
 
 
 @command.command()
@@ -128,6 +148,8 @@ def restore(settings: Settings, file: Path, passphrase_file: Path, *, force: boo
         f"restored to {settings.state_dir}: the backup of {done.manifest.made_at}; every device "
         "gets its configuration anew when this controller starts"
     )
+    if done.needs:
+        _say(done.needs)
     if done.replaced is not None:
         _say(f"what was there is in {done.replaced}; delete it when it is not needed")
 

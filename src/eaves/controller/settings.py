@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from eaves.controller.content_settings import ContentSettings, read_content_settings
+from eaves.controller.key_settings import KeySettings, read_key_settings
 from eaves.controller.notify_settings import NotifySettings, read_notify_settings
 from eaves.controller.sink_settings import SinkSettings, read_sink_settings
 from eaves.errors import Rejected
@@ -180,6 +181,7 @@ class Settings:
     observing: Observing = field(default_factory=Observing)
     content: ContentSettings = field(default_factory=ContentSettings)
     notify: NotifySettings = field(default_factory=NotifySettings)
+    keys: KeySettings = field(default_factory=KeySettings)
 
     @property
     def content_dir(self) -> Path:
@@ -276,7 +278,15 @@ def read_settings(options: Options, environment: Mapping[str, str] = os.environ)
         ),
         content=_content(environment),
         notify=_notify(environment),
+        keys=_keys(environment),
     )
+
+
+def _keys(environment: Mapping[str, str]) -> KeySettings:
+    try:
+        return read_key_settings(environment)
+    except ValueError as error:
+        raise BadSetting(str(error)) from error
 
 
 def _notify(environment: Mapping[str, str]) -> NotifySettings:

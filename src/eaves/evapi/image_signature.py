@@ -19,7 +19,7 @@ import binascii
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, cast
 
@@ -73,7 +73,7 @@ class ImageSignature:
 class Trusted:
     """A key whose signatures count."""
 
-    key: PublicKey
+    key: PublicKey = field(compare=False, repr=False)  # it cannot be hashed; its fingerprint can
     fingerprint: str  # SHA-256 of its SubjectPublicKeyInfo, hex
     name: str = ""
 

@@ -46,5 +46,5 @@ def settings_read() -> set[str]:
 
 
 def test_the_page_of_settings_has_every_one_and_no_other() -> None:
-    told = set(re.findall(r"`(EAVES_[A-Z_]+)`", PAGE.read_text(encoding="utf-8")))
+    told = set(re.findall(r"`(EAVES_[A-Z0-9_]+)`", PAGE.read_text(encoding="utf-8")))
     assert told == settings_read()

@@ -28,6 +28,7 @@ from eaves.controller.backup.archive import (
 )
 from eaves.controller.backup.snapshot import Snapshot, pinned
 from eaves.controller.keys.files import sync_folder
+from eaves.controller.keys.secret_key import needs
 from eaves.controller.settings import Settings
 from eaves.controller.store.alone import sqlite_file
 from eaves.controller.store.files import SHAPES
@@ -59,6 +60,7 @@ class Made:
     path: Path
     size: int
     manifest: Manifest
+    needs: str  # beside the passphrase, to open the secrets in it; empty: nothing
 
 
 def back_up(
@@ -98,7 +100,7 @@ def back_up(
             sequences=told.sequences,
         )
         to.add_bytes(MANIFEST, encode(manifest))
-    return Made(out, out.stat().st_size, manifest)
+    return Made(out, out.stat().st_size, manifest, needs(settings))
 
 
 def _refuse_unfinished(settings: Settings) -> None:

@@ -25,6 +25,7 @@ from eaves.controller.backup.crypt import BackupUnreadable
 from eaves.controller.backup.make import AUDIT, KEY_FOLDERS, ROOT, SECRET
 from eaves.controller.first_start import note_restored_database
 from eaves.controller.keys.files import sync_folder, write_once
+from eaves.controller.keys.secret_key import needs
 from eaves.controller.settings import Settings
 from eaves.controller.store.alone import served_alone, sqlite_file
 from eaves.controller.store.schema import HEAD, NewerDatabase, migrate
@@ -53,6 +54,7 @@ class OtherDatabase(Rejected):
 class Restored:
     manifest: Manifest
     replaced: Path | None  # what stood there before, kept
+    needs: str  # beside its file, to open the secret key; empty: nothing
 
 
 def restore(
@@ -81,8 +83,10 @@ def restore(
                 "database, or add --force"
             )
         if settings.alone:
-            return Restored(manifest, _to_sqlite(settings, backup, passphrase, clock))
-        return Restored(manifest, _to_postgres(settings, backup, passphrase, manifest, clock))
+            replaced = _to_sqlite(settings, backup, passphrase, clock)
+        else:
+            replaced = _to_postgres(settings, backup, passphrase, manifest, clock)
+    return Restored(manifest, replaced, needs(settings))
 
 
 def _refuse_served(settings: Settings) -> None:

@@ -3,6 +3,7 @@
 import os
 from itertools import count
 from pathlib import Path
+from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -11,6 +12,9 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from eaves.controller.keys.issue import Issued
 from eaves.controller.keys.ring import SigningKey
 from eaves.errors import Rejected
+
+OPEN_TO_OTHERS: Final = 0o027  # a group may read: a container gets its files that way
+MOST_SECRET: Final = 64 << 10  # bytes
 
 
 class BadKeyFile(Rejected):
@@ -31,6 +35,26 @@ def write_private(path: Path, content: bytes, mode: int = 0o600) -> None:
         sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def read_secret_text(path: Path, what: str, *, strict: bool) -> str:
+    """The text of a file that only its owner, and its group at most, may read.
+
+    Raises BadKeyFile; `strict` off lets the mode be.
+    """
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            text = file.read(MOST_SECRET).decode("ascii", "replace").strip()
+    except OSError as error:
+        raise BadKeyFile(f"{what} {path} cannot be read: {error.strerror}") from error
+    if strict and mode & OPEN_TO_OTHERS:
+        raise BadKeyFile(
+            f"{what} {path} has mode {mode & 0o777:03o}: others can read or change it; `chmod 600 "
+            f"{path}`, and take it that somebody has read it (EAVES_SECRET_KEY_STRICT=false lets "
+            "it be)"
+        )
+    return text
 
 
 def write_once(path: Path, content: bytes) -> Path:

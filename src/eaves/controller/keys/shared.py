@@ -15,8 +15,9 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from eaves.controller.keys import files
+from eaves.controller.keys.secret_key import secret_box
 from eaves.controller.keys.secrets import SecretBox, SecretUnreadable
-from eaves.controller.keys.store import Clock, KeyStore, Part, Random, open_keys, secret_box
+from eaves.controller.keys.store import Clock, KeyStore, Part, Random, open_keys
 from eaves.controller.settings import Settings
 from eaves.controller.store.controller_keys import (
     SealedKeys,
@@ -98,7 +99,7 @@ def _opened(settings: Settings, stored: SealedKeys, random: Random) -> dict[str,
             f"is not at {path}; copy the secret.key of the first controller and name the copy in "
             "EAVES_SECRET_KEY_FILE"
         )
-    box: SecretBox = secret_box(path, random)
+    box: SecretBox = secret_box(settings, random)
     try:
         return _unpacked(box.open(PURPOSE, stored.sealed))
     except SecretUnreadable as error:

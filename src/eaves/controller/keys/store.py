@@ -3,7 +3,7 @@
 Files below the state folder, mode 0600:
 
     root-certificate.pem      what devices and REST clients trust
-    secret.key                opens the secrets of the database; may stand elsewhere
+    secret.key                opens the secrets of the database (`secret_key`); may stand elsewhere
     signing/root.pem signing/intermediate.pem signing/signing.pem signing/ecdh-<n>.pem
     onboarding/authority.pem  issues the identities that installers carry
     tls/cert.pem tls/key.pem  the server certificate with its chain
@@ -30,7 +30,8 @@ from eaves.controller.keys import files, issue
 from eaves.controller.keys.issue import Issued
 from eaves.controller.keys.names import content_server, server_names
 from eaves.controller.keys.ring import EcdhIdentity, Identity, Ring
-from eaves.controller.keys.secrets import KEY_BYTES, SecretBox
+from eaves.controller.keys.secret_key import kept_secret_box
+from eaves.controller.keys.secrets import SecretBox
 from eaves.controller.settings import OwnSigning, Settings
 from eaves.evapi.cipher import cipher_context, cipher_key, encrypt
 from eaves.evapi.envelope import Sender, controller_sender
@@ -310,7 +311,7 @@ def open_keys(settings: Settings, *, clock: Clock, random: Random = os.urandom) 
         root=root,
         intermediate=intermediate,
         onboarding=onboarding,
-        secrets=_kept_secret_box(settings, random),
+        secrets=kept_secret_box(settings, random),
         ring=ring,
         clock=clock,
         random=random,
@@ -326,30 +327,6 @@ def _kept(path: Path, make: Callable[[], Issued]) -> Issued:
     made = make()
     files.write_issued(path, made)
     return made
-
-
-def secret_box(path: Path, random: Random) -> SecretBox:
-    """The box that opens with the key of this file.  Raises BadKeyFile."""
-    text = path.read_text(encoding="ascii", errors="replace").strip()
-    try:
-        key = bytes.fromhex(text)
-    except ValueError as error:
-        raise files.BadKeyFile(f"{path} is not hexadecimal; restore it") from error
-    if len(key) != KEY_BYTES:
-        raise files.BadKeyFile(f"{path} holds {len(key)} bytes, {KEY_BYTES} are needed")
-    return SecretBox(key, random)
-
-
-def _kept_secret_box(settings: Settings, random: Random) -> SecretBox:
-    path = settings.secret_key_path
-    if not path.exists():
-        if settings.secret_key_file is not None:
-            raise files.BadKeyFile(
-                f"EAVES_SECRET_KEY_FILE {path} is missing; make one with `openssl rand -hex 32`, "
-                "readable by the controller alone, and give every controller the same"
-            )
-        files.write_private(path, random(KEY_BYTES).hex().encode() + b"\n")
-    return secret_box(path, random)
 
 
 def _read_ring(settings: Settings, root: Issued, intermediate: Issued, now: datetime) -> Ring:

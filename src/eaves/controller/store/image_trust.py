@@ -26,12 +26,8 @@ async def put_trust(
     db: Db, enterprise_id: str, object_id: str, told: ImagePolicy | ImageSignatures
 ) -> None:
     """The object must be stored; what was told of it goes with it."""
-    match told:
-        case ImagePolicy():
-            empty = not told.signed_only and not told.trusted_keys
-        case ImageSignatures():
-            empty = not told.list
-    if empty:
+    says = bool(told.list) if isinstance(told, ImageSignatures) else told != NOTHING
+    if not says:
         c = image_trust.c
         await db.execute(
             delete(image_trust).where(c.enterprise_id == enterprise_id, c.object_id == object_id)
