@@ -1,8 +1,15 @@
 """What a node does not believe: foreign controllers, configs not for it, a clock that is wrong."""
 
+import contextlib
+import json
+import selectors
+import socket
+import subprocess
+import time
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -22,6 +29,7 @@ from eaves.evapi.poll import decode_poll_response
 pytestmark = [pytest.mark.system, pytest.mark.host, pytest.mark.timeout(240)]
 
 ONE = 8121
+SCAN_S = 0.3  # for as many ports as are asked at once; the machine is on this one
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 OTHER = "00000000-0000-4000-8000-00000000beef"
 
@@ -90,6 +98,58 @@ def unchanged(line: Line) -> Generator[None]:
     before, kept = line.workloads(), parse_envelope((line.state / "config").read_bytes()).payload
     yield
     nothing_changed(line, before, kept)
+
+
+def test_a_node_listens_on_no_management_address(line: Line) -> None:
+    """Only DNS and DHCP of its network instances, on their bridges; and a scan finds only the app.
+
+    A port map is no listener: the firewall hands it to the app.
+    """
+    inside = ("nsenter", f"--net=/run/netns/{line.netns}", "--")
+    told = subprocess.run(
+        [*inside, "ss", "-Hlntuw"], capture_output=True, text=True, check=True
+    ).stdout
+    links = subprocess.run(
+        [*inside, "ip", "-json", "address"], capture_output=True, text=True, check=True
+    ).stdout
+    bridged = {
+        address["local"]
+        for link in json.loads(links)
+        if link["ifname"] not in {"lo", "eth0"}
+        for address in link["addr_info"]
+    }
+    listening = [row.split()[4] for row in told.splitlines()]
+    assert listening  # dnsmasq is one
+    for local in listening:
+        host, _, port = local.rpartition(":")
+        address, _, link = host.strip("[]").partition("%")
+        on_bridge = address in bridged or link not in {"", "eth0"}
+        assert on_bridge or address in {"127.0.0.1", "::1"}, local
+        assert port in {"53", "67", "547"}, local
+    assert open_ports(line.address) == {ONE}
+
+
+def open_ports(host: str, at_once: int = 500) -> set[int]:
+    """Every TCP port that somebody answers on: a scan of all of them."""
+    found: set[int] = set()
+    for first in range(1, 65536, at_once):
+        with contextlib.ExitStack() as stack, selectors.DefaultSelector() as waiting:
+            for port in range(first, min(first + at_once, 65536)):
+                one = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+                one.setblocking(False)
+                one.connect_ex((host, port))
+                waiting.register(one, selectors.EVENT_WRITE, port)
+            left, end = at_once, time.monotonic() + SCAN_S
+            while left > 0 and time.monotonic() < end:
+                for key, _ in waiting.select(SCAN_S):
+                    left -= 1
+                    waiting.unregister(key.fileobj)
+                    one = cast("socket.socket", key.fileobj)  # what was registered
+                    if one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0:
+                        found.add(key.data)
+                if not waiting.get_map():
+                    break
+    return found
 
 
 @pytest.mark.usefixtures("unchanged")
