@@ -21,14 +21,11 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 import pytest
+from support.entries import entry, filled
 from support.images import CACHE, LocalVolumes
-from unit.controller.worlds import FACTS, WORLD
 
 from eaves.cli.packaged import packaged_image
-from eaves.controller.catalogue import applications
-from eaves.controller.domain.contract.apps import App, AppInstance
-from eaves.controller.domain.render.secrets import Secrets
-from eaves.controller.domain.render.userdata import user_data
+from eaves.controller.domain.contract.apps import App
 from eaves.ids import AppInstanceId, VolumeId
 from eaves.node import refs
 from eaves.node.containers.items import Container, Mount
@@ -102,23 +99,6 @@ class Runner:
 
 def now() -> datetime:
     return datetime.now(UTC)
-
-
-def entry(name: str) -> App:
-    found = applications().find_app(name=name)
-    assert found is not None
-    return found
-
-
-def filled(bundle: App, values: Mapping[str, str]) -> str:
-    """The entry's own template, as the controller fills it for an instance."""
-    variables = [{"name": name, "value": value} for name, value in values.items()]
-    instance = AppInstance.from_json(
-        {"name": "one", "customConfig": {"variableGroups": [{"variables": variables}]}}
-    )
-    made = user_data(instance, bundle, Secrets(WORLD, FACTS, None))
-    assert not made.reason
-    return made.text
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from support.images import LocalVolumes, bios_disk
 
-from eaves.cli.samples import DiskSample
+from eaves.cli.disks import DiskSample
 from eaves.ids import AppInstanceId, VolumeId
 from eaves.node import refs
 from eaves.node.domains.items import Disk, Domain, Firmware, Nic

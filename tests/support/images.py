@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from eaves.cli.disks import DiskSample
 from eaves.cli.layouts import ContainerSample
-from eaves.cli.samples import DiskSample, container_image, vm_disk
+from eaves.cli.samples import container_image, vm_disk
 from eaves.errors import Transient
 from eaves.ids import VolumeId
 

@@ -12,15 +12,16 @@ import re
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from eaves.cli.disks import BUSYBOX
 from eaves.cli.layouts import ContainerSample, cached, command, read_layout, write_layout
 from eaves.errors import Rejected, Transient
 
-BUSYBOX: Final = Path("/bin/busybox")
 TAG: Final = "1"
 MAKER: Final = 1  # counts changes of this file that change what is made
 FOLLOWED = re.compile(r"lib.+|zlib1g|tzdata|postgresql-(client-)?[0-9]+")
@@ -134,7 +135,7 @@ def packaged_image(cache: Path, name: str) -> ContainerSample:
     recipe = RECIPES.get(name)
     if recipe is None:
         raise Rejected(f"{name!r} is not made of packages; {', '.join(RECIPES)} are")
-    versions = _closure(recipe.packages)
+    versions = closure(recipe.packages)
     made_of = f"{MAKER} {recipe!r} {sorted(versions.items())}"
     key = hashlib.sha256(made_of.encode()).hexdigest()[:16]
     folder = cache / f"{name}-{key}"
@@ -151,7 +152,7 @@ def packaged_image(cache: Path, name: str) -> ContainerSample:
     return read_layout(folder, TAG)
 
 
-def _closure(roots: Iterable[str]) -> Mapping[str, str]:
+def closure(roots: Iterable[str]) -> Mapping[str, str]:
     """Version by package: these, and every library that they load."""
     found: dict[str, str] = {}
     wanted = set(roots)
@@ -188,8 +189,14 @@ def _described(packages: list[str]) -> Iterator[tuple[str, str, list[str]]]:
 
 def _layer(recipe: Recipe, versions: Mapping[str, str]) -> bytes:
     """Reproducible: the same packages give the same bytes."""
-    if not BUSYBOX.exists():
-        raise Rejected(f"{BUSYBOX} is missing; install the package busybox-static")
+    with unpacked(versions) as root:
+        _arrange(root, recipe)
+        return _tar(root)
+
+
+@contextmanager
+def unpacked(versions: Mapping[str, str]) -> Generator[Path]:
+    """A folder with what these packages hold, less what only people read."""
     with tempfile.TemporaryDirectory(prefix="eaves-packages-") as name:
         folder = Path(name)
         archives, root = folder / "archives", folder / "root"
@@ -200,14 +207,18 @@ def _layer(recipe: Recipe, versions: Mapping[str, str]) -> bytes:
         command("apt-get", "download", *wanted, cwd=archives)
         for archive in sorted(archives.glob("*.deb")):
             command("dpkg-deb", "-x", archive, root)
-        _arrange(root, recipe)
-        return _tar(root)
+        for pattern in DROPPED:
+            for path in sorted(root.glob(pattern)):
+                shutil.rmtree(path)
+        for merged in ("lib", "lib64"):  # where a release has them below /usr only
+            if (root / "usr" / merged).is_dir() and not (root / merged).exists():
+                (root / merged).symlink_to(f"usr/{merged}")
+        yield root
 
 
 def _arrange(root: Path, recipe: Recipe) -> None:
-    for pattern in DROPPED:
-        for path in sorted(root.glob(pattern)):
-            shutil.rmtree(path)
+    if not BUSYBOX.exists():
+        raise Rejected(f"{BUSYBOX} is missing; install the package busybox-static")
     for folder in FOLDERS:
         (root / folder).mkdir(parents=True, exist_ok=True)
     shutil.copy2(BUSYBOX, root / "bin/busybox")

@@ -7,6 +7,7 @@ import pytest
 import yaml
 from unit.controller.worlds import FACTS, WORLD
 
+from eaves.cli import firewall
 from eaves.cli.packaged import RECIPES
 from eaves.controller.catalogue import applications
 from eaves.controller.catalogue.applications import NOT_RUN
@@ -151,7 +152,7 @@ def test_the_catalogue_has_what_a_plant_asks_for() -> None:
     assert kinds >= {AppType.VM, AppType.CONTAINER, AppType.DOCKER_COMPOSE}
     deployments = {app.manifest_json.deployment_type for app in shipped if app.manifest_json}
     assert deployments >= {DeploymentType.K3S, DeploymentType.AZURE, DeploymentType.VMWARE_VCE}
-    assert set(RECIPES) <= set(names)
+    assert {*RECIPES, firewall.NAME} <= set(names)
     assert {"opnsense", "node-red", "edgex-foundry", "fledge"} <= set(names)
     said = {app.manifest_json.desc.support for app in shipped if app.manifest_json.desc}  # type: ignore[union-attr]  # the tests above
     assert NOT_RUN in said

@@ -8,7 +8,8 @@ from typing import Generic, TypeVar
 
 from eaves.cli.demo.scene import HELLO_PORT, MACHINE_PORT, Scene
 from eaves.cli.demo.tell import DemoFailed, Teller
-from eaves.cli.samples import DiskSample, container_image, vm_disk
+from eaves.cli.disks import DiskSample
+from eaves.cli.samples import container_image, vm_disk
 from eaves.errors import EavesError
 
 T = TypeVar("T")

@@ -10,6 +10,7 @@ from eaves.cli.client import Client
 from eaves.cli.json_values import Json, object_of, objects_of
 from eaves.cli.kinds import find_kind
 from eaves.cli.marketplace.entries import (
+    by_interface,
     custom_config,
     decoded,
     drives_of,
@@ -224,7 +225,12 @@ def import_(entry_name: str, **options: Any) -> None:
 @click.option("--device", "devices", multiple=True, help="Device to put it on; repeatable.")
 @click.option("-l", "--label", "labels", multiple=True, help="Devices with TAG=VALUE; repeatable.")
 @click.option("--project", default="", help="Devices of this project.")
-@click.option("--netinst", default="", help="Network instance; the device's default without.")
+@click.option(
+    "--netinst",
+    "netinsts",
+    multiple=True,
+    help="Network instance, or INTERFACE=NAME, repeatable; the device's default without.",
+)
 @click.option("--adapter", "adapters", multiple=True, help="INTERFACE=PORT for direct ones.")
 @click.option("--set", "values", multiple=True, help="VARIABLE=VALUE; repeatable.")
 @click.option("--set-file", "files", multiple=True, help="VARIABLE=FILE whose content it is.")
@@ -235,7 +241,7 @@ def deploy(
     devices: tuple[str, ...],
     labels: tuple[str, ...],
     project: str,
-    netinst: str,
+    netinsts: tuple[str, ...],
     adapters: tuple[str, ...],
     values: tuple[str, ...],
     files: tuple[str, ...],
@@ -253,14 +259,14 @@ def deploy(
         wanted = deploying.wanted_devices(client, devices, pairs(labels, "-l"), project)
         given = {**pairs(values, "--set"), **_from_files(entry, pairs(files, "--set-file"))}
         given |= {name: click.prompt(name, hide_input=True, err=True) for name in secrets}
-        direct = pairs(adapters, "--adapter")
-        deploying.instance_body(entry, given, netinst, direct)  # every fault before the first write
+        direct, inside = pairs(adapters, "--adapter"), by_interface(netinsts)
+        deploying.instance_body(entry, given, inside, direct)  # every fault before the first write
         name = options["name"] or str(entry["name"])
         bundle = client.find(find_kind("app"), name)
         if bundle is None:
             source = _source(options)
             bundle = import_entry(client, entry, source, name=name, projects=options["projects"])
-        body = deploying.instance_body(bundle, given, netinst, direct)
+        body = deploying.instance_body(bundle, given, inside, direct)
         there, failed = deploying.deploy(client, bundle, body, wanted)
     click.echo(f"{there} of {there + failed} devices have it", err=True)
     if failed:
@@ -289,15 +295,26 @@ def _from_files(entry: Json, files: dict[str, str]) -> dict[str, str]:
     help="Folder in which what was made is kept.",
 )
 def build(entry_name: str, cache: Path) -> None:
-    """Make the image of an entry from Debian packages; prints where its OCI layout is.
+    """Make the image of an entry from Debian packages; prints where it is.
 
-    Put it into your registry, for example with `skopeo copy oci:FOLDER:1 docker://...`.
+    Of a container, the OCI layout: put it into your registry, for example with `skopeo copy
+    oci:FOLDER:1 docker://...`.  Of a virtual machine, the file of its disk, its sha256 and its
+    bytes: put it into a datastore of files, and give both to `import`.
     """
-    from eaves.cli.packaged import TAG, packaged_image  # noqa: PLC0415 - only here
+    from eaves.cli import firewall  # noqa: PLC0415 - only here
+    from eaves.cli.packaged import RECIPES, TAG, packaged_image  # noqa: PLC0415 - only here
     from eaves.errors import EavesError  # noqa: PLC0415 - only here
 
+    known = sorted((*RECIPES, firewall.NAME))
+    if entry_name not in known:
+        raise click.ClickException(
+            f"{entry_name!r} is not made of packages; {', '.join(known)} are"
+        )
     try:
-        image = packaged_image(cache, entry_name)
+        if entry_name == firewall.NAME:
+            disk = firewall.firewall_disk(cache)
+            click.echo(f"{disk.path} --sha256 {disk.sha256} --size {disk.size_bytes}")
+        else:
+            click.echo(f"{packaged_image(cache, entry_name).layout}:{TAG}")
     except EavesError as error:
         raise click.ClickException(str(error)) from error
-    click.echo(f"{image.layout}:{TAG}")

@@ -30,9 +30,15 @@ def wanted_devices(
 
 
 def instance_body(
-    bundle: Json, values: Mapping[str, str], netinst: str, adapters: Mapping[str, str]
+    bundle: Json,
+    values: Mapping[str, str],
+    netinsts: Mapping[str, str],
+    adapters: Mapping[str, str],
 ) -> Json:
-    """What all instances have in common.  Raises ClickException with every fault."""
+    """What all instances have in common; `netinsts` as `interfaces_of` takes them.
+
+    Raises ClickException with every fault.
+    """
     manifest = manifest_of(bundle)
     figures = {str(r["name"]): r.get("value") for r in objects_of(manifest.get("resources"))}
     return {
@@ -41,7 +47,7 @@ def instance_body(
         "activate": True,
         "logs": {"access": True},
         "customConfig": filled(bundle, values) or None,
-        "interfaces": interfaces_of(bundle, netinst, adapters),
+        "interfaces": interfaces_of(bundle, netinsts, adapters),
         "drives": [
             {
                 key: drive[key]

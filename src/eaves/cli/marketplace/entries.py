@@ -136,10 +136,14 @@ def _faults(variable: Variable, values: Mapping[str, str]) -> Iterator[str]:
         yield f"{variable.name} is {value!r}, not one of {', '.join(allowed)}"
 
 
-def interfaces_of(bundle: Json, netinst: str, adapters: Mapping[str, str]) -> list[Json]:
-    """The interfaces of an instance; `adapters` leads from direct interfaces to ports of a device.
+def interfaces_of(
+    bundle: Json, netinsts: Mapping[str, str], adapters: Mapping[str, str]
+) -> list[Json]:
+    """The interfaces of an instance.
 
-    Raises ClickException with every fault.
+    `netinsts` leads from interfaces to network instances, from "" for those that it does not name;
+    `adapters` leads from direct interfaces to ports of a device.  Raises ClickException with every
+    fault.
     """
     made: list[Json] = []
     faults: list[str] = []
@@ -148,7 +152,7 @@ def interfaces_of(bundle: Json, netinst: str, adapters: Mapping[str, str]) -> li
         name = str(one.get("name", ""))
         common: Json = {"intfname": name, "intforder": order, "acls": []}
         if not one.get("directattach"):
-            made.append({**common, "netinstname": netinst})
+            made.append({**common, "netinstname": netinsts.get(name, netinsts.get("", ""))})
         elif name in adapters:
             kind = f"IO_TYPE_{one.get('type', '')}"
             port: Json = {"name": adapters[name], "type": kind}
@@ -163,9 +167,23 @@ def interfaces_of(bundle: Json, netinst: str, adapters: Mapping[str, str]) -> li
         for name in adapters
         if name not in direct
     ]
+    inside = {str(one.get("name", "")) for one in declared} - direct
+    faults += [
+        f"there is no interface {name} in a network instance; it has {', '.join(sorted(inside))}"
+        for name in netinsts
+        if name and name not in inside
+    ]
     if faults:
         raise click.ClickException("\n       ".join(faults) + "\n       nothing was changed")
     return made
+
+
+def by_interface(words: Iterable[str]) -> dict[str, str]:
+    """Network instances of `--netinst`: NAME, for every interface, stands under ""."""
+    return {
+        interface if equals else "": name if equals else interface
+        for interface, equals, name in (word.partition("=") for word in words)
+    }
 
 
 def pairs(words: Iterable[str], option: str) -> dict[str, str]:
