@@ -3,7 +3,7 @@
 import base64
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import httpx
 import pytest
@@ -208,3 +208,21 @@ async def test_ages_of_passwords_are_such_that_a_date_holds_them(top: Top) -> No
     )
     assert refused.status_code == 400
     assert len([one for one in refused.json()["error"] if "ten years" in one["details"]]) == 3
+
+
+async def test_a_user_tells_when_it_came_and_went_last_without_a_change_of_it(top: Top) -> None:
+    before = await top.caller.get(OWN)
+    first = datetime.fromisoformat(before["LastLoginTime"])
+    top.rest.clock.pass_by(timedelta(minutes=3))
+    token = await top.rest.login(top.name)
+    assert (await top.call(token, "POST", "/v1/logout")).status_code == 200
+    after = await top.caller.get(OWN)
+    assert datetime.fromisoformat(after["LastLoginTime"]) == first + timedelta(minutes=3)
+    assert after["LastLogoutTime"] == after["LastLoginTime"]
+    assert after["revision"] == before["revision"]
+
+    listed = (await top.caller.get("/v1/users?next.orderBy=-LastLoginTime"))["list"]
+    assert {u["username"]: u["LastLoginTime"] for u in listed} == {top.name: after["LastLoginTime"]}
+    # whoever writes a user back says nothing about when it came
+    await top.caller.put(f"/v1/users/id/{after['id']}", after | {"LastLoginTime": ""})
+    assert (await top.caller.get(OWN))["LastLoginTime"] == after["LastLoginTime"]

@@ -225,6 +225,7 @@ async def logout(context: Context, request: Request) -> Response:
     async with context.writing(request, restricted=True) as work:
         await sign_in.one_at_a_time(work.db, work.principal.user_id)
         await people.delete_token(work.db, token_hash(token_of(request)))
+        await sign_in.note_signed_out(work.db, work.principal.user_id, work.now)
         await note_user(work, "logged out")
     return JSONResponse(LogoutResponse(cause=LogoutResponseCause.OK).to_json())
 

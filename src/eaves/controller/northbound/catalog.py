@@ -93,6 +93,8 @@ USERS: Resource[DetailedUser] = Resource(
     people.prepare_user,
     lists.users,
     facts=user_facts,
+    present=people.present_user,
+    of_this_moment=people.with_visits,
     before_create=refuse_more_users,
     after_write=people.user_written,
     before_delete=people.keep_user,

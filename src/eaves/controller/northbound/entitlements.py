@@ -39,6 +39,7 @@ from eaves.controller.northbound.fleet_states import device_counts
 from eaves.controller.northbound.paging import Row, page_of, summary_from
 from eaves.controller.northbound.problems import Problem, Target
 from eaves.controller.northbound.resources.limits import count_of, count_of_users
+from eaves.controller.northbound.resources.people import with_visits
 from eaves.controller.northbound.routes import READ_ENTERPRISE, Endpoint, Route
 from eaves.controller.northbound.status import limits_in
 from eaves.controller.northbound.work import Work
@@ -203,7 +204,7 @@ async def _projects(context: Context, work: Work) -> Contract:
 
 
 async def _users(_context: Context, work: Work) -> Contract:
-    users = await records.list_all(work.db, work.scope, records.USER)
+    users = await with_visits(work, await records.list_all(work.db, work.scope, records.USER))
     last = max(users, key=lambda user: user.last_login_time, default=None)
     return UserReport(
         entp_id=str(work.scope.enterprise),

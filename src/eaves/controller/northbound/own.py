@@ -10,6 +10,7 @@ from eaves.controller.domain.contract.users import DetailedUser
 from eaves.controller.northbound import catalog, crud, enterprises, journal, records, roles
 from eaves.controller.northbound.context import SESSION, Context
 from eaves.controller.northbound.problems import Problem, not_found
+from eaves.controller.northbound.resources.people import present_user
 from eaves.controller.northbound.routes import Route
 from eaves.controller.northbound.work import Work
 from eaves.controller.store import people
@@ -47,7 +48,8 @@ async def own_user_of(work: Work) -> DetailedUser:
 
 async def own_user(context: Context, request: Request) -> Response:
     async with context.reading(request, restricted=True) as work:
-        return JSONResponse((await own_user_of(work)).to_json())
+        shown = await present_user(work, await own_user_of(work))
+        return JSONResponse(shown.to_json())
 
 
 async def change_own_user(context: Context, request: Request) -> Response:

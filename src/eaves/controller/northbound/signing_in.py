@@ -181,6 +181,7 @@ async def complete(
         ends = min(ends, expires)  # a password that is too old is to be changed, not outlived
     given = await give_token(context, db, request, user, SESSION, ends)
     await people.note_login(db, user.id, succeeded=True)
+    await sign_in.note_signed_in(db, user.id, now)
     await people.delete_expired_tokens(db, now)
     who = known_clients.guesser(context, request, user.id, credential)
     await sign_in.forget_guesses(db, user.id, who.address)

@@ -1,15 +1,15 @@
 """Guesses, second factors, earlier passwords, and who came back from a provider of identities."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, delete, func, insert, or_, select, update
+from sqlalchemy import and_, delete, func, insert, or_, select, true, update
 
 from eaves.controller.domain.lockout import LOCKED_FOR, Guesses
 from eaves.controller.store.dialect import insert_missing, insert_new, upsert
 from eaves.controller.store.people import SESSION
-from eaves.controller.store.tables import object_ids, tokens
+from eaves.controller.store.tables import Kind, object_ids, objects, tokens
 from eaves.controller.store.tables_sign_in import (
     earlier_passwords,
     guesses,
@@ -17,6 +17,7 @@ from eaves.controller.store.tables_sign_in import (
     recovery_codes,
     second_factors,
     used_states,
+    visits,
 )
 from eaves.controller.store.unit import Db
 
@@ -29,6 +30,39 @@ async def one_at_a_time(db: Db, user_id: str) -> None:
     """
     row = select(object_ids.c.id).where(object_ids.c.id == user_id)
     await db.execute(row.with_for_update(key_share=True))
+
+
+# --- when users came and went -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """The last time that a user signed in, and signed out."""
+
+    signed_in_at: datetime
+    signed_out_at: datetime | None = None
+
+
+async def note_signed_in(db: Db, user_id: str, at: datetime) -> None:
+    row = {"user_id": user_id, "signed_in_at": at, "signed_out_at": None}
+    await upsert(db, visits, row, keep=("signed_out_at",))
+
+
+async def note_signed_out(db: Db, user_id: str, at: datetime) -> None:
+    """Nothing for who never signed in: a token of it was made by somebody else."""
+    await db.execute(update(visits).where(visits.c.user_id == user_id).values(signed_out_at=at))
+
+
+async def visits_of(db: Db, enterprise_id: str, user_id: str = "") -> Mapping[str, Visit]:
+    """By user of the enterprise, or of the one user; who never signed in has none."""
+    users, c = objects[Kind.USER].c, visits.c
+    query = (
+        select(c.user_id, c.signed_in_at, c.signed_out_at)
+        .join_from(visits, objects[Kind.USER], users.id == c.user_id)
+        .where(users.enterprise_id == enterprise_id, c.user_id == user_id if user_id else true())
+    )
+    rows = await db.execute(query)
+    return {row.user_id: Visit(row.signed_in_at, row.signed_out_at) for row in rows}
 
 
 # --- guesses ------------------------------------------------------------------------------------

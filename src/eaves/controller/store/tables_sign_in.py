@@ -83,3 +83,12 @@ earlier_passwords = Table(
     Column("password_hash", Text, nullable=False),
     PrimaryKeyConstraint("user_id", "changed_at"),
 )
+
+visits = Table(  # beside the user: to come and go is no change of it
+    "visits",
+    metadata,
+    _of("user_id"),
+    Column("signed_in_at", Moment, nullable=False),  # the last time
+    Column("signed_out_at", Moment),
+    PrimaryKeyConstraint("user_id"),
+)

@@ -11,6 +11,7 @@ from eaves.controller.domain.admission.people import (
 )
 from eaves.controller.domain.admission.refusal import conflict, unknown
 from eaves.controller.domain.authz import Rights
+from eaves.controller.domain.contract.base import rfc3339
 from eaves.controller.domain.contract.roles import Role, UserRole
 from eaves.controller.domain.contract.users import (
     AuthType,
@@ -159,6 +160,31 @@ async def prepare_user(
         state=complete.state.value,
         secret_fields=frozenset() if elsewhere else None,  # the second factor is the provider's
     )
+
+
+async def with_visits(work: Work, users: tuple[DetailedUser, ...]) -> tuple[DetailedUser, ...]:
+    """With when each signed in and out last; `users`: one, or those of a list."""
+    if not users:
+        return users
+    one = users[0].id if len(users) == 1 else ""
+    known = await sign_in.visits_of(work.db, users[0].enterprise_id, one)
+    return tuple(_visited(user, known.get(user.id)) for user in users)
+
+
+def _visited(user: DetailedUser, last: sign_in.Visit | None) -> DetailedUser:
+    if last is None:
+        return user
+    out = last.signed_out_at
+    return user.model_copy(
+        update={
+            "last_login_time": rfc3339(last.signed_in_at),
+            "last_logout_time": "" if out is None else rfc3339(out),
+        }
+    )
+
+
+async def present_user(work: Work, user: DetailedUser) -> DetailedUser:
+    return (await with_visits(work, (user,)))[0]
 
 
 async def user_written(work: Work, wanted: DetailedUser, current: DetailedUser | None) -> None:
