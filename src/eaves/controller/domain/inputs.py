@@ -7,6 +7,7 @@ from eaves.controller.domain.contract.apps import App, AppInstance
 from eaves.controller.domain.contract.catalogue import SysModel
 from eaves.controller.domain.contract.datastores import DatastoreInfo, ImageConfig
 from eaves.controller.domain.contract.devices import DeviceConfig
+from eaves.controller.domain.contract.enrolment import SCEPProfile
 from eaves.controller.domain.contract.netinsts import NetInstConfig
 from eaves.controller.domain.contract.networks import NetConfig
 from eaves.controller.domain.contract.patches import PatchEnvelope
@@ -36,6 +37,7 @@ class DeviceInputs:
     images: Mapping[str, ImageConfig] = field(default_factory=dict[str, ImageConfig])
     datastores: Mapping[str, DatastoreInfo] = field(default_factory=dict[str, DatastoreInfo])
     envelopes: Mapping[str, PatchEnvelope] = field(default_factory=dict[str, PatchEnvelope])
+    enrolments: Mapping[str, SCEPProfile] = field(default_factory=dict[str, SCEPProfile])
     snapshots: Mapping[str, tuple[Snapshot, ...]] = field(  # by instance
         default_factory=dict[str, tuple[Snapshot, ...]]
     )

@@ -23,6 +23,7 @@ from eaves.controller.domain.contract.base import Contract
 from eaves.controller.domain.contract.catalogue import SysModel
 from eaves.controller.domain.contract.datastores import DatastoreInfo, ImageConfig
 from eaves.controller.domain.contract.devices import DeviceConfig
+from eaves.controller.domain.contract.enrolment import SCEPProfile
 from eaves.controller.domain.contract.envelope import ObjectRevision
 from eaves.controller.domain.contract.manifests import AppType
 from eaves.controller.domain.contract.netinsts import NetInstConfig
@@ -34,6 +35,7 @@ from eaves.controller.domain.contract.users import Enterprise
 from eaves.controller.domain.contract.volumes import VolInstConfig
 from eaves.controller.domain.inputs import DeviceInputs
 from eaves.controller.domain.render import Rendered
+from eaves.controller.domain.render.enrolment import profile_id_of
 from eaves.controller.domain.signed_images import ANY_IMAGE
 from eaves.controller.store.devices import ECDH_TYPE
 from eaves.controller.store.image_trust import find_trusts
@@ -132,8 +134,11 @@ async def _of_enterprise(
     networks = await _networks(db, enterprise_id, devices)
     projects = await _by_ids(db, Kind.PROJECT, Tag, (d.project_id for d in devices))
     models = await _by_ids(db, Kind.MODEL, SysModel, (d.model_id for d in devices))
+    wanted = (profile_id_of(found.item) for found in projects)
+    enrolments = _items(await _by_ids(db, Kind.CEP, SCEPProfile, wanted))
     enterprises = await _by_ids(db, Kind.ENTERPRISE, Enterprise, (enterprise_id,))
-    holders = [o.id for group in (every_instance, bundles, datastores, networks) for o in group]
+    groups = (every_instance, bundles, datastores, networks, enrolments)
+    holders = [one.id for group in groups for one in group]
     shared = DeviceInputs(
         device=devices[0],
         enterprise_id=enterprise_id,
@@ -143,6 +148,7 @@ async def _of_enterprise(
         images={key: image for image in images for key in (image.id, image.name)},
         datastores={store.id: store for store in datastores},
         envelopes={envelope.id: envelope for envelope in envelopes},
+        enrolments={profile.id: profile for profile in enrolments},
         snapshots=await snapshots_of(
             db, [i.id for i in every_instance if i.app_type is AppType.VM]
         ),
@@ -173,6 +179,7 @@ async def _of_enterprise(
             images=shared.images,
             datastores=shared.datastores,
             envelopes=shared.envelopes,
+            enrolments=shared.enrolments,
             snapshots=shared.snapshots,
             secrets=shared.secrets,
             ecdh_pem=ecdh.get(device.id, (b"", b""))[0],

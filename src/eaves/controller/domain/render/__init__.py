@@ -11,6 +11,7 @@ from eaves.controller.domain.config_lock import WAITING, under_lock
 from eaves.controller.domain.contract.datastores import ImageConfig
 from eaves.controller.domain.inputs import ControllerFacts, DeviceInputs
 from eaves.controller.domain.render import adapters, apps, items, netinsts, storage
+from eaves.controller.domain.render.enrolment import port_access
 from eaves.controller.domain.render.patches import patches
 from eaves.controller.domain.render.secrets import Secrets, open_secrets
 from eaves.controller.domain.signed_images import ANY_IMAGE, ImageTrust
@@ -80,7 +81,8 @@ def _render(inputs: DeviceInputs, facts: ControllerFacts) -> Rendered:
     base_os = _base_os(inputs, gathered)
     datastores = _datastores(inputs, secrets, gathered)
     networks, lacks = adapters.networks(inputs, secrets)
-    gathered.missing += lacks
+    access = port_access(inputs, secrets)
+    gathered.missing += (*lacks, *access.missing)
     model, project = inputs.model, inputs.project
     return Rendered(
         EdgeDevConfig(
@@ -103,6 +105,8 @@ def _render(inputs: DeviceInputs, facts: ControllerFacts) -> Rendered:
             controller_epoch=inputs.epoch,
             baseos=base_os,
             patch_envelopes=patched.envelopes,
+            scep_profiles=access.profiles,
+            pnacs=access.pnacs,
             vlans=adapters.vlans(device),
             bonds=adapters.bonds(device),
             device_name=device.name,

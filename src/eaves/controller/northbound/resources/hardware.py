@@ -16,6 +16,7 @@ from eaves.controller.domain.contract.devices import DeviceConfig, TagType
 from eaves.controller.domain.contract.projects import Tag
 from eaves.controller.domain.policies.attestation import asked_by_project
 from eaves.controller.domain.policies.entries import app_name
+from eaves.controller.domain.render.enrolment import profile_id_of
 from eaves.controller.northbound import policies, records
 from eaves.controller.northbound.completion import (
     complete_device,
@@ -56,7 +57,7 @@ async def prepare_model(
 
 
 async def prepare_project(work: Work, wanted: Tag, current: Tag | None) -> Prepared[Tag]:
-    profile_id = enrolment_of(wanted)
+    profile_id = profile_id_of(wanted)
     profile = await records.find(work.db, work.scope, records.CEP, profile_id)
     policy = wanted.app_policy.app_policy if wanted.app_policy is not None else None
     apps = policy.apps if policy is not None else ()
@@ -126,13 +127,6 @@ async def device_written(work: Work, wanted: DeviceConfig, current: DeviceConfig
 async def device_leaves(work: Work, gone: DeviceConfig, current: DeviceConfig | None) -> None:
     await policies.device_leaves(work, gone)
     await release(work, gone, current)
-
-
-def enrolment_of(project: Tag) -> str:
-    """The certificate enrolment profile that the policy of the project names; empty if none."""
-    policy = project.port_based_network_access_control_policy
-    body = policy.port_based_network_access_control_policy if policy is not None else None
-    return str((body or {}).get("certificateEnrollmentId", ""))
 
 
 async def prepare_device(
