@@ -18,12 +18,13 @@ from eaves.controller.domain.scope import Scope
 from eaves.controller.store.dialect import insert_missing
 from eaves.controller.store.objects import StoredObject, stored_from_row
 from eaves.controller.store.tables import Kind, objects
-from eaves.controller.store.tables_alerts import notifications
+from eaves.controller.store.tables_alerts import incidents, notifications
 from eaves.controller.store.unit import Db
 
 WAITING: Final = "waiting"
 SENT: Final = "sent"
 GIVEN_UP: Final = "given up"
+NO_TIME: Final = timedelta(0)
 _COLUMNS: Final = tuple(column.name for column in notifications.c)
 
 
@@ -58,13 +59,14 @@ def of_message(
     channel_id: str = "",
     incident_id: str = "",
     recipients: Sequence[str] = (),
+    wait: timedelta = NO_TIME,
 ) -> Notification:
     return Notification(
         enterprise_id=enterprise_id,
         id=id_,
         what=what,
         created_at=now,
-        next_at=now,
+        next_at=now + wait,
         channel_id=channel_id,
         incident_id=incident_id or id_,
         recipients=tuple(recipients),
@@ -162,31 +164,62 @@ async def take_next(db: Db, queue: Queue, now: datetime, busy: timedelta) -> Not
     What was tried least comes first; the end of an incident waits for its beginning.
     """
     c = notifications.c
-    before = notifications.alias()
-    begun_first = ~exists().where(
-        before.c.enterprise_id == c.enterprise_id,
-        before.c.incident_id == c.incident_id,
-        before.c.channel_id == c.channel_id,
-        before.c.what == What.OPENED.value,
-        before.c.state == WAITING,
-    )
     query = (
-        select(notifications)
-        .where(_waits(queue), c.next_at <= now, (c.what != What.CLOSED.value) | begun_first)
+        select(c.id)
+        .where(_waits(queue), c.next_at <= now, _begun_first())
         .order_by(c.tries, c.created_at, c.id)
         .limit(1)
     )
-    row = (await db.execute(query)).one_or_none()
-    if row is None:
-        return None
+    found = (await db.execute(query)).scalar_one_or_none()
+    return None if found is None else next(iter(await _take(db, queue, [found], now, busy)), None)
+
+
+async def take_alike(
+    db: Db, queue: Queue, one: Notification, now: datetime, busy: timedelta, limit: int
+) -> tuple[Notification, ...]:
+    """Others that are due and tell the same of incidents of the same rule, taken as `one` was."""
+    c, told, others = notifications.c, incidents.c, incidents.alias()
+    other = others.c
+    of_it = and_(other.enterprise_id == c.enterprise_id, other.id == c.incident_id)
+    rule = select(told.rule_id).where(
+        told.enterprise_id == one.enterprise_id, told.id == one.incident_id
+    )
+    query = (
+        select(c.id)
+        .join_from(notifications, others, of_it)
+        .where(_waits(queue), c.next_at <= now, c.what == one.what.value, _begun_first())
+        .where(other.rule_id == rule.scalar_subquery())
+        .order_by(c.tries, c.created_at, c.id)
+        .limit(limit)
+    )
+    return await _take(db, queue, list((await db.execute(query)).scalars()), now, busy)
+
+
+def _begun_first() -> ColumnElement[bool]:
+    c, before = notifications.c, notifications.alias().c
+    waits = exists().where(
+        before.enterprise_id == c.enterprise_id,
+        before.incident_id == c.incident_id,
+        before.channel_id == c.channel_id,
+        before.what == What.OPENED.value,
+        before.state == WAITING,
+    )
+    return (c.what != What.CLOSED.value) | ~waits
+
+
+async def _take(
+    db: Db, queue: Queue, ids: Sequence[str], now: datetime, busy: timedelta
+) -> tuple[Notification, ...]:
+    """Those of these that nobody else took meanwhile, in the order of `ids`."""
+    c = notifications.c
     taken = await db.execute(
         update(notifications)
-        .where(_is(row.enterprise_id, row.id), c.tries == row.tries, c.state == WAITING)
-        .values(tries=row.tries + 1, next_at=now + busy)
+        .where(_waits(queue), c.id.in_(ids), c.next_at <= now)
+        .values(tries=c.tries + 1, next_at=now + busy)
         .returning(notifications)
     )
-    found = taken.one_or_none()
-    return None if found is None else _notification(found)
+    found = {row.id: _notification(row) for row in taken}
+    return tuple(found[id_] for id_ in ids if id_ in found)
 
 
 def _is(enterprise_id: str, id_: str) -> ColumnElement[bool]:

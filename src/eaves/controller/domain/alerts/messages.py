@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -11,6 +12,7 @@ from typing import Final
 from eaves.controller.domain.contract.base import JsonObject, rfc3339
 
 SUBJECT_MOST: Final = 200  # characters
+NAMED: Final = 3  # in the subject of a mail about many
 
 
 class What(StrEnum):
@@ -77,6 +79,22 @@ def of_incident(incident: Incident, what: What) -> Message:
     lines.append(f"incident  {incident.id}")
     payload: JsonObject = {"what": what.value, "incident": shown(incident)}
     return Message(one_line(subject), "\n".join(lines) + "\n", json.dumps(payload))
+
+
+def of_several(told: Sequence[Message]) -> Message:
+    """One mail in place of these, which are about incidents of one rule."""
+    if len(told) == 1:
+        return told[0]
+    firsts = [one.text.partition("\n")[0] for one in told]
+    head = told[0].subject.partition(": ")[0]
+    about = [one.subject.partition(": ")[2] for one in told[:NAMED]]
+    more = f" and {len(told) - NAMED} more" if len(told) > NAMED else ""
+    subject = f"{head}: {len(told)} incidents: {', '.join(about)}{more}"
+    shared = [line for line in told[0].text.splitlines() if line.startswith(_SHARED)]
+    return Message(one_line(subject), "\n".join([*firsts, "", *shared]) + "\n")
+
+
+_SHARED: Final = ("rule ", "severity ")
 
 
 def shown(incident: Incident) -> JsonObject:

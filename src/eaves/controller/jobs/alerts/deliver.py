@@ -6,9 +6,9 @@ receiver chosen by a tenant can hold up its own channel, and no other for more t
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 
@@ -26,7 +26,7 @@ from eaves.controller.domain.alerts.delivery import (
     Outcome,
     pause_after,
 )
-from eaves.controller.domain.alerts.messages import What
+from eaves.controller.domain.alerts.messages import Message, What, of_several
 from eaves.controller.domain.contract.alerts import (
     AlertChannel,
     MailChannel,
@@ -56,6 +56,7 @@ LOOK_EVERY: Final = timedelta(seconds=1)
 QUEUES_AT_ONCE: Final = 32
 CHANNELS_AT_ONCE: Final = 8
 TURN_S: Final = 15.0  # of one channel
+IN_A_MAIL: Final = 500  # incidents
 A_TRY: Final = timedelta(minutes=2)  # longer than any takes
 NO_SERVER: Final = (
     "the controller has no mail server; whoever runs it sets EAVES_MAIL_URL, or the channel names "
@@ -131,11 +132,11 @@ class Deliveries:
             now = self.clock()
             async with unit_of_work(self.engine) as db:
                 await held.confirm(db)
-                one = await notifications.take_next(db, queue, now, A_TRY)
-            if one is None:
+                taken = await _take(db, queue, channel, now)
+            if not taken:
                 return
-            outcome = await self._send(channel, one, now)
-            await self._settle(queue, channel, one, outcome)
+            outcome = await self._send(channel, _as_one(taken), now)
+            await self._settle(queue, channel, taken, outcome)
             if isinstance(outcome, Away):
                 return
 
@@ -192,23 +193,29 @@ class Deliveries:
         return await mail.send(self.settings.mail, made, self._threads, None)
 
     async def _settle(
-        self, queue: Queue, channel: Channel, one: Notification, outcome: Outcome
+        self, queue: Queue, channel: Channel, some: Sequence[Notification], outcome: Outcome
     ) -> None:
         """Without a look at the lease: what was sent was sent, whoever has it by now."""
         now = self.clock()
         async with unit_of_work(self.engine) as db:
             match outcome:
                 case Delivered(note):
-                    await notifications.settle(db, one, notifications.SENT, note, now)
+                    for one in some:
+                        await notifications.settle(db, one, notifications.SENT, note, now)
                 case Never(why):
-                    await notifications.settle(db, one, notifications.GIVEN_UP, why, now)
-                    await _tell(db, queue, channel.name, f"{one.subject!r} is given up: {why}", now)
+                    for one in some:
+                        await notifications.settle(db, one, notifications.GIVEN_UP, why, now)
+                    text = f"{_as_one(some).subject!r} is given up: {why}"
+                    await _tell(db, queue, channel.name, text, now)
                 case Later(why):
-                    await notifications.put_off(db, one, why, now + self._pause(one.tries))
+                    until = now + self._pause(some[0].tries)
+                    for one in some:
+                        await notifications.put_off(db, one, why, until)
                 case Away(why):
                     tries = await notifications.most_tries(db, queue)
                     until = now + self._pause(tries)
-                    await notifications.put_off(db, one, why, until)
+                    for one in some:
+                        await notifications.put_off(db, one, why, until)
                     await notifications.put_off_all(db, queue, until)
                 case _:
                     assert_never(outcome)
@@ -235,6 +242,21 @@ class Deliveries:
             count = await notifications.give_up_all(db, queue, why, now)
             if count:
                 await _tell(db, queue, "", f"{count} notifications are given up: {why}", now)
+
+
+async def _take(db: Db, queue: Queue, channel: Channel, now: datetime) -> Sequence[Notification]:
+    """What is sent next: to people one mail for all that a rule has to tell, else one by one."""
+    one = await notifications.take_next(db, queue, now, A_TRY)
+    if one is None:
+        return ()
+    if channel.contract is None or channel.contract.mail is None or one.what is What.TEST:
+        return (one,)
+    return (one, *await notifications.take_alike(db, queue, one, now, A_TRY, IN_A_MAIL - 1))
+
+
+def _as_one(some: Sequence[Notification]) -> Notification:
+    told = of_several([Message(one.subject, one.message) for one in some])
+    return replace(some[0], subject=told.subject, message=told.text)
 
 
 async def _tell(db: Db, queue: Queue, name: str, text: str, now: datetime) -> None:

@@ -5,9 +5,10 @@ incident, its event, what is told of it and what is tracked of it stand or fall 
 """
 
 import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -29,6 +30,7 @@ from eaves.controller.store.alerts import State, StateKey, StoredRule
 from eaves.controller.store.events import Event, insert_events
 from eaves.controller.store.leases import LeaseLost
 from eaves.controller.store.notifications import (
+    NO_TIME,
     Notification,
     channels_told,
     forget_old,
@@ -43,6 +45,8 @@ log = structlog.get_logger()
 
 AT_ONCE: Final = 100  # objects in one transaction
 FORGOTTEN_AT_ONCE: Final = 500
+GATHER: Final = timedelta(seconds=3)
+"""How long several of one rule wait for the others of a look, to go in one mail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,15 +139,18 @@ class AlertWatch:
         events: list[Event] = []
         told: list[Notification] = []
         states: list[State] = []
+        together = Counter((move.key.rule_id, move.step.told) for move in moves)
         for move in moves:
             keep = move.step.keep
+            several = together[move.key.rule_id, move.step.told] > 1
+            wait = GATHER if several else NO_TIME
             if move.step.told is Told.OPENED and keep is not None:
                 incident = _incident(move, self._new_id(), now)
                 keep = replace(keep, incident_id=incident.id)
                 opened.append(incident)
                 events.append(_event(incident, What.OPENED, now))
                 channels = move.rule.channels if move.rule is not None else ()
-                told += self._notifications(incident, What.OPENED, channels, now)
+                told += self._notifications(incident, What.OPENED, channels, now, wait)
             elif move.step.told is Told.CLOSED and move.before is not None:
                 key, id_ = move.key, move.before.tracked.incident_id
                 why = move.text or "it is over"
@@ -151,7 +158,7 @@ class AlertWatch:
                 if over is not None:
                     events.append(_event(over, What.CLOSED, now))
                     channels = await channels_told(db, key.enterprise_id, id_)
-                    told += self._notifications(over, What.CLOSED, channels, now)
+                    told += self._notifications(over, What.CLOSED, channels, now, wait)
             if keep is not None:
                 states.append(State(move.key, move.device_id, keep))
         await alerts.insert_incidents(db, opened)
@@ -162,7 +169,12 @@ class AlertWatch:
         await insert_notifications(db, told)
 
     def _notifications(
-        self, incident: Incident, what: What, channels: Sequence[str], now: datetime
+        self,
+        incident: Incident,
+        what: What,
+        channels: Sequence[str],
+        now: datetime,
+        wait: timedelta,
     ) -> list[Notification]:
         message = of_incident(incident, what)
         return [
@@ -174,6 +186,7 @@ class AlertWatch:
                 now=now,
                 channel_id=channel,
                 incident_id=incident.id,
+                wait=wait,
             )
             for channel in channels
         ]
