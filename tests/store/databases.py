@@ -37,6 +37,10 @@ class PostgresServer:
         """Of its first database."""
         return f"postgresql://eaves@/postgres?host={self._folder}"
 
+    @property
+    def log(self) -> Path:
+        return self._folder / "log"
+
     def make(self) -> None:
         data = f"{self._folder}/data"
         options = ("-D", data, "-U", "eaves", "-A", "trust", "-N", "-E", "UTF8")

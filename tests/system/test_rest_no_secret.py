@@ -1,20 +1,24 @@
 """Every kind of secret there is, set over REST of a real process; then everything that is left of
-that is searched for all of them: database files, logs, audit, exports, backup, replies.
+that is searched for all of them: database, logs, audit, exports, backup, replies.
 
 Each is searched for as it is, and as base64 of a text around it has it.
 """
 
 import asyncio
 import base64
+import os
+import re
 import secrets
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 import pytest
+from store.databases import POSTGRES, PostgresServer, postgres, postgres_is_there
 from support.controller import Process, running
 from support.one_of_each import cep
 from support.rest import Caller, Json
@@ -56,18 +60,35 @@ class Site:
     caller: Caller
     world: World
     known: Known
+    server: PostgresServer | None = None  # where it is no file
 
 
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+async def site(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Site]:
+    if request.param == "sqlite":
+        async with _site(tmp_path, None) as made:
+            yield made
+        return
+    if not postgres_is_there():
+        pytest.skip("no PostgreSQL on this machine; install the package postgresql")
+    with ExitStack() as stack:
+        server = await asyncio.to_thread(stack.enter_context, postgres(connections=40))
+        async with _site(tmp_path, server) as made:
+            yield made
+
+
+@asynccontextmanager
+async def _site(tmp_path: Path, server: PostgresServer | None) -> AsyncGenerator[Site]:
     known = Known()
+    environment = {"EAVES_LOG_LEVEL": "debug"}
+    environment |= {} if server is None else {"EAVES_DATABASE_URL": server.url}
     given = tmp_path / "outside" / "password"
     given.parent.mkdir()
     given.write_text(known.new("adminPassword"))
     process = Process(
         tmp_path / "state",
         *("--admin-password-file", str(given)),
-        environment={"EAVES_LOG_LEVEL": "debug"},
+        environment=environment,
     )
     with running(process):
         base = f"https://127.0.0.1:{process.rest_port}/api"
@@ -78,7 +99,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
             known.told["session"] = answer.json()["token"]["base64"]
             http.headers["Authorization"] = f"Bearer {known.told['session']}"
             caller = Caller(http)
-            yield Site(process, caller, await build_world(caller), known)
+            yield Site(process, caller, await build_world(caller), known, server)
 
 
 def password(name: str, **more: str) -> Json:
@@ -293,8 +314,21 @@ async def _replies(site: Site) -> AsyncIterator[tuple[str, bytes]]:
         yield path, answer.content
 
 
-def _files(known: Known, folder: Path) -> dict[str, set[str]]:
+def _dump(server: PostgresServer) -> Iterator[tuple[str, bytes]]:
+    """Every row of the database, bytes as they are, and what its server wrote down."""
+    told = subprocess.run(
+        [POSTGRES / "pg_dump", "--dbname", server.url], capture_output=True, check=True
+    ).stdout
+    assert b"COPY public.secrets" in told
+    hidden = re.findall(rb"\\\\x((?:[0-9a-f]{2})+)", told)
+    assert hidden, "there are columns of bytes"
+    yield "dump", b"\n".join((told, *(bytes.fromhex(one.decode()) for one in hidden)))
+    yield "log of the server", server.log.read_bytes()
+
+
+def _files(site: Site, folder: Path) -> dict[str, set[str]]:
     """All that there is, and a backup of it."""
+    known = site.known
     secret = folder / "outside" / "passphrase"
     secret.write_text(PASSPHRASE)
     done = subprocess.run(
@@ -305,11 +339,15 @@ def _files(known: Known, folder: Path) -> dict[str, set[str]]:
         cwd=folder,
         capture_output=True,
         check=False,
+        env={**os.environ, **site.process.environment},
     )
     assert done.returncode == 0, done.stderr
     files = [one for one in folder.rglob("*") if one.is_file() and "outside" not in one.parts]
-    assert {"eaves.db", "controller.log", "state.backup"} <= {one.name for one in files}
-    return {str(one.relative_to(folder)): known.found_in(one.read_bytes()) for one in files}
+    database = {"eaves.db"} if site.server is None else set[str]()
+    assert {*database, "controller.log", "state.backup"} <= {one.name for one in files}
+    found = {str(one.relative_to(folder)): known.found_in(one.read_bytes()) for one in files}
+    told = () if site.server is None else _dump(site.server)
+    return found | {where: known.found_in(data) for where, data in told}
 
 
 async def test_no_secret_is_left_anywhere(site: Site, tmp_path: Path) -> None:
@@ -321,6 +359,6 @@ async def test_no_secret_is_left_anywhere(site: Site, tmp_path: Path) -> None:
     assert known.found_in(b"x" + known.told["wifi"].encode()) == {"wifi"}, "the search finds"
     assert known.found_in(base64.b64encode(b"ab" + known.told["wifi"].encode())) == {"wifi"}
     found = {where: known.found_in(data) async for where, data in _replies(site)}
-    found |= await asyncio.to_thread(_files, known, tmp_path)
+    found |= await asyncio.to_thread(_files, site, tmp_path)
     found["printed"] = known.found_in("\n".join(site.process.output).encode())
     assert {where: kinds for where, kinds in found.items() if kinds} == {}
