@@ -47,14 +47,8 @@ _verbs(
 _verbs(
     "/v1/eaves/devices",
     "device",
-    *("attestation/renew", "attestation/unblock", "certificates/renew"),
+    *("attestation/unblock", "certificates/renew"),
 )
-
-
-@step("PUT", "/v1/eaves/devices/id/{id}/attestation/accept")
-async def _accept(driver: Driver) -> httpx.Response:
-    path = f"/v1/eaves/devices/id/{driver.world.device}/attestation/accept"
-    return await driver.call("PUT", path, {"name": "measured"})
 
 
 @step("PUT", "/v1/eaves/attestation/renew")

@@ -43,7 +43,6 @@ _as_stranger("/v1/login/external", usernameAtRealm="alice")
 _as_stranger("/v1/login/oauth/callback", state="none", code="none")
 _as_stranger("/v1/login/signup/enterprise", name="newcomers", title="Newcomers")
 _as_stranger("/v1/login/signup/user", name="newcomer", email="n@example.org")
-_as_stranger("/v1/eaves/login/totp", tempToken="none", code="000000")
 
 
 @step("POST", "/v1/logout")
@@ -171,9 +170,10 @@ def _code(driver: Driver, secret: str) -> str:
     return totp.code_of(base64.b32decode(padded), totp.step_at(driver.rest.clock()))
 
 
-async def _enrolled(driver: Driver) -> tuple[str, httpx.Response]:
+async def _enrolled(driver: Driver, name: str = "") -> tuple[str, httpx.Response]:
     """Token of a new user, and what it was told."""
-    _, name = await driver.user()
+    if not name:
+        _, name = await driver.user()
     token = await driver.rest.login(name)
     body = {"currentCred": PASSWORD}
     return token, await driver.call("POST", "/v1/eaves/totp", body, token=token)
@@ -189,6 +189,23 @@ async def _confirm(driver: Driver) -> httpx.Response:
     token, told = await _enrolled(driver)
     body = {"code": _code(driver, told.json()["Secret"])}
     return await driver.call("POST", "/v1/eaves/totp/confirm", body, token=token)
+
+
+@step("POST", "/v1/eaves/login/totp")
+async def _second_step(driver: Driver) -> httpx.Response:
+    _, name = await driver.user()
+    token, told = await _enrolled(driver, name)
+    secret = told.json()["Secret"]
+    body = {"code": _code(driver, secret)}
+    confirmed = await driver.call("POST", "/v1/eaves/totp/confirm", body, token=token)
+    assert confirmed.status_code == 200, confirmed.text
+    async with driver.rest.client() as http:
+        half = await http.post("/v1/login", json={"username": name, "password": PASSWORD})
+        temporary = half.json()["tempToken"]["base64"]
+        recovery = confirmed.json()["recoveryCodes"][0]  # a code holds once, and that one has
+        return await http.post(
+            "/v1/eaves/login/totp", json={"tempToken": temporary, "recoveryCode": recovery}
+        )
 
 
 @step("DELETE", "/v1/eaves/totp")

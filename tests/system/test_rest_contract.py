@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from support import drive_jobs, drive_machines, drive_people
+from support import drive_jobs, drive_machines, drive_people, drive_reported
 from support.contract_check import Checked
 from support.driving import STEPS, Driver
 from support.rest import Caller
@@ -20,23 +20,19 @@ from eaves.controller.domain.builtin_roles import SYS_ROOT
 
 pytestmark = pytest.mark.system
 
-ALL_STEPS = (drive_jobs, drive_machines, drive_people)  # which are known once they are there
+ALL_STEPS = (
+    drive_jobs,
+    drive_machines,
+    drive_people,
+    drive_reported,
+)  # which are known once they are there
 ADDRESS = "/v1/eaves/content/{datastore}/{code}/{digest}"
 REFUSED = {  # what cannot be had here, and why; tests of their own have it
-    ("GET", ADDRESS): 404,  # only devices are told addresses
+    ("GET", ADDRESS): 404,  # only the configuration of a device tells addresses
     ("HEAD", ADDRESS): 404,
-    ("GET", "/v1/devices/id/{id}/status/metrics/raw"): 404,  # the device reported nothing yet
-    ("GET", "/v1/devices/name/{name}/status/metrics/raw"): 404,
-    ("GET", "/v1/eaves/devices/id/{id}/model-draft"): 412,
-    ("GET", "/v1/eaves/devices/name/{name}/model-draft"): 412,
-    ("PUT", "/v1/eaves/devices/id/{id}/replace"): 412,  # no machine has the record
-    ("PUT", "/v1/eaves/devices/id/{id}/attestation/accept"): 412,  # nothing was attested
-    ("PUT", "/v1/eaves/devices/id/{id}/attestation/renew"): 412,
-    ("GET", "/v1/eaves/render-jobs/id/{id}"): 404,  # a hundred devices make one
-    ("POST", "/v1/eaves/login/totp"): 401,  # no login waits for a code
-    ("POST", "/v1/login/external"): 401,  # there is no provider of identities
+    ("POST", "/v1/login/external"): 401,  # a provider of identities is another process, and slow
     ("POST", "/v1/login/oauth/callback"): 401,
-    ("POST", "/v1/login/signup/enterprise"): 403,  # closed
+    ("POST", "/v1/login/signup/enterprise"): 403,  # closed unless a controller is told otherwise
     ("POST", "/v1/login/signup/user"): 403,
 }
 EVENTS_ALONE = re.compile(r"/(?:events|projects|netinsts|volumes)\b.*timeSeries|^/v1/timeSeries")
