@@ -13,7 +13,7 @@ from support.bulk import ALONE
 from support.datastore import private_authority
 from support.receivers import HOST, Hook, MailBox, mail_server, webhook
 from support.rest import Caller, Json, Rest, running_rest
-from support.rest_objects import World, build_world
+from support.rest_objects import World, build_world, device
 
 from eaves.controller.domain.alerts.addresses import read_networks
 from eaves.controller.domain.alerts.messages import signature
@@ -58,9 +58,10 @@ class Site:
         await watch.tick(ALONE)
         await self.deliveries.tick(ALONE)
 
-    async def seen(self) -> None:
+    async def seen(self, *others: str) -> None:
+        heard = {DeviceId(one): self.rest.clock() for one in (self.world.device, *others)}
         async with unit_of_work(self.rest.engine) as db:
-            await put_last_seen(db, {DeviceId(self.world.device): self.rest.clock()})
+            await put_last_seen(db, heard)
 
     async def refused(self, path: str, body: Json, status: int = 400) -> list[str]:
         answer = await self.caller.http.post(path, json=body)
@@ -182,6 +183,47 @@ async def test_an_incident_is_told_once_by_mail_and_webhook_and_so_is_its_end(
     assert not (await site.caller.get(INCIDENTS, open="true"))["list"]
     assert len(await site.events("ALERT_OPENED")) == 1
     assert len(await site.events("ALERT_CLOSED")) == 1
+
+
+async def test_a_site_that_goes_dark_is_one_mail_and_one_call_of_each_incident(
+    site: Site, hook: Hook, tmp_path: Path
+) -> None:
+    caller, world = site.caller, site.world
+    others = [
+        await caller.create("/v1/devices", device(world.project, world.model, f"other-{n}"))
+        for n in range(4)
+    ]
+    with mail_server(MailBox(tls=_server_context(tmp_path))) as box:
+        mail = {"to": [TO], "server": site.server(box)}
+        await caller.create(CHANNELS, channel("mail", mail=mail))
+        await site.hook(hook)
+        await caller.create(RULES, rule("offline", channels=["mail", "hook"]))
+        await site.seen(*others)
+        await site.turn(310)
+        assert not box.mails, "the others of the look are waited for"
+        await site.turn(5)
+        (told,) = box.mails
+        subject = str(told["Subject"]).replace("\n", "")
+        assert subject.startswith("[error] offline: 5 incidents: node ")
+        assert subject.endswith(" and 2 more")
+        text = told.get_content()
+        for name in ("edge-1", *(f"other-{n}" for n in range(4))):
+            assert f"node {name}: " in text
+        assert len([post for post in hook.posts if post.told["what"] == "opened"]) == 5
+        await site.seen(*others)
+        await site.turn(1)
+        await site.turn(61)
+        await site.turn(5)
+        assert len(box.mails) == 2
+        assert "[over] offline: 5 incidents" in str(box.mails[1]["Subject"])
+    listed = (await caller.get(INCIDENTS))["list"]
+    assert [one["open"] for one in listed] == [False] * 5
+    sent = {
+        (one["channelName"], one["what"], one["state"])
+        for incident in listed
+        for one in (await caller.get(f"{INCIDENTS}/id/{incident['id']}"))["notifications"]
+    }
+    assert sent == {(n, what, "sent") for n in ("hook", "mail") for what in ("opened", "closed")}
 
 
 async def test_a_channel_that_is_away_is_given_up_with_an_event(site: Site, hook: Hook) -> None:
