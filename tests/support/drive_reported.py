@@ -11,7 +11,8 @@ from support.driving import Driver, step
 from support.rest import Json
 from support.telemetry import fold_series, fold_state, info_report, metrics_report
 
-from eaves.controller.store.attestations import Quoted, put_attestation, put_quoted
+from eaves.controller.store import attesting
+from eaves.controller.store.attestations import Quoted
 from eaves.controller.store.registering import Binding, register_binding
 from eaves.controller.store.render_jobs import NewJob, insert_job
 from eaves.controller.store.tables import Kind
@@ -141,10 +142,9 @@ async def _attested(driver: Driver) -> str:
         differences=(),
     )
     async with unit_of_work(driver.rest.engine) as db:
-        await put_attestation(
-            db, device_id, "ATTEST_STATE_PASS", "it fits", token=b"t" * 32, now=now
-        )
-        await put_quoted(db, device_id, quoted)
+        kept = await attesting.take_kept(db, (device_id,))
+        passed = {"state": "ATTEST_STATE_PASS", "integrity_token": b"t" * 32, "token_at": now}
+        await attesting.put_changes(db, {device_id: passed | attesting.of_quote(quoted)}, kept)
     return device_id
 
 

@@ -20,12 +20,8 @@ from eaves.controller.domain.builtin_roles import SYS_ROOT
 
 pytestmark = pytest.mark.system
 
-ALL_STEPS = (
-    drive_jobs,
-    drive_machines,
-    drive_people,
-    drive_reported,
-)  # which are known once they are there
+# which are known once they are there
+ALL_STEPS = (drive_jobs, drive_machines, drive_people, drive_reported)
 ADDRESS = "/v1/eaves/content/{datastore}/{code}/{digest}"
 REFUSED = {  # what cannot be had here, and why; tests of their own have it
     ("GET", ADDRESS): 404,  # only the configuration of a device tells addresses
