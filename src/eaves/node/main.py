@@ -268,11 +268,16 @@ def compose(
     def attest_again() -> None:
         conversation.attesting.again()
 
+    def tpm_changed() -> None:
+        # What a failing TPM held back is asked for again, and so is what it now holds back.
+        conversation.read_again()
+        service.changed()
+
     async def follow(config: EdgeDevConfig) -> None:
         await service.follow(config)
 
     security = SecurityModule(
-        tpm.tcti if tpm else "", Health(used_tpm, changed) if used_tpm else None
+        tpm.tcti if tpm else "", Health(used_tpm, tpm_changed) if used_tpm else None
     )
     vault = vault_of(settings.state_dir, used_tpm, _no_vault(tpm))
     vault.start()

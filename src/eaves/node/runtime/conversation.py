@@ -91,6 +91,11 @@ class Conversation:
         self._polled = asyncio.Event()
         self.attesting = Attesting(link, quoter, self._ask_for_uuid, self._poll_now.set, escrow)
 
+    def read_again(self) -> None:
+        """Ask for the configuration as if none were in force, and follow it anew."""
+        self.heard.config_hash = ""
+        self._poll_now.set()
+
     def load_checkpoint(self) -> EdgeDevConfig | None:
         """Trust, UUID and the last good config from disk, whatever the controller does."""
         uuid = self._checkpoint.fact(UUID)
