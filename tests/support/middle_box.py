@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from support.no_vault import no_vault
 from wire.peer import NOW, Controller, Issued, issue, serve
 
 from eaves.evapi.config import EdgeDevConfig, UUIDandVersion, encode_edge_dev_config
@@ -95,6 +96,7 @@ class Talker:
             ItemValues.before_any_config,
             self._follow,
             lambda: None,
+            no_vault(self.state, identity),
         )
 
     def now(self) -> datetime:

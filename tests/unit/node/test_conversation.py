@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
+from support.no_vault import no_vault
 
 from eaves.errors import Rejected
 from eaves.evapi.config import EdgeDevConfig, UUIDandVersion, encode_edge_dev_config
@@ -16,12 +16,10 @@ from eaves.evapi.flows.attest import versions_only
 from eaves.evapi.flows.poll import NewConfig
 from eaves.ids import DeviceId
 from eaves.node.checkpoint import Checkpoint
-from eaves.node.comms.identity import Identity, load_identity
+from eaves.node.comms.identity import load_identity
 from eaves.node.comms.link import Link
 from eaves.node.comms.transport import Limits, Transport
 from eaves.node.runtime.conversation import Conversation
-from eaves.node.runtime.safekeeping import Safekeeping
-from eaves.node.vault.keeper import Vault
 
 ME = DeviceId("5f0f4f6e-5d0b-4b92-a3b9-0f6d0ad2b6f1")
 
@@ -67,15 +65,6 @@ async def conversation(tmp_path: Path, machine: Machine) -> AsyncIterator[Conver
     )
     await transport.close()
     checkpoint.close()
-
-
-def no_vault(folder: Path, identity: Identity) -> Safekeeping:
-    vault = Vault(folder / "vault", None, "no TPM", secrets.token_bytes)
-    vault.start()
-    key = ec.generate_private_key(ec.SECP256R1()).public_key()
-    return Safekeeping(
-        vault, identity.ecdh, key, opened=lambda: None, due=lambda: None, changed=lambda: None
-    )
 
 
 def offer(number: int) -> NewConfig:
