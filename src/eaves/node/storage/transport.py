@@ -1,7 +1,9 @@
 """One way to fetch bytes over http(s): resumable, bound to a port's address, bounded in size.
 
 A cut is not a failure as long as bytes arrive: the transfer goes on where it stopped.  Only tries
-without progress count, and after a few of them the caller is told.
+without progress count, and after a few of them the caller is told.  A trickle is no progress: a
+server that sends a byte now and then would hold its place for ever.  What comes without an end asks
+for its room again and again, and ends where that ends.
 """
 
 import asyncio
@@ -19,7 +21,7 @@ import aiohttp
 import structlog
 from aiohttp import hdrs
 
-from eaves.errors import Rejected, Transient
+from eaves.errors import EavesError, Rejected, Transient
 from eaves.node.storage.partial import Partial, open_partial
 from eaves.node.storage.records import Layout
 
@@ -34,6 +36,8 @@ PAUSE_S = 0.2  # doubles with every try without progress
 CHUNK = 64 * 1024  # taken out of the buffer at once; more would let more come after it
 LEAST_WINDOW = 128 * 1024  # less stalls where one packet has 64 KiB; the kernel doubles it
 READ_BUFFER = 16 * 1024  # what is in it when the connection breaks is lost
+LEAST_PROGRESS = 16 * 1024  # bytes in `stalled_s`; the slowest modem brings a hundred times that
+ROOM_STEP = 16 * 1024**2  # room for so many more is asked for, where nobody said how many come
 LINK_BYTES_PER_S = 125_000_000  # a link this fast still gets all it can carry
 MOST_BOUND_WINDOW = 4 * 1024**2
 
@@ -172,9 +176,11 @@ class Transport:
         """One GET over the uplink in turn; what goes wrong is one of our errors."""
         uplink = self._uplinks[self._turn % len(self._uplinks)]
         try:
-            async with self._session(uplink).get(
-                url, headers=headers, proxy=uplink.proxy or None
-            ) as response:
+            async with asyncio.timeout(self._stalled_s):
+                response = await self._session(uplink).get(
+                    url, headers=headers, proxy=uplink.proxy or None
+                )
+            async with response:
                 if url.startswith("https://") and response.url.scheme != "https":
                     raise Rejected(f"{url}: redirected to plain http at {response.url.host}")
                 yield response
@@ -185,7 +191,9 @@ class Transport:
             ) from error
         except TimeoutError as error:
             self._turn += 1
-            raise NetworkError(f"{url}: nothing arrived for {self._stalled_s:g} s") from error
+            raise NetworkError(
+                f"{url}: nothing, or next to nothing, arrived for {self._stalled_s:g} s"
+            ) from error
         except (aiohttp.ClientError, OSError) as error:
             self._turn += 1
             raise NetworkError(f"{url}: {str(error) or type(error).__name__}") from error
@@ -200,10 +208,11 @@ class Transport:
             async with self.get(url, wanted) as response:
                 _check(url, response)
                 body = bytearray()
-                async for chunk in response.content.iter_chunked(CHUNK):
-                    body += chunk
-                    if len(body) > most:
-                        raise TooBig(url, most, len(body))
+                async with asyncio.timeout(self._stalled_s):
+                    async for chunk in response.content.iter_chunked(CHUNK):
+                        body += chunk
+                        if len(body) > most:
+                            raise TooBig(url, most, len(body))
                 return bytes(body), response.headers
 
         return await answering(authorizer, once)
@@ -220,7 +229,7 @@ class Transport:
                     await answering(job.authorizer, lambda: self._go_on(partial, job))
                     return partial.digest
                 except NetworkError as error:
-                    stuck = 0 if partial.offset > before else stuck + 1
+                    stuck = 0 if partial.offset - before >= LEAST_PROGRESS else stuck + 1
                     answered = isinstance(error, HttpError) and error.status < 500
                     if answered or stuck >= TRIES_WITHOUT_PROGRESS:
                         raise
@@ -262,20 +271,33 @@ class Transport:
             )
             job.note(partial.offset, total)
             _bound_window(response)
+            watch = _Watch(self._stalled_s, partial.offset)
             async for chunk in response.content.iter_chunked(CHUNK):
-                bound = total if total is not None else wanted.limit
-                if bound is not None and partial.offset + len(chunk) > bound:
-                    partial.restart()
-                    raise TooBig(url, bound, partial.offset + len(chunk))
-                try:
-                    await asyncio.to_thread(partial.append, chunk)
-                except OSError as error:
-                    raise Transient(f"{url}: cannot keep what arrives: {error}") from error
-                job.note(partial.offset, total)
+                await self._keep(partial, job, chunk, total)
+                watch.saw(partial.offset)
         if total is not None and partial.offset < total:
             raise NetworkError(f"{url}: ended at byte {partial.offset} of {total}")
         if total is None:
             partial.begin(url, "", "", partial.offset)
+
+    async def _keep(self, partial: Partial, job: Job, chunk: bytes, total: int | None) -> None:
+        bound = total if total is not None else job.wanted.limit
+        after = partial.offset + len(chunk)
+        if bound is not None and after > bound:
+            partial.restart()
+            raise TooBig(job.url, bound, after)
+        step = after // ROOM_STEP > partial.offset // ROOM_STEP
+        if total is None and (partial.offset == 0 or step):
+            try:
+                job.admit(after + ROOM_STEP, ROOM_STEP)
+            except EavesError:
+                partial.restart()  # what has no end must not keep what it took
+                raise
+        try:
+            await asyncio.to_thread(partial.append, chunk)
+        except OSError as error:
+            raise Transient(f"{job.url}: cannot keep what arrives: {error}") from error
+        job.note(partial.offset, total)
 
     def _session(self, uplink: Uplink) -> aiohttp.ClientSession:
         session = self._sessions.get(uplink)
@@ -291,6 +313,21 @@ class Transport:
             )
             self._sessions[uplink] = session
         return session
+
+
+class _Watch:
+    """Ends a transfer that brings next to nothing."""
+
+    def __init__(self, stalled_s: float, offset: int) -> None:
+        self._clock = asyncio.get_running_loop().time
+        self._stalled_s, self._offset, self._since = stalled_s, offset, self._clock()
+
+    def saw(self, offset: int) -> None:
+        """Raises TimeoutError."""
+        if offset - self._offset >= LEAST_PROGRESS:
+            self._offset, self._since = offset, self._clock()
+        elif self._clock() - self._since > self._stalled_s:
+            raise TimeoutError
 
 
 async def answering(authorizer: Authorizer, attempt: Callable[[], Awaitable[T]]) -> T:
