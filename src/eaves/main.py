@@ -196,6 +196,11 @@ class Parts(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
+        except click.UsageError as error:
+            hint = _hint_at_kind(error)
+            if not hint:
+                raise
+            raise click.UsageError(f"{error.message}; {hint}", error.ctx) from error
         except BrokenPipeError:
             raise  # click ends quietly: who read our output has gone
         except OSError as error:
@@ -204,6 +209,19 @@ class Parts(click.Group):
                 raise  # controller and node say themselves what they expect to fail
             what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
             raise click.ClickException(what) from error
+
+
+def _hint_at_kind(error: click.UsageError) -> str:
+    """`restart instance web`, as other tools want it, where the command is about one kind."""
+    ctx = error.ctx
+    if ctx is None or "extra argument" not in error.message:
+        return ""
+    from eaves.cli.kinds import BY_WORD  # noqa: PLC0415 - only where something went wrong
+
+    given = [one for one in ctx.params.values() if isinstance(one, str)]
+    kinds = [word for word in given if word.lower() in BY_WORD]
+    path = ctx.command_path
+    return f"{path} is about one kind: leave {kinds[0]!r} out, as `{path} NAME`" if kinds else ""
 
 
 def _complete_contexts(

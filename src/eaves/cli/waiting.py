@@ -207,6 +207,9 @@ class _Waiting:
                 parts.append("is not there" if one.field == THERE else "is still there")
             elif one.field == STATE:
                 parts.append(f"is {seen[one]}, not {','.join(one.words)}")
+            elif not one.words:
+                hint = f"--for state={one.field.upper()} waits for a state"
+                parts.append(f"has no {one.field} ({hint})")
             else:
                 parts.append(f"has {one.field} {seen[one]}, not {one}")
         reasons = ""

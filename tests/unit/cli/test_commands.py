@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from eaves.cli.field_changes import field_changes
 from eaves.cli.kinds import find_kind, split_titles
@@ -12,6 +13,7 @@ from eaves.cli.progress import Progress, bar
 from eaves.cli.selecting import pairs_of
 from eaves.cli.session import Contexts, Session, usual_name
 from eaves.cli.waiting import NOTHING, read_condition, value_of
+from eaves.main import main
 
 DIFFERENCES: dict[str, tuple[Any, Any, list[str]]] = {
     "nothing": ({"a": 1}, {"a": 1}, []),
@@ -172,3 +174,12 @@ def test_a_changed_note_is_told_at_once(capsys: pytest.CaptureFixture[str]) -> N
         progress.tell(2, 100, "RUNNING, wave 1 of 2")
         progress.tell(2, 100, "PAUSED, wave 1 of 2")
     assert len(capsys.readouterr().err.splitlines()) == 2
+
+
+def test_a_kind_before_the_name_is_told_where_a_command_is_about_one() -> None:
+    done = CliRunner().invoke(main, ["restart", "instance", "web"])
+    assert done.exit_code == 2
+    assert "restart is about one kind: leave 'instance' out" in done.output
+    done = CliRunner().invoke(main, ["restart", "web", "door"])
+    assert "extra argument" in done.output
+    assert "one kind" not in done.output
