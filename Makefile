@@ -3,7 +3,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: tpm demo test test-system check bench dist packages test-packages runtime develop proto clean
+.PHONY: tpm demo test test-system check audit sbom bench dist packages test-packages runtime develop proto clean
 
 demo: runtime $(if $(TPM),tpm)  ## a controller, a node, a container and a VM on this machine; CHECK=1 proves each step and ends; TPM=1: measured boots instead
 	$(PYTHON) -m eaves demo $(if $(TPM),--tpm,) $(if $(CHECK),--check,)
@@ -43,6 +43,13 @@ check: $(VENV)/.develop  ## static only: format, lint, types, structure
 	mypy
 	basedpyright
 	lint-imports
+	$(PYTHON) packaging/supply_chain.py check
+
+audit: $(VENV)/.develop  ## as `make check` does it, and fails where the advisories cannot be asked
+	$(PYTHON) packaging/supply_chain.py check --strict
+
+sbom: $(VENV)/.develop  ## what others made and a release ships, as CycloneDX and SPDX below dist/
+	$(PYTHON) packaging/supply_chain.py sbom
 
 test: develop  ## everything CI runs, on this machine
 	tests/all
