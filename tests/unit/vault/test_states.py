@@ -10,7 +10,8 @@ KEYS = {Event.UNSEALED, Event.RECOVERED, Event.MADE, Event.KEY_IN_KERNEL}
 
 
 def follow(events: list[Event]) -> list[tuple[Phase, Event, Phase, tuple[Act, ...]]]:
-    phase, taken = Phase.START, []
+    phase = Phase.START
+    taken: list[tuple[Phase, Event, Phase, tuple[Act, ...]]] = []
     for event in events:
         try:
             after, acts = move(phase, event)

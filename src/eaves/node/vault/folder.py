@@ -40,8 +40,8 @@ class EncryptedFolder:
                 )
         if self._holds_something():
             return (
-                f"{self.path} holds data from before, in the clear: `eaves node vault encrypt`"
-                " moves it into a vault"
+                f"{self.path} holds data from before, in the clear, and a vault begins empty: stop"
+                " the node and move the folder away to begin with one"
             )
         return ""
 
