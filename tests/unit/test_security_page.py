@@ -9,7 +9,7 @@ import pytest
 from support.generated import REPOSITORY
 
 PAGE: Final = REPOSITORY / "docs/explanation/security.md"
-NAMED: Final = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
+NAMED: Final = re.compile(r"`(tests/[\w/]+\.py)::(\w+)(?:\[([\w -]+)\])?`")
 NOT_YET: Final = "not yet"
 THREATS: Final = (
     *("User access", "Physical access", "Theft and cloning", "Network"),
@@ -104,5 +104,12 @@ def test_an_attack_names_its_test_or_says_not_yet(attack: str) -> None:
 
 def test_every_named_test_exists() -> None:
     named = set(NAMED.findall(PAGE.read_text(encoding="utf-8")))
-    missing = [f"{file}::{test}" for file, test in named if test not in functions_of(file)]
+    missing = [f"{file}::{test}" for file, test, _ in named if test not in functions_of(file)]
     assert missing == []
+
+
+def test_every_named_case_stands_in_its_file() -> None:
+    """A case of a table goes by its name, in which pytest shows dashes for spaces."""
+    for file, test, case in set(NAMED.findall(PAGE.read_text(encoding="utf-8"))):
+        text = (REPOSITORY / file).read_text(encoding="utf-8")
+        assert not case or case in text or case.replace("-", " ") in text, (file, test, case)
