@@ -11,7 +11,8 @@ import click
 
 from eaves.node.host.files import atomic_write
 from eaves.node.host.process import CommandFailed, run, systemd_runs
-from eaves.node.settings import Settings
+from eaves.node.settings import NO_TPM, Settings
+from eaves.node.tpm.quoter import DEFAULT_EVENT_LOG
 
 UNIT = Path("/etc/systemd/system/eaves-node.service")
 NEVER_NEEDED = (
@@ -74,6 +75,18 @@ def launcher() -> list[str]:
     return [found] if found else [sys.executable, "-m", "eaves"]
 
 
+def node_words(settings: Settings) -> list[str]:
+    """The command line that starts a node with these settings."""
+    words = ["node", "--config", str(settings.config_dir)]
+    words += ["--state-dir", str(settings.state_dir), "--name", settings.name]
+    words += ["--host-power", settings.host_power]
+    if settings.tpm is not None:
+        words += ["--tpm", settings.tpm or NO_TPM]
+    if settings.event_log != DEFAULT_EVENT_LOG:
+        words += ["--event-log", str(settings.event_log)]
+    return words
+
+
 @click.command("install")
 @click.option(
     "--from",
@@ -86,21 +99,7 @@ def launcher() -> list[str]:
 @click.pass_obj
 def install(settings: Settings, source: Path | None, *, print_unit: bool, no_start: bool) -> None:
     """Make the node a service of this machine that starts at boot (root, systemd)."""
-    command = shlex.join(
-        [
-            *launcher(),
-            "node",
-            "--config",
-            str(settings.config_dir),
-            "--state-dir",
-            str(settings.state_dir),
-            "--name",
-            settings.name,
-            "--host-power",
-            settings.host_power,
-        ]
-    )
-    text = unit_text(command, settings)
+    text = unit_text(shlex.join([*launcher(), *node_words(settings)]), settings)
     if print_unit:
         click.echo(text, nl=False)
         return

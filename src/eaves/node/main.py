@@ -50,7 +50,14 @@ from eaves.node.runtime.security_module import MACHINE_TPM, SecurityModule, find
 from eaves.node.runtime.service import RestartNode, Service
 from eaves.node.runtime.status_file import is_running, read_status
 from eaves.node.runtime.workloads import Workloads
-from eaves.node.settings import DEFAULT_CONFIG, DEFAULT_STATE, RUN_ROOT, HostPower, Settings
+from eaves.node.settings import (
+    DEFAULT_CONFIG,
+    DEFAULT_STATE,
+    NO_TPM,
+    RUN_ROOT,
+    HostPower,
+    Settings,
+)
 from eaves.node.status_text import status_text
 from eaves.node.storage.subsystem import StorageSubsystem
 from eaves.node.storage.transport import Credentials
@@ -63,7 +70,6 @@ from eaves.reconcile.item import ItemRef
 log = structlog.get_logger(__name__)
 
 VERSION = f"eaves-{__version__}"
-NO_TPM = "none"
 
 
 @click.group(invoke_without_command=True)
@@ -116,7 +122,7 @@ def command(
         name,
         host_power,
         "" if tpm == NO_TPM else tpm,
-        event_log,
+        event_log.absolute(),
     )
     ctx.obj = settings
     if ctx.invoked_subcommand is not None:

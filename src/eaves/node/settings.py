@@ -33,4 +33,5 @@ class Settings:
 
 DEFAULT_CONFIG = Path("/etc/eaves/node")
 DEFAULT_STATE = Path("/var/lib/eaves/node")
+NO_TPM = "none"  # as an option says it
 RUN_ROOT = Path("/run/eaves-node")

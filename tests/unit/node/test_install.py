@@ -2,11 +2,12 @@
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from eaves.node.install import unit_text
+from eaves.node.install import node_words, unit_text
 from eaves.node.settings import Settings
 
 SETTINGS = Settings(Path("/etc/eaves/node"), Path("/var/lib/eaves/node"), Path("/run/x"), "node")
@@ -28,3 +29,11 @@ def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
         ["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False
     )
     assert "eaves-node.service" not in done.stderr, done.stderr
+
+
+def test_the_service_uses_the_tpm_that_the_node_was_told_of() -> None:
+    """Else a node that was told to use none would find that of the machine at its next start."""
+    assert "--tpm" not in node_words(SETTINGS)
+    assert node_words(replace(SETTINGS, tpm=""))[-2:] == ["--tpm", "none"]
+    swtpm = replace(SETTINGS, tpm="swtpm:port=1", event_log=Path("/run/log"))
+    assert node_words(swtpm)[-4:] == ["--tpm", "swtpm:port=1", "--event-log", "/run/log"]
