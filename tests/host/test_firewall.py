@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -78,7 +78,7 @@ def ip(words: str) -> None:
 
 
 @contextmanager
-def wires(namespace: str) -> Iterator[None]:
+def wires(namespace: str) -> Generator[None]:
     """A tap to this machine, and one over a bridge to a namespace of its own."""
     bridge, cable = f"nbb{NUMBER}", f"nbc{NUMBER}"
     with ExitStack() as stack:
@@ -104,7 +104,7 @@ def wires(namespace: str) -> Iterator[None]:
 
 
 @contextmanager
-def serving(namespace: str) -> Iterator[None]:
+def serving(namespace: str) -> Generator[None]:
     """Both ports answer inside."""
     process = subprocess.Popen(
         [
@@ -124,7 +124,7 @@ def serving(namespace: str) -> Iterator[None]:
 
 
 @contextmanager
-def serving_here() -> Iterator[int]:
+def serving_here() -> Generator[int]:
     with socketserver.TCPServer((HERE, 0), Peer) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()

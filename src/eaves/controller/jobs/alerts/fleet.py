@@ -121,7 +121,9 @@ class FleetMemory:
     ) -> list[Node]:
         if needs.kinds:
             await self._hear(db, ids, needs.kinds)
-        attested = await find_attested(db, ids) if needs.attestation and ids else {}
+        attested: Mapping[str, Attested] = {}
+        if needs.attestation and ids:
+            attested = await find_attested(db, ids)
         if needs.metrics:
             await self._measure(db, ids)
         return [self._node(device, needs, attested) for device in devices]
