@@ -13,7 +13,7 @@ from eaves.errors import Rejected
 from eaves.node.host.files import sync_folder
 from eaves.node.storage.partial import hash_from_disk, remove_partial
 from eaves.node.storage.records import Layout, load, save
-from eaves.node.storage.transport import Note
+from eaves.node.storage.transfer import Note
 
 log = structlog.get_logger(__name__)
 

@@ -5,12 +5,15 @@ from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 
 from eaves.errors import EavesError, Rejected, Transient
+from eaves.node.storage.addresses import AZURE_ACCOUNT, object_url
+from eaves.node.storage.authorizers import Credentials
 from eaves.node.storage.blobs import BlobStore
 from eaves.node.storage.disks import Disk, examine
 from eaves.node.storage.items import CONTAINER, ContentTree, Source
 from eaves.node.storage.layers import LayerStore
 from eaves.node.storage.ledger import Ledger
 from eaves.node.storage.names import ImageName, image_name
+from eaves.node.storage.providers import file_authorizer
 from eaves.node.storage.records import Layout, Member, TagRecord, TreeRecord, load, save
 from eaves.node.storage.registry import (
     Descriptor,
@@ -24,17 +27,8 @@ from eaves.node.storage.registry import (
 )
 from eaves.node.storage.settings import StorageSettings
 from eaves.node.storage.space import NoSpace
-from eaves.node.storage.transport import (
-    Anonymous,
-    Authorizer,
-    Basic,
-    Credentials,
-    Job,
-    Note,
-    Transport,
-    Uplink,
-    Wanted,
-)
+from eaves.node.storage.transfer import Carrier, Job, Note, Uplink, Wanted
+from eaves.node.storage.transport import Transport
 from eaves.reconcile.apply import ProgressSink
 from eaves.reconcile.item import ItemRef, Progress
 
@@ -93,21 +87,42 @@ class ContentFetcher:
         self, item: ContentTree, source: Source, progress: ProgressSink
     ) -> TreeRecord:
         stalled = float(self._settings().download_stalled_s)
+        if source.kind == "sftp":
+            return await self._bring_file(item, source, self._sftp(source, stalled), progress)
         async with Transport(self._uplinks(), source.ca_pem, stalled) as transport:
             if item.format == CONTAINER:
                 return await self._bring_image(item, source, transport, progress)
-            return await self._bring_file(item, source, transport, progress)
+            files = transport.files(
+                file_authorizer(
+                    source,
+                    self._known(source),
+                    transport,
+                    self._now,
+                    allow_insecure=self._settings().allow_insecure_auth,
+                )
+            )
+            return await self._bring_file(item, source, files, progress)
+
+    def _sftp(self, source: Source, stalled_s: float) -> Carrier:
+        from eaves.node.storage.sftp import SftpFiles  # noqa: PLC0415 - large, seldom needed
+
+        return SftpFiles(self._uplinks(), source.ca_pem, self._known(source), stalled_s)
+
+    def _known(self, source: Source) -> Credentials | None:
+        return self._credentials(source.credentials) if source.credentials else None
 
     async def _bring_file(
-        self, item: ContentTree, source: Source, transport: Transport, progress: ProgressSink
+        self, item: ContentTree, source: Source, files: Carrier, progress: ProgressSink
     ) -> TreeRecord:
         self._claim(item.ref, item.sha256)
         if item.max_size_bytes and self._blobs.size(item.sha256) is None:
             self._ledger.check(str(item.ref), item.max_size_bytes)
         meter = Meter(progress)
         wanted = Wanted(item.sha256, None, item.max_size_bytes)
-        who = self._file_authorizer(source)
-        await self._have(item, transport, source.url(item.url), wanted, who, meter)
+        known = self._known(source)
+        base = source.base.replace(AZURE_ACCOUNT, known.username if known is not None else "")
+        url = object_url(source.kind, base, item.url)
+        await self._have(item, files, url, wanted, meter)
         meter.phase("LOADING")
         disk = await examine(self._layout.blob(item.sha256), item.format)
         member = Member(item.sha256, self._blobs.size(item.sha256) or 0, "file")
@@ -118,7 +133,7 @@ class ContentFetcher:
     ) -> TreeRecord:
         auth = RegistryAuth(
             transport,
-            self._credentials(source.credentials) if source.credentials else None,
+            self._known(source),
             allow_insecure=self._settings().allow_insecure_auth,
         )
         registry = LocalFirst(Registry(transport, auth, source.base), self._layout, self._blobs)
@@ -136,10 +151,9 @@ class ContentFetcher:
         await _all_of(
             self._have(
                 item,
-                transport,
+                transport.files(auth),
                 registry.remote.blob_url(name, part.sha256),
                 Wanted(part.sha256, part.size_bytes),
-                auth,
                 meter,
             )
             for part in unique.values()
@@ -178,10 +192,9 @@ class ContentFetcher:
     async def _have(
         self,
         item: ContentTree,
-        transport: Transport,
+        files: Carrier,
         url: str,
         wanted: Wanted,
-        who: Authorizer,
         meter: "Meter",
     ) -> None:
         """One blob here and verified, whoever fetches it."""
@@ -192,8 +205,7 @@ class ContentFetcher:
         async def fetch(note: Note) -> tuple[str, str]:
             async with self._places:
                 meter.phase("DOWNLOAD_STARTED")
-                job = Job(url, wanted, who, admit, note)
-                return url, await transport.download(self._layout, job)
+                return url, await files.download(self._layout, Job(url, wanted, admit, note))
 
         try:
             await self._blobs.ensure(
@@ -207,12 +219,6 @@ class ContentFetcher:
             self._ledger.content_settled(wanted.sha256)
         size = self._blobs.size(wanted.sha256) or 0
         meter.note(wanted.sha256, size, size)
-
-    def _file_authorizer(self, source: Source) -> Authorizer:
-        known = self._credentials(source.credentials) if source.credentials else None
-        if known is None:
-            return Anonymous()
-        return Basic(known, allow_insecure=self._settings().allow_insecure_auth)
 
     def _claim(self, ref: ItemRef, *digests: str) -> None:
         self.claims.setdefault(ref, set()).update(digests)

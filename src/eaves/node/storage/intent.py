@@ -8,7 +8,6 @@ project asked for signed images: its fault is told, what runs from it goes on.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from eaves.errors import Rejected
@@ -34,10 +33,26 @@ from eaves.evapi.image_signature import (
 )
 from eaves.ids import ContentTreeId, DatastoreId, VolumeId
 from eaves.node import refs
+from eaves.node.storage.addresses import (
+    azure_base,
+    google_base,
+    http_base,
+    s3_base,
+    sftp_base,
+)
 from eaves.node.storage.items import CONTAINER, DISK_FORMATS, ContentTree, Source, Volume
 from eaves.node.storage.names import image_name, registry_base
 from eaves.reconcile.item import Graph, Item, ItemRef
 
+KINDS = {
+    DsType.DsHttp: "http",
+    DsType.DsHttps: "http",
+    DsType.DsS3: "s3",
+    DsType.DsSFTP: "sftp",
+    DsType.DsContainerRegistry: "registry",
+    DsType.DsAzureBlob: "azure",
+    DsType.DsGoogleStorage: "google",
+}
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -183,50 +198,42 @@ def _find(stores: Mapping[str, DatastoreConfig], name: str) -> DatastoreConfig:
 def source(store: DatastoreConfig, format_word: str) -> Source:
     """One datastore as a source for content of that format."""
     container = format_word == CONTAINER
-    match store.d_type:
-        case DsType.DsHttp | DsType.DsHttps:
-            if container:
-                raise Rejected(
-                    f"datastore {store.id} holds files; a container image comes from a registry"
-                )
-            kind, base = "http", _http_base(store)
-        case DsType.DsContainerRegistry:
-            if not container:
-                raise Rejected(
-                    f"datastore {store.id} is a container registry; "
-                    f"content of format {format_word} comes from HTTP or HTTPS"
-                )
-            kind, base = "registry", registry_base(store.fqdn.strip(), store.dpath)
+    kind = KINDS.get(store.d_type)
+    if kind is None:
+        raise Rejected(f"datastore {store.id} is of type {store.d_type.name}, which is not known")
+    if container and kind != "registry":
+        raise Rejected(f"datastore {store.id} holds files; a container image comes from a registry")
+    if kind == "registry" and not container:
+        raise Rejected(
+            f"datastore {store.id} is a container registry; content of format {format_word} "
+            "comes from a datastore of files"
+        )
+    region = ""
+    match kind:
+        case "registry":
+            base = registry_base(store.fqdn.strip(), store.dpath)
+        case "s3":
+            base, region = s3_base(store)
+        case "azure":
+            base = azure_base(store)
+        case "google":
+            base = google_base(store)
+        case "sftp":
+            base = sftp_base(store)
         case _:
-            raise Rejected(
-                f"datastore {store.id} is of type {store.d_type.name.removeprefix('Ds')}; this "
-                "node fetches from HTTP, HTTPS and container registries"
-            )
+            base = http_base(store)
     return Source(
         datastore=DatastoreId(store.id),
         kind=kind,
         base=base,
         credentials=f"datastore/{store.id}" if has_credentials(store) else "",
         ca_pem=tuple(pem.decode(errors="replace") for pem in store.ds_cert_pem),
+        region=region,
     )
 
 
 def has_credentials(store: DatastoreConfig) -> bool:
     return bool(store.api_key or store.password or store.cipher_data is not None)
-
-
-def _http_base(store: DatastoreConfig) -> str:
-    usual = "https" if store.d_type is DsType.DsHttps else "http"
-    address = store.fqdn.strip().rstrip("/")
-    parts = urlsplit(address if "://" in address else f"{usual}://{address}")
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise Rejected(f"datastore {store.id}: address {store.fqdn!r} is no http(s) address")
-    if parts.username or parts.password:
-        raise Rejected(f"datastore {store.id}: its address holds a password; use its own field")
-    if usual == "https" and parts.scheme == "http":
-        raise Rejected(f"datastore {store.id} is of type HTTPS but its address says http://")
-    path = "/".join(p for p in (parts.path.strip("/"), store.dpath.strip("/")) if p)
-    return f"{parts.scheme}://{parts.netloc}" + (f"/{path}" if path else "")
 
 
 def volume_config(

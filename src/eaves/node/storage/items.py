@@ -24,13 +24,11 @@ class Source:
     """One datastore as a place to fetch from; `base` is an absolute URL without a last slash."""
 
     datastore: DatastoreId
-    kind: str  # "http": files by http(s); "registry": the OCI distribution protocol
+    kind: str  # "http", "registry" (OCI distribution), "s3", "azure", "google" or "sftp"
     base: str
     credentials: str = ""  # opaque key for the resolver; blank: none
-    ca_pem: tuple[str, ...] = ()  # roots for this datastore alone; empty: those of the system
-
-    def url(self, relative: str) -> str:
-        return f"{self.base}/{relative.lstrip('/')}"
+    ca_pem: tuple[str, ...] = ()  # roots besides those of the system; for sftp the host's keys
+    region: str = ""  # of an S3 bucket
 
 
 @dataclass(frozen=True, slots=True)

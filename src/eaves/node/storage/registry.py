@@ -14,9 +14,10 @@ from urllib.parse import urlencode, urljoin, urlsplit
 import msgspec
 
 from eaves.errors import Rejected, Transient
+from eaves.node.storage.authorizers import Anonymous, Basic, Challenged, Credentials
 from eaves.node.storage.names import ImageName, is_local
 from eaves.node.storage.ondisk import ImageConfig
-from eaves.node.storage.transport import Anonymous, Basic, Challenged, Credentials, Transport
+from eaves.node.storage.transport import Transport
 
 INDEX_TYPES = (
     "application/vnd.oci.image.index.v1+json",
@@ -86,7 +87,7 @@ class Image:
         return self.config.size_bytes + sum(layer.size_bytes for layer in self.layers)
 
 
-class RegistryAuth:
+class RegistryAuth(Anonymous):
     """Answers a registry's challenge: a token from where it says, or user and password."""
 
     def __init__(
@@ -98,7 +99,7 @@ class RegistryAuth:
         self._header = ""
         self._origin = ""
 
-    async def headers(self, url: str) -> Mapping[str, str]:
+    async def headers(self, url: str, sent: Mapping[str, str]) -> Mapping[str, str]:
         if not self._header or _origin(url) != self._origin:
             return {}
         return {"Authorization": self._header}
@@ -113,7 +114,7 @@ class RegistryAuth:
                 return True
             case "basic" if self._credentials is not None:
                 basic = Basic(self._credentials, allow_insecure=self._allow_insecure)
-                header = (await basic.headers(challenge.url)).get("Authorization", "")
+                header = (await basic.headers(challenge.url, {})).get("Authorization", "")
                 known, self._header = self._header == header, header
                 return bool(header) and not known
             case _:

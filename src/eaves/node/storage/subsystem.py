@@ -26,7 +26,7 @@ from eaves.node.storage.ondisk import RootFs, VolumeOnDisk
 from eaves.node.storage.records import Layout, VolumeRecord
 from eaves.node.storage.registry import Platform
 from eaves.node.storage.settings import StorageSettings
-from eaves.node.storage.transport import Uplink
+from eaves.node.storage.transfer import Uplink
 from eaves.node.storage.volumes import VolumeStore
 from eaves.reconcile.apply import Clock, Configurator
 from eaves.reconcile.item import ItemRef, Observation
