@@ -16,6 +16,7 @@ packages:
 
 test-packages:
 	./packaging/ensure-packages --with-tests
+	./packaging/ensure-azurite >/dev/null
 
 $(VENV)/bin/python:
 	python3 -m venv $(VENV)

@@ -56,6 +56,10 @@ class Datastore:
     user: str = ""  # "name:password" that basic authentication must bring
     token_user: str = ""  # the same, asked for by /token; all else wants the token
     status: int = 0  # answer everything with it
+    tokens: list[str] = field(default_factory=list[str])
+    """What POST gives out as access tokens, in this order; the last one again and again."""
+    busy: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
+    """Answers these (status, Retry-After) first, one each."""
     before_chunk: Callable[[int, int], None] | None = None  # bytes served in all, chunk to come
     served: int = 0
     seen: list[Seen] = field(default_factory=list)
@@ -86,6 +90,9 @@ class _Handler(BaseHTTPRequestHandler):
         path = self.path.partition("?")[0]
         asked = self.headers.get("Range", "")
         store.seen.append(Seen(path, asked, self.headers.get("Authorization", "")))
+        if store.busy:
+            status, after = store.busy.pop(0)
+            return self._plain(status, {"Retry-After": after})
         if store.status:
             return self._plain(store.status)
         if store.token_user:
@@ -102,6 +109,15 @@ class _Handler(BaseHTTPRequestHandler):
             return self._plain(404)
         return self._serve(store.files[path], asked)
 
+    def do_POST(self) -> None:
+        store = self.store
+        form = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        store.seen.append(Seen(self.path, "", form))
+        if store.status or not store.tokens:
+            return self._plain(store.status or 404)
+        token = store.tokens.pop(0) if len(store.tokens) > 1 else store.tokens[0]
+        return self._json({"access_token": token, "expires_in": 3600, "token_type": "Bearer"})
+
     def _knows(self, user: str) -> bool:
         wanted = "Basic " + base64.b64encode(user.encode()).decode()
         return self.headers.get("Authorization") == wanted
@@ -109,12 +125,14 @@ class _Handler(BaseHTTPRequestHandler):
     def _token(self, user: str) -> None:
         if not self._knows(user):
             return self._plain(401)
-        body = b'{"token": "one-day-ticket"}'
+        return self._json({"token": "one-day-ticket"})
+
+    def _json(self, answer: Mapping[str, object]) -> None:
+        body = json.dumps(answer).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
-        return None
 
     def _plain(self, status: int, headers: Mapping[str, str] | None = None) -> None:
         self.send_response(status)
