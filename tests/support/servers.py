@@ -14,7 +14,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -314,7 +313,7 @@ class Relay:
     """Copies both ways; speaks CONNECT first where it is used as a proxy."""
 
     def __init__(self, target: str, *, proxy: bool = False) -> None:
-        host, _, port = target.partition("://")[2].partition("/")[0].rpartition(":")
+        host, _, port = target.rpartition("://")[2].partition("/")[0].rpartition(":")
         self._target = (host, int(port))
         self._proxy = proxy
         self.line = Line()

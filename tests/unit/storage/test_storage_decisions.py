@@ -21,6 +21,7 @@ from eaves.evapi.config import (
 )
 from eaves.ids import ContentTreeId, DatastoreId, VolumeId
 from eaves.node.storage import items
+from eaves.node.storage.addresses import object_url
 from eaves.node.storage.intent import intent
 from eaves.node.storage.names import ImageName, image_name, registry_base
 from eaves.node.storage.settings import StorageSettings, settings_of
@@ -166,7 +167,8 @@ def test_a_tree_and_its_volume_are_intended() -> None:
     assert wished.items == (made, disk)
     assert not wished.refusals
     assert disk.needs() == {made.ref}
-    assert source.url("/disk.img") == "https://files.example/images/disk.img"
+    url = object_url(source.kind, source.base, "/disk.img")
+    assert url == "https://files.example/images/disk.img"
 
 
 def test_a_secret_never_stands_in_an_item() -> None:
@@ -197,10 +199,17 @@ def test_a_bad_tree_is_refused_with_its_volume(bad: ContentTree, says: str) -> N
     assert says in wished.refusals[0].text
 
 
-@pytest.mark.parametrize("kind", [DsType.DsS3, DsType.DsSFTP, DsType.DsAzureBlob, DsType(99)])
-def test_an_unsupported_datastore_is_named(kind: DsType) -> None:
+@pytest.mark.parametrize("kind", [DsType.DsUnknown, DsType(99)])
+def test_an_unknown_kind_of_datastore_is_named(kind: DsType) -> None:
     refusal = intent(config(stores=(store(d_type=kind),))).refusals[0]
-    assert f"is of type {kind.name.removeprefix('Ds')}" in refusal.text
+    assert f"is of type {kind.name}" in refusal.text
+
+
+@pytest.mark.parametrize("kind", [k for k in DsType if k is not DsType.DsUnknown])
+def test_every_kind_of_datastore_that_the_api_knows_is_a_source(kind: DsType) -> None:
+    word = Format.CONTAINER if kind is DsType.DsContainerRegistry else Format.RAW
+    asked = tree(iformat=word, url="disk")
+    assert not intent(config(trees=(asked,), stores=(store(d_type=kind),))).refusals
 
 
 def test_a_working_datastore_beside_a_bad_one_is_enough() -> None:

@@ -18,7 +18,8 @@ _AMAZON = re.compile(
     r"(?:(?P<bucket>[a-z0-9.-]+)\.)?s3[.-]?(?:dualstack\.)?(?P<region>[a-z]{2}(?:-[a-z]+)+-\d)?"
     r"\.(?P<suffix>amazonaws\.com(?:\.cn)?)"
 )
-_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,220}")
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,220}")
+_IN_HOST = re.compile(r"[a-z0-9-]{3,63}")  # with a dot no certificate would fit
 _REGION = re.compile(r"[a-z0-9-]{1,40}")
 
 
@@ -63,7 +64,7 @@ def s3_base(store: DatastoreConfig) -> tuple[str, str]:
         return _below(
             f"{parts.scheme}://{parts.netloc}", parts.path, bucket, quoted(prefix)
         ), region
-    own = amazon["bucket"] or ("" if "." in bucket else bucket)
+    own = amazon["bucket"] or (bucket if _IN_HOST.fullmatch(bucket) else "")
     by_path = "" if own else bucket
     place = f"s3.{region}.{amazon['suffix']}"
     return _below(f"https://{own + '.' if own else ''}{place}", by_path, quoted(prefix)), region

@@ -22,7 +22,8 @@ VERSION = "2020-10-02"
 ADVICE = {
     "AuthenticationFailed": "the key does not fit the account, or the clock of this device is "
     "wrong; check both",
-    "AuthorizationFailure": "the network rules of the storage account refuse this device",
+    "AuthorizationFailure": "the storage account does not let this device in; check its "
+    "credentials and the network rules of the account",
     "AuthorizationPermissionMismatch": "the signature does not allow to read; make one that does",
     "BlobArchived": "the blob is archived; move it to a tier that can be read",
     "BlobNotFound": "it is not in the container; check the name and the path",

@@ -13,10 +13,12 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 from urllib.parse import urlsplit
 
 import asyncssh
 import structlog
+from asyncssh.constants import FILEXFER_TYPE_REGULAR
 
 from eaves.errors import Rejected, Transient
 from eaves.node.host.files import atomic_write, read_or_none
@@ -91,7 +93,7 @@ class SftpFiles:
         url = job.url
         async with asyncio.timeout(self._stalled_s), _told(url, self._stalled_s):
             found = await client.stat(Place.of(url).path)
-        if found.type != asyncssh.FILEXFER_TYPE_REGULAR or found.size is None:
+        if found.type != FILEXFER_TYPE_REGULAR or found.size is None:
             raise Rejected(f"{url}: is not a plain file; check the name and the path")
         total = found.size
         mark = f"{total}-{found.mtime}"
@@ -105,11 +107,14 @@ class SftpFiles:
             file = await client.open(Place.of(url).path, "rb")
             while partial.offset < total:
                 async with asyncio.timeout(self._stalled_s):
-                    chunk = await file.read(min(CHUNK, total - partial.offset), partial.offset)
+                    # The library says "str or bytes", which the mode decides: it is binary.
+                    chunk = cast(
+                        "bytes",
+                        await file.read(min(CHUNK, total - partial.offset), partial.offset),
+                    )
                 if not chunk:
                     break
-                data = chunk.encode() if isinstance(chunk, str) else chunk
-                await keep(partial, job, data, total)
+                await keep(partial, job, chunk, total)
         end(partial, url, total)
 
     @asynccontextmanager
@@ -190,6 +195,7 @@ def _options(
 ) -> asyncssh.SSHClientConnectionOptions:
     """Nothing of this host's own configuration, agents or keys plays a part."""
     secret = who.password.strip()
+    nobody: list[asyncssh.SSHKey] = []  # neither authorities nor keys that were revoked
     keys: list[asyncssh.SSHKey] = []
     if secret.startswith("-----BEGIN"):
         try:
@@ -206,7 +212,7 @@ def _options(
         client_keys=keys or None,
         agent_path=None,
         gss_host=None,
-        known_hosts=(list(known), [], []),
+        known_hosts=(list(known), nobody, nobody),
         connect_timeout=CONNECT_S,
         login_timeout=CONNECT_S,
         keepalive_interval=CONNECT_S,

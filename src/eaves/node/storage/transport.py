@@ -8,10 +8,10 @@ import re
 import socket
 import ssl
 import struct
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, cast
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
@@ -125,7 +125,7 @@ class Transport:
         here = url
         for _ in range(MOST_REDIRECTS + 1):
             ours = origin(here) == origin(url)
-            proof = await who.headers(here, headers) if ours else {}
+            proof: Mapping[str, str] = await who.headers(here, headers) if ours else {}
             asked = who.address(here) if ours else here
             async with asyncio.timeout(self._stalled_s + CONNECT_S):  # headers may crawl, too
                 response = await self._session(uplink).get(
@@ -241,7 +241,7 @@ class Transport:
                     ssl=self._tls,
                     local_addr=local,
                     limit=8,
-                    socket_factory=lambda info: bound_socket(uplink, info[0], info[1], info[2]),
+                    socket_factory=_socket_of(uplink),
                 ),
                 timeout=self._timeout,
                 read_bufsize=READ_BUFFER,
@@ -262,6 +262,16 @@ class HttpFiles:
 
     async def download(self, layout: Layout, job: Job) -> str:
         return await self.transport.download(layout, job, self.who)
+
+
+def _socket_of(uplink: Uplink) -> Callable[[Sequence[object]], socket.socket]:
+    """What makes a socket from an entry of getaddrinfo."""
+
+    def make(info: Sequence[object]) -> socket.socket:
+        family, kind, protocol = cast("tuple[int, int, int]", info[:3])  # so getaddrinfo has it
+        return bound_socket(uplink, family, kind, protocol)
+
+    return make
 
 
 def tls_context(ca_pem: tuple[str, ...]) -> ssl.SSLContext:
