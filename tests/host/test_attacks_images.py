@@ -31,10 +31,12 @@ from eaves.evapi.config import (
     VolumeContentOriginType,
 )
 from eaves.evapi.image_signature import KEYS, POLICY, SIGNED_ONLY, encode_signatures
+from eaves.node.storage.authorizers import Anonymous
 from eaves.node.storage.intent import intent
 from eaves.node.storage.settings import StorageSettings
 from eaves.node.storage.status import content_tree_infos
-from eaves.node.storage.transport import Anonymous, NetworkError, Transport
+from eaves.node.storage.transfer import NetworkError
+from eaves.node.storage.transport import Transport
 
 pytestmark = pytest.mark.host
 

@@ -13,7 +13,7 @@ from eaves.node.storage import azure, google, sigv4
 from eaves.node.storage.addresses import object_url
 from eaves.node.storage.authorizers import Credentials, Refused
 from eaves.node.storage.intent import source
-from eaves.node.storage.transfer import Crawls, Pace
+from eaves.node.storage.transfer import Watch
 
 S3, AZURE, GOOGLE, SFTP = (
     DsType.DsS3,
@@ -165,13 +165,12 @@ def test_a_key_file_that_cannot_be_used_is_told(text: str, why: str) -> None:
 
 def test_a_transfer_that_drips_is_ended_and_a_slow_one_is_not() -> None:
     now = [0.0]
-    pace = Pace("http://x/y", 600, lambda: now[0])
-    for _ in range(10):
-        now[0] += 61
-        pace.check(8_000)
-    for _ in range(6):
-        now[0] += 99
-        pace.check(1)
-    now[0] += 99
-    with pytest.raises(Crawls, match="too few"):
-        pace.check(1)
+    watch = Watch(600, 0, lambda: now[0])
+    for n in range(1, 11):
+        now[0] += 599
+        watch.saw(n * 16 * 1024)
+    now[0] += 599
+    watch.saw(10 * 16 * 1024 + 1)
+    now[0] += 2
+    with pytest.raises(TimeoutError):
+        watch.saw(10 * 16 * 1024 + 2)

@@ -35,6 +35,7 @@ from eaves.node.storage.transfer import (
     check_size,
     end,
     keep,
+    nothing,
     persist,
 )
 
@@ -185,7 +186,7 @@ async def _told(
     except asyncssh.SFTPPermissionDenied as error:
         raise Transient(f"{url}: the user may not read it; check its rights") from error
     except TimeoutError as error:
-        raise NetworkError(f"{url}: nothing arrived for {stalled_s:g} s") from error
+        raise NetworkError(f"{url}: {nothing(stalled_s)}") from error
     except (asyncssh.Error, OSError) as error:
         raise NetworkError(f"{url}: {str(error) or type(error).__name__}") from error
 
