@@ -6,19 +6,16 @@ from eaves.controller.domain.unused_secrets import without_unused_secrets
 
 
 def test_passwords_of_parts_without_a_type_go_and_the_rest_stays() -> None:
-    point = {"apn": "internet", "secrets": {"username": "u", "password": "p"}}
+    probe = {"customProbe": {"host": "x", "password": "p"}, "others": [{"password": "q", "n": 1}]}
     body = {
         "name": "lte",
-        "wireless": {
-            "type": "NETWORK_WIRELESS_TYPE_CELLULAR",
-            "cellularCfg": {"accessPoints": [point, {"apn": "other"}]},
-        },
+        "wireless": {"type": "NETWORK_WIRELESS_TYPE_CELLULAR", "cellularCfg": {"probe": probe}},
     }
     kept = without_unused_secrets(NetConfig.from_json(body)).to_json()
-    assert kept["wireless"]["cellularCfg"]["accessPoints"] == [
-        {"apn": "internet", "secrets": {"username": "u"}},
-        {"apn": "other"},
-    ]
+    assert kept["wireless"]["cellularCfg"]["probe"] == {
+        "customProbe": {"host": "x"},
+        "others": [{"n": 1}],
+    }
     assert kept["name"] == "lte"
 
 

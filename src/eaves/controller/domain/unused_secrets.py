@@ -1,6 +1,6 @@
 """Secrets in parts of the contract that are stored and given back but never looked into.
 
-Nothing here uses them (cellular passwords, Azure accounts, LISP keys), no type says where they are,
+Nothing here uses them (Azure accounts, LISP keys), no type says where they are,
 and so they could not be sealed.  They are not kept at all.
 """
 

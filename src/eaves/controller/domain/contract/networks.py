@@ -80,9 +80,33 @@ class NetProxyConfig(Contract):
     proxies: tuple[NetProxyServer, ...] = ()
 
 
+class CellularSecrets(Contract):
+    password: str = ""
+    username: str = ""
+
+
+class NetCellularAccessPoint(Contract):
+    apn: str = ""
+    attach_apn: str = ""
+    attach_auth_protocol: str = ""  # words of the device API, as those below
+    attach_encrypted_secrets: dict[str, str] = Field(default_factory=dict)
+    attach_ip_type: str = ""
+    attach_secrets: CellularSecrets | None = None
+    auth_protocol: str = ""
+    cipher_data: JsonObject | None = None
+    crypto_key: str = ""
+    encrypted_secrets: dict[str, str] = Field(default_factory=dict)
+    forbid_roaming: bool = False
+    ip_type: str = ""
+    preferred_plmns: tuple[str, ...] = ()
+    preferred_rats: tuple[str, ...] = ()
+    secrets: CellularSecrets | None = None
+    sim_slot: int = 0
+
+
 class NetCellularConfig(Contract):
     apn: str = wire("APN", "")
-    access_points: tuple[JsonObject, ...] = ()
+    access_points: tuple[NetCellularAccessPoint, ...] = ()
     activated_sim_slot: int = 0
     location_tracking: bool = False
     probe: JsonObject | None = None

@@ -17,6 +17,7 @@ from eaves.controller.domain.contract.networks import (
     NetworkWirelessType,
 )
 from eaves.controller.domain.inputs import DeviceInputs
+from eaves.controller.domain.render.cellular import cellular_config
 from eaves.controller.domain.render.ids import adapter_network_id
 from eaves.controller.domain.render.secrets import NO_ECDH, Secrets
 from eaves.evapi import config as eve
@@ -296,7 +297,9 @@ def _wireless(
         cellular = wireless.cellular_cfg
         return eve.WirelessConfig(
             type=WirelessType.Cellular,
-            cellular_cfg=(eve.CellularConfig(apn=cellular.apn),) if cellular is not None else (),
+            cellular_cfg=(cellular_config(cellular, network, secrets, missing),)
+            if cellular
+            else (),
         )
     wifi = wireless.wifi_cfg
     if wifi is None:

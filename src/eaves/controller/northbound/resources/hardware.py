@@ -24,6 +24,7 @@ from eaves.controller.northbound.completion import (
     complete_project,
 )
 from eaves.controller.northbound.resources.machines import bind_uploaded, refuse_clashes
+from eaves.controller.northbound.resources.networking import bare_port
 from eaves.controller.northbound.resources.signed import refuse_unsigned_wares
 from eaves.controller.northbound.sealing import brings_new
 from eaves.controller.northbound.work import Prepared, Work
@@ -135,6 +136,7 @@ async def prepare_device(
     db, scope = work.db, work.scope
     project = await records.find(db, scope, records.PROJECT, wanted.project_id)
     model = await records.find(db, scope, records.MODEL, wanted.model_id)
+    wanted = wanted.model_copy(update={"interfaces": tuple(map(bare_port, wanted.interfaces))})
     ports = [*wanted.interfaces]
     ports += [vlan.interface for vlan in wanted.vlan_adapters if vlan.interface is not None]
     ports += [bond.interface for bond in wanted.bond_adapter if bond.interface is not None]

@@ -2,9 +2,16 @@
 
 from eaves.controller.domain.admission import admit_netinst, admit_network
 from eaves.controller.domain.carried import complete_netinst
+from eaves.controller.domain.contract.devices import SysInterface
 from eaves.controller.domain.contract.netinsts import NetInstConfig
-from eaves.controller.domain.contract.networks import NetConfig, NetWifiConfig, NetWirelessConfig
+from eaves.controller.domain.contract.networks import (
+    NetCellularAccessPoint,
+    NetConfig,
+    NetWifiConfig,
+    NetWirelessConfig,
+)
 from eaves.controller.domain.render.netinsts import with_subnets
+from eaves.controller.domain.secrets import CELLULAR_PARTS, cellular_field
 from eaves.controller.northbound import records, rendering
 from eaves.controller.northbound.completion import complete_network
 from eaves.controller.northbound.work import Prepared, Work
@@ -18,14 +25,15 @@ async def prepare_network(
 ) -> Prepared[NetConfig]:
     project = await records.find(work.db, work.scope, records.PROJECT, wanted.project_id)
     refusals = admit_network(wanted, current, project=project)
-    public, password = without_wifi_password(complete_network(wanted))
+    public, secrets = without_passwords(complete_network(wanted))
     return Prepared(
         public,
         refusals,
         references=frozenset({wanted.project_id}),
         project_id=wanted.project_id,
         state=DEFAULT_NETWORK if wanted.enterprise_default else "",
-        secrets={WIFI_PASSWORD: password} if password else {},
+        secrets=secrets,
+        secret_fields=_fields_of(public),
     )
 
 
@@ -35,8 +43,54 @@ async def leave_default(work: Work, wanted: NetConfig, current: NetConfig | None
         work.changed.update(await rendering.devices_of(work, current, every=True))
 
 
-def without_wifi_password(network: NetConfig) -> tuple[NetConfig, str]:
-    """The network as it may be stored and shown, and the password it came with."""
+def without_passwords(network: NetConfig) -> tuple[NetConfig, dict[str, str]]:
+    """The network as it may be stored and shown, and what it came with, by field."""
+    network, cellular = _without_cellular_secrets(network)
+    public, wifi = _without_wifi_password(network)
+    return public, {**cellular, **({WIFI_PASSWORD: wifi} if wifi else {})}
+
+
+def _fields_of(network: NetConfig) -> frozenset[str]:
+    cellular = network.wireless.cellular_cfg if network.wireless is not None else None
+    points = cellular.access_points if cellular is not None else ()
+    accounts = {
+        cellular_field(one.sim_slot, one.apn, part) for one in points for part in CELLULAR_PARTS
+    }
+    return frozenset({WIFI_PASSWORD, *accounts})
+
+
+def bare_port(port: SysInterface) -> SysInterface:
+    """Without the passwords of a network of its own: no device is told them, so none is kept."""
+    if port.adapter_specific_net is None:
+        return port
+    public, _ = without_passwords(port.adapter_specific_net)
+    return port.model_copy(update={"adapter_specific_net": public})
+
+
+def _without_cellular_secrets(network: NetConfig) -> tuple[NetConfig, dict[str, str]]:
+    wireless = network.wireless
+    cellular = wireless.cellular_cfg if wireless is not None else None
+    if wireless is None or cellular is None or not cellular.access_points:
+        return network, {}
+    found: dict[str, str] = {}
+    public: list[NetCellularAccessPoint] = []
+    for point in cellular.access_points:
+        sent = {
+            CELLULAR_PARTS[0]: point.secrets.username if point.secrets else "",
+            CELLULAR_PARTS[1]: point.secrets.password if point.secrets else "",
+            CELLULAR_PARTS[2]: point.attach_secrets.username if point.attach_secrets else "",
+            CELLULAR_PARTS[3]: point.attach_secrets.password if point.attach_secrets else "",
+        }
+        for part, text in sent.items():
+            if text:
+                found[cellular_field(point.sim_slot, point.apn, part)] = text
+        public.append(point.model_copy(update={"secrets": None, "attach_secrets": None}))
+    config = cellular.model_copy(update={"access_points": tuple(public)})
+    shown = wireless.model_copy(update={"cellular_cfg": config})
+    return network.model_copy(update={"wireless": shown}), found
+
+
+def _without_wifi_password(network: NetConfig) -> tuple[NetConfig, str]:
     wireless = network.wireless
     wifi = wireless.wifi_cfg if wireless is not None else None
     if wireless is None or wifi is None:
