@@ -10,7 +10,7 @@ import select
 _TURN_S = 1.0  # how often waits are looked at that took too long
 _READING = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
 _AT_ONCE = 512
-_OPENING = 1000  # connections at once: a process that is late ends handshakes before it begins more
+_OPENING = 250  # connections at once: a process that is late ends handshakes before it begins more
 
 
 class Waiting:

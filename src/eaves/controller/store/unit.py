@@ -10,12 +10,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, event
+import sqlalchemy
+from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from eaves.controller.store.audit_chain import AUDIT_KEY, AUDITED, Audited, append_audited
 from eaves.controller.store.changes import NOTED, Noted, append_noted
+from eaves.controller.store.one_trip import Connection
 from eaves.errors import Rejected
 
 Db = AsyncConnection
@@ -74,7 +76,11 @@ def _open_engine(url: str) -> AsyncEngine:
         )
     # hidden: what a failed statement was given may be a secret, and its error goes to the log
     engine = create_async_engine(
-        parsed, pool_size=5, max_overflow=5, hide_parameters=True, connect_args={"uri": True}
+        parsed,
+        pool_size=5,
+        max_overflow=5,
+        hide_parameters=True,
+        connect_args={"uri": True, "async_creator_fn": Connection},
     )
     files = attachable(parsed)
 
@@ -162,12 +168,12 @@ def prepare_sqlite(connection: Any, _record: object) -> None:
     cursor.close()
 
 
-def begin_immediate(connection: Connection) -> None:
+def begin_immediate(connection: sqlalchemy.Connection) -> None:
     """Every transaction of a writer thread writes."""
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _begin_sqlite(connection: Connection) -> None:
+def _begin_sqlite(connection: sqlalchemy.Connection) -> None:
     connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
 
 
