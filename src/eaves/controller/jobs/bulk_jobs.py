@@ -28,7 +28,7 @@ from eaves.ids import DeviceId
 log = structlog.get_logger()
 
 LOOK_EVERY: Final = timedelta(seconds=0.25)
-BATCH_S: Final = 0.06
+BATCH_S: Final = 0.1
 """For how long objects are begun in one transaction; rendering and the commit come after it."""
 AT_ONCE: Final = 100
 REST_S: Final = 0.03

@@ -91,6 +91,16 @@ async def touch_devices(work: Work, devices: dict[str, str]) -> None:
         await _note(work, devices, done)
 
 
+async def touch_left(work: Work) -> None:
+    """The devices that writes of this transaction left to whoever began it; some dozens.
+
+    Before rendering: what policies make of a device is part of its configuration.
+    """
+    left = dict(work.touched)
+    work.touched.clear()
+    await touch_devices(work, left)
+
+
 async def _note(work: Work, devices: dict[str, str], done: Reconciled) -> None:
     await rows.note_settled(work.db, [id_ for id_ in devices if id_ not in done.faults])
     await rows.note_faults(

@@ -50,7 +50,8 @@ class Work:
     keys: KeyStore
     changed: set[DeviceId] = field(default_factory=set[DeviceId])  # to be rendered
     told: set[DeviceId] = field(default_factory=set[DeviceId])  # the device side reads them again
-    render_later: bool = False  # what changed is rendered by whoever began the transaction
+    render_later: bool = False  # by whoever began the transaction: policies, then rendering
+    touched: dict[str, str] = field(default_factory=dict[str, str])  # that policies are to look at
     render_jobs: list[str] = field(default_factory=list[str])  # that this request left behind
     alarms: list[Event] = field(default_factory=list[Event])  # told even where it is refused
     realms: tuple[str, ...] = ()  # that an enterprise is to have

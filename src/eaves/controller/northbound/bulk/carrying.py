@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from eaves.controller.domain.contract.jobs import BulkConfig, BulkService
-from eaves.controller.northbound import rendering
+from eaves.controller.northbound import policies, rendering
 from eaves.controller.northbound.bulk import deploying
 from eaves.controller.northbound.bulk.acting import Errand, Means, acting_for, work_of
 from eaves.controller.northbound.bulk.made import Made
@@ -98,13 +98,15 @@ class Carrier:
         operation = _operation(job)
         principal = await acting_for(db, _errand(job), operation.rule)
         results: list[Result] = []
-        changed: set[DeviceId] = set()
+        whole = work_of(db, principal, _errand(job), self._means, now, later=not singly)
         for one in objects:
             results.append(
-                await self._one(db, job, operation, principal, one, now, changed, singly=singly)
+                await self._one(db, job, operation, principal, one, now, whole, singly=singly)
             )
             if perf_counter() >= until:
                 break
+        await policies.touch_left(whole)
+        changed = whole.changed | whole.told
         if not singly and changed:
             await rendering.render_all(db, self._means.keys, sorted(changed), now)
         return Batch(tuple(results), frozenset(changed))
@@ -120,10 +122,11 @@ class Carrier:
         principal: Principal,
         one: JobObject,
         now: datetime,
-        changed: set[DeviceId],
+        whole: Work,
         *,
         singly: bool,
     ) -> Result:
+        """What it changes is added to `whole`."""
         for attempt in range(1, ATTEMPTS + 1):
             work = work_of(db, principal, _errand(job), self._means, now, later=not singly)
             try:
@@ -143,7 +146,7 @@ class Carrier:
                 text = "the controller failed on this object; its log has the cause"
                 return Result(one.number, ok=False, text=text)
             else:
-                return _done(one, made, work, changed)
+                return _done(one, made, work, whole)
         raise AssertionError("the last attempt returns")
 
     def _config(self, job: BulkJob) -> BulkConfig:
@@ -160,8 +163,10 @@ class Carrier:
         return config
 
 
-def _done(one: JobObject, made: Made, work: Work, changed: set[DeviceId]) -> Result:
-    changed |= work.changed | work.told
+def _done(one: JobObject, made: Made, work: Work, whole: Work) -> Result:
+    whole.changed.update(work.changed)
+    whole.told.update(work.told)
+    whole.touched.update(work.touched)
     return Result(one.number, ok=True, text=made.text, made_id=made.made_id)
 
 

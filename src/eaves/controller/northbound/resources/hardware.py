@@ -121,7 +121,9 @@ async def device_written(work: Work, wanted: DeviceConfig, current: DeviceConfig
     if touched:  # before its other rows: who looks after policies locks in this order
         await policies.lock_node(work, wanted)
     await claim(work, wanted)
-    if touched:
+    if touched and work.render_later:
+        work.touched[wanted.id] = wanted.project_id
+    elif touched:
         await policies.touch_devices(work, {wanted.id: wanted.project_id})
 
 

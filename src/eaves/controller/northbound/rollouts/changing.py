@@ -17,7 +17,7 @@ from eaves.controller.domain.contract.devices import DeviceConfig
 from eaves.controller.domain.contract.rollouts import RolloutSpec
 from eaves.controller.domain.rollout_health import WantedApp
 from eaves.controller.domain.rollouts import Standing
-from eaves.controller.northbound import catalog, crud, records, rendering
+from eaves.controller.northbound import catalog, crud, policies, records, rendering
 from eaves.controller.northbound.problems import Problem
 from eaves.controller.northbound.resources.snapshots import heard_of
 from eaves.controller.northbound.rollouts.specs import (
@@ -85,6 +85,7 @@ async def begin(work: Work, spec: RolloutSpec, each: RolloutObject) -> RolloutOb
     made, active = await _members(work, spec, each.object_id)
     if not of_devices(spec) and not purges(spec) and was["drives"] != made["drives"]:
         raise Problem(412, f"app instance {each.object_name!r}: {NEEDS_PURGE}")
+    await policies.touch_left(work)
     await rendering.render_all(work.db, work.keys, sorted(work.changed), work.now)
     return replace(
         each,
@@ -146,6 +147,7 @@ async def undo(work: Work, spec: RolloutSpec, each: RolloutObject) -> RolloutObj
         booted_at = await _booted_at(work, each.object_id) if again else None
         await _restore_instance(work, spec, each.object_id, was, purge=again)
         version = _version(was)
+    await policies.touch_left(work)
     await rendering.render_all(work.db, work.keys, sorted(work.changed), work.now)
     if not version:
         text = "as it was before: no base image is asked for, it goes on with the one that it runs"
