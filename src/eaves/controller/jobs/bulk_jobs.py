@@ -127,7 +127,7 @@ class BulkJobs:
 
     async def _batch(self, held: Held, job: BulkJob) -> bool:
         singly = self._singly.get(job.id, 0)
-        async with unit_of_work(self.engine) as db:
+        async with unit_of_work(self.engine, in_place=True) as db:
             await held.confirm(db)
             until = perf_counter() + BATCH_S
             current = await bulk_jobs.lock_job(db, job.enterprise_id, job.id)

@@ -96,7 +96,7 @@ class PolicyJobs:
     @asynccontextmanager
     async def _writing(self) -> AsyncGenerator[Db]:
         """A transaction; on SQLite a rest follows in which others begin theirs."""
-        async with unit_of_work(self.engine) as db:
+        async with unit_of_work(self.engine, in_place=True) as db:
             begun = perf_counter()
             yield db
         self._spent_s = perf_counter() - begun

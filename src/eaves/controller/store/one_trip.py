@@ -6,14 +6,17 @@ take, and where the processor is busy much more: a transaction of some hundred s
 one lock of the database for all that time.
 """
 
+import asyncio
 import sqlite3
 from collections.abc import Iterable, Sequence
 from functools import partial
+from time import perf_counter
 from typing import Any, Self
 
 import aiosqlite
 
 Rows = list[Any]
+_GIVE_WAY_S = 0.005  # how long statements in place keep the loop from everybody else
 _CHUNK = 64  # of the driver's own cursors, which nothing here uses
 
 
@@ -21,8 +24,13 @@ class Connection(aiosqlite.Connection):
     """Ends with its process, also in the middle of a statement."""
 
     def __init__(self, database: str, **options: Any) -> None:
+        options |= {
+            "check_same_thread": False
+        }  # one thread at a time: SQLite itself would allow more
         super().__init__(partial(sqlite3.connect, database, **options), _CHUNK)
         self._thread.daemon = True
+        self.in_place = False
+        self._gave_way = 0.0
 
     def cursor(self) -> "Cursor":  # type: ignore[override]  # read whole, it is all that is asked of one
         return Cursor(self)
@@ -31,7 +39,14 @@ class Connection(aiosqlite.Connection):
         self, parameters: Sequence[Any], sql: str, *, many: bool
     ) -> tuple[sqlite3.Cursor, Rows]:
         """The cursor, closed, and all rows."""
-        done: tuple[sqlite3.Cursor, Rows] = await self._execute(self._run, parameters, sql, many)
+        if self.in_place:
+            if perf_counter() - self._gave_way > _GIVE_WAY_S:
+                await asyncio.sleep(0)
+                self._gave_way = perf_counter()
+            return self._run(parameters, sql, many)
+        done: tuple[sqlite3.Cursor, Rows] = await self._execute(  # type: ignore[no-untyped-call]  # of the driver
+            self._run, parameters, sql, many
+        )
         return done
 
     def _run(self, parameters: Any, sql: str, many: bool) -> tuple[sqlite3.Cursor, Rows]:  # noqa: FBT001 - the driver passes it on

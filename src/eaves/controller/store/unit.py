@@ -178,8 +178,11 @@ def _begin_sqlite(connection: sqlalchemy.Connection) -> None:
 
 
 @asynccontextmanager
-async def unit_of_work(engine: AsyncEngine) -> AsyncGenerator[Db]:
+async def unit_of_work(engine: AsyncEngine, *, in_place: bool = False) -> AsyncGenerator[Db]:
     """One write transaction: committed at a clean exit, rolled back else.
+
+    `in_place`: of many short statements.  On SQLite they run in the thread of the loop, which gets
+    a turn every few milliseconds; to begin and to commit goes to the thread of the connection.
 
     What it notes by `note_change` is told to the other processes by the same commit; what it notes
     for the audit log stands there.
@@ -190,10 +193,25 @@ async def unit_of_work(engine: AsyncEngine) -> AsyncGenerator[Db]:
     async with engine.connect() as connection:
         options: dict[str, object] = {_BEGIN: "BEGIN IMMEDIATE"} if alone else {NOTED: noted}
         db = await connection.execution_options(**options, **{AUDITED: audited})
-        async with db.begin():
+        async with db.begin(), _placed(db, in_place=in_place and alone):
             yield db
             await append_audited(db, audited)
             await append_noted(db, noted)
+
+
+@asynccontextmanager
+async def _placed(db: Db, *, in_place: bool) -> AsyncGenerator[None]:
+    if not in_place:
+        yield
+        return
+    driver = (await db.get_raw_connection()).driver_connection
+    if not isinstance(driver, Connection):
+        raise TypeError(f"{driver!r} is no connection that `open_engine` made")
+    driver.in_place = True
+    try:
+        yield
+    finally:
+        driver.in_place = False
 
 
 @asynccontextmanager

@@ -41,6 +41,7 @@ from eaves.ids import DeviceId
 log = structlog.get_logger()
 
 ATTEMPTS = 3  # at an object that somebody else changed at the same moment
+LEAST = 5  # objects of a batch: to begin, render and commit it costs as much as some of them
 MAX_TEXT = 2000
 
 
@@ -90,7 +91,7 @@ class Carrier:
         until: float,
         singly: bool,
     ) -> Batch:
-        """Change these objects, until the moment `until` of `perf_counter` at the latest.
+        """Change some of these objects, and begin no more after `until` of `perf_counter`.
 
         Raises JobCannotRun where nothing can come of any object, and what rendering raises unless
         the objects are done `singly`.
@@ -103,7 +104,7 @@ class Carrier:
             results.append(
                 await self._one(db, job, operation, principal, one, now, whole, singly=singly)
             )
-            if perf_counter() >= until:
+            if perf_counter() >= until and len(results) >= LEAST:
                 break
         await policies.touch_left(whole)
         changed = whole.changed | whole.told
