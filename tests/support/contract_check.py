@@ -24,6 +24,7 @@ OURS: Final[Mapping[str, tuple[str, ...]]] = {  # by schema: members that we tel
         *("attestedAt", "attestationStale"),
         *("devError", "lastUpdate", "netStatusList", "tags"),
     ),
+    "DeviceInfoMsg": ("attestedAt", "attestationStale"),
     "DeviceStatusMsg": ("attestedAt", "attestationStale"),
     "DeviceStatusSummaryMsg": ("attestedAt", "attestationStale", "lastUpdate"),
     "EventQueryResponseItem": ("id",),
