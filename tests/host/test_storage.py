@@ -15,10 +15,10 @@ import pytest
 from support.datastore import Datastore, datastore, private_authority
 
 from eaves.ids import ContentTreeId, DatastoreId, VolumeId
+from eaves.node.storage.authorizers import Credentials
 from eaves.node.storage.items import ContentTree, Source, Volume
 from eaves.node.storage.settings import StorageSettings
 from eaves.node.storage.subsystem import StorageSubsystem
-from eaves.node.storage.authorizers import Credentials
 from eaves.reconcile.apply import Reconciler
 from eaves.reconcile.item import Item, ItemRef
 from eaves.reconcile.report import ItemState, Report

@@ -22,10 +22,10 @@ from support.datastore import (
 
 from eaves.ids import ContentTreeId, DatastoreId, VolumeId
 from eaves.node.storage import unpack as unpack_helper
+from eaves.node.storage.authorizers import Credentials
 from eaves.node.storage.items import ContentTree, Source, Volume
 from eaves.node.storage.settings import StorageSettings
 from eaves.node.storage.subsystem import StorageSubsystem
-from eaves.node.storage.authorizers import Credentials
 from eaves.reconcile.apply import Reconciler
 from eaves.reconcile.item import Item
 from eaves.reconcile.report import Report

@@ -59,8 +59,8 @@ from eaves.node.settings import (
     Settings,
 )
 from eaves.node.status_text import status_text
-from eaves.node.storage.subsystem import StorageSubsystem
 from eaves.node.storage.authorizers import Credentials
+from eaves.node.storage.subsystem import StorageSubsystem
 from eaves.node.tpm.device import Tpm
 from eaves.node.tpm.health import Health
 from eaves.node.tpm.quoter import DEFAULT_EVENT_LOG, TpmQuoter
