@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass, field
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from support.controller import WireDevice
 from support.rest import Json
 from support.whole_controller import Whole
@@ -57,7 +57,9 @@ class Machine:
         )
         self.tpm.boot()
 
-    def certificate(self, kind: ZCertType, key: ec.EllipticCurvePrivateKey) -> ZCert:
+    def certificate(
+        self, kind: ZCertType, key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+    ) -> ZCert:
         own = x509.load_pem_x509_certificate(self.wire.certificate_pem)
         chance = Chance(self.wire.made, os.urandom)
         return published(
