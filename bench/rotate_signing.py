@@ -6,6 +6,7 @@ fetched the certificates, within two intervals of its polls, and none may attest
 """
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -13,13 +14,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from support.attesting import make_measured, prepare, write_measured
+from support.attesting import make_measured, prepare, until_all_seen, write_measured
 from support.fleets import DEVICES, NAMED, STOP_S, Watch, fleet
 from support.row import finish, verify_per_s, work_folder
 from support.server import GENERATOR_CORE, Server, on_core, running
 
 SPREAD_S: Final = 60
 SETTLE_S: Final = 10
+GIVE_UP_S: Final = 150.0  # for all devices to have begun
 INTERVAL_S: Final = 60.0
 LIMIT_S: Final = 2 * INTERVAL_S
 LIMIT_MS, LIMIT_RSS_MB = 300.0, 768.0
@@ -52,14 +54,16 @@ def main() -> int:
         with running(Server(folder / "state")) as server, on_core():
             write_measured(folder / "fleet.json", devices, server)
             verifies = verify_per_s()
-            before_s = SPREAD_S + SETTLE_S
-            most = ("--for", f"{before_s + LIMIT_S:.0f}s", "--settle", f"{before_s}s")
+            most = ("--for", f"{GIVE_UP_S + LIMIT_S:.0f}s", "--settle", f"{SPREAD_S + SETTLE_S}s")
             path = folder / "fleet.json"
             with fleet(path, DEVICES, "--spread", f"{SPREAD_S}s", *most) as polling:
-                time.sleep(before_s)
+                until_all_seen(server.state_dir, GIVE_UP_S)
+                time.sleep(SETTLE_S)
                 watch = Watch(server)
                 rotate(server)
-                figures = polling.figures(LIMIT_S + STOP_S)
+                time.sleep(LIMIT_S)
+                polling.process.send_signal(signal.SIGINT)
+                figures = polling.figures(STOP_S)
             watch.load_ended()
             watch.settled()
             row = watch.result(

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import sqlite3
+import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -234,3 +235,16 @@ def attested_in(state_dir: Path) -> int:
     """How many hold a token."""
     query = "SELECT count(*) FROM attestations WHERE length(integrity_token) > 0"
     return int(_read(state_dir, query)[0][0])
+
+
+def until_all_seen(state_dir: Path, most_s: float) -> None:
+    """Until every device has polled: a fleet prepares itself before it begins."""
+    end = time.monotonic() + most_s
+    unseen = (
+        "SELECT count(*) FROM device_bindings b LEFT JOIN device_seen s"
+        " ON s.device_id = b.device_id WHERE s.device_id IS NULL"
+    )
+    while left := int(_read(state_dir, unseen)[0][0]):
+        if time.monotonic() > end:
+            raise SystemExit(f"{left} devices did not poll within {most_s:.0f} s")
+        time.sleep(1)
