@@ -8,7 +8,7 @@ from support.driving import STEPS, Driver, named_policy, step
 from support.one_of_each import NETWORK
 from support.rest import Json
 from support.rest_objects import SHA256, datastore, image
-from support.signing import Signer
+from support.signing import Signer, measurements
 
 from eaves.evapi.image_signature import as_json
 
@@ -67,6 +67,39 @@ async def _block(driver: Driver) -> httpx.Response:
 async def _sign(driver: Driver) -> httpx.Response:
     path = f"/v1/eaves/images/id/{driver.world.image}/signatures"
     return await driver.call("PUT", path, {"list": [as_json(Signer().detached(SHA256))]})
+
+
+async def _measured(driver: Driver) -> str:
+    """The path of measurements of an image, which a trusted key has signed."""
+    signer = Signer()
+    key = {"name": "builder", "pem": signer.pem}
+    project = await driver.fresh("/v1/projects")
+    await driver.alice.http.put(
+        f"/v1/eaves/projects/id/{project}/image-policy", json={"trustedKeys": [key]}
+    )
+    path = f"/v1/eaves/images/id/{driver.world.image}/measurements"
+    told = await driver.alice.http.put(path, json=measurements(signer, SHA256, "14.6.0", {}))
+    assert told.status_code == 200, told.text
+    return path
+
+
+@step("PUT", "/v1/eaves/images/id/{id}/measurements")
+async def _measure(driver: Driver) -> httpx.Response:
+    path = await _measured(driver)
+    kept = await driver.alice.get(path)
+    return await driver.call(
+        "PUT", path, {"document": kept["document"], "signature": kept["signature"]}
+    )
+
+
+@step("DELETE", "/v1/eaves/images/id/{id}/measurements")
+async def _forget_measurements(driver: Driver) -> httpx.Response:
+    return await driver.call("DELETE", await _measured(driver))
+
+
+@step("GET", "/v1/eaves/images/id/{id}/measurements")
+async def _show_measurements(driver: Driver) -> httpx.Response:
+    return await driver.call("GET", await _measured(driver))
 
 
 @step("PUT", "/v1/eaves/projects/id/{id}/image-policy")

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives import hashes
@@ -58,3 +59,21 @@ def beside_image(one: ImageSignature) -> tuple[bytes, str]:
         "layers": [layer],
     }
     return json.dumps(manifest).encode(), digest
+
+
+def measurements(
+    signer: Signer, sha256: str, version: str, events: Mapping[int, Sequence[str]]
+) -> dict[str, str]:
+    """What an image with this digest will measure, as it is told: by PCR, `digest text` each."""
+    values = [
+        {"index": pcr, "type": "PCR_TYPE_EVENT_LOG", "value": one}
+        for pcr, some in events.items()
+        for one in some
+    ] or [{"index": 11, "type": "PCR_TYPE_HASH", "value": "0" * 64}]
+    said = {"format": "eaves-measurements/1", "imageSha256": sha256, "eveVersion": version}
+    document = json.dumps({**said, "PCRValues": values}).encode()
+    signature = signer.detached(hashlib.sha256(document).hexdigest()).signature
+    return {
+        "document": base64.b64encode(document).decode(),
+        "signature": base64.b64encode(signature).decode(),
+    }

@@ -30,9 +30,10 @@ from support.whole_controller import Whole, whole_controller
 
 from eaves.evapi.attest import AttestVersionType, ZAttestQuote
 from eaves.evapi.certs import ZCertType
+from eaves.evapi.event_log_form import IPL, Step
 from eaves.evapi.flows.attest import versions_only
 from eaves.evapi.paths import Endpoint, endpoint_path
-from eaves.fleet.measured import IPL, Step, steps
+from eaves.fleet.measured import steps
 from eaves.ids import DeviceId
 
 pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="module")]
@@ -51,14 +52,14 @@ class Site:
     world: World
     folder: Path
     bystander: Machine = field(init=False)
-    made: int = 0
+    names: dict[str, str] = field(default_factory=dict[str, str])  # of records, by their ids
 
     async def record(self) -> WireDevice:
         """Of a device that has not come yet."""
-        self.made += 1
-        name = f"box-{self.made}"
+        name = f"box-{len(self.names)}"
         body = device(self.world.project, self.world.model, name)
         made = DeviceId(await self.whole.caller.create("/v1/devices", body))
+        self.names[made] = name
         return WireDevice(serial=f"serial-of-{name}", device_id=made)
 
     async def registered(self) -> Machine:
@@ -223,7 +224,10 @@ def swapped(kind: ZCertType) -> Attack:
 async def same_serial_second_device(site: Site) -> Caught:
     victim = await site.attested()
     second = WireDevice(serial=victim.wire.serial, device_id=victim.wire.device_id)
-    await site.whole.register(second, status=409)
+    folder = await site.whole.onboarding((await site.record()).device_id)  # the same key
+    body = second.registration(*folder)
+    reply = await site.whole.devices.post(endpoint_path(Endpoint.REGISTER), body)
+    assert reply.status == 409
     second_polls = second.poll(token=victim.token)
     reply = await site.whole.devices.post(second.path(Endpoint.CONFIG), second_polls)
     assert reply.status in (400, 404)  # nobody that is known
@@ -318,7 +322,14 @@ ATTACKS: dict[str, Attack] = {
     "escrow asked by a device that failed": escrow_asked_by_a_device_that_failed,
     "fresh device under ENFORCE that never attested": fresh_device_that_never_attested,
 }
-ORDINARY = frozenset({"EDGE_NODE_CREATED", "EDGE_NODE_REGISTERED", "EDGE_NODE_ATTESTATION_PASSED"})
+ORDINARY = frozenset(
+    {
+        "EDGE_NODE_CREATED",
+        "EDGE_NODE_ONBOARDING_KEY_HANDED_OUT",
+        "EDGE_NODE_REGISTERED",
+        "EDGE_NODE_ATTESTATION_PASSED",
+    }
+)
 
 
 @pytest.mark.parametrize("name", ATTACKS, ids=lambda name: name.replace(" ", "-"))
@@ -332,7 +343,7 @@ async def test_attack(site: Site, name: str) -> None:
     ]
     assert [one["eventType"] for one in told] == [caught.event]
     assert caught.text in told[0]["description"]
-    assert told[0].get("deviceId", "") == caught.about
+    assert told[0].get("device", "") == site.names.get(caught.about, "")
     assert await site.bystander.polled() == 200
     assert (await site.bystander.told())["state"] == "ATTEST_STATE_PASS"
     clear = ESCROWED[0].key

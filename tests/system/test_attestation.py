@@ -2,7 +2,10 @@
 blocking; keys in escrow; certificates that may not be replaced.
 """
 
+import asyncio
+import os
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -19,11 +22,20 @@ from support.measured_device import (
     enforce,
     events_of,
 )
-from support.rest_objects import World, build_world
+from support.rest_objects import SHA256, World, build_world
+from support.signing import Signer, measurements
 from support.whole_controller import Whole, whole_controller
 
+from eaves.controller.first_start import ask_to_rotate
+from eaves.controller.jobs.leased import Held
+from eaves.controller.jobs.renewal import rotate_if_asked
+from eaves.controller.jobs.stale import STALE, tell_stale
+from eaves.controller.store.leases import Lease
 from eaves.evapi.attest import ZAttestQuote
 from eaves.evapi.certs import ZCert, ZCertAttr
+from eaves.evapi.config import decode_edge_dev_config
+from eaves.evapi.event_log_form import POST_CODE, Step
+from eaves.evapi.paths import Endpoint
 from eaves.fleet.measured import SoftTpm, steps
 from eaves.ids import DeviceId
 
@@ -192,3 +204,95 @@ async def test_orders_are_refused_with_a_reason(whole: Whole, machine: Machine) 
     assert "one" in str(refused)
     unknown = await whole.caller.http.put("/v1/eaves/devices/id/none/attestation/block", json={})
     assert unknown.status_code == 404
+
+
+async def test_a_signed_image_is_expected_before_it_boots(
+    whole: Whole, world: World, machine: Machine
+) -> None:
+    """The image is assigned, the device boots it: nobody accepts anything.  Else as before."""
+    await machine.attest()
+    await machine.order("attestation/accept", {"name": "golden"})
+    machine.tpm.eve_version = "14.6.0"
+    later = steps(command_line="quiet", kernel=b"kernel 2")
+    machine.tpm.boot(later)
+    assert (await machine.attest()).response == QUOTE_FAILED  # no template of this version
+    events = {
+        pcr: [f"{one.measured.hex()} {pcr}" for one in later if one.pcr == pcr] for pcr in (8, 9)
+    }
+    builder, path = Signer(), f"/v1/eaves/images/id/{world.image}/measurements"
+    told = measurements(builder, SHA256, "14.6.0", events)
+    refused = await whole.caller.http.put(path, json=told)
+    assert "no key that an image policy trusts" in refused.text
+    trusted = {"trustedKeys": [{"name": "builder", "pem": builder.pem}]}
+    policy = f"/v1/eaves/projects/id/{world.project}/image-policy"
+    assert (await whole.caller.http.put(policy, json=trusted)).status_code == 200
+    assert (await whole.caller.http.put(path, json=told)).status_code == 200
+    other = measurements(builder, "1e" * 32, "14.6.0", events)
+    refused = await whole.caller.http.put(path, json=other)
+    assert "were built with another one" in refused.text
+    assert (await machine.attest()).response == QUOTE_FAILED  # it is not assigned yet
+    device = f"/v1/devices/id/{world.device}"
+    image = (await whole.caller.get(f"/v1/apps/images/id/{world.image}"))["name"]
+    body = await whole.caller.get(device)
+    wanted = {"imageName": image, "version": "14.6.0", "activate": False}
+    await whole.caller.put(device, body | {"baseImage": [wanted]})
+    assert (await machine.attest()).response == SUCCESS
+    assert "measurements of image" in (await machine.told())["detail"]
+    machine.tpm.boot([*later, Step(0, POST_CODE, b"another firmware")])
+    assert (await machine.attest()).response == QUOTE_FAILED  # it speaks of no firmware
+    assert "PCR 0" in (await machine.told())["detail"]
+    machine.tpm.boot(steps(command_line="init=/bin/sh", kernel=b"kernel 2"))
+    assert (await machine.attest()).response == QUOTE_FAILED
+    assert "kernel_cmdline: init=/bin/sh" in (await machine.told())["detail"]
+
+
+async def test_the_age_of_an_attestation_is_told_and_one_that_is_old_alarms(
+    whole: Whole, world: World, machine: Machine
+) -> None:
+    await machine.attest()
+    await machine.order("attestation/accept")
+    assert (await machine.attest()).response == SUCCESS
+    path = f"/v1/devices/id/{world.device}/status"
+    status = await whole.caller.get(path)
+    assert status["attestedAt"] == (await machine.told())["attestedAt"]
+    assert not status["attestationStale"]
+    held = Held(Lease("attestations", "test", 0), alone=True)
+    older, now = timedelta(days=30), whole.devices.clock()
+    engine = whole.jobs.engine
+    assert await tell_stale(engine, held, older, now) == 0
+    later = now + timedelta(days=31)
+    assert [await tell_stale(engine, held, older, later) for _ in range(2)] == [1, 0]
+    (event,) = [text for kind, text in await events_of(whole) if kind == STALE]
+    assert "attested 31 days ago" in event
+    await machine.attest()  # news again, once that is old
+    assert await tell_stale(engine, held, older, later + timedelta(days=1)) == 1
+
+
+async def test_certificates_are_rotated_and_nobody_attests_again(
+    whole: Whole, machine: Machine
+) -> None:
+    await machine.attest()
+    await machine.order("attestation/accept")
+    await machine.attest()
+    keys, engine = whole.devices.keys, whole.jobs.engine
+    before = keys.ring
+    asked = await ask_to_rotate(
+        whole.devices.settings, ["signing", "encryption"], random=os.urandom
+    )
+    assert "encryption and signing certificates are exchanged" in asked
+    assert await rotate_if_asked(engine, keys, alone=True)
+    assert not await rotate_if_asked(engine, keys, alone=True)  # once
+    assert keys.ring.signing.pem != before.signing.pem
+    assert [one.pem for one in keys.ring.ecdh[1:]] == [one.pem for one in before.ecdh]
+    await whole.jobs.render_all()  # as the job of the publication does
+    async with asyncio.timeout(30):
+        while True:
+            body = machine.wire.poll(token=machine.token)
+            reply = await whole.devices.post(machine.wire.path(Endpoint.CONFIG), body)
+            assert reply.status == 200  # the token of before is good
+            told = whole.devices.controller_key.poll_response(reply.body)
+            assert told.config is not None
+            config = decode_edge_dev_config(told.config)
+            if config.controllercert_confighash == keys.controllercert_confighash:
+                break
+            await asyncio.sleep(0.02)

@@ -1,6 +1,8 @@
 """`eaves attestation`: what a device measured at its boot, and what is done about it."""
 
+from base64 import b64encode
 from collections.abc import Mapping
+from pathlib import Path
 
 import click
 
@@ -11,6 +13,7 @@ from eaves.cli.kinds import find_kind
 from eaves.cli.output import FORM, age, one_line, show_table, show_value
 from eaves.cli.session import load_session
 
+FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 NAME = click.argument("name", shell_complete=complete_of("device"))
 
 
@@ -133,6 +136,24 @@ def renew_certificates(name: str) -> None:
     For a machine that lost its disk: certificates that it registered with are kept otherwise.
     """
     _order(name, "certificates/renew", "its next upload may replace its certificates")
+
+
+@attestation.command()
+@click.argument("image", shell_complete=complete_of("image"))
+@click.argument("file", type=FILE)
+@click.argument("signature", type=FILE)
+def expect(image: str, file: Path, signature: Path) -> None:
+    """Tell what an image of the base OS will measure, before a device boots it.
+
+    FILE was made with the image, SIGNATURE is a detached one over it by a key that an image policy
+    trusts.  Devices to which the image is assigned may boot it without being accepted.
+    """
+    with Client(load_session()) as client:
+        found = client.get(find_kind("image"), image)
+        parts = {"document": file.read_bytes(), "signature": signature.read_bytes()}
+        body: Json = {name: b64encode(data).decode() for name, data in parts.items()}
+        client.call("PUT", f"/v1/eaves/images/id/{found['id']}/measurements", body)
+    click.echo(f"image/{image}: its measurements are expected")
 
 
 def _order(name: str, what: str, done: str, body: Json | None = None) -> None:

@@ -10,9 +10,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
-from eaves.controller.keys import KeyStore, SecretUnreadable, open_keys
+from eaves.controller.keys import KeyStore, Part, SecretUnreadable, open_keys
 from eaves.controller.keys.issue import TLS_RENEWAL, names_of
 from eaves.controller.keys.published import published_list
+from eaves.controller.keys.store import OVERLAP
 from eaves.controller.settings import OwnSigning, OwnTls, Settings
 from eaves.evapi.certs import ZCertType, verify_controller_certs
 from eaves.evapi.cipher import cipher_key, decrypt
@@ -206,3 +207,18 @@ def _write_pair(
         )
     )
     certificate.write_bytes(_self_signed(private))
+
+
+def test_encryption_certificates_stay_listed_for_who_was_away(keys: KeyStore, clock: Clock) -> None:
+    """What a device keeps on its disk refers to the one of its day: see `OVERLAP`."""
+    for _ in range(4):
+        clock.now += timedelta(days=90)
+        assert keys.adopt(keys.due((Part.ENCRYPTION,)))
+    assert len(keys.ring.ecdh) == 5
+    _check_published(keys, clock.now)
+    signing = keys.ring.signing.pem
+    clock.now += OVERLAP
+    assert keys.adopt(keys.due((Part.SIGNING, Part.ENCRYPTION)))
+    assert keys.ring.signing.pem != signing
+    assert len(keys.ring.ecdh) == 2
+    _check_published(keys, clock.now)

@@ -23,6 +23,7 @@ from eaves.controller.domain.attestation import (
     judge_quote,
 )
 from eaves.controller.domain.audit import AuditEntry
+from eaves.controller.domain.expected import Measurements, expected, read_measurements
 from eaves.controller.domain.measured import Template, template_of
 from eaves.controller.domain.quotes import Counters, Examined, examine
 from eaves.controller.keys import KeyStore
@@ -31,6 +32,8 @@ from eaves.controller.store import attesting
 from eaves.controller.store.attestations import Quoted
 from eaves.controller.store.attesting import AttestationKey, Kept, ModelVersion
 from eaves.controller.store.events import Event, insert_audit, insert_events
+from eaves.controller.store.image_trust import find_trusts
+from eaves.controller.store.measurements import measurements_by_name, signer_of
 from eaves.controller.store.objects import names_of
 from eaves.controller.store.tables import Kind
 from eaves.controller.store.unit import Db
@@ -143,13 +146,53 @@ class Attestations:
     async def _templates_for(
         self, db: Db, ids: Collection[DeviceId]
     ) -> Mapping[DeviceId, tuple[Template, ...]]:
-        models = await attesting.models_of(db, ids)
-        unknown = set(models.values()) - self._templates.keys()
+        """Those of the model, and those that a signed image of the base OS adds to them."""
+        found = await attesting.to_boot(db, ids)
+        unknown = {one.model for one in found.values()} - self._templates.keys()
         for version, stored in (await attesting.templates_in(db, unknown)).items():
             for older in [one for one in self._templates if one[0] == version[0]]:
                 del self._templates[older]
             self._templates[version] = tuple(map(template_of, stored))
-        return {one: self._templates.get(version, ()) for one, version in models.items()}
+        of_images = await _of_images(db, [one for one in found.values() if one.images])
+        return {
+            one: self._templates.get(boots.model, ())
+            + tuple(
+                more
+                for name in boots.images
+                if (said := of_images.get((boots.enterprise_id, boots.project_id, name)))
+                for more in expected(said, name, self._templates.get(boots.model, ()))
+            )
+            for one, boots in found.items()
+        }
+
+
+_OfImage = tuple[str, str, str]
+"""Enterprise, project, name of the image."""
+
+
+async def _of_images(
+    db: Db, devices: Sequence[attesting.ToBoot]
+) -> Mapping[_OfImage, Measurements]:
+    """What images measure, as far as a key that counts in the project has signed it."""
+    found: dict[_OfImage, Measurements] = {}
+    for enterprise_id in sorted({one.enterprise_id for one in devices}):
+        own = [one for one in devices if one.enterprise_id == enterprise_id]
+        names = {name for one in own for name in one.images}
+        told = await measurements_by_name(db, enterprise_id, names)
+        if not told:
+            continue
+        trusts = await find_trusts(db, enterprise_id, {one.project_id for one in own}, ())
+        for one in own:
+            for name in one.images:
+                signed = told.get(name)
+                key = (enterprise_id, one.project_id, name)
+                if (
+                    signed
+                    and key not in found
+                    and signer_of(signed, trusts[one.project_id].trusted)
+                ):
+                    found[key] = read_measurements(signed.document)
+    return found
 
 
 class _Round:

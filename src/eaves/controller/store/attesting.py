@@ -99,15 +99,36 @@ async def find_attestation_keys(
     return found
 
 
-async def models_of(db: Db, device_ids: Collection[DeviceId]) -> Mapping[DeviceId, ModelVersion]:
-    """The model of each of these devices, in the version that is stored now."""
+@dataclass(frozen=True, slots=True)
+class ToBoot:
+    """What a device may boot: by its model, and the images of the base OS assigned to it."""
+
+    model: ModelVersion  # in the version that is stored now
+    enterprise_id: str
+    project_id: str
+    images: tuple[str, ...] = ()  # their names
+
+
+async def to_boot(db: Db, device_ids: Collection[DeviceId]) -> Mapping[DeviceId, ToBoot]:
+    """Of those of these devices that have a model."""
     device, model = objects[Kind.DEVICE].c, objects[Kind.MODEL].c
-    rows = await db.execute(select(device.id, device.body).where(device.id.in_(device_ids)))
-    named = {DeviceId(row.id): str(json.loads(row.body).get("modelId") or "") for row in rows}
+    columns = (device.id, device.enterprise_id, device.project_id, device.body)
+    rows = (await db.execute(select(*columns).where(device.id.in_(device_ids)))).all()
+    bodies = {DeviceId(row.id): (row, json.loads(row.body)) for row in rows}
+    named = {one: str(body.get("modelId") or "") for one, (_, body) in bodies.items()}
     wanted = sorted(set(named.values()) - {""})
     found = await db.execute(select(model.id, model.revision).where(model.id.in_(wanted)))
     revisions = {row.id: int(row.revision) for row in found}
-    return {one: (id_, revisions[id_]) for one, id_ in named.items() if id_ in revisions}
+    return {
+        one: ToBoot(
+            (named[one], revisions[named[one]]),
+            row.enterprise_id,
+            row.project_id,
+            tuple(str(os.get("imageName") or "") for os in body.get("baseImage") or ()),
+        )
+        for one, (row, body) in bodies.items()
+        if named[one] in revisions
+    }
 
 
 async def templates_in(
