@@ -141,7 +141,7 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     name = f"plugin_{os.urandom(4).hex()}"
     (tmp_path / f"{name}.py").write_text(PLUGIN)
     private(tmp_path / "master", os.urandom(32).hex())
-    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     return name
 
 
@@ -166,13 +166,14 @@ def test_the_first_start_leaves_no_key_on_the_disk_that_opens_anything(
 @needs_token
 def test_the_master_key_cannot_leave_the_token(tokens: Tokens, settings: Settings) -> None:
     import pkcs11  # noqa: PLC0415 - only where there is a token
+    from pkcs11.exceptions import AttributeSensitive  # noqa: PLC0415 - as above
 
     opened(replace(settings, keys=tokens.settings(key="held")))
     with pkcs11.lib(str(MODULE)).get_token(token_label="eaves").open(user_pin=PIN) as session:
         held = session.get_key(pkcs11.ObjectClass.SECRET_KEY, pkcs11.KeyType.AES, "held")
         assert held[pkcs11.Attribute.NEVER_EXTRACTABLE]
         assert held[pkcs11.Attribute.ALWAYS_SENSITIVE]
-        with pytest.raises(pkcs11.exceptions.AttributeSensitive):
+        with pytest.raises(AttributeSensitive):
             _ = held[pkcs11.Attribute.VALUE]
 
 

@@ -188,7 +188,8 @@ async def test_another_enterprise_sees_and_changes_nothing(
     await rest.add_user("mallory")
     signatures = await disk_of(alice)
     async with rest.client(await rest.login("mallory")) as http:
-        for path, body in ((of_project(world), policy()), (signatures, {"list": []})):
+        nothing: Json = {"list": []}
+        for path, body in ((of_project(world), policy()), (signatures, nothing)):
             assert (await http.get(path)).status_code == 404
             assert (await http.put(path, json=body)).status_code == 404
         await Caller(http).put(OF_ALL, policy(THEIRS, signed_only=False))

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
+from typing import cast
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -75,7 +76,7 @@ def blocks(value: object) -> Iterator[CipherBlock]:
     if isinstance(value, CipherBlock):
         yield value
     elif isinstance(value, tuple):
-        for one in value:
+        for one in cast("tuple[object, ...]", value):
             yield from blocks(one)
     elif is_dataclass(value):
         for field in fields(value):

@@ -5,7 +5,7 @@ file when it is needed.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -84,7 +84,7 @@ class TokenProvider:
                 ) from error
 
     @contextmanager
-    def _master(self, *, make: bool) -> Iterator[pkcs11.SecretKey]:
+    def _master(self, *, make: bool) -> Generator[pkcs11.SecretKey]:
         """The key, in a session of its own.  `make`: it is made where it is not there yet."""
         told = self._settings
         pin = None
