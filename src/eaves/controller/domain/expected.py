@@ -43,12 +43,13 @@ def read_measurements(document: bytes) -> Measurements:
     if len(document) > MOST_BYTES:
         raise BadMeasurements(f"the measurements have more than {MOST_BYTES:,} bytes")
     try:
-        said = json.loads(document)
+        said: object = json.loads(document)
     except (ValueError, RecursionError) as error:
         raise BadMeasurements(f"the measurements are no JSON ({error})") from error
-    if not isinstance(said, dict) or said.get("format") != FORMAT:
+    # JSON objects have only strings as keys; isinstance cannot say so
+    told: Mapping[str, Any] = cast("Mapping[str, Any]", said) if isinstance(said, dict) else {}
+    if told.get("format") != FORMAT:
         raise BadMeasurements(f"the measurements are not of format {FORMAT!r}; build them anew")
-    told = cast("Mapping[str, Any]", said)
     digest, version = str(told.get("imageSha256") or "").lower(), str(told.get("eveVersion") or "")
     if len(digest) != 64 or not version or version == "*":
         raise BadMeasurements("the measurements name no imageSha256 or no eveVersion; give both")

@@ -205,7 +205,9 @@ class _Round:
         ids = {step.device_id for step in batch}
         self._kept = await attesting.take_kept(db, ids)
         quoting = {step.device_id for step in batch if isinstance(step, QuoteSent)}
-        self._latest = await attesting.find_attestation_keys(db, quoting) if quoting else {}
+        self._latest: Mapping[DeviceId, AttestationKey] = {}
+        if quoting:
+            self._latest = await attesting.find_attestation_keys(db, quoting)
         self._changed: dict[DeviceId, dict[str, object]] = {}
         self._told: list[tuple[DeviceId, QuoteAnswer, datetime]] = []
         self._given_back: list[tuple[DeviceId, datetime]] = []

@@ -175,8 +175,8 @@ async def put_changes(
     one = (c.enterprise_id == bindparam("of_enterprise"), c.device_id == bindparam("of_device"))
     for names, rows in sorted(by_columns.items()):
         if names:
-            values = {name: bindparam(f"new_{name}") for name in names}
-            await db.execute(update(attestations).where(*one).values(values), rows)
+            columns: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
+            await db.execute(update(attestations).where(*one).values(columns), rows)
     tokens = [one for one, values in changed.items() if "integrity_token" in values]
     if tokens:
         note_change(db, DEVICES, tokens)
