@@ -5,7 +5,7 @@ which is rendered again for all.  Each must be served with an answer of the new 
 fetched the certificates, within two intervals of its polls, and none may attest again.
 """
 
-import json
+import re
 import signal
 import subprocess
 import sys
@@ -25,6 +25,7 @@ GIVE_UP_S: Final = 150.0  # for all devices to have begun
 INTERVAL_S: Final = 60.0
 LIMIT_S: Final = 2 * INTERVAL_S
 LIMIT_MS, LIMIT_RSS_MB = 300.0, 768.0
+_WORD: Final = re.compile(r"(\w+)=(\S+)")  # of a line of the log
 
 
 def rotate(server: Server) -> None:
@@ -39,11 +40,14 @@ def served(log: Path) -> tuple[datetime | None, list[datetime]]:
     rotated: datetime | None = None
     seen: dict[str, datetime] = {}
     for line in log.read_text().splitlines():
-        if '"certificates_rotated"' in line:
-            rotated = datetime.fromisoformat(json.loads(line)["timestamp"])
-        elif rotated is not None and '"config_served"' in line:
-            told = json.loads(line)
-            seen.setdefault(told["device_id"], datetime.fromisoformat(told["timestamp"]))
+        told = dict(_WORD.findall(line))
+        match told.get("event"):
+            case "certificates_rotated":
+                rotated = datetime.fromisoformat(told["timestamp"])
+            case "config_served" if rotated is not None:
+                seen.setdefault(told["device_id"], datetime.fromisoformat(told["timestamp"]))
+            case _:
+                pass
     return rotated, sorted(seen.values())
 
 
