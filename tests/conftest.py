@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from support import guest_items, shares
 
 settings.register_profile(
     "ci",
@@ -22,9 +23,12 @@ settings.register_profile(
 settings.load_profile("ci")
 
 
-BESIDE = frozenset({"store", "test_docs.py", "test_five_steps.py", "test_fleet_run.py"})
-"""Folders and files that run with the tests that boot machines, so that both runs of tests/all
-take about as long."""
+CHANGES_MACHINE = ("host", "vm")
+"""Markers of tests that change what all runs see: mounts and network namespaces."""
+POOL_THREADS = ("asyncio_", "ThreadPool", "AnyIO")  # kept by libraries for the next call
+
+# Boots of the OS image need the image: `make test-image` builds it and says how many to make.
+collect_ignore = [] if "EAVES_IMAGE_TESTS" in os.environ else ["image"]
 
 
 def pytest_configure() -> None:
@@ -35,21 +39,68 @@ def pytest_configure() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Cheap tests first, so that a broken rule is known before a machine boots."""
-    order = ["unit", "property", "wire", "store", "host", "system"]
+    items[:] = [guest_items.stand_in(item) for item in items]
+    order = ["unit", "property", "wire", "store", "guest", "host", "system"]
 
-    def rank(item: pytest.Item) -> int:
-        parts = Path(str(item.path)).parts
-        return next((n for n, name in enumerate(order) if name in parts), len(order))
+    def rank(item: pytest.Item) -> tuple[bool, int]:
+        parts = ("guest",) if _is_guest(item) else Path(str(item.path)).parts
+        folder = next((n for n, name in enumerate(order) if name in parts), len(order))
+        return bool(os.environ.get(shares.FOLDER)) and not _changes_machine(item), folder
 
     items.sort(key=rank)
-    for item in items:
-        if BESIDE & {*Path(str(item.path)).parts}:
-            item.add_marker("beside")
     if os.geteuid() != 0:
         root = pytest.mark.skip(reason="changes kernel state: needs root")
         for item in items:
-            if item.get_closest_marker("host") or item.get_closest_marker("vm"):
+            if any(item.get_closest_marker(name) for name in ("host", "vm", "guest")):
                 item.add_marker(root)
+
+
+def _is_guest(item: pytest.Item) -> bool:
+    return item.get_closest_marker("guest") is not None
+
+
+def _changes_machine(item: pytest.Item) -> bool:
+    return (guest_items.is_inside() or not _is_guest(item)) and any(
+        item.get_closest_marker(name) for name in CHANGES_MACHINE
+    )
+
+
+def _share(item: pytest.Item) -> str:
+    """What one run does whole: of a file those that change the machine, or the others; all that
+    are for the guest machine, so that one boots.
+    """
+    if _is_guest(item):
+        return "guest"
+    return f"{item.path}{' on the machine' if _changes_machine(item) else ''}"
+
+
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """Of tests that several runs share, this one does those that no other has taken yet."""
+    folder = os.environ.get(shares.FOLDER)
+    if not folder or session.config.option.collectonly or session.testsfailed:
+        return None
+    mine = shares.taken(session.items, _share, shares.take_in(Path(folder)))
+    item = next(mine, None)
+    while item is not None:
+        following = next(mine, None)
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if session.shouldfail:
+            raise session.Failed(session.shouldfail)
+        if session.shouldstop:
+            raise session.Interrupted(session.shouldstop)
+        item = following
+    return True
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    guest_items.tell(report)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    if told := guest_items.summary(config):
+        terminalreporter.write_line(told)
 
 
 def _mounts() -> set[str]:
@@ -62,15 +113,20 @@ def _namespaces() -> set[str]:
 
 
 def _children() -> set[int]:
-    me = os.getpid()
-    return {int(p.parent.name) for p in Path("/proc").glob("[0-9]*/stat") if _parent(p) == me}
-
-
-def _parent(stat: Path) -> int | None:
+    """Processes that this one started, with those that ended and were not waited for."""
     try:
-        return int(stat.read_text().rpartition(")")[2].split()[1])
-    except (OSError, ValueError, IndexError):
-        return None
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WSTOPPED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:  # the usual case: no need to look at each process of the machine
+        return set()
+    me = os.getpid()
+    found: set[int] = set()
+    for task in Path(f"/proc/{me}/task").iterdir():
+        try:
+            found.update(map(int, (task / "children").read_text().split()))
+        except FileNotFoundError:  # the thread has ended; the first one never does
+            if task.name == str(me):
+                raise
+    return found
 
 
 @dataclass(frozen=True)
@@ -133,15 +189,10 @@ class Run:
         self._file.close()
 
 
-CHANGES_MACHINE = ("host", "vm", "jetstream", "soak")  # markers: mounts, network namespaces
-POOL_THREADS = ("asyncio_", "ThreadPool", "AnyIO")  # kept by libraries for the next call
-
-
 @pytest.fixture(scope="session")
 def this_run(request: pytest.FixtureRequest) -> Iterator[Run]:
     items: list[pytest.Item] = request.session.items
-    changes = any(item.get_closest_marker(name) for item in items for name in CHANGES_MACHINE)
-    run = Run(changes_machine=changes)
+    run = Run(changes_machine=any(_changes_machine(item) for item in items))
     yield run
     run.close()
 

@@ -192,7 +192,7 @@ async def test_slow_headers_and_documents_of_a_registry_end_too() -> None:
             await asyncio.sleep(0.1)  # as above, of the body
 
     for talk in (silent, trickle):
-        async with hostile(talk) as store, Transport(stalled_s=0.5) as transport:
+        async with hostile(talk) as store, Transport(stalled_s=0.5, connect_s=1) as transport:
             with pytest.raises(NetworkError):
                 await transport.read(f"{store.url}/v2/x/manifests/1", Anonymous(), MIB, {})
 

@@ -126,7 +126,7 @@ def flush_rules(_: Bench) -> None:
 
 
 def delete_one_rule(_: Bench) -> None:
-    subprocess.run(["nft", "flush", "chain", "inet", "eaves-test", f"tx-nbu0x{A}"], check=True)
+    subprocess.run(["nft", "flush", "chain", "inet", TABLE, f"tx-nbu0x{A}"], check=True)
 
 
 def kill_dnsmasq(bench: Bench) -> None:
@@ -192,7 +192,7 @@ async def test_what_is_no_longer_wanted_goes_even_when_damaged(bench: Bench) -> 
     assert "bn1" not in netns.ip("link")
     assert "nbu" not in netns.ip("link")
     assert not netns.exists(NS_A)
-    table = await nft.list_table("inet", "eaves-test")
+    table = await nft.list_table("inet", TABLE)
     assert table is not None
     assert not [name for name in table.chains if "nbu" in name or "bn1" in name]
 

@@ -159,6 +159,18 @@ async def _explain(driver: Driver) -> httpx.Response:
     return await driver.call("GET", "/v1/eaves/explain", kind="project", name="plant")
 
 
+def _read_alone(path: str) -> None:
+    async def read(driver: Driver) -> httpx.Response:
+        return await driver.call("GET", path)
+
+    STEPS["GET", path] = read
+
+
+for part in ("", "/unattested", "/unclaimed"):
+    _read_alone(f"/v1/ext/attention{part}")
+_read_alone("/v1/ext/stream")
+
+
 @step("GET", "/v1/cloud/ping/id/{pingId}")
 async def _ping(driver: Driver) -> httpx.Response:
     return await driver.call("GET", "/v1/cloud/ping/id/7")

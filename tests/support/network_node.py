@@ -1,7 +1,10 @@
 """A node's network alone: the real subsystem under the real reconciler, and configs for it."""
 
+import os
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -24,6 +27,7 @@ from eaves.ids import AppInstanceId, NetworkInstanceId
 from eaves.node.network.intent import intent, wanted_vifs
 from eaves.node.network.items import NetworkItem
 from eaves.node.network.observe import observe_ports
+from eaves.node.network.refusals import Facts
 from eaves.node.network.subsystem import NetworkSubsystem
 from eaves.node.refs import Allocations, AppInForce
 from eaves.reconcile.apply import Reconciler
@@ -31,7 +35,8 @@ from eaves.reconcile.graph import graph_of
 from eaves.reconcile.item import Item
 from eaves.reconcile.report import Report
 
-TABLE = "eaves-test"
+# Namespaces are named by it: two runs stand apart, and a child makes the names of its parent.
+TABLE = os.environ.setdefault("EAVES_TEST_TABLE", f"eaves-test{os.getpid()}")
 
 
 def network(
@@ -41,11 +46,12 @@ def network(
     *,
     dns: Sequence[tuple[str, str]] = (),
     servers: Sequence[str] = (),
+    kind: ZNetworkInstType = ZNetworkInstType.ZnetInstLocal,
 ) -> NetworkInstanceConfig:
     return NetworkInstanceConfig(
         uuidandversion=UUIDandVersion(uuid=ni, version="1"),
         displayname=ni,
-        inst_type=ZNetworkInstType.ZnetInstLocal,
+        inst_type=kind,
         activate=True,
         port=Adapter(name=port) if port else None,
         ip=Ipspec(subnet=subnet, dns=tuple(servers)),
@@ -79,20 +85,26 @@ def interface(ni: str, *aces: ACE, addr: str = "", mac: str = "") -> NetworkAdap
 
 
 def device(
-    networks: Iterable[NetworkInstanceConfig], apps: Iterable[AppInForce] = ()
+    networks: Iterable[NetworkInstanceConfig],
+    apps: Iterable[AppInForce] = (),
+    ports: Sequence[str] = ("eth0",),
 ) -> EdgeDevConfig:
+    """The first port is an uplink; every other one costs more."""
     return EdgeDevConfig(
         apps=tuple(a.config for a in apps),
         network_instances=tuple(networks),
-        device_io_list=(
+        device_io_list=tuple(
             PhysicalIO(
                 ptype=PhyIoType.PhyIoNetEth,
-                phylabel="eth0",
-                logicallabel="eth0",
-                phyaddrs={"Ifname": "eth0"},
-            ),
+                phylabel=name,
+                logicallabel=name,
+                phyaddrs={"Ifname": name},
+            )
+            for name in ports
         ),
-        system_adapter_list=(SystemAdapter(name="eth0", uplink=True),),
+        system_adapter_list=tuple(
+            SystemAdapter(name=name, uplink=True, cost=cost) for cost, name in enumerate(ports)
+        ),
     )
 
 
@@ -111,8 +123,15 @@ def allocations(config: EdgeDevConfig, apps: Sequence[AppInForce]) -> Allocation
 class NetworkNode:
     """Runs in the namespace that the calling thread is in."""
 
-    def __init__(self, run_dir: Path) -> None:
-        self.subsystem = NetworkSubsystem(TABLE, run_dir)
+    def __init__(
+        self,
+        run_dir: Path,
+        ports: Sequence[str] = ("eth0",),
+        managed: AbstractSet[str] = frozenset(),
+    ) -> None:
+        self.subsystem = NetworkSubsystem(TABLE, run_dir, partial(observe_ports, managed=managed))
+        self.ports = ports
+        self.chosen: dict[tuple[NetworkInstanceId, str], str] = {}
         self.reconciler = Reconciler(self.subsystem.configurators(), lambda: datetime.now(UTC))
         self.items: tuple[NetworkItem, ...] = ()
         self.refusals: dict[str, str] = {}
@@ -124,18 +143,20 @@ class NetworkNode:
         virtual_machines: frozenset[AppInstanceId] = frozenset(),
     ) -> Report:
         """Observe, intend, settle; returns the report."""
-        config = device(networks, apps)
+        config = device(networks, apps, self.ports)
+        ports = await self.subsystem.ports(config)
         self.items, refusals = intent(
             config,
             tuple(apps),
             allocations(config, apps),
-            await observe_ports(config),
+            ports,
             containers={a.app for a in apps} - virtual_machines,
             table=TABLE,
+            facts=Facts(self.subsystem.known_tracking, self.chosen),
         )
         self.refusals = dict(refusals)
         report = await self.again()
-        assert report.unmet() == ()
+        assert report.unmet() == (), {c.text for o in report.unmet() for c in report.why(o.ref)}
         return report
 
     async def again(self) -> Report:

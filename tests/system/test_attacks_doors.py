@@ -379,7 +379,7 @@ async def test_every_answer_to_a_browser_forbids_frames_scripts_and_plain_http(s
     async with site.rest() as rest:
         for path in (
             *("/v1/devices", "/v1/devices/name/none", "/docs", "/openapi.json", "/nothing"),
-            *("/../readyz", "/../oauth2/callback"),
+            *("/../readyz", "/../oauth/callback"),
         ):
             told = (await rest.get(path)).headers
             for name, words in wanted.items():

@@ -143,6 +143,26 @@ async def test_a_blocked_device_of_a_project_that_accepts_gets_no_configuration(
     await machine.until_polled(200, b"")
 
 
+async def test_a_device_that_differs_is_let_in_by_accept_and_gets_no_keys(
+    whole: Whole, world: World, machine: Machine
+) -> None:
+    await machine.attest()
+    await machine.order("attestation/accept")
+    await machine.attest()
+    assert await machine.escrow() == 1
+    await enforce(whole, world.project, enforced=False)
+    await machine.until_polled(200, b"")
+    machine.tpm.boot(steps(command_line="quiet init=/bin/sh"))
+    answer = await machine.attest()
+    assert (answer.response, answer.keys) == (SUCCESS, ())
+    assert answer.integrity_token
+    assert (await machine.told())["state"] == "ATTEST_STATE_FAIL"
+
+    await machine.order("attestation/accept", {"name": "maintenance"})
+    answer = await machine.attest()
+    assert (answer.response, answer.keys) == (SUCCESS, ESCROWED)
+
+
 async def test_a_quote_is_good_once_and_for_its_device_only(
     whole: Whole, world: World, machine: Machine
 ) -> None:

@@ -110,6 +110,9 @@ class Node:
         self.settings = settings
         self.uplinks: tuple[Uplink, ...] = (Uplink(),)
 
+    async def _choose(self, url: str) -> tuple[Uplink, ...]:
+        return self.uplinks
+
     async def bring(
         self, store: DatastoreConfig, secret: Credentials | None, **changes: object
     ) -> str:
@@ -124,7 +127,7 @@ class Node:
             lambda: datetime.now(UTC),
             settings=self.settings,
             credentials=lambda _: secret,
-            uplinks=lambda: self.uplinks,
+            uplinks=self._choose,
         )
         reconciler = Reconciler(storage.configurators(), lambda: datetime.now(UTC))
         reconciler.observed(storage.kinds, await storage.observe())

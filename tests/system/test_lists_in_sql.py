@@ -4,10 +4,11 @@ import json
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from itertools import cycle
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import insert, update
 from starlette.datastructures import QueryParams
 from support.many_devices import bind_devices, copy_device
 from support.rest import Caller, Rest, running_rest
@@ -35,7 +36,7 @@ from eaves.controller.northbound.status import DEVICES
 from eaves.controller.northbound.work import Principal, Work
 from eaves.controller.store import devices
 from eaves.controller.store.listed import note_reported, put_listed
-from eaves.controller.store.tables import Kind, objects
+from eaves.controller.store.tables import Kind, attestations, objects
 from eaves.controller.store.unit import Db, snapshot, unit_of_work
 from eaves.evapi.info import (
     ZDeviceState,
@@ -95,6 +96,16 @@ STATUS_QUERIES = (
     *(f"next.orderBy={order}&next.pageNum={n}" for order in ORDERS for n in (1, 2, 4, 5, 9)),
     "next.orderBy=-runState,name&adminState=ACTIVE",
     "load=LOAD_UNSPECIFIED",
+    "attestState=FAIL",
+    "attestState=ATTEST_STATE_PASS&attestState=FAIL_NO_PCR&namePattern=edge",
+    "attestState=NONE",
+    "attestState=NOTHING",
+    "attestState=UNSPECIFIED",
+    *(
+        f"next.orderBy={order}&next.pageNum={n}"
+        for order in ("attestState", "-attestState")
+        for n in (1, 3)
+    ),
 )
 
 
@@ -123,6 +134,16 @@ async def many_devices(rest: Rest) -> Scope:
             message = ZInfoMsg(ztype=ZInfoTypes.ZiDevice, dev_id=one, dinfo=info)
             fold_state(rest.engine.url, info_report(one, encode_z_info_msg(message), now))
             await note_reported(db, {one: number % 6})  # a job does, with the event
+        words = ("PASS", "FAIL", "FAIL_NO_PCR", "NONE", "")
+        tried = [
+            {
+                "enterprise_id": scope.enterprise,
+                "device_id": one,
+                "state": word and f"ATTEST_STATE_{word}",
+            }
+            for one, word in zip(ids[3:18], cycle(words), strict=False)
+        ]
+        await db.execute(insert(attestations), tried)
         table = objects[Kind.DEVICE]
         places += ["", world.project]
         for number, one in enumerate(ids):

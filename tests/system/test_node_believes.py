@@ -25,6 +25,7 @@ from eaves.evapi.config import (
 from eaves.evapi.envelope import controller_sender, parse_envelope
 from eaves.evapi.keys import KeySigner
 from eaves.evapi.poll import decode_poll_response
+from eaves.node.network.rules import METADATA_PORT
 
 pytestmark = [pytest.mark.system, pytest.mark.host, pytest.mark.timeout(240)]
 
@@ -101,7 +102,7 @@ def unchanged(line: Line) -> Generator[None]:
 
 
 def test_a_node_listens_on_no_management_address(line: Line) -> None:
-    """Only DNS and DHCP of its network instances, on their bridges; and a scan finds only the app.
+    """Only DNS, DHCP and metadata of its network instances; and a scan finds only the app.
 
     A port map is no listener: the firewall hands it to the app.
     """
@@ -125,7 +126,7 @@ def test_a_node_listens_on_no_management_address(line: Line) -> None:
         address, _, link = host.strip("[]").partition("%")
         on_bridge = address in bridged or link not in {"", "eth0"}
         assert on_bridge or address in {"127.0.0.1", "::1"}, local
-        assert port in {"53", "67", "547"}, local
+        assert port in {"53", "67", "547", str(METADATA_PORT)}, local
     assert open_ports(line.address) == {ONE}
 
 

@@ -253,6 +253,19 @@ async def test_the_browser_goes_on_to_the_command_that_waits(site: Site) -> None
         assert bad.status_code == 400
 
 
+async def test_a_sign_in_of_the_console_comes_back_to_it(site: Site) -> None:
+    begun = await site.begin(console=True, challenge=challenge_of("kept in the tab"))
+    back = {"state": begun["state"], "code": "a-code", "iss": site.provider.issuer}
+    async with site.rest.client() as http:
+        landed = await http.get("https://controller/oauth/callback", params=back)
+        assert landed.status_code == 302
+        there = urlsplit(landed.headers["location"])
+        assert (there.netloc, there.path) == ("", "/signed-in")  # nowhere else, whatever is asked
+        assert parse_qs(there.query) == {"state": [begun["state"]], "code": ["a-code"]}
+        bare = await http.post("/v1/login/external", json={"console": True})
+        assert bare.status_code == 400
+
+
 async def test_what_does_not_fit_is_refused(site: Site) -> None:
     carol = await Browser.of(site.provider, "carol")
     first, second = await site.begin(), await site.begin()

@@ -491,6 +491,23 @@ async def test_a_wait_ends_within_a_second_of_a_change(
     assert reply.headers["content-type"] == PROTOBUF
 
 
+async def test_a_wait_ends_when_the_device_has_to_attest(
+    controller: InProcess, device: WireDevice
+) -> None:
+    """Extension ext/wait: 403, as a poll would say."""
+    hashed = controller.live.find(device.device_id)
+    assert hashed is not None
+    waiting = asyncio.create_task(
+        controller.post(device.path(Endpoint.WAIT), device.poll(hashed.config_hash))
+    )
+    await until(lambda: controller.live.waiter_count == 1, "the device waits")
+    await controller.change(
+        device.device_id,
+        lambda db: set_attestation_required(db, (device.device_id,), required=True),
+    )
+    assert (await waiting).status == 403
+
+
 async def test_a_wait_without_a_change_is_304(controller: InProcess, device: WireDevice) -> None:
     """Extension ext/wait: 304 after its time."""
     hashed = controller.live.find(device.device_id)

@@ -315,12 +315,13 @@ def test_a_wait_that_breaks_off_is_asked_again_soon(
     [
         (Received(200, PROTOBUF), PollNow),
         (Received(304), NothingNew),
+        (Received(403), AttestFirst),
         (Received(503), NotServed),
         (Received(404), NotServed),
         (NoConnection("gone"), NotServed),
     ],
 )
-def test_waiting_for_a_change_ends_in_one_of_three_ways(
+def test_waiting_for_a_change_ends_in_one_of_four_ways(
     device: SoftDevice, controller: Controller, reply: Reply, wanted: type[object]
 ) -> None:
     onboarded(device, controller)

@@ -62,13 +62,13 @@ class Bootable:
     tree: Path | None = None
 
 
-def kernel_package() -> str:
-    """The real package behind Debian's meta package.  Raises Transient."""
-    for line in command("apt-cache", "depends", KERNEL_PACKAGE).splitlines():
+def kernel_package(meta: str = KERNEL_PACKAGE) -> str:
+    """The real package behind one of Debian's meta packages.  Raises Transient."""
+    for line in command("apt-cache", "depends", meta).splitlines():
         kind, _, name = line.strip().partition(": ")
         if kind == "Depends" and name.startswith("linux-image-"):
             return name
-    raise Transient(f"{KERNEL_PACKAGE} is not known to apt; run apt-get update and try again")
+    raise Transient(f"{meta} is not known to apt; run apt-get update and try again")
 
 
 def busybox() -> bytes:
@@ -85,12 +85,12 @@ def read_disk(folder: Path) -> DiskSample:
 
 def build_disk(folder: Path, cache: Path, package: str, wanted: Bootable) -> None:
     """Fill `folder`; the unpacked kernel `package` is kept below `cache`."""
-    unpacked = _fetch_kernel(cache, package)
+    unpacked = fetch_kernel(cache, package)
     kernel = next((unpacked / "boot").glob("vmlinuz-*"))
     raw, fat = folder / "disk.raw", folder / "esp.fat"
     sectors = wanted.size_mib * MIB // SECTOR - PARTITION_START
     initrd = folder / "initrd"
-    initrd.write_bytes(gzip.compress(_initramfs(unpacked, wanted), compresslevel=6, mtime=0))
+    initrd.write_bytes(gzip.compress(initramfs(unpacked, wanted), compresslevel=6, mtime=0))
     with fat.open("wb") as file:
         file.truncate(sectors * SECTOR)
     command("mkfs.fat", "-F", "16", "-h", str(PARTITION_START), "-i", "ea7e5001", fat)
@@ -127,7 +127,7 @@ def build_disk(folder: Path, cache: Path, package: str, wanted: Bootable) -> Non
         path.unlink()
 
 
-def _fetch_kernel(cache: Path, package: str) -> Path:
+def fetch_kernel(cache: Path, package: str) -> Path:
     """The unpacked package: boot/vmlinuz-* and lib/modules/*.  Nothing is installed."""
     with cached(cache / f"kernel-{package}") as (folder, fresh):
         if fresh:
@@ -139,7 +139,8 @@ def _fetch_kernel(cache: Path, package: str) -> Path:
     return cache / f"kernel-{package}"
 
 
-def _initramfs(unpacked: Path, wanted: Bootable) -> bytes:
+def initramfs(unpacked: Path, wanted: Bootable) -> bytes:
+    """Not compressed; `modules/order` in it names its modules, each after what it needs."""
     found = {path.stem.replace("-", "_"): path for path in unpacked.rglob("*.ko")}
     entries: list[tuple[str, int, bytes]] = [
         *((name, _FOLDER, b"") for name in ("bin", "sbin", "modules", "proc", "sys", "dev")),

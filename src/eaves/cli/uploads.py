@@ -12,6 +12,7 @@ import click
 from eaves.cli import signatures
 from eaves.cli.client import ApiError, Client
 from eaves.cli.completion import complete_of
+from eaves.cli.image_configure import configure
 from eaves.cli.json_values import Json
 from eaves.cli.kinds import find_kind
 from eaves.cli.output import size_text
@@ -108,6 +109,7 @@ def latest(name: str, *, off: bool) -> None:
 
 for _command in (signatures.sign, signatures.signatures, signatures.policy):
     image.add_command(_command)
+image.add_command(configure)
 
 
 @click.group()

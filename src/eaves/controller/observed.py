@@ -116,6 +116,10 @@ def _gauges(seen: Seen, meters: Meters) -> None:
     )
 
 
+def watch_streams(meters: Meters, taken: Callable[[], int]) -> None:
+    meters.gauge("eaves_streams", "Streams of events that are open.", taken)
+
+
 def watch_pool(meters: Meters, pool: str, engine: AsyncEngine) -> None:
     """Tell how many connections this engine has in use."""
     of_engine = engine.sync_engine.pool

@@ -243,6 +243,7 @@ async def _rest_side(rest: _Rest, announce: Callable[[str], None]) -> None:
     engine = open_engine(rest.settings.database, rest.keys.audit_key)
     observed.watch_pool(rest.meters, "jobs", engine)
     observed.watch_pool(rest.meters, "rest", app.state.context.engine)
+    observed.watch_streams(rest.meters, lambda: app.state.context.places.taken)
     async with (
         _disposed(engine),
         serving(rest, app) as (endpoint, reload_listener),
@@ -320,16 +321,22 @@ async def _own_listener(rest: _Rest, app: Any) -> Serving:
         listen=rest.settings.rest_listen,
         certificate=rest.keys.tls.certificate,
         key=rest.keys.tls.key,
-        concurrent=rest.settings.bounds.concurrent_requests,
+        concurrent=rest.settings.bounds.concurrent_requests + rest.settings.bounds.streams,
     )
     endpoint = listener.bind()
     async with app.router.lifespan_context(app), asyncio.TaskGroup() as tasks:
         serving = tasks.create_task(listener.serve(), name="rest")
         try:
-            yield endpoint, listener.reload
+            yield endpoint, lambda: _renewed(app, listener)
         finally:
+            app.state.context.places.close()  # the listener waits for what is in flight
             listener.stop()
             await serving
+
+
+def _renewed(app: Any, listener: Listener) -> None:
+    listener.reload()
+    app.state.context.places.end_all()  # else the worker before would stay for them
 
 
 @asynccontextmanager
@@ -347,8 +354,12 @@ async def _beside_devices(rest: _Rest, app: Any) -> Serving:
     await asyncio.to_thread(begun.wait)
     rest.shared.serve_rest(app)
     try:
-        yield rest.device_endpoint, lambda: None
+        yield (
+            rest.device_endpoint,
+            lambda: rest.devices.call(app.state.context.places.end_all),
+        )
     finally:
+        rest.devices.call(app.state.context.places.close)
         rest.devices.call(over.set)
         await asyncio.wrap_future(living)
 
@@ -358,9 +369,21 @@ def _ready(rest: _Rest, endpoint: Endpoint) -> str:
     return (
         f"eaves controller ready: devices https://{told} "
         f"(listening on {rest.device_endpoint}), REST https://{_reachable(endpoint)}, "
+        f"{_console(endpoint)}, "
         f"root certificate {rest.settings.state_dir.absolute() / 'root-certificate.pem'}, "
         f"SHA-256 fingerprint of the server certificate {fingerprint(rest.keys.tls.certificate)}"
     )
+
+
+def _console(endpoint: Endpoint) -> str:
+    from eaves.controller.northbound.console import (  # noqa: PLC0415 - devices come first
+        Files,
+        built_folder,
+    )
+
+    if Files(built_folder()).present:
+        return f"console https://{_reachable(endpoint)}/"
+    return "no console (it was not built into this installation)"
 
 
 def fingerprint(certificate: Path) -> str:

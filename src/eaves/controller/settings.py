@@ -112,6 +112,8 @@ class Bounds:
     # of one user of the REST side, whatever tokens it holds
     user_requests_per_s: float = 500.0
     user_requests_burst_s: float = 20.0  # seconds of that rate at once
+    streams: int = 512  # of events, besides the requests; see northbound/stream
+    streams_per_user: int = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,6 +398,8 @@ _RATES: Final = (
     ("EAVES_ENTERPRISE_REQUESTS_PER_S", "enterprise_requests_per_s"),
     ("EAVES_ADDRESS_REQUESTS_PER_S", "stranger_requests_per_s"),
     ("EAVES_USER_REQUESTS_PER_S", "user_requests_per_s"),
+    ("EAVES_STREAMS", "streams"),
+    ("EAVES_STREAMS_PER_USER", "streams_per_user"),
 )
 """Bounds that a site may have to move: one address may stand for thousands of devices."""
 

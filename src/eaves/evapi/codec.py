@@ -17,7 +17,7 @@ So `decode(encode(x)) == x`, and the bytes of a newer peer lose nothing when the
 Encoding is deterministic (maps in key order), because hashes are taken of it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
@@ -27,6 +27,7 @@ from typing import Any, Generic, Literal, Self, TypeVar, get_args, get_origin, g
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import DecodeError, Message
+from google.protobuf.unknown_fields import UnknownFieldSet
 
 from eaves.errors import Rejected
 from eaves.evapi.errors import MalformedMessage
@@ -220,21 +221,36 @@ class _Table:
         self.left_out = frozenset(wire.full_name for wire in wire_fields.values())
 
     def read(self, message: Any) -> Any:
-        """Consumes `message`: what remains in it afterwards is the rest."""
+        """Consumes `message`: nothing else may be read from it afterwards."""
         values: dict[str, Any] = {}
-        for wire, wire_value in message.ListFields():
-            field = self.by_number.get(wire.number)
+        by_number, plain = self.by_number, True
+        given = message.ListFields()
+        for wire, wire_value in given:
+            field = by_number.get(wire.number)
             if field is None:
+                plain = False
                 continue
             value = field.read(wire_value)
             if value is not None:
                 values[field.attribute] = value
-            if not (field.is_time and _keep_remainder(wire_value, value)):
-                message.ClearField(field.wire)
-        rest = message.SerializeToString(deterministic=True)
-        if rest:
-            values["rest"] = rest
+            if field.is_time:
+                plain = False
+        if not plain or len(UnknownFieldSet(message)):
+            rest = self._rest(message, given, values)
+            if rest:
+                values["rest"] = rest
         return self.of(**values)
+
+    def _rest(self, message: Any, given: Iterable[Any], values: Mapping[str, Any]) -> bytes:
+        """What of `message` is not in `values`."""
+        for wire, wire_value in given:
+            field = self.by_number.get(wire.number)
+            if field is None:
+                continue
+            if not (field.is_time and _keep_remainder(wire_value, values.get(field.attribute))):
+                message.ClearField(field.wire)
+        rest: bytes = message.SerializeToString(deterministic=True)
+        return rest
 
     def write(self, message: Any, value: Any, shared: SharedParts | None = None) -> None:
         if not isinstance(value, self.of):
@@ -389,7 +405,7 @@ def _element(hint: Any, wire: FieldDescriptor, known: dict[type[Any], _Table]) -
             return _Element(part.read, part.write, part)
         return None
     if wire.enum_type is not None:
-        return _Element(hint) if issubclass(hint, OpenEnum) else None
+        return _Element(_named(hint)) if issubclass(hint, OpenEnum) else None
     if wire.cpp_type == FieldDescriptor.CPPTYPE_STRING:
         wanted: type[Any] = bytes if wire.type == FieldDescriptor.TYPE_BYTES else str
     else:
@@ -454,6 +470,17 @@ def _map(name: str, element: _Element) -> _Pair:
                 fill(inner[key], value)
 
     return read, write
+
+
+def _named(numbers: type[OpenEnum]) -> Callable[[Any], Any]:
+    """As calling the enum, which takes several times as long for a number that has a name."""
+    named = {int(member): member for member in numbers}
+
+    def read(number: Any) -> Any:
+        found = named.get(number)
+        return numbers(number) if found is None else found
+
+    return read
 
 
 def _same(value: Any) -> Any:

@@ -9,7 +9,7 @@ import hashlib
 import struct
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -23,6 +23,7 @@ TPM_PCRS: Final = 24
 _SHA256: Final = 0x000B
 _SIGNATURE: Final = b"Spec ID Event03\0"
 _NO_ACTION: Final = 3
+_FILLED: Final = 0xFFFFFFFF  # what some firmware fills the rest of its table with
 _LOCALITY: Final = b"StartupLocality\0"
 _HEAD: Final = struct.Struct("<II20sI")
 _EVENT: Final = struct.Struct("<III")
@@ -110,58 +111,100 @@ def inflated(packed: bytes) -> bytes:
 
 def parse_event_log(raw: bytes) -> tuple[LogEvent, ...]:
     """Every event after the header.  Raises EventLogError."""
+    return read_event_log(raw).events()
+
+
+_Mark = tuple[int, int, bytes, int, int]
+"""Of an event: PCR, type, digest, and where what it says begins in the log, and its bytes."""
+
+
+class EventLog(Mapping[int, tuple[LogEvent, ...]]):
+    """A log that was read whole and found to be well formed: the events that extend each PCR.
+
+    They are made when somebody asks for one, which most logs are never asked for.
+    """
+
+    def __init__(self, raw: bytes, marks: Sequence[_Mark]) -> None:
+        self._raw, self._marks = raw, marks
+        self._by_pcr: Mapping[int, tuple[LogEvent, ...]] | None = None
+
+    def events(self) -> tuple[LogEvent, ...]:
+        """All, in their order."""
+        raw = self._raw
+        return tuple(
+            LogEvent(number, pcr, kind, digest, raw[begin : begin + size])
+            for number, (pcr, kind, digest, begin, size) in enumerate(self._marks, 1)
+        )
+
+    def replayed(self) -> Mapping[int, bytes]:
+        """What it makes of the SHA-256 bank: PCRs that an event extends."""
+        values: dict[int, bytes] = {}
+        locality, sha256, known = 0, hashlib.sha256, values.get
+        for pcr, kind, digest, begin, size in self._marks:
+            if kind == _NO_ACTION:
+                if pcr == 0 and self._raw.startswith(_LOCALITY, begin, begin + size):
+                    locality = self._raw[begin + 16] if size > 16 else 0
+            elif digest:
+                values[pcr] = sha256((known(pcr) or _start(pcr, locality)) + digest).digest()
+        return values
+
+    def __getitem__(self, pcr: int) -> tuple[LogEvent, ...]:
+        return self._found()[pcr]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._found())
+
+    def __len__(self) -> int:
+        return len(self._found())
+
+    def _found(self) -> Mapping[int, tuple[LogEvent, ...]]:
+        if self._by_pcr is None:
+            self._by_pcr = by_pcr(self.events())
+        return self._by_pcr
+
+
+def read_event_log(raw: bytes) -> EventLog:
+    """Raises EventLogError."""
     try:
-        return _parsed(raw)
+        return EventLog(raw, _marks(raw))
     except struct.error as error:
         raise EventLogError("it ends within an event") from error
 
 
-def _parsed(raw: bytes) -> tuple[LogEvent, ...]:
-    sizes, at = _algorithms(raw)
-    if _SHA256 not in sizes:
-        raise EventLogError("it has no digests of SHA-256")
-    read = _reader(sizes)
-    events: list[LogEvent] = []
-    end = len(raw)
-    while at < end:
-        pcr, kind, count = _EVENT.unpack_from(raw, at)
-        if pcr == 0xFFFFFFFF:  # what some firmware fills the rest of its table with
-            break
-        number = len(events) + 1
-        digest, size, at = read(raw, at, number, count)
-        if at + size > end:
-            raise EventLogError(f"event {number} ends after the log")
-        if pcr >= TPM_PCRS:
-            raise EventLogError(f"event {number} is of PCR {pcr}")
-        if number > MOST_EVENTS:
-            raise EventLogError(f"it has more than {MOST_EVENTS:,} events")
-        events.append(LogEvent(number, pcr, kind, digest, raw[at : at + size]))
-        at += size
-    return tuple(events)
-
-
-_Read = Callable[[bytes, int, int, int], tuple[bytes, int, int]]
-"""The SHA-256 digest of an event, the size of its data and where that begins."""
-
-
-def _reader(sizes: Mapping[int, int]) -> _Read:
+def _marks(raw: bytes) -> list[_Mark]:
     """Nearly every event has a digest of each algorithm in the order of the header: then one
     step reads all of them.
     """
+    sizes, at = _algorithms(raw)
+    if _SHA256 not in sizes:
+        raise EventLogError("it has no digests of SHA-256")
+    order, place = tuple(sizes), 4 + 2 * tuple(sizes).index(_SHA256)
     banks = "".join(f"H{size}s" for size in sizes.values())
     whole = struct.Struct(f"<III{banks}I")
-    order = tuple(sizes)
-    ids = slice(3, 3 + 2 * len(order), 2)
-    place = 4 + 2 * order.index(_SHA256)
-
-    def read(raw: bytes, at: int, number: int, count: int) -> tuple[bytes, int, int]:
-        if count == len(order) and at + whole.size <= len(raw):
-            fields = whole.unpack_from(raw, at)
-            if fields[ids] == order:
-                return fields[place], fields[-1], at + whole.size
-        return _one_by_one(raw, at + _EVENT.size, number, count, sizes)
-
-    return read
+    ids, usual = slice(3, 3 + 2 * len(order), 2), len(order)
+    end, unpack, step = len(raw), whole.unpack_from, whole.size
+    marks: list[_Mark] = []
+    for number in range(1, MOST_EVENTS + 2):
+        if at >= end:
+            return marks
+        fields = unpack(raw, at) if at + step <= end else ()
+        if fields and fields[2] == usual and fields[ids] == order:
+            pcr, kind, digest, size = fields[0], fields[1], fields[place], fields[-1]
+            at += step
+        else:
+            pcr, kind, count = _EVENT.unpack_from(raw, at)
+            if pcr == _FILLED:
+                return marks
+            digest, size, at = _one_by_one(raw, at + _EVENT.size, number, count, sizes)
+        if pcr >= TPM_PCRS:
+            if pcr == _FILLED:
+                return marks
+            raise EventLogError(f"event {number} is of PCR {pcr}")
+        if at + size > end:
+            raise EventLogError(f"event {number} ends after the log")
+        marks.append((pcr, kind, digest, at, size))
+        at += size
+    raise EventLogError(f"it has more than {MOST_EVENTS:,} events")
 
 
 def _one_by_one(
@@ -194,22 +237,6 @@ def _algorithms(raw: bytes) -> tuple[Mapping[int, int], int]:
         raise EventLogError(f"its header names {count} algorithms and ends before")
     offset = begin + _SPEC.size
     return dict(_ALGORITHM.unpack_from(raw, offset + 4 * n) for n in range(count)), end
-
-
-def replay(events: Iterable[LogEvent]) -> Mapping[int, bytes]:
-    """What the log makes of the SHA-256 bank: PCRs that an event extends."""
-    values: dict[int, bytes] = {}
-    locality = 0
-    sha256 = hashlib.sha256
-    for event in events:
-        pcr, digest = event.pcr, event.digest
-        if event.type == _NO_ACTION:
-            if pcr == 0 and event.data.startswith(_LOCALITY):
-                locality = event.data[16] if len(event.data) > 16 else 0
-        elif digest:
-            before = values.get(pcr) or _start(pcr, locality)
-            values[pcr] = sha256(before + digest).digest()
-    return values
 
 
 def _start(pcr: int, locality: int) -> bytes:

@@ -4,6 +4,7 @@ Big endian, without the outer TPM2B size.  Nothing here decides whether a quote 
 """
 
 import hashlib
+import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -12,7 +13,8 @@ from eaves.evapi.errors import QuoteError
 
 _MAGIC: Final = bytes.fromhex("ff544347")
 _QUOTE: Final = bytes.fromhex("8018")
-_SHA256: Final = bytes.fromhex("000b")
+_SHA256: Final = 0x000B
+_CLOCK: Final = struct.Struct(">QIIBQIHB")  # clock, counters, safe, firmware, banks, bank, bitmap
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,48 +30,37 @@ class AttestedQuote:
     pcr_digest: bytes
 
 
-class _Reader:
-    def __init__(self, data: bytes) -> None:
-        self._data, self._position = data, 0
-
-    def take(self, size: int, what: str) -> bytes:
-        end = self._position + size
-        if end > len(self._data):
-            raise QuoteError(f"it ends within {what}")
-        taken, self._position = self._data[self._position : end], end
-        return taken
-
-    def number(self, size: int, what: str) -> int:
-        return int.from_bytes(self.take(size, what), "big")
-
-    def sized(self, what: str) -> bytes:
-        return self.take(self.number(2, what), what)
-
-    def end(self) -> None:
-        if self._position != len(self._data):
-            raise QuoteError(f"{len(self._data) - self._position} bytes follow its end")
-
-
 def parse_quote(attest_data: bytes) -> AttestedQuote:
     """Raises QuoteError unless it is a quote over exactly one bank, SHA-256."""
-    reader = _Reader(attest_data)
-    if reader.take(4, "the magic number") != _MAGIC:
+    if not attest_data.startswith(_MAGIC):
         raise QuoteError("it was not made by a TPM: wrong magic number")
-    if reader.take(2, "the type") != _QUOTE:
+    if not attest_data.startswith(_QUOTE, len(_MAGIC)):
         raise QuoteError("the TPM attested something else")
-    signer, nonce = reader.sized("qualifiedSigner"), reader.sized("extraData")
-    clock = reader.number(8, "the clock")
-    reset, restart = reader.number(4, "resetCount"), reader.number(4, "restartCount")
-    safe = reader.number(1, "the safe flag")
-    firmware = reader.number(8, "firmwareVersion")
-    banks = reader.number(4, "the PCR selection")
-    if banks != 1 or reader.take(2, "the PCR bank") != _SHA256:
+    signer, at = _sized(attest_data, len(_MAGIC) + len(_QUOTE), "qualifiedSigner")
+    nonce, at = _sized(attest_data, at, "extraData")
+    if at + _CLOCK.size > len(attest_data):
+        raise QuoteError("it ends within its counters or the PCR selection")
+    clock, reset, restart, safe, firmware, banks, bank, size = _CLOCK.unpack_from(attest_data, at)
+    if banks != 1 or bank != _SHA256:
         raise QuoteError("it must select PCRs of exactly one bank, SHA-256")
-    bitmap = reader.take(reader.number(1, "the PCR bitmap"), "the PCR bitmap")
-    pcrs = tuple(i for i in range(8 * len(bitmap)) if bitmap[i // 8] >> i % 8 & 1)
-    digest = reader.sized("pcrDigest")
-    reader.end()
+    at += _CLOCK.size
+    bitmap = attest_data[at : at + size]
+    if len(bitmap) != size:
+        raise QuoteError("it ends within the PCR bitmap")
+    digest, at = _sized(attest_data, at + size, "pcrDigest")
+    if at != len(attest_data):
+        raise QuoteError(f"{len(attest_data) - at} bytes follow its end")
+    pcrs = tuple(i for i in range(8 * size) if bitmap[i // 8] >> i % 8 & 1)
     return AttestedQuote(signer, nonce, clock, reset, restart, safe == 1, firmware, pcrs, digest)
+
+
+def _sized(data: bytes, at: int, what: str) -> tuple[bytes, int]:
+    """What stands there behind its size, and where the next begins."""
+    begin = at + 2
+    end = begin + int.from_bytes(data[at:begin], "big")
+    if end > len(data) or begin > len(data):
+        raise QuoteError(f"it ends within {what}")
+    return data[begin:end], end
 
 
 def pcr_digest(values: Mapping[int, bytes], pcrs: Iterable[int]) -> bytes:
@@ -85,5 +76,5 @@ def policy_digest(values: Mapping[int, bytes], pcrs: Iterable[int]) -> bytes:
     """The PolicyPCR digest under which a device seals its vault key."""
     selected = frozenset(pcrs)
     bitmap = bytes(sum(1 << bit for bit in range(8) if 8 * b + bit in selected) for b in range(3))
-    command = bytes.fromhex("0000017f") + bytes.fromhex("00000001") + _SHA256 + b"\x03" + bitmap
+    command = bytes.fromhex("0000017f") + struct.pack(">IHB", 1, _SHA256, 3) + bitmap
     return hashlib.sha256(bytes(32) + command + pcr_digest(values, selected)).digest()

@@ -86,6 +86,12 @@ def _dealt(fleet: KeptFleet, duplicates: Sequence[KeptDevice], processes: int) -
     return crews
 
 
+def _order(orders: asyncio.StreamWriter, order: Task | Begin) -> None:
+    """To a process that died meanwhile, nothing: the end of what it reports tells that."""
+    if not orders.is_closing():
+        orders.write(framed(order))
+
+
 class _Begin:
     """When the run begins; until then, when it was asked for."""
 
@@ -163,7 +169,7 @@ class _Elsewhere:
             raise RuntimeError("a process was started with pipes and has none")
         try:
             self._orders.append(orders)
-            orders.write(framed(Task(self._crews[number], self._course)))
+            _order(orders, Task(self._crews[number], self._course))
             while self._take(number, await read_report(reports)):
                 pass
         except asyncio.IncompleteReadError:
@@ -184,7 +190,7 @@ class _Elsewhere:
                 if self._ready == len(self._crews):
                     self._begin.set()
                     for one in self._orders:
-                        one.write(framed(Begin(self._begin.run.began_s)))
+                        _order(one, Begin(self._begin.run.began_s))
                 return True
             case Progress(told=told):
                 self._keep(number, told)

@@ -188,7 +188,7 @@ class SoftDevice:
                 pass
         return done
 
-    def change(self) -> Flow[PollNow | NothingNew | NotServed]:
+    def change(self) -> Flow[PollNow | AttestFirst | NothingNew | NotServed]:
         """Wait for a change of the configuration; an extension that only Eaves serves."""
         standing = self.standing
         return await_change(

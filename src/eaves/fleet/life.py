@@ -341,6 +341,10 @@ class Life:
                     case PollNow():
                         async with self._polling:
                             await self._poll()
+                    case AttestFirst():
+                        async with self._polling:
+                            await self._attest(again=bool(self.kept.token))
+                        self._agenda.after(Doing.CONFIG, _SOON_S)
                     case NothingNew():
                         pass
                     case NotServed():

@@ -5,11 +5,12 @@ import gzip
 import hashlib
 import struct
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 
 from eaves.evapi.attest import (
@@ -32,6 +33,7 @@ from eaves.evapi.event_log_form import (
     program,
     variable,
 )
+from eaves.fleet.signing import signer_of
 
 
 @functools.lru_cache(maxsize=8)
@@ -129,15 +131,20 @@ def quoter_of(der: bytes, now: Callable[[], datetime]) -> Callable[[bytes], ZAtt
         key = load_der_private_key(der, None)
         if not isinstance(key, ec.EllipticCurvePrivateKey):
             raise TypeError("an attestation key of a fleet is not on an elliptic curve")
+        pcrs, said = _ordinary()
         tpm = SoftTpm(key, resets=1, clock_ms=int(now().timestamp() * 1000))
-        tpm.pcrs, tpm.log = _ordinary()
-        return tpm.quote(nonce)
+        tpm.pcrs = pcrs
+        data = tpm.attested(nonce)
+        raw = signer_of(key).sign_digest(hashlib.sha256(data).digest())
+        r, s = (int.from_bytes(half, "big") for half in (raw[:32], raw[32:]))
+        return replace(said, attest_data=data, signature=encode_dss_signature(r, s))
 
     return quote
 
 
 @functools.cache
-def _ordinary() -> tuple[dict[int, bytes], bytes]:
+def _ordinary() -> tuple[dict[int, bytes], ZAttestQuote]:
+    """The PCRs of all, and what all say beside what they sign."""
     tpm = SoftTpm()
     tpm.boot()
-    return tpm.pcrs, tpm.log
+    return tpm.pcrs, tpm.quote(b"")

@@ -11,7 +11,7 @@ import click
 
 from eaves.node.host.files import atomic_write
 from eaves.node.host.process import CommandFailed, run, systemd_runs
-from eaves.node.settings import NO_TPM, Settings
+from eaves.node.settings import NO_TPM, HostNetwork, Settings
 from eaves.node.tpm.quoter import DEFAULT_EVENT_LOG
 
 UNIT = Path("/etc/systemd/system/eaves-node.service")
@@ -84,6 +84,9 @@ def node_words(settings: Settings) -> list[str]:
         words += ["--tpm", settings.tpm or NO_TPM]
     if settings.event_log != DEFAULT_EVENT_LOG:
         words += ["--event-log", str(settings.event_log)]
+    if settings.host_network is not HostNetwork.BORROWED:
+        words += ["--host-network", settings.host_network]
+        words += [word for name in settings.interfaces for word in ("--interface", name)]
     return words
 
 

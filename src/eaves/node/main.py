@@ -3,73 +3,46 @@
 import asyncio
 import json
 import os
-import secrets
 import shlex
 import sys
-import time
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
 import msgspec
 import structlog
-from cryptography.hazmat.primitives.asymmetric import ec
 
-from eaves import __version__
 from eaves.errors import EavesError
-from eaves.evapi.config import EdgeDevConfig
-from eaves.evapi.device_certs import Chance
-from eaves.evapi.flows.attest import Quoter, stated_versions, versions_only
 from eaves.evapi.flows.onboard import Applicant
-from eaves.evapi.info import BootReason
-from eaves.evapi.pem import certificate_key, load_certificate
-from eaves.node.checkpoint import Checkpoint, StateNotWritable
+from eaves.node.baseos.booted import read_booted
+from eaves.node.checkpoint import Checkpoint
 from eaves.node.comms.folder import ConfigFolder, FolderIncomplete, read_folder
-from eaves.node.comms.identity import KeyUnusable, load_identity, onboarding_identity
-from eaves.node.comms.link import Link
-from eaves.node.comms.outbox import Outbox
-from eaves.node.comms.secrets import Decryptor
 from eaves.node.comms.transport import Limits, Transport
-from eaves.node.containers.subsystem import ContainersSubsystem
-from eaves.node.domains.subsystem import DomainsSubsystem
+from eaves.node.compose import Node, now
+from eaves.node.connectivity import diag
 from eaves.node.host.journal import log_to_file
-from eaves.node.host.machine import Host, Machine
+from eaves.node.host.machine import Host
+from eaves.node.host.notify import own_notifier
 from eaves.node.host.power import reboot_machine, restart_process
+from eaves.node.host.traces import read_traces, tail
 from eaves.node.install import install, launcher
-from eaves.node.network.observe import observe_ports
-from eaves.node.network.subsystem import NetworkSubsystem
-from eaves.node.runtime.commands import Boot, decide_boot
-from eaves.node.runtime.conversation import Conversation
-from eaves.node.runtime.device_status import Identity
-from eaves.node.runtime.engine import Engine, Surroundings
-from eaves.node.runtime.log_store import LogStore
-from eaves.node.runtime.parts import Parts
-from eaves.node.runtime.safekeeping import Safekeeping
-from eaves.node.runtime.security_module import MACHINE_TPM, SecurityModule, find_tpm
+from eaves.node.runtime.boot import boot_of
+from eaves.node.runtime.security_module import MACHINE_TPM, find_tpm
 from eaves.node.runtime.service import RestartNode, Service
 from eaves.node.runtime.status_file import is_running, read_status
-from eaves.node.runtime.workloads import Workloads
 from eaves.node.settings import (
     DEFAULT_CONFIG,
     DEFAULT_STATE,
     NO_TPM,
     RUN_ROOT,
+    HostNetwork,
     HostPower,
     Settings,
 )
 from eaves.node.status_text import status_text
-from eaves.node.storage.authorizers import Credentials
-from eaves.node.storage.subsystem import StorageSubsystem
-from eaves.node.tpm.device import Tpm
-from eaves.node.tpm.health import Health
-from eaves.node.tpm.quoter import DEFAULT_EVENT_LOG, TpmQuoter
-from eaves.node.vault_command import NO_TPM_HERE, vault_command, vault_of
-from eaves.reconcile.item import ItemRef
+from eaves.node.tpm.quoter import DEFAULT_EVENT_LOG
+from eaves.node.vault_command import vault_command
 
 log = structlog.get_logger(__name__)
-
-VERSION = f"eaves-{__version__}"
 
 
 @click.group(invoke_without_command=True)
@@ -104,6 +77,20 @@ VERSION = f"eaves-{__version__}"
     show_default=True,
     help="What the boot measured, as the kernel shows it.",
 )
+@click.option(
+    "--host-network",
+    type=click.Choice(HostNetwork),
+    default=HostNetwork.BORROWED,
+    show_default=True,
+    help="Whether this machine keeps its network, or hands interfaces over to the node.",
+)
+@click.option(
+    "--interface",
+    "interfaces",
+    multiple=True,
+    metavar="NAME",
+    help="An interface that is handed over; given back if the controller is not reached over it.",
+)
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -113,6 +100,8 @@ def command(
     host_power: HostPower,
     tpm: str | None,
     event_log: Path,
+    host_network: HostNetwork,
+    interfaces: tuple[str, ...],
 ) -> None:
     """Run the node of this machine (root)."""
     settings = Settings(
@@ -123,7 +112,13 @@ def command(
         host_power,
         "" if tpm == NO_TPM else tpm,
         event_log.absolute(),
+        host_network=host_network,
+        interfaces=interfaces,
     )
+    if (host_network is HostNetwork.MANAGED) != bool(interfaces):
+        raise click.UsageError(
+            "--host-network=managed hands over what --interface names: give both or neither"
+        )
     ctx.obj = settings
     if ctx.invoked_subcommand is not None:
         return
@@ -170,12 +165,7 @@ def status(settings: Settings, form: str) -> None:
 
 command.add_command(install)
 command.add_command(vault_command)
-
-
-def monotonic_clock() -> Callable[[], datetime]:
-    """Times that advance evenly: a clock set by decades must trigger nothing."""
-    wall, start = datetime.now(UTC), time.monotonic()
-    return lambda: wall + timedelta(seconds=time.monotonic() - start)
+command.add_command(diag)
 
 
 async def run_node(settings: Settings) -> bool:
@@ -183,14 +173,25 @@ async def run_node(settings: Settings) -> bool:
     settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     make_run_dir(settings.run_dir)
     device_log = settings.state_dir / "logs" / "device.log"
+    ended = tail(device_log)  # of the run before: it may have been a system on trial
     log_to_file(device_log)
     folder = await wait_for_folder(settings.config_dir)
     checkpoint = Checkpoint(settings.state_dir)
     transport = Transport(folder.server, folder.root_certificate, now, Limits())
     tpm = find_tpm(settings, Host().machine())
     try:
-        service, applicant = compose(settings, folder, checkpoint, transport, device_log, tpm)
-        await run_until_restart(service, applicant)
+        booted = read_booted(settings.boot_env)
+        boot = boot_of(
+            settings.run_dir,
+            checkpoint,
+            Host().machine().boot_id,
+            now,
+            booted=booted,
+            traces=read_traces,
+            ended=ended,
+        )
+        node = Node(settings, folder, checkpoint, transport, device_log, tpm, booted, boot)
+        await run_until_restart(node.service, node.applicant)
     finally:
         await transport.close()
         checkpoint.close()
@@ -217,8 +218,10 @@ async def run_until_restart(service: Service, applicant: Applicant) -> None:
 
 async def wait_for_folder(folder: Path) -> ConfigFolder:
     """An empty folder may still be filled: look again, say what is missing once."""
-    said = ""
+    said, notifier = "", own_notifier()
+    notifier.tell("READY=1")
     while True:
+        notifier.tell("WATCHDOG=1")
         try:
             return read_folder(folder)
         except FolderIncomplete as error:
@@ -226,215 +229,3 @@ async def wait_for_folder(folder: Path) -> ConfigFolder:
                 said = str(error)
                 log.warning("waiting_for_configuration", why=said)
             await asyncio.sleep(2.0)
-
-
-def quoter_of(settings: Settings, machine: Machine, tpm: Tpm | None) -> Quoter:
-    parts = (machine.bios_vendor, machine.bios_version, machine.bios_date)
-    firmware = "-".join(part for part in parts if part)
-    if tpm is None:
-        return versions_only(VERSION, firmware)
-    return TpmQuoter(tpm, settings.event_log, stated_versions(VERSION, firmware))
-
-
-def compose(
-    settings: Settings,
-    folder: ConfigFolder,
-    checkpoint: Checkpoint,
-    transport: Transport,
-    device_log: Path,
-    tpm: Tpm | None,
-) -> tuple[Service, Applicant]:
-    host = Host()
-    machine = host.machine()
-    boot = note_boot(settings, checkpoint, machine.boot_id)
-    identity = load_identity(
-        settings.state_dir / "identity", lambda: Chance(now(), secrets.token_bytes), tpm
-    )
-    used_tpm = tpm if identity.in_tpm else None
-    link = Link(transport, identity, folder.root_certificate, now)
-    clock = monotonic_clock()
-
-    # The parts below refer to each other; the functions run only once all of them exist.
-    def decryptor() -> Decryptor:
-        config = conversation.heard.config
-        trusts = (*((link.trust,) if link.trust else ()), *conversation.believed)
-        certs = tuple(c for t in trusts for c in (t.current, t.previous) if c is not None)
-        contexts = {c.context_id: c for c in (config.cipher_contexts if config else ())}
-        return Decryptor(contexts, lambda: certs, identity.ecdh)
-
-    def retry(ref: ItemRef) -> None:
-        engine.reconciler.retry(ref)
-
-    def changed() -> None:
-        service.changed()
-
-    def reachable() -> None:
-        service.reachable()
-
-    def attest_again() -> None:
-        conversation.attesting.again()
-
-    def tpm_changed() -> None:
-        # What a failing TPM held back is asked for again, and so is what it now holds back.
-        conversation.read_again()
-        service.changed()
-
-    async def follow(config: EdgeDevConfig) -> None:
-        await service.follow(config)
-
-    security = SecurityModule(
-        tpm.tcti if tpm else "", Health(used_tpm, tpm_changed) if used_tpm else None
-    )
-    vault = vault_of(settings.state_dir, used_tpm, _no_vault(tpm))
-    vault.start()
-    safekeeping = Safekeeping(
-        vault,
-        identity.ecdh,
-        device_key(identity.device_cert_pem),
-        opened=lambda: open_storage(storage, engine),
-        due=attest_again,
-        changed=changed,
-    )
-    storage = StorageSubsystem(
-        vault.folder.path,
-        clock,
-        door=vault.closed,
-        retry=retry,
-        credentials=lambda key: datastore_secret(key, conversation.heard.config, decryptor()),
-    )
-    network = NetworkSubsystem(settings.table, settings.run_dir)
-    kept = vault.folder.path if vault.encrypted else settings.state_dir
-    domains = DomainsSubsystem(settings.name, kept, settings.run_dir, storage, clock)
-    containers = ContainersSubsystem(settings.name, kept, settings.run_dir, storage, clock)
-    engine = Engine(
-        checkpoint,
-        (storage, network, domains, containers),
-        Surroundings(observe_ports, lambda block: decryptor().open(block), settings.table),
-        clock,
-        changed,
-    )
-    conversation = Conversation(
-        link,
-        checkpoint,
-        quoter_of(settings, machine, used_tpm),
-        lambda: service.items,
-        follow,
-        reachable,
-        safekeeping,
-    )
-    parts = Parts(
-        engine=engine,
-        conversation=conversation,
-        checkpoint=checkpoint,
-        storage=storage,
-        workloads=Workloads(domains, containers, network, device_log),
-        host=host,
-        logs=LogStore(settings.state_dir / "logs", now),
-        identity=identity_facts(settings, folder, checkpoint, boot),
-        security=security,
-        safekeeping=safekeeping,
-        state_dir=settings.state_dir,
-        run_dir=settings.run_dir,
-        now=now,
-        version=VERSION,
-    )
-    service = Service(parts, Outbox(time.monotonic))
-    applicant = Applicant(
-        identity.sender,
-        identity.device_cert_pem,
-        onboarding_identity(folder),
-        folder.soft_serial or machine.serial,
-        folder.soft_serial,
-    )
-    return service, applicant
-
-
-def _no_vault(tpm: Tpm | None) -> str:
-    if tpm is None:
-        return NO_TPM_HERE
-    return "the keys of this device are on disk, not in its TPM"
-
-
-def open_storage(storage: StorageSubsystem, engine: Engine) -> None:
-    """The vault is open: what waited for it is tried at once."""
-    storage.opened()
-    for ref in engine.reconciler.intended:
-        if ref.kind in storage.kinds:
-            engine.reconciler.retry(ref)
-
-
-def device_key(certificate_pem: bytes) -> ec.EllipticCurvePublicKey:
-    key = certificate_key(load_certificate(certificate_pem))
-    if not isinstance(key, ec.EllipticCurvePublicKey):
-        raise KeyUnusable("device.cert.pem", "it is not of an EC key")
-    return key
-
-
-def identity_facts(
-    settings: Settings, folder: ConfigFolder, checkpoint: Checkpoint, boot: Boot
-) -> Identity:
-    return Identity(
-        host_name=checkpoint.fact("uuid") or settings.name,
-        root_ca=folder.root_certificate,
-        boot_time=datetime.fromisoformat(checkpoint.fact("boot_time") or now().isoformat()),
-        boot_reason=BootReason(checkpoint.number("boot_reason") or 0),
-        boot_text=checkpoint.fact("boot_text") or boot.text,
-        last_reboot_time=_time(checkpoint.fact("last_reboot_time")),
-        restart_counter=checkpoint.number("restart_counter") or 0,
-        soft_serial=folder.soft_serial,
-    )
-
-
-def datastore_secret(
-    key: str, config: EdgeDevConfig | None, decryptor: Decryptor
-) -> Credentials | None:
-    """Account and secret of the datastore that `key` (`datastore/<id>`) names."""
-    wanted = key.removeprefix("datastore/")
-    for store in config.datastores if config else ():
-        if store.id != wanted:
-            continue
-        if store.cipher_data is not None:
-            opened = decryptor.open(store.cipher_data)
-            return Credentials(opened.ds_api_key, opened.ds_password)
-        if store.api_key or store.password:
-            return Credentials(store.api_key, store.password)
-    return None
-
-
-def note_boot(settings: Settings, checkpoint: Checkpoint, boot_id: str) -> Boot:
-    """Tell a boot from a restart of the process, count it, and keep its reason."""
-    planned = checkpoint.number("planned_boot")
-    marker = settings.run_dir / "boot"
-    boot = decide_boot(
-        first=checkpoint.fact("boot_id") is None,
-        same_boot_id=checkpoint.fact("boot_id") == boot_id,
-        run_state_there=marker.exists(),
-        planned=None if planned is None else BootReason(planned),
-    )
-    if boot.fresh:
-        try:
-            checkpoint.remember(
-                last_reboot_time=checkpoint.fact("went_down") or checkpoint.fact("boot_time"),
-                went_down=None,
-                boot_id=boot_id,
-                planned_boot=None,
-                restart_counter=(checkpoint.number("restart_counter") or 0) + 1,
-                boot_reason=int(boot.reason),
-                boot_text=boot.text,
-                boot_time=now().isoformat(),
-            )
-        except StateNotWritable as error:
-            # Apps that were configured before start all the same.
-            log.warning("boot_not_counted", error=str(error))
-    marker.touch()
-    log.info("node_started", fresh=boot.fresh, why=boot.text, version=VERSION)
-    return boot
-
-
-def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
-
-
-def now() -> datetime:
-    """Wall clock: for stamps and certificates only; timers use the monotonic one."""
-    return datetime.now(UTC)

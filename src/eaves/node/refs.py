@@ -25,6 +25,11 @@ def bridge(network_instance: NetworkInstanceId) -> ItemRef:
     return ItemRef("bridge", network_instance)
 
 
+def switch(network_instance: NetworkInstanceId) -> ItemRef:
+    """A bridge that is a segment of its own, without address, DHCP or DNS."""
+    return ItemRef("switch", network_instance)
+
+
 def vif(app: AppInstanceId, index: int) -> ItemRef:
     """A tap (VM) or a veth inside the app's network namespace, firewalled and addressed."""
     return ItemRef("vif", f"{app}/{index}")
@@ -73,6 +78,22 @@ class Port:
     management: bool  # usage says the controller may be reached through it
     cost: int = 0
     labels: frozenset[str] = frozenset()  # shared labels incl. "all", "uplink", "freeuplink"
+    managed: bool = False  # the host handed it over: it may become part of a switch
+    wireless: bool = False
+    signal_dbm: int = 0  # of a cellular port; 0: not known
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way out: port and address to send from (blank: the kernel chooses), and its proxy."""
+
+    label: str = ""  # logical label of the port
+    interface: str = ""
+    source: str = ""  # address
+    proxy: str = ""  # URL
+    roots: tuple[str, ...] = ()  # PEM, trusted on this way only
+    dns: tuple[str, ...] = ()  # servers of the port; none: the machine looks names up
+    cost: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,21 @@ from pathlib import Path
 from eaves.node.refs import node_prefix
 from eaves.node.tpm.quoter import DEFAULT_EVENT_LOG
 
+DEFAULT_BOOT_ENV = Path("/run/eaves/boot.env")
+
 
 class HostPower(StrEnum):
     """What a reboot command does to the machine under the node."""
 
     NONE = "none"  # apps stop, the network goes, the node process starts anew
     REAL = "real"  # the machine restarts
+
+
+class HostNetwork(StrEnum):
+    """Who sets up the interfaces of this machine."""
+
+    BORROWED = "borrowed"  # the host's own network manager; the node uses what it finds
+    MANAGED = "managed"  # the node, for the interfaces that it is given
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +33,9 @@ class Settings:
     host_power: HostPower = HostPower.NONE
     tpm: str | None = None  # how tpm2-tss reaches it; empty: none; None: that of the machine
     event_log: Path = DEFAULT_EVENT_LOG  # of the boot
+    boot_env: Path = DEFAULT_BOOT_ENV  # written by the initrd of an image of ours
+    host_network: HostNetwork = HostNetwork.BORROWED
+    interfaces: tuple[str, ...] = ()  # handed over to the node
 
     @property
     def table(self) -> str:

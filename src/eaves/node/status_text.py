@@ -15,6 +15,7 @@ def status_text(seen: NodeStatus, *, running: bool) -> str:
         f"            name {device.name or '-'}, serial {device.serial or '-'}",
         f"            {device.keys or 'keys not known yet'}",
         f"            {device.vault or 'vault not known yet'}",
+        *((f"system      {device.system}",) if device.system else ()),
         f"started     {device.boot}; {device.restarts} starts so far",
         f"controller  {controller.url}  {controller.phase}",
         f"            last answer {controller.last_success or 'never'}",

@@ -12,13 +12,13 @@ import shlex
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import IO
 
 import click
 import structlog
 
 from eaves.errors import EavesError
+from eaves.node.baseos.booted import read_booted
 from eaves.node.host.machine import Host
 from eaves.node.install import launcher
 from eaves.node.runtime.security_module import find_tpm
@@ -33,9 +33,11 @@ VAULT = "vault"  # below the state folder
 NO_TPM_HERE = "this machine has no TPM that the node uses"
 
 
-def vault_of(state_dir: Path, tpm: Tpm | None, no_tpm: str = NO_TPM_HERE) -> Vault:
+def vault_of(settings: Settings, tpm: Tpm | None, no_tpm: str = NO_TPM_HERE) -> Vault:
     """Not yet looked at."""
-    return Vault(state_dir / VAULT, tpm, no_tpm, os.urandom)
+    booted = read_booted(settings.boot_env)
+    device = None if booted is None else booted.persist
+    return Vault(settings.state_dir / VAULT, tpm, no_tpm, os.urandom, device)
 
 
 @contextmanager
@@ -69,7 +71,7 @@ def _looked_at(settings: Settings) -> Generator[Vault]:
     )
     tpm = find_tpm(settings, Host().machine())
     try:
-        vault = vault_of(settings.state_dir, tpm)
+        vault = vault_of(settings, tpm)
         vault.start(make=False)
         yield vault
     except EavesError as error:

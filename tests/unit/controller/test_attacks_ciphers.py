@@ -32,7 +32,7 @@ from eaves.evapi.evecommon import CipherBlock
 from eaves.evapi.keys import SoftKeyAgreement
 from eaves.ids import AppInstanceId
 from eaves.node.comms.secrets import CipherContextUnknown, Decryptor
-from eaves.node.main import datastore_secret
+from eaves.node.compose import datastore_secret
 from eaves.node.refs import AppInForce
 from eaves.node.runtime.wish import open_user_data
 

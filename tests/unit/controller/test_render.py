@@ -23,6 +23,7 @@ from eaves.controller.domain.contract.netinsts import DhcpServerConfig
 from eaves.controller.domain.contract.networks import DhcpIpRange
 from eaves.controller.domain.inputs import DeviceInputs
 from eaves.controller.domain.render import render_device
+from eaves.controller.domain.render.ids import acl_id
 from eaves.evapi.config import (
     AppInstanceConfig,
     EdgeDevConfig,
@@ -286,3 +287,10 @@ def test_restart_and_purge_counters_are_those_of_the_instance() -> None:
     assert purge is not None
     assert (purge.counter, purge.ops_time) == (4, "2026-05-01T00:00:00Z")
     assert VM.restart is None
+
+
+def test_ids_of_rules_fit_into_the_mark_of_a_device_and_differ_in_an_app() -> None:
+    for instance in ("00000000-0000-4000-8000-000000000001", "x", ""):
+        numbers = [acl_id(instance, index, rule) for index in range(8) for rule in range(300)]
+        assert len(set(numbers)) == len(numbers)
+        assert 1 <= min(numbers) <= max(numbers) <= 4_194_302

@@ -41,6 +41,7 @@ def way() -> Way:
         redirect_uri="https://controller/oauth/callback",
         challenge=challenge_of("a secret"),
         loopback_port=4567,
+        in_console=True,
         expires_at=NOW + timedelta(minutes=10),
     )
 

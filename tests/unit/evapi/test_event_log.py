@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from eaves.evapi import event_log_form as form
 from eaves.evapi.errors import EventLogError
-from eaves.evapi.event_log import MOST_BYTES, inflated, parse_event_log, replay
+from eaves.evapi.event_log import MOST_BYTES, inflated, parse_event_log, read_event_log
 from eaves.evapi.event_log_form import Step
 from eaves.fleet import measured
 from eaves.fleet.measured import SoftTpm
@@ -27,13 +27,15 @@ def test_replaying_a_log_gives_what_the_tpm_holds() -> None:
     events = parse_event_log(tpm.log)
     assert len(events) == len(measured.steps())
     assert [e.number for e in events] == list(range(1, len(events) + 1))
-    assert dict(replay(events)) == {n: v for n, v in tpm.pcrs.items() if n in (*range(10), 13)}
+    assert dict(read_event_log(tpm.log).replayed()) == {
+        n: v for n, v in tpm.pcrs.items() if n in (*range(10), 13)
+    }
 
 
 def test_the_locality_of_the_start_counts_and_what_is_only_noted_does_not() -> None:
     noted = Step(0, form.NO_ACTION, b"StartupLocality\0\x03")
     first = Step(0, form.POST_CODE, b"firmware")
-    values = replay(parse_event_log(log_of(noted, first)))
+    values = read_event_log(log_of(noted, first)).replayed()
     start = bytes(31) + b"\x03"
     assert values == {0: hashlib.sha256(start + first.measured).digest()}
 

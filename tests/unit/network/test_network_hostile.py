@@ -145,7 +145,7 @@ def test_hostile_texts_are_refused_one_by_one(
     for item in items:
         for program in programs(item):
             assert "\n" not in "".join(c.name for c in program.chains + program.containers)
-            json.dumps(load_commands(program, {}))
+            json.dumps(load_commands(program, frozenset()))
         if isinstance(item, DhcpDns):
             bare = replace(item, domain="", entries=(), ntp=(), upstreams=(), hosts=())
             more = 3 * bool(item.domain) + bool(item.ntp)

@@ -1,11 +1,14 @@
 """The rules of a firewall, as a person reads them; and the same as nft takes them."""
 
+from dataclasses import replace
+
 from eaves.ids import AppInstanceId, NetworkInstanceId
 from eaves.node.host.nft import parse_table
 from eaves.node.network.configurators import stale
-from eaves.node.network.items import Ace, Action, AppFirewall, Nat, NftBase
-from eaves.node.network.nftlang import comments, load_commands, program_text
-from eaves.node.network.rules import base_programs, firewall_programs, nat_programs
+from eaves.node.network.items import Ace, Action, AppFirewall, Nat, NftBase, Way
+from eaves.node.network.marks import log_group
+from eaves.node.network.nftlang import comments, dynamic_sets, load_commands, program_text
+from eaves.node.network.rules import base_programs, firewall_programs, host_set, nat_programs
 
 
 def firewall(*aces: Ace) -> AppFirewall:
@@ -20,6 +23,7 @@ def firewall(*aces: Ace) -> AppFirewall:
         "10.1.0.2",
         aces,
         ("bn1", "bn2"),
+        app_number=1,
     )
 
 
@@ -50,20 +54,26 @@ def test_a_firewall_reads_as_its_list() -> None:
         == """\
 table inet eaves-test
 chain tx-nbu0x1
-  ip daddr 203.0.113.0/24 counter drop
-  ip daddr @host-bn1-9b263fbcb5 tcp dport 443 counter accept
-  ip daddr @eids-bn1 counter accept
-  udp sport 514 counter accept
-  meta l4proto icmp counter accept
-  counter drop
+  ip daddr 203.0.113.0/24 counter name "tx-nbu0x1/ace-2" drop
+  ip daddr @dns-bn1-9b263fbcb5 tcp dport 443 update @dns-bn1-9b263fbcb5 { ip daddr }\
+ ct mark set 0x1400003 counter name "tx-nbu0x1/ace-3" accept
+  ip daddr @eids-bn1 ct mark set 0x1400004 counter name "tx-nbu0x1/ace-4" accept
+  udp sport 514 ct mark set 0x1400005 counter name "tx-nbu0x1/ace-5" accept
+  meta l4proto icmp ct mark set 0x1400007 counter name "tx-nbu0x1/ace-7" accept
+  counter name "tx-nbu0x1/default" drop
 chain rx-nbu0x1
-  ct status dnat tcp dport 80 ct original proto-dst 8080 counter accept
-  ip saddr 203.0.113.0/24 counter drop
-  ip saddr @host-bn1-9b263fbcb5 tcp sport 443 counter accept
-  ip saddr @eids-bn1 counter accept
-  udp dport 514 counter accept
-  meta l4proto icmp counter accept
-  counter drop
+  ct status dnat tcp dport 80 ct original proto-dst 8080 ct mark 0 ct mark set 0x1400001
+  ct status dnat tcp dport 80 ct original proto-dst 8080 counter name "rx-nbu0x1/ace-1" accept
+  ip saddr 203.0.113.0/24 counter name "rx-nbu0x1/ace-2" drop
+  ip saddr @dns-bn1-9b263fbcb5 tcp sport 443 ct mark 0 ct mark set 0x1400003
+  ip saddr @dns-bn1-9b263fbcb5 tcp sport 443 counter name "rx-nbu0x1/ace-3" accept
+  ip saddr @eids-bn1 ct mark 0 ct mark set 0x1400004
+  ip saddr @eids-bn1 counter name "rx-nbu0x1/ace-4" accept
+  udp dport 514 ct mark 0 ct mark set 0x1400005
+  udp dport 514 counter name "rx-nbu0x1/ace-5" accept
+  meta l4proto icmp ct mark 0 ct mark set 0x1400007
+  meta l4proto icmp counter name "rx-nbu0x1/ace-7" accept
+  counter name "rx-nbu0x1/default" drop
 chain pm-nbu0x1-tcp8080
   meta l4proto tcp dnat ip to 10.1.0.2:80
 @tx-of bn1 . 10.1.0.2 : goto tx-nbu0x1
@@ -78,11 +88,11 @@ chain pm-nbu0x1-tcp8080
         == """\
 table bridge eaves-test
 chain guard-nbu0x1
-  ether saddr != 02:00:00:00:00:02 counter drop
-  arp saddr ip { 0.0.0.0, 10.1.0.2 } accept
+  ether saddr != 02:00:00:00:00:02 counter name "guard-nbu0x1/foreign-mac" drop
   ip saddr 10.1.0.2 accept
+  arp saddr ip { 0.0.0.0, 10.1.0.2 } accept
   ip saddr 0.0.0.0 udp dport 67 accept
-  counter drop
+  counter name "guard-nbu0x1/foreign-address" drop
 @guard-of nbu0x1 : goto guard-nbu0x1"""
     )
 
@@ -98,7 +108,7 @@ def test_limits_stand_before_replies_and_entries_above_them_go_free() -> None:
     assert """\
 chain tx-limit-nbu0x1
   ip daddr 192.0.2.1 return
-  udp dport 53 limit rate over 10/minute burst 5 packets counter drop
+  udp dport 53 limit rate over 10/minute burst 5 packets counter name "tx-limit-nbu0x1/limit-2" drop
   udp dport 53 return
 """ in program_text(inet)
 
@@ -107,15 +117,18 @@ def test_an_air_gapped_network_has_no_way_out() -> None:
     nat = Nat(NetworkInstanceId("n"), "t", "bn1", "10.1.0.0/24", "10.1.0.1", (), (), ())
     text = program_text(nat_programs(nat)[0])
     assert "masquerade" not in text
-    assert "chain from-bn1\n  counter drop\n" in text
+    assert 'chain from-bn1\n  counter name "from-bn1/no-way-out" drop\n' in text
 
 
 def test_nothing_is_forwarded_from_port_to_port() -> None:
     inet, _ = base_programs(NftBase("t", ("eth0", "eth1")))
-    assert "iifname { eth0, eth1 } oifname { eth0, eth1 } counter drop" in program_text(inet)
+    assert (
+        'iifname { eth0, eth1 } oifname { eth0, eth1 } counter name "forwarded/between-ports" drop'
+        in program_text(inet)
+    )
 
 
-def test_apps_find_nothing_on_the_node_but_dhcp_dns_and_ping() -> None:
+def test_apps_find_nothing_on_the_node_but_dhcp_dns_metadata_and_ping() -> None:
     inet, _ = base_programs(NftBase("t", ("eth0",)))
     assert """\
 chain node-services
@@ -123,19 +136,79 @@ chain node-services
   ip daddr 255.255.255.255 udp dport 67 accept
   iifname . ip daddr @gateways udp dport { 53, 67 } accept
   iifname . ip daddr @gateways tcp dport 53 accept
+  ct original ip daddr 169.254.169.254 tcp dport 8169 ct original proto-dst 80 accept
   iifname . ip daddr @gateways icmp type echo-request accept
-  counter drop
+  counter name "node-services/no-service" drop
 chain to-host filter input 0
   iifname @bridges jump node-services
 """ in program_text(inet)
 
 
-def test_counters_go_on_over_a_change_of_the_list() -> None:
+def test_a_counter_that_is_there_goes_on_over_a_change_of_the_list() -> None:
     inet, _ = firewall_programs(firewall(Ace(5)))
-    commands = load_commands(inet, {("tx-nbu0x1", "ace=5"): (3, 180)})
+    there = frozenset({"tx-nbu0x1/ace-5"})
+    commands = load_commands(inet, there)
     rules = [c["add"]["rule"] for c in commands if "rule" in c.get("add", {})]
-    assert rules[0]["expr"][0] == {"counter": {"packets": 3, "bytes": 180}}
+    assert {"counter": "tx-nbu0x1/ace-5"} in rules[0]["expr"]
     assert rules[0]["comment"].endswith("1/2 ace=5")
+    made = {c["add"]["counter"]["name"] for c in commands if "counter" in c.get("add", {})}
+    assert made == set(inet.counters) - there
+
+
+def test_a_counter_goes_with_the_entry_that_it_is_of() -> None:
+    before, after = firewall_programs(firewall(Ace(5)))[0], firewall_programs(firewall())[0]
+    seen = parse_table(
+        """{"nftables": [
+        {"counter": {"name": "tx-nbu0x1/ace-5", "packets": 3, "bytes": 180}},
+        {"counter": {"name": "tx-nbu0x1/default", "packets": 1, "bytes": 60}},
+        {"chain": {"name": "tx-nbu0x1"}},
+        {"rule": {"chain": "tx-nbu0x1", "comment": "x 1/2 ace=5",
+          "expr": [{"counter": "tx-nbu0x1/ace-5"}]}}]}"""
+    )
+    assert seen.chains["tx-nbu0x1"][0].packets == 3
+    deleted = [c["delete"]["counter"]["name"] for c in stale(before, after, seen) if "delete" in c]
+    assert deleted == ["tx-nbu0x1/ace-5"]
+
+
+def test_what_is_dropped_is_shown_where_flows_are_logged_and_only_so_much_of_it() -> None:
+    listed = replace(firewall(Ace(2, Action.DROP, prefix="203.0.113.0/24")), flow_log=True)
+    group = log_group("eaves-test")
+    assert f"""\
+chain tx-nbu0x1
+  ip daddr 203.0.113.0/24 meta l4proto {{ tcp, udp }} limit rate 20/second burst 100 packets\
+ log prefix "01c00002" group {group} snaplen 64
+  ip daddr 203.0.113.0/24 counter name "tx-nbu0x1/ace-2" drop
+  meta l4proto {{ tcp, udp }} limit rate 20/second burst 100 packets\
+ log prefix "01ffffff" group {group} snaplen 64
+  counter name "tx-nbu0x1/default" drop
+""" in program_text(firewall_programs(listed)[0])
+
+
+def test_names_of_a_list_leave_after_a_while_and_stay_while_they_are_used() -> None:
+    nat = Nat(NetworkInstanceId("n"), "t", "bn1", "10.1.0.0/24", "10.1.0.1", (), ("a.test",), ())
+    program = nat_programs(nat)[0]
+    assert "ipv4_addr timeout 21600s" in program_text(program)
+    name = host_set("bn1", "a.test")
+    assert dynamic_sets(program) == (
+        f"add set inet t {name} {{ type ipv4_addr; flags dynamic,timeout; timeout 21600s; }}\n"
+    )
+    made = [c.get("add", {}) for c in load_commands(program, frozenset())]
+    assert [add["set"]["name"] for add in made if "set" in add] == ["eids-bn1"]
+
+
+def test_replies_of_a_port_map_leave_by_the_port_that_was_asked() -> None:
+    ways = (
+        Way("eth0", "192.0.2.1", ("192.0.2.10",), 0x45560010, 8016),
+        Way("eth1", "198.51.100.1", ("198.51.100.10",), 0x45560011, 8017),
+    )
+    nat = Nat(
+        NetworkInstanceId("n"), "t", "bn1", "10.1.0.0/24", "10.1.0.1", ("eth0", "eth1"), (), ()
+    )
+    assert """\
+chain way-bn1
+  ct direction reply ct original ip daddr 192.0.2.10 meta mark set 0x45560010
+  ct direction reply ct original ip daddr 198.51.100.10 meta mark set 0x45560011
+""" in program_text(nat_programs(replace(nat, ways=ways))[0])
 
 
 def test_a_chain_is_told_apart_by_its_comments() -> None:

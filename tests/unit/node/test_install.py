@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from eaves.node.install import node_words, unit_text
-from eaves.node.settings import Settings
+from eaves.node.settings import HostNetwork, Settings
 
 SETTINGS = Settings(Path("/etc/eaves/node"), Path("/var/lib/eaves/node"), Path("/run/x"), "node")
 
@@ -37,3 +37,16 @@ def test_the_service_uses_the_tpm_that_the_node_was_told_of() -> None:
     assert node_words(replace(SETTINGS, tpm=""))[-2:] == ["--tpm", "none"]
     swtpm = replace(SETTINGS, tpm="swtpm:port=1", event_log=Path("/run/log"))
     assert node_words(swtpm)[-4:] == ["--tpm", "swtpm:port=1", "--event-log", "/run/log"]
+
+
+def test_what_was_handed_over_is_so_at_every_start_of_the_service() -> None:
+    assert "--host-network" not in node_words(SETTINGS)
+    handed = replace(SETTINGS, host_network=HostNetwork.MANAGED, interfaces=("eth1", "eth2"))
+    assert node_words(handed)[-6:] == [
+        "--host-network",
+        "managed",
+        "--interface",
+        "eth1",
+        "--interface",
+        "eth2",
+    ]

@@ -15,7 +15,7 @@ from eaves.cli.demo.boots import CHANGES, Chain, Machine
 from eaves.evapi.attest import ZAttestQuote
 from eaves.evapi.certs import ZCertType, check_edge_node_cert
 from eaves.evapi.device_certs import Chance
-from eaves.evapi.event_log import parse_event_log, replay
+from eaves.evapi.event_log import read_event_log
 from eaves.evapi.keys import SoftKeyAgreement, Verifier
 from eaves.evapi.quote import parse_quote, pcr_digest
 from eaves.node.comms.identity import load_identity
@@ -56,7 +56,7 @@ def tpm(machine: Machine) -> Iterator[Tpm]:
 
 def values_of(machine: Machine) -> dict[int, bytes]:
     """What the log leads to, of the PCRs that seal by default; PCR 10 is never extended."""
-    made = replay(parse_event_log(machine.event_log.read_bytes()))
+    made = read_event_log(machine.event_log.read_bytes()).replayed()
     return {n: made.get(n, bytes(32)) for n in DEFAULT_SEAL_PCRS}
 
 

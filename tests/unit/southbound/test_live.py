@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from eaves.controller.live import Live, LiveDevice, NoWaiterPlace
+from eaves.controller.live.state import MOST_WOKEN
 from eaves.ids import ConfigHash, DeviceId
 
 FIRST = LiveDevice(
@@ -132,3 +133,47 @@ async def _refused(live: Live) -> bool:
     with pytest.raises(NoWaiterPlace):
         await live.wait_for_change(FIRST.device_id, "one", 60)
     return True
+
+
+async def test_no_more_have_to_attest_at_once_than_are_let(live: Live) -> None:
+    """The next is told when one of those before has attested, or does not come."""
+    count = MOST_WOKEN + 1
+    ids = [DeviceId(f"{number:08d}-1111-4111-8111-111111111111") for number in range(count)]
+    held = replace(FIRST, attestation_required=True, integrity_token=b"token")
+    live = Live(waiters=count)
+    live.bind(asyncio.get_running_loop())
+    for number, one in enumerate(ids):
+        live.put(replace(held, device_id=one, certificate_hash=number.to_bytes(32, "big")))
+    async with asyncio.TaskGroup() as tasks:
+        waking = tasks.create_task(live.wake_forever())
+        waits = [tasks.create_task(live.wait_for_change(one, "one", 60)) for one in ids]
+        await asyncio.sleep(0)  # all of them begin
+        assert live.waiter_count == count
+        for one in ids:
+            known = live.find(one)
+            assert known is not None
+            live.put(replace(known, integrity_token=b""))
+        async with asyncio.timeout(30):
+            await asyncio.gather(*waits[:MOST_WOKEN])
+            assert not waits[-1].done()
+            first = live.find(ids[0])
+            assert first is not None
+            live.put(replace(first, integrity_token=b"another"))
+            assert await waits[-1]
+        waking.cancel()
+
+
+async def test_who_stands_in_line_to_attest_waits_on_and_who_missed_its_turn_is_told(
+    live: Live,
+) -> None:
+    held = replace(FIRST, attestation_required=True, integrity_token=b"token")
+    live.put(held)
+    live.put(replace(held, integrity_token=b""))
+    assert not await live.wait_for_change(FIRST.device_id, "one", 0.01)
+    async with asyncio.TaskGroup() as tasks:
+        waking = tasks.create_task(live.wake_forever())
+        await asyncio.sleep(0)  # its turn comes, and nobody waits
+        async with asyncio.timeout(30):
+            assert await live.wait_for_change(FIRST.device_id, "one", 60)
+        waking.cancel()
+    assert await live.wait_for_change(FIRST.device_id, "one", 0.01)

@@ -71,6 +71,7 @@ def run_demo(folder: Path, *, check: bool, tpm: bool = False) -> int:
 
 def _play(place: Place, record: remains.Record, tell: Teller, *, check: bool) -> bool:
     with on_stage(place, record) as scene:
+        tell.say(f"console     {place.rest_url}/   from when the controller runs; user admin")
         story = Story(scene, tell)
         story.tell_all()
         if check:
@@ -103,7 +104,8 @@ def _how_to_go_on(scene: Scene, tell: Teller, first_answer_s: float) -> None:
     place = scene.place
     eaves = f"EAVES_CONFIG={place.cli_dir} {Path(sys.executable).with_name('eaves')}"
     tell.title("It is all running")
-    tell.say(f"REST API    {place.rest_url}/api   user admin, password in {place.password_file}")
+    tell.say(f"console     {place.rest_url}/   user admin, password in {place.password_file}")
+    tell.say(f"REST API    {place.rest_url}/api")
     tell.say(f"container   http://{place.node}:8080/")
     tell.say(f"machine     http://{place.node}:8081/")
     tell.say(f"YAML        {place.yaml_dir}")

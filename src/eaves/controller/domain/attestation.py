@@ -52,6 +52,11 @@ class Accepted:
     proven: Proven | None = None  # what is kept of it
     code: ZAttestResponseCode = ZAttestResponseCode.Z_ATTEST_RESPONSE_CODE_SUCCESS
 
+    @property
+    def returns_keys(self) -> bool:
+        """Does what is in escrow go back?  Not to a device that was let in though it differs."""
+        return self.state != FAIL
+
 
 @dataclass(frozen=True, slots=True)
 class Refused:

@@ -19,7 +19,7 @@ from eaves.controller.domain.measured import Measured
 from eaves.errors import EavesError
 from eaves.evapi.attest import AttestVersionType, TpmHashAlgo, ZAttestQuote
 from eaves.evapi.errors import EventLogError, QuoteError, UnreadableCertificate
-from eaves.evapi.event_log import by_pcr, inflated, parse_event_log, replay
+from eaves.evapi.event_log import inflated, read_event_log
 from eaves.evapi.pem import certificate_key
 from eaves.evapi.quote import AttestedQuote, parse_quote, pcr_digest
 
@@ -110,10 +110,10 @@ def measured(
     if not packed_log:
         return Measured(eve_version, firmware, covered, log_fault="no event log came with it")
     try:
-        events = parse_event_log(inflated(packed_log))
+        log = read_event_log(inflated(packed_log))
     except EventLogError as error:
         return Measured(eve_version, firmware, covered, log_fault=str(error))
-    return Measured(eve_version, firmware, covered, by_pcr(events), replay(events))
+    return Measured(eve_version, firmware, covered, log, log.replayed())
 
 
 def _signed(quote: ZAttestQuote, pem: bytes) -> bool:

@@ -78,6 +78,8 @@ def base_os_told(
         return Told(Standing.STARTED, "the device has told nothing since")
     slots = [slot for slot in info.sw_list if slot.short_version == wanted]
     for slot in slots:
+        if not slot.activated and slot.partition_state == "active":
+            continue  # it is good, and boots again if the version on trial does not pass
         if errors := _errors([slot.sw_err] if slot.sw_err is not None else []):
             return Told(Standing.FAILED, f"version {wanted}: {errors}")
         if slot.user_status in FAILED_OS:

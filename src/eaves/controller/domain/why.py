@@ -6,7 +6,7 @@ A device that is not heard comes last: nothing else goes on before it is.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from eaves.controller.domain.app_status import AppReports, Holder
@@ -98,6 +98,10 @@ def why_device(
         )
     if info is not None:
         causes += _errors(e for a in info.assignable_adapters for e in (a.err,))
+        for slot in info.sw_list:
+            told = _errors((slot.sw_err,), f"base OS {slot.short_version}")
+            # The end of its log follows; that is in the status of the device.
+            causes += (replace(one, what=one.what.partition("\n")[0]) for one in told)
     causes += [Cause(text) for text in facts.missing]
     if device.admin_state not in RUNNING_STATES:
         causes.append(_not_activated(device))

@@ -62,9 +62,11 @@ ReadRows = Callable[[Sequence[DeviceId]], Awaitable[Sequence[LiveDevice]]]
 HASH16: Final = 16
 REFRESH_BATCH: Final = 500
 RETRY_S: Final = 0.5
-# whoever has to attest again makes five requests: a fleet that is told at once comes at once
+# whoever has to attest again makes four requests: a fleet that is told at once comes at once
 WAKE_AT_ONCE: Final = 6
 WAKE_EVERY_S: Final = 0.02
+MOST_WOKEN: Final = 64  # that are under way: more of them only wait for each other
+WOKEN_S: Final = 5.0  # until one that does not come makes room for others
 
 
 class NoWaiterPlace(Exception):  # an answer, not a failure: the device polls instead
@@ -83,6 +85,8 @@ class Live:
         self._waiters = waiters
         self._waiter_count = 0
         self._to_wake: deque[DeviceId] = deque()  # those that have to attest
+        self._in_line: set[DeviceId] = set()  # the same
+        self._missed: set[DeviceId] = set()  # those that did not wait when it was their turn
         self._some_to_wake = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed: set[DeviceId] = set()
@@ -146,8 +150,12 @@ class Live:
         ):
             self._wake_waiters(device.device_id)
         elif device.has_to_attest and before is not None and not before.has_to_attest:
-            self._to_wake.append(device.device_id)
+            if device.device_id not in self._in_line:
+                self._to_wake.append(device.device_id)
+                self._in_line.add(device.device_id)
             self._some_to_wake.set()
+        elif not device.has_to_attest:
+            self._missed.discard(device.device_id)
 
     def remove(self, device_id: DeviceId) -> None:
         """Forget a device whose row is no more, certificate included."""
@@ -155,6 +163,7 @@ class Live:
         if device is not None:
             self._of_enterprise[device.enterprise_id] -= 1
             self._forget_hash(device)
+            self._missed.discard(device_id)
             self._wake_waiters(device_id)
 
     def find(self, device_id: DeviceId) -> LiveDevice | None:
@@ -185,10 +194,13 @@ class Live:
     async def wait_for_change(self, device_id: DeviceId, known: str, timeout_s: float) -> bool:
         """Wait until the config hash differs from `known`, or the device has to attest again.
 
-        False after `timeout_s`, but for a device that has to attest.  Raises NoWaiterPlace when
-        every place is taken.
+        False after `timeout_s`, but for a device that has to attest and stands in no line of those
+        to be told.  Raises NoWaiterPlace when every place is taken.
         """
         if self._differs(device_id, known):
+            return True
+        if device_id in self._missed:
+            self._missed.discard(device_id)
             return True
         if self._closed or self._waiter_count >= self._waiters:
             raise NoWaiterPlace
@@ -206,7 +218,7 @@ class Live:
                     if self._differs(device_id, known) or self._has_to_attest(device_id):
                         return True
         except TimeoutError:
-            return self._has_to_attest(device_id)
+            return self._has_to_attest(device_id) and device_id not in self._in_line
         finally:
             self._waiter_count -= 1
             waiting = self._waiting[device_id]
@@ -215,14 +227,27 @@ class Live:
                 del self._waiting[device_id]
 
     async def wake_forever(self) -> None:
-        """Tell waiters that they have to attest, not all at once."""
+        """Tell waiters that they have to attest, as fast as those told before have done so."""
+        now = asyncio.get_running_loop().time
+        woken: dict[DeviceId, float] = {}
         while True:
             await self._some_to_wake.wait()
             self._some_to_wake.clear()
             while self._to_wake:
-                told = 0
-                while self._to_wake and told < WAKE_AT_ONCE:
-                    told += self._wake_waiters(self._to_wake.popleft())
+                woken = {
+                    one: until
+                    for one, until in woken.items()
+                    if until > now() and self._has_to_attest(one)
+                }
+                room = min(WAKE_AT_ONCE, MOST_WOKEN - len(woken))
+                while self._to_wake and room > 0:
+                    device_id = self._to_wake.popleft()
+                    self._in_line.discard(device_id)
+                    if self._wake_waiters(device_id):
+                        woken[device_id] = now() + WOKEN_S
+                        room -= 1
+                    elif self._has_to_attest(device_id):
+                        self._missed.add(device_id)
                 await asyncio.sleep(WAKE_EVERY_S)
 
     def limit_waiters(self, waiters: int) -> None:

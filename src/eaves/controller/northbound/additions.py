@@ -29,7 +29,7 @@ from eaves.controller.northbound.reports import images_of, read_fleet
 from eaves.controller.northbound.routes import CHANGE_DEVICES, READ_DEVICES, Route
 from eaves.controller.northbound.status import limits_in
 from eaves.controller.northbound.work import Work
-from eaves.controller.store import attestations
+from eaves.controller.store import attention, attestations
 from eaves.controller.store import devices as device_rows
 from eaves.controller.store.tables import Kind
 from eaves.ids import DeviceId
@@ -151,7 +151,7 @@ async def _why_device(context: Context, work: Work, object_id: str) -> Why:
     reported = fleet.device(device.id)
     state, detail, at = await attestations.find_attestation(work.db, DeviceId(device.id))
     rows = await device_rows.read_devices(work.db, (DeviceId(device.id),))
-    unclaimed = await device_rows.unclaimed_serials(work.db, limit=10)
+    unclaimed = await attention.unclaimed_in(work.db, work.scope, 10)
     facts = DeviceFacts(
         missing=reported.missing,
         attestation_required=any(row.attestation_required for row in rows),
@@ -160,7 +160,7 @@ async def _why_device(context: Context, work: Work, object_id: str) -> Why:
         attested_at=at,
         attestation_stale=reported.attestation_stale,
         now=work.now,
-        unclaimed=tuple(serial or soft for serial, soft, _last in unclaimed),
+        unclaimed=tuple(one.serial or one.soft_serial for one in unclaimed),
     )
     told = why_device(device, fleet.holders[device.id].alive, reported.info, facts)
     told = await policies.with_faults(work, device.id, told)

@@ -23,6 +23,7 @@ from eaves.controller.northbound import (
     app_queries,
     app_snapshots,
     artifacts,
+    attention,
     attestation,
     audit,
     auth,
@@ -70,6 +71,7 @@ from eaves.controller.northbound import (
 from eaves.controller.northbound import telling as telling_secrets
 from eaves.controller.northbound.bulk import endpoints as bulk
 from eaves.controller.northbound.conflicts import done_again_in_conflict
+from eaves.controller.northbound.console import Console, Files, built_folder
 from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.crud import Resource
 from eaves.controller.northbound.forwarded import HEADER as FORWARDED
@@ -82,6 +84,9 @@ from eaves.controller.northbound.problems import Envelopes, Problem
 from eaves.controller.northbound.rates import CallerRates
 from eaves.controller.northbound.rollouts import endpoints as rollouts
 from eaves.controller.northbound.routes import AREAS, Route
+from eaves.controller.northbound.stream import endpoint as stream
+from eaves.controller.northbound.stream.places import Places
+from eaves.controller.northbound.stream.tail import Tail
 from eaves.controller.northbound.strict import strict
 from eaves.controller.northbound.work import Clock, Random
 from eaves.controller.observe import probes
@@ -135,6 +140,7 @@ ROUTES: Final = (
     *model_drafts.ROUTES,
     *replacing.ROUTES,
     *attestation.ROUTES,
+    *attention.ROUTES,
     *signed_images.ROUTES,
     *measurements.ROUTES,
     *pcr_templates.ROUTES,
@@ -144,6 +150,7 @@ ROUTES: Final = (
     *status.ROUTES,
     *project_status.ROUTES,
     *events.ROUTES,
+    *stream.ROUTES,
     *logs.ROUTES,
     *flows.ROUTES,
     *kept.ROUTES,
@@ -199,6 +206,8 @@ def build_app(
         providers=Providers(),
         rates=CallerRates(settings.bounds),
         series=open_series_reader(settings, engine),
+        places=Places(settings.bounds.streams, settings.bounds.streams_per_user),
+        tail=Tail(engine),
     )
 
     @asynccontextmanager
@@ -227,6 +236,7 @@ def build_app(
     app.add_middleware(
         Passage, random=random, upload_bytes=upload_bytes, proxies=settings.trusted_proxies
     )
+    app.add_middleware(Console, files=Files(built_folder()))
     if surface is not None:
         app.add_middleware(Metered, requests=surface.meters.users)
         app.add_middleware(Pages, surface=surface)

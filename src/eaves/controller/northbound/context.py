@@ -19,6 +19,8 @@ from eaves.controller.northbound.oidc import Providers
 from eaves.controller.northbound.passwords import Passwords
 from eaves.controller.northbound.problems import Envelopes, Problem
 from eaves.controller.northbound.rates import CallerRates
+from eaves.controller.northbound.stream.places import Places
+from eaves.controller.northbound.stream.tail import Tail
 from eaves.controller.northbound.work import Clock, Principal, Random, Work
 from eaves.controller.observe.health import Health
 from eaves.controller.settings import Settings
@@ -69,6 +71,8 @@ class Context:
     health: Callable[[], Health]  # of this process; blocks
     providers: Providers
     rates: CallerRates
+    places: Places  # of the streams of this process
+    tail: Tail  # what they tell
     series: SeriesReader  # asked outside of a transaction: it may be a store far away
 
     @asynccontextmanager

@@ -20,6 +20,7 @@ The REST contract below `/api`, operation by operation. One that is not served a
 name, and with the reason where it belongs to a later release. This page is generated;
 `eaves.controller.northbound.coverage` says how.
 """
+OURS = ("/v1/eaves/", "/v1/ext/")
 OWN = """
 ## Eaves's own additions
 
@@ -31,7 +32,16 @@ def endpoints() -> Iterator[Served]:
     for route in ROUTES:
         is_open = route.needs is Anybody.STRANGER
         about = _first_sentences(route.endpoint.__doc__ or "")
-        yield Served(route.method, route.path, about, is_open, route.takes)
+        yield Served(
+            route.method,
+            route.path,
+            about,
+            is_open,
+            route.takes,
+            route.gives,
+            route.headers,
+            route.query,
+        )
     for resource in catalog.ALL:
         for method, suffix in COMMON:
             yield Served(method, resource.path + suffix, "", open=False)
@@ -58,7 +68,7 @@ def page() -> str:
         lines.append(f"\n## {service}: {count} of {len(members)}\n")
         lines += _table(members, here)
     lines.append(OWN.rstrip() + "\n")
-    own = sorted((r.path, r.method) for r in ROUTES if r.path.startswith("/v1/eaves/"))
+    own = sorted((r.path, r.method) for r in ROUTES if r.path.startswith(OURS))
     lines += [f"- `{method} /api{path}`" for path, method in own]
     return "\n".join(lines) + "\n"
 

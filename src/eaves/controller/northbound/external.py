@@ -74,6 +74,7 @@ from eaves.ids import EnterpriseId
 log = structlog.get_logger()
 
 CALLBACK: Final = "/oauth/callback"  # below no base path: it is registered at providers
+IN_CONSOLE: Final = "/signed-in"  # of the console, which keeps what ends the sign-in
 FLOW_WITHIN: Final = timedelta(minutes=10)
 PORTS: Final = range(1024, 65536)
 CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -190,6 +191,8 @@ async def begin(context: Context, request: Request) -> Response:
         raise Problem(
             400, "challenge is no SHA-256 in base64url without padding", location="challenge"
         )
+    if sent.console and not sent.challenge:
+        raise Problem(400, "a sign-in of the console needs a challenge", location="challenge")
     now = context.clock()
     async with snapshot(context.engine) as db:
         chosen = await _chosen(db, sent)
@@ -217,6 +220,7 @@ async def begin(context: Context, request: Request) -> Response:
         redirect_uri=redirect_uri,
         challenge=sent.challenge,
         loopback_port=sent.loopback_port,
+        in_console=sent.console,
         expires_at=now + FLOW_WITHIN,
     )
     state = way_there.sealed_way(context.keys, way)
@@ -280,9 +284,11 @@ async def landing(context: Context, request: Request) -> Response:
             "Begin again, and ask an administrator where this goes on.",
             400,
         )
+    query = urlencode({name: value for name, value in told.items() if value})
     if way.loopback_port:
-        query = urlencode({name: value for name, value in told.items() if value})
         return RedirectResponse(f"http://127.0.0.1:{way.loopback_port}/?{query}", 302)
+    if way.in_console:
+        return RedirectResponse(f"{IN_CONSOLE}?{query}", 302)
     if told["error"] or not told["code"]:
         return _page(f"The provider refused: {told['error'] or 'it sent no code'}.", 400)
     return _page(

@@ -49,6 +49,9 @@ class Served:
     about: str  # one sentence for people; may be empty
     open: bool  # to anybody, without a token
     takes: type[Contract] | None = None  # of an addition of ours
+    gives: str = ""  # as these three, see Route
+    headers: tuple[tuple[str, str], ...] = ()
+    query: tuple[tuple[str, str], ...] = ()
 
     @property
     def shape(self) -> tuple[str, ...]:
@@ -211,15 +214,25 @@ def _addition(one: Served, schemas: JsonObject) -> tuple[str, JsonObject]:
                 {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
                 for name in _names_in(one.path)
             ),
+            *_optional("header", one.headers),
+            *_optional("query", one.query),
             {"$ref": PARAMETERS + "X-Request-Id"},
         ],
         "responses": {"200": _success(ANY_JSON), "default": REFUSAL},
     }
+    if one.gives:
+        told["responses"]["200"]["content"][one.gives] = {"schema": {"type": "string"}}
     if one.about:
         told["summary"] = one.about
     if one.takes is not None:
         told["requestBody"] = _body(_own_schema(one.takes, schemas))
     return one.path, told | ({"security": []} if one.open else {})
+
+
+def _optional(place: str, told: Iterable[tuple[str, str]]) -> Iterator[JsonObject]:
+    for name, about in told:
+        schema: JsonObject = {"type": "string"}
+        yield {"name": name, "in": place, "description": about, "schema": schema}
 
 
 def _own_schema(takes: type[Contract], schemas: JsonObject) -> JsonObject:

@@ -52,17 +52,26 @@ class Metered:
             await self._app(scope, receive, send)
             return
         began, status = perf_counter(), 500
+        took: float | None = None
 
         async def noted(message: Message) -> None:
-            nonlocal status
+            nonlocal status, took
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if _is_stream(message):  # how long it stays open says nothing
+                    took = perf_counter() - began
             await send(message)
 
         try:
             await self._app(scope, receive, noted)
         finally:
-            self._requests.note(_operation(scope), status, perf_counter() - began)
+            spent = perf_counter() - began if took is None else took
+            self._requests.note(_operation(scope), status, spent)
+
+
+def _is_stream(start: Message) -> bool:
+    headers: dict[bytes, bytes] = dict(start["headers"])
+    return headers.get(b"content-type", b"").startswith(b"text/event-stream")
 
 
 def _operation(scope: Scope) -> str:

@@ -116,7 +116,7 @@ async def refer(work: Work, instance: AppInstance, envelope: PatchEnvelope | Non
     if wanted.patch_envelope_id == instance.patch_envelope_id:
         return
     prepared = await keep_references(work, catalog.INSTANCES, wanted)
-    others = prepared.references - {instance.patch_envelope_id}
+    others = (prepared.references or frozenset()) - {instance.patch_envelope_id}
     prepared = replace(prepared, references=others | {wanted.patch_envelope_id})
     await objects.replace_object(
         work.db,

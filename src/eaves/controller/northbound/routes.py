@@ -64,3 +64,6 @@ class Route:
     endpoint: Endpoint
     needs: Needs
     takes: type[Contract] | None = None  # the body of an addition of ours
+    gives: str = ""  # what an addition may answer besides JSON
+    headers: tuple[tuple[str, str], ...] = ()  # of an addition: names, and what they mean
+    query: tuple[tuple[str, str], ...] = ()  # as `headers`

@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 
 from eaves.controller.domain.contract.base import Contract, OpenEnum
+from eaves.controller.domain.contract.device_status import AttestState
 from eaves.controller.domain.contract.devices import DeviceConfig
 from eaves.controller.domain.contract.statuses import RunState
 from eaves.controller.domain.contract.stored import read_members
@@ -35,6 +36,7 @@ from eaves.controller.store.dialect import micros_in
 from eaves.controller.store.loose import counts_of_pairs
 from eaves.controller.store.tables import (
     Kind,
+    attestations,
     device_bindings,
     objects,
 )
@@ -116,8 +118,27 @@ def device_states(scope: Scope, now: datetime, limits: Limits) -> Source:
     }
     seen = Field(func.coalesce(last, 0), int)
     run_state = Field(state, RunState, words=of_word)
-    fields = {**source.fields, "runState": run_state, "lastUpdate": seen}
+    fields = {
+        **source.fields,
+        "runState": run_state,
+        "lastUpdate": seen,
+        "attestState": _attested(c),
+    }
     return replace(source, fields=fields)
+
+
+def _attested(c: Any) -> Field:
+    """By the last quote; none: it never tried."""
+    kept = attestations.c
+    of_device = and_(kept.enterprise_id == c.enterprise_id, kept.device_id == c.id)
+    told = select(kept.state).where(of_device, kept.state != "").scalar_subquery()
+    never = AttestState.UNSPECIFIED
+    words = {
+        word.value: exists().where(of_device, kept.state == word.value)
+        for word in AttestState
+        if word is not never
+    }
+    return Field(func.coalesce(told, never.value), AttestState, words=words)
 
 
 def _alive_by_word(

@@ -7,6 +7,7 @@ from eaves.controller.northbound import crud, records
 from eaves.controller.northbound.crud import Resource
 from eaves.controller.northbound.problems import Target
 from eaves.controller.northbound.work import Prepared, Work
+from eaves.controller.store.objects import StoredObject
 
 T = TypeVar("T", bound=Contract)
 
@@ -25,7 +26,23 @@ async def keep_references(work: Work, resource: Resource[T], item: T) -> Prepare
 
 
 async def store_change(
-    work: Work, resource: Resource[T], current: T, wanted: T, what: str
+    work: Work,
+    resource: Resource[T],
+    current: T,
+    wanted: T,
+    what: str,
+    *,
+    stored: StoredObject | None = None,
 ) -> Target:
-    prepared = await keep_references(work, resource, wanted)
+    """`stored`: the row that `current` was read from, where the caller has it."""
+    if stored is None:
+        stored = await crud.find_stored(work, resource, object_id=str(getattr(wanted, "id", "")))
+    prepared = Prepared(
+        wanted,
+        (),
+        references=None,
+        project_id=stored.project_id,
+        device_id=stored.device_id,
+        state=stored.state,
+    )
     return await crud.store_prepared(work, resource, prepared, current, what=what)

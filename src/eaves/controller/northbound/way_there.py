@@ -27,7 +27,8 @@ class Way:
     """`revision`: of the profile, the same until the end; `issuer`: of the provider, and
     whether its answer names it; `owner` has the profile; `enterprise` is that of the user;
     `challenge`: SHA-256 of what only whoever began knows, empty where it keeps nothing;
-    `loopback_port`: where a command on the machine of the person listens, 0: nowhere.
+    `loopback_port`: where a command on the machine of the person listens, 0: nowhere;
+    `in_console`: it was begun in the console, and ends there.
     """
 
     seed: str
@@ -40,6 +41,7 @@ class Way:
     redirect_uri: str
     challenge: str
     loopback_port: int
+    in_console: bool
     expires_at: datetime
 
     def __repr__(self) -> str:
@@ -96,6 +98,7 @@ def new_way(
     redirect_uri: str,
     challenge: str,
     loopback_port: int,
+    in_console: bool,
     expires_at: datetime,
 ) -> Way:
     return Way(
@@ -109,6 +112,7 @@ def new_way(
         redirect_uri=redirect_uri,
         challenge=challenge,
         loopback_port=loopback_port,
+        in_console=in_console,
         expires_at=expires_at,
     )
 
@@ -117,7 +121,8 @@ def sealed_way(keys: KeyStore, way: Way) -> str:
     told = [
         *(way.seed, way.profile_id, way.revision, way.issuer, way.issuer_named, way.owner),
         "" if way.enterprise == way.owner else way.enterprise,
-        *(way.redirect_uri, way.challenge, way.loopback_port, int(way.expires_at.timestamp())),
+        *(way.redirect_uri, way.challenge, way.loopback_port, way.in_console),
+        int(way.expires_at.timestamp()),
     ]
     return _text(keys.seal(PURPOSE, json.dumps(told, separators=(",", ":")).encode()))
 
@@ -130,7 +135,7 @@ def open_way(keys: KeyStore, state: str, now: datetime) -> Way | None:
         sealed = base64.urlsafe_b64decode(state + "=" * (-len(state) % 4))
         told: list[Any] = json.loads(keys.open(PURPOSE, sealed))
         seed, profile_id, revision, issuer, named, *rest = told
-        owner, enterprise, redirect_uri, challenge, port, expires = rest
+        owner, enterprise, redirect_uri, challenge, port, in_console, expires = rest
     except (binascii.Error, ValueError, Rejected):  # or one of another release
         return None
     expires_at = datetime.fromtimestamp(int(expires), UTC)
@@ -147,5 +152,6 @@ def open_way(keys: KeyStore, state: str, now: datetime) -> Way | None:
         redirect_uri=str(redirect_uri),
         challenge=str(challenge),
         loopback_port=int(port),
+        in_console=bool(in_console),
         expires_at=expires_at,
     )

@@ -79,7 +79,7 @@ class Prepared(Generic[T]):
 
     wanted: T
     refusals: tuple[Refusal, ...]
-    references: frozenset[str] = frozenset()
+    references: frozenset[str] | None = frozenset()  # None: those that are stored
     project_id: str = ""
     device_id: str = ""
     state: str = ""

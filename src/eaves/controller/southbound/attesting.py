@@ -280,7 +280,7 @@ class _Round:
         if isinstance(judged, Accepted):
             values |= {"integrity_token": step.token, "token_at": step.at, "stale_told": False}
             now = replace(now, integrity_token=step.token)
-            escrow = self._opened(step.device_id, kept.escrow)
+            escrow = self._opened(step.device_id, kept.escrow) if judged.returns_keys else b""
             if escrow:
                 self._given_back.append((step.device_id, step.at))
         if (kept.state, kept.detail) != (judged.state, judged.detail):

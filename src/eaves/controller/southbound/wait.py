@@ -1,13 +1,14 @@
 """POST ext/wait, an addition of Eaves: answers when the configuration differs from the sender's.
 
-The request is that of a poll.  200 with an empty body: poll now.  304: nothing changed within the
-time of a wait.  503: every place is taken, poll as other devices do.
+The request is that of a poll.  200 with an empty body: poll now.  403: attest again first, as a
+poll would say.  304: nothing changed within the time of a wait.  503: every place is taken, poll
+as other devices do.
 """
 
 import asyncio
 
 from eaves.controller.live import NoWaiterPlace
-from eaves.controller.southbound.context import NOT_MODIFIED, Call, Southbound
+from eaves.controller.southbound.context import FORBIDDEN, NOT_MODIFIED, Call, Southbound
 from eaves.controller.southbound.http import Answer
 from eaves.evapi.poll import poll_fields
 
@@ -21,7 +22,12 @@ async def answer(context: Southbound, call: Call) -> Answer:
         changed = await _changed_or_gone(context, call, known)
     except NoWaiterPlace:
         return NO_PLACE
-    return CHANGED if changed else NOT_MODIFIED
+    if not changed:
+        return NOT_MODIFIED
+    now = context.live.find(call.device.device_id)
+    if now is not None and now.has_to_attest and now.config_hash == known:
+        return FORBIDDEN
+    return CHANGED
 
 
 async def _changed_or_gone(context: Southbound, call: Call, known: str) -> bool:

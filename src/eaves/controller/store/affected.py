@@ -1,11 +1,21 @@
 """Which devices an object reaches: they are rendered again when it changes."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
-from sqlalchemy import ColumnElement, CompoundSelect, Select, func, select, union
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Integer,
+    Select,
+    bindparam,
+    func,
+    select,
+    union,
+)
 
-from eaves.controller.store.dialect import is_one_of
+from eaves.controller.store.dialect import as_one, in_parameter
 from eaves.controller.store.tables import (
     DEFAULT_NETWORK,
     Kind,
@@ -30,9 +40,22 @@ async def devices_affected(
     may have a hundred thousand devices.  A default network of an enterprise may be that of each of
     its devices: it is in force on ports that name none.
     """
-    affected = (await _affected(db, object_id, lambda device: device > after)).subquery()
-    query = select(affected.c.id).order_by(affected.c.id).limit(limit)
-    return tuple(row.id for row in await db.execute(query))
+    dialect = db.dialect.name
+    reached = await _referring(db, object_id, _SHARED) | {object_id}
+    given = {"of": object_id, "reached": as_one(dialect, reached), "after": after}
+    owner = (await db.execute(_BY_DEFAULT, {"of": object_id})).scalar()
+    query = _from_behind(dialect, by_default=owner is not None, bounded=limit is not None)
+    given |= {} if limit is None else {"most": limit}
+    rows = await db.execute(query, given | ({} if owner is None else {"owner": owner}))
+    return tuple(rows.scalars())
+
+
+@lru_cache
+def _from_behind(dialect: str, *, by_default: bool, bounded: bool) -> Select[str]:
+    affected = _devices(dialect, lambda device: device > bindparam("after"), by_default=by_default)
+    found = affected.subquery()
+    query = select(found.c.id).order_by(found.c.id)
+    return query.limit(bindparam("most", type_=Integer)) if bounded else query
 
 
 async def is_affected(db: Db, object_id: str, device_id: str) -> bool:
@@ -53,57 +76,68 @@ async def models_affected(db: Db, object_id: str) -> Mapping[str, tuple[int, str
 
 
 async def _affected(db: Db, object_id: str, wanted: Wanted) -> CompoundSelect[str]:
-    """Ids of devices that are `wanted`.
+    """Ids of devices that are `wanted`, in a statement without parameters."""
+    dialect = db.dialect.name
+    reached = await _referring(db, object_id, _SHARED) | {object_id}
+    owner = (await db.execute(_BY_DEFAULT, {"of": object_id})).scalar()
+    given = {"of": object_id, "reached": as_one(dialect, reached), "owner": owner}
+    query = _devices(dialect, wanted, by_default=owner is not None)
+    return query.params({name: value for name, value in given.items() if value is not None})
+
+
+def _devices(dialect: str, wanted: Wanted, *, by_default: bool) -> CompoundSelect[str]:
+    """Ids of devices that are `wanted`.  Parameters: `of`, the object; `reached`, whatever refers
+    to it; `owner`, the enterprise where it is the default network.
 
     The steps are taken before: in one recursive statement PostgreSQL expects far too many rows.
     """
-    reached = await _referring(db, object_id, _SHARED) | {object_id}
     c = object_references.c
-    parts = await _by_default(db, object_id, wanted)
+    parts: list[Select[str]] = []
+    if by_default:
+        # Also those whose ports all name one: which do is in their bodies, and to render them is
+        # cheaper than to look there.
+        device = objects[Kind.DEVICE].c
+        of_owner = select(device.id.label("id")).where(device.enterprise_id == bindparam("owner"))
+        parts.append(of_owner.where(wanted(device.id)))
     for kind in (Kind.DEVICE, *CARRIED):
         table = objects[kind]
-        device = table.c.id if kind is Kind.DEVICE else table.c.device_id
-        of_kind = select(device.label("id")).where(wanted(device))
-        parts.append(of_kind.where(table.c.id == object_id))
+        own = table.c.id if kind is Kind.DEVICE else table.c.device_id
+        of_kind = select(own.label("id")).where(wanted(own))
+        parts.append(of_kind.where(table.c.id == bindparam("of")))
         parts.append(
             of_kind.join(object_references, table.c.id == c.from_id).where(
-                is_one_of(db, c.to_id, reached)
+                in_parameter(dialect, c.to_id, "reached")
             )
         )
     return union(*parts)
 
 
-async def _by_default(db: Db, object_id: str, wanted: Wanted) -> list[Select[str]]:
-    """Devices of the enterprise whose default network this is.
-
-    Also those whose ports all name one: which do is in their bodies, and to render them is
-    cheaper than to look there.
-    """
-    device, network = objects[Kind.DEVICE].c, objects[Kind.NETWORK].c
-    query = select(network.enterprise_id).where(
-        network.id == object_id, network.state == DEFAULT_NETWORK
-    )
-    return [
-        select(device.id.label("id")).where(
-            device.enterprise_id == row.enterprise_id, wanted(device.id)
-        )
-        for row in await db.execute(query)
-    ]
+_networks: Final = objects[Kind.NETWORK].c
+_BY_DEFAULT: Final = select(_networks.enterprise_id).where(
+    _networks.id == bindparam("of"), _networks.state == DEFAULT_NETWORK
+)
 
 
 async def _referring(db: Db, object_id: str, kinds: Sequence[Kind]) -> frozenset[str]:
     """Ids of everything that refers to this object, through steps over these kinds only."""
     found: set[str] = set()
     frontier = {object_id}
-    c = object_references.c
+    dialect = db.dialect.name
+    query = _one_step(dialect, tuple(kinds))
     while frontier:
-        query = (
-            select(c.from_id)
-            .distinct()
-            .join_from(object_references, object_ids, object_ids.c.id == c.from_id)
-            .where(is_one_of(db, c.to_id, frontier))
-            .where(object_ids.c.kind.in_([kind.value for kind in kinds]))
-        )
-        frontier = {row.from_id for row in await db.execute(query)} - found
+        rows = await db.execute(query, {"frontier": as_one(dialect, frontier)})
+        frontier = {row.from_id for row in rows} - found
         found |= frontier
     return frozenset(found)
+
+
+@lru_cache
+def _one_step(dialect: str, kinds: Sequence[Kind]) -> Select[str]:
+    c = object_references.c
+    return (
+        select(c.from_id)
+        .distinct()
+        .join_from(object_references, object_ids, object_ids.c.id == c.from_id)
+        .where(in_parameter(dialect, c.to_id, "frontier"))
+        .where(object_ids.c.kind.in_([kind.value for kind in kinds]))
+    )

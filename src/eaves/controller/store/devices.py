@@ -27,7 +27,7 @@ from eaves.controller.store.tables import (
     rendered_configs,
 )
 from eaves.controller.store.tables_shared import silent_devices
-from eaves.controller.store.unclaimed import UNCLAIMED_KEPT, note_unclaimed, unclaimed_serials
+from eaves.controller.store.unclaimed import UNCLAIMED_KEPT, note_unclaimed
 from eaves.controller.store.unit import Db
 from eaves.controller.store.wanted import want_render
 from eaves.errors import Rejected
@@ -40,7 +40,6 @@ __all__ = [
     "CertificateTaken",
     "note_unclaimed",
     "register_binding",
-    "unclaimed_serials",
 ]
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import (
@@ -12,6 +13,7 @@ from sqlalchemy import (
     Table,
     Text,
     any_,
+    bindparam,
     func,
     literal,
     literal_column,
@@ -54,9 +56,21 @@ def is_one_of(
     return column.in_(select(every.c.value))
 
 
-def _insert(db: AsyncConnection, table: Table) -> "sqlite.Insert | postgresql.Insert":
+def in_parameter(dialect: str, column: ColumnElement[str], name: str) -> ColumnElement[bool]:
+    """As `is_one_of`, in a statement that is kept: its parameter `name` takes `as_one(values)`."""
+    if dialect == "postgresql":
+        return column == any_(bindparam(name, type_=ARRAY(Text)))
+    every = func.json_each(bindparam(name, type_=Text)).table_valued("value")
+    return column.in_(select(every.c.value))
+
+
+def as_one(dialect: str, values: Collection[str]) -> object:
+    return sorted(values) if dialect == "postgresql" else json.dumps(sorted(values))
+
+
+def _insert(dialect: str, table: Table) -> "sqlite.Insert | postgresql.Insert":
     # imported here: a start need not wait for the database that it does not use
-    if db.dialect.name == "postgresql":
+    if dialect == "postgresql":
         from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - see above
 
         return postgresql.insert(table)
@@ -68,7 +82,9 @@ def _insert(db: AsyncConnection, table: Table) -> "sqlite.Insert | postgresql.In
 async def insert_new(db: AsyncConnection, table: Table, values: Mapping[str, object]) -> bool:
     """Insert unless a row with the same key is there; True when it was not."""
     key = next(iter(table.primary_key))  # rows are told by RETURNING: a row count is not reliable
-    statement = _insert(db, table).values(dict(values)).on_conflict_do_nothing().returning(key)
+    statement = (
+        _insert(db.dialect.name, table).values(dict(values)).on_conflict_do_nothing().returning(key)
+    )
     return (await db.execute(statement)).first() is not None
 
 
@@ -77,7 +93,7 @@ async def insert_those_new(
 ) -> frozenset[object]:
     """As `insert_new` for rows that all name the same columns: the keys of those inserted."""
     key = next(iter(table.primary_key))
-    statement = _insert(db, table).on_conflict_do_nothing().returning(key)
+    statement = _insert(db.dialect.name, table).on_conflict_do_nothing().returning(key)
     return frozenset((await db.execute(statement, [dict(row) for row in rows])).scalars())
 
 
@@ -86,7 +102,7 @@ async def insert_missing(
 ) -> None:
     """Insert those of these rows that break no unique index; they all name the same columns."""
     if rows:
-        statement = _insert(db, table).on_conflict_do_nothing()
+        statement = _insert(db.dialect.name, table).on_conflict_do_nothing()
         await db.execute(statement, [dict(row) for row in rows])
 
 
@@ -111,12 +127,18 @@ async def upsert_many(
     """
     if not rows:
         return
+    statement = _upsert(db.dialect.name, table, tuple(rows[0]), tuple(keep), newest)
+    await db.execute(statement, [dict(row) for row in rows])
+
+
+@lru_cache(maxsize=256)  # to build one takes ten times as long as to run it
+def _upsert(
+    dialect: str, table: Table, names: Sequence[str], keep: Sequence[str], newest: str
+) -> "sqlite.Insert | postgresql.Insert":
     key = [column.name for column in table.primary_key]
-    statement = _insert(db, table)
-    changed = {n: statement.excluded[n] for n in rows[0] if n not in key and n not in keep}
-    if changed:
-        later = statement.excluded[newest] > table.c[newest] if newest else None
-        complete = statement.on_conflict_do_update(index_elements=key, set_=changed, where=later)
-    else:
-        complete = statement.on_conflict_do_nothing()
-    await db.execute(complete, [dict(row) for row in rows])
+    statement = _insert(dialect, table)
+    changed = {n: statement.excluded[n] for n in names if n not in key and n not in keep}
+    if not changed:
+        return statement.on_conflict_do_nothing()
+    later = statement.excluded[newest] > table.c[newest] if newest else None
+    return statement.on_conflict_do_update(index_elements=key, set_=changed, where=later)

@@ -23,6 +23,7 @@ from eaves.controller.store.audit_chain import note_audit
 from eaves.controller.store.dialect import insert_missing
 from eaves.controller.store.tables import Moment, events
 from eaves.controller.store.unit import Db
+from eaves.ids import EnterpriseId
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,47 @@ async def list_events(
         query = query.where(c.row > after)
     rows = await db.execute(query.order_by(c.row.desc()).limit(limit))
     return tuple(Event(**row._mapping) for row in rows)  # noqa: SLF001 - public: named so to not clash with columns
+
+
+async def newest_row(db: Db) -> int:
+    """Of all enterprises; 0 where there is none."""
+    return (await db.execute(select(func.max(events.c.row)))).scalar_one() or 0
+
+
+async def oldest_row(db: Db) -> int:
+    """Of those that are kept; 0 where there is none."""
+    return (await db.execute(select(func.min(events.c.row)))).scalar_one() or 0
+
+
+async def rows_after(db: Db, after: int, *, limit: int) -> tuple[int, ...]:
+    """Numbers of rows above one, of all enterprises, the lowest first."""
+    c = events.c
+    query = select(c.row).where(c.row > after).order_by(c.row).limit(limit)
+    return tuple((await db.execute(query)).scalars())
+
+
+async def read_rows(db: Db, wanted: Sequence[int]) -> tuple[Event, ...]:
+    """These rows of whatever enterprise, the lowest first: for who asks no user's question."""
+    if not wanted:
+        return ()
+    c = events.c
+    query = select(*(c[name] for name in (*_EVENT_COLUMNS, "row"))).where(c.row.in_(wanted))
+    found = await db.execute(query.order_by(c.row))
+    return tuple(Event(**row._mapping) for row in found)  # noqa: SLF001 - as above
+
+
+async def events_after(
+    db: Db, enterprise: EnterpriseId, after: int, *, limit: int
+) -> tuple[Event, ...]:
+    """Of one enterprise, above a row, the lowest first; who may see which is for the caller."""
+    c = events.c
+    query = (
+        select(*(c[name] for name in (*_EVENT_COLUMNS, "row")))
+        .where(c.enterprise_id == enterprise, c.row > after)
+        .order_by(c.row)
+        .limit(limit)
+    )
+    return tuple(Event(**row._mapping) for row in await db.execute(query))  # noqa: SLF001 - as above
 
 
 async def count_events(

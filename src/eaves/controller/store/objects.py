@@ -107,7 +107,8 @@ class StoredObject:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An object as it should be stored.  `references` are the ids of all objects it needs.
+    """An object as it should be stored.  `references` are the ids of all objects it needs; None,
+    of one that is there already: those that it had.
 
     `state` sums up lists; a network that is the default of its enterprise has the state `default`.
     """
@@ -121,7 +122,7 @@ class Draft:
     title: str = ""
     device_id: str = ""
     state: str = ""
-    references: frozenset[str] = frozenset()
+    references: frozenset[str] | None = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,8 +237,12 @@ async def _list(db: Db, draft: Draft, stamp: Stamp) -> None:
     await put_listed(db, draft.kind, row, at=stamp.at, by=stamp.by)
 
 
+def _is_inside(scope: Scope, draft: Draft) -> bool:
+    return draft.kind is Kind.ENTERPRISE or scope.sees(draft.enterprise_id, draft.project_id)
+
+
 def _require_inside(scope: Scope, draft: Draft) -> None:
-    if draft.kind is not Kind.ENTERPRISE and not scope.sees(draft.enterprise_id, draft.project_id):
+    if not _is_inside(scope, draft):
         raise NoSuchObject(Kind.PROJECT, draft.project_id or draft.enterprise_id)
 
 
@@ -256,6 +261,8 @@ def _columns(draft: Draft, stamp: Stamp) -> dict[str, object]:
 
 async def _refer(db: Db, draft: Draft) -> None:
     """Make the references of an object exactly those of the draft."""
+    if draft.references is None:
+        return
     await db.execute(delete(object_references).where(object_references.c.from_id == draft.id))
     wanted = sorted(draft.references - {"", draft.id})
     if not wanted:
@@ -385,28 +392,37 @@ async def replace_object(
     `expected`: the revision that somebody asks to change, None for any; `made_from`: the one that
     the draft was made of.  Raises NoSuchObject, VersionConflict, Overtaken, UnknownReference.
     """
+    surely = made_from if expected in (None, made_from) and _is_inside(scope, draft) else None
+    if surely is None or not await _put_version(db, scope, draft, stamp, surely):
+        before = await get_object(db, scope, draft.kind, draft.id)
+        _require_inside(scope, draft)
+        current = before.revision.curr
+        if expected is not None and expected != current:
+            raise VersionConflict(draft.kind, before.name, expected, current)
+        if made_from is not None and made_from != current:
+            raise Overtaken(draft.kind, before.name, made_from, current)
+        if not await _put_version(db, scope, draft, stamp, current):
+            # another transaction was between our read and our write
+            kind_of_conflict = Overtaken if expected is None else VersionConflict
+            raise kind_of_conflict(draft.kind, before.name, current, current + 1)
+    await _refer(db, draft)
+    await _list(db, draft, stamp)
+    return await get_object(db, scope, draft.kind, draft.id)
+
+
+async def _put_version(db: Db, scope: Scope, draft: Draft, stamp: Stamp, current: int) -> bool:
+    """False: its revision is another one, or it is not there."""
     table = objects[draft.kind]
-    before = await get_object(db, scope, draft.kind, draft.id)
-    _require_inside(scope, draft)
-    current = before.revision.curr
-    if expected is not None and expected != current:
-        raise VersionConflict(draft.kind, before.name, expected, current)
-    if made_from is not None and made_from != current:
-        raise Overtaken(draft.kind, before.name, made_from, current)
     try:
         done = await db.execute(
             update(table)
             .where(table.c.id == draft.id, table.c.revision == current)
+            .where(_visible(table, draft.kind, scope))
             .values(revision=current + 1, revision_before=current, **_columns(draft, stamp))
         )
     except IntegrityError as error:
         raise NameTaken(draft.kind, draft.name) from error
-    if done.rowcount != 1:  # another transaction was between our read and our write
-        kind_of_conflict = Overtaken if expected is None else VersionConflict
-        raise kind_of_conflict(draft.kind, before.name, current, current + 1)
-    await _refer(db, draft)
-    await _list(db, draft, stamp)
-    return await get_object(db, scope, draft.kind, draft.id)
+    return bool(done.rowcount == 1)
 
 
 async def delete_object(db: Db, scope: Scope, kind: Kind, object_id: str) -> StoredObject:

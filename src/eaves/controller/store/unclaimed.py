@@ -47,9 +47,3 @@ async def _forget_oldest_unclaimed(db: Db) -> None:
     total = await db.scalar(select(func.count()).select_from(unclaimed_devices))
     if total is not None and total > UNCLAIMED_KEPT:
         await db.execute(delete(unclaimed_devices).where(c.certificate_hash.not_in(kept)))
-
-
-async def unclaimed_serials(db: Db, *, limit: int = 100) -> tuple[tuple[str, str, datetime], ...]:
-    """(serial, soft serial, last attempt) of devices without a record, newest first."""
-    query = select(unclaimed_devices).order_by(unclaimed_devices.c.last_at.desc()).limit(limit)
-    return tuple((r.serial, r.soft_serial, r.last_at) for r in await db.execute(query))

@@ -131,8 +131,9 @@ class NotServed:
 
 def await_change(
     device: Sender, device_id: DeviceId, config_hash: str, integrity_token: bytes = b""
-) -> Flow[PollNow | NothingNew | NotServed]:
-    """Ask the controller to answer when the configuration changes; an extension of Eaves.
+) -> Flow[PollNow | AttestFirst | NothingNew | NotServed]:
+    """Ask the controller to answer when the configuration changes, or when this device has to
+    attest again, as a poll would tell it; an extension of Eaves.
 
     The request is that of a poll; it is answered at once or after about 50 s.
     """
@@ -147,5 +148,7 @@ def await_change(
             return PollNow()
         case 304:
             return NothingNew()
+        case 403:
+            return AttestFirst(explain(endpoint, reply))
         case status:
             return NotServed(explain(endpoint, reply), temporary=status in (429, 503))

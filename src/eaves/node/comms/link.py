@@ -19,7 +19,15 @@ from eaves.evapi.flows.attest import (
     upload_certs,
 )
 from eaves.evapi.flows.onboard import Applicant, Onboarded, UuidLookup, look_up_uuid, onboard
-from eaves.evapi.flows.poll import NothingNew, NotServed, Polled, PollNow, await_change, poll
+from eaves.evapi.flows.poll import (
+    AttestFirst,
+    NothingNew,
+    NotServed,
+    Polled,
+    PollNow,
+    await_change,
+    poll,
+)
 from eaves.evapi.flows.report import Fate, report
 from eaves.evapi.flows.steps import Flow, Reply, Send, Step, Wait
 from eaves.evapi.flows.trust import Failed, Trust, fetch_trust
@@ -144,7 +152,9 @@ class Link:
         self.trust = done.trust
         return done
 
-    async def await_change(self, config_hash: str) -> PollNow | NothingNew | NotServed:
+    async def await_change(
+        self, config_hash: str
+    ) -> PollNow | AttestFirst | NothingNew | NotServed:
         return await self._drive(
             await_change(self.identity.sender, self._known(), config_hash, self.standing.token)
         )

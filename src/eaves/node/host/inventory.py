@@ -78,6 +78,9 @@ class Sysfs:
             self._text(self.root / "proc/cmdline"),
         )
 
+    def nics(self) -> tuple[Nic, ...]:
+        return tuple(self._nics())
+
     def _pci(self) -> Iterator[Pci]:
         for folder in self._entries("sys/bus/pci/devices"):
             address = _pci_address(folder.name)

@@ -4,7 +4,9 @@ Reads go over netlink; changes are lines for `ip -batch`, so that the debug log 
 would type.
 """
 
+import asyncio
 import os
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,7 @@ from eaves.node.host.process import run
 
 NETNS = Path("/run/netns")
 MAIN_TABLE = 254
+KERNEL_TABLES = frozenset({253, MAIN_TABLE, 255})  # default, main and local
 
 
 class SettingRefused(Rejected):
@@ -102,6 +105,12 @@ async def ip_batch(lines: Sequence[str], netns: str = "") -> None:
     if lines:
         where = ["-n", netns] if netns else []
         await run(["ip", *where, "-batch", "-"], stdin=("\n".join(lines) + "\n").encode())
+
+
+async def bridge_batch(lines: Sequence[str]) -> None:
+    """As `ip_batch`, for `bridge`: VLANs of bridge ports."""
+    if lines:
+        await run(["bridge", "-batch", "-"], stdin=("\n".join(lines) + "\n").encode())
 
 
 def set_sysctl(name: str, value: str) -> None:
@@ -210,10 +219,95 @@ async def remove_netns(name: str) -> None:
 
 async def forget_flows(address: str) -> None:
     """Drop tracked connections of an address: what a changed list forbids must not live on."""
-    for side in ("--orig-src", "--orig-dst", "--reply-src"):
-        await run(["conntrack", "-D", side, address], check=False)
+    sides = ("--orig-src", "--orig-dst", "--reply-src")
+    await asyncio.gather(*(run(["conntrack", "-D", s, address], check=False) for s in sides))
+
+
+async def forget_marked(mark: int, mask: int) -> None:
+    """Drop tracked connections by their mark, where addresses do not tell whose they are."""
+    await run(["conntrack", "-D", "--mark", f"{mark:#x}/{mask:#x}"], check=False)
+
+
+async def forget_between(source: str, destination: str) -> None:
+    """Drop tracked connections from one network to another (CIDR text; empty: any)."""
+    to = ["--orig-dst", destination] if destination else []
+    await run(["conntrack", "-D", "--orig-src", source, *to], check=False)
 
 
 async def has_link(netns: str, name: str) -> bool:
     done = await run(["ip", "-n", netns, "-br", "link", "show", "dev", name], check=False)
     return done.code == 0
+
+
+# Routing tables besides that of the host
+
+
+@dataclass(frozen=True, slots=True)
+class SeenRule:
+    """What arrives at an interface (and has the mark, if not 0) is looked up in a table."""
+
+    place: int
+    iif: str
+    mark: int
+    table: int
+
+
+@dataclass(frozen=True, slots=True)
+class SeenRoute:
+    table: int
+    destination: str  # CIDR text
+    gateway: str
+    ifname: str
+    kind: str  # "unicast", "throw", "unreachable", or a number
+    metric: int
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    rules: frozenset[SeenRule]
+    routes: frozenset[SeenRoute]  # of IPv4, of all tables but those of the kernel and the host
+
+
+ROUTE_KINDS = {1: "unicast", 7: "unreachable", 9: "throw"}
+
+
+async def routing() -> Routing:
+    rules: set[SeenRule] = set()
+    routes: set[SeenRoute] = set()
+    netlink: Any = AsyncIPRoute()
+    message: Any
+    async with netlink as route:
+        names: dict[int, str] = {}
+        async for message in await route.get_links():
+            names[message["index"]] = message.get("IFLA_IFNAME")
+        async for message in await route.get_rules(family=socket.AF_INET):
+            rules.add(_seen_rule(message))
+        async for message in await route.get_routes(family=socket.AF_INET):
+            found = _seen_route(message, names)
+            if found.table not in KERNEL_TABLES:
+                routes.add(found)
+    return Routing(frozenset(rules), frozenset(routes))
+
+
+def _seen_rule(message: Any) -> SeenRule:
+    get = message.get
+    return SeenRule(
+        get("FRA_PRIORITY") or 0,
+        get("FRA_IIFNAME") or "",
+        get("FRA_FWMARK") or 0,
+        get("FRA_TABLE") or message["table"],
+    )
+
+
+def _seen_route(message: Any, names: Mapping[int, str]) -> SeenRoute:
+    get = message.get
+    kind = message["type"]
+    bare = kind in {7, 9}  # the kernel names an interface for these too, and means none
+    return SeenRoute(
+        get("RTA_TABLE") or message["table"],
+        f"{get('RTA_DST') or '0.0.0.0'}/{message['dst_len']}",
+        get("RTA_GATEWAY") or "",
+        "" if bare else names.get(get("RTA_OIF") or 0, ""),
+        ROUTE_KINDS.get(kind, str(kind)),
+        get("RTA_PRIORITY") or 0,
+    )

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from eaves.node.host.process import run
@@ -17,10 +17,14 @@ class SeenRule:
 
 @dataclass(frozen=True, slots=True)
 class SeenTable:
-    """Elements are (key parts as text) -> name of the chain they lead to, or empty."""
+    """Elements are (key parts as text) -> name of the chain they lead to, or empty.
+
+    Counters are (packets, bytes) by name.
+    """
 
     chains: Mapping[str, tuple[SeenRule, ...]]
     elements: Mapping[str, Mapping[tuple[str, ...], str]]
+    counters: Mapping[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
 
 
 async def apply(commands: Sequence[Mapping[str, Any]]) -> None:
@@ -28,18 +32,25 @@ async def apply(commands: Sequence[Mapping[str, Any]]) -> None:
         await run(["nft", "-j", "-f", "-"], stdin=json.dumps({"nftables": list(commands)}).encode())
 
 
+async def apply_text(text: str) -> None:
+    """As `apply`, for what nft takes in its own language only."""
+    if text:
+        await run(["nft", "-f", "-"], stdin=text.encode())
+
+
 async def list_table(family: str, table: str) -> SeenTable | None:
     """None when there is no such table."""
-    done = await run(["nft", "-j", "-n", "list", "tables", family])
+    done = await run(["nft", "-j", "list", "table", family, table], check=False)
+    if not done.code:
+        return parse_table(done.out)
+    tables = await run(["nft", "-j", "-n", "list", "tables", family])
     if (family, table) not in {
         (t["table"]["family"], t["table"]["name"])
-        for t in json.loads(done.out)["nftables"]
+        for t in json.loads(tables.out)["nftables"]
         if "table" in t
     }:
         return None
-    done = await run(["nft", "-j", "list", "table", family, table], check=False)
-    if done.code:
-        return None  # deleted between the two calls
+    done = await run(["nft", "-j", "list", "table", family, table])  # made or changed meanwhile
     return parse_table(done.out)
 
 
@@ -47,22 +58,30 @@ def parse_table(text: str) -> SeenTable:
     chains: dict[str, list[SeenRule]] = {}
     elements: dict[str, dict[tuple[str, ...], str]] = {}
     document: Any = json.loads(text)
+    counters: dict[str, tuple[int, int]] = {
+        counter["name"]: (counter["packets"], counter["bytes"])
+        for entry in document["nftables"]
+        if (counter := entry.get("counter"))
+    }
     for entry in document["nftables"]:
         if chain := entry.get("chain"):
             chains.setdefault(chain["name"], [])
         elif rule := entry.get("rule"):
-            chains.setdefault(rule["chain"], []).append(_rule(rule))
+            chains.setdefault(rule["chain"], []).append(_rule(rule, counters))
         elif container := entry.get("map") or entry.get("set"):
             elements[container["name"]] = dict(_element(e) for e in container.get("elem", ()))
-    return SeenTable({name: tuple(rules) for name, rules in chains.items()}, elements)
+    return SeenTable({name: tuple(rules) for name, rules in chains.items()}, elements, counters)
 
 
-def _rule(rule: Any) -> SeenRule:
+def _rule(rule: Any, counters: Mapping[str, tuple[int, int]]) -> SeenRule:
+    comment = rule.get("comment", "")
     for expression in rule["expr"]:
         if "counter" in expression:
             counter = expression["counter"]
-            return SeenRule(rule.get("comment", ""), counter["packets"], counter["bytes"])
-    return SeenRule(rule.get("comment", ""), 0, 0)
+            if _has_type(counter, str):
+                return SeenRule(comment, *counters.get(counter, (0, 0)))
+            return SeenRule(comment, counter["packets"], counter["bytes"])
+    return SeenRule(comment, 0, 0)
 
 
 def _element(element: Any) -> tuple[tuple[str, ...], str]:

@@ -48,8 +48,12 @@ async def run(
     timeout_s: float = 30.0,
     check: bool = True,
     cwd: Path | None = None,
+    secret: bool = False,
 ) -> Completed:
-    """Run to its end with a deadline; raises CommandFailed on a code other than 0 if `check`."""
+    """Run to its end with a deadline; raises CommandFailed on a code other than 0 if `check`.
+
+    `secret`: an argument holds one, so nothing but the program's name is logged or told.
+    """
     try:
         process = await asyncio.create_subprocess_exec(
             *argv,
@@ -64,19 +68,20 @@ async def run(
         async with asyncio.timeout(timeout_s):
             out, err = await process.communicate(stdin)
     except TimeoutError:
-        done = Completed(tuple(argv), -1, "", f"no end after {timeout_s:g} s")
+        shown = (argv[0],) if secret else tuple(argv)
+        done = Completed(shown, -1, "", f"no end after {timeout_s:g} s")
         raise CommandFailed(done) from None
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
     done = Completed(
-        tuple(argv),
+        (argv[0],) if secret else tuple(argv),
         process.returncode or 0,
         out.decode(errors="replace"),
         err.decode(errors="replace"),
     )
-    log.debug("command", argv=" ".join(argv), code=done.code)
+    log.debug("command", argv=" ".join(done.argv), code=done.code)
     if check and done.code:
         raise CommandFailed(done)
     return done

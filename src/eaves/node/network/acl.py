@@ -29,19 +29,23 @@ class BadAce(ValueError):
     """The text says what is wrong with the entry."""
 
 
-def resolve(aces: Sequence[ACE], ports: Sequence[Port]) -> tuple[tuple[Ace, ...], list[str]]:
+def resolve(
+    aces: Sequence[ACE], ports: Sequence[Port], *, switch: bool = False
+) -> tuple[tuple[Ace, ...], list[str]]:
     """Entries in order, and one sentence for each that was left out.
 
     A wrong entry that restricts ends the list: what stands behind it may be what it was to keep
     out, and the end of a list drops.  `ports` are those of the vif's network instance; empty when
-    it is air-gapped.
+    it is air-gapped.  On a `switch` names and other apps are not known, and nothing is translated.
     """
     resolved: list[Ace] = []
     wrong: list[str] = []
     seen: dict[tuple[str, int], int] = {}
+    numbers: set[int] = set()
     for ace in aces:
         try:
-            entry = _resolve_one(ace, ports)
+            _check_number(ace.id, numbers)
+            entry = _resolve_one(ace, ports, switch=switch)
         except BadAce as error:
             name = f"ACE {ace.id}{f' ({ace.name})' if ace.name else ''}"
             if any(action.drop or action.limit for action in ace.actions):
@@ -62,7 +66,16 @@ def resolve(aces: Sequence[ACE], ports: Sequence[Port]) -> tuple[tuple[Ace, ...]
     return tuple(resolved), wrong
 
 
-def _resolve_one(ace: ACE, ports: Sequence[Port]) -> Ace:
+def _check_number(number: int, taken: set[int]) -> None:
+    """Counters and records of flows tell entries apart by the id; 0 is the end of a list."""
+    if number < 1:
+        raise BadAce("its id is 0, which stands for the end of the list")
+    if number in taken:
+        raise BadAce("an entry before it has the same id")
+    taken.add(number)
+
+
+def _resolve_one(ace: ACE, ports: Sequence[Port], *, switch: bool) -> Ace:
     matches: dict[str, str] = {}
     for match in ace.matches:
         kind = match.type.lower()
@@ -81,6 +94,8 @@ def _resolve_one(ace: ACE, ports: Sequence[Port]) -> Ace:
     eidset = "eidset" in matches
     if eidset and (host or prefix):
         raise BadAce("eidset excludes ip and host")
+    if switch and (host or eidset or action is Action.PORTMAP):
+        raise BadAce("host, eidset and port maps are for local network instances only")
     if "adapter" in matches and action is not Action.PORTMAP:
         raise BadAce("adapter is for port maps only")
     base = Ace(ace.id, action, prefix, host, eidset, protocol, lport, fport)

@@ -38,6 +38,12 @@ def vif_mac(app: AppInstanceId, network_instance: NetworkInstanceId, index: int)
     return _local_mac(f"{app}/{network_instance}/{index}")
 
 
+def switch_vif_mac(app: AppInstanceId, network_instance: NetworkInstanceId, index: int) -> str:
+    """As `vif_mac`, under the prefix that DHCP servers outside know apps on switches by."""
+    digest = hashlib.sha256(f"{app}/{network_instance}/{index}".encode()).digest()
+    return ":".join(f"{octet:02x}" for octet in (0x02, 0x16, 0x3E, *digest[:3]))
+
+
 def bridge_mac(node: str, network_instance: NetworkInstanceId) -> str:
     """Fixed, so that a re-made bridge answers for the gateway that guests have cached."""
     return _local_mac(f"{node}/{network_instance}")

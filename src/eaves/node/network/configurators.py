@@ -1,17 +1,14 @@
 """Create, change and delete each kind of network item.  Every call bears being repeated."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
-from typing import Any
 
 import structlog
 
-from eaves.errors import Transient
 from eaves.node.host import dnsmasq, links, nft
-from eaves.node.host.files import atomic_write, read_or_none
+from eaves.node.host.files import atomic_write
 from eaves.node.network.dhcp import conf_text, dhcp_host_line, hosts_line
 from eaves.node.network.items import (
     AppFirewall,
@@ -22,100 +19,76 @@ from eaves.node.network.items import (
     Nat,
     NetworkItem,
     NftBase,
+    SwitchFirewall,
+    SwitchRules,
     Sysctl,
     Vif,
     VifKind,
 )
-from eaves.node.network.nftlang import Json, Program, element_json, load_commands
-from eaves.node.network.records import Records
+from eaves.node.network.marks import APP_MASK, mark_of
+from eaves.node.network.nftlang import (
+    Json,
+    Program,
+    dynamic_sets,
+    element_json,
+    load_commands,
+)
 from eaves.node.network.rules import base_programs, firewall_programs, nat_programs
-from eaves.reconcile.apply import Configurator, ProgressSink, backoff
+from eaves.node.network.switch_rules import (
+    base_switch_programs,
+    switch_firewall_programs,
+    switch_programs,
+)
+from eaves.node.network.switches import Switches, switch_vif_lines, switch_vif_vlans
+from eaves.node.network.tables import RouteTables
+from eaves.node.network.workshop import BridgeGone, Made, Workshop
+from eaves.reconcile.apply import Configurator
 
 log = structlog.get_logger(__name__)
 
-LONGEST_RETRY_S = 60.0
 FAMILIES = ("inet", "bridge")
 BRIDGE_NETFILTER = "net.bridge.bridge-nf-call-iptables"  # of this network namespace
 
 
-class BridgeGone(Transient):
-    def __init__(self, name: str) -> None:
-        super().__init__(f"bridge {name} is gone; it is made again first")
-
-
-@dataclass(frozen=True, slots=True)
-class Workshop:
-    """What all configurators share.  nftables transactions read before they write: `lock`."""
-
-    table: str
-    folder: Path
-    lock: asyncio.Lock
-
-    @property
-    def records(self) -> Records:
-        return Records(self.folder / "items")
-
-    def dnsmasq_folder(self, bridge: str) -> Path:
-        return self.folder / "dnsmasq" / bridge
-
-    def netns_inode_file(self, name: str) -> Path:
-        return self.folder / "netns" / name
-
-    async def adopt_netns(self, name: str) -> bool:
-        """Is the namespace there?  One that only lost its name gets it back."""
-        written = read_or_none(self.netns_inode_file(name)) or b"0"
-        return await links.adopt_netns(name, int(written) if written.isdigit() else 0)
-
-
 def programs(item: NetworkItem) -> tuple[Program, ...]:
-    """The nftables part of an item; empty for what has none."""
+    """The nftables part of an item, one program for each family; empty for what has none."""
     match item:
         case NftBase():
-            return base_programs(item)
+            found = (*base_programs(item), *base_switch_programs(item))
         case Nat():
-            return nat_programs(item)
+            found = nat_programs(item)
         case AppFirewall():
-            return firewall_programs(item)
+            found = firewall_programs(item)
+        case SwitchRules():
+            found = switch_programs(item)
+        case SwitchFirewall():
+            found = switch_firewall_programs(item)
         case _:
             return ()
+    by_family: dict[str, Program] = {}
+    for program in found:
+        there = by_family.get(program.family)
+        by_family[program.family] = there.joined(program) if there else program
+    return tuple(by_family.values())
 
 
-class _Made:
-    """Keeps the record; the subclasses know how it is done."""
-
-    def __init__(self, workshop: Workshop) -> None:
-        self.shop = workshop
-
-    async def make(self, item: Any, running: Any) -> None:
-        raise NotImplementedError
-
-    async def unmake(self, item: Any) -> None:
-        raise NotImplementedError
-
-    async def create(self, item: Any, progress: ProgressSink, /) -> None:
-        await self.make(item, self.shop.records.get(item.ref))
-        self.shop.records.put(item)
-
-    async def modify(self, running: Any, item: Any, progress: ProgressSink, /) -> None:
-        await self.make(item, running)
-        self.shop.records.put(item)
-
-    async def delete(self, item: Any, progress: ProgressSink, /) -> None:
-        await self.unmake(item)
-        self.shop.records.drop(item.ref)
-
-    def retry_delay(self, item: Any, attempts: int, /) -> timedelta:
-        return backoff(attempts, most_s=LONGEST_RETRY_S)
+def rule_count(items: Iterable[NetworkItem]) -> int:
+    """How many rules the kernel holds for these items."""
+    found = (program for item in items for program in programs(item))
+    return sum(len(chain.rules) for program in found for chain in program.chains)
 
 
-class Rules(_Made):
+class Rules(Made):
     """nft-base, nat and firewall: one transaction for each family."""
 
     async def make(self, item: NetworkItem, running: NetworkItem | None) -> None:
         async with self.shop.lock:
+            await nft.apply_text("".join(dynamic_sets(p) for p in programs(item)))
             await nft.apply(await self._replacement(item, running))
         if isinstance(item, AppFirewall) and isinstance(running, AppFirewall):
             await forget_forbidden_flows(running, item)
+        if isinstance(item, SwitchFirewall) and isinstance(running, SwitchFirewall):
+            await forget_switch_flows(running, item)
         if isinstance(item, Nat) and item.hosts:
             # The sets may be new: answers that dnsmasq has cached would never fill them.
             dnsmasq.reload(self.shop.dnsmasq_folder(item.bridge))
@@ -130,26 +103,23 @@ class Rules(_Made):
             await nft.apply(commands)
         if isinstance(item, AppFirewall):
             await links.forget_flows(item.address)
+        if isinstance(item, SwitchFirewall):
+            await forget_switch_flows(item, None)
 
     async def _replacement(self, item: NetworkItem, running: NetworkItem | None) -> list[Json]:
         before = {p.family: p for p in (programs(running) if running else ())}
         commands: list[Json] = []
-        for program in programs(item):
-            seen = await nft.list_table(program.family, program.table)
+        wanted = programs(item)
+        tables = await asyncio.gather(*(nft.list_table(p.family, p.table) for p in wanted))
+        for program, seen in zip(wanted, tables, strict=True):
             if seen is None:
-                commands += load_commands(program, {})
+                commands += load_commands(program, frozenset())
                 continue
             old = before.get(program.family)
             if old is not None and old.table == program.table:
                 commands += stale(old, program, seen)
-            kept = {
-                (chain, label): (rule.packets, rule.bytes)
-                for chain, rules in seen.chains.items()
-                for rule in rules
-                if (label := rule.comment.partition(" ")[2].partition(" ")[2])
-            }
             commands += without_conflicts(program, seen)
-            commands += load_commands(program, kept)
+            commands += load_commands(program, seen.counters.keys())
         return commands
 
 
@@ -157,6 +127,15 @@ async def forget_forbidden_flows(running: AppFirewall, item: AppFirewall) -> Non
     """Entries that were only added at the end forbid nothing that was allowed."""
     if running.aces != item.aces[: len(running.aces)] or running.address != item.address:
         await links.forget_flows(running.address)
+
+
+async def forget_switch_flows(running: SwitchFirewall, item: SwitchFirewall | None) -> None:
+    """By the app's number in the mark: which addresses it uses on a switch nobody knows for sure.
+
+    What the app's other interfaces have open goes on as soon as its list is asked again.
+    """
+    if item is None or running.aces != item.aces[: len(running.aces)]:
+        await links.forget_marked(mark_of(running.app_number, 0) & APP_MASK, APP_MASK)
 
 
 def without_conflicts(program: Program, seen: nft.SeenTable) -> list[Json]:
@@ -182,6 +161,7 @@ def stale(old: Program, new: Program, seen: nft.SeenTable) -> list[Json]:
     keep_elements = {(e.container, e.key) for e in new.elements}
     keep_chains = {c.name for c in new.chains}
     keep_containers = {c.name for c in new.containers}
+    keep_counters = set(new.counters)
     rest = Program(
         old.family,
         old.table,
@@ -194,11 +174,18 @@ def stale(old: Program, new: Program, seen: nft.SeenTable) -> list[Json]:
     flush = [
         {"flush": {"chain": at | {"name": c.name}}} for c in new.chains if c.name in seen.chains
     ]
-    return [*flush, *removal(rest, seen)] if rest.chains or rest.containers or rest.elements else []
+    unused = [name for name in old.counters if name not in keep_counters and name in seen.counters]
+    gone = removal(rest, seen, frozenset(unused))
+    return [*flush, *gone] if gone else []
 
 
-def removal(program: Program, seen: nft.SeenTable) -> list[Json]:
-    """Take a program out of a table: elements, then chains, then sets; only what is there."""
+def removal(
+    program: Program, seen: nft.SeenTable, counters: AbstractSet[str] | None = None
+) -> list[Json]:
+    """Take a program out of a table: elements, then chains, then sets; only what is there.
+
+    `counters` are taken out last; None: those of the program.
+    """
     at: Json = {"family": program.family, "table": program.table}
     if program.owns_table:
         return [{"delete": {"table": {"family": program.family, "name": program.table}}}]
@@ -217,10 +204,14 @@ def removal(program: Program, seen: nft.SeenTable) -> list[Json]:
         for c in program.containers
         if c.name in seen.elements
     ]
+    unused = program.counters if counters is None else sorted(counters)
+    commands += [
+        {"delete": {"counter": at | {"name": name}}} for name in unused if name in seen.counters
+    ]
     return commands
 
 
-class Settings(_Made):
+class Settings(Made):
     async def make(self, item: Sysctl, running: Sysctl | None) -> None:
         links.set_sysctl(item.name, item.value)
 
@@ -228,7 +219,7 @@ class Settings(_Made):
         """Forwarding stays as it is: others on the machine may rely on it."""
 
 
-class Bridges(_Made):
+class Bridges(Made):
     async def make(self, item: Bridge, running: Bridge | None) -> None:
         seen = await links.interfaces()
         name = item.name
@@ -236,9 +227,10 @@ class Bridges(_Made):
         lines.append(f"link set {name} address {item.mac} mtu {item.mtu}")
         index = seen.links[name].index if name in seen.links else 0
         have = seen.addresses.get(index, ())
-        lines += [f"addr del {a} dev {name}" for a in have if a != item.address and ":" not in a]
+        # The last address of a link takes all its routes along: the new one comes first.
         if item.address not in have:
             lines.append(f"addr add {item.address} dev {name}")
+        lines += [f"addr del {a} dev {name}" for a in have if a != item.address and ":" not in a]
         await links.ip_batch([lines[0]] if not index else [])
         for setting, value in bridge_settings(name):
             links.set_sysctl(setting, value)
@@ -262,7 +254,7 @@ def bridge_settings(name: str) -> Iterator[tuple[str, str]]:
         yield f"net.ipv6.conf.{name}.disable_ipv6", "1"
 
 
-class Dnsmasqs(_Made):
+class Dnsmasqs(Made):
     async def make(self, item: DhcpDns, running: DhcpDns | None) -> None:
         folder = self.shop.dnsmasq_folder(item.bridge)
         prepare_dnsmasq_folder(folder)
@@ -300,7 +292,7 @@ def prepare_dnsmasq_folder(folder: Path) -> None:
         path.chmod(0o755)
 
 
-class DhcpHosts(_Made):
+class DhcpHosts(Made):
     """Two files that a running dnsmasq notices by itself."""
 
     @staticmethod
@@ -322,7 +314,7 @@ class DhcpHosts(_Made):
         dnsmasq.reload(folder)
 
 
-class Namespaces(_Made):
+class Namespaces(Made):
     async def make(self, item: AppNetns, running: AppNetns | None) -> None:
         await links.make_netns(item.name)
         inode = str(links.netns_inode(item.name)).encode()
@@ -333,7 +325,7 @@ class Namespaces(_Made):
         self.shop.netns_inode_file(item.name).unlink(missing_ok=True)
 
 
-class Vifs(_Made):
+class Vifs(Made):
     async def make(self, item: Vif, running: Vif | None) -> None:
         seen = await links.interfaces()
         if item.bridge not in seen.links:
@@ -343,12 +335,15 @@ class Vifs(_Made):
         lines = [f"link delete {item.name}"] if there is not None and not whole else []
         if not whole:
             lines += self._making(item)
-        lines += [
-            f"link set {item.name} mtu {item.mtu} master {item.bridge}",
-            f"link set {item.name} type bridge_slave isolated on",
-            f"link set {item.name} up",
-        ]
+        lines.append(f"link set {item.name} mtu {item.mtu} master {item.bridge}")
+        if item.switched:
+            lines += switch_vif_lines(item)
+        else:
+            lines.append(f"link set {item.name} type bridge_slave isolated on")
+        lines.append(f"link set {item.name} up")
         await links.ip_batch(lines)
+        if item.switched:
+            await links.bridge_batch(switch_vif_vlans(item))
         if item.kind is VifKind.VETH:
             await links.ip_batch(self._addressing(item), netns=item.netns)
 
@@ -369,11 +364,15 @@ class Vifs(_Made):
             "link set lo up",
             f"link set {item.inside} address {item.mac} mtu {item.mtu}",
             f"addr flush dev {item.inside} scope global",
-            f"addr add {item.address} dev {item.inside}",
+            *([f"addr add {item.address} dev {item.inside}"] if item.address else []),
             f"link set {item.inside} up",
         ]
         if item.gateway:
             lines.append(f"route replace default via {item.gateway} dev {item.inside}")
+        lines += [
+            f"route replace {destination} via {gateway} dev {item.inside}"
+            for destination, gateway in item.routes
+        ]
         return lines
 
     async def unmake(self, item: Vif) -> None:
@@ -387,6 +386,10 @@ def configurators(workshop: Workshop) -> Mapping[str, Configurator]:
         "nft-base": rules,
         "nat": rules,
         "firewall": rules,
+        "switch-rules": rules,
+        "switch-firewall": rules,
+        "switch": Switches(workshop),
+        "routes": RouteTables(workshop),
         "sysctl": Settings(workshop),
         "bridge": Bridges(workshop),
         "dnsmasq": Dnsmasqs(workshop),

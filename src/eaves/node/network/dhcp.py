@@ -1,10 +1,11 @@
 """What dnsmasq is told.  Pure, but for `parse_leases` nothing comes back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from eaves.errors import Rejected
 from eaves.node.network.items import DhcpDns, DhcpHost
+from eaves.node.network.routing import own_routes
 from eaves.node.network.rules import host_set
 
 LEASE_S = 3600
@@ -50,6 +51,8 @@ def conf_text(item: DhcpDns, folder: Path, user: str) -> str:
         f"dhcp-option=option:mtu,{item.mtu}",
         f"host-record=router,{item.gateway}",
     ]
+    if item.routes:
+        lines += _route_options(item)
     if item.domain:
         lines += [f"domain={item.domain}", f"local=/{item.domain}/", "expand-hosts"]
     if item.ntp:
@@ -65,8 +68,29 @@ def conf_text(item: DhcpDns, folder: Path, user: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _route_options(item: DhcpDns) -> list[str]:
+    """Option 121 for all, and for each app that is a gateway one without its own routes."""
+    lines = [_route_option("", item.routes)]
+    for address in item.gateway_apps:
+        kept = own_routes(item.routes, address)
+        if kept:
+            lines.append(_route_option(f"tag:{gateway_tag(address)},", kept))
+    return lines
+
+
+def _route_option(tag: str, routes: Sequence[tuple[str, str]]) -> str:
+    pairs = ",".join(f"{destination},{gateway}" for destination, gateway in routes)
+    return f"dhcp-option={tag}option:classless-static-route,{pairs}"
+
+
+def gateway_tag(address: str) -> str:
+    """The more tags an option has, the earlier dnsmasq takes it."""
+    return f"via-{address.replace('.', '-')}"
+
+
 def dhcp_host_line(item: DhcpHost) -> str:
-    return f"{item.mac},{item.address},{LEASE_S}\n"
+    """Each host carries a tag of its address; only those of gateways are asked for."""
+    return f"{item.mac},set:{gateway_tag(item.address)},{item.address},{LEASE_S}\n"
 
 
 def hosts_line(item: DhcpHost) -> str:

@@ -6,7 +6,7 @@ side of its conflict.  Of two that exclude each other the one with the lower num
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 
 from eaves.evapi.config import EdgeDevConfig, NetworkAdapter, NetworkInstanceConfig
@@ -27,6 +27,7 @@ from eaves.node.network.addresses import (
     vif_mac,
 )
 from eaves.node.network.items import (
+    FLOW_SETTINGS,
     FORWARDING,
     Ace,
     Action,
@@ -38,30 +39,36 @@ from eaves.node.network.items import (
     Nat,
     NetworkItem,
     NftBase,
+    Routes,
     Sysctl,
+    Tracking,
     Vif,
     VifKind,
 )
 from eaves.node.network.names import Names, plan_names
+from eaves.node.network.refusals import (
+    Facts,
+    Refusals,
+    mtu_of,
+    network_instance_id,
+    note_ports,
+    ports_of,
+)
+from eaves.node.network.routing import (
+    EVERYWHERE,
+    FIRST_TABLE,
+    Plan,
+    has_default,
+    own_routes,
+    plan_routes,
+    routes_of,
+    told_routes,
+    ways_of,
+)
+from eaves.node.network.switch_plan import plan_switches, switch_items
 from eaves.node.refs import Allocations, AppInForce, Port, netns_name, vif_name
 
-DEFAULT_MTU = 1500
-LEAST_MTU, MOST_MTU = 1280, 65535
-
-
-@dataclass(slots=True)
-class Refusals:
-    """Object id -> the sentences that say why it, or a part of it, is not made."""
-
-    texts: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
-
-    def add(self, object_id: str, text: str) -> None:
-        sentences = self.texts.setdefault(object_id, [])
-        if text not in sentences:
-            sentences.append(text)
-
-    def as_mapping(self) -> Mapping[str, str]:
-        return {object_id: "; ".join(texts) for object_id, texts in self.texts.items()}
+MOST_TOLD = 24  # routes: all stand in one line of dnsmasq and one DHCP option
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +82,17 @@ class Local:
     ports: tuple[Port, ...]
     mtu: int
     names: Names
+    plan: Plan
+    told: tuple[tuple[str, str], ...]  # routes that its apps are told
+
+    @property
+    def routed(self) -> bool:
+        """Do its apps get a default route?"""
+        return bool(self.ports) and has_default(self.plan, self.ports)
+
+    @property
+    def flow_log(self) -> bool:
+        return not self.config.disable_flowlog
 
     @property
     def bridge(self) -> str:
@@ -93,18 +111,6 @@ class Attachment:
     aces: tuple[Ace, ...]
 
 
-def network_instance_id(config: NetworkInstanceConfig) -> NetworkInstanceId:
-    return NetworkInstanceId(config.uuidandversion.uuid if config.uuidandversion else "")
-
-
-def ports_of(config: NetworkInstanceConfig, ports: Sequence[Port]) -> tuple[Port, ...]:
-    """The ports that the label of a network instance matches now."""
-    label = config.port.name if config.port else ""
-    if not label:
-        return ()
-    return tuple(p for p in ports if label == p.logical_label or label in p.labels)
-
-
 def intent(
     config: EdgeDevConfig,
     apps: tuple[AppInForce, ...],
@@ -113,6 +119,7 @@ def intent(
     *,
     containers: AbstractSet[AppInstanceId],
     table: str,
+    facts: Facts = Facts(),  # noqa: B008 - frozen, and the same for all
 ) -> tuple[tuple[NetworkItem, ...], Mapping[str, str]]:
     """Items, and refusals by object id (network instance or app).
 
@@ -120,37 +127,74 @@ def intent(
     `table` names the node's nftables tables and seeds the bridge MACs.
     """
     refusals = Refusals()
-    locals_ = plan_networks(config, allocations, ports, refusals)
-    attachments = plan_vifs(apps, locals_, allocations, refusals)
+    switches = plan_switches(config, allocations, ports, facts.tracking, refusals)
+    taken = {p.ifname: s.config.displayname for s in switches.values() for p in s.ports}
+    free = tuple(p for p in ports if p.ifname not in taken)
+    locals_ = plan_networks(config, allocations, free, refusals, facts.controller)
+    attachments = plan_vifs(apps, locals_, switches.keys(), allocations, refusals)
+    tracking = facts.tracking if switches else Tracking.NONE
     items: list[NetworkItem] = [
-        NftBase(table, tuple(sorted({p.ifname for p in ports}))),
-        Sysctl(FORWARDING, "1", table),
+        NftBase(table, tuple(sorted({p.ifname for p in ports})), facts.clamp_mss, tracking),
+        *(Sysctl(name, "1", table) for name in (FORWARDING, *FLOW_SETTINGS)),
     ]
     for local in locals_.values():
         mine = [a for a in attachments if a.local.id == local.id]
+        others = [o.net.subnet for o in locals_.values() if o.id != local.id]
         items += _network_items(local, mine, table)
+        items.append(_routes(local, others, facts))
     outside = tuple(sorted(n.bridge for n in locals_.values() if n.ports))
     for attachment in attachments:
         kind = VifKind.VETH if attachment.app.app in containers else VifKind.TAP
         items += _vif_items(attachment, kind, outside, table)
+    items += switch_items(switches, apps, containers, table, facts.tracking, refusals)
     items += [
         AppNetns(app.app, netns_name(table, app.number))
         for app in apps
         if app.activate and app.app in containers
     ]
-    return tuple(items), refusals.as_mapping()
+    found = (
+        replace(i, each_packet=_each_packet(items)) if isinstance(i, NftBase) else i for i in items
+    )
+    return tuple(found), refusals.as_mapping()
+
+
+def _each_packet(items: Iterable[NetworkItem]) -> bool:
+    """Does an entry limit a rate, or do replies have to find their way back?"""
+    return any(
+        (isinstance(i, AppFirewall) and any(ace.action is Action.LIMIT for ace in i.aces))
+        or (isinstance(i, Nat) and bool(i.ways))
+        for i in items
+    )
+
+
+def _routes(local: Local, others: Sequence[IPv4Network], facts: Facts) -> Routes:
+    chosen = {d: name for (ni, d), name in facts.chosen.items() if ni == local.id}
+    routes = routes_of(
+        local.plan,
+        chosen,
+        bridge=local.bridge,
+        subnet=local.net.subnet,
+        ports=local.ports,
+        others=others,
+    )
+    ways = ways_of(local.number, local.ports)
+    return Routes(local.id, local.bridge, FIRST_TABLE + local.number, routes, ways)
 
 
 # Network instances
 
 
 def plan_networks(
-    config: EdgeDevConfig, allocations: Allocations, ports: Sequence[Port], refusals: Refusals
+    config: EdgeDevConfig,
+    allocations: Allocations,
+    ports: Sequence[Port],
+    refusals: Refusals,
+    controller: str = "",
 ) -> dict[NetworkInstanceId, Local]:
     """LOCAL network instances that can be made, the oldest bridge number first."""
     unnumbered = 1 << 30
     candidates = sorted(
-        config.network_instances,
+        (n for n in config.network_instances if n.inst_type != NiType.ZnetInstSwitch),
         key=lambda ni: allocations.bridge_numbers.get(network_instance_id(ni), unnumbered),
     )
     fixed = [
@@ -168,7 +212,8 @@ def plan_networks(
     for ni in candidates:
         ni_id = network_instance_id(ni)
         try:
-            local = _plan_network(ni, ni_id, allocations, ports, [*fixed, *(t for t, _ in taken)])
+            subnets = [*fixed, *(t for t, _ in taken)]
+            local = _plan_network(ni, ni_id, allocations, ports, subnets, controller)
         except BadSubnet as error:
             refusals.add(ni_id, f"network instance {ni.displayname}: {error}")
             continue
@@ -199,9 +244,8 @@ def _plan_network(
     allocations: Allocations,
     ports: Sequence[Port],
     taken: Iterable[IPv4Network],
+    controller: str,
 ) -> Local:
-    if ni.inst_type == NiType.ZnetInstSwitch:
-        raise BadSubnet("switch network instances are not yet supported; use a local one")
     if ni.inst_type != NiType.ZnetInstLocal:
         raise BadSubnet(f"type {ni.inst_type.name} is not supported; use a local one")
     number = allocations.bridge_numbers.get(ni_id)
@@ -210,30 +254,24 @@ def _plan_network(
     given = ni.ip is not None and bool(ni.ip.subnet)
     automatic = None if given else automatic_subnet(number, taken)
     chosen = ports_of(ni, ports)
-    lowest = min((p.mtu for p in chosen), default=DEFAULT_MTU)
-    mtu = min(ni.mtu or lowest, lowest) if chosen else ni.mtu or DEFAULT_MTU
-    if not LEAST_MTU <= mtu <= MOST_MTU:
-        raise BadSubnet(f"MTU {mtu} is outside {LEAST_MTU} to {MOST_MTU}")
+    mtu = mtu_of(ni, chosen)
     net, names = addressing(ni.ip, automatic), plan_names(ni, chosen)
-    return Local(ni, ni_id, number, net, chosen, mtu, names)
+    plan = plan_routes(ni, chosen, net.subnet, controller)
+    told = told_routes(ni, plan, chosen, str(net.gateway))
+    return Local(ni, ni_id, number, net, chosen, mtu, names, plan, told)
 
 
 def _note_faults(local: Local, refusals: Refusals) -> None:
     """What is wrong without keeping the network instance from working."""
     ni = local.config
-    label = ni.port.name if ni.port else ""
-    if label and not local.ports:
+    note_ports(ni, local.id, local.ports, refusals)
+    for text in local.plan.wrong:
+        refusals.add(local.id, f"network instance {ni.displayname}: {text}")
+    if len(local.told) > MOST_TOLD:
         refusals.add(
             local.id,
-            f"network instance {ni.displayname}: no port has the label {label!r}; it is"
-            " air-gapped until one does",
-        )
-    low = min(local.ports, key=lambda p: p.mtu, default=None)
-    if low and ni.mtu > low.mtu:
-        refusals.add(
-            local.id,
-            f"network instance {ni.displayname}: MTU {ni.mtu} is above the {low.mtu} of port"
-            f" {low.logical_label}; {low.mtu} is used",
+            f"network instance {ni.displayname}: apps are told {MOST_TOLD} routes at most;"
+            f" {len(local.told) - MOST_TOLD} are left out of DHCP",
         )
     for text in local.names.wrong:
         refusals.add(local.id, f"network instance {ni.displayname}: {text}")
@@ -254,6 +292,8 @@ def _network_items(
         ifnames,
         hosts,
         tuple(sorted({a for _, a in names.entries if ":" not in a})),
+        local.flow_log,
+        ways_of(local.number, local.ports),
     )
     bridge = Bridge(
         local.id,
@@ -276,8 +316,10 @@ def _network_items(
         names.entries,
         names.ntp,
         local.mtu,
-        bool(local.ports),
+        local.routed,
         hosts,
+        local.told[:MOST_TOLD],
+        tuple(sorted({gateway for _, gateway in local.plan.by_app})),
     )
     return (nat, bridge, dhcp)
 
@@ -288,16 +330,22 @@ def _network_items(
 def plan_vifs(
     apps: Sequence[AppInForce],
     locals_: Mapping[NetworkInstanceId, Local],
+    elsewhere: AbstractSet[NetworkInstanceId],
     allocations: Allocations,
     refusals: Refusals,
 ) -> tuple[Attachment, ...]:
-    """Vifs of activated apps that can be made, lower app numbers first."""
+    """Vifs of activated apps that can be made, lower app numbers first.
+
+    `elsewhere` are the network instances whose vifs others make.
+    """
     made: list[Attachment] = []
     for app in sorted(apps, key=lambda a: a.number):
         if not app.activate:
             continue
         for index, adapter in enumerate(app.config.interfaces):
             who = f"app {app.config.displayname} interface {adapter.name or index}"
+            if adapter.network_id in elsewhere:
+                continue
             local = locals_.get(NetworkInstanceId(adapter.network_id))
             if local is None:
                 refusals.add(app.app, f"{who}: {_why_no_network(adapter, refusals)}")
@@ -396,7 +444,10 @@ def _vif_items(
         attachment.address,
         attachment.aces,
         outside if maps else (),
+        app.number,
+        local.flow_log,
     )
+    told = own_routes(local.told[:MOST_TOLD], attachment.address) if kind is VifKind.VETH else ()
     vif = Vif(
         app.app,
         index,
@@ -407,9 +458,10 @@ def _vif_items(
         attachment.mac,
         f"{attachment.address}/{local.net.subnet.prefixlen}",
         # One default route per app: that of its first interface.
-        str(local.net.gateway) if local.ports and index == 0 else "",
+        str(local.net.gateway) if local.routed and index == 0 else "",
         local.mtu,
         netns_name(table, app.number) if kind is VifKind.VETH else "",
+        tuple((d, gateway) for d, gateway in told if d != EVERYWHERE),
     )
     return (host, firewall, vif)
 

@@ -1,15 +1,17 @@
 """What is really there: every record checked against the kernel, and ports as they are now."""
 
+import asyncio
 import time
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from eaves.evapi.config import EdgeDevConfig, PhysicalIO, SystemAdapter
 from eaves.evapi.evecommon import PhyIoType
-from eaves.node.host import dnsmasq, links, nft
+from eaves.node.host import bridging, dnsmasq, links, nft
 from eaves.node.host.files import read_or_none
-from eaves.node.network.configurators import FAMILIES, Workshop, bridge_settings, programs
+from eaves.node.network.configurators import FAMILIES, bridge_settings, programs
 from eaves.node.network.dhcp import BadConfLine, conf_text, dhcp_host_line, hosts_line, parse_leases
 from eaves.node.network.items import (
     AppFirewall,
@@ -20,21 +22,31 @@ from eaves.node.network.items import (
     Nat,
     NetworkItem,
     NftBase,
+    Routes,
+    Switch,
+    SwitchFirewall,
+    SwitchRules,
     Sysctl,
+    Tracking,
     Vif,
 )
 from eaves.node.network.nftlang import Program, comments
+from eaves.node.network.switches import switch_settings
+from eaves.node.network.tables import is_in_force, wanted_rules
+from eaves.node.network.workshop import Workshop
 from eaves.node.refs import Port
 from eaves.reconcile.item import Item, ItemRef, Observation
 
 RESOLV_CONF = "/etc/resolv.conf"
-ETHERNET = frozenset({PhyIoType.PhyIoNetEth, PhyIoType.PhyIoNetWLAN, PhyIoType.PhyIoNetWWAN})
+WIRELESS = frozenset({PhyIoType.PhyIoNetWLAN, PhyIoType.PhyIoNetWWAN})
+ETHERNET = WIRELESS | {PhyIoType.PhyIoNetEth}
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
     interfaces: links.Interfaces
     tables: Mapping[str, nft.SeenTable | None]
+    routing: links.Routing
 
 
 async def see(workshop: Workshop) -> Observation:
@@ -43,9 +55,11 @@ async def see(workshop: Workshop) -> Observation:
     A damaged one is told with an attribute that no intention has: making it again mends it in
     place, and when it is no longer wanted it is still taken down.
     """
+    tables = await asyncio.gather(*(nft.list_table(f, workshop.table) for f in FAMILIES))
     seen = Seen(
         await links.interfaces(),
-        {family: await nft.list_table(family, workshop.table) for family in FAMILIES},
+        dict(zip(FAMILIES, tables, strict=True)),
+        await links.routing(),
     )
     present: dict[ItemRef, Item] = {}
     for item in workshop.records.all():
@@ -63,8 +77,15 @@ def damaged(item: NetworkItem, seen: Seen, workshop: Workshop) -> NetworkItem | 
             return replace(item, subnet="") if _chains_left(item, seen) else None
         case AppFirewall():
             return replace(item, mac="") if _chains_left(item, seen) else None
-        case Bridge():
+        case SwitchRules():
+            return replace(item, number=0) if _chains_left(item, seen) else None
+        case SwitchFirewall():
+            return replace(item, zone=0) if _chains_left(item, seen) else None
+        case Bridge() | Switch():
             return replace(item, mtu=0) if item.name in links_seen else None
+        case Routes():
+            left = set(wanted_rules(item)) & seen.routing.rules
+            return replace(item, routes=()) if left else None
         case Vif():
             return replace(item, mtu=0) if item.name in links_seen else None
         case DhcpDns():
@@ -85,7 +106,7 @@ def _chains_left(item: NetworkItem, seen: Seen) -> bool:
 async def is_there(item: NetworkItem, seen: Seen, workshop: Workshop) -> bool:
     net = seen.interfaces
     match item:
-        case NftBase() | Nat() | AppFirewall():
+        case NftBase() | Nat() | AppFirewall() | SwitchRules() | SwitchFirewall():
             return all(_loaded(p, seen.tables.get(p.family)) for p in programs(item))
         case Sysctl():
             return links.get_sysctl(item.name) == item.value
@@ -97,6 +118,10 @@ async def is_there(item: NetworkItem, seen: Seen, workshop: Workshop) -> bool:
                 and item.address in net.addresses.get(link.index, ())
                 and all(links.get_sysctl(n) == value for n, value in bridge_settings(item.name))
             )
+        case Switch():
+            return _switch_is_there(item, net)
+        case Routes():
+            return is_in_force(item, seen.routing.rules, seen.routing.routes)
         case DhcpDns():
             return _dnsmasq_runs(item, net, workshop)
         case DhcpHost():
@@ -111,6 +136,22 @@ async def is_there(item: NetworkItem, seen: Seen, workshop: Workshop) -> bool:
             return _vif_is_there(item, net) and (
                 not item.netns or await workshop.adopt_netns(item.netns)
             )
+
+
+def _switch_is_there(item: Switch, net: links.Interfaces) -> bool:
+    """A port that is gone for now does not make it broken; one that came back is taken in."""
+    link = net.links.get(item.name)
+    if link is None or (link.kind, link.mac, link.mtu, link.up) != (
+        "bridge",
+        item.mac,
+        item.mtu,
+        True,
+    ):
+        return False
+    there = (net.links[p.ifname] for p in item.ports if p.ifname in net.links)
+    return all(port.master == link.index for port in there) and all(
+        links.get_sysctl(name) == value for name, value in switch_settings(item)
+    )
 
 
 def _vif_is_there(item: Vif, net: links.Interfaces) -> bool:
@@ -156,6 +197,12 @@ def read_leases(workshop: Workshop) -> Mapping[str, str]:
     return leases
 
 
+async def find_tracking(table: str) -> Tracking:
+    if await bridging.has_bridge_tracking(table):
+        return Tracking.BRIDGE
+    return Tracking.INET if await bridging.has_bridge_netfilter() else Tracking.NONE
+
+
 # Counters
 
 
@@ -178,19 +225,20 @@ class Counters:
 
 async def read_counters(workshop: Workshop) -> Counters:
     seen = await links.interfaces()
-    table = await nft.list_table("inet", workshop.table)
+    tables = await asyncio.gather(*(nft.list_table(f, workshop.table) for f in FAMILIES))
     aces: dict[tuple[str, str], int] = {}
-    rules = [(c, rule) for c, found in table.chains.items() for rule in found] if table else []
+    chains = [chain for table in tables if table for chain in table.chains.items()]
+    rules = [(c, rule) for c, found in chains for rule in found]
     for chain, rule in rules:
         label = rule.comment.partition(" ")[2].partition(" ")[2]
         if label:
             aces[chain, label] = rule.packets
-    vifs = [item for item in workshop.records.all() if isinstance(item, AppFirewall)]
+    vifs = [i for i in workshop.records.all() if isinstance(i, AppFirewall | SwitchFirewall)]
     drops = {item.vif: _drops(item, aces) for item in vifs}
     return Counters({n: link.traffic for n, link in seen.links.items()}, drops, aces)
 
 
-def _drops(item: AppFirewall, aces: Mapping[tuple[str, str], int]) -> VifDrops:
+def _drops(item: AppFirewall | SwitchFirewall, aces: Mapping[tuple[str, str], int]) -> VifDrops:
     dropping = {"default", *(f"ace={a.number}" for a in item.aces if a.action == "drop")}
 
     def acl(way: str) -> int:
@@ -207,8 +255,16 @@ def _drops(item: AppFirewall, aces: Mapping[tuple[str, str], int]) -> VifDrops:
 # Ports
 
 
-async def observe_ports(config: EdgeDevConfig, resolv_conf: str = RESOLV_CONF) -> tuple[Port, ...]:
-    """The ports that the configuration names and this machine has, as the host set them up."""
+async def observe_ports(
+    config: EdgeDevConfig,
+    resolv_conf: str = RESOLV_CONF,
+    *,
+    managed: AbstractSet[str] = frozenset(),
+) -> tuple[Port, ...]:
+    """The ports that the configuration names and this machine has, as the host set them up.
+
+    `managed` are the interface names that the host handed over.
+    """
     seen = await links.interfaces()
     fallback = _nameservers((read_or_none(Path(resolv_conf)) or b"").decode(errors="replace"))
     by_label = {io.logicallabel: io for io in config.device_io_list if io.ptype in ETHERNET}
@@ -221,7 +277,8 @@ async def observe_ports(config: EdgeDevConfig, resolv_conf: str = RESOLV_CONF) -
             continue
         network = networks.get(adapter.network_uuid)
         dns = network.ip.dns if network and network.ip else ()
-        ports.append(_port(adapter, link, seen, tuple(dns) or fallback))
+        port = _port(adapter, link, seen, tuple(dns) or fallback)
+        ports.append(replace(port, managed=link.name in managed, wireless=io.ptype in WIRELESS))
     return tuple(ports)
 
 

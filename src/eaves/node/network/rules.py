@@ -11,28 +11,48 @@
 Bridge ports are isolated and the bridge answers ARP for its subnet, so traffic between two apps of
 one network instance is routed: it passes both lists with full connection tracking, which the
 bridge family has not everywhere.  IPv6 is not offered by a local network instance and is dropped.
+
+Packets of connections that are established are let through by the first rule of each hook, unless
+an entry somewhere limits a rate or replies have to find their way back.
+
+Every rule counts into an object of its own name, which outlives the rule: replacing a list loses
+no packet.  The first packet of a connection gets the mark of the entry that let it pass (`marks`);
+where flows are logged, a packet that is dropped is shown to the listener, so many of each interface
+and second, and counted always.
 """
 
 import hashlib
 
 from eaves.node.network.items import Ace, Action, AppFirewall, Nat, NftBase
+from eaves.node.network.marks import NAMES, log_group, log_prefix, mark_of
 from eaves.node.network.nftlang import (
     Chain,
+    ClampMss,
     Container,
     Counter,
     Element,
     Hook,
+    Log,
     Lookup,
     Match,
     Over,
     Part,
     Program,
+    Refresh,
     Rule,
+    Set,
     Translate,
     Verdict,
+    Within,
 )
 
 ACCEPT, DROP, RETURN = Verdict("accept"), Verdict("drop"), Verdict("return")
+METADATA = "169.254.169.254"
+METADATA_PORT = 8169  # of the node, behind port 80 of that address
+LOGGED_BYTES, ANSWER_BYTES = 64, 1024  # of a packet: its headers; an answer from DNS
+LOGGED_A_SECOND, LOGGED_AT_ONCE = 20, 100  # dropped packets of one interface and way
+ANSWERS_A_SECOND, ANSWERS_AT_ONCE = 200, 500
+HOST_TIMEOUT_S = 6 * 3600  # longer than an answer is believed; each new connection begins it anew
 REPLIES = Rule((Match("ct state", ("established", "related")), ACCEPT))
 SENDER, RECEIVER = "iifname . ip saddr", "oifname . ip daddr"
 TO_GATEWAY = Match("iifname . ip daddr", "@gateways")
@@ -41,66 +61,20 @@ DHCP_AND_DNS = (
     Rule((TO_GATEWAY, Match("udp dport", (53, 67)), ACCEPT)),
     Rule((TO_GATEWAY, Match("tcp dport", 53), ACCEPT)),
 )
+ASKS_METADATA = Rule((Match("ip daddr", METADATA), Match("tcp dport", 80), ACCEPT))
+ASKED_METADATA = Rule(
+    (
+        Match("ct original ip daddr", METADATA),
+        Match("tcp dport", METADATA_PORT),
+        Match("ct original proto-dst", 80),  # a port once the protocol is known
+        ACCEPT,
+    )
+)
 OUTSIDE_PORT = "iifname . ip daddr . meta l4proto . th dport"
 
 
 def base_programs(item: NftBase) -> tuple[Program, ...]:
-    pair = ("ifname", "ipv4_addr")
-    containers = (
-        Container("bridges", ("ifname",)),
-        Container("gateways", pair),
-        Container("tx-of", pair, verdicts=True),
-        Container("rx-of", pair, verdicts=True),
-        Container("tx-limit-of", pair, verdicts=True),
-        Container("rx-limit-of", pair, verdicts=True),
-        Container("to-of", ("ifname",), verdicts=True),
-        Container("from-of", ("ifname",), verdicts=True),
-        Container("snat-of", ("ifname",), verdicts=True),
-        Container("portmap-of", (*pair, "inet_proto", "inet_service"), verdicts=True),
-    )
-    chains = (
-        Chain(
-            "from-apps",
-            (
-                *DHCP_AND_DNS,
-                Rule((Lookup(SENDER, "tx-limit-of"),)),
-                REPLIES,
-                Rule((Lookup(SENDER, "tx-of"),)),
-                Rule((Counter(), DROP), "unknown-sender"),
-            ),
-        ),
-        Chain(
-            "sent",
-            (Rule((Match("iifname", "@bridges"), Verdict("jump", "from-apps"))),),
-            Hook("filter", "prerouting", -150),
-        ),
-        Chain(
-            "portmaps",
-            (Rule((Match("meta l4proto", ("tcp", "udp")), Lookup(OUTSIDE_PORT, "portmap-of"))),),
-            Hook("nat", "prerouting", -100),
-        ),
-        Chain(
-            "node-services",
-            (
-                REPLIES,
-                *DHCP_AND_DNS,
-                Rule((TO_GATEWAY, Match("icmp type", "echo-request"), ACCEPT)),
-                Rule((Counter(), DROP), "no-service"),
-            ),
-        ),
-        Chain(
-            "to-host",
-            (Rule((Match("iifname", "@bridges"), Verdict("jump", "node-services"))),),
-            Hook("filter", "input", 0),
-        ),
-        Chain("forwarded", _forward_rules(item), Hook("filter", "forward", 0)),
-        Chain(
-            "leaving",
-            (Rule((Lookup("iifname", "snat-of"),)),),
-            Hook("nat", "postrouting", 100),
-        ),
-    )
-    inet = Program("inet", item.table, chains, containers, owns_table=True)
+    inet = Program("inet", item.table, _base_chains(item), _base_containers(), owns_table=True)
     guard = Program(
         "bridge",
         item.table,
@@ -117,23 +91,139 @@ def base_programs(item: NftBase) -> tuple[Program, ...]:
     return (inet, guard)
 
 
+def _base_containers() -> tuple[Container, ...]:
+    pair = ("ifname", "ipv4_addr")
+    return (
+        Container("bridges", ("ifname",)),
+        Container("gateways", pair),
+        Container("tx-of", pair, verdicts=True),
+        Container("rx-of", pair, verdicts=True),
+        Container("tx-limit-of", pair, verdicts=True),
+        Container("rx-limit-of", pair, verdicts=True),
+        Container("to-of", ("ifname",), verdicts=True),
+        Container("from-of", ("ifname",), verdicts=True),
+        Container("snat-of", ("ifname",), verdicts=True),
+        Container("portmap-of", (*pair, "inet_proto", "inet_service"), verdicts=True),
+        Container("way-of", ("ifname",), verdicts=True),
+        Container("flow-logged", ("ifname",)),
+    )
+
+
+def _base_chains(item: NftBase) -> tuple[Chain, ...]:
+    return (
+        Chain(
+            "from-apps",
+            (
+                *DHCP_AND_DNS,
+                ASKS_METADATA,
+                Rule((Lookup(SENDER, "tx-limit-of"),)),
+                REPLIES,
+                Rule((Lookup(SENDER, "tx-of"),)),
+                _refused("from-apps", "unknown-sender"),
+            ),
+        ),
+        Chain(
+            "sent",
+            (
+                Rule((Lookup("iifname", "way-of"),)) if item.each_packet else REPLIES,
+                Rule((Match("iifname", "@bridges"), Verdict("jump", "from-apps"))),
+            ),
+            Hook("filter", "prerouting", -150),
+        ),
+        Chain(
+            "portmaps",
+            (
+                Rule((Match("meta l4proto", ("tcp", "udp")), Lookup(OUTSIDE_PORT, "portmap-of"))),
+                Rule(
+                    (
+                        Match("iifname", "@bridges"),
+                        Match("ip daddr", METADATA),
+                        Match("tcp dport", 80),
+                        Translate("redirect", port=METADATA_PORT),
+                    )
+                ),
+            ),
+            Hook("nat", "prerouting", -100),
+        ),
+        Chain(
+            "node-services",
+            (
+                REPLIES,
+                *DHCP_AND_DNS,
+                ASKED_METADATA,
+                Rule((TO_GATEWAY, Match("icmp type", "echo-request"), ACCEPT)),
+                _refused("node-services", "no-service"),
+            ),
+        ),
+        Chain(
+            "to-host",
+            (Rule((Match("iifname", "@bridges"), Verdict("jump", "node-services"))),),
+            Hook("filter", "input", 0),
+        ),
+        Chain("answers", (_answers(item.table),), Hook("filter", "output", 0)),
+        Chain("forwarded", _forward_rules(item), Hook("filter", "forward", 0)),
+        Chain(
+            "leaving",
+            (Rule((Lookup("iifname", "snat-of"),)),),
+            Hook("nat", "postrouting", 100),
+        ),
+        *((_clamping(),) if item.clamp_mss else ()),
+    )
+
+
+def _refused(chain: str, label: str) -> Rule:
+    return Rule((Counter(counter_name(chain, label)), DROP), label)
+
+
+def counter_name(chain: str, label: str) -> str:
+    """Unique in a table; nft reads it back, so it holds no `=`."""
+    return f"{chain}/{label.replace('=', '-')}"
+
+
+def _answers(table: str) -> Rule:
+    """What apps are told of names, for the log of flows."""
+    return Rule(
+        (
+            Match("oifname", "@flow-logged"),
+            Match("udp sport", 53),
+            Within(ANSWERS_A_SECOND, "second", ANSWERS_AT_ONCE),
+            Log(log_group(table), NAMES, ANSWER_BYTES),
+        )
+    )
+
+
+def _clamping() -> Chain:
+    """TCP of apps fits the path, also where messages about its MTU are lost."""
+    begins = Match("tcp flags & 6", 2)
+    return Chain(
+        "segments",
+        (
+            Rule((begins, Match("iifname", "@bridges"), ClampMss())),
+            Rule((begins, Match("oifname", "@bridges"), ClampMss())),
+        ),
+        Hook("filter", "forward", -150),
+    )
+
+
 def _forward_rules(item: NftBase) -> tuple[Rule, ...]:
+    label = "unknown-network"
+    counted = Counter(counter_name("forwarded", label))
     rules = (
-        Rule((Lookup(RECEIVER, "rx-limit-of"),)),
+        *((Rule((Lookup(RECEIVER, "rx-limit-of"),)),) if item.each_packet else ()),
         REPLIES,
         Rule((Lookup("oifname", "to-of"),)),
         Rule((Lookup("iifname", "from-of"),)),
-        Rule((Match("iifname", "@bridges"), Counter(), DROP), "unknown-network"),
+        Rule((Match("iifname", "@bridges"), counted, DROP), label),
     )
     if not item.ports:
         return rules
-    between = (Match("iifname", item.ports), Match("oifname", item.ports), Counter(), DROP)
-    return (*rules, Rule(between, "between-ports"))
+    ways = (Match("iifname", item.ports), Match("oifname", item.ports))
+    return (*rules, Rule((*ways, *_refused("forwarded", "between-ports").parts), "between-ports"))
 
 
 def host_set(bridge: str, host: str) -> str:
     """Name of the set that holds the addresses DNS gave for a domain."""
-    return f"host-{bridge}-{hashlib.sha256(host.encode()).hexdigest()[:10]}"
+    return f"dns-{bridge}-{hashlib.sha256(host.encode()).hexdigest()[:10]}"
 
 
 def eid_set(bridge: str) -> str:
@@ -147,36 +237,56 @@ def nat_programs(item: Nat) -> tuple[Program, ...]:
     to_rules = [
         Rule((Match("iifname", bridge), to_app)),
         Rule((translated, to_app)),  # from outside, or from another network instance
-        Rule((Counter(), DROP), "unasked"),
+        _refused(f"to-{bridge}", "unasked"),
     ]
-    from_rules = [Rule((Counter(), DROP), "no-way-out")]
+    from_rules = [_refused(f"from-{bridge}", "no-way-out")]
     snat_rules = [Rule((Match("oifname", bridge), translated, Translate("snat", item.gateway)))]
     if item.ports:
         from_rules.insert(0, Rule((Match("oifname", item.ports), ACCEPT)))
         snat_rules.append(Rule((Match("oifname", item.ports), Translate("masquerade"))))
     eids = Container(eid_set(bridge), ("ipv4_addr",))
-    hosts = tuple(Container(host_set(bridge, h), ("ipv4_addr",)) for h in item.hosts)
+    hosts = tuple(
+        Container(host_set(bridge, h), ("ipv4_addr",), timeout_s=HOST_TIMEOUT_S) for h in item.hosts
+    )
     elements = (
         Element("bridges", (bridge,)),
         Element("gateways", (bridge, item.gateway)),
         Element("to-of", (bridge,), f"to-{bridge}"),
         Element("from-of", (bridge,), f"from-{bridge}"),
         Element("snat-of", (bridge,), f"snat-{bridge}"),
+        *((Element("flow-logged", (bridge,)),) if item.flow_log else ()),
+        *((Element("way-of", (bridge,), f"way-{bridge}", "jump"),) if item.ways else ()),
         *(Element(eids.name, (address,)) for address in item.static_eids),
     )
     chains = (
         Chain(f"to-{bridge}", tuple(to_rules)),
         Chain(f"from-{bridge}", tuple(from_rules)),
         Chain(f"snat-{bridge}", tuple(snat_rules)),
+        *((Chain(f"way-{bridge}", _ways(item)),) if item.ways else ()),
     )
     return (Program("inet", item.table, chains, (eids, *hosts), elements),)
+
+
+def _ways(item: Nat) -> tuple[Rule, ...]:
+    """A reply leaves by the port that was asked, not by the one that is preferred now."""
+    return tuple(
+        Rule(
+            (
+                Match("ct direction", "reply"),
+                Match("ct original ip daddr", address),
+                Set("meta mark", way.mark),
+            )
+        )
+        for way in item.ways
+        for address in way.addresses
+    )
 
 
 def firewall_programs(item: AppFirewall) -> tuple[Program, ...]:
     tx, rx = f"tx-{item.vif}", f"rx-{item.vif}"
     chains = [
-        Chain(tx, (*_list(item, "tx"), Rule((Counter(), DROP), "default"))),
-        Chain(rx, (*_list(item, "rx"), Rule((Counter(), DROP), "default"))),
+        Chain(tx, (*_list(item, "tx"), *_drops(item, "tx", (), 0))),
+        Chain(rx, (*_list(item, "rx"), *_drops(item, "rx", (), 0))),
     ]
     here = (item.bridge, item.address)
     elements = [
@@ -209,11 +319,18 @@ def _guard(item: AppFirewall) -> Program:
     name = f"guard-{item.vif}"
     unaddressed = Match("ip saddr", "0.0.0.0")
     rules = (
-        Rule((Match("ether saddr", item.mac, "!="), Counter(), DROP), "foreign-mac"),
-        Rule((Match("arp saddr ip", ("0.0.0.0", item.address)), ACCEPT)),
+        Rule(
+            (
+                Match("ether saddr", item.mac, "!="),
+                Counter(counter_name(name, "foreign-mac")),
+                DROP,
+            ),
+            "foreign-mac",
+        ),
         Rule((Match("ip saddr", item.address), ACCEPT)),
+        Rule((Match("arp saddr ip", ("0.0.0.0", item.address)), ACCEPT)),
         Rule((unaddressed, Match("udp dport", 67), ACCEPT)),
-        Rule((Counter(), DROP), "foreign-address"),
+        _refused(name, "foreign-address"),
     )
     return Program(
         "bridge",
@@ -231,20 +348,60 @@ def _list(item: AppFirewall, way: str) -> tuple[Rule, ...]:
         matches = _matches(item, ace, way)
         if matches is None:
             continue
-        verdict = DROP if ace.action is Action.DROP else ACCEPT
-        rules.append(Rule((*matches, Counter(), verdict), f"ace={ace.number}"))
+        if ace.action is Action.DROP:
+            rules += _drops(item, way, matches, ace.number)
+        else:
+            rules += _passes(item, way, matches, ace)
     return tuple(rules)
+
+
+def _passes(item: AppFirewall, way: str, matches: tuple[Part, ...], ace: Ace) -> list[Rule]:
+    label = f"ace={ace.number}"
+    counted = Counter(counter_name(f"{way}-{item.vif}", label))
+    mark = Set("ct mark", mark_of(item.app_number, ace.number))
+    if way == "tx":
+        used: tuple[Part, ...] = ()
+        if ace.host:
+            used = (Refresh("ip daddr", host_set(item.bridge, ace.host)),)
+        return [Rule((*matches, *used, mark, counted, ACCEPT), label)]
+    # What a neighbour sends has the mark of its own list by now, and keeps it.
+    return [
+        Rule((*matches, Match("ct mark", 0), mark)),
+        Rule((*matches, counted, ACCEPT), label),
+    ]
+
+
+def _drops(item: AppFirewall, way: str, matches: tuple[Part, ...], number: int) -> list[Rule]:
+    """`number` 0 is the end of the list.  Nobody is shown more of a flood than its beginning."""
+    label = f"ace={number}" if number else "default"
+    chain = f"{way}-{item.vif}"
+    rules = [Rule((*matches, Counter(counter_name(chain, label)), DROP), label)]
+    if item.flow_log:
+        prefix = log_prefix(mark_of(item.app_number, number, dropped=True))
+        shown = Rule(
+            (
+                *matches,
+                Match("meta l4proto", ("tcp", "udp")),
+                Within(LOGGED_A_SECOND, "second", LOGGED_AT_ONCE),
+                Log(log_group(item.table), prefix, LOGGED_BYTES),
+            )
+        )
+        rules.insert(0, shown)
+    return rules
 
 
 def _limits(item: AppFirewall, way: str) -> tuple[Rule, ...]:
     rules: list[Rule] = []
+    chain = f"{way}-limit-{item.vif}"
     for ace in item.aces:
         matches = _matches(item, ace, way)
         if matches is None:
             continue
         if ace.action is Action.LIMIT:
+            label = f"limit={ace.number}"
             over = Over(ace.rate, ace.unit, ace.burst)
-            rules.append(Rule((*matches, over, Counter(), DROP), f"limit={ace.number}"))
+            counted = Counter(counter_name(chain, label))
+            rules.append(Rule((*matches, over, counted, DROP), label))
         rules.append(Rule((*matches, RETURN)))
     return tuple(rules)
 

@@ -14,6 +14,7 @@ from eaves.evapi.info import (
     DeviceEntity,
     Entity,
     ErrorInfo,
+    IPRoute,
     Severity,
     ZInfoNetworkInstance,
     ZmetIPAssignmentEntry,
@@ -23,15 +24,27 @@ from eaves.evapi.info import (
 from eaves.evapi.metrics import (
     NetworkMetric,
     NetworkStats,
+    VlanInfo,
     ZMetricNetworkInstance,
     ZMetricNetworkStats,
 )
 from eaves.ids import AppInstanceId, NetworkInstanceId
 from eaves.node.host.links import Traffic
-from eaves.node.network.intent import network_instance_id, ports_of
-from eaves.node.network.items import Bridge, NetworkItem, Vif, VifKind, dnsmasq_ref, nat_ref
+from eaves.node.network.items import (
+    Bridge,
+    NetworkItem,
+    Route,
+    Routes,
+    Switch,
+    Vif,
+    VifKind,
+    dnsmasq_ref,
+    nat_ref,
+    switch_rules_ref,
+)
 from eaves.node.network.observe import Counters, VifDrops
-from eaves.node.refs import Port, bridge
+from eaves.node.network.refusals import network_instance_id, ports_of
+from eaves.node.refs import Port, bridge, switch
 from eaves.reconcile.item import ItemRef
 from eaves.reconcile.report import ItemState, Report
 
@@ -57,7 +70,7 @@ def vif_statuses(
     for item in items:
         if isinstance(item, Vif):
             up = _state(report, item.ref) is ItemState.PRESENT
-            own = str(ip_interface(item.address).ip) if up else ""
+            own = str(ip_interface(item.address).ip) if item.address else ""
             address = own if item.kind is VifKind.VETH else leases.get(item.mac, "")
             found.append(
                 VifStatus(
@@ -84,7 +97,8 @@ def network_instance_infos(
     now: datetime,
 ) -> tuple[ZInfoNetworkInstance, ...]:
     """One message for each configured network instance, also for one that was refused."""
-    bridges = {i.network_instance: i for i in items if isinstance(i, Bridge)}
+    bridges = {i.network_instance: i for i in items if isinstance(i, Bridge | Switch)}
+    routes = {i.network_instance: i.routes for i in items if isinstance(i, Routes)}
     vifs = [v for v in vif_statuses(items, report, leases) if v.up]
     return tuple(
         _info(
@@ -92,8 +106,15 @@ def network_instance_infos(
             bridges.get(network_instance_id(ni)),
             [v for v in vifs if v.network_instance == network_instance_id(ni)],
             ports_of(ni, ports),
-            _errors(ni, report, refusals.get(network_instance_id(ni), ""), now),
+            _errors(
+                ni,
+                bridges.get(network_instance_id(ni)),
+                report,
+                refusals.get(network_instance_id(ni), ""),
+                now,
+            ),
             report,
+            routes.get(network_instance_id(ni), ()),
         )
         for ni in config.network_instances
     )
@@ -101,14 +122,17 @@ def network_instance_infos(
 
 def _info(
     ni: NetworkInstanceConfig,
-    made: Bridge | None,
+    made: Bridge | Switch | None,
     vifs: Sequence[VifStatus],
     ports: Sequence[Port],
     errors: tuple[ErrorInfo, ...],
     report: Report,
+    routes: Sequence[Route],
 ) -> ZInfoNetworkInstance:
     ni_id = network_instance_id(ni)
     state = _ni_state(ni_id, made, report)
+    labels = {p.ifname: p.logical_label for p in ports}
+    by_address = {v.address: v.app for v in vifs if v.address}
     online = state == ZNetworkInstanceState.ZNETINST_STATE_ONLINE
     return ZInfoNetworkInstance(
         network_id=ni_id,
@@ -119,22 +143,34 @@ def _info(
         ports=tuple(p.logical_label for p in ports),
         bridge_num=made.number if made else 0,
         bridge_name=made.name if made else "",
-        bridge_ip_addr=str(ip_interface(made.address).ip) if made else "",
+        bridge_ip_addr=str(ip_interface(made.address).ip) if isinstance(made, Bridge) else "",
         ip_assignments=tuple(
             ZmetIPAssignmentEntry(mac_address=v.mac, ip_address=(v.address,))
             for v in vifs
             if v.address
         ),
         vifs=tuple(ZmetVifInfo(vif_name=v.name, mac_address=v.mac, app_id=v.app) for v in vifs),
-        ipv4_eid=True,
+        ipv4_eid=not isinstance(made, Switch),
         network_err=errors,
         state=state,
         mtu=made.mtu if made else 0,
+        ip_routes=tuple(
+            IPRoute(
+                destination_network=r.destination,
+                gateway=r.gateway,
+                port=labels.get(r.ifname, ""),
+                gateway_app=by_address.get(r.gateway, ""),
+            )
+            for r in routes
+            if r.gateway
+        ),
     )
 
 
-def _parts(ni_id: NetworkInstanceId) -> tuple[ItemRef, ...]:
-    return (nat_ref(ni_id), bridge(ni_id), dnsmasq_ref(ni_id))
+def _parts(ni_id: NetworkInstanceId, made: Bridge | Switch | None) -> tuple[ItemRef, ...]:
+    if isinstance(made, Switch):
+        return (switch_rules_ref(ni_id), switch(ni_id))
+    return (nat_ref(ni_id), bridge(ni_id), dnsmasq_ref(ni_id), ItemRef("routes", ni_id))
 
 
 def _state(report: Report, ref: ItemRef) -> ItemState | None:
@@ -143,9 +179,9 @@ def _state(report: Report, ref: ItemRef) -> ItemState | None:
 
 
 def _ni_state(
-    ni_id: NetworkInstanceId, made: Bridge | None, report: Report
+    ni_id: NetworkInstanceId, made: Bridge | Switch | None, report: Report
 ) -> ZNetworkInstanceState:
-    states = {_state(report, ref) for ref in _parts(ni_id)}
+    states = {_state(report, ref) for ref in _parts(ni_id, made)}
     if made is None or ItemState.FAILED in states:
         return ZNetworkInstanceState.ZNETINST_STATE_ERROR
     if states == {ItemState.PRESENT}:
@@ -154,7 +190,11 @@ def _ni_state(
 
 
 def _errors(
-    ni: NetworkInstanceConfig, report: Report, refusal: str, now: datetime
+    ni: NetworkInstanceConfig,
+    made: Bridge | Switch | None,
+    report: Report,
+    refusal: str,
+    now: datetime,
 ) -> tuple[ErrorInfo, ...]:
     ni_id = network_instance_id(ni)
     entity = DeviceEntity(
@@ -171,7 +211,7 @@ def _errors(
                 retry_condition="when the configuration or the ports change",
             )
         )
-    for ref in _parts(ni_id):
+    for ref in _parts(ni_id, made):
         status = report.items.get(ref)
         if status and status.fault:
             at = status.fault.retry_at
@@ -218,7 +258,7 @@ def app_metrics(
 def network_instance_metrics(
     config: EdgeDevConfig, items: Sequence[NetworkItem], counters: Counters
 ) -> tuple[ZMetricNetworkInstance, ...]:
-    bridges = {i.network_instance: i for i in items if isinstance(i, Bridge)}
+    bridges = {i.network_instance: i for i in items if isinstance(i, Bridge | Switch)}
     found: list[ZMetricNetworkInstance] = []
     for ni in config.network_instances:
         made = bridges.get(network_instance_id(ni))
@@ -234,9 +274,18 @@ def network_instance_metrics(
                 activated=True,
                 network=(_metric(made.name, made.name, traffic),),
                 network_stats=_stats(traffic),
+                vlan_info=_vlans(made, items) if isinstance(made, Switch) and made.vlans else None,
             )
         )
     return tuple(found)
+
+
+def _vlans(made: Switch, items: Iterable[NetworkItem]) -> VlanInfo:
+    """How many ports and apps are trunks, and how many are in each VLAN."""
+    vifs = [i for i in items if isinstance(i, Vif) and i.network_instance == made.network_instance]
+    access = [*(p.vlan for p in made.ports), *(v.vlan for v in vifs)]
+    counts = {vlan: access.count(vlan) for vlan in made.vlans}
+    return VlanInfo(num_trunk_ports=access.count(0), vlan_counts=counts)
 
 
 def _other_end(t: Traffic) -> Traffic:

@@ -4,12 +4,16 @@ A command is a counter: the first one ever seen is only stored, a different one 
 Source: EVE API v2, "Command counters"; node reference 8.5 and 12.3.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
 
 from eaves.evapi.config import DeviceOpsCmd, EdgeDevConfig
 from eaves.evapi.config_items import ItemValues, Tri
 from eaves.evapi.info import BootReason
+from eaves.node.host.traces import Traces
 
 
 class Reboot(StrEnum):
@@ -52,8 +56,40 @@ class Boot:
     text: str
 
 
+PLANNED: Final[Mapping[BootReason, str]] = MappingProxyType(
+    {
+        BootReason.BOOT_REASON_REBOOT_CMD: "the controller asked for a reboot",
+        BootReason.BOOT_REASON_UPDATE: "an update of the base OS was to be tried",
+        BootReason.BOOT_REASON_FALLBACK: "a base OS on trial did not pass, the one before it boots",
+        BootReason.BOOT_REASON_VAULT_FAILED: "a base OS on trial could not open the vault",
+    }
+)
+NO_TRACES: Final = Traces()
+
+
+def _left_by(traces: Traces) -> tuple[BootReason, str] | None:
+    """How the boot before ended, by what it left behind."""
+    if traces.out_of_memory:
+        return BootReason.BOOT_REASON_OOM, "the kernel had no memory left"
+    if traces.panicked:
+        return BootReason.BOOT_REASON_KERNEL, "the kernel panicked"
+    if traces.watchdog:
+        return BootReason.BOOT_REASON_WATCHDOG_HUNG, "the hardware watchdog reset a hung machine"
+    return None
+
+
+def _from(left: tuple[BootReason, str]) -> Boot:
+    return Boot(fresh=True, reason=left[0], text=left[1])
+
+
 def decide_boot(
-    *, first: bool, same_boot_id: bool, run_state_there: bool, planned: BootReason | None
+    *,
+    first: bool,
+    same_boot_id: bool,
+    run_state_there: bool,
+    planned: BootReason | None,
+    traces: Traces = NO_TRACES,
+    missed: str = "",
 ) -> Boot:
     """Tell a boot from a restart of the process, and name its reason.
 
@@ -63,13 +99,18 @@ def decide_boot(
         return Boot(
             fresh=True, reason=BootReason.BOOT_REASON_FIRST, text="first start of this node"
         )
+    if planned is BootReason.BOOT_REASON_UPDATE and missed:
+        text = f"version {missed} was tried and ended before its node started"
+        return _from(_left_by(traces) or (BootReason.BOOT_REASON_FALLBACK, text))
     if planned is not None:
-        return Boot(fresh=True, reason=planned, text="the controller asked for a reboot")
+        return Boot(fresh=True, reason=planned, text=PLANNED.get(planned, "it was asked to"))
     if same_boot_id and run_state_there:
         return Boot(
             fresh=False,
             reason=BootReason.BOOT_REASON_UNSPECIFIED,
             text="the node process was restarted",
         )
+    if not same_boot_id and (left := _left_by(traces)) is not None:
+        return _from(left)
     why = "its run-time state is gone" if same_boot_id else "the machine was started again"
     return Boot(fresh=True, reason=BootReason.BOOT_REASON_POWER_FAIL, text=f"power was lost: {why}")

@@ -22,6 +22,7 @@ from eaves.evapi.flows.poll import (
     NewConfig,
     NothingNew,
     NotServed,
+    PollAnswer,
     PollNow,
     Unchanged,
     Unreachable,
@@ -29,6 +30,7 @@ from eaves.evapi.flows.poll import (
 )
 from eaves.evapi.flows.trust import Failed, Trust
 from eaves.ids import DeviceId
+from eaves.node.baseos.trial import Answer
 from eaves.node.checkpoint import Checkpoint, StateNotWritable
 from eaves.node.comms.link import Link
 from eaves.node.runtime.attesting import Attesting, Escrow
@@ -67,6 +69,17 @@ def not_applied(what: str, error: Exception) -> str:
     )
 
 
+def answer_of(answer: PollAnswer) -> Answer:
+    """What an answer says of the controller: that it serves, that it is there, or nothing."""
+    match answer:
+        case Unchanged() | NewConfig():
+            return Answer.WELL
+        case AttestFirst() | DeviceUnknown():
+            return Answer.PUT_OFF
+        case Unreachable(temporary=temporary):
+            return Answer.PUT_OFF if temporary else Answer.NONE
+
+
 class Conversation:
     def __init__(
         self,
@@ -77,6 +90,8 @@ class Conversation:
         deliver: Callable[[EdgeDevConfig], Awaitable[None]],
         reachable: Callable[[], None],
         escrow: Escrow,
+        answered: Callable[[Answer], None] = lambda _: None,
+        poll_within_s: Callable[[], float] = lambda: float("inf"),
     ) -> None:
         self.link = link
         self.heard = Heard()
@@ -84,6 +99,8 @@ class Conversation:
         self._items = items
         self._deliver = deliver
         self._reachable = reachable
+        self._answered = answered  # told of each poll: a base OS on trial counts them
+        self._poll_within_s = poll_within_s  # and cannot wait for as long as a property may say
         self.believed: tuple[Trust, ...] = ()  # of old: opens what the saved config encloses
         self._kept_certs = b""  # as saved last
         self.ready = asyncio.Event()  # a UUID is known and a controller is believed
@@ -166,6 +183,7 @@ class Conversation:
             # Until the first config came, an extra second of darkness helps nobody.
             interval = self.link.jitter(self._items().seconds("timer.config.interval"))
             pause = interval if self.heard.config_hash else min(interval, 10.0)
+            pause = min(pause, self._poll_within_s())
             try:
                 async with asyncio.timeout(pause):
                     await self._poll_now.wait()
@@ -175,6 +193,7 @@ class Conversation:
     async def _poll(self) -> None:
         polled = await self.link.poll(self.heard.config_hash)
         self._remember()  # the signer of what comes now may be a new one
+        self._answered(answer_of(polled.answer))
         match polled.answer:
             case Unchanged():
                 self._well()
@@ -284,6 +303,10 @@ class Conversation:
                     served, before = True, self.heard.config_hash
                     self._poll_now.set()
                     await self._other_hash_than(before)
+                case AttestFirst():
+                    served = True
+                    self.attesting.again()  # it polls once it was accepted
+                    await self._other_hash_than(self.heard.config_hash)
                 case NothingNew():
                     served = True
                 case NotServed(reason=reason, temporary=temporary):

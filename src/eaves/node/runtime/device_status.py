@@ -82,6 +82,9 @@ class Moment:
     last_controller_error: str = ""
     security: SecurityModule = field(default_factory=SecurityModule)
     at_rest: DataSecAtRest = field(default_factory=DataSecAtRest)
+    software: tuple[ZInfoDevSW, ...] = ()  # of the slots; none: off the OS image
+    update_counter: int = 0  # retry counter of the last update that was committed
+    system_adapter: SystemAdapterInfo = field(default_factory=SystemAdapterInfo)
 
 
 def device_info(machine: Machine, identity: Identity, moment: Moment) -> ZInfoDevice:
@@ -105,7 +108,7 @@ def device_info(machine: Machine, identity: Identity, moment: Moment) -> ZInfoDe
             ),
         ),
         boot_time=identity.boot_time,
-        sw_list=(_software(),),
+        sw_list=moment.software or (_software(),),
         host_name=identity.host_name,
         last_reboot_reason=identity.boot_text,
         last_reboot_time=identity.last_reboot_time,
@@ -125,6 +128,7 @@ def device_info(machine: Machine, identity: Identity, moment: Moment) -> ZInfoDe
         ),
         reboot_config_counter=moment.reboot_counter,
         shutdown_config_counter=moment.shutdown_counter,
+        baseos_update_counter=moment.update_counter,
         maintenance_mode=bool(moment.maintenance),
         maintenance_mode_reasons=moment.maintenance,
         maintenance_mode_reason=next(
@@ -196,7 +200,9 @@ def _adapters(config: EdgeDevConfig, ports: tuple[Port, ...]) -> tuple[ZioBundle
 
 
 def _system_adapter(config: EdgeDevConfig, moment: Moment) -> SystemAdapterInfo:
-    """Off the OS image there is one port configuration: what the host set up."""
+    """Before a controller described any, there is one port configuration: what the host set up."""
+    if moment.system_adapter.status:
+        return moment.system_adapter
     return SystemAdapterInfo(
         current_index=0,
         status=(
@@ -251,7 +257,7 @@ def device_metric(
     load: Load,
     disk: Disk,
     links: Mapping[str, LinkCounters],  # by logical label
-    calls: Calls,
+    calls: Mapping[str, Calls],  # by interface; blank: as the kernel chose
     *,
     apps_mib: int,
     node_mib: int,
@@ -269,14 +275,15 @@ def device_metric(
             avail_percentage=100 * load.memory_available_mib / total,
         ),
         network=tuple(network_metric(label, c) for label, c in sorted(links.items())),
-        zedcloud=(
+        zedcloud=tuple(
             ZedcloudMetric(
-                if_name=next(iter(sorted(c.ifname for c in links.values())), ""),
-                success=calls.success,
-                failures=calls.failures,
-                last_success=calls.last_success,
-                last_failure=calls.last_failure,
-            ),
+                if_name=name or next(iter(sorted(c.ifname for c in links.values())), ""),
+                success=one.success,
+                failures=one.failures,
+                last_success=one.last_success,
+                last_failure=one.last_failure,
+            )
+            for name, one in sorted(calls.items())
         ),
         disk=(
             DiskMetric(

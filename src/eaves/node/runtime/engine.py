@@ -16,6 +16,7 @@ from eaves.evapi.config import EdgeDevConfig
 from eaves.ids import AppInstanceId, NetworkInstanceId
 from eaves.node import refs
 from eaves.node.checkpoint import Checkpoint
+from eaves.node.network.refusals import Facts
 from eaves.node.refs import AppInForce, Port
 from eaves.node.runtime.apps_in_force import Decided, decide_apps, with_storage_in_force
 from eaves.node.runtime.guard import forever
@@ -45,6 +46,7 @@ class Surroundings:
     ports: Callable[[EdgeDevConfig], Awaitable[tuple[Port, ...]]]
     open_secret: OpenSecret
     table: str  # name of the node's nftables tables
+    facts: Callable[[], Facts] = Facts
 
 
 class Engine:
@@ -66,6 +68,7 @@ class Engine:
         self.wish: Wish | None = None
         self.decided: Mapping[AppInstanceId, Decided] = {}
         self.ports: tuple[Port, ...] = ()
+        self.facts = Facts()
         self._config: EdgeDevConfig | None = None
         self._followed: EdgeDevConfig | None = None
         self._intended = asyncio.Event()
@@ -81,6 +84,7 @@ class Engine:
         async with self._lock:
             self._config = config
             self.ports = await self._around.ports(config)
+            self.facts = self._around.facts()
             self._intend(config)
         self._changed()
 
@@ -122,6 +126,7 @@ class Engine:
             current,
             self._around.open_secret,
             self._around.table,
+            self.facts,
         )
         unnumbered = [one.config for app, one in decided.items() if app not in numbers]
         self.wish = replace(wish, refusals={**wish.refusals, **misnamed, **refuse(unnumbered)})
@@ -178,11 +183,13 @@ class Engine:
         purging = any(d.purging for d in self.decided.values())
         locked = self.wish is not None and bool(self.wish.refusals)
         behind = self._followed is not config  # it could not be applied: again, until it can
-        if ports == self.ports and not purging and not locked and not behind:
+        facts = self._around.facts()
+        same = ports == self.ports and facts == self.facts
+        if same and not purging and not locked and not behind:
             return
         async with self._lock:
             if self._config is config:
-                self.ports = ports
+                self.ports, self.facts = ports, facts
                 self._intend(config)
 
     async def close(self) -> None:

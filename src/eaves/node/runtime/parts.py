@@ -8,17 +8,23 @@ from pathlib import Path
 
 from eaves.evapi.config_items import ItemValues
 from eaves.evapi.info import MaintenanceModeReason, ZDeviceState, ZInfoConfigItemStatus
+from eaves.node.baseos.subsystem import BaseOs
 from eaves.node.checkpoint import Checkpoint
 from eaves.node.host.machine import Host
+from eaves.node.host.notify import Notifier
 from eaves.node.runtime.conversation import Conversation
 from eaves.node.runtime.device_status import Identity
 from eaves.node.runtime.engine import Engine
 from eaves.node.runtime.log_store import LogStore
+from eaves.node.runtime.route_probes import RouteProber
 from eaves.node.runtime.safekeeping import Safekeeping
 from eaves.node.runtime.security_module import SecurityModule
 from eaves.node.runtime.workloads import Workloads
 from eaves.node.storage.subsystem import StorageSubsystem
+from eaves.node.uplinks.service import Uplinks
+from eaves.node.uplinks.takeover import Takeover
 
+NO_NOTIFIER = Notifier("", 0.0)
 REBOOT_COUNTER, SHUTDOWN_COUNTER = "reboot_counter", "shutdown_counter"
 
 
@@ -36,10 +42,17 @@ class Parts:
     identity: Identity
     security: SecurityModule
     safekeeping: Safekeeping
+    uplinks: Uplinks
+    takeover: Takeover | None  # None: this machine keeps its network
     state_dir: Path
     run_dir: Path
     now: Callable[[], datetime]
     version: str
+    table: str  # name of the node's nftables tables
+    prober: RouteProber
+    diagnose: Callable[[], str]  # how the node is, for a person; nothing of its apps
+    base_os: BaseOs | None = None  # of a machine that booted an image of ours
+    notifier: Notifier = NO_NOTIFIER
 
 
 @dataclass(slots=True)

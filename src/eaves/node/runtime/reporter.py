@@ -9,7 +9,7 @@ from datetime import datetime
 import structlog
 
 from eaves.evapi.flows.report import Fate
-from eaves.evapi.info import ZInfoMsg, encode_z_info_msg
+from eaves.evapi.info import ZDeviceState, ZInfoMsg, encode_z_info_msg
 from eaves.evapi.paths import Endpoint
 from eaves.ids import AppInstanceId
 from eaves.node.comms.outbox import Outbox
@@ -71,6 +71,10 @@ class Reporter:
             message = farewell(key)
             if message is not None:
                 self._queue(key, message, 5)
+
+    def say(self, key: str, message: ZInfoMsg) -> None:
+        """A message that somebody else composed; a newer one under its key replaces it."""
+        self._queue(key, message, 5)
 
     async def run_forever(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -191,11 +195,12 @@ class Reporter:
         heard = self._parts.conversation.heard
         proof = self._parts.conversation.attesting.proof
         counts = self._parts.conversation.link.transport.counts
+        system = self._parts.base_os
         return Moment(
             config=heard.config,
             ports=self._parts.engine.ports,
             disk=self._parts.host.disk(self._parts.state_dir),
-            state=self._shared.state,
+            state=self._state(),
             attestation=proof.state,
             attestation_error=proof.error,
             config_items=self._shared.item_status,
@@ -211,7 +216,18 @@ class Reporter:
             last_controller_error=heard.unreachable or counts.last_error,
             security=self._parts.security,
             at_rest=data_sec_at_rest(self._parts.safekeeping.seen()),
+            software=system.software() if system else (),
+            update_counter=system.counter() if system else 0,
+            system_adapter=self._parts.uplinks.info(),
         )
+
+    def _state(self) -> ZDeviceState:
+        """An update is told where nothing graver is."""
+        state, system = self._shared.state, self._parts.base_os
+        if state is not ZDeviceState.ZDEVICE_STATE_ONLINE or system is None:
+            return state
+        updates = system.about_to_boot() or system.on_trial()
+        return ZDeviceState.ZDEVICE_STATE_BASEOS_UPDATING if updates else state
 
     def _write_status(self) -> None:
         parts, heard = self._parts, self._parts.conversation.heard
@@ -232,6 +248,7 @@ class Reporter:
                 restarts=parts.identity.restart_counter,
                 keys=parts.security.text(),
                 vault=vault_text(parts.safekeeping.seen()),
+                system=parts.base_os.text() if parts.base_os else "",
             ),
             controller=ControllerStatus(
                 url=link.transport.base_url,

@@ -5,7 +5,7 @@ What blocks (the TPM, the disk) runs in a thread; one lock keeps two of them fro
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -133,6 +133,27 @@ class Safekeeping:
                 await asyncio.to_thread(self.vault.try_again)
         except (EavesError, OSError) as error:
             log.warning("vault_not_looked_at", error=str(error))
+
+    async def expect(self, values: Mapping[int, bytes]) -> None:
+        """Let it open too once these PCRs have these values; others are not sealed to.
+
+        Does nothing where no vault is sealed.  Raises EavesError.
+        """
+        async with self._lock:
+            keyring = self.vault.standing().keyring
+            if keyring is None or not self.vault.encrypted:
+                return
+            chosen = {pcr: value for pcr, value in values.items() if pcr in keyring.pcrs}
+            if chosen:
+                await asyncio.to_thread(self.vault.expect, chosen)
+
+    def needs_seal(self) -> bool:
+        """Would the vault stay shut once something else boots, whatever the controller gives?"""
+        standing = self.vault.standing()
+        if standing.keyring is None or not self.vault.encrypted:
+            return False
+        kept = Holder.ESCROW in standing.keyring.plan.holders and standing.keyring.escrowed
+        return not kept or standing.escrow_due
 
     async def settle(self) -> None:
         """What an update brought has proven itself: seals to what was before go."""

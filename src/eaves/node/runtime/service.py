@@ -9,17 +9,23 @@ from eaves.evapi.config import DeviceOpsCmd, EdgeDevConfig
 from eaves.evapi.config_items import ItemValues, apply_items
 from eaves.evapi.flows.onboard import Applicant
 from eaves.evapi.info import BootReason, MaintenanceModeReason, ZDeviceState
+from eaves.node.baseos.hold import held_back
+from eaves.node.checkpoint import StateNotWritable
 from eaves.node.comms.outbox import Outbox
 from eaves.node.comms.transport import Limits
 from eaves.node.host.machine import MIB
 from eaves.node.runtime.commands import Reboot, decide_command, epoch_moved, maintenance_of
+from eaves.node.runtime.connect import pinger
 from eaves.node.runtime.conversation import not_applied
 from eaves.node.runtime.guard import forever
+from eaves.node.runtime.metadata_facts import surface_of
+from eaves.node.runtime.metadata_server import MetadataServer
 from eaves.node.runtime.parts import REBOOT_COUNTER, SHUTDOWN_COUNTER, Parts, Shared
 from eaves.node.runtime.reporter import Reporter
 from eaves.node.runtime.reports import object_keys
 from eaves.node.runtime.telemetry import Telemetry
 from eaves.node.storage.settings import settings_of
+from eaves.node.uplinks.service import Properties
 
 log = structlog.get_logger(__name__)
 
@@ -37,8 +43,11 @@ class Service:
         self._shared = Shared(parts.now())
         self._reporter = Reporter(parts, self._shared, outbox)
         self._telemetry = Telemetry(parts, self._shared)
+        self._metadata = MetadataServer(surface_of(parts, self._reporter))
         self._epoch: int | None = None
         self._going_down = asyncio.Event()
+        self._held: EdgeDevConfig | None = None  # waits for the base OS, whole or in part
+        self._system_moved = asyncio.Event()
 
     # What others call
 
@@ -52,6 +61,23 @@ class Service:
     def reachable(self) -> None:
         self._reporter.reachable()
 
+    def system_changed(self) -> None:
+        """An update of the base OS is further, or has ended."""
+        self._system_moved.set()
+        self._shared.dirty.set()
+
+    def reboot_for_system(self, reason: BootReason, why: str) -> None:
+        """Go down for a base OS; a reason that cannot be kept must not keep a bad one running."""
+        log.info("reboot_for_system", reason=reason.name, why=why)
+        try:
+            self._parts.checkpoint.remember(
+                planned_boot=int(reason), went_down=self._parts.now().isoformat()
+            )
+        except StateNotWritable as error:
+            log.warning("reason_not_kept", error=str(error))
+        self._enter(ZDeviceState.ZDEVICE_STATE_REBOOTING)
+        self._going_down.set()
+
     async def follow(self, config: EdgeDevConfig) -> None:
         """Apply a config: properties first, then commands, then everything else."""
         wish = self._parts.engine.wish
@@ -60,16 +86,62 @@ class Service:
         if epoch_moved(self._epoch, config.controller_epoch):
             self._reporter.say_all_again()
         self._epoch = config.controller_epoch
-        if await self._take_commands(config):
+        if await self._commanded(config):
             return
         if self._stays_in_maintenance(config):
             return
+        config = self._hold_back(config, before)
         gone = object_keys(before) - object_keys(config) if before else frozenset[str]()
         self._shared.followed_at = self._parts.now()
         await self._parts.engine.follow(config)
         self._shared.state = ZDeviceState.ZDEVICE_STATE_ONLINE
         self._reporter.gone(gone)
         log.info("config_applied", apps=len(config.apps), timestamp=str(config.config_timestamp))
+
+    async def _commanded(self, config: EdgeDevConfig) -> bool:
+        """True: nothing else of this config applies.  A command waits for the end of a trial."""
+        system = self._parts.base_os
+        if system is not None and self._going_down.is_set():
+            return True  # apps are being stopped for a reboot: nothing may start them again
+        if system is not None and system.on_trial():
+            self._held = config
+            return False
+        return await self._take_commands(config)
+
+    def _hold_back(self, config: EdgeDevConfig, before: EdgeDevConfig | None) -> EdgeDevConfig:
+        """Apps may need what only the system that is about to boot can do: they stay as they are.
+
+        At a start there is nothing to keep, and everything applies.
+        """
+        system = self._parts.base_os
+        if system is None:
+            return config
+        system.follow(config, self._shared.items.count("force.fallback.counter"))
+        if before is None or not system.holds():
+            self._held = self._held if system.on_trial() else None
+            return config
+        self._held = config
+        return held_back(config, before)
+
+    async def _release_forever(self) -> None:
+        """What waited for the base OS is applied once nothing holds it."""
+        while True:
+            await self._system_moved.wait()
+            self._system_moved.clear()
+            system, held = self._parts.base_os, self._held
+            if system is None or held is None or system.on_trial() or system.holds():
+                continue
+            if not self._going_down.is_set():
+                self._held = None
+                await self.follow(held)
+
+    async def _prove_alive(self) -> None:
+        """For a watchdog outside: this runs only while the loop of events does."""
+        notifier = self._parts.notifier
+        notifier.tell("READY=1")
+        while True:
+            notifier.tell("WATCHDOG=1")
+            await asyncio.sleep(max(1.0, notifier.watchdog_s / 3))
 
     def _take_items(self, config: EdgeDevConfig) -> None:
         items, status = apply_items(config.config_items, self._shared.items)
@@ -79,6 +151,7 @@ class Service:
         self._parts.conversation.link.transport.limits = Limits(
             dial or usual.dial, send or usual.send
         )
+        self._parts.uplinks.follow(config, Properties.of(items))
         self._parts.logs.quota_bytes = items.count("newlog.gzipfiles.ondisk.maxmegabytes") * MIB
         self._parts.storage.configure(settings_of({i.key: i.value for i in config.config_items}))
         self._parts.workloads.set_boot_retry(timedelta(seconds=items.seconds("timer.boot.retry")))
@@ -128,6 +201,8 @@ class Service:
         """Until a reboot command (RestartNode) or a cancellation."""
         engine, conversation = self._parts.engine, self._parts.conversation
         await engine.observe_all()
+        if (system := self._parts.base_os) is not None:
+            await system.start()
         saved = conversation.load_checkpoint()
         if saved is not None:
             try:
@@ -140,6 +215,8 @@ class Service:
             tasks.create_task(forever("engine", engine.run_forever))
             tasks.create_task(forever("conversation", lambda: conversation.run_forever(applicant)))
             tasks.create_task(forever("reporter", self._reporter.run_forever))
+            tasks.create_task(forever("probe routes", self._parts.prober.run_forever))
+            tasks.create_task(forever("metadata", self._metadata.run_forever))
             tasks.create_task(forever("telemetry", self._telemetry.run_forever))
             if (health := self._parts.security.health) is not None:
                 tasks.create_task(forever("tpm health", health.run_forever))
@@ -149,6 +226,16 @@ class Service:
                 forever("collect garbage", self._collect_garbage, self._garbage_pause_s)
             )
             tasks.create_task(self._reboot_when_asked(), name="reboot")
+            if self._parts.notifier.address:
+                tasks.create_task(forever("prove alive", self._prove_alive))
+            if system is not None:
+                tasks.create_task(forever("base os", system.run_forever))
+                tasks.create_task(forever("release held", self._release_forever))
+            ping = pinger(conversation.link.transport)
+            uplinks = self._parts.uplinks
+            tasks.create_task(forever("uplinks", lambda: uplinks.run_forever(ping)))
+            if self._parts.takeover is not None:
+                tasks.create_task(self._parts.takeover.run(), name="hand-over")
 
     async def _reboot_when_asked(self) -> None:
         await self._going_down.wait()
@@ -163,6 +250,9 @@ class Service:
 
     async def _settle_vault(self) -> None:
         """An update that was let in by the controller for its time on trial has proven itself."""
+        system = self._parts.base_os
+        if system is not None and system.on_trial():
+            return  # the one before may have to open it again
         at = self._parts.conversation.attesting.proof.at
         trial = timedelta(seconds=self._shared.items.seconds("timer.test.baseimage.update"))
         if at is not None and self._parts.now() - at >= trial:

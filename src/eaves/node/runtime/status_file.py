@@ -23,6 +23,7 @@ class DeviceStatus(msgspec.Struct, frozen=True):
     boot: str = ""  # how this start came about
     restarts: int = 0
     keys: str = ""  # where they are, or what is wrong with their TPM
+    system: str = ""  # the slots of an OS image; empty: the host's own operating system
     vault: str = ""  # open, locked and why, or why there is none
 
 

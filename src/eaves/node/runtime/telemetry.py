@@ -2,17 +2,21 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 
 from eaves.evapi.flows.report import Delivered
-from eaves.evapi.metrics import ZMetricMsg, encode_z_metric_msg
+from eaves.evapi.metrics import AclMetric, ZMetricMsg, encode_z_metric_msg
 from eaves.evapi.paths import Endpoint
+from eaves.node.network.configurators import rule_count
 from eaves.node.runtime.device_status import Calls, device_metric
+from eaves.node.runtime.flow_reports import FlowReporter
 from eaves.node.runtime.guard import forever
 from eaves.node.runtime.log_collect import Listed, LogCollector
 from eaves.node.runtime.log_store import app_origin, device_origin, upload_pause_s
 from eaves.node.runtime.parts import Parts, Shared, pace
+from eaves.node.runtime.workloads import network_items
 from eaves.node.storage import status as storage_status
 
 log = structlog.get_logger(__name__)
@@ -23,12 +27,15 @@ class Telemetry:
         self._parts = parts
         self._shared = shared
         self._collector = LogCollector(parts.checkpoint, parts.logs, parts.now)
+        self._flows = FlowReporter(parts, shared)
 
     async def run_forever(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(forever("metrics", self._metrics_forever))
             tasks.create_task(forever("collect logs", self._collect_logs_forever))
             tasks.create_task(forever("upload logs", self._upload_logs_forever))
+            tasks.create_task(forever("record flows", self._flows.record_forever))
+            tasks.create_task(forever("send flows", self._flows.send_forever))
 
     async def collect_last_logs(self) -> None:
         """Take over what is there now: the last lines before a reboot."""
@@ -55,7 +62,7 @@ class Telemetry:
     async def _metrics(self) -> bytes:
         parts, heard = self._parts, self._parts.conversation.heard
         link, engine = parts.conversation.link, parts.engine
-        counts = link.transport.counts
+        by_port = link.transport.by_port or {"": link.transport.counts}
         ports = {p.logical_label: parts.host.link(p.ifname) for p in engine.ports}
         wish = engine.wish
         apps_mib = sum(
@@ -66,20 +73,28 @@ class Telemetry:
         interval = self._shared.items.seconds("timer.metric.interval")
         stored = await parts.storage.facts()
         app_metrics, ni_metrics = await parts.workloads.metrics(wish, stored)
-        message = ZMetricMsg(
-            dev_id=link.device_id or "",
-            at_time_stamp=parts.now(),
-            dm=device_metric(
+        device = replace(
+            device_metric(
                 parts.host.load(),
                 parts.host.disk(parts.state_dir),
                 {label: seen for label, seen in ports.items() if seen},
-                Calls(counts.success, counts.failures, counts.last_success, counts.last_failure),
+                {
+                    name: Calls(c.success, c.failures, c.last_success, c.last_failure)
+                    for name, c in by_port.items()
+                },
                 apps_mib=apps_mib,
                 node_mib=parts.host.own_memory_mib(),
                 received=heard.received,
                 processed=heard.processed,
                 dormant_s=3 * interval,
             ),
+            flowlog=self._flows.metric(),
+            acl=AclMetric(total_rule_count=rule_count(network_items(wish)) if wish else 0),
+        )
+        message = ZMetricMsg(
+            dev_id=link.device_id or "",
+            at_time_stamp=parts.now(),
+            dm=device,
             am=app_metrics,
             nm=ni_metrics,
             vm=storage_status.volume_metrics(wish.config, stored) if wish else (),

@@ -16,6 +16,7 @@ from eaves.node.containers import intent as containers
 from eaves.node.domains import intent as domains
 from eaves.node.network import intent as network
 from eaves.node.network.items import Bridge, Vif
+from eaves.node.network.refusals import Facts
 from eaves.node.refs import Allocations, AppInForce, Port
 from eaves.node.storage import intent as storage
 from eaves.reconcile.graph import graph_of
@@ -45,13 +46,14 @@ def make_wish(
     current: Graph,
     open_secret: OpenSecret,
     table: str,
+    facts: Facts = Facts(),  # noqa: B008 - frozen, and the same for all
 ) -> Wish:
     contained = containers.container_apps(config, apps)
     user_data, locked = open_user_data(apps, open_secret)
     apps = tuple(_hold_back(app, locked, current) for app in apps)
     stored = storage.intent(config, current)
     networked, refused = network.intent(
-        config, apps, allocations, ports, containers=contained, table=table
+        config, apps, allocations, ports, containers=contained, table=table, facts=facts
     )
     macs, gateways = _addresses(networked)
     items: list[Item] = [

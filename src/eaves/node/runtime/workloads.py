@@ -14,6 +14,7 @@ from eaves.node.domains.subsystem import DomainsSubsystem
 from eaves.node.host.applogs import LogFormat, LogSource
 from eaves.node.network import status as network_status
 from eaves.node.network.items import NetworkItem
+from eaves.node.network.learning import Learned
 from eaves.node.network.subsystem import NetworkSubsystem
 from eaves.node.runtime.wish import Wish
 from eaves.node.storage.facts import StorageFacts
@@ -38,6 +39,11 @@ class Workloads:
         """timer.boot.retry: how long a workload that ended by itself stays down."""
         self._domains.boot_retry = delay
         self._containers.boot_retry = delay
+
+    @property
+    def learned(self) -> Learned:
+        """What is heard of addresses on switches goes here."""
+        return self._network.learned
 
     def leases(self) -> Mapping[str, str]:
         return self._network.leases()

@@ -1,7 +1,7 @@
 """Bringing a content tree here: from its first source that works, blob by blob, verified."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from pathlib import Path
 
 from eaves.errors import EavesError, Rejected, Transient
@@ -27,7 +27,7 @@ from eaves.node.storage.registry import (
 )
 from eaves.node.storage.settings import StorageSettings
 from eaves.node.storage.space import NoSpace
-from eaves.node.storage.transfer import Carrier, Job, Note, Uplink, Wanted
+from eaves.node.storage.transfer import Carrier, Job, Note, Pace, Uplink, Wanted
 from eaves.node.storage.transport import Transport
 from eaves.reconcile.apply import ProgressSink
 from eaves.reconcile.item import ItemRef, Progress
@@ -35,7 +35,8 @@ from eaves.reconcile.item import ItemRef, Progress
 PARALLEL_TRANSFERS = 4
 
 ResolveCredentials = Callable[[str], Credentials | None]
-ChooseUplinks = Callable[[], tuple[Uplink, ...]]
+ChooseUplinks = Callable[[str], Awaitable[tuple[Uplink, ...]]]
+"""The ways to a URL, best first.  Raises Transient while no way may be used for downloads."""
 
 
 class ContentFetcher:
@@ -49,6 +50,7 @@ class ContentFetcher:
         *,
         credentials: ResolveCredentials,
         uplinks: ChooseUplinks,
+        pace: Pace,
         now: Callable[[], float],
         platform: Platform,
     ) -> None:
@@ -59,6 +61,7 @@ class ContentFetcher:
         self._settings = settings
         self._credentials = credentials
         self._uplinks = uplinks
+        self._pace = pace
         self._now = now
         self._platform = platform
         self._places = asyncio.Semaphore(PARALLEL_TRANSFERS)
@@ -88,11 +91,13 @@ class ContentFetcher:
     ) -> TreeRecord:
         stalled = float(self._settings().download_stalled_s)
         if source.kind == "sftp":
-            return await self._bring_file(item, source, self._sftp(source, stalled), progress)
-        async with Transport(self._uplinks(), source.ca_pem, stalled) as transport:
+            files = self._sftp(source, await self._uplinks(source.base), stalled)
+            return await self._bring_file(item, source, files, progress)
+        uplinks = await self._uplinks(source.base)
+        async with Transport(uplinks, source.ca_pem, stalled, pace=self._pace) as transport:
             if item.format == CONTAINER:
                 return await self._bring_image(item, source, transport, progress)
-            files = transport.files(
+            by_http = transport.files(
                 file_authorizer(
                     source,
                     self._known(source),
@@ -101,12 +106,12 @@ class ContentFetcher:
                     allow_insecure=self._settings().allow_insecure_auth,
                 )
             )
-            return await self._bring_file(item, source, files, progress)
+            return await self._bring_file(item, source, by_http, progress)
 
-    def _sftp(self, source: Source, stalled_s: float) -> Carrier:
+    def _sftp(self, source: Source, uplinks: tuple[Uplink, ...], stalled_s: float) -> Carrier:
         from eaves.node.storage.sftp import SftpFiles  # noqa: PLC0415 - large, seldom needed
 
-        return SftpFiles(self._uplinks(), source.ca_pem, self._known(source), stalled_s)
+        return SftpFiles(uplinks, source.ca_pem, self._known(source), stalled_s, self._pace)
 
     def _known(self, source: Source) -> Credentials | None:
         return self._credentials(source.credentials) if source.credentials else None

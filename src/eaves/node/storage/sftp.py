@@ -22,6 +22,8 @@ from asyncssh.constants import FILEXFER_TYPE_REGULAR
 
 from eaves.errors import Rejected, Transient
 from eaves.node.host.files import atomic_write, read_or_none
+from eaves.node.host.resolve import is_literal, port_resolver
+from eaves.node.host.sockets import AddressInfo, bound
 from eaves.node.storage.authorizers import Credentials
 from eaves.node.storage.partial import Partial
 from eaves.node.storage.records import Layout
@@ -30,8 +32,9 @@ from eaves.node.storage.transfer import (
     TRIES_WITHOUT_PROGRESS,
     Job,
     NetworkError,
+    Pace,
     Uplink,
-    bound_socket,
+    at_once,
     check_size,
     end,
     keep,
@@ -70,7 +73,9 @@ class SftpFiles:
         host_keys: Sequence[str],
         credentials: Credentials | None,
         stalled_s: float,
+        pace: Pace = at_once,
     ) -> None:
+        self._pace = pace
         self._uplinks = uplinks or (Uplink(),)
         self._given = tuple(key for text in host_keys for key in _keys(text))
         self._credentials = credentials
@@ -104,6 +109,7 @@ class SftpFiles:
         job.admit(total, total - partial.offset)
         partial.begin(url, mark, "", total)
         job.note(partial.offset, total)
+        uplink = self._uplinks[self._turn % len(self._uplinks)]
         async with _told(url, self._stalled_s):
             file = await client.open(Place.of(url).path, "rb")
             while partial.offset < total:
@@ -116,6 +122,7 @@ class SftpFiles:
                 if not chunk:
                     break
                 await keep(partial, job, chunk, total)
+                await self._pace(uplink.interface, len(chunk))
         end(partial, url, total)
 
     @asynccontextmanager
@@ -236,17 +243,28 @@ async def connected_socket(uplink: Uplink, host: str, port: int) -> socket.socke
     return sock
 
 
+async def _addresses(uplink: Uplink, host: str, port: int) -> list[AddressInfo]:
+    """By the DNS servers of the port, if it has any.  Raises OSError."""
+    loop = asyncio.get_running_loop()
+    names = port_resolver(uplink.dns, uplink.interface, uplink.source_address)
+    hosts = [host] if names is None or is_literal(host) else await names.names(host)
+    found: list[AddressInfo] = []
+    for one in hosts:
+        found += await loop.getaddrinfo(one, port, type=socket.SOCK_STREAM)
+    return found
+
+
 async def _dial(uplink: Uplink, host: str, port: int) -> socket.socket:
     loop = asyncio.get_running_loop()
     failure: OSError | None = None
-    for family, kind, protocol, _, address in await loop.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM
-    ):
-        sock = bound_socket(uplink, family, kind, protocol)
+    for info in await _addresses(uplink, host, port):
         try:
-            if uplink.source_address:
-                sock.bind((uplink.source_address, 0))
-            await loop.sock_connect(sock, address)
+            sock = bound(info, uplink.interface, uplink.source_address)
+        except OSError as error:
+            failure = error
+            continue
+        try:
+            await loop.sock_connect(sock, cast("tuple[str, int]", info[4]))
         except OSError as error:
             sock.close()
             failure = error

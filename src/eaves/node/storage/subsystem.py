@@ -23,13 +23,18 @@ from eaves.node.storage.layers import LayerStore
 from eaves.node.storage.ledger import Ledger
 from eaves.node.storage.observe import complete_trees, look
 from eaves.node.storage.ondisk import RootFs, VolumeOnDisk
-from eaves.node.storage.records import Layout, VolumeRecord
+from eaves.node.storage.records import Layout, TreeRecord, VolumeRecord, load
 from eaves.node.storage.registry import Platform
 from eaves.node.storage.settings import StorageSettings
-from eaves.node.storage.transfer import Uplink
+from eaves.node.storage.transfer import Pace, Uplink, at_once
 from eaves.node.storage.volumes import VolumeStore
 from eaves.reconcile.apply import Clock, Configurator
 from eaves.reconcile.item import ItemRef, Observation
+
+
+async def any_uplink(_url: str) -> tuple[Uplink, ...]:
+    """The kernel chooses."""
+    return (Uplink(),)
 
 
 class StorageSubsystem:
@@ -50,7 +55,8 @@ class StorageSubsystem:
         *,
         retry: Callable[[ItemRef], None] = lambda _: None,
         credentials: ResolveCredentials = lambda _: None,
-        uplinks: ChooseUplinks = lambda: (Uplink(),),
+        uplinks: ChooseUplinks = any_uplink,
+        pace: Pace = at_once,
         settings: StorageSettings | None = None,
         door: Door = open_door,
     ) -> None:
@@ -73,6 +79,7 @@ class StorageSubsystem:
             lambda: self._settings,
             credentials=credentials,
             uplinks=uplinks,
+            pace=pace,
             now=self._now,
             platform=Platform.here(),
         )
@@ -133,6 +140,16 @@ class StorageSubsystem:
         if gone:
             self._journal.freed()
         return gone
+
+    def content_file(self, ref: ItemRef) -> Path | None:
+        """The one file of a content tree: itself, or the one layer of an image; None: not here."""
+        record = None if self._door() else load(self._layout.tree_record(ref), TreeRecord)
+        if record is None:
+            return None
+        files = [m.sha256 for m in record.members if m.role in ("file", "layer")]
+        if len(files) != 1 or self._blobs.size(files[0]) is None:
+            return None
+        return self._layout.blob(files[0])
 
     def volume_paths(self, volume: VolumeId, generation: int) -> VolumeOnDisk:
         """A finished volume; Transient while it is not."""

@@ -7,7 +7,6 @@ for its room again and again, and ends where that ends.
 """
 
 import asyncio
-import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -35,6 +34,16 @@ class Uplink:
     source_address: str = ""
     proxy: str = ""
     interface: str = ""
+    roots: tuple[str, ...] = ()  # PEM, of a proxy that opens TLS
+    dns: tuple[str, ...] = ()  # servers of the port; none: the machine looks names up
+
+
+Pace = Callable[[str, int], Awaitable[None]]
+"""Told of bytes that came over an interface; returns when more may be read from it."""
+
+
+async def at_once(_interface: str, _count: int) -> None:
+    """No pace: as fast as it comes."""
 
 
 class TooBig(Rejected):
@@ -189,16 +198,3 @@ def end(partial: Partial, url: str, total: int | None) -> None:
         raise NetworkError(f"{url}: ended at byte {partial.offset} of {total}")
     if total is None:
         partial.begin(url, "", "", partial.offset)
-
-
-def bound_socket(uplink: Uplink, family: int, kind: int, protocol: int) -> socket.socket:
-    """Not connected yet; leaves by the uplink's port, whatever the routes say."""
-    made = socket.socket(family, kind, protocol)
-    try:
-        made.setblocking(False)
-        if uplink.interface:
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, uplink.interface.encode())
-    except BaseException:
-        made.close()
-        raise
-    return made

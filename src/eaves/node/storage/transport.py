@@ -16,9 +16,12 @@ from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 from aiohttp import hdrs
+from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from eaves.errors import Rejected, Transient
+from eaves.node.host.resolve import port_resolver
+from eaves.node.host.sockets import bound
 from eaves.node.storage.authorizers import (
     Anonymous,
     Authorizer,
@@ -37,10 +40,11 @@ from eaves.node.storage.transfer import (
     HttpError,
     Job,
     NetworkError,
+    Pace,
     TooBig,
     Uplink,
     Watch,
-    bound_socket,
+    at_once,
     check_size,
     end,
     keep,
@@ -62,20 +66,28 @@ MOST_BOUND_WINDOW = 4 * 1024**2
 
 
 class Transport:
-    """Sessions towards one datastore over the node's uplinks.  Use as a context manager."""
+    """Sessions towards one datastore over the node's uplinks.  Use as a context manager.
+
+    `stalled_s`: next to nothing may come for so long; `connect_s`: a connection may take so long.
+    """
 
     def __init__(
         self,
         uplinks: tuple[Uplink, ...] = (Uplink(),),
         ca_pem: tuple[str, ...] = (),
         stalled_s: float = 600.0,
+        connect_s: float = CONNECT_S,
+        pace: Pace = at_once,
     ) -> None:
         self._uplinks = uplinks or (Uplink(),)
-        self._tls = tls_context(ca_pem)
+        self._ca_pem = ca_pem
+        tls_context(ca_pem)  # what cannot be used is told before anything is asked
+        self._pace = pace
         self._timeout = aiohttp.ClientTimeout(
-            total=None, sock_connect=CONNECT_S, sock_read=stalled_s
+            total=None, sock_connect=connect_s, sock_read=stalled_s
         )
         self._stalled_s = stalled_s
+        self._answer_s = stalled_s + connect_s  # headers may crawl, too
         self._sessions: dict[Uplink, aiohttp.ClientSession] = {}
         self._turn = 0
         self._patience = max(TRIES_WITHOUT_PROGRESS, len(self._uplinks))  # each gets its try
@@ -127,7 +139,7 @@ class Transport:
             ours = origin(here) == origin(url)
             proof: Mapping[str, str] = await who.headers(here, headers) if ours else {}
             asked = who.address(here) if ours else here
-            async with asyncio.timeout(self._stalled_s + CONNECT_S):  # headers may crawl, too
+            async with asyncio.timeout(self._answer_s):
                 response = await self._session(uplink).get(
                     URL(asked, encoded=_URL.fullmatch(asked) is not None),
                     headers={**headers, **proof},
@@ -202,6 +214,7 @@ class Transport:
         if partial.offset and partial.offset == partial.arrived.total:
             return
         headers = {hdrs.ACCEPT_ENCODING: "identity", **_resume_headers(partial, url)}
+        uplink = self._uplinks[self._turn % len(self._uplinks)]
         async with self.get(url, headers, who) as response:
             etag = response.headers.get(hdrs.ETAG, "")
             known = partial.arrived
@@ -230,17 +243,18 @@ class Transport:
             async for chunk in response.content.iter_chunked(CHUNK):
                 await keep(partial, job, chunk, total)
                 watch.saw(partial.offset)
+                await self._pace(uplink.interface, len(chunk))
         end(partial, url, total)
 
     def _session(self, uplink: Uplink) -> aiohttp.ClientSession:
         session = self._sessions.get(uplink)
         if session is None:
-            local = (uplink.source_address, 0) if uplink.source_address else None
+            resolver = port_resolver(uplink.dns, uplink.interface, uplink.source_address)
             session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
-                    ssl=self._tls,
-                    local_addr=local,
+                    ssl=tls_context((*self._ca_pem, *uplink.roots)),
                     limit=8,
+                    resolver=cast("AbstractResolver | None", resolver),  # the host knows no HTTP
                     socket_factory=_socket_of(uplink),
                 ),
                 timeout=self._timeout,
@@ -266,12 +280,7 @@ class HttpFiles:
 
 def _socket_of(uplink: Uplink) -> Callable[[Sequence[object]], socket.socket]:
     """What makes a socket from an entry of getaddrinfo."""
-
-    def make(info: Sequence[object]) -> socket.socket:
-        family, kind, protocol = cast("tuple[int, int, int]", info[:3])  # so getaddrinfo has it
-        return bound_socket(uplink, family, kind, protocol)
-
-    return make
+    return lambda info: bound(info, uplink.interface, uplink.source_address)
 
 
 def tls_context(ca_pem: tuple[str, ...]) -> ssl.SSLContext:

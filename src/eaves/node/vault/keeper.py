@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from eaves.errors import EavesError, Rejected, Transient
 from eaves.node.vault import recovery
+from eaves.node.vault.disk import EncryptedDisk
 from eaves.node.vault.folder import EncryptedFolder
 from eaves.node.vault.keyring import (
     Former,
@@ -64,10 +65,17 @@ class Standing:
 
 
 class Vault:
-    """`no_sealer` says why there is none."""
+    """`no_sealer` says why there is none; `device`: the partition that it is, else a folder."""
 
-    def __init__(self, folder: Path, sealer: Sealer | None, no_sealer: str, random: Random) -> None:
-        self.folder = EncryptedFolder(folder)
+    def __init__(
+        self,
+        folder: Path,
+        sealer: Sealer | None,
+        no_sealer: str,
+        random: Random,
+        device: Path | None = None,
+    ) -> None:
+        self.folder = EncryptedFolder(folder) if device is None else EncryptedDisk(folder, device)
         self._file = KeysFile(folder.parent / KEYS_FILE)
         self._sealer = sealer
         self._no_sealer = no_sealer

@@ -277,10 +277,12 @@ class LoginModeResponse(Contract):
 
 class LoginWithOauthRequest(Contract):
     """Additions of ours: `loopback_port`, where a command waits for the browser to come back;
-    `challenge`, the SHA-256 in base64url of a secret that whoever begins keeps to end it.
+    `challenge`, the SHA-256 in base64url of a secret that whoever begins keeps to end it;
+    `console`: the browser comes back to the console of this controller, which ends it.
     """
 
     challenge: str = ""
+    console: bool = False
     enterprise_name: str = ""
     loopback_port: int = 0
     username_at_realm: str = ""

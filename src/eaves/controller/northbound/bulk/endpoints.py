@@ -29,6 +29,7 @@ from eaves.controller.northbound.bulk import asking
 from eaves.controller.northbound.bulk.asking import NOUN, note, require_all, target_of
 from eaves.controller.northbound.bulk.operations import BY_SERVICE
 from eaves.controller.northbound.bulk.selecting import read_selection
+from eaves.controller.northbound.bulk.trial import try_out
 from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.global_hardware import IMPORT
 from eaves.controller.northbound.paging import Page, Row, page_of, project, summary_from
@@ -289,7 +290,10 @@ def _row(one: JobObject) -> JsonObject:
 
 def asks(service: BulkService) -> Endpoint:
     async def endpoint(context: Context, request: Request) -> Response:
+        """With `dryRun=true` nothing is done, and told what would come of the first objects."""
         config = await crud.read_body(request, BulkConfig)
+        if request.query_params.get("dryRun", "").lower() in ("true", "1"):
+            return await try_out(context, request, BY_SERVICE[service], config)
         async with context.writing(request) as work:
             job = await asking.ask(work, BY_SERVICE[service], config)
         return context.envelopes.success(

@@ -52,15 +52,17 @@ async def _nothing_to_check(_work: Work, _config: BulkConfig) -> tuple[Refusal, 
     return ()
 
 
-async def _change_device(
-    work: Work, one: JobObject, changes: Mapping[str, object], what: str
-) -> Made:
+Changes = Callable[[DeviceConfig], Mapping[str, object]]
+
+
+async def _change_device(work: Work, one: JobObject, changes: Changes, what: str) -> Made:
     """For changes that touch nothing the device refers to."""
-    current = await crud.find(work, catalog.DEVICES, object_id=one.object_id)
-    wanted = current.model_copy(update=dict(changes))
+    stored = await crud.find_stored(work, catalog.DEVICES, object_id=one.object_id)
+    current = catalog.DEVICES.of.read(stored)
+    wanted = current.model_copy(update=dict(changes(current)))
     if wanted == current:
         return Made("as wanted already")
-    await store_change(work, catalog.DEVICES, current, wanted, what)
+    await store_change(work, catalog.DEVICES, current, wanted, what, stored=stored)
     return Made(what)
 
 
@@ -92,7 +94,7 @@ async def update_base_os(work: Work, one: JobObject, config: BulkConfig) -> Made
         }
     )
     what = "base image applied" if wanted.activate else "base image published"
-    return await _change_device(work, one, {"base_image": (image,)}, what)
+    return await _change_device(work, one, lambda _: {"base_image": (image,)}, what)
 
 
 async def retry_base_os(work: Work, one: JobObject, _config: BulkConfig) -> Made:
@@ -124,9 +126,12 @@ async def _check_tags(_work: Work, config: BulkConfig) -> tuple[Refusal, ...]:
 
 async def _update_tags(work: Work, one: JobObject, config: BulkConfig) -> Made:
     assert config.tag_update is not None  # noqa: S101 - checked when the job was made
-    device = await crud.find(work, catalog.DEVICES, object_id=one.object_id)
-    tags = _merged(device, config.tag_update.tags, override=config.tag_update.override)
-    return await _change_device(work, one, {"tags": tags}, "tags changed")
+    tags, override = config.tag_update.tags, config.tag_update.override
+
+    def changed(device: DeviceConfig) -> Mapping[str, object]:
+        return {"tags": _merged(device, tags, override=override)}
+
+    return await _change_device(work, one, changed, "tags changed")
 
 
 def _merged(device: DeviceConfig, tags: Mapping[str, str], *, override: bool) -> dict[str, str]:
@@ -143,7 +148,8 @@ async def _check_deployment_tag(_work: Work, config: BulkConfig) -> tuple[Refusa
 async def _update_deployment_tag(work: Work, one: JobObject, config: BulkConfig) -> Made:
     assert config.deployment_tag_update is not None  # noqa: S101 - checked when the job was made
     tag = config.deployment_tag_update.deployment_tag
-    return await _change_device(work, one, {"deployment_tag": tag}, "deployment tag changed")
+    what = "deployment tag changed"
+    return await _change_device(work, one, lambda _: {"deployment_tag": tag}, what)
 
 
 async def _check_project(work: Work, config: BulkConfig) -> tuple[Refusal, ...]:

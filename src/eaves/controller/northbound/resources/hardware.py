@@ -120,11 +120,22 @@ async def device_written(work: Work, wanted: DeviceConfig, current: DeviceConfig
     touched = policies.means_another_node(wanted, current)
     if touched:  # before its other rows: who looks after policies locks in this order
         await policies.lock_node(work, wanted)
-    await claim(work, wanted)
+    known = current is not None and _claimed(wanted) == _claimed(current)
+    # whether it attests is looked at with its policies, where these are looked at later
+    if not known or (touched and not work.render_later):
+        await claim(work, wanted)
     if touched and work.render_later:
         work.touched[wanted.id] = wanted.project_id
     elif touched:
         await policies.touch_devices(work, {wanted.id: wanted.project_id})
+
+
+def _claimed(device: DeviceConfig) -> tuple[object, ...]:
+    """By what a machine is taken for this device, and what asks it to attest."""
+    return (
+        *(device.obkey, device.serialno, device.identity),
+        *(device.project_id, device.admin_state),
+    )
 
 
 async def device_leaves(work: Work, gone: DeviceConfig, current: DeviceConfig | None) -> None:

@@ -1,0 +1,286 @@
+/** Every list of the console: filters, order, pages and choice, all asked of the controller. */
+import {
+  Button,
+  EmptyState,
+  EmptyStateBody,
+  FormSelect,
+  FormSelectOption,
+  Pagination,
+  SearchInput,
+  Title,
+  Toolbar,
+  ToolbarContent,
+  ToolbarFilter,
+  ToolbarGroup,
+  ToolbarItem,
+} from "@patternfly/react-core";
+import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
+import type { UseQueryResult } from "@tanstack/react-query";
+import { type ReactNode, useEffect, useState } from "react";
+import type { Listed } from "../api/types";
+import { Problem } from "../ui/Problem";
+import { Waiting } from "../ui/Waiting";
+import { allChosen, allOf, type Chosen, toggled } from "./selection";
+import { filtered, type ListState, SIZES, sorted } from "./state";
+
+export interface Column<T> {
+  readonly title: string;
+  /** The member that orders by this column; none: it does not. */
+  readonly sort?: string;
+  readonly cell: (row: T) => ReactNode;
+}
+
+export interface Filter {
+  readonly name: string;
+  readonly label: string;
+  /** Words to choose from; without: text. */
+  readonly choices?: readonly { readonly value: string; readonly label: string }[];
+}
+
+interface Props<T> {
+  readonly title: string;
+  readonly about?: string;
+  readonly query: UseQueryResult<Listed<T>>;
+  readonly state: ListState;
+  readonly onState: (state: ListState, replace?: boolean) => void;
+  readonly columns: readonly Column<T>[];
+  readonly filters: readonly Filter[];
+  readonly idOf: (row: T) => string;
+  readonly nameOf: (row: T) => string;
+  readonly actions?: ReactNode;
+  /** What may be done with the rows that are chosen; without, nothing is chosen here. */
+  readonly bulk?: (chosen: Chosen<T>, done: () => void) => ReactNode;
+  readonly empty: ReactNode;
+}
+
+export function ListView<T>(props: Props<T>) {
+  const { title, query, state, idOf, bulk } = props;
+  const [chosen, setChosen] = useState<Chosen<T>>(new Map());
+  const rows = query.data?.list ?? [];
+  const total = query.data?.totalCount ?? rows.length;
+  return (
+    <section aria-label={title}>
+      <Title headingLevel="h1">{title}</Title>
+      {props.about && <p>{props.about}</p>}
+      <Tools {...props} total={total} />
+      {bulk && chosen.size > 0 && (
+        <Toolbar aria-label={`With ${chosen.size} chosen`}>
+          <ToolbarContent>
+            <ToolbarItem alignSelf="center">{chosen.size} chosen</ToolbarItem>
+            <ToolbarGroup>{bulk(chosen, () => setChosen(new Map()))}</ToolbarGroup>
+            <Button variant="link" onClick={() => setChosen(new Map())}>
+              Choose none
+            </Button>
+          </ToolbarContent>
+        </Toolbar>
+      )}
+      {query.isError && <Problem error={query.error} />}
+      {query.isPending && <Waiting what={title} />}
+      {query.data && rows.length === 0 && (
+        <Nothing filtered={Object.keys(state.filters).length > 0} {...props} />
+      )}
+      {rows.length > 0 && (
+        <Rows
+          {...props}
+          rows={rows}
+          chosen={chosen}
+          onChosen={bulk ? setChosen : undefined}
+          all={allChosen(chosen, rows, idOf)}
+        />
+      )}
+    </section>
+  );
+}
+
+function Tools<T>({
+  filters,
+  state,
+  onState,
+  actions,
+  total,
+}: Props<T> & { readonly total: number }) {
+  return (
+    <Toolbar clearAllFilters={() => onState({ ...state, filters: {}, page: 1 })}>
+      <ToolbarContent>
+        {filters.map((one) => (
+          <ToolbarFilter
+            key={one.name}
+            labels={labelsOf(one, state)}
+            deleteLabel={() => onState(filtered(state, one.name, ""))}
+            categoryName={one.label}
+          >
+            {one.choices ? (
+              <FormSelect
+                aria-label={one.label}
+                value={state.filters[one.name] ?? ""}
+                onChange={(_event, value) => onState(filtered(state, one.name, value))}
+              >
+                <FormSelectOption value="" label={`${one.label}: any`} />
+                {one.choices.map((choice) => (
+                  <FormSelectOption key={choice.value} value={choice.value} label={choice.label} />
+                ))}
+              </FormSelect>
+            ) : (
+              <Typed filter={one} state={state} onState={onState} />
+            )}
+          </ToolbarFilter>
+        ))}
+        <ToolbarGroup>{actions}</ToolbarGroup>
+        <ToolbarItem variant="pagination" align={{ default: "alignEnd" }}>
+          <Pagination
+            itemCount={total}
+            page={state.page}
+            perPage={state.size}
+            perPageOptions={SIZES.map((value) => ({ title: String(value), value }))}
+            onSetPage={(_event, page) => onState({ ...state, page })}
+            onPerPageSelect={(_event, size) => onState({ ...state, size, page: 1 })}
+            isCompact
+          />
+        </ToolbarItem>
+      </ToolbarContent>
+    </Toolbar>
+  );
+}
+
+const TYPED_MS = 250;
+
+/** Text is asked for when the typing rests. */
+function Typed({
+  filter,
+  state,
+  onState,
+}: {
+  readonly filter: Filter;
+  readonly state: ListState;
+  readonly onState: (state: ListState, replace?: boolean) => void;
+}) {
+  const current = state.filters[filter.name] ?? "";
+  const [text, setText] = useState(current);
+  useEffect(() => setText(current), [current]);
+  useEffect(() => {
+    if (text === current) return undefined;
+    const timer = setTimeout(() => onState(filtered(state, filter.name, text), true), TYPED_MS);
+    return () => clearTimeout(timer);
+  }, [text, current, filter.name, state, onState]);
+  return (
+    <SearchInput
+      aria-label={filter.label}
+      placeholder={filter.label}
+      value={text}
+      onChange={(_event, value) => setText(value)}
+      onClear={() => setText("")}
+    />
+  );
+}
+
+function labelsOf(filter: Filter, state: ListState): string[] {
+  const value = state.filters[filter.name];
+  if (!value) return [];
+  return [filter.choices?.find((one) => one.value === value)?.label ?? value];
+}
+
+function Rows<T>({
+  title,
+  columns,
+  rows,
+  state,
+  onState,
+  idOf,
+  nameOf,
+  chosen,
+  onChosen,
+  all,
+}: Props<T> & {
+  readonly rows: readonly T[];
+  readonly chosen: Chosen<T>;
+  readonly onChosen: ((chosen: Chosen<T>) => void) | undefined;
+  readonly all: boolean;
+}) {
+  return (
+    <Table aria-label={title} variant="compact" isStickyHeader>
+      <Thead>
+        <Tr>
+          {onChosen && (
+            <Th
+              aria-label="Choose all of this page"
+              select={{
+                isSelected: all,
+                onSelect: (_event, on) => onChosen(allOf(chosen, rows, idOf, on)),
+              }}
+            />
+          )}
+          {columns.map((column, index) => (
+            <Th
+              key={column.title}
+              modifier="nowrap"
+              {...sortOf(columns, column, index, state, onState)}
+            >
+              {column.title}
+            </Th>
+          ))}
+        </Tr>
+      </Thead>
+      <Tbody>
+        {rows.map((row, index) => (
+          <Tr key={idOf(row)}>
+            {onChosen && (
+              <Td
+                select={{
+                  rowIndex: index,
+                  isSelected: chosen.has(idOf(row)),
+                  onSelect: (_event, on) => onChosen(toggled(chosen, idOf(row), row, on)),
+                  props: { "aria-label": `Choose ${nameOf(row)}` },
+                }}
+              />
+            )}
+            {columns.map((column) => (
+              <Td key={column.title} dataLabel={column.title} modifier="breakWord">
+                {column.cell(row)}
+              </Td>
+            ))}
+          </Tr>
+        ))}
+      </Tbody>
+    </Table>
+  );
+}
+
+function sortOf<T>(
+  columns: readonly Column<T>[],
+  column: Column<T>,
+  index: number,
+  state: ListState,
+  onState: (state: ListState) => void,
+) {
+  const { sort } = column;
+  if (!sort) return {};
+  const active = columns.findIndex((one) => one.sort !== undefined && one.sort === state.sort?.by);
+  return {
+    sort: {
+      sortBy: {
+        ...(active < 0 ? {} : { index: active }),
+        direction: state.sort?.down ? ("desc" as const) : ("asc" as const),
+      },
+      columnIndex: index,
+      onSort: () => onState(sorted(state, sort)),
+    },
+  };
+}
+
+function Nothing<T>({
+  filtered: narrowed,
+  state,
+  onState,
+  empty,
+}: Props<T> & { readonly filtered: boolean }) {
+  if (!narrowed) return <>{empty}</>;
+  return (
+    <EmptyState headingLevel="h2" titleText="Nothing fits these filters">
+      <EmptyStateBody>
+        <Button variant="link" onClick={() => onState({ ...state, filters: {}, page: 1 })}>
+          Take the filters away
+        </Button>
+      </EmptyStateBody>
+    </EmptyState>
+  );
+}

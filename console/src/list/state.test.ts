@@ -1,0 +1,46 @@
+import { describe, expect, it } from "vitest";
+import { asked, filtered, readState, sorted, writeState } from "./state";
+
+const read = (text: string) => readState(new URLSearchParams(text), ["namePattern", "runState"]);
+
+describe("the address of a list", () => {
+  it.each(["", "namePattern=a%26b", "runState=ONLINE&sort=name%3Adesc&page=3&size=100"])(
+    "says all of it: %s",
+    (text) => expect(writeState(read(text)).toString()).toBe(text),
+  );
+  it("keeps to what there is", () => {
+    const state = read("page=-1&size=7&other=x&sort=");
+    expect(state).toEqual({ filters: {}, sort: undefined, page: 1, size: 50 });
+    expect(read("page=1e9999").page).toBe(1);
+  });
+  it("cuts text that nobody typed", () => {
+    expect(read(`namePattern=${"x".repeat(5000)}`).filters.namePattern).toHaveLength(1000);
+  });
+});
+
+describe("another filter or order", () => {
+  it("begins at the first page", () => {
+    const third = read("page=3&runState=ONLINE");
+    expect(filtered(third, "namePattern", "a")).toMatchObject({ page: 1 });
+    expect(filtered(third, "runState", "").filters).toEqual({});
+    expect(sorted(third, "name").page).toBe(1);
+  });
+  it("goes up, down, and back", () => {
+    const up = sorted(read(""), "name");
+    const down = sorted(up, "name");
+    expect([up.sort?.down, down.sort?.down, sorted(down, "name").sort]).toEqual([
+      false,
+      true,
+      undefined,
+    ]);
+  });
+});
+
+it("asks as the API has it", () => {
+  expect(asked(read("runState=ONLINE&sort=name:desc&page=2"))).toEqual({
+    runState: "ONLINE",
+    "next.pageSize": 50,
+    "next.pageNum": 2,
+    "next.orderBy": "name:desc",
+  });
+});

@@ -1,0 +1,133 @@
+/** Any object as text: read, changed, deleted; a refusal names the member that it is about. */
+import {
+  ActionList,
+  ActionListItem,
+  Breadcrumb,
+  BreadcrumbItem,
+  Stack,
+  StackItem,
+  Title,
+} from "@patternfly/react-core";
+import { type ReactNode, useState } from "react";
+import { Link, useNavigate } from "react-router";
+import { parse, stringify } from "yaml";
+import type { PathOf } from "../api/client";
+import { useReadOwn } from "../api/useRead";
+import type { Area } from "../rights/rights";
+import { useSession } from "../session/Session";
+import { Answer } from "./Answer";
+import { Do } from "./Do";
+import { Editor } from "./Editor";
+import { Plan } from "./Plan";
+
+interface Props {
+  readonly id: string;
+  readonly noun: string;
+  readonly list: string;
+  readonly area: Area;
+  readonly path: PathOf<"get"> & PathOf<"put"> & PathOf<"delete">;
+  readonly more?: ReactNode;
+  /** A policy: what saving it would do to the nodes is told before. */
+  readonly plan?: "project" | "deployment";
+}
+
+interface Any {
+  readonly name?: string;
+  readonly title?: string;
+}
+
+export function ObjectPage({ id, noun, list, area, path, more, plan }: Props) {
+  const found = useReadOwn<Any>(path, { params: { id }, every: 3_600_000 });
+  return (
+    <Answer query={found} what={noun}>
+      {(object) => (
+        <Stack hasGutter>
+          <StackItem>
+            <Breadcrumb>
+              <BreadcrumbItem>
+                <Link to={list}>{noun}s</Link>
+              </BreadcrumbItem>
+              <BreadcrumbItem isActive>
+                <bdi>{object.name}</bdi>
+              </BreadcrumbItem>
+            </Breadcrumb>
+            <Title headingLevel="h1" className="eaves-long">
+              <bdi>{object.title || object.name}</bdi>
+            </Title>
+            {more}
+          </StackItem>
+          <StackItem isFilled>
+            <Text
+              id={id}
+              noun={noun}
+              list={list}
+              area={area}
+              path={path}
+              plan={plan}
+              object={object}
+            />
+          </StackItem>
+        </Stack>
+      )}
+    </Answer>
+  );
+}
+
+interface TextProps extends Omit<Props, "plan"> {
+  readonly object: Any;
+  readonly plan: Props["plan"] | undefined;
+}
+
+function Text({ id, noun, list, area, path, object, plan }: TextProps) {
+  const { api, may } = useSession();
+  const navigate = useNavigate();
+  const shown = stringify(object);
+  const [text, setText] = useState(shown);
+  const params = { id };
+  const changed = text !== shown;
+  return (
+    <>
+      <Editor
+        label={`${noun} as YAML`}
+        text={shown}
+        readOnly={!may(area, "Update")}
+        onText={setText}
+      />
+      <ActionList>
+        {may(area, "Update") && changed && (
+          <ActionListItem>
+            <Do
+              name="Save"
+              consequence="The object becomes what the text says; nodes that use it are given the change. A member that is left out is set to nothing."
+              work={() => api.put(path, { params, body: parse(text) })}
+            >
+              {plan && <Plan kind={plan} object={readable(text)} />}
+            </Do>
+          </ActionListItem>
+        )}
+        {may(area, "Delete") && (
+          <ActionListItem>
+            <Do
+              name="Delete"
+              danger
+              consequence="It is deleted. What still refers to it is named, and has to go first."
+              work={() => api.remove(path, { params })}
+              done={() => navigate(list)}
+            >
+              {plan && <Plan kind={plan} object={object} gone />}
+            </Do>
+          </ActionListItem>
+        )}
+      </ActionList>
+    </>
+  );
+}
+
+/** What the text says; nothing while it is no YAML, which saving it tells as well. */
+function readable(text: string): unknown {
+  try {
+    return parse(text);
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,36 @@
+/** Points of a chart as the contract tells them, made into lines to draw. */
+
+export interface Point {
+  readonly timestamp?: string;
+  readonly values?: readonly number[];
+}
+
+export interface Line {
+  readonly label: string;
+  readonly path: string; // for a polyline in a box of 1000 by 100
+  readonly last: number;
+  readonly most: number;
+}
+
+export const WIDTH = 1000;
+export const HEIGHT = 100;
+
+/** `most`: what the top of the box stands for; at least 1, so that a line of zeros lies below. */
+export function linesOf(points: readonly Point[], labels: readonly string[]) {
+  const times = points.map((one) => Date.parse(one.timestamp ?? ""));
+  const first = times[0] ?? 0;
+  const span = Math.max((times.at(-1) ?? 0) - first, 1);
+  const all = points.flatMap((one) => one.values ?? []);
+  const most = Math.max(1, ...all);
+  const lines: Line[] = labels.map((label, index) => {
+    const values = points.map((one) => one.values?.[index] ?? 0);
+    const path = values
+      .map((value, n) => {
+        const x = (WIDTH * ((times[n] ?? first) - first)) / span;
+        return `${x.toFixed(1)},${(HEIGHT - (HEIGHT * value) / most).toFixed(1)}`;
+      })
+      .join(" ");
+    return { label, path, last: values.at(-1) ?? 0, most: Math.max(0, ...values) };
+  });
+  return { lines, most };
+}

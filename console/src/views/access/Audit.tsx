@@ -1,0 +1,176 @@
+/** Who did what, with before and after; and whether the chain of the log is whole. */
+import {
+  Alert,
+  Button,
+  SearchInput,
+  Title,
+  Toolbar,
+  ToolbarContent,
+  ToolbarItem,
+} from "@patternfly/react-core";
+import { ExpandableRowContent, Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
+import { useInfiniteQuery, useMutation } from "@tanstack/react-query";
+import { useState } from "react";
+import { useSearchParams } from "react-router";
+import { stringify } from "yaml";
+import type { Paged } from "../../api/own";
+import { useSession } from "../../session/Session";
+import { Age } from "../../ui/Age";
+import { Problem } from "../../ui/Problem";
+import { Waiting } from "../../ui/Waiting";
+import { type Checked, whole } from "./chain";
+
+interface Line {
+  readonly number: number;
+  readonly at: string;
+  readonly user: string;
+  readonly client: string;
+  readonly requestId: string;
+  readonly verb: string;
+  readonly result: string;
+  readonly objectKind: string;
+  readonly objectName: string;
+  readonly changes: unknown;
+}
+
+const PATH = "/v1/eaves/audit";
+const FILTERS = [
+  ["user", "User"],
+  ["objectName", "Object"],
+  ["verb", "What was done"],
+] as const;
+
+export function Audit() {
+  const { api, token } = useSession();
+  const [params, setParams] = useSearchParams();
+  const asked = Object.fromEntries(FILTERS.map(([name]) => [name, params.get(name) ?? ""]));
+  const change = (name: string, value: string) => {
+    const next = new URLSearchParams(params);
+    if (value) next.set(name, value);
+    else next.delete(name);
+    setParams(next, { replace: true });
+  };
+  const lines = useInfiniteQuery({
+    queryKey: [PATH, token, asked],
+    queryFn: ({ pageParam, signal }) =>
+      api.getOwn<Paged<Line>>(PATH, {
+        query: { ...asked, "next.pageSize": 100, "next.pageToken": pageParam },
+        signal,
+      }),
+    initialPageParam: "",
+    getNextPageParam: (last) => last.next?.pageToken || undefined,
+  });
+  const rows = lines.data?.pages.flatMap((page) => page.list) ?? [];
+  return (
+    <section aria-label="Audit log">
+      <Title headingLevel="h1">Audit log</Title>
+      <Chain />
+      <Toolbar aria-label="Filters">
+        <ToolbarContent>
+          {FILTERS.map(([name, label]) => (
+            <ToolbarItem key={name}>
+              <SearchInput
+                aria-label={label}
+                placeholder={label}
+                value={asked[name] ?? ""}
+                onChange={(_event, text) => change(name, text)}
+                onClear={() => change(name, "")}
+              />
+            </ToolbarItem>
+          ))}
+        </ToolbarContent>
+      </Toolbar>
+      {lines.isError && <Problem error={lines.error} />}
+      {lines.isPending && <Waiting what="the audit log" />}
+      <Table aria-label="Audit log" variant="compact">
+        <Thead>
+          <Tr>
+            <Th screenReaderText="Show what changed" />
+            <Th>When</Th>
+            <Th>Who</Th>
+            <Th>Did</Th>
+            <Th>To</Th>
+            <Th>Result</Th>
+          </Tr>
+        </Thead>
+        {rows.map((one, index) => (
+          <Row key={one.number} one={one} index={index} />
+        ))}
+      </Table>
+      {lines.hasNextPage && (
+        <Button
+          variant="link"
+          isLoading={lines.isFetchingNextPage}
+          onClick={() => void lines.fetchNextPage()}
+        >
+          Older entries
+        </Button>
+      )}
+    </section>
+  );
+}
+
+function Row({ one, index }: { readonly one: Line; readonly index: number }) {
+  const [open, setOpen] = useState(false);
+  return (
+    <Tbody isExpanded={open}>
+      <Tr>
+        <Td expand={{ rowIndex: index, isExpanded: open, onToggle: () => setOpen(!open) }} />
+        <Td dataLabel="When">
+          <Age at={one.at} />
+        </Td>
+        <Td dataLabel="Who">
+          <bdi>{one.user}</bdi>
+        </Td>
+        <Td dataLabel="Did">{one.verb}</Td>
+        <Td dataLabel="To" modifier="breakWord">
+          {one.objectKind} <bdi>{one.objectName}</bdi>
+        </Td>
+        <Td dataLabel="Result">{one.result}</Td>
+      </Tr>
+      {open && (
+        <Tr isExpanded>
+          <Td colSpan={6}>
+            <ExpandableRowContent>
+              <pre className="eaves-log">{stringify(one.changes ?? {})}</pre>
+              <small>
+                Entry {one.number}, request {one.requestId}, from <bdi>{one.client}</bdi>
+              </small>
+            </ExpandableRowContent>
+          </Td>
+        </Tr>
+      )}
+    </Tbody>
+  );
+}
+
+function Chain() {
+  const { api } = useSession();
+  const checking = useMutation({
+    mutationFn: () =>
+      whole((from, anchor) =>
+        api.getOwn<Checked>("/v1/eaves/audit/verify", { query: { from, anchor } }),
+      ),
+  });
+  return (
+    <>
+      <Button variant="secondary" isLoading={checking.isPending} onClick={() => checking.mutate()}>
+        Check the chain
+      </Button>
+      {checking.isError && <Problem error={checking.error} />}
+      {checking.data && (
+        <Alert
+          isInline
+          variant={checking.data.intact ? "success" : "danger"}
+          title={
+            checking.data.intact
+              ? `All ${checking.data.checked} entries are as they were written`
+              : "The log was changed, cut or damaged"
+          }
+        >
+          {checking.data.fault}
+        </Alert>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,99 @@
+/** The shelf: apps that come with Eaves, imported into the tenant by one job. */
+import {
+  Card,
+  CardBody,
+  CardFooter,
+  CardTitle,
+  Content,
+  SearchInput,
+  Title,
+} from "@patternfly/react-core";
+import { useDeferredValue } from "react";
+import { Link, useNavigate, useSearchParams } from "react-router";
+import type { BundleRow, Listed } from "../../api/types";
+import { useReadOwn } from "../../api/useRead";
+import { useSession } from "../../session/Session";
+import { Answer } from "../../ui/Answer";
+import { Do } from "../../ui/Do";
+import { worded } from "../../ui/words";
+import { jobName } from "../jobs/names";
+
+export function Marketplace() {
+  const [params, setParams] = useSearchParams();
+  const text = params.get("namePattern") ?? "";
+  const namePattern = useDeferredValue(text);
+  const shelf = useReadOwn<Listed<BundleRow>>("/v1/apps/global", {
+    query: { namePattern, "next.pageSize": 200 },
+  });
+  const change = (value: string) =>
+    setParams(value ? { namePattern: value } : {}, { replace: true });
+  return (
+    <section aria-label="Marketplace">
+      <Title headingLevel="h1">Marketplace</Title>
+      <SearchInput
+        className="eaves-filter"
+        aria-label="Name"
+        placeholder="Name"
+        value={text}
+        onChange={(_event, value) => change(value)}
+        onClear={() => change("")}
+      />
+      <Answer query={shelf} what="the marketplace">
+        {({ list = [] }) =>
+          list.length === 0 ? (
+            <p>Nothing has this in its name.</p>
+          ) : (
+            <div className="eaves-cards">
+              {list.map((one) => (
+                <Entry key={one.id} one={one} />
+              ))}
+            </div>
+          )
+        }
+      </Answer>
+    </section>
+  );
+}
+
+function Entry({ one }: { readonly one: BundleRow }) {
+  const { api, may } = useSession();
+  const navigate = useNavigate();
+  const work = async () => {
+    const made = await api.put("/v1/jobs/apps/bundles/import", {
+      body: {
+        jobName: jobName(`import-${one.name}`, new Date()),
+        bundleImport: { bundleConfig: [{ name: one.name, parentBundleId: one.id }] },
+      },
+    });
+    if (made.jobId) navigate(`/jobs/${made.jobId}`);
+  };
+  return (
+    <Card isCompact component="article">
+      <CardTitle component="h2">
+        <bdi>{one.title}</bdi>
+      </CardTitle>
+      <CardBody>
+        <Content component="p">{one.description}</Content>
+        <Content component="small">
+          {worded(one.manifestJSON?.appType)} · {one.cpus ?? 0} CPUs · version{" "}
+          {one.userDefinedVersion || "–"}
+        </Content>
+      </CardBody>
+      <CardFooter>
+        {one.isImported ? (
+          <Link to={`/apps?namePattern=${encodeURIComponent(one.name ?? "")}`}>
+            Imported: deploy it
+          </Link>
+        ) : (
+          may("accessEdgeApp", "Create") && (
+            <Do
+              name="Import"
+              consequence={`A copy of ${one.name} becomes an app of this tenant, with a datastore and images for it. Nothing runs yet.`}
+              work={work}
+            />
+          )
+        )}
+      </CardFooter>
+    </Card>
+  );
+}

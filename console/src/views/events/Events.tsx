@@ -1,0 +1,134 @@
+/** What people did and what nodes told, newest first; filters stand in the address. */
+import {
+  Button,
+  FormSelect,
+  FormSelectOption,
+  SearchInput,
+  Title,
+  Toolbar,
+  ToolbarContent,
+  ToolbarItem,
+} from "@patternfly/react-core";
+import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { useSearchParams } from "react-router";
+import type { EventRow, Listed } from "../../api/types";
+import { useSession } from "../../session/Session";
+import { Age } from "../../ui/Age";
+import { Problem } from "../../ui/Problem";
+import { State } from "../../ui/State";
+import { Waiting } from "../../ui/Waiting";
+
+const PAGE = 100;
+const PATH = "/v1/events";
+
+export function Events() {
+  const { api, token } = useSession();
+  const [params, setParams] = useSearchParams();
+  const severity = params.get("severity") ?? "";
+  const search = params.get("search") ?? "";
+  const user = params.get("user") ?? "";
+  const change = (name: string, value: string) => {
+    const next = new URLSearchParams(params);
+    if (value) next.set(name, value);
+    else next.delete(name);
+    setParams(next, { replace: true });
+  };
+  const events = useInfiniteQuery({
+    queryKey: [PATH, token, severity, search, user],
+    queryFn: ({ pageParam, signal }) =>
+      api.getOwn<Listed<EventRow>>(PATH, {
+        query: { severity, search, user, "next.pageSize": PAGE, "next.pageToken": pageParam },
+        signal,
+      }),
+    initialPageParam: "",
+    getNextPageParam: (last) => last.next?.pageToken || undefined,
+  });
+  const rows = events.data?.pages.flatMap((page) => page.list ?? []) ?? [];
+  return (
+    <section aria-label="Events">
+      <Title headingLevel="h1">Events</Title>
+      <Toolbar aria-label="Filters">
+        <ToolbarContent>
+          <ToolbarItem>
+            <SearchInput
+              aria-label="Words of the description"
+              placeholder="Search"
+              value={search}
+              onChange={(_event, text) => change("search", text)}
+              onClear={() => change("search", "")}
+            />
+          </ToolbarItem>
+          <ToolbarItem>
+            <FormSelect
+              aria-label="Severity"
+              value={severity}
+              onChange={(_event, word) => change("severity", word)}
+            >
+              <FormSelectOption value="" label="Every severity" />
+              <FormSelectOption value="NOTICE" label="Notice" />
+              <FormSelectOption value="WARNING" label="Warning" />
+              <FormSelectOption value="ERROR" label="Error" />
+            </FormSelect>
+          </ToolbarItem>
+          <ToolbarItem>
+            <SearchInput
+              aria-label="User"
+              placeholder="User"
+              value={user}
+              onChange={(_event, text) => change("user", text)}
+              onClear={() => change("user", "")}
+            />
+          </ToolbarItem>
+        </ToolbarContent>
+      </Toolbar>
+      {events.isError && <Problem error={events.error} />}
+      {events.isPending && <Waiting what="events" />}
+      <Table aria-label="Events" variant="compact" isStickyHeader>
+        <Thead>
+          <Tr>
+            <Th>Severity</Th>
+            <Th>When</Th>
+            <Th>What</Th>
+            <Th>Node</Th>
+            <Th>Project</Th>
+            <Th>User</Th>
+          </Tr>
+        </Thead>
+        <Tbody>
+          {rows.map((one) => (
+            <Tr key={one.id ?? `${one.timestamp}${one.description}`}>
+              <Td dataLabel="Severity">
+                <State word={one.severity} />
+              </Td>
+              <Td dataLabel="When">
+                <Age at={one.timestamp} />
+              </Td>
+              <Td dataLabel="What" modifier="breakWord">
+                <bdi>{one.description}</bdi>
+              </Td>
+              <Td dataLabel="Node">
+                <bdi>{one.device}</bdi>
+              </Td>
+              <Td dataLabel="Project">
+                <bdi>{one.project}</bdi>
+              </Td>
+              <Td dataLabel="User">
+                <bdi>{one.user}</bdi>
+              </Td>
+            </Tr>
+          ))}
+        </Tbody>
+      </Table>
+      {events.hasNextPage && (
+        <Button
+          variant="link"
+          isLoading={events.isFetchingNextPage}
+          onClick={() => void events.fetchNextPage()}
+        >
+          Older events
+        </Button>
+      )}
+    </section>
+  );
+}

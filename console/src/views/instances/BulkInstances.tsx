@@ -1,0 +1,72 @@
+/** The same for many instances, one call for each: told at the end which of them were refused. */
+
+import { Refused } from "../../api/call";
+import type { PathOf } from "../../api/client";
+import type { AppRow } from "../../api/types";
+import type { Chosen } from "../../list/selection";
+import { useSession } from "../../session/Session";
+import { Do } from "../../ui/Do";
+import { each } from "../../ui/each";
+
+interface Props {
+  readonly chosen: Chosen<AppRow>;
+  readonly done: () => void;
+}
+
+const VERBS: readonly {
+  readonly name: string;
+  readonly path: PathOf<"put">;
+  readonly effect: string;
+  readonly danger: boolean;
+}[] = [
+  {
+    name: "Restart",
+    path: "/v1/apps/instances/id/{id}/restart",
+    effect: "restart; their volumes stay.",
+    danger: false,
+  },
+  {
+    name: "Refresh",
+    path: "/v1/apps/instances/id/{id}/refresh",
+    effect: "come to the newest version of their app.",
+    danger: false,
+  },
+  {
+    name: "Stop",
+    path: "/v1/apps/instances/id/{id}/deactivate",
+    effect: "stop; their volumes stay.",
+    danger: true,
+  },
+  {
+    name: "Purge",
+    path: "/v1/apps/instances/id/{id}/refresh/purge",
+    effect: "start anew with new volumes: what they wrote is lost.",
+    danger: true,
+  },
+];
+
+export function BulkInstances({ chosen, done }: Props) {
+  const { api } = useSession();
+  const run = async (path: PathOf<"put">) => {
+    const failed = await each([...chosen.entries()], async ([id]) => {
+      await api.put(path, { params: { id } });
+    });
+    if (failed.length > 0) {
+      const reasons = failed.map(({ item: [, row], error }) => ({
+        details: `${row.name}: ${error instanceof Error ? error.message : String(error)}`,
+        location: "",
+      }));
+      throw new Refused(0, reasons, "", undefined);
+    }
+  };
+  return VERBS.map((one) => (
+    <Do
+      key={one.name}
+      name={one.name}
+      danger={one.danger}
+      consequence={`${chosen.size} app instances ${one.effect}`}
+      work={() => run(one.path)}
+      done={done}
+    />
+  ));
+}

@@ -1,0 +1,89 @@
+import { useState } from "react";
+import { Link, useNavigate, useParams } from "react-router";
+import { parse, stringify } from "yaml";
+import { type Column, type Filter, ListView } from "../../list/ListView";
+import { useList } from "../../list/useList";
+import { useListState } from "../../list/useListState";
+import { useSession } from "../../session/Session";
+import { Ask } from "../../ui/Ask";
+import { Editor } from "../../ui/Editor";
+import { Problem } from "../../ui/Problem";
+import { worded } from "../../ui/words";
+import { ImportModels } from "./ImportModels";
+import { KINDS, type Kind } from "./kinds";
+
+type Row = Readonly<Record<string, unknown>> & { readonly id?: string; readonly name?: string };
+
+const FILTERS: readonly Filter[] = [{ name: "namePattern", label: "Name" }];
+const NAMES = FILTERS.map((one) => one.name);
+
+export function Library() {
+  const { kind: word = "" } = useParams();
+  const kind = KINDS[word];
+  if (!kind)
+    return <Problem error={new Error("the library has no such shelf")} title="Not found" />;
+  return <Shelf key={word} word={word} kind={kind} />;
+}
+
+function Shelf({ word, kind }: { readonly word: string; readonly kind: Kind }) {
+  const [state, setState] = useListState(NAMES);
+  const query = useList<Row>(kind.path, state);
+  const { may } = useSession();
+  const columns: readonly Column<Row>[] = [
+    {
+      title: "Name",
+      sort: "name",
+      cell: (row) => (
+        <Link to={`/library/${word}/${row.id}`}>
+          <bdi>{row.name}</bdi>
+        </Link>
+      ),
+    },
+    ...kind.columns.map(([title, member]) => ({
+      title,
+      cell: (row: Row) => <bdi>{shown(row[member])}</bdi>,
+    })),
+  ];
+  return (
+    <ListView<Row>
+      title={kind.title}
+      query={query}
+      state={state}
+      onState={setState}
+      columns={columns}
+      filters={FILTERS}
+      idOf={(row) => row.id ?? row.name ?? ""}
+      nameOf={(row) => row.name ?? ""}
+      actions={
+        may(kind.area, "Create") ? (
+          <>
+            <New word={word} kind={kind} />
+            {word === "models" && <ImportModels />}
+          </>
+        ) : undefined
+      }
+      empty={<p>None yet.</p>}
+    />
+  );
+}
+
+const shown = (value: unknown): string =>
+  typeof value === "string" && /^[A-Z0-9_]+_[A-Z0-9_]+$/.test(value)
+    ? worded(value)
+    : String(value ?? "–");
+
+function New({ word, kind }: { readonly word: string; readonly kind: Kind }) {
+  const { api } = useSession();
+  const navigate = useNavigate();
+  const first = stringify(kind.template);
+  const [text, setText] = useState(first);
+  const work = async () => {
+    const made = await api.post(kind.path, { body: parse(text) });
+    navigate(`/library/${word}/${made.objectId}`);
+  };
+  return (
+    <Ask name={`New ${kind.noun.toLowerCase()}`} work={work}>
+      <Editor label={`${kind.noun} as YAML`} text={first} onText={setText} />
+    </Ask>
+  );
+}

@@ -1,0 +1,220 @@
+/** What the library holds: one table of kinds, one list and one page for all of them. */
+import type { PathOf } from "../../api/client";
+import type { Area } from "../../rights/rights";
+
+export interface Kind {
+  readonly noun: string;
+  readonly title: string;
+  readonly path: PathOf<"get"> & PathOf<"post">;
+  readonly one: PathOf<"get"> & PathOf<"put"> & PathOf<"delete">;
+  readonly area: Area;
+  /** Members that a row shows beside its name. */
+  readonly columns: readonly (readonly [title: string, member: string])[];
+  /** A new one, as text to begin with. */
+  readonly template: Readonly<Record<string, unknown>>;
+}
+
+export const KINDS: Readonly<Record<string, Kind>> = {
+  networks: {
+    noun: "Network",
+    title: "Networks",
+    path: "/v1/networks",
+    one: "/v1/networks/id/{id}",
+    area: "accessDevice",
+    columns: [
+      ["Kind", "kind"],
+      ["Title", "title"],
+    ],
+    template: {
+      name: "uplink",
+      title: "Uplink",
+      kind: "NETWORK_KIND_V4",
+      projectId: "",
+      ip: { dhcp: "NETWORK_DHCP_TYPE_CLIENT", dns: [] },
+    },
+  },
+  netinsts: {
+    noun: "Network instance",
+    title: "Network instances",
+    path: "/v1/netinsts",
+    one: "/v1/netinsts/id/{id}",
+    area: "accessDevice",
+    columns: [
+      ["Kind", "kind"],
+      ["Port", "port"],
+      ["Node", "deviceName"],
+    ],
+    template: {
+      name: "local",
+      title: "Local",
+      kind: "NETWORK_INSTANCE_KIND_LOCAL",
+      type: "NETWORK_INSTANCE_DHCP_TYPE_V4",
+      port: "eth0",
+      deviceId: "",
+      deviceDefault: true,
+    },
+  },
+  volumes: {
+    noun: "Volume",
+    title: "Volumes",
+    path: "/v1/volumes/instances",
+    one: "/v1/volumes/instances/id/{id}",
+    area: "accessDevice",
+    columns: [
+      ["Kind", "type"],
+      ["Size", "sizeBytes"],
+      ["Node", "deviceName"],
+    ],
+    template: {
+      name: "data",
+      title: "Data",
+      type: "VOLUME_INSTANCE_TYPE_EMPTYDIR",
+      accessmode: "VOLUME_INSTANCE_ACCESS_MODE_READWRITE",
+      sizeBytes: "1073741824",
+      deviceId: "",
+    },
+  },
+  datastores: {
+    noun: "Datastore",
+    title: "Datastores",
+    path: "/v1/datastores",
+    one: "/v1/datastores/id/{id}",
+    area: "accessStorage",
+    columns: [
+      ["Kind", "dsType"],
+      ["Host", "dsFQDN"],
+      ["State", "dsStatus"],
+    ],
+    template: {
+      name: "registry",
+      title: "Registry",
+      dsType: "DATASTORE_TYPE_CONTAINERREGISTRY",
+      dsFQDN: "docker://docker.io",
+      dsPath: "",
+    },
+  },
+  images: {
+    noun: "Image",
+    title: "Images",
+    path: "/v1/apps/images",
+    one: "/v1/apps/images/id/{id}",
+    area: "accessStorage",
+    columns: [
+      ["Format", "imageFormat"],
+      ["State", "imageStatus"],
+      ["Architecture", "imageArch"],
+    ],
+    template: {
+      name: "image",
+      title: "Image",
+      datastoreIdList: [],
+      imageArch: "AMD64",
+      imageFormat: "CONTAINER",
+      imageType: "IMAGE_TYPE_APPLICATION",
+      imageRelUrl: "",
+    },
+  },
+  brands: {
+    noun: "Brand",
+    title: "Brands",
+    path: "/v1/brands",
+    one: "/v1/brands/id/{id}",
+    area: "accessDevice",
+    columns: [["Title", "title"]],
+    template: { name: "brand", title: "Brand", originType: "ORIGIN_LOCAL" },
+  },
+  roles: {
+    noun: "Role",
+    title: "Roles",
+    path: "/v1/roles",
+    one: "/v1/roles/id/{id}",
+    area: "accessUser",
+    columns: [
+      ["Kind", "type"],
+      ["Title", "title"],
+    ],
+    template: {
+      name: "role",
+      title: "Role",
+      type: "USER_ROLE_USER_DEFINED",
+      scopes: [{ accessDevice: "PermissionAccessRead", projectFilter: [] }],
+    },
+  },
+  "auth-profiles": {
+    noun: "Authorization profile",
+    title: "Ways to sign in",
+    path: "/v1/authorization/profiles",
+    one: "/v1/authorization/profiles/id/{id}",
+    area: "accessUser",
+    columns: [
+      ["Kind", "profileType"],
+      ["Active", "active"],
+    ],
+    template: {
+      name: "provider",
+      title: "Provider",
+      type: "AUTH_TYPE_OAUTH",
+      active: false,
+      defaultRoleId: "",
+      oauthProfile: { OIDCEndPoint: "https://", clientID: "", clientSecret: "", roleScope: "" },
+    },
+  },
+  "alert-rules": {
+    noun: "Alert rule",
+    title: "Alert rules",
+    path: "/v1/eaves/alert-rules",
+    one: "/v1/eaves/alert-rules/id/{id}",
+    area: "accessDevice",
+    columns: [
+      ["Condition", "condition"],
+      ["Severity", "severity"],
+    ],
+    template: {
+      name: "node-offline",
+      title: "Node offline",
+      condition: "ALERT_CONDITION_NODE_OFFLINE",
+      severity: "SEVERITY_ERROR",
+      holdSeconds: 300,
+      channels: [],
+    },
+  },
+  "alert-channels": {
+    noun: "Alert channel",
+    title: "Alert channels",
+    path: "/v1/eaves/alert-channels",
+    one: "/v1/eaves/alert-channels/id/{id}",
+    area: "accessDevice",
+    columns: [
+      ["Kind", "type"],
+      ["Title", "title"],
+    ],
+    template: {
+      name: "on-call",
+      title: "On call",
+      type: "ALERT_CHANNEL_TYPE_MAIL",
+      mail: { to: [] },
+    },
+  },
+  models: {
+    noun: "Model",
+    title: "Models",
+    path: "/v1/sysmodels",
+    one: "/v1/sysmodels/id/{id}",
+    area: "accessDevice",
+    columns: [
+      ["Architecture", "type"],
+      ["Title", "title"],
+      ["Brand", "brandName"],
+    ],
+    template: {
+      name: "model",
+      title: "Model",
+      type: "AMD64",
+      state: "SYS_MODEL_STATE_ACTIVE",
+      brandId: "",
+      originType: "ORIGIN_LOCAL",
+      attr: {},
+      ioMemberList: [],
+    },
+  },
+};

@@ -1,0 +1,46 @@
+/** The onboarding folder of a node that nobody has seen yet: five small files, one of them secret. */
+import { Alert, Button, Content, List, ListItem } from "@patternfly/react-core";
+import { useMutation } from "@tanstack/react-query";
+import { useSession } from "../../session/Session";
+import { Problem } from "../../ui/Problem";
+import { save } from "../../ui/save";
+import { type Device, filesOf, type Here } from "./folder";
+
+export function Onboarding({ id }: { readonly id: string }) {
+  const { api, may } = useSession();
+  const making = useMutation({
+    mutationFn: async () => {
+      const params = { id };
+      const device = await api.getOwn<Device>("/v1/devices/id/{id}/onboarding", { params });
+      const here = await api.getOwn<Here>("/v1/eaves/controller");
+      return filesOf(device, here);
+    },
+  });
+  if (!may("accessDevice", "Update")) return null;
+  const files = making.data ?? [];
+  return (
+    <Alert isInline variant="info" title="This node has not come yet">
+      <Content component="p">
+        Give the machine these files in one folder, and start it as root with{" "}
+        <code>eaves node install --from FOLDER</code>. One of them is a private key: carry it by a
+        safe way, and delete it here afterwards.
+      </Content>
+      {making.isError && <Problem error={making.error} />}
+      {files.length === 0 ? (
+        <Button onClick={() => making.mutate()} isLoading={making.isPending}>
+          Make the onboarding folder
+        </Button>
+      ) : (
+        <List isPlain>
+          {files.map((file) => (
+            <ListItem key={file.name}>
+              <Button variant="link" isInline onClick={() => save(file.name, file.text)}>
+                {file.name}
+              </Button>
+            </ListItem>
+          ))}
+        </List>
+      )}
+    </Alert>
+  );
+}

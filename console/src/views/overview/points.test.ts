@@ -1,0 +1,45 @@
+import { describe, expect, it } from "vitest";
+import { pointsOf, positionOf, unbroken, WORST } from "./points";
+
+describe("a place", () => {
+  it.each([
+    ["52.52, 13.405", [13.405, 52.52]],
+    ["-33.9;151.2", [151.2, -33.9]],
+    ["10 20", [20, 10]],
+  ])("%s is a position", (text, position) => {
+    expect(positionOf(text)).toEqual(position);
+  });
+  it.each(["Berlin, Germany", "91, 0", "0, 181", "1,2,3", "", undefined])("%s is none", (text) => {
+    expect(positionOf(text)).toBeUndefined();
+  });
+});
+
+it("goes on over the date line", () => {
+  expect(
+    unbroken([
+      [179, 60],
+      [-179, 60],
+      [-178, 61],
+      [179, 62],
+    ]),
+  ).toEqual([
+    [179, 60],
+    [181, 60],
+    [182, 61],
+    [179, 62],
+  ]);
+});
+
+it("has the colour of its worst node", () => {
+  const at = (location: string) => ({ location, count: 2 });
+  const { features } = pointsOf(
+    [at("1,1"), at("2,2"), at("3,3"), at("hall 7")],
+    [at("1,1")],
+    [at("1,1"), at("2,2")],
+  );
+  expect(features.map((one) => one.properties.worst)).toEqual([
+    WORST.bad,
+    WORST.unsure,
+    WORST.fine,
+  ]);
+});

@@ -1,0 +1,396 @@
+"""`make image`: from packages.lock and this source to everything that a device boots from.
+
+    out/eaves-os-VERSION-ARCH/
+        system.eos          update artifact (HTTP datastores); oci/ the same as an OCI artifact
+        disk.raw disk.qcow2 a device, already installed
+        installer.raw       for a USB stick; installer.iso for optical and virtual media
+        netboot/            what a network boot needs
+        manifest.json pcrs.json sbom.json
+        measurements.json   for `eaves attestation expect`, and its signature
+
+The same inputs give the same bytes of root.img and uki.efi, also in another folder, on another day,
+for another user. Root, on a Debian host; no loop device and no mount but one tmpfs.
+"""
+
+import argparse
+import hashlib
+import inspect
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import fetch
+import media
+import tree
+import uki
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from eaves.node.baseos.bundle import END, FORMAT, NAMES, head, padding, read_manifest
+
+HERE = Path(__file__).parent
+PROJECT = HERE.parent
+FLAVOUR = "standard"
+SECURITY_EPOCH = 1
+MOST_SLOT = 350 * 1000 * 1000  # bytes; a larger one needs a reason and another number here
+STUBS = {"amd64": "linuxx64.efi.stub", "arm64": "linuxaa64.efi.stub"}
+LOADERS = {"amd64": "systemd-bootx64.efi", "arm64": "systemd-bootaa64.efi"}
+MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
+OBJCOPY = {"amd64": "x86_64-linux-gnu-objcopy", "arm64": "aarch64-linux-gnu-objcopy"}
+COMMAND_LINE = (
+    "console=tty0 console=ttyS0,115200 quiet panic=1 oops=panic hung_task_panic=1"
+    " systemd.show_status=auto systemd.gpt_auto=no rd.systemd.gpt_auto=no"
+    " systemd.watchdog_sec=60 lockdown=integrity"
+)
+
+
+class Wish(NamedTuple):
+    version: str
+    arch: str
+    key: Path
+    out: Path
+    cache: Path
+    time: int  # SOURCE_DATE_EPOCH
+    radio: bool
+    secure_boot: Path | None  # folder with db.key and db.crt
+
+
+def main() -> int:
+    wish = read_wish()
+    began = time.monotonic()
+    os.environ.update(SOURCE_DATE_EPOCH=str(wish.time), LC_ALL="C", TZ="UTC")
+    os.umask(0o022)
+    with staging() as work:
+        build(wish, work)
+    print(f"image: {wish.out} in {time.monotonic() - began:.0f} s")
+    return 0
+
+
+def read_wish() -> Wish:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--version", required=True)
+    parser.add_argument("--arch", choices=sorted(STUBS), default="amd64")
+    parser.add_argument("--key", type=Path, default=PROJECT / "build/image/update.key")
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--cache", type=Path, default=Path("/var/cache/eaves-image"))
+    parser.add_argument("--time", type=int, default=int(os.environ.get("SOURCE_DATE_EPOCH", "0")))
+    parser.add_argument("--radio", action="store_true")
+    parser.add_argument("--secure-boot", type=Path)
+    said = parser.parse_args()
+    if os.geteuid() != 0:
+        raise SystemExit(f"image: a root file system is made by root: sudo {' '.join(sys.argv)}")
+    out = said.out or PROJECT / f"build/image/eaves-os-{said.version}-{said.arch}"
+    return Wish(
+        said.version, said.arch, said.key, out.resolve(), said.cache, said.time or last_change(),
+        said.radio, said.secure_boot,
+    )  # fmt: skip
+
+
+def last_change() -> int:
+    """Of the source: the time that everything in the image has."""
+    told = subprocess.run(
+        ["git", "-C", str(PROJECT), "log", "-1", "--format=%ct"],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.strip()
+    return int(told) if told.isdigit() else (PROJECT / "pyproject.toml").stat().st_mtime_ns // 10**9
+
+
+@contextmanager
+def staging() -> Iterator[Path]:
+    """A tmpfs: fast, private, and its folders list what was made first the same way each time."""
+    work = Path("/run/eaves-image") / str(os.getpid())
+    work.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3g,mode=700", "tmpfs", work], check=True)
+    try:
+        yield work
+    finally:
+        subprocess.run(["umount", "--lazy", work], check=True)
+        work.rmdir()
+
+
+def build(wish: Wish, work: Path) -> None:
+    wish.out.mkdir(parents=True, exist_ok=True)
+    private, public = update_key(wish.key)
+    lists = [HERE / "packages.txt", *([HERE / "packages.radio.txt"] if wish.radio else [])]
+    locked = fetch.read_lock(HERE / "packages.lock", wish.arch)
+    installed = tuple(one for one in locked if not one.how)
+    files = dict(zip(locked, fetch.fetch(locked, wish.cache / "packages"), strict=True))
+    repository = wish.cache / f"repository-{os.getpid()}"  # hard links into the cache
+    root = work / "root"
+    unpacked = [files[one] for one in locked if one.how == "unpack"]
+    names = fetch.wanted_names(lists, wish.arch)
+    tar = wish.cache / f"installed-{wish.arch}-{key_of(names, locked)}.tar"
+    try:
+        fetch.make_repository((files[one] for one in installed), repository)
+        tree.make_tree(repository, names, unpacked, root, tar, wish.arch)
+    finally:
+        shutil.rmtree(repository, ignore_errors=True)
+    boot = work / "boot"
+    boot.mkdir()
+    for name in (STUBS[wish.arch], LOADERS[wish.arch]):
+        shutil.copyfile(root / "usr/lib/systemd/boot/efi" / name, boot / name)
+    release = tree.take_kernel(root, boot)
+    make_initrd(root, release, boot / "initrd", wish.time)
+    os_release = os_release_text(wish)
+    tree.install_node(root, PROJECT, os_release, [public])
+    media.write_sbom(root, locked, wish.out / "sbom.json", wish.version)
+    tree.finish(root, wish.time)
+    image = wish.out / "root.img"
+    tree.put_in_order(root, work / "ordered")
+    root_hash, offset = make_root(work / "ordered", image, wish)
+    (boot / "os-release").write_text(os_release)
+    line = f"{COMMAND_LINE} eaves.root={root_hash} eaves.hash_offset={offset}"
+    kernels = {
+        "uki.efi": make_kernel(wish, boot, line),
+        "installer.efi": make_kernel(wish, boot, f"{line} eaves.mode=install"),
+    }
+    for name, data in kernels.items():
+        (wish.out / name).write_bytes(data)
+    raw = manifest(wish, image, kernels["uki.efi"], root_hash, offset)
+    signature = sign(private, raw)
+    (wish.out / "manifest.json").write_bytes(raw)
+    write_bundle(wish.out / "system.eos", raw, signature, wish.out / "uki.efi", image)
+    loader = signed(wish, boot / LOADERS[wish.arch])
+    write_pcrs(wish.out / "pcrs.json", loader, kernels)
+    write_measurements(wish, private, loader, kernels["uki.efi"])
+    media.write_all(media.Made(wish.out, wish.arch, wish.version, loader, raw, signature))
+
+
+def key_of(names: tuple[str, ...], locked: tuple[fetch.Locked, ...]) -> str:
+    """Of everything that decides what the installed packages look like."""
+    said = repr((names, locked, inspect.getsource(tree.bootstrap)))
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def os_release_text(wish: Wish) -> str:
+    return (
+        'ID=eaves-os\nNAME="Eaves OS"\n'
+        f'PRETTY_NAME="Eaves OS {wish.version}"\n'
+        f"IMAGE_ID=eaves\nIMAGE_VERSION={wish.version}\nVERSION_ID={wish.version}\n"
+        f"EAVES_EPOCH={SECURITY_EPOCH}\nEAVES_FLAVOUR={FLAVOUR}\n"
+    )
+
+
+def make_initrd(root: Path, release: str, target: Path, at: int) -> None:
+    """busybox, veritysetup with its libraries, and the modules of disks and file systems."""
+    folder = target.with_name("initrd.d")
+    for name in ("bin", "sbin", f"lib/modules/{release}"):
+        (folder / name).mkdir(parents=True)
+    shutil.copyfile(root / "bin/busybox", folder / "bin/busybox")
+    (folder / "bin/busybox").chmod(0o755)
+    for name in ("init", "modules"):
+        shutil.copy(HERE / "initrd" / name, folder / name)
+    copy_program(root, "sbin/veritysetup", folder)
+    lines = (HERE / "initrd/modules").read_text().splitlines()
+    wanted = [line.split()[0] for line in lines if line]
+    for name in modules_of(root, release, wanted):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(root / name, path)
+    for name in ("modules.builtin", "modules.order"):
+        shutil.copyfile(
+            root / "lib/modules" / release / name, folder / "lib/modules" / release / name
+        )
+    subprocess.run(["depmod", "-b", str(folder), release], check=True)
+    for path in [folder, *folder.rglob("*")]:
+        os.utime(path, (at, at), follow_symlinks=False)
+        path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+    names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+    packed = subprocess.run(
+        ["cpio", "--quiet", "--reproducible", "--owner=0:0", "-o", "-H", "newc"],
+        input="\n".join(names).encode(), cwd=folder, capture_output=True, check=True,
+    ).stdout  # fmt: skip
+    subprocess.run(["zstd", "-q", "-f", "-T1", "-12", "-o", str(target)], input=packed, check=True)
+
+
+def copy_program(root: Path, name: str, folder: Path) -> None:
+    """With the libraries that the loader of the tree finds for it."""
+    told = subprocess.run(
+        ["chroot", str(root), "/usr/bin/ldd", f"/{name}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    words = [word for line in told.splitlines() for word in line.split() if word.startswith("/")]
+    for one in [f"/{name}", *words]:
+        source = root / one.lstrip("/")
+        target = folder / one.lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+        target.chmod(0o755)
+
+
+def modules_of(root: Path, release: str, wanted: list[str]) -> list[str]:
+    """Files of these modules and of all they need; built-in ones have none."""
+    found: dict[str, None] = {}
+    for module in wanted:
+        told = subprocess.run(
+            ["modprobe", "-d", str(root), "-S", release, "--show-depends", module],
+            capture_output=True, text=True, check=False,
+        ).stdout  # fmt: skip
+        for line in told.splitlines():
+            kind, _, path = line.partition(" ")
+            if kind == "insmod":
+                found[str(Path(path.split()[0]).relative_to(root))] = None
+    return list(found)
+
+
+def make_root(root: Path, image: Path, wish: Wish) -> tuple[str, int]:
+    """erofs, and behind it the dm-verity tree; answers root hash and where the tree begins."""
+    image.unlink(missing_ok=True)
+    name = uuid.uuid5(uuid.NAMESPACE_URL, f"eaves-os/{wish.arch}/{wish.version}")
+    subprocess.run(
+        ["mkfs.erofs", "-zlz4hc", f"-T{wish.time}", f"-U{name}", str(image), str(root)],
+        check=True, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    offset = -(-image.stat().st_size // 4096) * 4096
+    os.truncate(image, offset)
+    found = image.with_suffix(".hash")
+    subprocess.run(
+        [
+            "veritysetup", "format", "--salt=-", f"--uuid={name}",
+            f"--data-blocks={offset // 4096}", f"--hash-offset={offset}",
+            f"--root-hash-file={found}", str(image), str(image),
+        ],
+        check=True, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    root_hash = found.read_text().strip()
+    found.unlink()
+    if image.stat().st_size > MOST_SLOT:
+        raise SystemExit(f"image: the root has {image.stat().st_size} bytes, at most {MOST_SLOT}")
+    return root_hash, offset
+
+
+def make_kernel(wish: Wish, boot: Path, line: str) -> bytes:
+    (boot / "cmdline").write_text(line)
+    target = boot / "made.efi"
+    parts = {
+        ".osrel": "os-release",
+        ".cmdline": "cmdline",
+        ".linux": "vmlinuz",
+        ".initrd": "initrd",
+    }
+    uki.make_uki(
+        boot / STUBS[wish.arch],
+        {name: boot / file for name, file in parts.items()},
+        target,
+        OBJCOPY[wish.arch],
+    )
+    return signed(wish, target)
+
+
+def signed(wish: Wish, program: Path) -> bytes:
+    """With the signature that Secure Boot asks for, where it is wished."""
+    if wish.secure_boot is None:
+        return program.read_bytes()
+    target = program.with_suffix(".signed")
+    keys = ["--key", str(wish.secure_boot / "db.key"), "--cert", str(wish.secure_boot / "db.crt")]
+    subprocess.run(["sbsign", *keys, "--output", str(target), str(program)], check=True)
+    return target.read_bytes()
+
+
+def manifest(wish: Wish, image: Path, kernel: bytes, root_hash: str, offset: int) -> bytes:
+    said = {
+        "format": FORMAT,
+        "version": wish.version,
+        "arch": MACHINES[wish.arch],
+        "flavour": FLAVOUR,
+        "epoch": SECURITY_EPOCH,
+        "root": {"size": image.stat().st_size, "sha256": fetch.digest(image)},
+        "uki": {"size": len(kernel), "sha256": hashlib.sha256(kernel).hexdigest()},
+        "root_hash": root_hash,
+        "hash_offset": offset,
+        "measures": uki.measures(kernel),
+    }
+    raw = json.dumps(said, sort_keys=True, separators=(",", ":")).encode()
+    read_manifest(raw)
+    return raw
+
+
+def update_key(path: Path) -> tuple[ec.EllipticCurvePrivateKey, Path]:
+    """The key that signs updates, and the file of its public half; made where there is none."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        made = ec.generate_private_key(ec.SECP256R1())
+        path.touch(mode=0o600)
+        path.write_bytes(
+            made.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+        )
+        print(f"image: made {path}: devices of this image take updates that it signs; keep it")
+    key = serialization.load_pem_private_key(path.read_bytes(), None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
+        raise SystemExit(f"image: {path} is not a key of the curve P-256")
+    public = path.with_suffix(".pem")
+    public.write_bytes(
+        key.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+    )
+    return key, public
+
+
+def sign(key: ec.EllipticCurvePrivateKey, raw: bytes) -> bytes:
+    return key.sign(raw, ec.ECDSA(hashes.SHA256()))
+
+
+def write_bundle(target: Path, raw: bytes, signature: bytes, kernel: Path, image: Path) -> None:
+    with target.open("wb") as out:
+        for name, part in zip(NAMES, (raw, signature, kernel, image), strict=True):
+            size = part.stat().st_size if isinstance(part, Path) else len(part)
+            out.write(head(name, size))
+            if isinstance(part, Path):
+                with part.open("rb") as file:
+                    shutil.copyfileobj(file, out, 1 << 20)
+            else:
+                out.write(part)
+            out.write(padding(size))
+        out.write(END)
+
+
+def write_pcrs(target: Path, loader: bytes, kernels: dict[str, bytes]) -> None:
+    """Of the image alone: 0, 2, 3 and 7 are of the firmware, 1 and 5 are not promised."""
+    said = {
+        name: {
+            "4": uki.pcr_4(loader, kernel),
+            "9": uki.pcr_9(kernel),
+            "11": uki.pcr_11(kernel),
+        }
+        for name, kernel in kernels.items()
+    }
+    target.write_text(json.dumps(said, indent=2, sort_keys=True) + "\n")
+
+
+def write_measurements(
+    wish: Wish, key: ec.EllipticCurvePrivateKey, loader: bytes, kernel: bytes
+) -> None:
+    """For `eaves attestation expect`: nobody has to accept what this update measures."""
+    values = {4: uki.pcr_4(loader, kernel), 9: uki.pcr_9(kernel), 11: uki.pcr_11(kernel)}
+    said = {
+        "format": "eaves-measurements/1",
+        "imageSha256": fetch.digest(wish.out / "system.eos"),
+        "eveVersion": wish.version,
+        "PCRValues": [
+            {"index": pcr, "type": "PCR_TYPE_HASH", "value": value} for pcr, value in values.items()
+        ],
+    }
+    document = json.dumps(said, indent=1, sort_keys=True).encode()
+    (wish.out / "measurements.json").write_bytes(document)
+    (wish.out / "measurements.json.sig").write_bytes(sign(key, document))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

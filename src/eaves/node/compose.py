@@ -1,0 +1,341 @@
+"""The node put together from its parts."""
+
+import secrets
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+import structlog
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from eaves import __version__
+from eaves.evapi.config import CipherBlock, EdgeDevConfig, EncryptionBlock
+from eaves.evapi.device_certs import Chance
+from eaves.evapi.flows.attest import Quoter, stated_versions, versions_only
+from eaves.evapi.flows.onboard import Applicant
+from eaves.evapi.info import BootReason
+from eaves.evapi.pem import certificate_key, load_certificate
+from eaves.node.baseos.booted import Booted
+from eaves.node.checkpoint import Checkpoint
+from eaves.node.comms.folder import ConfigFolder
+from eaves.node.comms.identity import KeyUnusable, load_identity, onboarding_identity
+from eaves.node.comms.link import Link
+from eaves.node.comms.outbox import Outbox
+from eaves.node.comms.secrets import Decryptor
+from eaves.node.comms.transport import Transport
+from eaves.node.connectivity import download_ways, takeover_of, uplinks_of
+from eaves.node.containers.subsystem import ContainersSubsystem
+from eaves.node.domains.subsystem import DomainsSubsystem
+from eaves.node.host.machine import Host, Machine
+from eaves.node.host.notify import own_notifier
+from eaves.node.network.refusals import Facts
+from eaves.node.network.subsystem import NetworkSubsystem
+from eaves.node.runtime.conversation import Conversation
+from eaves.node.runtime.device_status import Identity
+from eaves.node.runtime.engine import Engine, Surroundings
+from eaves.node.runtime.log_store import LogStore
+from eaves.node.runtime.os_updates import Beside, base_os
+from eaves.node.runtime.os_updates import Boot as BootOfMachine
+from eaves.node.runtime.parts import Parts
+from eaves.node.runtime.route_probes import Probed, RouteProber, probed_routes
+from eaves.node.runtime.safekeeping import Safekeeping
+from eaves.node.runtime.security_module import SecurityModule
+from eaves.node.runtime.service import Service
+from eaves.node.runtime.status_file import is_running, read_status
+from eaves.node.runtime.workloads import Workloads, network_items
+from eaves.node.settings import (
+    Settings,
+)
+from eaves.node.status_text import status_text
+from eaves.node.storage.authorizers import Credentials
+from eaves.node.storage.subsystem import StorageSubsystem
+from eaves.node.tpm.device import Tpm
+from eaves.node.tpm.health import Health
+from eaves.node.tpm.quoter import TpmQuoter
+from eaves.node.vault_command import NO_TPM_HERE, vault_of
+from eaves.reconcile.item import ItemRef
+
+log = structlog.get_logger(__name__)
+
+VERSION = f"eaves-{__version__}"
+
+
+def monotonic_clock() -> Callable[[], datetime]:
+    """Times that advance evenly: a clock set by decades must trigger nothing."""
+    wall, start = datetime.now(UTC), time.monotonic()
+    return lambda: wall + timedelta(seconds=time.monotonic() - start)
+
+
+class Node:
+    """Every part of a node, built in order; `service` and `applicant` are what then runs.
+
+    Parts refer to each other by methods, which are called only once all of them exist.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        folder: ConfigFolder,
+        checkpoint: Checkpoint,
+        transport: Transport,
+        device_log: Path,
+        tpm: Tpm | None,
+        booted: Booted | None,
+        boot: BootOfMachine,
+    ) -> None:
+        self.settings, self.checkpoint, self.tpm = settings, checkpoint, tpm
+        self.version = booted.running.version if booted else VERSION
+        self.host = Host()
+        self.machine = self.host.machine()
+        self.clock = monotonic_clock()
+        self.facts = identity_facts(settings, folder, checkpoint, boot.text)
+        self.identity = load_identity(
+            settings.state_dir / "identity", lambda: Chance(now(), secrets.token_bytes), tpm
+        )
+        self.used_tpm = tpm if self.identity.in_tpm else None
+        self.link = Link(transport, self.identity, folder.root_certificate, now)
+        self.vault = vault_of(settings, self.used_tpm, _no_vault(tpm))
+        self.vault.start()
+        self.safekeeping = Safekeeping(
+            self.vault,
+            self.identity.ecdh,
+            device_key(self.identity.device_cert_pem),
+            opened=lambda: open_storage(self.storage, self.engine),
+            due=self._attest_again,
+            changed=self.changed,
+        )
+        self.uplinks = uplinks_of(
+            settings, folder.server, checkpoint, self.clock, self.changed, self.opened
+        )
+        transport.ways = self.uplinks.keeper
+        self.storage = self._storage()
+        self.network = NetworkSubsystem(settings.table, settings.run_dir, self.uplinks.ports)
+        self.prober = RouteProber(self._routes, self.changed)
+        self.controller = urlsplit(folder.server).hostname or ""
+        self.engine, self.workloads = self._engine(device_log)
+        self.conversation = self._conversation()
+        self.system = base_os(booted, boot, self._beside()) if booted else None
+        self.service = Service(self._parts(), Outbox(time.monotonic))
+        self.applicant = Applicant(
+            self.identity.sender,
+            self.identity.device_cert_pem,
+            onboarding_identity(folder),
+            folder.soft_serial or self.machine.serial,
+            folder.soft_serial,
+        )
+
+    # What the parts ask of each other
+
+    def decryptor(self) -> Decryptor:
+        link, config = self.link, self.conversation.heard.config
+        trusts = (*((link.trust,) if link.trust else ()), *self.conversation.believed)
+        certs = tuple(c for t in trusts for c in (t.current, t.previous) if c is not None)
+        contexts = {c.context_id: c for c in (config.cipher_contexts if config else ())}
+        return Decryptor(contexts, lambda: certs, self.identity.ecdh)
+
+    def opened(self, block: CipherBlock) -> EncryptionBlock:
+        return self.decryptor().open(block)
+
+    def changed(self) -> None:
+        self.service.changed()
+
+    def _reachable(self) -> None:
+        self.service.reachable()
+
+    def _attest_again(self) -> None:
+        self.conversation.attesting.again()
+
+    def _retry(self, ref: ItemRef) -> None:
+        self.engine.reconciler.retry(ref)
+
+    def _reboot_for_system(self, reason: BootReason, why: str) -> None:
+        self.service.reboot_for_system(reason, why)
+
+    def _system_changed(self) -> None:
+        self.service.system_changed()
+
+    async def _follow(self, config: EdgeDevConfig) -> None:
+        await self.service.follow(config)
+
+    def _tpm_changed(self) -> None:
+        # What a failing TPM held back is asked for again, and so is what it now holds back.
+        self.conversation.read_again()
+        self.service.changed()
+
+    def _network_facts(self) -> Facts:
+        return Facts(
+            self.network.known_tracking,
+            self.prober.chosen,
+            self.controller,
+            clamp_mss=self.service.items.flag("app.enable.tcp.mss.clamping"),
+        )
+
+    def _routes(self) -> tuple[Probed, ...]:
+        wish = self.engine.wish
+        if wish is None:
+            return ()
+        items = network_items(wish)
+        return probed_routes(wish.config, self.engine.ports, items, self.controller)
+
+    # The parts
+
+    def _storage(self) -> StorageSubsystem:
+        return StorageSubsystem(
+            self.vault.folder.path,
+            self.clock,
+            uplinks=download_ways(self.uplinks),
+            pace=self.uplinks.keeper.pace,
+            door=self.vault.closed,
+            retry=self._retry,
+            credentials=lambda key: datastore_secret(
+                key, self.conversation.heard.config, self.decryptor()
+            ),
+        )
+
+    def _engine(self, device_log: Path) -> tuple[Engine, Workloads]:
+        settings, clock = self.settings, self.clock
+        kept = self.vault.folder.path if self.vault.encrypted else settings.state_dir
+        domains = DomainsSubsystem(settings.name, kept, settings.run_dir, self.storage, clock)
+        containers = ContainersSubsystem(settings.name, kept, settings.run_dir, self.storage, clock)
+        engine = Engine(
+            self.checkpoint,
+            (self.storage, self.network, domains, containers),
+            Surroundings(self.network.ports, self.opened, settings.table, self._network_facts),
+            clock,
+            self.changed,
+        )
+        return engine, Workloads(domains, containers, self.network, device_log)
+
+    def _conversation(self) -> Conversation:
+        return Conversation(
+            self.link,
+            self.checkpoint,
+            quoter_of(self.settings, self.machine, self.used_tpm, self.version),
+            lambda: self.service.items,
+            self._follow,
+            self._reachable,
+            self.safekeeping,
+            lambda answer: self.system.heard(answer) if self.system else None,
+            lambda: self.system.poll_within_s() if self.system else float("inf"),
+        )
+
+    def _beside(self) -> Beside:
+        return Beside(
+            checkpoint=self.checkpoint,
+            storage=self.storage,
+            engine=self.engine,
+            safekeeping=self.safekeeping,
+            items=lambda: self.service.items,
+            reboot=self._reboot_for_system,
+            changed=self._system_changed,
+            now=now,
+            state_dir=self.settings.state_dir,
+            event_log=self.settings.event_log,
+        )
+
+    def _parts(self) -> Parts:
+        settings, tpm = self.settings, self.tpm
+        health = Health(self.used_tpm, self._tpm_changed) if self.used_tpm else None
+        return Parts(
+            engine=self.engine,
+            conversation=self.conversation,
+            checkpoint=self.checkpoint,
+            storage=self.storage,
+            workloads=self.workloads,
+            host=self.host,
+            logs=LogStore(settings.state_dir / "logs", now),
+            identity=self.facts,
+            security=SecurityModule(tpm.tcti if tpm else "", health),
+            safekeeping=self.safekeeping,
+            uplinks=self.uplinks,
+            takeover=takeover_of(settings, self.uplinks, self.clock),
+            state_dir=settings.state_dir,
+            run_dir=settings.run_dir,
+            now=now,
+            version=self.version,
+            base_os=self.system,
+            notifier=own_notifier(),
+            table=settings.table,
+            prober=self.prober,
+            diagnose=lambda: diagnosis(settings),
+        )
+
+
+def quoter_of(settings: Settings, machine: Machine, tpm: Tpm | None, version: str) -> Quoter:
+    parts = (machine.bios_vendor, machine.bios_version, machine.bios_date)
+    firmware = "-".join(part for part in parts if part)
+    if tpm is None:
+        return versions_only(version, firmware)
+    return TpmQuoter(tpm, settings.event_log, stated_versions(version, firmware))
+
+
+def diagnosis(settings: Settings) -> str:
+    """What `eaves node status` says, for an app: without what it says of apps."""
+    seen = read_status(settings.run_dir)
+    if seen is None:
+        return ""
+    return status_text(msgspec.structs.replace(seen, apps=[], unmet=[]), running=is_running(seen))
+
+
+def _no_vault(tpm: Tpm | None) -> str:
+    if tpm is None:
+        return NO_TPM_HERE
+    return "the keys of this device are on disk, not in its TPM"
+
+
+def open_storage(storage: StorageSubsystem, engine: Engine) -> None:
+    """The vault is open: what waited for it is tried at once."""
+    storage.opened()
+    for ref in engine.reconciler.intended:
+        if ref.kind in storage.kinds:
+            engine.reconciler.retry(ref)
+
+
+def device_key(certificate_pem: bytes) -> ec.EllipticCurvePublicKey:
+    key = certificate_key(load_certificate(certificate_pem))
+    if not isinstance(key, ec.EllipticCurvePublicKey):
+        raise KeyUnusable("device.cert.pem", "it is not of an EC key")
+    return key
+
+
+def identity_facts(
+    settings: Settings, folder: ConfigFolder, checkpoint: Checkpoint, boot_text: str
+) -> Identity:
+    return Identity(
+        host_name=checkpoint.fact("uuid") or settings.name,
+        root_ca=folder.root_certificate,
+        boot_time=datetime.fromisoformat(checkpoint.fact("boot_time") or now().isoformat()),
+        boot_reason=BootReason(checkpoint.number("boot_reason") or 0),
+        boot_text=checkpoint.fact("boot_text") or boot_text,
+        last_reboot_time=_time(checkpoint.fact("last_reboot_time")),
+        restart_counter=checkpoint.number("restart_counter") or 0,
+        soft_serial=folder.soft_serial,
+    )
+
+
+def datastore_secret(
+    key: str, config: EdgeDevConfig | None, decryptor: Decryptor
+) -> Credentials | None:
+    """Account and secret of the datastore that `key` (`datastore/<id>`) names."""
+    wanted = key.removeprefix("datastore/")
+    for store in config.datastores if config else ():
+        if store.id != wanted:
+            continue
+        if store.cipher_data is not None:
+            opened = decryptor.open(store.cipher_data)
+            return Credentials(opened.ds_api_key, opened.ds_password)
+        if store.api_key or store.password:
+            return Credentials(store.api_key, store.password)
+    return None
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def now() -> datetime:
+    """Wall clock: for stamps and certificates only; timers use the monotonic one."""
+    return datetime.now(UTC)

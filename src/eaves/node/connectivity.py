@@ -1,0 +1,121 @@
+"""The node's uplinks as they are put together, and `eaves node diag`."""
+
+import asyncio
+import shlex
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+import click
+import msgspec
+
+from eaves.errors import EavesError
+from eaves.evapi.flows.steps import Reply
+from eaves.node.checkpoint import Checkpoint
+from eaves.node.comms.folder import read_folder
+from eaves.node.comms.transport import Limits, Transport
+from eaves.node.diag_text import Probe, diag_text
+from eaves.node.host.files import read_or_none
+from eaves.node.install import launcher
+from eaves.node.refs import Way
+from eaves.node.runtime.connect import pinger
+from eaves.node.settings import HostNetwork, Settings
+from eaves.node.storage.transfer import Uplink
+from eaves.node.uplinks.machine import Machine, Place
+from eaves.node.uplinks.model import PortPlan
+from eaves.node.uplinks.service import DOCUMENT, STATUS_FILE, Tools, Uplinks
+from eaves.node.uplinks.status import Shown
+from eaves.node.uplinks.takeover import Takeover
+from eaves.node.uplinks.wireless import OpenSecret, Supplicant, supplicant
+
+PROBE_S = 10.0
+
+
+def uplinks_of(
+    settings: Settings,
+    server: str,
+    checkpoint: Checkpoint,
+    clock: Callable[[], datetime],
+    changed: Callable[[], None],
+    open_secret: OpenSecret,
+) -> Uplinks:
+    def open_wifi(plan: PortPlan) -> Supplicant:
+        return supplicant(plan, open_secret)
+
+    tools = Tools(
+        Machine(Place(settings.run_dir, settings.name), open_wifi, open_secret=open_secret),
+        checkpoint,
+        clock,
+        time.monotonic,
+        changed,
+        settings.run_dir,
+        server,
+        settings.host_network,
+    )
+    stored = next(checkpoint.documents(DOCUMENT), b"")
+    return Uplinks(tools, stored)
+
+
+def takeover_of(
+    settings: Settings, uplinks: Uplinks, clock: Callable[[], datetime]
+) -> Takeover | None:
+    if settings.host_network is not HostNetwork.MANAGED:
+        return None
+    begun = clock()
+    return Takeover(
+        settings.run_dir / "hand-over",
+        f"eaves-{settings.name}-guardian",
+        settings.interfaces,
+        uplinks.managed_changed,
+        lambda: uplinks.reached_since(begun),
+    )
+
+
+def download_ways(uplinks: Uplinks) -> Callable[[str], Awaitable[tuple[Uplink, ...]]]:
+    async def choose(url: str) -> tuple[Uplink, ...]:
+        ways = await uplinks.keeper.for_download(url, uplinks.properties.download_max_cost)
+        return tuple(Uplink(w.source, w.proxy, w.interface, w.roots, w.dns) for w in ways)
+
+    return choose
+
+
+@click.command("diag")
+@click.option("--no-probe", is_flag=True, help="Send nothing; only show what the node saw last.")
+@click.pass_obj
+def diag(settings: Settings, *, no_probe: bool) -> None:
+    """Ports, port configurations and whether the controller answers over each, on the spot."""
+    try:
+        data = read_or_none(settings.run_dir / STATUS_FILE)
+        seen = None if data is None else msgspec.json.decode(data, type=Shown)
+        probes = () if no_probe else asyncio.run(_probe(settings, seen))
+    except PermissionError as error:
+        again = shlex.join([*launcher(), *sys.argv[1:]])
+        raise click.ClickException(f"{error.filename} is for root: run `sudo {again}`") from error
+    except EavesError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(diag_text(seen, probes))
+
+
+async def _probe(settings: Settings, seen: Shown | None) -> tuple[Probe, ...]:
+    """One ping over each address of each management port, and one as the machine chooses."""
+    folder = read_folder(settings.config_dir)
+    transport = Transport(
+        folder.server, folder.root_certificate, lambda: datetime.now(UTC), Limits(PROBE_S, PROBE_S)
+    )
+    ping = pinger(transport)
+    ways = [
+        Way(p.label, p.ifname, address.partition("/")[0], p.proxy, p.roots, p.names, p.cost)
+        for p in (seen.ports if seen else ())
+        if p.management and p.up
+        for address in p.addresses
+    ]
+    probes: list[Probe] = []
+    try:
+        for way in (*ways, Way()):
+            begun = time.monotonic()
+            reply: Reply = await ping(way, PROBE_S)
+            probes.append(Probe(way, reply, time.monotonic() - begun))
+    finally:
+        await transport.close()
+    return tuple(probes)

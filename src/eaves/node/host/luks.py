@@ -1,0 +1,121 @@
+"""An encrypted partition: LUKS2 by cryptsetup, and the file system in it.  Blocking.
+
+Keys go through a pipe, never through arguments, files or the environment.
+"""
+
+import subprocess
+from pathlib import Path
+from typing import Final
+
+from eaves.errors import Rejected, Transient
+
+LABEL: Final = "eaves-vault"
+_WRONG_KEY: Final = 2  # exit status of cryptsetup
+_NOT_MENDED: Final = 4  # least exit status of e2fsck that leaves errors
+_TIMEOUT_S: Final = 300.0
+
+
+class LuksFailed(Transient):
+    def __init__(self, argv: list[str], done: "subprocess.CompletedProcess[bytes]") -> None:
+        said = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()
+        super().__init__(
+            f"`{' '.join(argv)}` exited {done.returncode}: {' / '.join(said[-3:]) or 'no output'}"
+        )
+
+
+class WrongKey(Rejected):
+    def __init__(self, device: Path) -> None:
+        super().__init__(f"{device} is encrypted with another key")
+
+
+class InUse(Transient):
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"files below {path} are in use; stop what holds them, then lock again")
+
+
+def is_ours(device: Path) -> bool:
+    """Is it a LUKS2 partition that was made by us?"""
+    told = _run(["blkid", "--probe", "-o", "export", str(device)], check=False)
+    words = told.stdout.decode(errors="replace").splitlines()
+    return "TYPE=crypto_LUKS" in words and f"LABEL={LABEL}" in words
+
+
+def holds(device: Path) -> str:
+    """What stands on it, in one word; empty: nothing that is known."""
+    told = _run(["blkid", "--probe", "-o", "export", str(device)], check=False)
+    pairs = (line.partition("=") for line in told.stdout.decode(errors="replace").splitlines())
+    words = {name: value for name, _, value in pairs}
+    return words.get("TYPE", words.get("PTTYPE", ""))
+
+
+def format_device(device: Path, key: bytes) -> None:
+    """The key is random already: nothing is gained by making it dearer to try."""
+    _run(
+        [
+            *("cryptsetup", "luksFormat", "--batch-mode", "--type", "luks2", "--label", LABEL),
+            *("--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000"),
+            *("--key-file", "-", "--keyfile-size", str(len(key)), str(device)),
+        ],
+        key,
+    )
+
+
+def mapper(name: str) -> Path:
+    return Path("/dev/mapper") / name
+
+
+def unlock(device: Path, name: str, key: bytes) -> None:
+    """Raises WrongKey, LuksFailed."""
+    argv = ["cryptsetup", "open", "--type", "luks2", "--allow-discards", "--key-file", "-"]
+    argv += ["--keyfile-size", str(len(key)), str(device), name]
+    done = _run(argv, key, check=False)
+    if done.returncode == _WRONG_KEY:
+        raise WrongKey(device)
+    if done.returncode:
+        raise LuksFailed(argv, done)
+
+
+def lock(name: str) -> None:
+    _run(["cryptsetup", "close", name])
+
+
+def mount(name: str, target: Path) -> None:
+    """Make the file system where there is none; mend it where it needs that; never replace one."""
+    device = mapper(name)
+    if not holds(device):
+        _run(["mkfs.ext4", "-q", "-L", LABEL, str(device)])
+    argv = ["e2fsck", "-p", str(device)]
+    done = _run(argv, check=False)
+    if done.returncode >= _NOT_MENDED:
+        raise LuksFailed(argv, done)
+    target.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _run(["mount", "-t", "ext4", "-o", "nodev,nosuid", str(device), str(target)])
+    target.chmod(0o700)
+
+
+def unmount(target: Path) -> None:
+    """Raises InUse."""
+    if _run(["umount", str(target)], check=False).returncode:
+        raise InUse(target)
+
+
+def is_mounted(name: str, target: Path) -> bool:
+    """By the device's number: its name in the list of mounts may be another one."""
+    device = mapper(name)
+    return device.exists() and target.is_dir() and target.stat().st_dev == device.stat().st_rdev
+
+
+def _run(
+    argv: list[str], stdin: bytes = b"", *, check: bool = True
+) -> "subprocess.CompletedProcess[bytes]":
+    try:
+        done = subprocess.run(  # noqa: S603 - argv is ours
+            argv, input=stdin, capture_output=True, check=False, timeout=_TIMEOUT_S
+        )
+    except FileNotFoundError as error:
+        raise Rejected(f"program {argv[0]} is not installed; install its Debian package") from error
+    except subprocess.TimeoutExpired as error:
+        raise Transient(f"`{' '.join(argv)}` did not end in {_TIMEOUT_S:g} s") from error
+    if check and done.returncode:
+        raise LuksFailed(argv, done)
+    return done

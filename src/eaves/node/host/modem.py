@@ -1,0 +1,99 @@
+"""Mobile modems through ModemManager, by its own command line: it speaks D-Bus, we need not."""
+
+import json
+import shutil
+from dataclasses import dataclass
+
+from eaves.errors import Rejected
+from eaves.node.host.process import run
+
+CONNECT_S = 90.0  # searching a network takes as long as it takes
+ASK_S = 10.0
+
+
+class NoModemManager(Rejected):
+    def __init__(self) -> None:
+        super().__init__(
+            "mobile networks need ModemManager; install the Debian package modemmanager"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """As `mmcli -J` prints them; `bearer` is empty while the modem is not connected."""
+
+    index: str
+    modem: str
+    bearer: str = ""
+
+
+async def modems() -> tuple[Answers, ...]:
+    """All that ModemManager has; none where it does not run."""
+    if shutil.which("mmcli") is None:
+        return ()
+    listed = await run(["mmcli", "-J", "-L"], timeout_s=ASK_S, check=False)
+    return tuple([await _answers(index) for index in indexes(listed.out)])
+
+
+def indexes(told: str) -> tuple[str, ...]:
+    try:
+        paths = json.loads(told)["modem-list"]
+        found = [str(path).rpartition("/")[2] for path in paths]
+    except (ValueError, KeyError, TypeError):
+        return ()
+    return tuple(index for index in found if index.isdigit())
+
+
+async def _answers(index: str) -> Answers:
+    modem = (await run(["mmcli", "-J", "-m", index], timeout_s=ASK_S)).out
+    bearer = first_bearer(modem)
+    if not bearer:
+        return Answers(index, modem)
+    told = await run(["mmcli", "-J", "-b", bearer], timeout_s=ASK_S, check=False)
+    return Answers(index, modem, told.out if told.code == 0 else "")
+
+
+def first_bearer(modem: str) -> str:
+    """The number of the bearer that a connected modem uses."""
+    try:
+        generic = json.loads(modem)["modem"]["generic"]
+        if generic.get("state") != "connected":
+            return ""
+        found = next((str(p).rpartition("/")[2] for p in generic.get("bearers", ())), "")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ""
+    return found if found.isdigit() else ""
+
+
+async def connect(index: str, sim_slot: int, arguments: str) -> None:
+    """Switch to a SIM slot (0: that which is in use), and connect.
+
+    Raises CommandFailed; its text holds what ModemManager says, and never the arguments, which may
+    hold a password.
+    """
+    if shutil.which("mmcli") is None:
+        raise NoModemManager
+    if sim_slot:
+        await run(["mmcli", "-m", index, f"--set-primary-sim-slot={sim_slot}"], check=False)
+    await run(["mmcli", "-m", index, "--enable"], timeout_s=ASK_S * 3)
+    await run_quietly(["mmcli", "-m", index, f"--simple-connect={arguments}"])
+
+
+async def run_quietly(argv: list[str]) -> None:
+    done = await run(argv, timeout_s=CONNECT_S, check=False, secret=True)
+    if done.code:
+        said = (done.err or done.out).strip().splitlines()
+        raise ModemFailed((said[-1] if said else f"exit code {done.code}")[:300])
+
+
+class ModemFailed(Rejected):
+    def __init__(self, said: str) -> None:
+        super().__init__(f"the modem does not connect: {said}")
+
+
+async def power(index: str, *, on: bool) -> None:
+    """The radio of a modem that nobody uses is off; so are all in radio silence."""
+    word = "--set-power-state-on" if on else "--set-power-state-low"
+    if not on:
+        await run(["mmcli", "-m", index, "--disable"], timeout_s=ASK_S * 3, check=False)
+    await run(["mmcli", "-m", index, word], timeout_s=ASK_S * 3, check=False)

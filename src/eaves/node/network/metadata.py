@@ -1,0 +1,303 @@
+"""What apps are told at 169.254.169.254: who they are, where they run, whom they may meet.  Pure.
+
+Who asks is decided by the network instance that was asked through and the sender's address there;
+the firewall lets nobody send with another's.  A caller that is none of its apps is told nothing.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from eaves.evapi.config import AppInstanceConfig, MetaDataType
+from eaves.evapi.info import AppInstMetaDataType
+from eaves.ids import AppInstanceId, NetworkInstanceId
+
+MOST_STATUS_BYTES = 32_768
+JSON_TYPE, TEXT_TYPE, METRICS_TYPE = (
+    "application/json",
+    "text/plain; charset=utf-8",
+    "text/plain; version=0.0.4; charset=utf-8",
+)
+POSTED = {
+    "/eve/v1/app/appCustomStatus": AppInstMetaDataType.APP_INST_META_DATA_TYPE_CUSTOM_STATUS,
+    "/eve/v1/kubeconfig": AppInstMetaDataType.APP_INST_META_DATA_TYPE_KUBE_CONFIG,
+}
+NOT_SERVED = {
+    "/eve/v1/tpm/": "this node keeps no TPM for apps",
+    "/eve/v1/patch/": "this node hands out no patch envelopes",
+    "/eve/app-custom-blobs/": "this node hands out no custom blobs",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    method: str
+    path: str
+    content_type: str = ""
+    body: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    content_type: str = TEXT_TYPE
+    body: str = ""
+    status_of: AppInstMetaDataType | None = None  # the question's body goes to the controller
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """One interface of an app, as it asks."""
+
+    app: AppInstanceId
+    config: AppInstanceConfig = field(repr=False)
+    network_instance: NetworkInstanceId
+    address: str
+    port: int  # it asks from
+    egress_address: str  # of the port that its network instance leaves by now; empty: none
+    discovers: bool = False  # its adapter may be told of its neighbours
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    app: AppInstanceId
+    app_name: str
+    interface: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class PortCounters:
+    ifname: str
+    up: bool
+    tx_bytes: int = 0
+    rx_bytes: int = 0
+    tx_packets: int = 0
+    rx_packets: int = 0
+    tx_drops: int = 0
+    rx_drops: int = 0
+    tx_errors: int = 0
+    rx_errors: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFacts:
+    """Of the node, at the moment of the question."""
+
+    device_id: str
+    device_name: str = ""
+    project_name: str = ""
+    project_id: str = ""
+    enterprise_name: str = ""
+    enterprise_id: str = ""
+    diagnosis: str = ""
+    ports: tuple[PortCounters, ...] = ()
+    neighbours: tuple[Neighbour, ...] = ()
+    memory_total_bytes: int = 0
+    memory_available_bytes: int = 0
+    uptime_s: float = 0.0
+    cpu_busy_s: float = 0.0
+    user_data: Mapping[AppInstanceId, str] = field(
+        default_factory=dict[AppInstanceId, str], repr=False
+    )
+
+
+def answer(question: Question, caller: Caller | None, facts: NodeFacts) -> Answer:
+    """Never another app's data: without a caller there is nothing to tell."""
+    if caller is None:
+        return Answer(204)
+    if question.path in POSTED:
+        return _take_status(question)
+    if question.method not in {"GET", "HEAD"}:
+        return Answer(405, body=f"{question.path} is read with GET\n")
+    if question.path == "/openstack" or question.path.startswith("/openstack/"):
+        return _openstack(question.path, caller, facts)
+    return _told(question.path, caller, facts) or _not_told(question.path)
+
+
+def _told(path: str, caller: Caller, facts: NodeFacts) -> Answer | None:
+    match path:
+        case "/eve/v1/network.json":
+            return _network(caller, facts)
+        case "/eve/v1/external_ipv4":
+            return _text(caller.egress_address)
+        case "/eve/v1/hostname":
+            return _text(caller.app)
+        case "/eve/v1/location.json" | "/eve/v1/wwan/status.json" | "/eve/v1/wwan/metrics.json":
+            return Answer(204)  # where it stands, and its modems: nothing here knows them
+        case "/eve/v1/networks/metrics.json":
+            return _json([_port_metrics(port) for port in facts.ports])
+        case "/eve/v1/diag":
+            return _text(facts.diagnosis)
+        case "/eve/v1/discover-network.json":
+            return _discover(caller, facts)
+        case "/eve/v1/app/info.json":
+            return _json({"appCustomBlobs": []})
+        case "/metrics":
+            return _metrics(facts)
+        case _:
+            return None
+
+
+def _not_told(path: str) -> Answer:
+    if path == "/eve/v1/patch/description.json":
+        return Answer(204)
+    for start, why in NOT_SERVED.items():
+        if path.startswith(start):
+            return Answer(501, body=f"{why}\n")
+    return Answer(404, body=f"nothing is told at {path[:200]}\n")
+
+
+def _take_status(question: Question) -> Answer:
+    if question.method != "POST":
+        return Answer(405, body=f"{question.path} takes POST\n")
+    if question.content_type.partition(";")[0].strip().lower() != JSON_TYPE:
+        return Answer(415, body=f"send it as {JSON_TYPE}\n")
+    if len(question.body) > MOST_STATUS_BYTES:
+        return Answer(413, body=f"{MOST_STATUS_BYTES} bytes at most\n")
+    try:
+        json.loads(question.body)
+    except (ValueError, RecursionError):
+        return Answer(400, body="the body is no JSON\n")
+    return Answer(200, status_of=POSTED[question.path])
+
+
+def _json(value: Any) -> Answer:
+    return Answer(200, JSON_TYPE, json.dumps(value, indent=2) + "\n")
+
+
+def _network(caller: Caller, facts: NodeFacts) -> Answer:
+    return _json(
+        {
+            "caller-ip": f"{caller.address}:{caller.port}",
+            "external-ipv4": caller.egress_address,
+            "hostname": caller.app,
+            "app-instance-uuid": caller.app,
+            "device-uuid": facts.device_id,
+            "device-name": facts.device_name,
+            "project-name": facts.project_name,
+            "project-uuid": facts.project_id,
+            "enterprise-name": facts.enterprise_name,
+            "enterprise-id": facts.enterprise_id,
+        }
+    )
+
+
+def _text(text: str) -> Answer:
+    return Answer(200, body=text) if text else Answer(204)
+
+
+def _port_metrics(port: PortCounters) -> dict[str, Any]:
+    return {
+        "IfName": port.ifname,
+        "Up": port.up,
+        "TxBytes": port.tx_bytes,
+        "RxBytes": port.rx_bytes,
+        "TxPkts": port.tx_packets,
+        "RxPkts": port.rx_packets,
+        "TxDrops": port.tx_drops,
+        "RxDrops": port.rx_drops,
+        "TxErrors": port.tx_errors,
+        "RxErrors": port.rx_errors,
+        # lists stand at the interfaces of apps, none at a port
+        "TxACLDrops": 0,
+        "RxACLDrops": 0,
+        "TxACLRateLimitDrops": 0,
+        "RxACLRateLimitDrops": 0,
+    }
+
+
+def _discover(caller: Caller, facts: NodeFacts) -> Answer:
+    if not caller.discovers:
+        return Answer(403, body="allow-to-discover is off for this interface\n")
+    by_app: dict[AppInstanceId, list[Neighbour]] = {}
+    for one in facts.neighbours:
+        if one.app != caller.app:
+            by_app.setdefault(one.app, []).append(one)
+    return _json({app: _neighbour(found) for app, found in by_app.items()})
+
+
+def _neighbour(found: Sequence[Neighbour]) -> dict[str, Any]:
+    return {
+        "name": found[0].app_name,
+        "ports": {one.interface: {"ip": one.address} for one in found},
+    }
+
+
+def _metrics(facts: NodeFacts) -> Answer:
+    rows = [
+        ("node_memory_MemTotal_bytes", "gauge", "Memory of the device.", facts.memory_total_bytes),
+        (
+            "node_memory_MemAvailable_bytes",
+            "gauge",
+            "Memory that could be used.",
+            facts.memory_available_bytes,
+        ),
+        ("node_uptime_seconds", "counter", "Since the device was started.", facts.uptime_s),
+        ("node_cpu_busy_seconds_total", "counter", "Busy time of all CPUs.", facts.cpu_busy_s),
+    ]
+    lines = [
+        line
+        for name, kind, about, value in rows
+        for line in (f"# HELP {name} {about}", f"# TYPE {name} {kind}", f"{name} {value}")
+    ]
+    for way in ("receive", "transmit"):
+        name = f"node_network_{way}_bytes_total"
+        lines += [f"# HELP {name} Bytes of a port.", f"# TYPE {name} counter"]
+        lines += [
+            f'{name}{{device="{p.ifname}"}} {p.rx_bytes if way == "receive" else p.tx_bytes}'
+            for p in facts.ports
+        ]
+    return Answer(200, METRICS_TYPE, "\n".join(lines) + "\n")
+
+
+def _openstack(path: str, caller: Caller, facts: NodeFacts) -> Answer:
+    if caller.config.meta_data_type != MetaDataType.MetaDataOpenStack:
+        return Answer(404, body="the metadata type of this app is not OpenStack\n")
+    name = caller.config.displayname
+    match path.removeprefix("/openstack").strip("/"):
+        case "":
+            return Answer(200, body="latest\n")
+        case "latest":
+            files = ("meta_data.json", "network_data.json", "user_data", "vendor_data.json")
+            return Answer(200, body="\n".join(files) + "\n")
+        case "latest/meta_data.json":
+            return _json({"uuid": caller.app, "hostname": caller.app, "name": name})
+        case "latest/network_data.json":
+            links = [
+                {
+                    "id": one.name or f"eth{index}",
+                    "type": "phy",
+                    "ethernet_mac_address": one.mac_address,
+                }
+                for index, one in enumerate(caller.config.interfaces)
+            ]
+            networks = [
+                {"id": f"network{n}", "link": link["id"], "type": "ipv4_dhcp"}
+                for n, link in enumerate(links)
+            ]
+            return _json({"links": links, "networks": networks, "services": []})
+        case "latest/user_data":
+            text = facts.user_data.get(caller.app, "")
+            return Answer(200, body=text) if text else Answer(404)
+        case "latest/vendor_data.json":
+            return _json({})
+        case _:
+            return Answer(404)
+
+
+class Allowance:
+    """So many questions of each caller in each second, and a few at once."""
+
+    def __init__(self, rate: float, burst: int, most: int = 4096) -> None:
+        self._rate, self._burst, self._most = rate, burst, most
+        self._left: dict[str, tuple[float, float]] = {}  # caller -> (left, when)
+
+    def takes(self, caller: str, now_s: float) -> bool:
+        left, when = self._left.pop(caller, (float(self._burst), now_s))
+        left = min(float(self._burst), left + (now_s - when) * self._rate)
+        while len(self._left) >= self._most:
+            self._left.pop(next(iter(self._left)))
+        self._left[caller] = (left - 1 if left >= 1 else left, now_s)
+        return left >= 1

@@ -1,0 +1,72 @@
+"""What all that makes network items shares: where things are, one lock, and the record of each."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from eaves.errors import Transient
+from eaves.node.host import links
+from eaves.node.host.files import read_or_none
+from eaves.node.network.records import Records
+from eaves.reconcile.apply import ProgressSink, backoff
+
+LONGEST_RETRY_S = 60.0
+
+
+class BridgeGone(Transient):
+    def __init__(self, name: str) -> None:
+        super().__init__(f"bridge {name} is gone; it is made again first")
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What all configurators share.  nftables transactions read before they write: `lock`."""
+
+    table: str
+    folder: Path
+    lock: asyncio.Lock
+
+    @property
+    def records(self) -> Records:
+        return Records(self.folder / "items")
+
+    def dnsmasq_folder(self, bridge: str) -> Path:
+        return self.folder / "dnsmasq" / bridge
+
+    def netns_inode_file(self, name: str) -> Path:
+        return self.folder / "netns" / name
+
+    async def adopt_netns(self, name: str) -> bool:
+        """Is the namespace there?  One that only lost its name gets it back."""
+        written = read_or_none(self.netns_inode_file(name)) or b"0"
+        return await links.adopt_netns(name, int(written) if written.isdigit() else 0)
+
+
+class Made:
+    """Keeps the record; the subclasses know how it is done."""
+
+    def __init__(self, workshop: Workshop) -> None:
+        self.shop = workshop
+
+    async def make(self, item: Any, running: Any) -> None:
+        raise NotImplementedError
+
+    async def unmake(self, item: Any) -> None:
+        raise NotImplementedError
+
+    async def create(self, item: Any, progress: ProgressSink, /) -> None:
+        await self.make(item, self.shop.records.get(item.ref))
+        self.shop.records.put(item)
+
+    async def modify(self, running: Any, item: Any, progress: ProgressSink, /) -> None:
+        await self.make(item, running)
+        self.shop.records.put(item)
+
+    async def delete(self, item: Any, progress: ProgressSink, /) -> None:
+        await self.unmake(item)
+        self.shop.records.drop(item.ref)
+
+    def retry_delay(self, item: Any, attempts: int, /) -> timedelta:
+        return backoff(attempts, most_s=LONGEST_RETRY_S)

@@ -1,0 +1,407 @@
+"""The machine's side of an entry: finding its interfaces, looking at them, setting them up.
+
+Interfaces of the host's own network are only looked at.  Those that were handed over are set up:
+links, then addresses as the DHCP client and the configuration give them, then routes and rules.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from eaves.errors import EavesError, Transient
+from eaves.evapi.evecommon import DHCPType
+from eaves.node.host import dhcp, modem, uplink_state, wifi
+from eaves.node.host.files import read_or_none
+from eaves.node.host.inventory import Sysfs
+from eaves.node.host.links import ip_batch
+from eaves.node.host.process import CommandFailed
+from eaves.node.uplinks import identify, layout
+from eaves.node.uplinks.leases import lease_of
+from eaves.node.uplinks.model import Adapter, Bond, Device, Entry, Medium, PortPlan, Vlan
+from eaves.node.uplinks.seen import Lease, Link, Seen, SeenPort, Wanted, wanted
+from eaves.node.uplinks.wireless import (
+    Modem,
+    OpenSecret,
+    Supplicant,
+    bearer,
+    modem_of,
+    supplicant,
+)
+
+log = structlog.get_logger(__name__)
+
+RESOLV_CONF = Path("/etc/resolv.conf")
+_USB = re.compile(r"/(\d+)-([\d.]+):[\d.]+")
+MAIN_TABLE = 254
+SETTINGS = (
+    ("rp_filter", "2"),
+    ("arp_ignore", "1"),
+    ("arp_announce", "2"),
+    ("promote_secondaries", "1"),
+)
+"""Two ports may be in one subnet: each answers and asks for itself only.  An address that goes
+takes no other of its subnet along."""
+
+
+class NotSetUp(Transient):
+    """The machine does not take an entry; the text is the port's error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where what runs for the ports is kept; `name` tells nodes of one machine apart."""
+
+    run_dir: Path
+    name: str
+
+    @property
+    def mark(self) -> str:
+        return f"eaves-{self.name}"
+
+
+@dataclass(slots=True)
+class Machine:
+    place: Place
+    open_wifi: Callable[[PortPlan], Supplicant] = supplicant
+    managed: frozenset[str] = frozenset()  # interfaces that were handed over
+    pins: dict[str, str] = field(default_factory=dict[str, str])
+    vendor_class: bool = True  # dhcp.enable.vendorclassid
+    sysfs: Sysfs = field(default_factory=Sysfs)
+    problems: dict[str, str] = field(default_factory=dict[str, str])  # by port label
+
+    bearers: dict[str, Lease] = field(default_factory=dict[str, Lease])  # of modems
+    open_secret: OpenSecret | None = None
+
+    # Looking
+
+    async def look(self, entry: Entry | None) -> Seen:
+        routing = await uplink_state.routing()
+        own = frozenset(a.partition("/")[0] for link in routing.links for a in link.addresses)
+        if entry is None:
+            return Seen((), own)
+        names = self._names(entry, routing)
+        links = {link.name: link for link in routing.links}
+        gateways: dict[str, tuple[str, ...]] = {}
+        for route in routing.routes:
+            if route.destination == "default" and route.gateway and route.table == MAIN_TABLE:
+                gateways[route.ifname] = (*gateways.get(route.ifname, ()), route.gateway)
+        ports = tuple(self._port(p, entry, names, links, gateways) for p in entry.ports)
+        return Seen(ports, own)
+
+    def _names(
+        self, entry: Entry, routing: uplink_state.Routing
+    ) -> Mapping[str, identify.Found | identify.Missing]:
+        """Interface by label of a device; places of bare names are pinned on the way."""
+        nics = self._nics(routing)
+        adapters = [d for d in entry.devices if isinstance(d, Adapter)]
+        self.pins |= identify.pins({a.label: a.named for a in adapters}, nics, self.pins)
+        found: dict[str, identify.Found | identify.Missing] = {}
+        for device in entry.devices:
+            match device:
+                case Adapter(label, named):
+                    pinned = self.pins.get(f"{label}/{named.ifname}", "")
+                    found[label] = identify.find(named, nics, pinned)
+                case Vlan(label=label, ifname=ifname) | Bond(label=label, ifname=ifname):
+                    there = any(link.name == ifname for link in routing.links)
+                    missing = identify.Missing(f"interface {ifname} is not there")
+                    found[label] = identify.Found(ifname) if there else missing
+        return found
+
+    def _nics(self, routing: uplink_state.Routing) -> tuple[identify.Nic, ...]:
+        pci = {n.ifname: n.pci for n in self.sysfs.nics()}
+        nics: list[identify.Nic] = []
+        for link in routing.links:
+            place = uplink_state.device_place(link.name)
+            usb = _USB.search(place)
+            nics.append(
+                identify.Nic(
+                    link.name,
+                    link.mac,
+                    _pci_text(pci.get(link.name)),
+                    f"{usb[1]}:{usb[2]}" if usb else "",
+                    place,
+                )
+            )
+        return tuple(nics)
+
+    def _port(
+        self,
+        plan: PortPlan,
+        entry: Entry,
+        names: Mapping[str, identify.Found | identify.Missing],
+        links: Mapping[str, uplink_state.SeenLink],
+        gateways: Mapping[str, tuple[str, ...]],
+    ) -> SeenPort:
+        name = names.get(plan.device)
+        if not isinstance(name, identify.Found):
+            text = name.text if name is not None else f"no device {plan.device}"
+            return SeenPort(plan, problem=f"port {plan.label}: {text}")
+        link = links[name.ifname]
+        ours = self._is_ours(plan.device, entry, names)
+        told = self._wanted(plan, name.ifname) if ours else None
+        usable = set(told.addresses) if told is not None else None
+        seen = Link(
+            link.name,
+            link.index,
+            link.up and link.carrier,
+            link.mac,
+            link.mtu,
+            tuple(
+                a
+                for a in link.addresses
+                if not a.startswith("fe80:") and (usable is None or ":" in a or a in usable)
+            ),
+            told.gateways if told is not None else gateways.get(link.name, ()),
+        )
+        if told is None:
+            dns = plan.ip.dns if plan.ip else ()
+            return SeenPort(
+                plan,
+                seen,
+                dns or _nameservers(),
+                plan.ip.domain if plan.ip else "",
+                plan.ip.ntp if plan.ip else (),
+                problem=self.problems.get(plan.label, ""),
+                host_resolves=True,
+                wireless=_is_wireless(entry, plan),
+            )
+        lease = self._lease(name.ifname)
+        return SeenPort(
+            plan,
+            seen,
+            told.dns,
+            told.domain,
+            told.ntp,
+            lease.wpad_url if lease else "",
+            self.problems.get(plan.label, ""),
+            wireless=_is_wireless(entry, plan),
+            managed=True,
+        )
+
+    def _is_ours(
+        self,
+        label: str,
+        entry: Entry,
+        names: Mapping[str, identify.Found | identify.Missing],
+    ) -> bool:
+        """Was the adapter, or every adapter below it, handed over?"""
+        device = _device(entry, label)
+        match device:
+            case Adapter():
+                name = names.get(label)
+                return isinstance(name, identify.Found) and name.ifname in self.managed
+            case Vlan(parent=parent):
+                return self._is_ours(parent, entry, names)
+            case Bond(members=members):
+                return all(self._is_ours(m, entry, names) for m in members)
+            case None:
+                return False
+
+    def _folder(self, ifname: str) -> Path:
+        return self.place.run_dir / "dhcp" / ifname
+
+    def _lease(self, ifname: str) -> Lease | None:
+        if ifname in self.bearers:
+            return self.bearers[ifname]
+        told = dhcp.told(self._folder(ifname))
+        return lease_of(told.event, told.values) if told else None
+
+    def _wanted(self, plan: PortPlan, ifname: str) -> Wanted:
+        return wanted(plan.ip, self._lease(ifname)) if plan.ip else Wanted()
+
+    # Setting up
+
+    async def apply(self, entry: Entry) -> None:
+        """Bring the links of `entry` into being and have addresses asked for.
+
+        Raises EavesError when the machine does not take it; what could be done is done.
+        """
+        if not self.managed:
+            return
+        routing = await uplink_state.routing()
+        wished = self._layout(entry, routing)
+        lines = layout.first_lines(wished, _kernel(routing))
+        if lines:
+            log.info("ports_set_up", lines=lines)
+            await ip_batch(lines)
+        await self._start_clients(entry)
+        try:
+            await self.settle(entry)
+        except CommandFailed:
+            await self.settle(entry)  # what was to be taken away went by itself meanwhile
+
+    async def missing_links(self, entry: Entry) -> tuple[str, ...]:
+        """What `apply` would do to links; something, when one went and came back."""
+        if not self.managed:
+            return ()
+        routing = await uplink_state.routing()
+        return layout.first_lines(self._layout(entry, routing), _kernel(routing))
+
+    async def settle(self, entry: Entry) -> bool:
+        """Addresses, routes and rules as leases and configuration say; True: something changed."""
+        if not self.managed:
+            return False
+        routing = await uplink_state.routing()
+        lines = layout.last_lines(self._layout(entry, routing), _kernel(routing))
+        if lines:
+            log.info("addresses_set", lines=lines)
+            await ip_batch(lines)
+        return bool(lines)
+
+    def _layout(self, entry: Entry, routing: uplink_state.Routing) -> layout.Layout:
+        names = self._names(entry, routing)
+        there = {k: v.ifname for k, v in names.items() if isinstance(v, identify.Found)}
+        for device in entry.devices:
+            if isinstance(device, Vlan | Bond):
+                there[device.label] = device.ifname  # it will be
+        ours = {d.label for d in entry.devices if self._is_ours(d.label, entry, names)}
+        used = {p.device for p in entry.ports if not p.wrong}
+        used |= {d.parent for d in entry.devices if isinstance(d, Vlan) and d.label in used}
+        return layout.Layout(
+            self.place.mark,
+            self.managed,
+            tuple(
+                layout.Port(p, there[p.device], self._wanted(p, there[p.device]))
+                for p in entry.ports
+                if not p.wrong and p.device in ours and p.device in there
+            ),
+            tuple(
+                layout.NewVlan(d, there[d.parent])
+                for d in entry.devices
+                if isinstance(d, Vlan) and d.label in ours & used and d.parent in there
+            ),
+            tuple(
+                layout.NewBond(d, tuple(there[m] for m in d.members if m in there))
+                for d in entry.devices
+                if isinstance(d, Bond) and d.label in ours & used
+            ),
+        )
+
+    async def _start_clients(self, entry: Entry) -> None:
+        """One DHCP client for each port that asks for an address, one supplicant for each Wi-Fi."""
+        routing = await uplink_state.routing()
+        wished = self._layout(entry, routing)
+        index = {link.name: link.index for link in routing.links}
+        asking: set[str] = set()
+        self.problems.clear()
+        for port in wished.ports:
+            if port.plan.ip is None or port.ifname not in index:
+                continue
+            try:
+                for setting, value in SETTINGS:
+                    uplink_state.set_interface(port.ifname, setting, value)
+                await self._start_wifi(port.plan, port.ifname, entry)
+                if port.plan.cellular is not None:
+                    await self._start_modem(port.plan, port.ifname)
+                elif port.plan.ip.dhcp == DHCPType.Client:
+                    asking.add(port.ifname)
+                    await dhcp.ensure(
+                        self._folder(port.ifname),
+                        port.ifname,
+                        index[port.ifname],
+                        dhcp.VENDOR_CLASS if self.vendor_class else "",
+                        f"{self.place.mark}-dhcp-{port.ifname}",
+                    )
+            except (EavesError, OSError) as error:
+                self.problems[port.plan.label] = str(error)
+                log.warning("port_not_set_up", port=port.plan.label, error=str(error))
+        await dhcp.stop_others(self.place.run_dir / "dhcp", frozenset(asking))
+
+    async def _start_wifi(self, plan: PortPlan, ifname: str, entry: Entry) -> None:
+        device = _device(entry, plan.device)
+        folder = self.place.run_dir / "wifi" / ifname
+        if isinstance(device, Adapter) and device.medium is Medium.WIFI and plan.wifi:
+            given = self.open_wifi(plan)
+            unit = f"{self.place.mark}-wifi-{ifname}"
+            await wifi.ensure(folder, ifname, given.text, unit)
+        else:
+            await wifi.stop(folder)
+
+    async def _start_modem(self, plan: PortPlan, ifname: str) -> None:
+        """Connected, with the bearer's address as the lease; one that is connected is left so."""
+        self.bearers.pop(ifname, None)
+        found = await self._modem(ifname)
+        if found is None:
+            raise NotSetUp(f"port {plan.label}: ModemManager has no modem with {ifname}")
+        if not found.connected and plan.cellular is not None:
+            given = bearer(plan.cellular, self.open_secret)
+            await modem.connect(found.index, given.sim_slot, given.arguments)
+            found = await self._modem(ifname) or found
+        if not found.address:
+            why = found.failure or found.state
+            raise NotSetUp(f"port {plan.label}: the modem has no address ({why})")
+        gateways = (found.gateway,) if found.gateway else ()
+        self.bearers[ifname] = Lease(found.address, gateways, found.dns)
+
+    async def _modem(self, ifname: str) -> Modem | None:
+        told = [modem_of(a.index, a.modem, a.bearer) for a in await modem.modems()]
+        return next((m for m in told if ifname in m.interfaces), None)
+
+    def leases(self) -> Mapping[str, str]:
+        """What each client said last, to notice a change: interface -> text."""
+        root = self.place.run_dir / "dhcp"
+        folders = root.iterdir() if root.is_dir() else ()
+        told = {p.name: dhcp.told(p) for p in folders}
+        return {
+            name: json.dumps([t.event, *sorted(t.values.items())])
+            for name, t in told.items()
+            if t is not None
+        }
+
+
+def _device(entry: Entry, label: str) -> Device | None:
+    return next((d for d in entry.devices if d.label == label), None)
+
+
+def _is_wireless(entry: Entry, plan: PortPlan) -> bool:
+    device = _device(entry, plan.device)
+    return isinstance(device, Adapter) and device.medium is not Medium.ETHERNET
+
+
+def _kernel(routing: uplink_state.Routing) -> layout.Kernel:
+    """IPv6 addresses are the kernel's own business: routers announce them."""
+    return layout.Kernel(
+        {
+            link.name: layout.KernelLink(
+                link.name,
+                link.index,
+                link.kind,
+                link.master,
+                link.parent,
+                link.vlan,
+                link.mtu,
+                link.up,
+                link.alias,
+            )
+            for link in routing.links
+        },
+        {link.name: tuple(a for a in link.addresses if ":" not in a) for link in routing.links},
+        frozenset(
+            layout.Route(r.table, r.destination, r.gateway, r.ifname, r.metric)
+            for r in routing.routes
+            if r.protocol == layout.PROTOCOL
+        ),
+        frozenset(
+            layout.Rule(r.source, r.table) for r in routing.rules if r.protocol == layout.PROTOCOL
+        ),
+    )
+
+
+def _pci_text(address: tuple[int, int, int, int] | None) -> str:
+    if address is None:
+        return ""
+    domain, bus, device, function = address
+    return f"{domain:04x}:{bus:02x}:{device:02x}.{function:x}"
+
+
+def _nameservers(path: Path = RESOLV_CONF) -> tuple[str, ...]:
+    """Of the host; those that are on the node itself are not for others to ask."""
+    words = [
+        line.split() for line in (read_or_none(path) or b"").decode(errors="replace").splitlines()
+    ]
+    found: Iterable[str] = (w[1] for w in words if len(w) > 1 and w[0] == "nameserver")
+    return tuple(n for n in found if not n.startswith("127.") and n != "::1")

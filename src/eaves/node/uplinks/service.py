@@ -1,0 +1,410 @@
+"""The node's uplinks as one thing that lives: hears configurations, watches, tests, chooses.
+
+A configuration becomes an entry of the list; the verification picks one, has it applied and tested;
+links, leases and time make it look again.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol, Self
+
+import msgspec
+import structlog
+
+from eaves.errors import EavesError
+from eaves.evapi.config import EdgeDevConfig
+from eaves.evapi.config_items import ItemValues, Tri
+from eaves.evapi.info import SystemAdapterInfo
+from eaves.node import refs
+from eaves.node.host.files import atomic_write
+from eaves.node.host.uplink_state import telling
+from eaves.node.uplinks import ledger as lists
+from eaves.node.uplinks.autoproxy import AutoProxy
+from eaves.node.uplinks.entries import controller_entry, last_resort
+from eaves.node.uplinks.machine import Machine
+from eaves.node.uplinks.model import Adapter, Entry, Marks, Source
+from eaves.node.uplinks.seen import Seen, facts
+from eaves.node.uplinks.status import Setting, ports_of, shown, system_adapter
+from eaves.node.uplinks.tester import Ping, examine
+from eaves.node.uplinks.verify import (
+    Apply,
+    Changed,
+    Check,
+    Checked,
+    Event,
+    Fails,
+    Listed,
+    Phase,
+    Rules,
+    State,
+    Suspended,
+    Tick,
+    step,
+)
+from eaves.node.uplinks.ways import WayKeeper
+
+log = structlog.get_logger(__name__)
+
+DOCUMENT = "port-configurations"
+STATUS_FILE = "uplinks.json"
+LOOK_S = 1.0  # leases are files; links tell by themselves
+STALE_S = 30.0  # what tells nothing when it changes: the host's list of DNS servers
+SETTLE_S = 0.2  # a burst of changes is one
+LONGEST_SLEEP_S = 60.0
+
+
+class Keeps(Protocol):
+    """What remembers across a power cut."""
+
+    def save(self, name: str, data: bytes) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Properties:
+    """From the configuration's properties."""
+
+    rules: Rules = field(default_factory=Rules)
+    test_timeout_s: float = 15.0
+    download_max_cost: int = 0
+    fallback: bool = False  # network.fallback.any.eth
+    vendor_class: bool = True
+
+    @classmethod
+    def of(cls, items: ItemValues) -> Self:
+        return cls(
+            Rules(
+                items.seconds("timer.port.testduration"),
+                items.seconds("timer.port.testinterval"),
+                items.seconds("timer.port.testbetterinterval"),
+            ),
+            items.seconds("timer.port.timeout") or cls().test_timeout_s,
+            items.count("network.download.max.cost"),
+            items.tri("network.fallback.any.eth") is Tri.ENABLED,
+            items.flag("dhcp.enable.vendorclassid"),
+        )
+
+
+@dataclass(slots=True)
+class Tools:
+    """What the service is given; clocks are even: one that is set does not move them."""
+
+    machine: Machine
+    keeps: Keeps
+    now: Callable[[], datetime]
+    monotonic: Callable[[], float]
+    changed: Callable[[], None]
+    run_dir: Path
+    server: str
+    host_network: str = "borrowed"
+
+
+class Uplinks:
+    def __init__(self, tools: Tools, stored: bytes = b"") -> None:
+        self._tools = tools
+        self.properties = Properties()
+        self._proxies = AutoProxy(tools.monotonic)
+        self.keeper = WayKeeper(tools.monotonic, self._proxies.choose, self._suspect)
+        self.keeper.server = tools.server
+        self._state = State()
+        self._stored: lists.Ledger = ()
+        self._preferred: Entry | None = None
+        self._load(stored)
+        self._events: asyncio.Queue[Event | Entry] = asyncio.Queue(maxsize=64)
+        self._look_now = asyncio.Event()
+        self._ping: Ping | None = None
+        self._made: tuple[EdgeDevConfig, Entry] | None = None
+        self._turn = 0
+        self._kept = b""
+        self._shown = b""
+        self._working = False
+        self._leases: Mapping[str, str] = {}
+        self._looked = float("-inf")
+        self._missing: tuple[str, ...] = ()  # of links, when they were looked at last
+        self._mend_at = 0.0  # when the same is done for them again
+        self._setting = asyncio.Lock()  # one hand on the machine at a time
+
+    def _load(self, stored: bytes) -> None:
+        if not stored:
+            return
+        try:
+            self._stored, self._preferred, pins = lists.decode(stored)
+        except EavesError as error:
+            log.warning("port_configurations_unusable", error=str(error))
+            return
+        self._tools.machine.pins = pins
+        self._state = replace(self._state, preferred=self._preferred)
+
+    # What others ask
+
+    @property
+    def seen(self) -> Seen:
+        return self.keeper.seen
+
+    def reached_since(self, moment: datetime) -> bool:
+        """Did a test over the ports succeed after `moment`, with the entry that is in force?"""
+        index = self._state.index
+        if index < 0 or self._state.phase is not Phase.IDLE or self._state.parked:
+            return False
+        marks = self._state.ledger[index].marks
+        return marks.works and marks.succeeded is not None and marks.succeeded >= moment
+
+    def info(self) -> SystemAdapterInfo:
+        return system_adapter(self._state, self.seen)
+
+    async def ports(self, config: EdgeDevConfig) -> tuple[refs.Port, ...]:
+        """Ports that the entry in force names and this machine has, as they are now.
+
+        Those of `config` while it is not listed yet: it is the next to be in force.
+        """
+        wanted = self._entry_of(config)
+        listed = any(k.entry.same_ports(wanted) for k in self._state.ledger)
+        if listed and self._state.current is not None and self.seen.ports:
+            return ports_of(self.seen)  # the watch keeps it fresh
+        entry = self._state.current if listed or not config.system_adapter_list else wanted
+        return ports_of(await self._tools.machine.look(entry))
+
+    def _entry_of(self, config: EdgeDevConfig) -> Entry:
+        """Made once for each configuration: the engine asks every other second."""
+        if self._made is None or self._made[0] is not config:
+            at = config.config_timestamp or self._tools.now()
+            self._made = (config, controller_entry(config, at))
+        return self._made[1]
+
+    def follow(self, config: EdgeDevConfig, properties: Properties) -> None:
+        """The ports of a configuration enter the list; the same ports change nothing."""
+        self.properties = properties
+        self._tools.machine.vendor_class = properties.vendor_class
+        if config.system_adapter_list or self._state.ledger or self._stored:
+            self._post(self._entry_of(config))
+
+    def suspend(self, *, on: bool) -> None:
+        """Radio silence, or ports in the hands of somebody on the spot."""
+        self._post(Suspended(on))
+
+    def managed_changed(self, managed: frozenset[str]) -> None:
+        """Interfaces were handed over, or given back."""
+        self._tools.machine.managed = managed
+        self.keeper.host_counts = not managed
+        self._look_now.set()
+        if self._state.current is not None:
+            self._state = replace(self._state, current=None, preferred=self._state.current)
+        if self._state.ledger:
+            self._post(Listed(self._state.ledger))  # in force again, by other means
+        self._enter_last_resort()
+
+    def _entered(self, entry: Entry) -> Listed:
+        ledger = lists.enter(self._state.ledger or self._stored, entry)
+        return Listed(lists.compress(ledger, self._state.current, fallback=self._fallback()))
+
+    def _fallback(self) -> bool:
+        """Asked for; or interfaces are ours before any controller said what to do with them."""
+        from_controller = any(
+            k.marks.ever_worked for k in self._state.ledger if k.entry.source is Source.CONTROLLER
+        )
+        taken = bool(self._tools.machine.managed)
+        return self.properties.fallback or (taken and not from_controller)
+
+    def _suspect(self, label: str) -> None:
+        log.info("port_suspect", port=label)
+        self._check_soon()
+        self._tools.changed()
+
+    def _check_soon(self) -> None:
+        """The periodic test is due now; it counts as always."""
+        idle = self._state.phase is Phase.IDLE and self._state.due is not None
+        if idle and not self._state.suspended:
+            self._state = replace(self._state, due=self._tools.now())
+            self._post(Tick())
+
+    # The life of it
+
+    async def run_forever(self, ping: Ping) -> None:
+        self._ping = ping
+        if self._stored and not self._state.ledger and self._events.empty():
+            self._post(Listed(self._stored))
+        async with telling(self._look_now.set), asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._watch_forever(), name="watch ports")
+            tasks.create_task(self._decide_forever(tasks), name="decide ports")
+
+    async def _watch_forever(self) -> None:
+        """A lost carrier is known at once: requests over it go on elsewhere."""
+        while True:
+            try:
+                async with asyncio.timeout(LOOK_S):
+                    await self._look_now.wait()
+                await asyncio.sleep(SETTLE_S)
+                self._look_now.clear()
+            except TimeoutError:
+                stale = self._tools.monotonic() - self._looked >= STALE_S
+                if not stale and self._tools.machine.leases() == self._leases:
+                    continue
+            try:
+                await self._look()
+            except (EavesError, OSError) as error:
+                log.warning("ports_not_seen", error=str(error))
+
+    async def _look(self) -> None:
+        machine = self._tools.machine
+        self._looked = self._tools.monotonic()
+        self._leases = machine.leases()
+        await self._mend()
+        if self.keeper.failing:
+            self._check_soon()  # is it back?
+        before, seen = self.seen, await machine.look(self._state.current)
+        self.keeper.update(seen)
+        if seen.ports != before.ports:
+            self._post(Changed())
+            self._enter_last_resort()
+            self._write()
+            self._tools.changed()
+
+    async def _mend(self) -> None:
+        """What the machine does not take hinders nobody from seeing how it is."""
+        parts: tuple[Callable[[Entry], Awaitable[object]], ...]
+        parts = (self._links_again, self._tools.machine.settle)
+        for part in parts:
+            try:
+                async with self._setting:
+                    entry = self._state.current  # another one may have come while this waited
+                    if entry is not None:
+                        await part(entry)
+            except (EavesError, OSError) as error:
+                log.warning("ports_not_mended", error=str(error))
+
+    async def _links_again(self, entry: Entry) -> None:
+        """An interface that went and came back is set up; what did not help waits a while."""
+        lines, now = await self._tools.machine.missing_links(entry), self._tools.monotonic()
+        due = lines != self._missing or now >= self._mend_at
+        self._missing = lines
+        if lines and due:
+            self._mend_at = now + STALE_S
+            log.info("links_mended", lines=lines)
+            await self._tools.machine.apply(entry)
+
+    def _enter_last_resort(self) -> None:
+        """Made of what is there now, where it is wanted and the network is ours."""
+        machine = self._tools.machine
+        if not (machine.managed and self._fallback()):
+            return
+        held = [
+            d.named.ifname
+            for k in self._state.ledger
+            for d in k.entry.devices
+            if isinstance(d, Adapter) and k.entry.source is Source.LAST_RESORT
+        ]
+        if sorted(machine.managed) != sorted(held):
+            self._post(last_resort(machine.managed, (), lists.EPOCH))
+
+    async def _decide_forever(self, tasks: asyncio.TaskGroup) -> None:
+        while True:
+            told = await self._next_event()
+            event = self._entered(told) if isinstance(told, Entry) else told
+            for action in self._step(event):
+                match action:
+                    case Apply(entry):
+                        await self._apply(entry)
+                    case Check(number):
+                        tasks.create_task(self._test(number), name=f"test ports {number}")
+
+    async def _next_event(self) -> Event | Entry:
+        wake = self._state.wake
+        seconds = LONGEST_SLEEP_S
+        if wake is not None:
+            seconds = min(seconds, max(0.05, (wake - self._tools.now()).total_seconds()))
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._events.get()
+        except TimeoutError:
+            return Tick()
+
+    def _step(self, event: Event) -> tuple[Apply | Check, ...]:
+        seen = facts(self.seen.ports, working=self._working)
+        before = self._state
+        self._state, actions = step(before, event, seen, self.properties.rules, self._tools.now())
+        if self._state.current != before.current and self._state.current is not None:
+            log.info("port_configuration", key=self._state.current.source, index=self._state.index)
+        if self._state.ledger != before.ledger or self._state.current != before.current:
+            self._keep()
+        self._write()
+        self._tools.changed()
+        return actions
+
+    async def _apply(self, entry: Entry) -> None:
+        """What the machine does not take is told by the test that follows: it fails."""
+        self._working = True
+        try:
+            async with self._setting:
+                await self._tools.machine.apply(entry)
+        except (EavesError, OSError) as error:
+            log.warning("port_configuration_not_applied", key=entry.source, error=str(error))
+            for port in entry.ports:
+                self._tools.machine.problems.setdefault(port.label, str(error))
+        finally:
+            self._working = False
+        self.keeper.update(await self._tools.machine.look(entry))
+
+    async def _test(self, number: int) -> None:
+        ping = self._ping
+        if ping is None:
+            raise RuntimeError("a test before the service runs")
+        self._turn += 1
+        kept = next((k for n, k in enumerate(self._state.ledger) if n == self._state.index), None)
+        try:
+            outcome = await examine(
+                self.keeper,
+                self._tools.server,
+                ping,
+                kept.marks if kept else Marks(),
+                self._tools.now,
+                self.properties.test_timeout_s,
+                self._turn,
+            )
+        except Exception as error:
+            # A test that breaks is a test that failed: the next entry may fare better.
+            log.exception("port_test_broke")
+            outcome = Fails(f"the connectivity test broke: {error!r:.200}")
+        self._post(Checked(number, outcome))
+
+    def _post(self, event: Event | Entry) -> None:
+        """A full queue forgets a change: others in it tell that already."""
+        if self._events.full():
+            if isinstance(event, Changed):
+                return
+            self._events.get_nowait()  # a test that is lost so has failed when its time is over
+        self._events.put_nowait(event)
+
+    # What is kept and shown
+
+    def _keep(self) -> None:
+        data = lists.encode(self._state.ledger, self._state.current, self._tools.machine.pins)
+        if data == self._kept:
+            return
+        try:
+            self._tools.keeps.save(DOCUMENT, data)
+            self._kept = data
+        except EavesError as error:
+            log.warning("port_configurations_not_kept", error=str(error))
+
+    def _write(self) -> None:
+        """For `eaves node diag`; only when something but the time of it is new."""
+        setting = Setting(self._tools.server, self._tools.host_network, self._tools.machine.managed)
+        told = shown(
+            self._state,
+            self.seen,
+            self.keeper.failing,
+            self.keeper.proxies,
+            setting,
+            lists.EPOCH,
+        )
+        data = msgspec.json.encode(told)
+        if data == self._shown:
+            return
+        dated = msgspec.json.encode(msgspec.structs.replace(told, at=self._tools.now()))
+        try:
+            atomic_write(self._tools.run_dir / STATUS_FILE, dated, 0o600)
+            self._shown = data
+        except OSError as error:
+            log.warning("port_status_not_written", error=str(error))

@@ -1,0 +1,81 @@
+"""What a role may not do has no button, and the API refuses it as well."""
+
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from console.browser import Site, at_console, sign_in
+from playwright.sync_api import Page, Playwright, expect
+
+from eaves.controller.domain.builtin_roles import SYS_MONITOR
+
+pytestmark = pytest.mark.system
+
+FIRST, OWN = "given by somebody else", "and this one is my own"
+WATCHER = "watcher"
+
+
+@pytest.fixture(scope="module")
+def watcher(site: Site) -> Site:
+    """Somebody who may look at everything and change nothing; with a password of its own."""
+    with site.api() as http:
+        role = http.get(f"/v1/roles/name/{SYS_MONITOR}").json()["id"]
+        user = {"username": WATCHER, "email": "w@example.org", "roleId": role}
+        made = http.post("/v1/users", json=user)
+        assert made.status_code == 200, made.text
+        owner = made.json()["objectId"]
+        given = {"owner": owner, "newCred": FIRST, "type": "CREDENTIAL_TYPE_PASSWORD"}
+        assert http.post("/v1/credentials", json=given).status_code == 200
+    return site
+
+
+@pytest.fixture
+def watching(playwright: Playwright, watcher: Site) -> Iterator[Page]:
+    with at_console(playwright, watcher) as page:
+        sign_in(page, WATCHER, OWN if _changed(watcher) else FIRST)
+        if not _changed(watcher):
+            page.get_by_label("Password now").fill(FIRST)
+            page.get_by_label(re.compile(r"^New password\W*$")).fill(OWN)
+            page.get_by_label("New password again").fill(OWN)
+            page.keyboard.press("Enter")
+        page.get_by_role("heading", name="Needs a person").wait_for()
+        yield page
+
+
+def _changed(site: Site) -> bool:
+    with httpx.Client(base_url=f"{site.base}/api", verify=site.process.tls()) as http:
+        answer = http.post("/v1/login", json={"usernameAtRealm": WATCHER, "password": OWN})
+    return answer.status_code == 200
+
+
+def test_who_only_looks_is_shown_nothing_to_press(watching: Page) -> None:
+    for view, button in (
+        ("/nodes", "New node"),
+        ("/projects", "New project"),
+        ("/library/networks", "New network"),
+        ("/users", "New user"),
+    ):
+        watching.goto(view)
+        watching.get_by_role("heading", level=1).first.wait_for()
+        expect(watching.get_by_role("button", name=button)).to_have_count(0)
+
+
+def test_what_is_not_shown_is_refused_as_well(watching: Page) -> None:
+    token = watching.evaluate("JSON.parse(sessionStorage.getItem('eaves-session')).token")
+    answer = watching.request.post(
+        "/api/v1/projects",
+        headers={"Authorization": f"Bearer {token}"},
+        data={"name": "not-mine", "title": "Not mine", "type": "TAG_TYPE_PROJECT"},
+    )
+    assert answer.status == 403
+
+
+def test_a_new_tab_has_the_session_and_signing_out_ends_it_in_both(watching: Page) -> None:
+    other = watching.context.new_page()
+    other.goto("/nodes")
+    expect(other.get_by_role("heading", name="Nodes", exact=True)).to_be_visible()
+    other.get_by_role("button", name=WATCHER).click()
+    other.get_by_role("menuitem", name="Sign out").click()
+    expect(other.get_by_label("User")).to_be_visible()
+    expect(watching.get_by_label("User")).to_be_visible()

@@ -1,0 +1,134 @@
+"""A switch with real frames: its port, its lists, and that it is no way around them."""
+
+import shutil
+import socket
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from support import netns
+from support.netns import connects, denied, listening
+from support.network_node import TABLE, NetworkNode, ace, app, interface, network
+
+from eaves.evapi.config import ACEAction, ZNetworkInstType
+from eaves.node.network.items import Tracking
+from eaves.node.refs import netns_name
+
+pytestmark = pytest.mark.host
+
+NI = "11111111-0000-4000-8000-000000000001"
+A, B = 231, 232
+NS_A, NS_B = netns_name(TABLE, A), netns_name(TABLE, B)
+OUT, FIRST, SECOND = "198.51.100.1", "198.51.100.11", "198.51.100.12"
+SWITCH = network(NI, port="eth0", kind=ZNetworkInstType.ZnetInstSwitch)
+
+
+@dataclass
+class Bench:
+    node: NetworkNode
+    outside: str
+
+
+@pytest.fixture
+def wire() -> Iterator[netns.Uplink]:
+    """A port without an address, handed over by the host."""
+    with netns.node_behind_uplink() as uplink:
+        netns.ip("-n", uplink.node, "addr", "flush", "dev", uplink.port)
+        with netns.inside(uplink.node):
+            yield uplink
+
+
+@pytest.fixture
+async def bench(wire: netns.Uplink) -> AsyncIterator[Bench]:
+    run_dir = Path(f"/run/{wire.node}")
+    node = NetworkNode(run_dir, managed=frozenset({wire.port}))
+    try:
+        if await node.subsystem.tracking() is Tracking.NONE:
+            pytest.skip("needs nf_conntrack_bridge or br_netfilter in this kernel")
+        yield Bench(node, wire.outside)
+    finally:
+        await node.tear_down()
+        shutil.rmtree(run_dir, ignore_errors=True)
+
+
+def address(namespace: str, text: str) -> None:
+    """What the app or a DHCP server outside would do."""
+    netns.ip("-n", namespace, "addr", "add", f"{text}/24", "dev", "eth0")
+    netns.ip("-n", namespace, "link", "set", "eth0", "up")
+
+
+async def test_an_app_is_a_member_of_the_segment_as_far_as_its_list_says(bench: Bench) -> None:
+    aces = (ace(1, protocol="tcp", fport="8080"), ace(2, protocol="tcp", lport="80"))
+    await bench.node.bring([SWITCH], [app(A, "a", interface(NI, *aces))])
+    assert bench.node.refusals == {}
+    address(NS_A, FIRST)
+    with listening(bench.outside, OUT, 8080), listening(bench.outside, OUT, 8081):
+        assert connects(NS_A, OUT, 8080)
+        assert denied(NS_A, OUT, 8081)
+    with listening(NS_A, FIRST, 80), listening(NS_A, FIRST, 81):
+        assert connects(bench.outside, FIRST, 80)
+        assert denied(bench.outside, FIRST, 81)
+
+
+async def test_two_apps_of_a_switch_talk_only_when_both_lists_allow(bench: Bench) -> None:
+    everything = interface(NI, ace(1))
+    for a, b, may in (
+        (everything, interface(NI), False),
+        (interface(NI), everything, False),
+        (everything, everything, True),
+    ):
+        await bench.node.bring([SWITCH], [app(A, "a", a), app(B, "b", b)])
+        for namespace, text in ((NS_A, FIRST), (NS_B, SECOND)):
+            if text not in netns.ip("-n", namespace, "addr"):
+                address(namespace, text)
+        with listening(NS_B, SECOND, 80):
+            assert connects(NS_A, SECOND, 80, 3.0 if may else 0.7) is may
+
+
+async def test_ipv6_is_filtered_as_ipv4_is(bench: Bench) -> None:
+    aces = (ace(1, ACEAction(drop=True), ip="2001:db8::1", protocol="tcp", fport="81"), ace(2))
+    await bench.node.bring([SWITCH], [app(A, "a", interface(NI, *aces))])
+    for namespace, device, text in (
+        (NS_A, "eth0", "2001:db8::2"),
+        (bench.outside, "up0", "2001:db8::1"),
+    ):
+        netns.ip("-n", namespace, "addr", "add", f"{text}/64", "dev", device, "nodad")
+        netns.ip("-n", namespace, "link", "set", device, "up")
+    for port, may in ((80, True), (81, False)):
+        with netns.inside(bench.outside):
+            server = socket.create_server(("2001:db8::1", port), family=socket.AF_INET6)
+        with netns.inside(NS_A):
+            client = socket.socket(socket.AF_INET6)
+        with server, client:
+            client.settimeout(3.0 if may else 0.7)
+            assert (client.connect_ex(("2001:db8::1", port)) == 0) is may
+
+
+async def test_a_list_changes_under_an_open_connection_of_a_switch(bench: Bench) -> None:
+    await bench.node.bring([SWITCH], [app(A, "a", interface(NI, ace(1)))])
+    address(NS_A, FIRST)
+    with listening(bench.outside, OUT, 8080) as server:
+        with netns.inside(NS_A):
+            client = socket.create_connection((OUT, 8080), 3)
+        peer, _ = server.accept()
+        with client, peer:
+            client.sendall(b"before")
+            assert peer.recv(16) == b"before"
+            await bench.node.bring([SWITCH], [app(A, "a", interface(NI))])
+            client.sendall(b"after")
+            peer.settimeout(0.7)
+            with pytest.raises(TimeoutError):
+                peer.recv(16)
+
+
+async def test_the_node_itself_is_not_in_the_segment(bench: Bench) -> None:
+    await bench.node.bring([SWITCH], [app(A, "a", interface(NI, ace(1)))])
+    assert "inet" not in netns.ip("addr", "show", "dev", "bn1")
+
+
+async def test_a_switch_leaves_its_port_as_it_was(bench: Bench) -> None:
+    await bench.node.bring([SWITCH], [app(A, "a", interface(NI, ace(1)))])
+    assert "master bn1" in netns.ip("link", "show", "dev", "eth0")
+    await bench.node.tear_down()
+    assert "master" not in netns.ip("link", "show", "dev", "eth0")

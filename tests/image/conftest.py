@@ -1,0 +1,44 @@
+"""Boots of the OS image.
+
+The short form runs with `make test`; `make test-image` runs all, `FULL=1` takes hours.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.controller import Process, running
+from support.image_builds import Images, both, why_not
+from support.image_machine import ImageMachine, image_machine
+
+HOST = "10.0.2.2"  # as guests of QEMU's user network see this machine's loopback
+
+
+@pytest.fixture(scope="session")
+def images() -> Images:
+    why = why_not()
+    if why:
+        pytest.skip(why)
+    return both()
+
+
+@pytest.fixture(scope="module")
+def controller(images: Images, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    assert images.installer.exists()
+    folder: Path = tmp_path_factory.mktemp("controller")
+    password = folder / "password"
+    password.write_text("a password of these tests\n")
+    process = Process(folder / "state")
+    process.options = (
+        *("--device-server", f"{HOST}:{process.device_port}"),
+        *("--admin-password-file", str(password)),
+    )
+    with running(process):
+        yield process
+
+
+@pytest.fixture(scope="module")
+def machine(images: Images, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ImageMachine]:
+    assert images.installer.exists()
+    with image_machine(tmp_path_factory.mktemp("machine")) as machine:
+        yield machine

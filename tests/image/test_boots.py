@@ -1,0 +1,165 @@
+"""The OS image in QEMU with UEFI and a TPM: installed, onboarded, updated, fallen back.
+
+One machine goes through its life; each step ends with the device online at a real controller and
+with what it says of its slots.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.controller import Process
+from support.image_builds import Images
+from support.image_disk import ImageDisk, fault
+from support.image_machine import ImageMachine
+
+from eaves.node.baseos.slots import Slot
+
+pytestmark = [pytest.mark.vm, pytest.mark.timeout(1800)]
+
+ONLINE_S = 420.0
+WORLD = """\
+kind: project
+name: image
+attestationPolicy:
+  attestationPolicy: {type: ATTEST_POLICY_TYPE_ACCEPT}
+---
+kind: brand
+name: any-maker
+---
+kind: model
+name: image-computer
+brand: any-maker
+type: AMD64
+attr: {Cpus: "2", memory: 2G, storage: 8G}
+ioMemberList:
+  - ztype: IO_TYPE_ETH
+    phylabel: eth0
+    logicallabel: eth0
+    assigngrp: eth0
+    phyaddrs: {Ifname: enp0s2}
+    usage: ADAPTER_USAGE_MANAGEMENT
+    usagePolicy: {FreeUplink: true}
+---
+kind: device
+name: on-image
+project: image
+model: image-computer
+serialno: "EAVES-0001"
+configItem:
+  - {key: timer.config.interval, stringValue: "5"}
+  - {key: timer.test.baseimage.update, stringValue: "30"}
+  - {key: timer.update.fallback.no.network, stringValue: "60"}
+"""
+
+
+class Eaves:
+    """The command line, logged in at the controller of these tests."""
+
+    def __init__(self, home: Path, controller: Process) -> None:
+        self.home = home
+        self.controller = controller
+
+    def run(self, *words: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "eaves", *words],
+            stdin=subprocess.DEVNULL, text=True, capture_output=True, check=False,
+            env={**os.environ, "EAVES_CONFIG": str(self.home / "cli")},
+        )  # fmt: skip
+        assert done.returncode == 0, f"eaves {' '.join(words)}: {done.stderr}{done.stdout}"
+        return done.stdout
+
+    def device(self) -> dict[str, Any]:
+        """What the device told of itself, as REST gives it."""
+        told = json.loads(self.run("describe", "device", "on-image", "-o", "json"))
+        current: dict[str, Any] = told["current"]
+        return current
+
+    def slots(self) -> list[dict[str, Any]]:
+        software: list[dict[str, Any]] = self.device().get("swInfo", [])
+        return software
+
+
+def until(what: str, true: Callable[[], bool], timeout_s: float = ONLINE_S) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not true():
+        assert time.monotonic() < deadline, f"not {what} within {timeout_s:g} s"
+        time.sleep(2)  # the guest is a machine of its own: it is asked again
+
+
+@pytest.fixture(scope="module")
+def eaves(controller: Process, tmp_path_factory: pytest.TempPathFactory) -> Eaves:
+    eaves = Eaves(tmp_path_factory.mktemp("home"), controller)
+    state = controller.state_dir
+    eaves.run(
+        *("login", f"https://localhost:{controller.rest_port}"),
+        *("--ca", str(state / "root-certificate.pem")),
+        *("--password-file", str(state.parent / "password")),
+    )
+    world = eaves.home / "world.yaml"
+    world.write_text(WORLD)
+    eaves.run("apply", "-f", str(world))
+    return eaves
+
+
+def runs(eaves: Eaves, version: str, state: Slot) -> bool:
+    return any(
+        sw.get("activated")
+        and sw.get("shortVersion") == version
+        and sw.get("partitionState") == state
+        for sw in eaves.slots()
+    )
+
+
+def test_it_is_installed_without_a_word(
+    machine: ImageMachine, images: Images, eaves: Eaves, tmp_path: Path
+) -> None:
+    folder = tmp_path / "onboarding"
+    eaves.run("onboarding", "on-image", "--out", str(folder))
+    medium = tmp_path / "installer.raw"
+    subprocess.run(["cp", "--sparse=always", images.installer, medium], check=True)
+    eaves.run("image", "configure", str(medium), "--from", str(folder), "--after", "poweroff")
+    machine.blank_disk()
+    machine.power_on(medium=medium)
+    machine.wait_said("is installed on /dev/vda")
+    machine.wait_off()
+    assert fault(machine.disk) == ""
+    assert ImageDisk(machine.disk).states() == {"a": Slot.ACTIVE, "b": Slot.UNUSED}
+
+
+def test_it_comes_online_by_itself(machine: ImageMachine, eaves: Eaves) -> None:
+    machine.power_on()
+    until("online with its first version", lambda: runs(eaves, "1.0-test", Slot.ACTIVE))
+
+
+def test_what_it_measured_was_predicted(images: Images, eaves: Eaves) -> None:
+    def quoted() -> dict[str, str]:
+        told: dict[str, Any] = json.loads(
+            eaves.run("attestation", "show", "on-image", "-o", "json")
+        )
+        quote: dict[str, Any] = told.get("quote") or {}
+        pcrs: list[dict[str, Any]] = quote.get("pcrs", [])
+        return {str(one["index"]): one["value"].lower() for one in pcrs}
+
+    until("attested", lambda: bool(quoted()))
+    predicted: dict[str, str] = json.loads((images.first / "pcrs.json").read_text())["uki.efi"]
+    measured = quoted()
+    assert {pcr: measured.get(pcr) for pcr in predicted} == predicted
+
+
+def test_a_power_cut_is_told_as_one(machine: ImageMachine, eaves: Eaves) -> None:
+    machine.power_cut()
+    machine.power_on()
+    until(
+        "told as a power cut",
+        lambda: (
+            "POWER_FAIL" in json.dumps(eaves.device())
+            or "power was lost" in json.dumps(eaves.device())
+        ),
+    )

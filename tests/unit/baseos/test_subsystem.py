@@ -1,0 +1,303 @@
+"""Updates from a configuration to a committed system, on slots that are files.
+
+The disk, the checkpoint, the loader's rules and the artifacts are real; the machine goes down when
+a test says so.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from support.os_device import LIMITS, Device, config
+from support.os_updates import Computer
+
+from eaves.errors import Rejected, Transient
+from eaves.evapi.info import BootReason
+from eaves.evapi.info.device import BaseOsStatus
+from eaves.node.baseos.record import TRIAL_FACT, read_trial
+from eaves.node.baseos.slots import Phase, Slot
+from eaves.node.baseos.subsystem import AGAIN_S, BaseOs
+from eaves.node.baseos.trial import Answer
+
+
+@pytest.fixture
+async def device(tmp_path: Path) -> Device:
+    device = Device(Computer(tmp_path / "computer"), tmp_path / "state")
+    await device.boot("first start")
+    return device
+
+
+@pytest.fixture(autouse=True)
+def _closed(device: Device) -> Iterator[None]:
+    yield
+    device.close()
+
+
+async def test_an_update_is_written_tried_tested_and_committed(device: Device) -> None:
+    device.offer(device.computer.release("2"))
+    node = await device.follow(config("2", retry=4))
+    assert node.phase is Phase.REBOOTING
+    assert device.reboots == [BootReason.BOOT_REASON_UPDATE]
+    assert device.announced == [("1", "2")]
+    node = await device.boot()
+    assert (node.phase, node.version) == (Phase.WAITING, "2")
+    await device.follow(config("2", retry=4))
+    node = await device.passes(600, Answer.WELL)
+    assert node.phase is Phase.TESTING
+    node = await device.passes(60, Answer.WELL)
+    assert node.phase is Phase.IDLE
+    assert device.computer.states() == (Slot.ACTIVE, Slot.UNUSED)
+    assert (node.counter(), device.settled) == (4, 1)
+    assert (await device.boot()).phase is Phase.IDLE
+    assert device.computer.running == "b"
+
+
+async def test_what_runs_is_not_installed(device: Device) -> None:
+    node = await device.follow(config("1"))
+    assert node.phase is Phase.IDLE
+
+
+async def test_it_waits_for_its_content_and_is_withdrawn(device: Device) -> None:
+    assert (await device.follow(config("2"))).phase is Phase.FETCHING
+    assert (await device.follow(config("1"))).phase is Phase.IDLE
+
+
+async def test_not_activated_is_not_installed(device: Device) -> None:
+    device.offer(device.computer.release("2"))
+    assert (await device.follow(config("2", activate=False))).phase is Phase.IDLE
+    assert (await device.follow(config("2"))).phase is Phase.REBOOTING
+
+
+async def test_content_that_the_configuration_lacks_is_told(device: Device) -> None:
+    node = await device.follow(config("2", tree="00000000-0000-4000-8000-00000000dead"))
+    error = node.software()[2].sw_err
+    assert error is not None
+    assert "holds no content for 2" in error.description
+
+
+async def falls_back(device: Device, text: str) -> BaseOs:
+    node = await device.boot(text)
+    assert (node.phase, node.version) == (Phase.FAILED, "1")
+    node = await device.follow(config("2"))
+    assert node.phase is Phase.FAILED
+    failed = node.software()[1]
+    assert failed.user_status is BaseOsStatus.FAILED
+    assert failed.sw_err is not None
+    assert text in failed.sw_err.description or "trial" in failed.sw_err.description
+    return node
+
+
+@pytest.mark.parametrize("text", ["the kernel panicked", "the watchdog reset it", "power was lost"])
+async def test_a_trial_that_just_ends_falls_back(device: Device, text: str) -> None:
+    await device.update("2")
+    node = await falls_back(device, text)
+    error = node.software()[1].sw_err
+    assert error is not None
+    assert text in error.description
+    assert "kernel: last line" in error.description
+
+
+async def test_silence_falls_back(device: Device) -> None:
+    await device.update("2")
+    node = await device.passes(300, Answer.NONE)
+    assert node.phase is Phase.LEAVING
+    assert device.reboots[-1] is BootReason.BOOT_REASON_FALLBACK
+    await falls_back(device, "no sign of the controller")
+
+
+async def test_silence_after_answers_falls_back(device: Device) -> None:
+    await device.update("2")
+    await device.passes(300, Answer.WELL)
+    node = await device.passes(300, Answer.NONE)
+    assert node.phase is Phase.LEAVING
+
+
+async def test_a_controller_that_puts_off_for_a_day_is_waited_for(device: Device) -> None:
+    await device.update("2")
+    node = await device.passes(24 * 3600, Answer.PUT_OFF, every=120)
+    assert node.phase is Phase.WAITING
+    node = await device.passes(690, Answer.WELL)
+    assert node.phase is Phase.IDLE
+
+
+async def test_a_system_on_trial_asks_often_enough_to_be_answered(device: Device) -> None:
+    assert device.node is not None
+    assert device.node.poll_within_s() == float("inf")
+    node = await device.update("2")
+    assert node.poll_within_s() == LIMITS.silence_s / 4
+    node = await device.passes(690, Answer.WELL)
+    assert node.poll_within_s() == float("inf")
+
+
+async def test_a_vault_that_stays_shut_falls_back_with_its_own_reason(device: Device) -> None:
+    await device.update("2")
+    device.vault_open = False
+    node = await device.passes(330, Answer.WELL)
+    assert node.phase is Phase.LEAVING
+    assert device.reboots[-1] is BootReason.BOOT_REASON_VAULT_FAILED
+
+
+async def test_a_failed_check_falls_back_and_is_named(device: Device) -> None:
+    await device.update("2")
+    device.ill = "failed: eaves-measure.service"
+    node = await device.passes(60, Answer.WELL)
+    assert node.phase is Phase.LEAVING
+    node = await falls_back(device, "a health check failed")
+    error = node.software()[1].sw_err
+    assert error is not None
+    assert error.description.startswith("health check units: ")
+    assert "eaves-measure.service" in error.description
+
+
+async def test_a_failed_version_waits_for_its_counter(device: Device) -> None:
+    await device.update("2")
+    await falls_back(device, "power was lost")
+    assert (await device.start()).phase is Phase.FAILED  # told by an earlier start
+    node = await device.follow(config("2"))
+    assert node.phase is Phase.FAILED
+    node = await device.follow(config("2", retry=1))
+    assert node.phase is Phase.REBOOTING
+    node = await device.boot()
+    assert (node.phase, node.version) == (Phase.WAITING, "2")
+
+
+async def test_another_version_follows_a_failed_one(device: Device) -> None:
+    await device.update("2")
+    await falls_back(device, "power was lost")
+    device.offer(device.computer.release("3"))
+    node = await device.follow(config("3"))
+    assert node.phase is Phase.REBOOTING
+    assert (await device.boot()).version == "3"
+
+
+async def test_a_second_update_waits_for_the_end_of_the_first(device: Device) -> None:
+    await device.update("2")
+    device.offer(device.computer.release("3"))
+    node = await device.follow(config("3"))
+    assert node.phase is Phase.WAITING
+    assert "3" in node.software()[0].sub_status_str
+    node = await device.passes(690, Answer.WELL)
+    assert node.phase is Phase.REBOOTING
+    assert (await device.boot()).version == "3"
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"epoch": 0}, "older"),
+        ({"wrong": {"version": "1.9"}}, "the configuration names 2"),
+        ({"root": b"r" * 300_000}, "a slot here holds"),
+    ],
+)
+async def test_an_unusable_update_is_refused_and_barred(
+    device: Device, fields: dict[str, object], said: str
+) -> None:
+    device.offer(device.computer.release("2", **fields))
+    node = await device.follow(config("2"))
+    assert node.phase is Phase.REFUSED
+    error = node.software()[2].sw_err
+    assert error is not None
+    assert said in error.description
+    assert (await device.boot()).phase is Phase.IDLE
+    assert (await device.follow(config("2"))).phase is Phase.REFUSED
+    device.offer(device.computer.release("2"))
+    assert (await device.follow(config("2", retry=1))).phase is Phase.REBOOTING
+
+
+async def test_an_update_of_a_stranger_is_refused(device: Device, tmp_path: Path) -> None:
+    stranger = Computer(tmp_path / "stranger")
+    device.content = stranger.update(stranger.release("2"))
+    node = await device.follow(config("2"))
+    assert node.phase is Phase.REFUSED
+    assert "no key of this device signed it" in node.text()
+
+
+@pytest.mark.parametrize("error", [Transient("the TPM is busy"), Rejected("no log")])
+async def test_a_vault_that_cannot_be_told_is_tried_again(device: Device, error: Exception) -> None:
+    device.seal = error
+    device.offer(device.computer.release("2"))
+    node = await device.follow(config("2"))
+    assert node.phase is Phase.FETCHING
+    assert device.computer.states() == (Slot.ACTIVE, Slot.UNUSED)
+    device.seal = None
+    device.clock += AGAIN_S
+    assert (await device.follow(config("2"))).phase is Phase.REBOOTING
+
+
+async def test_the_fallback_counter_boots_the_other_version_and_stays_there(device: Device) -> None:
+    await device.update("2")
+    await device.follow(config("2"), forced=1)
+    node = await device.passes(690, Answer.WELL)
+    assert node.phase is Phase.IDLE
+    node = await device.follow(config("2"), forced=1)
+    assert node.phase is Phase.IDLE
+    node = await device.follow(config("2"), forced=2)
+    assert node.phase is Phase.REBOOTING
+    node = await device.boot()
+    assert node.version == "1"
+    await device.follow(config("2"), forced=2)
+    node = await device.passes(690, Answer.WELL)
+    assert node.phase is Phase.REFUSED  # the configuration still names what was left
+    assert device.computer.states() == (Slot.ACTIVE, Slot.UNUSED)
+
+
+async def test_a_loader_that_does_not_obey_is_not_asked_for_ever(device: Device) -> None:
+    device.offer(device.computer.release("2"))
+    await device.follow(config("2"))
+    device.boot_id = "a boot that took the old slot"
+    node = await device.start("power was lost")
+    assert node.phase is Phase.REFUSED
+    assert device.computer.states() == (Slot.ACTIVE, Slot.UNUSED)
+    assert (await device.follow(config("2"))).phase is Phase.REFUSED
+
+
+async def test_a_restart_of_the_node_before_the_reboot_goes_on(device: Device) -> None:
+    device.offer(device.computer.release("2"))
+    await device.follow(config("2"))
+    node = await device.start()
+    assert node.phase is Phase.REBOOTING
+    assert len(device.reboots) == 2
+
+
+async def test_a_restart_of_the_node_on_trial_begins_its_window_anew(device: Device) -> None:
+    await device.update("2")
+    await device.passes(600, Answer.WELL)
+    node = await device.start()
+    assert node.phase is Phase.WAITING
+    assert (await device.passes(570, Answer.WELL)).phase is Phase.TESTING
+
+
+async def test_a_note_without_a_trial_bars_nothing(device: Device) -> None:
+    """Power went after the note was kept and before the loader was told."""
+    device.offer(device.computer.release("2"))
+    node = await device.follow(config("2"))
+    assert node.phase is Phase.REBOOTING
+    device.computer.disk().drop_other()
+    node = await device.boot()
+    assert node.phase is Phase.IDLE
+    assert device.checkpoint is not None
+    assert read_trial(device.checkpoint.fact(TRIAL_FACT)) is None
+    assert (await device.follow(config("2"))).phase is Phase.REBOOTING
+
+
+async def test_a_wish_that_changes_while_a_slot_is_written_ends_the_writing(device: Device) -> None:
+    device.offer(device.computer.release("2"))
+    assert device.node is not None
+    node = device.node
+    node.follow(config("2"), 0)
+    task = asyncio.create_task(node.run_forever())
+    try:
+        async with asyncio.timeout(20):
+            node.follow(config("1"), 0)
+            await _until(lambda: node.phase in (Phase.IDLE, Phase.REBOOTING))
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def _until(true: Callable[[], bool]) -> None:
+    while not true():  # noqa: ASYNC110 - what is waited for has no event of its own
+        await asyncio.sleep(0)

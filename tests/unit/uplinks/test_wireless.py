@@ -1,0 +1,139 @@
+"""What wpa_supplicant and ModemManager are told, and what the latter says."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from support.ports import plan
+
+from eaves.evapi.config.netconfig import CellularAccessPoint, CellularConfig, WifiConfig
+from eaves.evapi.evecommon import (
+    CellularAuthProtocol,
+    CellularIPType,
+    CipherBlock,
+    EncryptionBlock,
+    WiFiKeyScheme,
+)
+from eaves.node.uplinks.wireless import (
+    Modem,
+    WirelessUnusable,
+    access_point,
+    bearer,
+    modem_of,
+    supplicant,
+)
+
+PSK = "ab" * 32
+HOME = WifiConfig(wifi_ssid='x"\n}', key_scheme=WiFiKeyScheme.WPAPSK, password=PSK, priority=3)
+
+
+def opened(_block: CipherBlock) -> EncryptionBlock:
+    return EncryptionBlock(
+        wifi_user_name="me",
+        wifi_password=PSK,
+        cellular_net_username="user",
+        cellular_net_password="word",
+    )
+
+
+def test_a_name_cannot_end_its_line() -> None:
+    told = supplicant(replace(plan("wlan0"), wifi=(HOME,))).text
+    assert f"ssid={HOME.wifi_ssid.encode().hex()}" in told
+    assert told.count("}") == 1
+    assert "ctrl_interface" not in told  # an empty name of its folder keeps it from starting
+    assert f"psk={PSK}" in told
+    assert "priority=3" in told
+
+
+def test_a_secret_is_taken_out_of_its_block() -> None:
+    office = WifiConfig(
+        wifi_ssid="office", key_scheme=WiFiKeyScheme.WPAEAP, cipher_data=CipherBlock()
+    )
+    told = supplicant(replace(plan("wlan0"), wifi=(office,)), opened)
+    assert f"identity={b'me'.hex()}" in told.text
+    assert PSK not in repr(told)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        replace(HOME, wifi_ssid=""),
+        replace(HOME, wifi_ssid="x" * 33),
+        replace(HOME, password="clear words"),
+        replace(HOME, key_scheme=WiFiKeyScheme.SchemeNOOP),
+        replace(HOME, key_scheme=WiFiKeyScheme.WPAEAP, password=""),
+    ],
+)
+def test_a_network_that_cannot_be_joined_is_refused(network: WifiConfig) -> None:
+    with pytest.raises(WirelessUnusable):
+        supplicant(replace(plan("wlan0"), wifi=(network,)))
+
+
+def test_one_that_cannot_be_joined_leaves_the_others() -> None:
+    both = (replace(HOME, password="short"), HOME)
+    assert supplicant(replace(plan("wlan0"), wifi=both)).text.count("network={") == 1
+
+
+POINT = CellularAccessPoint(
+    sim_slot=2,
+    apn="internet.test",
+    ip_type=CellularIPType.CELLULAR_IP_TYPE_IPV4_AND_IPV6,
+    auth_protocol=CellularAuthProtocol.CELLULAR_AUTH_PROTOCOL_CHAP,
+    cipher_data=CipherBlock(),
+    forbid_roaming=True,
+    preferred_plmns=("26201",),
+)
+
+
+def test_the_access_point_of_the_chosen_slot_is_used() -> None:
+    other = replace(POINT, sim_slot=1, apn="other")
+    config = CellularConfig(access_points=(other, POINT), activated_sim_slot=2)
+    assert access_point(config) == POINT
+    assert bearer(config, opened).arguments == (
+        "apn=internet.test,ip-type=ipv4v6,allow-roaming=no,operator-id=26201,allowed-auth=chap,"
+        "user=user,password=word"
+    )
+
+
+@pytest.mark.parametrize("apn", ["a,user=root", "a b", 'a"'])
+def test_an_access_point_is_one_argument(apn: str) -> None:
+    with pytest.raises(WirelessUnusable):
+        bearer(CellularConfig(access_points=(replace(POINT, apn=apn),)), opened)
+
+
+MODEM = json.dumps(
+    {
+        "modem": {
+            "generic": {
+                "state": "connected",
+                "state-failed-reason": "--",
+                "ports": ["cdc-wdm0 (qmi)", "wwan0 (net)", "ttyUSB2 (at)"],
+            }
+        }
+    }
+)
+BEARER = json.dumps(
+    {
+        "bearer": {
+            "ipv4-config": {
+                "address": "10.64.0.5",
+                "prefix": "30",
+                "gateway": "10.64.0.6",
+                "dns": ["10.64.0.1", "--"],
+            }
+        }
+    }
+)
+
+
+def test_what_the_modem_manager_says() -> None:
+    assert modem_of("0", MODEM, BEARER) == Modem(
+        "0", "connected", "", ("wwan0",), "10.64.0.5/30", "10.64.0.6", ("10.64.0.1",)
+    )
+    assert not modem_of("0", MODEM.replace('"connected"', '"failed"')).connected
+
+
+@pytest.mark.parametrize("told", ["", "[]", "{}", '{"modem": 7}'])
+def test_what_is_no_answer_of_it_is_refused(told: str) -> None:
+    with pytest.raises(WirelessUnusable):
+        modem_of("0", told)
