@@ -7,26 +7,26 @@ import { useEffect, useRef } from "react";
 import { feature } from "topojson-client";
 import type { GeometryCollection, Topology } from "topojson-specification";
 import world from "world-atlas/land-110m.json";
-import { type About, unbroken } from "./points";
+import { drawable } from "./coast";
+import type { About } from "./points";
 
 setWorkerUrl(new URL(worker, location.href).href);
 
 const COLOURS = ["#63993d", "#dca614", "#c9190b"] as const;
 const byWorst = ["match", ["get", "worst"], 2, COLOURS[2], 1, COLOURS[1], COLOURS[0]] as const;
 
+/** All of it but the poles: no place is beyond the edge of the card. */
+const WORLD: [[number, number], [number, number]] = [
+  [-179, -52],
+  [179, 76],
+];
+
 type Points = FeatureCollection<Point, About>;
 
 /** The land alone; a file of JSON has no types of its own. */
 function land() {
   const topology = world as unknown as Topology<{ land: GeometryCollection }>;
-  const told = feature(topology, topology.objects.land);
-  for (const { geometry } of told.features) {
-    if (geometry.type === "Polygon") geometry.coordinates = geometry.coordinates.map(unbroken);
-    else if (geometry.type === "MultiPolygon") {
-      geometry.coordinates = geometry.coordinates.map((rings) => rings.map(unbroken));
-    }
-  }
-  return told;
+  return drawable(feature(topology, topology.objects.land));
 }
 
 export function WorldMap({ points }: { readonly points: Points }) {
@@ -59,8 +59,8 @@ function begun(container: HTMLElement): Drawn {
     style.getPropertyValue(name).trim() || otherwise;
   const drawn = new Drawn({
     container,
-    center: [10, 25],
-    zoom: 0.4,
+    bounds: WORLD,
+    minZoom: -1,
     maxZoom: 9,
     attributionControl: false,
     renderWorldCopies: false,

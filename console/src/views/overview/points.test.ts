@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { pointsOf, positionOf, unbroken, WORST } from "./points";
+import { pointsOf, positionOf, WORST } from "./points";
 
 describe("a place", () => {
   it.each([
@@ -12,22 +12,6 @@ describe("a place", () => {
   it.each(["Berlin, Germany", "91, 0", "0, 181", "1,2,3", "", undefined])("%s is none", (text) => {
     expect(positionOf(text)).toBeUndefined();
   });
-});
-
-it("goes on over the date line", () => {
-  expect(
-    unbroken([
-      [179, 60],
-      [-179, 60],
-      [-178, 61],
-      [179, 62],
-    ]),
-  ).toEqual([
-    [179, 60],
-    [181, 60],
-    [182, 61],
-    [179, 62],
-  ]);
 });
 
 it("has the colour of its worst node", () => {

@@ -20,20 +20,6 @@ export function positionOf(location: string | undefined): [number, number] | und
   return [longitude, latitude];
 }
 
-type Ring = readonly (readonly number[])[];
-
-/** A ring over the date line goes on beyond 180 degrees, instead of back across all of the world. */
-export function unbroken(ring: Ring): number[][] {
-  let turns = 0;
-  let before = ring[0]?.[0] ?? 0;
-  return ring.map(([longitude = 0, latitude = 0]) => {
-    if (longitude - before > 180) turns -= 360;
-    if (longitude - before < -180) turns += 360;
-    before = longitude;
-    return [longitude + turns, latitude];
-  });
-}
-
 export interface About {
   readonly name: string;
   readonly count: number;
