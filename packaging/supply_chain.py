@@ -27,6 +27,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from console_parts import LOCK as CONSOLE_LOCK
+from console_parts import Part, read_parts
 from cyclonedx.contrib.license.factories import LicenseFactory
 from cyclonedx.model import HashAlgorithm, HashType
 from cyclonedx.model.bom import Bom
@@ -149,6 +151,13 @@ def faults() -> Iterator[str]:
                 yield f"{where} tells no licence; add it to [packages] of requirements/policy.toml"
             elif one.name not in policy["exceptions"] and not is_allowed(licence, allowed):
                 yield f"{where} has licence {licence}, not allowed by requirements/policy.toml"
+    for part in read_parts(REPOSITORY):
+        where = f"{CONSOLE_LOCK}: {part.name} {part.version}"
+        if not part.hashes:
+            yield f"{where} has no hash; lock it anew with packaging/console.py lock"
+        if not part.licence or not is_allowed(part.licence, allowed):
+            told = part.licence or "none that it tells"
+            yield f"{where} has licence {told}, not allowed by requirements/policy.toml"
 
 
 @dataclass(frozen=True)
@@ -284,13 +293,30 @@ def cyclonedx() -> str:
         )
         bom.components.add(component)
         made[one.name] = component
+    scripts = [(part, _script(part)) for part in read_parts(REPOSITORY)]
+    bom.components.update(script for _, script in scripts)
     by_name = {one.name: one for one in parts}
-    bom.register_dependency(root, [made[n] for n in sorted({one.name for one in parts})])
+    own = [made[n] for n in sorted({one.name for one in parts})]
+    bom.register_dependency(root, [*own, *(script for _, script in scripts)])
+    for part, script in scripts:
+        bom.register_dependency(script, [one for of, one in scripts if of.name in part.needs])
     for name, component in made.items():
         bom.register_dependency(component, [made[n] for n in sorted(set(needs(name, by_name)))])
-    seed = "\n".join(f"{one.name}=={one.version}" for one in parts)
+    seed = "\n".join(str(one.purl) for one in (*parts, *(part for part, _ in scripts)))
     bom.serial_number = uuid.uuid5(uuid.NAMESPACE_OID, f"eaves {root.version}\n{seed}")
     return JsonV1Dot6(bom).output_as_string(indent=1)
+
+
+def _script(part: Part) -> Component:
+    return Component(
+        name=part.name,
+        version=part.version,
+        purl=part.purl,
+        bom_ref=str(part.purl),
+        type=ComponentType.LIBRARY,
+        hashes=[HashType(alg=HashAlgorithm.SHA_512, content=h) for h in part.hashes],
+        licenses=[_licence(part.licence)] if part.licence else [],
+    )
 
 
 def _licence(expression: str) -> Any:
@@ -298,10 +324,14 @@ def _licence(expression: str) -> Any:
 
 
 def spdx() -> Document:
-    policy, parts = read_policy(), shipped()
+    policy = read_policy()
+    parts = [
+        *((one, licence_of(one.name, policy)) for one in shipped()),
+        *((part, part.licence) for part in read_parts(REPOSITORY)),
+    ]
     licensing = spdx_licences()
     version = own_version()
-    seed = uuid.uuid5(uuid.NAMESPACE_OID, repr([(one.name, one.version) for one in parts]))
+    seed = uuid.uuid5(uuid.NAMESPACE_OID, repr([str(one.purl) for one, _ in parts]))
     creation = CreationInfo(
         spdx_version="SPDX-2.3",
         spdx_id="SPDXRef-DOCUMENT",
@@ -319,15 +349,16 @@ def spdx() -> Document:
         files_analyzed=False,
     )
     packages, ties = [root], [_tie("SPDXRef-DOCUMENT", RelationshipType.DESCRIBES, root.spdx_id)]
-    for one in parts:
-        own = re.sub(r"[^a-zA-Z0-9.-]", "-", f"SPDXRef-{one.name}-{one.version}")
+    for one, licence in parts:
+        named = f"{one.purl.type}-{one.name}-{one.version}"
+        own = "SPDXRef-" + re.sub(r"[^a-zA-Z0-9.-]", "-", named)
         packages.append(
             Package(
                 spdx_id=own,
                 name=one.name,
                 version=one.version,
                 download_location=SpdxNoAssertion(),
-                license_declared=licensing.parse(licence_of(one.name, policy)),
+                license_declared=licensing.parse(licence),
                 files_analyzed=False,
                 external_references=[
                     ExternalPackageRef(

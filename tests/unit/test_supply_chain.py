@@ -26,6 +26,7 @@ def chain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, "supply_chain", module)
+    monkeypatch.setattr(sys, "path", [str(where.parent), *sys.path])
     spec.loader.exec_module(module)
     (tmp_path / "requirements").mkdir()
     shutil.copy(REPOSITORY / "requirements/policy.toml", tmp_path / "requirements")
@@ -98,3 +99,53 @@ def test_both_bills_of_materials_name_what_is_shipped(chain: Any) -> None:
     assert names == ["eaves", "click"]
     again = chain.write_sboms(chain.REPOSITORY / "again")
     assert [one.read_bytes() for one in again] == [cdx.read_bytes(), spdx.read_bytes()]
+
+
+def with_console(
+    chain: Any, licence: str, *, integrity: str = "sha512-" + "AAAA" * 21 + "AA=="
+) -> None:
+    entry = {"version": "1.2.3", "license": licence, "integrity": integrity}
+    packages = {
+        "": {"name": "eaves-console"},
+        "node_modules/@maps/world": {**entry, "dependencies": {"coast": "^1"}},
+        "node_modules/coast": entry,
+        "node_modules/@types/coast": entry,
+        "node_modules/test-runner": {**entry, "dev": True},
+    }
+    (chain.REPOSITORY / "console").mkdir()
+    lock = chain.REPOSITORY / "console/package-lock.json"
+    lock.write_text(json.dumps({"packages": packages}))
+
+
+def test_the_console_is_in_both_bills_with_what_it_needs(chain: Any) -> None:
+    with_console(chain, "ISC")
+    assert list(chain.faults()) == []
+    cdx, spdx = chain.write_sboms(chain.REPOSITORY / "dist")
+    told = json.loads(cdx.read_text())
+    hashes = {one["purl"]: one["hashes"][0] for one in told["components"]}
+    assert hashes["pkg:npm/%40maps/world@1.2.3"] == {"alg": "SHA-512", "content": "0" * 128}
+    assert set(hashes) == {
+        *("pkg:npm/%40maps/world@1.2.3", "pkg:npm/coast@1.2.3", "pkg:pypi/click@8.2.0"),
+    }
+    ties = {one["ref"]: one.get("dependsOn", []) for one in told["dependencies"]}
+    assert ties["pkg:npm/%40maps/world@1.2.3"] == ["pkg:npm/coast@1.2.3"]
+    names = {one["name"] for one in json.loads(spdx.read_text())["packages"]}
+    assert names == {"eaves", "click", "@maps/world", "coast"}
+
+
+@pytest.mark.parametrize(
+    ("licence", "integrity", "told"),
+    [
+        ("GPL-3.0-only", "sha512-AAAA", "has licence GPL-3.0-only, not allowed"),
+        ("", "sha512-AAAA", "has licence none that it tells"),
+        ("MIT", "sha1-AAAA", "has no hash"),
+    ],
+    ids=["licence", "untold", "hash"],
+)
+def test_what_stands_against_a_script_is_told(
+    chain: Any, licence: str, integrity: str, told: str
+) -> None:
+    with_console(chain, licence, integrity=integrity)
+    found = list(chain.faults())
+    assert [fault.partition(":")[0] for fault in found] == ["console/package-lock.json"] * 2
+    assert all(told in fault for fault in found)
