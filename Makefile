@@ -53,12 +53,13 @@ $(VENV)/.develop: requirements/dev.lock pyproject.toml | $(VENV)/bin/python
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
-check: $(VENV)/.develop  ## static only: format, lint, types, structure
+check: $(VENV)/.develop $(VENV)/.console  ## static only: format, lint, types, structure; of the console too, with its unit tests
 	ruff format --check .
 	ruff check .
 	mypy
 	basedpyright
 	lint-imports
+	$(PYTHON) packaging/console.py check
 	$(PYTHON) packaging/supply_chain.py check
 
 audit: $(VENV)/.develop  ## as `make check` does it, and fails where the advisories cannot be asked
