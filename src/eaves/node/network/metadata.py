@@ -98,6 +98,7 @@ class NodeFacts:
     memory_available_bytes: int = 0
     uptime_s: float = 0.0
     cpu_busy_s: float = 0.0
+    more_metrics: tuple[str, ...] = ()  # lines of Prometheus text
     user_data: Mapping[AppInstanceId, str] = field(
         default_factory=dict[AppInstanceId, str], repr=False
     )
@@ -249,6 +250,7 @@ def _metrics(facts: NodeFacts) -> Answer:
             f'{name}{{device="{p.ifname}"}} {p.rx_bytes if way == "receive" else p.tx_bytes}'
             for p in facts.ports
         ]
+    lines += facts.more_metrics
     return Answer(200, METRICS_TYPE, "\n".join(lines) + "\n")
 
 

@@ -1,7 +1,9 @@
 """What the metadata service knows of the node."""
 
 from eaves.evapi.config import EdgeDevConfig
+from eaves.node.host.sensors import Sensors
 from eaves.node.network.metadata import Neighbour, NodeFacts, PortCounters
+from eaves.node.runtime.health import temperature_lines
 from eaves.node.runtime.metadata_server import Surface
 from eaves.node.runtime.parts import Parts
 from eaves.node.runtime.reporter import Reporter
@@ -34,6 +36,7 @@ def node_facts(parts: Parts, neighbours: tuple[Neighbour, ...]) -> NodeFacts:
         memory_available_bytes=load.memory_available_mib * MIB,
         uptime_s=load.uptime_s,
         cpu_busy_s=load.cpu_total_s,
+        more_metrics=tuple(temperature_lines(Sensors().temperatures())),
     )
 
 

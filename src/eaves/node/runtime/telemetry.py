@@ -1,18 +1,25 @@
 """What goes to the controller by the clock: metrics, and log files."""
 
 import asyncio
+import os
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import structlog
 
 from eaves.evapi.flows.report import Delivered
-from eaves.evapi.metrics import AclMetric, ZMetricMsg, encode_z_metric_msg
+from eaves.evapi.metrics import AclMetric, ZMetricMsg, ZMetricProcess, encode_z_metric_msg
 from eaves.evapi.paths import Endpoint
+from eaves.node.host.machine import MIB
+from eaves.node.host.processes import Processes
+from eaves.node.host.smart import Disks
 from eaves.node.network.configurators import rule_count
 from eaves.node.runtime.device_status import Calls, device_metric
 from eaves.node.runtime.flow_reports import FlowReporter
 from eaves.node.runtime.guard import forever
+from eaves.node.runtime.health import disk_metrics, process_metrics
+from eaves.node.runtime.health_reports import HealthReporter
 from eaves.node.runtime.log_collect import Listed, LogCollector
 from eaves.node.runtime.log_store import app_origin, device_origin, upload_pause_s
 from eaves.node.runtime.parts import Parts, Shared, pace
@@ -21,6 +28,8 @@ from eaves.node.storage import status as storage_status
 
 log = structlog.get_logger(__name__)
 
+PROCESSES_S = 3600.0  # between two lists of what runs: they are long
+
 
 class Telemetry:
     def __init__(self, parts: Parts, shared: Shared) -> None:
@@ -28,12 +37,15 @@ class Telemetry:
         self._shared = shared
         self._collector = LogCollector(parts.checkpoint, parts.logs, parts.now)
         self._flows = FlowReporter(parts, shared)
+        self._health = HealthReporter(parts, shared)
+        self._listed_at = float("-inf")  # the processes
 
     async def run_forever(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(forever("metrics", self._metrics_forever))
             tasks.create_task(forever("collect logs", self._collect_logs_forever))
             tasks.create_task(forever("upload logs", self._upload_logs_forever))
+            tasks.create_task(forever("hardware health", self._health.run_forever))
             tasks.create_task(forever("record flows", self._flows.record_forever))
             tasks.create_task(forever("send flows", self._flows.send_forever))
 
@@ -73,9 +85,10 @@ class Telemetry:
         interval = self._shared.items.seconds("timer.metric.interval")
         stored = await parts.storage.facts()
         app_metrics, ni_metrics = await parts.workloads.metrics(wish, stored)
+        load = parts.host.load()
         device = replace(
             device_metric(
-                parts.host.load(),
+                load,
                 parts.host.disk(parts.state_dir),
                 {label: seen for label, seen in ports.items() if seen},
                 {
@@ -91,15 +104,28 @@ class Telemetry:
             flowlog=self._flows.metric(),
             acl=AclMetric(total_rule_count=rule_count(network_items(wish)) if wish else 0),
         )
+        disks = disk_metrics(await asyncio.to_thread(Disks().devices))
         message = ZMetricMsg(
             dev_id=link.device_id or "",
             at_time_stamp=parts.now(),
-            dm=device,
+            dm=replace(device, disk=(*device.disk, *disks)),
             am=app_metrics,
             nm=ni_metrics,
             vm=storage_status.volume_metrics(wish.config, stored) if wish else (),
+            pr=await self._processes(load.uptime_s, load.memory_total_mib * MIB),
         )
         return encode_z_metric_msg(message)
+
+    async def _processes(self, uptime_s: float, memory: int) -> tuple[ZMetricProcess, ...]:
+        """With the first message, then once an hour."""
+        clock = asyncio.get_running_loop().time()
+        if clock - self._listed_at < PROCESSES_S:
+            return ()
+        self._listed_at = clock
+        seen = await asyncio.to_thread(Processes().seen)
+        watched = frozenset({os.getpid()} if self._parts.notifier.watchdog_s else ())
+        started = self._parts.now() - timedelta(seconds=uptime_s)
+        return process_metrics(seen, started, uptime_s, memory, watched)
 
     async def _collect_logs_forever(self) -> None:
         await self._collector.collect_forever(
