@@ -51,6 +51,7 @@ def test_a_change_of_somebody_else_shows_without_a_reload(page: Page, site: Site
 
 def test_keys_go_everywhere(page: Page) -> None:
     page.keyboard.press("g")
+    expect(page.get_by_role("status").filter(has_text="Go to")).to_contain_text("Events")
     page.keyboard.press("e")
     expect(page).to_have_url(re.compile("/events$"))
     page.keyboard.press("Control+k")

@@ -36,7 +36,7 @@ import { Link, Outlet, useLocation, useNavigate } from "react-router";
 import { useStanding } from "../live/Live";
 import { useSession } from "../session/Session";
 import { Waiting } from "../ui/Waiting";
-import { Help } from "./Help";
+import { Going, Help } from "./Help";
 import { Palette } from "./Palette";
 import { PLACES, placeOf, visible } from "./places";
 import { isDark, setDark } from "./theme";
@@ -50,7 +50,7 @@ export function Shell() {
   const { pathname } = useLocation();
   const navigate = useNavigate();
   const place = placeOf(pathname);
-  useKeys((done) => {
+  const going = useKeys((done) => {
     if (done.kind === "palette" || done.kind === "help") setOpen(done.kind);
     else if (done.kind === "filter") {
       document
@@ -77,6 +77,7 @@ export function Shell() {
           <Outlet />
         </Suspense>
       </PageSection>
+      {going && <Going />}
       {open === "palette" && <Palette onClose={() => setOpen(undefined)} />}
       {open === "help" && <Help onClose={() => setOpen(undefined)} />}
     </Page>
