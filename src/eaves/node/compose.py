@@ -252,6 +252,7 @@ class Node:
             safekeeping=self.safekeeping,
             uplinks=self.uplinks,
             takeover=takeover_of(settings, self.uplinks, self.clock),
+            config_dir=settings.config_dir,
             state_dir=settings.state_dir,
             run_dir=settings.run_dir,
             now=now,

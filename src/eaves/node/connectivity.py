@@ -22,10 +22,12 @@ from eaves.node.refs import Way
 from eaves.node.runtime.connect import pinger
 from eaves.node.settings import HostNetwork, Settings
 from eaves.node.storage.transfer import Uplink
+from eaves.node.uplinks.ledger_file import DOCUMENT
 from eaves.node.uplinks.machine import Machine, Place
 from eaves.node.uplinks.model import PortPlan
-from eaves.node.uplinks.service import DOCUMENT, STATUS_FILE, Tools, Uplinks
+from eaves.node.uplinks.service import Tools, Uplinks
 from eaves.node.uplinks.status import Shown
+from eaves.node.uplinks.status_file import STATUS_FILE
 from eaves.node.uplinks.takeover import Takeover
 from eaves.node.uplinks.wireless import OpenSecret, Supplicant, supplicant
 

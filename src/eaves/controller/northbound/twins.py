@@ -32,11 +32,11 @@ from eaves.controller.store import devices as device_rows
 from eaves.controller.store.inputs import load_inputs
 from eaves.controller.store.rendered import RenderedConfig, find_rendered, next_timestamp
 from eaves.controller.store.tables import Kind
+from eaves.evapi.bootstrap import first_parts
 from eaves.evapi.certs import encode_z_cert, encode_z_controller_cert
 from eaves.evapi.cipher import cipher_context
 from eaves.evapi.config import (
     BootstrapConfig,
-    EdgeDevConfig,
     dated,
     decode_edge_dev_config,
     encode_bootstrap_config,
@@ -48,16 +48,6 @@ from eaves.evapi.plain import plain_config
 from eaves.evapi.poll import PollResponse, encode_poll_response
 from eaves.ids import DeviceId
 
-AT_FIRST_BOOT: Final = (
-    "networks",
-    "config_items",
-    "system_adapter_list",
-    "device_io_list",
-    "vlans",
-    "bonds",
-    "config_timestamp",
-)
-"""The sections that a device reads in the configuration of its installer."""
 ASKED: Final = 200
 
 
@@ -130,8 +120,7 @@ async def _bootstrap(context: Context, work: Work, device: DeviceConfig) -> Conf
     """`pconfig` is the file bootstrap-config.pb of an installer."""
     stored = await _in_force(work, device)
     whole = decode_edge_dev_config(stored.config)
-    first = EdgeDevConfig(**{name: getattr(whole, name) for name in AT_FIRST_BOOT})
-    encoded = encode_edge_dev_config(first)
+    encoded = encode_edge_dev_config(first_parts(whole))
     keys = context.keys
     signed = BootstrapConfig(
         signed_config=seal(encoded, keys.sender),

@@ -44,6 +44,7 @@ class Parts:
     safekeeping: Safekeeping
     uplinks: Uplinks
     takeover: Takeover | None  # None: this machine keeps its network
+    config_dir: Path  # what the node was given at the start
     state_dir: Path
     run_dir: Path
     now: Callable[[], datetime]

@@ -17,6 +17,7 @@ from eaves.node.host.machine import MIB
 from eaves.node.runtime.commands import Reboot, decide_command, epoch_moved, maintenance_of
 from eaves.node.runtime.connect import pinger
 from eaves.node.runtime.conversation import not_applied
+from eaves.node.runtime.given_ports import GivenPorts
 from eaves.node.runtime.guard import forever
 from eaves.node.runtime.metadata_facts import surface_of
 from eaves.node.runtime.metadata_server import MetadataServer
@@ -46,6 +47,14 @@ class Service:
         self._metadata = MetadataServer(surface_of(parts, self._reporter))
         self._epoch: int | None = None
         self._going_down = asyncio.Event()
+        self._given_ports = GivenPorts(
+            parts.config_dir,
+            parts.identity.root_ca,
+            parts.now,
+            parts.uplinks,
+            self.follow_first,
+            lambda: parts.conversation.heard.config is not None,
+        )
         self._held: EdgeDevConfig | None = None  # waits for the base OS, whole or in part
         self._system_moved = asyncio.Event()
 
@@ -77,6 +86,11 @@ class Service:
             log.warning("reason_not_kept", error=str(error))
         self._enter(ZDeviceState.ZDEVICE_STATE_REBOOTING)
         self._going_down.set()
+
+    def follow_first(self, config: EdgeDevConfig) -> None:
+        """Of an installer: its properties and ports, until a controller is heard."""
+        self._take_properties(config)
+        self._parts.uplinks.follow_first(config, Properties.of(self._shared.items))
 
     async def follow(self, config: EdgeDevConfig) -> None:
         """Apply a config: properties first, then commands, then everything else."""
@@ -144,6 +158,10 @@ class Service:
             await asyncio.sleep(max(1.0, notifier.watchdog_s / 3))
 
     def _take_items(self, config: EdgeDevConfig) -> None:
+        self._take_properties(config)
+        self._parts.uplinks.follow(config, Properties.of(self._shared.items))
+
+    def _take_properties(self, config: EdgeDevConfig) -> None:
         items, status = apply_items(config.config_items, self._shared.items)
         self._shared.items, self._shared.item_status = items, status
         dial, send = items.seconds("timer.dial.timeout"), items.seconds("timer.send.timeout")
@@ -151,7 +169,6 @@ class Service:
         self._parts.conversation.link.transport.limits = Limits(
             dial or usual.dial, send or usual.send
         )
-        self._parts.uplinks.follow(config, Properties.of(items))
         self._parts.logs.quota_bytes = items.count("newlog.gzipfiles.ondisk.maxmegabytes") * MIB
         self._parts.storage.configure(settings_of({i.key: i.value for i in config.config_items}))
         self._parts.workloads.set_boot_retry(timedelta(seconds=items.seconds("timer.boot.retry")))
@@ -234,6 +251,7 @@ class Service:
             ping = pinger(conversation.link.transport)
             uplinks = self._parts.uplinks
             tasks.create_task(forever("uplinks", lambda: uplinks.run_forever(ping)))
+            tasks.create_task(forever("given ports", self._given_ports.run_forever))
             if self._parts.takeover is not None:
                 tasks.create_task(self._parts.takeover.run(), name="hand-over")
 

@@ -1,8 +1,8 @@
 """The list of entries: which comes first, which are kept, what is remembered of each.  Pure.
 
-Best first.  What a controller sent last stands above what anybody else wrote before; what a person
-enters at the machine goes to the top; the last resort stays at the end.  Source: node reference,
-section 5.5.
+Best first.  What a controller sends stands above what anybody else wrote before; what a person
+enters at the machine goes to the top; a file stands by its time; the last resort stays at the end.
+Source: node reference, section 5.5.
 """
 
 import base64
@@ -35,7 +35,8 @@ def enter(ledger: Ledger, entry: Entry) -> Ledger:
         if _is_newest(ledger, known):
             return tuple(kept if k is known else k for k in ledger)
         return _insert(tuple(k for k in ledger if k is not known), kept)
-    return _insert(ledger, Kept(entry))
+    mended = tuple(k for k in ledger if k.entry.source is not entry.source or not k.entry.wrong)
+    return _insert(mended, Kept(entry, Marks(error=entry.wrong)))
 
 
 def _is_newest(ledger: Ledger, kept: Kept) -> bool:
@@ -55,7 +56,7 @@ def _insert(ledger: Ledger, kept: Kept) -> Ledger:
             n
             for n, k in enumerate(ledger)
             if k.entry.source is Source.LAST_RESORT
-            or (k.entry.source is not Source.CONTROLLER and k.entry.at < kept.entry.at)
+            or (not kept.entry.wrong and k.entry.at < kept.entry.at)
         ),
         len(ledger),
     )

@@ -22,7 +22,8 @@ class Source(StrEnum):
 
     CONTROLLER = "zedagent"
     BOOTSTRAP = "bootstrap"
-    OVERRIDE = "override"
+    OVERRIDE = "override"  # files: their names
+    USB = "usb"
     MANUAL = "manual"
     LAST_RESORT = "lastresort"
 
@@ -142,13 +143,18 @@ class PortPlan:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One set of ports.  `config`: the encoded part of a configuration that it was made from."""
+    """One set of ports.
+
+    `config`: the encoded part of a configuration that it was made from.  `wrong`: why nothing
+    could be made of what was given; such an entry is only reported.
+    """
 
     source: Source
     at: datetime  # its place in time: config_timestamp, or when it was entered
     devices: tuple[Device, ...]
     ports: tuple[PortPlan, ...]
     config: bytes = field(default=b"", repr=False)
+    wrong: str = ""
 
     @property
     def usable(self) -> bool:
@@ -156,10 +162,11 @@ class Entry:
 
     def same_ports(self, other: "Entry") -> bool:
         """Would both set the machine up alike?  When they were written does not count."""
-        return (self.source, self.devices, self.ports) == (
+        return (self.source, self.devices, self.ports, self.wrong) == (
             other.source,
             other.devices,
             other.ports,
+            other.wrong,
         )
 
 

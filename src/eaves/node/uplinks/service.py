@@ -9,9 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Self
 
-import msgspec
 import structlog
 
 from eaves.errors import EavesError
@@ -19,15 +18,17 @@ from eaves.evapi.config import EdgeDevConfig
 from eaves.evapi.config_items import ItemValues, Tri
 from eaves.evapi.info import SystemAdapterInfo
 from eaves.node import refs
-from eaves.node.host.files import atomic_write
 from eaves.node.host.uplink_state import telling
 from eaves.node.uplinks import ledger as lists
 from eaves.node.uplinks.autoproxy import AutoProxy
-from eaves.node.uplinks.entries import controller_entry, last_resort
+from eaves.node.uplinks.entries import controller_entry, entry_of, last_resort, slim
+from eaves.node.uplinks.inbox import Inbox, News, Withdrawn
+from eaves.node.uplinks.ledger_file import Keeps, LedgerFile
 from eaves.node.uplinks.machine import Machine
 from eaves.node.uplinks.model import Adapter, Entry, Marks, Source
 from eaves.node.uplinks.seen import Seen, facts
 from eaves.node.uplinks.status import Setting, ports_of, shown, system_adapter
+from eaves.node.uplinks.status_file import StatusFile
 from eaves.node.uplinks.tester import Ping, examine
 from eaves.node.uplinks.verify import (
     Apply,
@@ -48,18 +49,9 @@ from eaves.node.uplinks.ways import WayKeeper
 
 log = structlog.get_logger(__name__)
 
-DOCUMENT = "port-configurations"
-STATUS_FILE = "uplinks.json"
 LOOK_S = 1.0  # leases are files; links tell by themselves
 STALE_S = 30.0  # what tells nothing when it changes: the host's list of DNS servers
 SETTLE_S = 0.2  # a burst of changes is one
-LONGEST_SLEEP_S = 60.0
-
-
-class Keeps(Protocol):
-    """What remembers across a power cut."""
-
-    def save(self, name: str, data: bytes) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,34 +100,21 @@ class Uplinks:
         self._proxies = AutoProxy(tools.monotonic)
         self.keeper = WayKeeper(tools.monotonic, self._proxies.choose, self._suspect)
         self.keeper.server = tools.server
-        self._state = State()
-        self._stored: lists.Ledger = ()
-        self._preferred: Entry | None = None
-        self._load(stored)
-        self._events: asyncio.Queue[Event | Entry] = asyncio.Queue(maxsize=64)
+        self._file = LedgerFile(tools.keeps, stored)
+        self._status = StatusFile(tools.run_dir, tools.now)
+        tools.machine.pins = self._file.pins
+        self._state = State(preferred=self._file.preferred)
+        self._inbox = Inbox()
         self._look_now = asyncio.Event()
         self._ping: Ping | None = None
         self._made: tuple[EdgeDevConfig, Entry] | None = None
         self._turn = 0
-        self._kept = b""
-        self._shown = b""
         self._working = False
         self._leases: Mapping[str, str] = {}
         self._looked = float("-inf")
         self._missing: tuple[str, ...] = ()  # of links, when they were looked at last
         self._mend_at = 0.0  # when the same is done for them again
         self._setting = asyncio.Lock()  # one hand on the machine at a time
-
-    def _load(self, stored: bytes) -> None:
-        if not stored:
-            return
-        try:
-            self._stored, self._preferred, pins = lists.decode(stored)
-        except EavesError as error:
-            log.warning("port_configurations_unusable", error=str(error))
-            return
-        self._tools.machine.pins = pins
-        self._state = replace(self._state, preferred=self._preferred)
 
     # What others ask
 
@@ -169,20 +148,45 @@ class Uplinks:
     def _entry_of(self, config: EdgeDevConfig) -> Entry:
         """Made once for each configuration: the engine asks every other second."""
         if self._made is None or self._made[0] is not config:
-            at = config.config_timestamp or self._tools.now()
-            self._made = (config, controller_entry(config, at))
+            self._made = (config, controller_entry(config, self._dated(config)))
         return self._made[1]
+
+    def _dated(self, config: EdgeDevConfig) -> datetime:
+        return config.config_timestamp or self._tools.now()
 
     def follow(self, config: EdgeDevConfig, properties: Properties) -> None:
         """The ports of a configuration enter the list; the same ports change nothing."""
+        self._follow(properties)
+        if config.system_adapter_list or self._listed:
+            self._inbox.post(self._entry_of(config))
+
+    def _follow(self, properties: Properties) -> None:
         self.properties = properties
         self._tools.machine.vendor_class = properties.vendor_class
-        if config.system_adapter_list or self._state.ledger or self._stored:
-            self._post(self._entry_of(config))
+
+    def follow_first(self, config: EdgeDevConfig, properties: Properties) -> None:
+        """Of an installer, before any controller was heard."""
+        self._follow(properties)
+        if config.system_adapter_list:
+            self._inbox.post(entry_of(slim(config), Source.BOOTSTRAP, self._dated(config)))
+
+    def enter(self, entry: Entry) -> None:
+        """What somebody at the machine wrote; what is listed already changes nothing."""
+        listed = any(k.entry.same_ports(entry) for k in self._listed)
+        if not listed:
+            self._inbox.post(entry)
+
+    def withdraw(self, source: Source) -> None:
+        if any(k.entry.source is source for k in self._listed):
+            self._inbox.post(Withdrawn(source))
+
+    @property
+    def _listed(self) -> lists.Ledger:
+        return self._state.ledger or self._file.ledger
 
     def suspend(self, *, on: bool) -> None:
         """Radio silence, or ports in the hands of somebody on the spot."""
-        self._post(Suspended(on))
+        self._inbox.post(Suspended(on))
 
     def managed_changed(self, managed: frozenset[str]) -> None:
         """Interfaces were handed over, or given back."""
@@ -192,11 +196,17 @@ class Uplinks:
         if self._state.current is not None:
             self._state = replace(self._state, current=None, preferred=self._state.current)
         if self._state.ledger:
-            self._post(Listed(self._state.ledger))  # in force again, by other means
+            self._inbox.post(Listed(self._state.ledger))  # in force again, by other means
         self._enter_last_resort()
 
-    def _entered(self, entry: Entry) -> Listed:
-        ledger = lists.enter(self._state.ledger or self._stored, entry)
+    def _event_of(self, news: News) -> Event:
+        match news:
+            case Entry():
+                ledger = lists.enter(self._listed, news)
+            case Withdrawn(source):
+                ledger = lists.withdraw(self._listed, source)
+            case _:
+                return news
         return Listed(lists.compress(ledger, self._state.current, fallback=self._fallback()))
 
     def _fallback(self) -> bool:
@@ -217,14 +227,14 @@ class Uplinks:
         idle = self._state.phase is Phase.IDLE and self._state.due is not None
         if idle and not self._state.suspended:
             self._state = replace(self._state, due=self._tools.now())
-            self._post(Tick())
+            self._inbox.post(Tick())
 
     # The life of it
 
     async def run_forever(self, ping: Ping) -> None:
         self._ping = ping
-        if self._stored and not self._state.ledger and self._events.empty():
-            self._post(Listed(self._stored))
+        if self._file.ledger and not self._state.ledger and self._inbox.empty:
+            self._inbox.post(Listed(self._file.ledger))
         async with telling(self._look_now.set), asyncio.TaskGroup() as tasks:
             tasks.create_task(self._watch_forever(), name="watch ports")
             tasks.create_task(self._decide_forever(tasks), name="decide ports")
@@ -256,7 +266,7 @@ class Uplinks:
         before, seen = self.seen, await machine.look(self._state.current)
         self.keeper.update(seen)
         if seen.ports != before.ports:
-            self._post(Changed())
+            self._inbox.post(Changed())
             self._enter_last_resort()
             self._write()
             self._tools.changed()
@@ -296,29 +306,17 @@ class Uplinks:
             if isinstance(d, Adapter) and k.entry.source is Source.LAST_RESORT
         ]
         if sorted(machine.managed) != sorted(held):
-            self._post(last_resort(machine.managed, (), lists.EPOCH))
+            self._inbox.post(last_resort(machine.managed, (), lists.EPOCH))
 
     async def _decide_forever(self, tasks: asyncio.TaskGroup) -> None:
         while True:
-            told = await self._next_event()
-            event = self._entered(told) if isinstance(told, Entry) else told
-            for action in self._step(event):
+            news = await self._inbox.take(self._state.wake, self._tools.now())
+            for action in self._step(self._event_of(news)):
                 match action:
                     case Apply(entry):
                         await self._apply(entry)
                     case Check(number):
                         tasks.create_task(self._test(number), name=f"test ports {number}")
-
-    async def _next_event(self) -> Event | Entry:
-        wake = self._state.wake
-        seconds = LONGEST_SLEEP_S
-        if wake is not None:
-            seconds = min(seconds, max(0.05, (wake - self._tools.now()).total_seconds()))
-        try:
-            async with asyncio.timeout(seconds):
-                return await self._events.get()
-        except TimeoutError:
-            return Tick()
 
     def _step(self, event: Event) -> tuple[Apply | Check, ...]:
         seen = facts(self.seen.ports, working=self._working)
@@ -327,7 +325,7 @@ class Uplinks:
         if self._state.current != before.current and self._state.current is not None:
             log.info("port_configuration", key=self._state.current.source, index=self._state.index)
         if self._state.ledger != before.ledger or self._state.current != before.current:
-            self._keep()
+            self._file.save(self._state.ledger, self._state.current, self._tools.machine.pins)
         self._write()
         self._tools.changed()
         return actions
@@ -366,45 +364,9 @@ class Uplinks:
             # A test that breaks is a test that failed: the next entry may fare better.
             log.exception("port_test_broke")
             outcome = Fails(f"the connectivity test broke: {error!r:.200}")
-        self._post(Checked(number, outcome))
-
-    def _post(self, event: Event | Entry) -> None:
-        """A full queue forgets a change: others in it tell that already."""
-        if self._events.full():
-            if isinstance(event, Changed):
-                return
-            self._events.get_nowait()  # a test that is lost so has failed when its time is over
-        self._events.put_nowait(event)
-
-    # What is kept and shown
-
-    def _keep(self) -> None:
-        data = lists.encode(self._state.ledger, self._state.current, self._tools.machine.pins)
-        if data == self._kept:
-            return
-        try:
-            self._tools.keeps.save(DOCUMENT, data)
-            self._kept = data
-        except EavesError as error:
-            log.warning("port_configurations_not_kept", error=str(error))
+        self._inbox.post(Checked(number, outcome))
 
     def _write(self) -> None:
-        """For `eaves node diag`; only when something but the time of it is new."""
         setting = Setting(self._tools.server, self._tools.host_network, self._tools.machine.managed)
-        told = shown(
-            self._state,
-            self.seen,
-            self.keeper.failing,
-            self.keeper.proxies,
-            setting,
-            lists.EPOCH,
-        )
-        data = msgspec.json.encode(told)
-        if data == self._shown:
-            return
-        dated = msgspec.json.encode(msgspec.structs.replace(told, at=self._tools.now()))
-        try:
-            atomic_write(self._tools.run_dir / STATUS_FILE, dated, 0o600)
-            self._shown = data
-        except OSError as error:
-            log.warning("port_status_not_written", error=str(error))
+        failing, proxies = self.keeper.failing, self.keeper.proxies
+        self._status.write(shown(self._state, self.seen, failing, proxies, setting, lists.EPOCH))
