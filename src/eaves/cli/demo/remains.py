@@ -42,6 +42,7 @@ class Record:
     token: str
     folder: Path
     node_name: str = ""
+    names_of_ours: bool = False  # the folder of named namespaces becomes a mount by us
     processes: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
     path: Path = RECORD
     children: list["subprocess.Popen[bytes]"] = field(
@@ -54,6 +55,7 @@ class Record:
                 "token": self.token,
                 "folder": str(self.folder),
                 "nodeName": self.node_name,
+                "namesOfOurs": self.names_of_ours,
                 "processes": self.processes,
             }
         )
@@ -69,6 +71,7 @@ class Record:
                 str(fields["token"]),
                 Path(fields["folder"]),
                 str(fields["nodeName"]),
+                bool(fields.get("namesOfOurs")),
                 [(int(pid), int(began)) for pid, began in fields["processes"]],
                 path,
             )
@@ -105,7 +108,9 @@ def only_one(path: Path = RECORD) -> Generator[None]:
 
 
 def new_record(folder: Path, node_name: str) -> Record:
-    record = Record(secrets.token_hex(16), folder, node_name)
+    record = Record(
+        secrets.token_hex(16), folder, node_name, names_of_ours=not NAMESPACES.is_mount()
+    )
     record.save()
     return record
 
@@ -146,6 +151,8 @@ def remove(record: Record, *, keep_folder: bool) -> None:
     for name in sorted(namespaces):
         run_tool(["ip", "netns", "delete", name], check=False)
     remove_network()
+    if record.names_of_ours and NAMESPACES.is_mount() and not any(NAMESPACES.iterdir()):
+        run_tool(["umount", str(NAMESPACES)], check=False)  # `ip netns add` mounted it
     if record.node_name:
         _remove_control_groups(record.node_name)
     if run_dir is not None:
