@@ -1,6 +1,7 @@
 """What all that makes network items shares: where things are, one lock, and the record of each."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -44,17 +45,17 @@ class Workshop:
         return await links.adopt_netns(name, int(written) if written.isdigit() else 0)
 
 
-class Made:
+class Made(ABC):
     """Keeps the record; the subclasses know how it is done."""
 
     def __init__(self, workshop: Workshop) -> None:
         self.shop = workshop
 
-    async def make(self, item: Any, running: Any) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    async def make(self, item: Any, running: Any) -> None: ...
 
-    async def unmake(self, item: Any) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    async def unmake(self, item: Any) -> None: ...
 
     async def create(self, item: Any, progress: ProgressSink, /) -> None:
         await self.make(item, self.shop.records.get(item.ref))
