@@ -98,6 +98,41 @@ async def test_a_changed_list_loses_no_packet_of_the_counters(
     assert (f"tx-nbu0x{A}", "ace=2") not in after.aces
 
 
+async def test_what_nobody_answers_counts_at_its_entry_packet_by_packet(
+    node: NetworkNode, uplink: netns.Uplink
+) -> None:
+    """By the mark of the connection, not through the list; a changed list ends it at once."""
+    many = [ace(n, protocol="udp", fport=str(5000 + n)) for n in range(1, 21)]
+    await node.bring([network(NI, SUBNET)], [app(A, "a", interface(NI, *many))])
+    with netns.inside(uplink.outside):
+        sink = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with netns.inside(NS_A):
+        source = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with sink, source:
+        sink.settimeout(5)
+        sink.bind((uplink.outside_address, 5020))
+        source.connect((uplink.outside_address, 5020))
+
+        def through() -> None:
+            for number in range(100):
+                source.send(f"{number}".encode())
+                assert sink.recv(16) == f"{number}".encode()
+
+        through()
+        key = (f"tx-nbu0x{A}", "ace=20")
+        assert (await node.subsystem.counters()).aces[key] == 100
+        steps = node.reconciler.steps_run
+        await node.again()
+        assert node.reconciler.steps_run == steps  # what is there reads back as it was meant
+        through()
+        assert (await node.subsystem.counters()).aces[key] == 200
+        await node.bring([network(NI, SUBNET)], [app(A, "a", interface(NI, *many[:-1]))])
+        source.send(b"denied")
+        sink.settimeout(0.7)
+        with pytest.raises(TimeoutError):
+            sink.recv(16)
+
+
 async def test_connections_are_recorded_with_app_rule_and_bytes(
     node: NetworkNode, uplink: netns.Uplink, tap: FlowTap
 ) -> None:

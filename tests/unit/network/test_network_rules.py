@@ -6,7 +6,7 @@ from eaves.ids import AppInstanceId, NetworkInstanceId
 from eaves.node.host.nft import parse_table
 from eaves.node.network.configurators import stale
 from eaves.node.network.items import Ace, Action, AppFirewall, Nat, NftBase, Way
-from eaves.node.network.marks import log_group
+from eaves.node.network.marks import MOST_ENTRY, entry_of, log_group
 from eaves.node.network.nftlang import comments, dynamic_sets, load_commands, program_text
 from eaves.node.network.rules import base_programs, firewall_programs, host_set, nat_programs
 
@@ -100,6 +100,37 @@ chain guard-nbu0x1
 def test_an_empty_list_is_nothing_but_the_drop() -> None:
     inet, _ = firewall_programs(firewall())
     assert [len(chain.rules) for chain in inet.chains] == [1, 1]
+
+
+def test_a_long_list_finds_what_it_let_through_by_the_mark() -> None:
+    """The entry counts on, also where nobody replies; one mark for two entries tells neither."""
+    aces = [Ace(n, protocol="udp", fport=5000 + n) for n in range(1, 17)]
+    inet, _ = firewall_programs(firewall(*aces, Ace(17, Action.DROP, prefix="192.0.2.0/24")))
+    text = program_text(inet)
+    assert 'chain decided-tx-nbu0x1-16\n  counter name "tx-nbu0x1/ace-16" accept' in text
+    assert f"@decided-tx bn1 . 10.1.0.2 . {0x1400010} : goto decided-tx-nbu0x1-16" in text
+    assert f"@decided-rx bn1 . 10.1.0.2 . {0x1400001} : goto decided-rx-nbu0x1-1" in text
+    assert "decided-tx-nbu0x1-17" not in text
+    short, _ = firewall_programs(firewall(*aces[1:]))
+    assert "decided" not in program_text(short)
+    same_mark = Ace(MOST_ENTRY + 1, protocol="udp", fport=1)
+    assert entry_of(same_mark.number) == 2
+    doubled, _ = firewall_programs(firewall(*aces, same_mark))
+    assert "decided-tx-nbu0x1-1\n" in program_text(doubled)
+    assert "decided-tx-nbu0x1-2\n" not in program_text(doubled)
+
+
+def test_what_is_decided_is_asked_after_limits_and_only_of_outside_traffic_towards_an_app() -> None:
+    plain = program_text(base_programs(NftBase("t", ("eth0",), each_packet=False))[0])
+    assert (
+        "  ct state established, related accept\n"
+        "  iifname . ip saddr . ct mark vmap @decided-tx\n"
+        "  iifname @bridges jump from-apps\n"
+    ) in plain
+    assert "  iifname != @bridges oifname . ip daddr . ct mark vmap @decided-rx\n" in plain
+    limited = program_text(base_programs(NftBase("t", ("eth0",)))[0])
+    assert limited.index("@tx-limit-of") < limited.index("vmap @decided-tx")
+    assert limited.index("@rx-limit-of") < limited.index("vmap @decided-rx")
 
 
 def test_limits_stand_before_replies_and_entries_above_them_go_free() -> None:

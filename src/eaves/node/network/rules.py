@@ -13,7 +13,9 @@ one network instance is routed: it passes both lists with full connection tracki
 bridge family has not everywhere.  IPv6 is not offered by a local network instance and is dropped.
 
 Packets of connections that are established are let through by the first rule of each hook, unless
-an entry somewhere limits a rate or replies have to find their way back.
+an entry somewhere limits a rate or replies have to find their way back.  Where nobody replies, as
+often with UDP, none is ever established: a long list looks at the mark first, finds the entry that
+let the first packet pass, and counts there.
 
 Every rule counts into an object of its own name, which outlives the rule: replacing a list loses
 no packet.  The first packet of a connection gets the mark of the entry that let it pass (`marks`);
@@ -52,9 +54,15 @@ METADATA_PORT = 8169  # of the node, behind port 80 of that address
 LOGGED_BYTES, ANSWER_BYTES = 64, 1024  # of a packet: its headers; an answer from DNS
 LOGGED_A_SECOND, LOGGED_AT_ONCE = 20, 100  # dropped packets of one interface and way
 ANSWERS_A_SECOND, ANSWERS_AT_ONCE = 200, 500
+LONG_LIST = 16  # entries; a shorter list is gone through as fast
 HOST_TIMEOUT_S = 6 * 3600  # longer than an answer is believed; each new connection begins it anew
 REPLIES = Rule((Match("ct state", ("established", "related")), ACCEPT))
 SENDER, RECEIVER = "iifname . ip saddr", "oifname . ip daddr"
+DECIDED_OF_SENDER = Rule((Lookup(f"{SENDER} . ct mark", "decided-tx"),))
+# A mark tells app and entry, not the list: towards an app, that of a sending one may stand there.
+DECIDED_OF_RECEIVER = Rule(
+    (Match("iifname", "@bridges", "!="), Lookup(f"{RECEIVER} . ct mark", "decided-rx"))
+)
 TO_GATEWAY = Match("iifname . ip daddr", "@gateways")
 DHCP_AND_DNS = (
     Rule((Match("ip daddr", "255.255.255.255"), Match("udp dport", 67), ACCEPT)),
@@ -70,6 +78,7 @@ ASKED_METADATA = Rule(
         ACCEPT,
     )
 )
+BEGINS = Match("tcp flags & 6", 2)
 OUTSIDE_PORT = "iifname . ip daddr . meta l4proto . th dport"
 
 
@@ -103,6 +112,9 @@ def _base_containers() -> tuple[Container, ...]:
         Container("to-of", ("ifname",), verdicts=True),
         Container("from-of", ("ifname",), verdicts=True),
         Container("snat-of", ("ifname",), verdicts=True),
+        Container("decided-tx", (*pair, "mark"), verdicts=True),
+        Container("decided-rx", (*pair, "mark"), verdicts=True),
+        Container("leaves", ("ifname", "ifname")),
         Container("portmap-of", (*pair, "inet_proto", "inet_service"), verdicts=True),
         Container("way-of", ("ifname",), verdicts=True),
         Container("flow-logged", ("ifname",)),
@@ -118,6 +130,7 @@ def _base_chains(item: NftBase) -> tuple[Chain, ...]:
                 ASKS_METADATA,
                 Rule((Lookup(SENDER, "tx-limit-of"),)),
                 REPLIES,
+                *((DECIDED_OF_SENDER,) if item.each_packet else ()),
                 Rule((Lookup(SENDER, "tx-of"),)),
                 _refused("from-apps", "unknown-sender"),
             ),
@@ -125,7 +138,7 @@ def _base_chains(item: NftBase) -> tuple[Chain, ...]:
         Chain(
             "sent",
             (
-                Rule((Lookup("iifname", "way-of"),)) if item.each_packet else REPLIES,
+                *_first_of_sent(item),
                 Rule((Match("iifname", "@bridges"), Verdict("jump", "from-apps"))),
             ),
             Hook("filter", "prerouting", -150),
@@ -171,6 +184,12 @@ def _base_chains(item: NftBase) -> tuple[Chain, ...]:
     )
 
 
+def _first_of_sent(item: NftBase) -> tuple[Rule, ...]:
+    if item.each_packet:
+        return (Rule((Lookup("iifname", "way-of"),)),)
+    return (REPLIES, DECIDED_OF_SENDER)
+
+
 def _refused(chain: str, label: str) -> Rule:
     return Rule((Counter(counter_name(chain, label)), DROP), label)
 
@@ -194,14 +213,12 @@ def _answers(table: str) -> Rule:
 
 def _clamping() -> Chain:
     """TCP of apps fits the path, also where messages about its MTU are lost."""
-    begins = Match("tcp flags & 6", 2)
     return Chain(
         "segments",
         (
-            Rule((begins, Match("iifname", "@bridges"), ClampMss())),
-            Rule((begins, Match("oifname", "@bridges"), ClampMss())),
+            Rule((BEGINS, Match("iifname", "@bridges"), ClampMss())),
+            Rule((BEGINS, Match("oifname", "@bridges"), ClampMss())),
         ),
-        Hook("filter", "forward", -150),
     )
 
 
@@ -209,8 +226,11 @@ def _forward_rules(item: NftBase) -> tuple[Rule, ...]:
     label = "unknown-network"
     counted = Counter(counter_name("forwarded", label))
     rules = (
+        *((Rule((BEGINS, Verdict("jump", "segments"))),) if item.clamp_mss else ()),
         *((Rule((Lookup(RECEIVER, "rx-limit-of"),)),) if item.each_packet else ()),
         REPLIES,
+        Rule((Match("iifname . oifname", "@leaves"), ACCEPT)),
+        DECIDED_OF_RECEIVER,
         Rule((Lookup("oifname", "to-of"),)),
         Rule((Lookup("iifname", "from-of"),)),
         Rule((Match("iifname", "@bridges"), counted, DROP), label),
@@ -242,7 +262,6 @@ def nat_programs(item: Nat) -> tuple[Program, ...]:
     from_rules = [_refused(f"from-{bridge}", "no-way-out")]
     snat_rules = [Rule((Match("oifname", bridge), translated, Translate("snat", item.gateway)))]
     if item.ports:
-        from_rules.insert(0, Rule((Match("oifname", item.ports), ACCEPT)))
         snat_rules.append(Rule((Match("oifname", item.ports), Translate("masquerade"))))
     eids = Container(eid_set(bridge), ("ipv4_addr",))
     hosts = tuple(
@@ -253,6 +272,7 @@ def nat_programs(item: Nat) -> tuple[Program, ...]:
         Element("gateways", (bridge, item.gateway)),
         Element("to-of", (bridge,), f"to-{bridge}"),
         Element("from-of", (bridge,), f"from-{bridge}"),
+        *(Element("leaves", (bridge, port)) for port in item.ports),
         Element("snat-of", (bridge,), f"snat-{bridge}"),
         *((Element("flow-logged", (bridge,)),) if item.flow_log else ()),
         *((Element("way-of", (bridge,), f"way-{bridge}", "jump"),) if item.ways else ()),
@@ -294,6 +314,10 @@ def firewall_programs(item: AppFirewall) -> tuple[Program, ...]:
         Element("rx-of", here, rx),
         Element(eid_set(item.bridge), (item.address,)),
     ]
+    for way in ("tx", "rx"):
+        decided = _decided(item, way)
+        chains += decided[0]
+        elements += decided[1]
     if any(ace.action is Action.LIMIT for ace in item.aces):
         # Limits count every packet, also those of connections that were let through before.
         for way in ("tx", "rx"):
@@ -313,6 +337,33 @@ def firewall_programs(item: AppFirewall) -> tuple[Program, ...]:
         ]
     inet = Program("inet", item.table, tuple(chains), (), tuple(elements))
     return (inet, _guard(item))
+
+
+def _decided(item: AppFirewall, way: str) -> tuple[tuple[Chain, ...], tuple[Element, ...]]:
+    """The entries of a long list by what they leave in the mark of a connection.
+
+    Two entries with the same mark are told apart by the list only.
+    """
+    passing = [
+        ace
+        for ace in item.aces
+        if ace.action is not Action.DROP and _matches(item, ace, way) is not None
+    ]
+    if len(passing) < LONG_LIST:
+        return (), ()
+    numbers: dict[int, set[int]] = {}
+    for ace in passing:
+        numbers.setdefault(mark_of(item.app_number, ace.number), set()).add(ace.number)
+    chains: list[Chain] = []
+    elements: list[Element] = []
+    for mark, (number, *others) in numbers.items():
+        if not others:
+            name = f"decided-{way}-{item.vif}-{number}"
+            counted = Counter(counter_name(f"{way}-{item.vif}", f"ace={number}"))
+            chains.append(Chain(name, (Rule((counted, ACCEPT)),)))
+            key = (item.bridge, item.address, str(mark))
+            elements.append(Element(f"decided-{way}", key, name))
+    return tuple(chains), tuple(elements)
 
 
 def _guard(item: AppFirewall) -> Program:
