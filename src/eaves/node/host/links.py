@@ -7,19 +7,28 @@ would type.
 import asyncio
 import os
 import socket
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from pyroute2 import AsyncIPRoute
 
 from eaves.errors import Rejected
 from eaves.node.host.process import run
+from eaves.node.host.rtnetlink import Dump, Message, dump
 
 NETNS = Path("/run/netns")
 MAIN_TABLE = 254
 KERNEL_TABLES = frozenset({253, MAIN_TABLE, 255})  # default, main and local
+
+# attributes of rtnetlink, as the kernel names them
+_IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_MASTER = 1, 3, 4, 10
+_IFLA_LINKINFO, _IFLA_STATS64, _IFLA_CARRIER = 18, 23, 33
+_INFO_KIND = 1
+_IFA_ADDRESS, _IFA_LOCAL = 1, 2
+_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_TABLE = 1, 4, 5, 6, 15
+_FRA_IIFNAME, _FRA_PRIORITY, _FRA_FWMARK, _FRA_TABLE = 3, 6, 10, 15
+# packets and bytes, received and sent; then errors and drops, received and sent
+_STATS = struct.Struct("=8Q")
 
 
 class SettingRefused(Rejected):
@@ -62,42 +71,41 @@ class Interfaces:
 
 
 async def interfaces() -> Interfaces:
-    links: dict[str, Link] = {}
+    links = {link.name: link for link in map(_link, await dump(Dump.LINKS))}
     addresses: dict[int, tuple[str, ...]] = {}
     gateways: dict[int, tuple[str, ...]] = {}
-    netlink: Any = AsyncIPRoute()
-    message: Any
-    async with netlink as route:
-        async for message in await route.get_links():
-            link = _link(message)
-            links[link.name] = link
-        async for message in await route.get_addr():
-            address = message.get("IFA_LOCAL") or message.get("IFA_ADDRESS")
-            index: int = message["index"]
-            addresses[index] = (*addresses.get(index, ()), f"{address}/{message['prefixlen']}")
-        async for message in await route.get_routes(table=MAIN_TABLE):
-            gateway, out = message.get("RTA_GATEWAY"), message.get("RTA_OIF")
-            if message["dst_len"] == 0 and gateway and out:
-                gateways[out] = (*gateways.get(out, ()), gateway)
+    for message in await dump(Dump.ADDRESSES):
+        _, prefix, _, _, index = message.head
+        address = message.address(_IFA_LOCAL) or message.address(_IFA_ADDRESS)
+        addresses[index] = (*addresses.get(index, ()), f"{address}/{prefix}")
+    for message in await dump(Dump.ROUTES):
+        route = _seen_route(message, {})
+        out = message.number(_RTA_OIF)
+        if route.table == MAIN_TABLE and not message.head[1] and route.gateway and out:
+            gateways[out] = (*gateways.get(out, ()), route.gateway)
     return Interfaces(links, addresses, gateways)
 
 
-def _link(message: Any) -> Link:
-    get = message.get
-    info = get("IFLA_LINKINFO")
-    stats: Any = get("IFLA_STATS64") or {}
-    fields = Traffic.__dataclass_fields__
+def _link(message: Message) -> Link:
+    _, _, index, flags, _ = message.head
     return Link(
-        index=get("index"),
-        name=get("IFLA_IFNAME"),
-        kind=(info.get("IFLA_INFO_KIND") if info else None) or "",
-        master=get("IFLA_MASTER") or 0,
-        mac=get("IFLA_ADDRESS") or "",
-        mtu=get("IFLA_MTU") or 0,
-        up=bool(get("flags") & 1),
-        carrier=bool(get("IFLA_CARRIER")),
-        traffic=Traffic(**{name: int(stats.get(name, 0)) for name in fields}),
+        index=index,
+        name=message.text(_IFLA_IFNAME),
+        kind=message.nested(_IFLA_LINKINFO).text(_INFO_KIND),
+        master=message.number(_IFLA_MASTER),
+        mac=message.mac(_IFLA_ADDRESS),
+        mtu=message.number(_IFLA_MTU),
+        up=bool(flags & 1),
+        carrier=bool(message.number(_IFLA_CARRIER)),
+        traffic=_traffic(message.attributes.get(_IFLA_STATS64, b"")),
     )
+
+
+def _traffic(stats: bytes) -> Traffic:
+    if len(stats) < _STATS.size:
+        return Traffic()
+    rx_packets, tx_packets, rx_bytes, tx_bytes, *rest = _STATS.unpack_from(stats)
+    return Traffic(rx_bytes, tx_bytes, rx_packets, tx_packets, *rest)
 
 
 async def ip_batch(lines: Sequence[str], netns: str = "") -> None:
@@ -272,42 +280,30 @@ ROUTE_KINDS = {1: "unicast", 7: "unreachable", 9: "throw"}
 
 
 async def routing() -> Routing:
-    rules: set[SeenRule] = set()
-    routes: set[SeenRoute] = set()
-    netlink: Any = AsyncIPRoute()
-    message: Any
-    async with netlink as route:
-        names: dict[int, str] = {}
-        async for message in await route.get_links():
-            names[message["index"]] = message.get("IFLA_IFNAME")
-        async for message in await route.get_rules(family=socket.AF_INET):
-            rules.add(_seen_rule(message))
-        async for message in await route.get_routes(family=socket.AF_INET):
-            found = _seen_route(message, names)
-            if found.table not in KERNEL_TABLES:
-                routes.add(found)
-    return Routing(frozenset(rules), frozenset(routes))
+    links = await dump(Dump.LINKS)
+    names = {message.head[2]: message.text(_IFLA_IFNAME) for message in links}
+    rules = frozenset(_seen_rule(one) for one in await dump(Dump.RULES, socket.AF_INET))
+    routes = (_seen_route(one, names) for one in await dump(Dump.ROUTES, socket.AF_INET))
+    return Routing(rules, frozenset(one for one in routes if one.table not in KERNEL_TABLES))
 
 
-def _seen_rule(message: Any) -> SeenRule:
-    get = message.get
+def _seen_rule(message: Message) -> SeenRule:
     return SeenRule(
-        get("FRA_PRIORITY") or 0,
-        get("FRA_IIFNAME") or "",
-        get("FRA_FWMARK") or 0,
-        get("FRA_TABLE") or message["table"],
+        message.number(_FRA_PRIORITY),
+        message.text(_FRA_IIFNAME),
+        message.number(_FRA_FWMARK),
+        message.number(_FRA_TABLE) or message.head[4],
     )
 
 
-def _seen_route(message: Any, names: Mapping[int, str]) -> SeenRoute:
-    get = message.get
-    kind = message["type"]
+def _seen_route(message: Message, names: Mapping[int, str]) -> SeenRoute:
+    _, length, _, _, table, _, _, kind, _ = message.head
     bare = kind in {7, 9}  # the kernel names an interface for these too, and means none
     return SeenRoute(
-        get("RTA_TABLE") or message["table"],
-        f"{get('RTA_DST') or '0.0.0.0'}/{message['dst_len']}",
-        get("RTA_GATEWAY") or "",
-        "" if bare else names.get(get("RTA_OIF") or 0, ""),
+        message.number(_RTA_TABLE) or table,
+        f"{message.address(_RTA_DST) or '0.0.0.0'}/{length}",
+        message.address(_RTA_GATEWAY),
+        "" if bare else names.get(message.number(_RTA_OIF), ""),
         ROUTE_KINDS.get(kind, str(kind)),
-        get("RTA_PRIORITY") or 0,
+        message.number(_RTA_PRIORITY),
     )

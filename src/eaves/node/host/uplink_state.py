@@ -5,14 +5,20 @@ The marks of what is ours are the alias of a link and the protocol number of a r
 
 import asyncio
 import socket
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from pyroute2 import AsyncIPRoute
+from eaves.node.host.rtnetlink import Dump, Message, dump
 
+# attributes of rtnetlink, as the kernel names them
+_IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK, _IFLA_MASTER = 1, 3, 4, 5, 10
+_IFLA_LINKINFO, _IFLA_IFALIAS, _IFLA_CARRIER = 18, 20, 33
+_INFO_KIND, _INFO_DATA, _VLAN_ID = 1, 2, 1
+_IFA_ADDRESS, _IFA_LOCAL = 1, 2
+_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_TABLE = 1, 4, 5, 6, 15
+_FRA_SRC, _FRA_PRIORITY, _FRA_TABLE, _FRA_PROTOCOL = 2, 6, 15, 21
 # groups of rtnetlink: links, IPv4 and IPv6 addresses and routes
 _GROUPS = 0x1 | 0x10 | 0x40 | 0x100 | 0x400
 
@@ -61,62 +67,67 @@ class Routing:
 
 
 async def routing() -> Routing:
-    netlink: Any = AsyncIPRoute()
-    async with netlink as route:
-        links = [m async for m in await route.get_links()]
-        addresses = [m async for m in await route.get_addr()]
-        routes = [m async for m in await route.get_routes()]
-        rules = [m async for m in await route.get_rules()]
-    names: dict[int, str] = {m["index"]: m.get("IFLA_IFNAME") for m in links}
+    links = await dump(Dump.LINKS)
+    addresses = await dump(Dump.ADDRESSES)
+    routes = await dump(Dump.ROUTES)
+    rules = await dump(Dump.RULES)
+    names = {message.head[2]: message.text(_IFLA_IFNAME) for message in links}
     found: dict[int, list[str]] = {}
-    for m in addresses:
-        text = f"{m.get('IFA_LOCAL') or m.get('IFA_ADDRESS')}/{m['prefixlen']}"
-        found.setdefault(m["index"], []).append(text)
+    for message in addresses:
+        _, prefix, _, _, index = message.head
+        address = message.address(_IFA_LOCAL) or message.address(_IFA_ADDRESS)
+        found.setdefault(index, []).append(f"{address}/{prefix}")
     return Routing(
-        tuple(_link(m, names, tuple(found.get(m["index"], ()))) for m in links),
-        tuple(_route(m, names) for m in routes if m.get("RTA_OIF")),
-        tuple(_rule(m) for m in rules),
+        tuple(_link(one, names, tuple(found.get(one.head[2], ()))) for one in links),
+        tuple(_route(one, names) for one in routes if _leads_out(one)),
+        tuple(_rule(one) for one in rules),
     )
 
 
-def _link(message: Any, names: dict[int, str], addresses: tuple[str, ...]) -> SeenLink:
-    info = message.get("IFLA_LINKINFO")
-    data = info.get("IFLA_INFO_DATA") if info else None
-    kind = (info.get("IFLA_INFO_KIND") if info else None) or ""
+def _link(message: Message, names: Mapping[int, str], addresses: tuple[str, ...]) -> SeenLink:
+    _, _, index, flags, _ = message.head
+    info = message.nested(_IFLA_LINKINFO)
+    kind = info.text(_INFO_KIND)
     return SeenLink(
-        message.get("IFLA_IFNAME"),
-        message["index"],
+        message.text(_IFLA_IFNAME),
+        index,
         kind,
-        names.get(message.get("IFLA_MASTER") or 0, ""),
-        names.get(message.get("IFLA_LINK") or 0, ""),
-        int((data.get("IFLA_VLAN_ID") if data is not None and kind == "vlan" else 0) or 0),
-        message.get("IFLA_MTU") or 0,
-        bool(message["flags"] & 1),
-        bool(message.get("IFLA_CARRIER")),
-        message.get("IFLA_ADDRESS") or "",
-        message.get("IFLA_IFALIAS") or "",
+        names.get(message.number(_IFLA_MASTER), ""),
+        names.get(message.number(_IFLA_LINK), ""),
+        info.nested(_INFO_DATA).number(_VLAN_ID) if kind == "vlan" else 0,
+        message.number(_IFLA_MTU),
+        bool(flags & 1),
+        bool(message.number(_IFLA_CARRIER)),
+        message.mac(_IFLA_ADDRESS),
+        message.text(_IFLA_IFALIAS),
         addresses,
     )
 
 
-def _route(message: Any, names: dict[int, str]) -> SeenRoute:
-    destination = message.get("RTA_DST")
+def _leads_out(message: Message) -> bool:
+    """A route of IPv4 or IPv6 by an interface; the kernel lists those of multicast trees too."""
+    return message.head[0] in {socket.AF_INET, socket.AF_INET6} and bool(message.number(_RTA_OIF))
+
+
+def _route(message: Message, names: Mapping[int, str]) -> SeenRoute:
+    _, length, _, _, table, protocol, *_ = message.head
+    destination = message.address(_RTA_DST)
     return SeenRoute(
-        message.get("RTA_TABLE") or message["table"],
-        f"{destination}/{message['dst_len']}" if destination else "default",
-        message.get("RTA_GATEWAY") or "",
-        names.get(message.get("RTA_OIF"), ""),
-        message.get("RTA_PRIORITY") or 0,
-        message["proto"],
+        message.number(_RTA_TABLE) or table,
+        f"{destination}/{length}" if destination else "default",
+        message.address(_RTA_GATEWAY),
+        names.get(message.number(_RTA_OIF), ""),
+        message.number(_RTA_PRIORITY),
+        protocol,
     )
 
 
-def _rule(message: Any) -> SeenRule:
+def _rule(message: Message) -> SeenRule:
     return SeenRule(
-        message.get("FRA_SRC") or "",
-        message.get("FRA_TABLE") or message["table"],
-        message.get("FRA_PRIORITY") or 0,
-        message.get("FRA_PROTOCOL") or 0,
+        message.address(_FRA_SRC),
+        message.number(_FRA_TABLE) or message.head[4],
+        message.number(_FRA_PRIORITY),
+        message.number(_FRA_PROTOCOL),
     )
 
 
