@@ -42,3 +42,10 @@ def machine(images: Images, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     assert images.installer.exists()
     with image_machine(tmp_path_factory.mktemp("machine")) as machine:
         yield machine
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays_behind() -> None:
+    """The machine of a module goes on from one of its tests to the next; it ends with the module,
+    which the check of the whole session sees.
+    """
