@@ -26,6 +26,7 @@ from eaves.node.containers.subsystem import ContainersSubsystem
 from eaves.node.host import cgroups
 from eaves.node.host.applogs import read_lines, release
 from eaves.node.host.process import identify
+from eaves.node.host.runtimes import choose_runtime, state
 from eaves.reconcile.apply import Clock, Reconciler
 from eaves.reconcile.graph import graph_of
 from eaves.reconcile.item import ItemRef, Observation
@@ -326,6 +327,16 @@ async def test_limits_move_under_a_running_container(node: Node) -> None:
         assert facts is not None
         assert facts.memory_limit_bytes == mebibytes * 1024 * 1024
     assert node.pid == pid
+
+
+async def test_a_held_container_stands_still_and_goes_on(node: Node) -> None:
+    await node.make(node.item())
+    runtime = choose_runtime(node.run_dir / "containers" / ".oci")
+    async with node.subsystem.held(node.app):
+        assert await state(runtime, node.app) == "paused"
+        await node.restarted().observe()
+        assert await state(runtime, node.app) == "running", "held by a node that died"
+    assert await state(runtime, node.app) == "running"
 
 
 async def test_usage_is_measured(node: Node) -> None:

@@ -5,14 +5,16 @@ beside them.  Counters and numbers live in one SQLite file, synced at each commi
 stored before the action it stands for, so that an action happens once, not zero or two times.
 """
 
+import json
 import sqlite3
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from eaves.errors import Transient
+from eaves.evapi.config import AppInstanceConfig, EdgeDevConfig, decode_edge_dev_config
 from eaves.ids import AppInstanceId, NetworkInstanceId
 from eaves.node.host.files import DISK_FULL, atomic_write, read_or_none
 from eaves.node.host.reserve import Reserve
@@ -30,6 +32,8 @@ CREATE TABLE IF NOT EXISTS vif_numbers (
 CREATE TABLE IF NOT EXISTS apps (
     app TEXT PRIMARY KEY, restart_counter INTEGER NOT NULL, purge_counter INTEGER NOT NULL,
     incarnation INTEGER NOT NULL, in_force BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS app_snapshots (
+    app TEXT PRIMARY KEY, rollback_counter INTEGER NOT NULL, told TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS log_positions (source TEXT PRIMARY KEY, position TEXT NOT NULL);
 """
 
@@ -85,6 +89,17 @@ class AppRecord:
     purge_counter: int
     incarnation: int
     in_force: bytes
+    rollback_counter: int = 0
+    snapshots: Mapping[str, str] = field(default_factory=dict[str, str])  # dealt with: its error
+
+    @property
+    def held(self) -> EdgeDevConfig:
+        return decode_edge_dev_config(self.in_force)
+
+    @property
+    def app(self) -> AppInstanceConfig:
+        """In force."""
+        return self.held.apps[0]
 
 
 class Checkpoint:
@@ -169,9 +184,14 @@ class Checkpoint:
 
     def apps(self) -> dict[AppInstanceId, AppRecord]:
         rows = self._rows(
-            "SELECT app, restart_counter, purge_counter, incarnation, in_force FROM apps"
+            "SELECT apps.app, restart_counter, purge_counter, incarnation, in_force,"
+            " coalesce(rollback_counter, 0), coalesce(told, '{}')"
+            " FROM apps LEFT JOIN app_snapshots ON apps.app = app_snapshots.app"
         )
-        return {AppInstanceId(r[0]): AppRecord(*r[1:]) for r in rows}
+        return {
+            AppInstanceId(r[0]): AppRecord(r[1], r[2], r[3], r[4], r[5], json.loads(r[6]))
+            for r in rows
+        }
 
     def save_apps(self, records: Mapping[AppInstanceId, AppRecord]) -> None:
         """Make the stored set equal to `records`, in one transaction."""
@@ -181,12 +201,17 @@ class Checkpoint:
         with self._transaction():
             for app in set(stored) - set(records):
                 self._db.execute("DELETE FROM apps WHERE app = ?", (app,))
+                self._db.execute("DELETE FROM app_snapshots WHERE app = ?", (app,))
             for app, r in records.items():
                 if stored.get(app) == r:
                     continue
                 self._db.execute(
                     "INSERT OR REPLACE INTO apps VALUES (?, ?, ?, ?, ?)",
                     (app, r.restart_counter, r.purge_counter, r.incarnation, r.in_force),
+                )
+                self._db.execute(
+                    "INSERT OR REPLACE INTO app_snapshots VALUES (?, ?, ?)",
+                    (app, r.rollback_counter, json.dumps(dict(r.snapshots), sort_keys=True)),
                 )
 
     # Numbers

@@ -3,6 +3,7 @@
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from eaves.evapi.flows.attest import Quoter, stated_versions, versions_only
 from eaves.evapi.flows.onboard import Applicant
 from eaves.evapi.info import BootReason
 from eaves.evapi.pem import certificate_key, load_certificate
+from eaves.ids import AppInstanceId
 from eaves.node.baseos.booted import Booted
 from eaves.node.checkpoint import Checkpoint
 from eaves.node.comms.folder import ConfigFolder
@@ -157,6 +159,9 @@ class Node:
     def _system_changed(self) -> None:
         self.service.system_changed()
 
+    def _held(self, app: AppInstanceId) -> AbstractAsyncContextManager[None]:
+        return self.workloads.held(app)
+
     async def _follow(self, config: EdgeDevConfig) -> None:
         await self.service.follow(config)
 
@@ -190,6 +195,7 @@ class Node:
             pace=self.uplinks.keeper.pace,
             door=self.vault.closed,
             retry=self._retry,
+            pause=self._held,
             credentials=lambda key: datastore_secret(
                 key, self.conversation.heard.config, self.decryptor()
             ),

@@ -21,6 +21,11 @@ def volume(volume_id: VolumeId, generation: int) -> ItemRef:
     return ItemRef("volume", f"{volume_id}#{generation}")
 
 
+def snapshot(snapshot_id: str) -> ItemRef:
+    """What an app's volumes held at one moment."""
+    return ItemRef("snapshot", snapshot_id)
+
+
 def bridge(network_instance: NetworkInstanceId) -> ItemRef:
     return ItemRef("bridge", network_instance)
 

@@ -105,6 +105,10 @@ class Reconciler:
         return dict(self._current)
 
     @property
+    def faults(self) -> Mapping[ItemRef, Fault]:
+        return dict(self._faults)
+
+    @property
     def intended(self) -> Graph:
         return dict(self._intended)
 

@@ -1,8 +1,10 @@
 """Containers as the runtime sees them."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,8 +14,9 @@ from eaves.node.containers.configurators import Containers
 from eaves.node.containers.items import CONTAINER
 from eaves.node.containers.observe import see
 from eaves.node.containers.workshop import RootFs, RootFsProvider, Workshop
-from eaves.node.host import cgroups
+from eaves.node.host import cgroups, runtimes
 from eaves.node.host.applogs import LogSource
+from eaves.node.host.held import Holds
 from eaves.reconcile.apply import Configurator
 from eaves.reconcile.item import Observation
 
@@ -38,13 +41,35 @@ class ContainersSubsystem:
         stop_grace_s: float = STOP_GRACE_S,
     ) -> None:
         self.boot_retry = timedelta(seconds=600)
+        self._holds = Holds()
         self._workshop = Workshop(node, state_dir, run_dir, rootfs, clock, stop_grace_s)
 
     def configurators(self) -> Mapping[str, Configurator]:
         return {CONTAINER: Containers(self._workshop, lambda: self.boot_retry)}
 
     async def observe(self) -> Observation:
+        for app in self._running():
+            place = self._workshop.place(app).path
+            await self._holds.let_go_left(place, partial(self._go_on, app))
         return await asyncio.to_thread(see, self._workshop, self.boot_retry)
+
+    @asynccontextmanager
+    async def held(self, app: AppInstanceId) -> AsyncGenerator[None]:
+        """Its processes stand still; one that is down stays so."""
+        if app not in self._running():
+            yield
+            return
+        runtime, name = self._workshop.runtime(), self._workshop.bundle(app).id
+        async with self._holds.held(
+            self._workshop.place(app).path,
+            lambda: runtimes.pause(runtime, name),
+            lambda: self._go_on(app),
+        ):
+            yield
+
+    async def _go_on(self, app: AppInstanceId) -> None:
+        if app in self._running():
+            await runtimes.resume(self._workshop.runtime(), self._workshop.bundle(app).id)
 
     async def watch_forever(self, changed: Callable[[], None]) -> None:
         """Call `changed` within about a second of an end: time to observe."""

@@ -1,8 +1,10 @@
 """Virtual machines as the runtime sees them."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from eaves.ids import AppInstanceId
@@ -14,6 +16,7 @@ from eaves.node.domains.workshop import DiskProvider, Workshop
 from eaves.node.host import cgroups
 from eaves.node.host.accel import Accel
 from eaves.node.host.applogs import LogSource
+from eaves.node.host.held import Holds
 from eaves.reconcile.apply import Configurator
 from eaves.reconcile.item import Observation
 
@@ -36,13 +39,32 @@ class DomainsSubsystem:
         stop_grace_s: float = STOP_GRACE_S,
     ) -> None:
         self.boot_retry = timedelta(seconds=600)
+        self._holds = Holds()
         self._workshop = Workshop(node, state_dir, run_dir, disks, clock, stop_grace_s)
 
     def configurators(self) -> Mapping[str, Configurator]:
         return {DOMAIN: Domains(self._workshop, lambda: self.boot_retry)}
 
     async def observe(self) -> Observation:
+        for app in self._running():
+            await self._holds.let_go_left(self._workshop.folder(app), partial(self._go_on, app))
         return await asyncio.to_thread(see, self._workshop, self.boot_retry)
+
+    @asynccontextmanager
+    async def held(self, app: AppInstanceId) -> AsyncGenerator[None]:
+        """The guest stands still, and what it wrote is on disk; one that is down stays so."""
+        if app not in self._running():
+            yield
+            return
+        folder = self._workshop.folder(app)
+        async with self._holds.held(
+            folder, lambda: self._workshop.monitored(app, "stop"), lambda: self._go_on(app)
+        ):
+            yield
+
+    async def _go_on(self, app: AppInstanceId) -> None:
+        if app in self._running():
+            await self._workshop.monitored(app, "cont")
 
     async def watch_forever(self, changed: Callable[[], None]) -> None:
         """Call `changed` within about a second of an end: time to observe."""

@@ -182,6 +182,11 @@ class Workshop:
         else:
             cgroups.adopt(self.cgroup(item.app), process.pid, memory, cpus)
 
+    async def monitored(self, app: AppInstanceId, command: str) -> None:
+        """Tell a running machine's monitor one command."""
+        async with monitor(self.folder(app) / "qmp.sock", ANSWER_TIMEOUT_S) as client:
+            await tell(client, command)
+
     async def stop(self, app: AppInstanceId) -> None:
         await self.remove(app, grace_s=self.stop_grace_s)
 

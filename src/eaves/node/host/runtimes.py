@@ -141,6 +141,17 @@ async def kill(runtime: Runtime, container_id: str, number: signal.Signals) -> N
     await run(argv, check=False)
 
 
+async def pause(runtime: Runtime, container_id: str) -> None:
+    """Hold all its processes still."""
+    await run([runtime.program, *runtime.options, "pause", container_id])
+
+
+async def resume(runtime: Runtime, container_id: str) -> None:
+    """Let them go on; one that is not held goes on anyway."""
+    if await state(runtime, container_id) == "paused":
+        await run([runtime.program, *runtime.options, "resume", container_id])
+
+
 async def delete(runtime: Runtime, container_id: str) -> None:
     """Forget it, killing what lives; not known to the runtime: nothing to do."""
     argv = [runtime.program, *runtime.options, "delete", "--force", container_id]

@@ -3,7 +3,8 @@
 The controller says what an app should be; some of it waits for a counter.  The first counter seen
 is a baseline and starts nothing.  ACLs, activation and names apply at once; resources, interfaces
 and addresses wait for a restart, volumes for a purge.  A purge keeps the old app running until
-its new volumes are there.  What is in force has the version of what runs: the new one only when
+its new volumes are there; snapshots that belong to the update are taken while it is down.  What is
+in force has the version of what runs: the new one only when
 nothing of it waits any more.  Source: node reference 8.3; EVE API v2, "Command counters".
 """
 
@@ -16,11 +17,23 @@ from eaves.evapi.config import (
     EdgeDevConfig,
     NetworkAdapter,
     Volume,
-    decode_edge_dev_config,
     encode_edge_dev_config,
 )
 from eaves.ids import AppInstanceId, VolumeId
 from eaves.node.checkpoint import AppRecord
+from eaves.node.runtime.snapshots_in_force import (
+    Refuse,
+    Restore,
+    Seen,
+    Start,
+    Stop,
+    due_with_update,
+    go_back,
+    rollback_counter,
+    wished,
+)
+from eaves.node.storage.items import Snapshot
+from eaves.node.storage.items import Volume as VolumeItem
 
 VolumePresent = Callable[[VolumeId, int], bool]
 
@@ -31,6 +44,17 @@ class Decided:
     config: AppInstanceConfig  # in force
     waits_for: str = ""  # "restart", "purge": a change is known and not yet applied
     purging: bool = False  # new volumes are being made while the old app runs
+    updating: bool = False  # it is down, and snapshots are taken before it changes
+    going_back: str = ""  # to this snapshot
+    restored: tuple[VolumeItem, ...] = ()  # volumes that get their data from there
+    beside: EdgeDevConfig | None = None  # what else knows these volumes
+    snapshots: tuple[Snapshot, ...] = ()  # that should be there
+    waiting: bool = False  # for facts that no item tells
+
+    @property
+    def unsettled(self) -> bool:
+        """To be decided again soon, though nobody changes the configuration."""
+        return self.purging or self.waiting
 
 
 def app_id(app: AppInstanceConfig) -> AppInstanceId:
@@ -38,14 +62,32 @@ def app_id(app: AppInstanceConfig) -> AppInstanceId:
 
 
 def decide_apps(
-    config: EdgeDevConfig, records: Mapping[AppInstanceId, AppRecord], present: VolumePresent
+    config: EdgeDevConfig,
+    records: Mapping[AppInstanceId, AppRecord],
+    present: VolumePresent,
+    seen: Seen = Seen(),  # noqa: B008 - frozen, and empty for all
 ) -> dict[AppInstanceId, Decided]:
     """For every configured app what is in force; apps without a UUID are left out."""
     return {
-        app_id(app): _decide(app, config, records.get(app_id(app)), present)
+        app_id(app): _with_snapshots(
+            _decide(app, config, records.get(app_id(app)), present, seen), app, seen
+        )
         for app in config.apps
         if app_id(app)
     }
+
+
+def _with_snapshots(decided: Decided, wanted: AppInstanceConfig, seen: Seen) -> Decided:
+    found = wished(
+        app_id(wanted),
+        wanted,
+        decided.record,
+        seen,
+        updating=decided.updating,
+        keep=decided.going_back,
+    )
+    record = replace(decided.record, snapshots=found.told)
+    return replace(decided, record=record, snapshots=found.snapshots, waiting=found.waiting)
 
 
 def _decide(
@@ -53,34 +95,104 @@ def _decide(
     config: EdgeDevConfig,
     record: AppRecord | None,
     present: VolumePresent,
+    seen: Seen,
+) -> Decided:
+    if record is None:
+        return _decide_versions(wanted, config, None, present, seen)
+    if rollback_counter(wanted) == record.rollback_counter:
+        return _decide_versions(wanted, config, record, present, seen)
+    name = wanted.snapshot.active_snapshot if wanted.snapshot else ""
+    down = replace(_still(wanted, record.app), activate=False)
+    match go_back(app_id(wanted), wanted, config, seen):
+        case Stop():
+            return Decided(record, down, purging=True, going_back=name)
+        case Restore(volumes, saved):
+            return Decided(
+                record, down, purging=True, going_back=name, restored=volumes, beside=saved
+            )
+        case Start(saved):
+            return _restored(wanted, config, record, saved, name)
+        case Refuse(why):
+            told = {**record.snapshots, name: why} if name else record.snapshots
+            counter = rollback_counter(wanted)
+            record = replace(record, rollback_counter=counter, snapshots=told)
+            return _decide_versions(wanted, config, record, present, seen)
+
+
+def _restored(
+    wanted: AppInstanceConfig,
+    config: EdgeDevConfig,
+    record: AppRecord,
+    saved: EdgeDevConfig,
+    name: str,
+) -> Decided:
+    """The saved configuration replaces what was in force; counters of before say nothing more."""
+    app = replace(
+        saved.apps[0], activate=wanted.activate, snapshot=wanted.snapshot, purge=wanted.purge
+    )
+    taken = AppRecord(
+        wanted.restart.counter if wanted.restart else 0,
+        wanted.purge.counter if wanted.purge else 0,
+        record.incarnation + 1,
+        _fragment(app, saved, config),
+        rollback_counter(wanted),
+        {**record.snapshots, name: ""},
+    )
+    return Decided(taken, app, _pending(app, wanted))
+
+
+def _decide_versions(
+    wanted: AppInstanceConfig,
+    config: EdgeDevConfig,
+    record: AppRecord | None,
+    present: VolumePresent,
+    seen: Seen,
 ) -> Decided:
     restart = wanted.restart.counter if wanted.restart else 0
     purge = wanted.purge.counter if wanted.purge else 0
     if record is None:
-        return Decided(AppRecord(restart, purge, 0, _fragment(wanted, config)), wanted)
-    held = decode_edge_dev_config(record.in_force)
+        counter = rollback_counter(wanted)
+        return Decided(AppRecord(restart, purge, 0, _fragment(wanted, config), counter), wanted)
+    held = record.held
     running = held.apps[0]
+    taken = replace(
+        record, restart_counter=restart, purge_counter=purge, in_force=_fragment(wanted, config)
+    )
     if purge != record.purge_counter:
         if running.activate and not _volumes_there(wanted, present):
-            kept = _versioned(_apply_live(running, wanted), running)
+            kept = _still(wanted, running)
             return Decided(replace(record, in_force=_fragment(kept, held)), kept, purging=True)
-        taken = AppRecord(restart, purge, record.incarnation + 1, _fragment(wanted, config))
-        return Decided(taken, wanted)
+        due = due_with_update(app_id(wanted), wanted, record, seen)
+        if not all(due.values()):
+            down = replace(_still(wanted, running), activate=False)
+            updating = not seen.runs(app_id(wanted))
+            return Decided(record, down, purging=True, updating=updating)
+        told = {**record.snapshots, **due}
+        return Decided(
+            replace(taken, incarnation=record.incarnation + 1, snapshots=told),
+            wanted,
+        )
     if not running.activate:
         # Nothing runs, so nothing has to be protected: the next start takes it all.
-        taken = AppRecord(restart, purge, record.incarnation, _fragment(wanted, config))
         return Decided(taken, wanted)
     if restart != record.restart_counter:
         app = replace(wanted, volume_ref_list=running.volume_ref_list)
         waits = _pending(app, wanted)
         app = _versioned(app, running) if waits else app
-        taken = AppRecord(restart, purge, record.incarnation + 1, _fragment(app, config, held))
+        taken = replace(
+            taken, incarnation=record.incarnation + 1, in_force=_fragment(app, config, held)
+        )
         return Decided(taken, app, waits)
     live = _apply_live(running, wanted)
     waits = _pending(live, wanted)
     live = _versioned(live, running) if waits else live
     record = replace(record, in_force=_fragment(live, config, held))
     return Decided(record, live, waits)
+
+
+def _still(wanted: AppInstanceConfig, running: AppInstanceConfig) -> AppInstanceConfig:
+    """What runs, with what of `wanted` may change under it."""
+    return _versioned(_apply_live(running, wanted), running)
 
 
 def _versioned(app: AppInstanceConfig, running: AppInstanceConfig) -> AppInstanceConfig:
@@ -159,9 +271,9 @@ def with_storage_in_force(
     volumes = {(v.uuid, v.generation_count): v for v in config.volumes}
     trees = {(t.uuid, t.generation_count): t for t in config.content_info}
     for one in decided.values():
-        kept = decode_edge_dev_config(one.record.in_force)
-        for volume in kept.volumes:
-            volumes.setdefault((volume.uuid, volume.generation_count), volume)
-        for tree in kept.content_info:
-            trees.setdefault((tree.uuid, tree.generation_count), tree)
+        for kept in (one.record.held, *((one.beside,) if one.beside else ())):
+            for volume in kept.volumes:
+                volumes.setdefault((volume.uuid, volume.generation_count), volume)
+            for tree in kept.content_info:
+                trees.setdefault((tree.uuid, tree.generation_count), tree)
     return replace(config, volumes=tuple(volumes.values()), content_info=tuple(trees.values()))

@@ -21,6 +21,7 @@ from eaves.node.refs import AppInForce, Port
 from eaves.node.runtime.apps_in_force import Decided, decide_apps, with_storage_in_force
 from eaves.node.runtime.guard import forever
 from eaves.node.runtime.refused import keep_well_named, refuse
+from eaves.node.runtime.snapshots_in_force import Seen
 from eaves.node.runtime.wish import OpenSecret, Wish, make_wish
 from eaves.reconcile.apply import Clock, Configurator, Reconciler
 from eaves.reconcile.item import Observation
@@ -28,6 +29,7 @@ from eaves.reconcile.report import Report
 
 log = structlog.get_logger(__name__)
 
+KEPT = ("content-tree", "volume", "snapshot")  # over a reboot
 OBSERVE_S = 2.0  # how soon a workload that ended by itself, or a broken part, is noticed
 
 
@@ -96,6 +98,7 @@ class Engine:
             config,
             self._checkpoint.apps(),
             lambda volume, generation: refs.volume(volume, generation) in current,
+            Seen(current, self.reconciler.intended, self.reconciler.faults),
         )
         self._checkpoint.save_apps({app: one.record for app, one in decided.items()})
         numbers = self._checkpoint.app_numbers(decided)
@@ -127,6 +130,8 @@ class Engine:
             self._around.open_secret,
             self._around.table,
             self.facts,
+            tuple(snapshot for one in decided.values() for snapshot in one.snapshots),
+            tuple(volume for one in decided.values() for volume in one.restored),
         )
         unnumbered = [one.config for app, one in decided.items() if app not in numbers]
         self.wish = replace(wish, refusals={**wish.refusals, **misnamed, **refuse(unnumbered)})
@@ -136,9 +141,7 @@ class Engine:
 
     async def stop_everything(self, timeout_s: float) -> Report:
         """Apps down, network away, content and volumes kept: what a reboot command asks for."""
-        keep = {
-            r: i for r, i in self.reconciler.current.items() if r.kind in ("content-tree", "volume")
-        }
+        keep = {r: i for r, i in self.reconciler.current.items() if r.kind in KEPT}
         async with self._lock:
             self._config = None
             self.wish = None
@@ -180,12 +183,12 @@ class Engine:
         if config is None:
             return
         ports = await self._around.ports(config)
-        purging = any(d.purging for d in self.decided.values())
+        unsettled = any(d.unsettled for d in self.decided.values())
         locked = self.wish is not None and bool(self.wish.refusals)
         behind = self._followed is not config  # it could not be applied: again, until it can
         facts = self._around.facts()
         same = ports == self.ports and facts == self.facts
-        if same and not purging and not locked and not behind:
+        if same and not unsettled and not locked and not behind:
             return
         async with self._lock:
             if self._config is config:

@@ -33,6 +33,7 @@ from eaves.node.runtime.status_file import (
 from eaves.node.runtime.vault_status import data_sec_at_rest, vault_text
 from eaves.node.runtime.workloads import network_items
 from eaves.node.storage import status as storage_status
+from eaves.node.storage.items import Snapshot
 
 log = structlog.get_logger(__name__)
 
@@ -184,7 +185,12 @@ class Reporter:
             note = parts.workloads.runs_by(app.app)
             if note:
                 notes[app.app] = note
-        return AppFacts(parts.workloads.leases(), boots, frozenset(self._ran), notes)
+        taken = tuple(
+            item
+            for item in parts.engine.reconciler.current.values()
+            if isinstance(item, Snapshot) and item.taken_at
+        )
+        return AppFacts(parts.workloads.leases(), boots, frozenset(self._ran), notes, taken)
 
     def _note_ran(self, app: AppInstanceId) -> None:
         if app not in self._ran:

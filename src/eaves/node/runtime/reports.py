@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from eaves.evapi.config import EdgeDevConfig
 from eaves.evapi.info import (
     ErrorInfo,
     Severity,
+    SnapshotType,
     ZInfoApp,
     ZInfoContentTree,
     ZInfoDevice,
@@ -15,6 +16,7 @@ from eaves.evapi.info import (
     ZInfoMsg,
     ZInfoNetwork,
     ZInfoNetworkInstance,
+    ZInfoSnapshot,
     ZInfoVolume,
     ZSwState,
 )
@@ -26,6 +28,7 @@ from eaves.node.network.items import Vif, VifKind
 from eaves.node.refs import AppInForce
 from eaves.node.runtime.apps_in_force import Decided, app_id
 from eaves.node.runtime.wish import Wish
+from eaves.node.storage.items import Snapshot
 from eaves.reconcile.item import ItemRef
 from eaves.reconcile.report import ItemState, Report
 
@@ -42,6 +45,7 @@ class AppFacts:
     )
     ran_before: frozenset[AppInstanceId] = frozenset()
     notes: Mapping[AppInstanceId, str] = field(default_factory=dict[AppInstanceId, str])
+    snapshots: tuple[Snapshot, ...] = ()  # those that are there
 
 
 def app_parts(app: AppInForce, wish: Wish) -> AppParts:
@@ -91,7 +95,40 @@ def app_info(
         boot_time=facts.boot_times.get(app.app) if running else None,
         network=tuple(_networks(app, wish, report, facts)),
         volume_refs=tuple(r.uuid for r in config.volume_ref_list),
+        snapshots=_snapshots(app.app, decided, report, facts),
     )
+
+
+def _snapshots(
+    app: AppInstanceId, decided: Decided, report: Report, facts: AppFacts
+) -> tuple[ZInfoSnapshot, ...]:
+    """Those that are there, also while one leaves, and those that could not be taken."""
+    told = decided.record.snapshots
+    found: dict[str, ZInfoSnapshot] = {
+        name: ZInfoSnapshot(id=name, config_id=app, snap_err=_snapshot_error(text))
+        for name, text in told.items()
+        if text
+    }
+    for item in decided.snapshots:
+        status = report.items.get(item.ref)
+        if status is not None and status.fault is not None:
+            error = _snapshot_error(status.fault.text)
+            found[item.id] = ZInfoSnapshot(id=item.id, config_id=app, snap_err=error)
+    for item in facts.snapshots:
+        if item.app == app:
+            found[item.id] = ZInfoSnapshot(
+                id=item.id,
+                config_id=app,
+                config_version=item.version,
+                create_time=datetime.fromtimestamp(item.taken_at, UTC),
+                type=SnapshotType(item.type),
+                snap_err=_snapshot_error(told.get(item.id, "")),
+            )
+    return tuple(found[name] for name in sorted(found))
+
+
+def _snapshot_error(text: str) -> ErrorInfo | None:
+    return ErrorInfo(description=text, severity=Severity.SEVERITY_ERROR) if text else None
 
 
 def refused_app_infos(wish: Wish) -> tuple[ZInfoApp, ...]:

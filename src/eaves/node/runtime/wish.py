@@ -19,6 +19,7 @@ from eaves.node.network.items import Bridge, Vif
 from eaves.node.network.refusals import Facts
 from eaves.node.refs import Allocations, AppInForce, Port
 from eaves.node.storage import intent as storage
+from eaves.node.storage.items import Snapshot, Volume
 from eaves.reconcile.graph import graph_of
 from eaves.reconcile.item import Graph, Item, ItemRef
 
@@ -47,11 +48,13 @@ def make_wish(
     open_secret: OpenSecret,
     table: str,
     facts: Facts = Facts(),  # noqa: B008 - frozen, and the same for all
+    snapshots: tuple[Snapshot, ...] = (),
+    restored: tuple[Volume, ...] = (),
 ) -> Wish:
     contained = containers.container_apps(config, apps)
     user_data, locked = open_user_data(apps, open_secret)
     apps = tuple(_hold_back(app, locked, current) for app in apps)
-    stored = storage.intent(config, current)
+    stored = storage.intent(config, current, snapshots, restored)
     networked, refused = network.intent(
         config, apps, allocations, ports, containers=contained, table=table, facts=facts
     )

@@ -1,6 +1,7 @@
 """Machines and containers side by side: what the service asks of either."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -47,6 +48,12 @@ class Workloads:
 
     def leases(self) -> Mapping[str, str]:
         return self._network.leases()
+
+    @asynccontextmanager
+    async def held(self, app: AppInstanceId) -> AsyncGenerator[None]:
+        """Whatever runs of the app stands still."""
+        async with self._domains.held(app), self._containers.held(app):
+            yield
 
     def boot_time(self, app: AppInstanceId) -> datetime | None:
         facts = self._containers.facts(app) or self._domains.facts(app)

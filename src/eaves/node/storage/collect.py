@@ -16,6 +16,7 @@ from eaves.node.storage.layers import LayerStore
 from eaves.node.storage.partial import remove_partial
 from eaves.node.storage.records import Layout, TreeRecord, load
 from eaves.node.storage.settings import StorageSettings
+from eaves.node.storage.snapshots import SnapshotStore
 from eaves.node.storage.volumes import VolumeStore
 from eaves.reconcile.item import ItemRef
 
@@ -29,6 +30,7 @@ class Collector:
         blobs: BlobStore,
         layers: LayerStore,
         volumes: VolumeStore,
+        snapshots: SnapshotStore,
         claims: dict[ItemRef, set[str]],
         settings: Callable[[], StorageSettings],
     ) -> None:
@@ -36,11 +38,12 @@ class Collector:
         self._blobs = blobs
         self._layers = layers
         self._volumes = volumes
+        self._snapshots = snapshots
         self._claims = claims
         self._settings = settings
 
     def users(self) -> dict[str, int]:
-        """How many trees and volumes stand on each blob."""
+        """How many trees, volumes and snapshots stand on each blob."""
         counts: dict[str, int] = {}
         for path in self._layout.trees.glob("*.json"):
             record = load(path, TreeRecord)
@@ -48,6 +51,8 @@ class Collector:
                 _count(counts, (m.sha256 for m in record.members))
         for volume in self._volumes.all():
             _count(counts, volume.blobs)
+        for snapshot in self._snapshots.all():
+            _count(counts, (blob for volume in snapshot.volumes for blob in volume.blobs))
         for claimed in self._claims.values():
             _count(counts, claimed)
         return counts

@@ -10,6 +10,7 @@ from eaves.node.storage.content import ContentFetcher
 from eaves.node.storage.items import ContentTree, Volume
 from eaves.node.storage.records import Layout, TreeRecord, load, save
 from eaves.node.storage.settings import StorageSettings
+from eaves.node.storage.snapshots import SnapshotStore
 from eaves.node.storage.space import NoSpace
 from eaves.node.storage.volumes import VolumeStore
 from eaves.reconcile.apply import ProgressSink, backoff
@@ -102,12 +103,14 @@ class VolumeConfigurator:
         self,
         layout: Layout,
         volumes: VolumeStore,
+        snapshots: SnapshotStore,
         collector: Collector,
         journal: Journal,
         settings: Callable[[], StorageSettings],
     ) -> None:
         self._layout = layout
         self._volumes = volumes
+        self._snapshots = snapshots
         self._collector = collector
         self._journal = journal
         self._settings = settings
@@ -115,6 +118,9 @@ class VolumeConfigurator:
     async def create(self, item: Volume, progress: ProgressSink, /) -> None:
         async def job(note: ProgressSink) -> None:
             note(Progress(0, None, "CREATING_VOLUME"))
+            if item.restored:
+                await self._snapshots.restore(item)
+                return
             tree: TreeRecord | None = None
             if item.origin is not None:
                 tree = load(self._layout.tree_record(item.origin), TreeRecord)
@@ -130,7 +136,10 @@ class VolumeConfigurator:
                 f"{item.ref}: changed its origin or size without a new generation; what the app "
                 "wrote would be lost: raise generationCount"
             )
-        self._volumes.note(item)
+        if item.restored != running.restored:
+            await self._snapshots.restore(item)
+        else:
+            self._volumes.note(item)
 
     async def delete(self, item: Volume, progress: ProgressSink, /) -> None:
         await self._collector.drop_content(await self._volumes.remove(item.ref))

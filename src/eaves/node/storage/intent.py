@@ -6,7 +6,7 @@ project asked for signed images: its fault is told, what runs from it goes on.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -40,7 +40,14 @@ from eaves.node.storage.addresses import (
     s3_base,
     sftp_base,
 )
-from eaves.node.storage.items import CONTAINER, DISK_FORMATS, ContentTree, Source, Volume
+from eaves.node.storage.items import (
+    CONTAINER,
+    DISK_FORMATS,
+    ContentTree,
+    Snapshot,
+    Source,
+    Volume,
+)
 from eaves.node.storage.names import image_name, registry_base
 from eaves.reconcile.item import Graph, Item, ItemRef
 
@@ -90,9 +97,15 @@ def demand_of(config: EdgeDevConfig) -> Demand:
         return Demand(signed_only=True, fault=f"; {error}")
 
 
-def intent(config: EdgeDevConfig, present: Graph | None = None) -> StorageIntent:
-    """`present` is what was observed to be there."""
+def intent(
+    config: EdgeDevConfig,
+    present: Graph | None = None,
+    snapshots: Sequence[Snapshot] = (),
+    restored: Sequence[Volume] = (),
+) -> StorageIntent:
+    """`present` is what was observed to be there; `restored` get their data from a snapshot."""
     there: Graph = present or {}
+    going_back = {volume.ref: volume for volume in restored}
     stores = {store.id: store for store in config.datastores}
     demand = demand_of(config)
     trees: dict[ItemRef, ContentTree] = {}
@@ -111,7 +124,9 @@ def intent(config: EdgeDevConfig, present: Graph | None = None) -> StorageIntent
     for volume_wish in config.volumes:
         ref = refs.volume(VolumeId(volume_wish.uuid.lower()), volume_wish.generation_count)
         try:
-            volume = _standing_on(volume_config(volume_wish, trees, generations), there.get(ref))
+            volume = going_back.get(ref) or _standing_on(
+                volume_config(volume_wish, trees, generations), there.get(ref)
+            )
         except Rejected as error:
             refused[ref] = str(error)
             continue
@@ -124,14 +139,23 @@ def intent(config: EdgeDevConfig, present: Graph | None = None) -> StorageIntent
                 continue
             trees[origin] = kept
         volumes[ref] = volume
-    items: tuple[Item, ...] = (*trees.values(), *volumes.values())
+    for origin in {need for snapshot in snapshots for need in snapshot.needs()}:
+        kept = there.get(origin)
+        if isinstance(kept, ContentTree):
+            trees.setdefault(origin, kept)
+    items: tuple[Item, ...] = (*trees.values(), *volumes.values(), *snapshots)
     return StorageIntent(items, tuple(Refusal(r, text) for r, text in refused.items()))
 
 
 def _standing_on(volume: Volume, present: Item | None) -> Volume:
-    """A volume that exists keeps the generation of the content tree it was made from."""
+    """A volume that exists keeps its data, and the generation of what it was made from."""
     if isinstance(present, Volume) and present.tree == volume.tree:
-        return replace(volume, tree_generation=present.tree_generation, format=present.format)
+        return replace(
+            volume,
+            tree_generation=present.tree_generation,
+            format=present.format,
+            restored=present.restored,
+        )
     return volume
 
 

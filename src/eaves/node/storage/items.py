@@ -1,18 +1,19 @@
-"""What storage keeps: immutable content trees, and the volumes made from them.
+"""What storage keeps: immutable content trees, volumes made from them, and snapshots of volumes.
 
 Items hold plain values only.  A secret never stands in one: `Source.credentials` is a key that
 the subsystem hands to the resolver it was given.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
-from eaves.ids import ContentTreeId, DatastoreId, VolumeId
+from eaves.ids import AppInstanceId, ContentTreeId, DatastoreId, VolumeId
 from eaves.node import refs
 from eaves.reconcile.item import ItemRef
 
 CONTENT_TREE = "content-tree"
 VOLUME = "volume"
+SNAPSHOT = "snapshot"
 
 CONTAINER = "CONTAINER"  # the only format that is not one file
 CONVERTED = frozenset({"QCOW", "VHD", "VMDK", "VHDX"})  # become qcow2 when a volume is made
@@ -67,6 +68,7 @@ class Volume:
     format: str = "RAW"  # of its content
     read_only: bool = False
     encrypted: bool = False  # carried for the status; not acted on yet
+    restored: str = ""  # the roll-back that gave it its data: "<snapshot>/<counter>"
 
     @property
     def ref(self) -> ItemRef:
@@ -82,3 +84,28 @@ class Volume:
     def replaces(self, running: Self, /) -> bool:
         """Never: it would lose what the app wrote.  A new generation is another item."""
         return False
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What the volumes of an app held when it was taken, and the configuration of that moment."""
+
+    id: str
+    app: AppInstanceId
+    version: str = field(compare=False)  # of the app's configuration
+    type: int  # the wire's SnapshotType
+    volumes: tuple[Volume, ...]
+    in_force: bytes = field(repr=False, compare=False)  # an EdgeDevConfig, see AppRecord
+    taken_at: float = field(default=0.0, compare=False)  # 0: not yet
+
+    @property
+    def ref(self) -> ItemRef:
+        return refs.snapshot(self.id)
+
+    def needs(self) -> frozenset[ItemRef]:
+        """Content that its disks stand on; not its volumes, which it outlives."""
+        return frozenset(v.origin for v in self.volumes if v.origin is not None)
+
+    def replaces(self, running: Self, /) -> bool:
+        """Always: what was taken once is never another thing."""
+        return True

@@ -5,7 +5,7 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from eaves.node.storage.records import LayerRecord, Layout, VolumeRecord, load
+from eaves.node.storage.records import LayerRecord, Layout, SnapshotRecord, VolumeRecord, load
 from eaves.node.storage.settings import StorageSettings
 from eaves.node.storage.space import NoSpace, Usage, admit, remaining
 from eaves.reconcile.item import ItemRef
@@ -16,7 +16,7 @@ class Ledger:
         self._layout = layout
         self._settings = settings
         self._coming: dict[str, int] = {}  # announced sizes of content on its way, by digest
-        self._making: dict[ItemRef, int] = {}  # declared sizes of volumes being made
+        self._making: dict[ItemRef, int] = {}  # declared sizes of volumes being made, and snapshots
         self.container_bytes: dict[str, int] = {}  # measured now and then; a walk is too slow here
 
     def usage(self) -> Usage:
@@ -32,6 +32,11 @@ class Ledger:
             for path in self._layout.volumes.glob("*.json")
             if (volume := load(path, VolumeRecord)) is not None
         ]
+        taken = sum(
+            snapshot.size_bytes
+            for path in self._layout.snapshots.glob("*/record.json")
+            if (snapshot := load(path, SnapshotRecord)) is not None
+        )
         files = [*blobs, *_files(self._layout.downloads, ".part")]
         files += [f for s in (".qcow2", ".raw") for f in _files(self._layout.volumes, s)]
         ours = sum(f.st_blocks * 512 for f in files)
@@ -39,9 +44,9 @@ class Ledger:
         return Usage(
             total=disk.f_blocks * disk.f_frsize,
             free=disk.f_bavail * disk.f_frsize,
-            ours=ours + sum(layers) + sum(self.container_bytes.values()),
+            ours=ours + taken + sum(layers) + sum(self.container_bytes.values()),
             content=sum(f.st_size for f in blobs) + sum(layers) + sum(self._coming.values()),
-            volumes=made + sum(self._making.values()),
+            volumes=made + taken + sum(self._making.values()),
         )
 
     def remaining(self) -> int:

@@ -9,6 +9,7 @@ from datetime import datetime
 from eaves.node.storage.blobs import BlobStore
 from eaves.node.storage.layers import LayerStore
 from eaves.node.storage.records import Layout, TreeRecord, load
+from eaves.node.storage.snapshots import SnapshotStore
 from eaves.node.storage.volumes import VolumeStore
 from eaves.reconcile.item import Fault, Item, ItemRef, Observation
 
@@ -25,7 +26,12 @@ def complete_trees(layout: Layout, blobs: BlobStore, layers: LayerStore) -> tupl
 
 
 def look(
-    layout: Layout, blobs: BlobStore, layers: LayerStore, volumes: VolumeStore, now: datetime
+    layout: Layout,
+    blobs: BlobStore,
+    layers: LayerStore,
+    volumes: VolumeStore,
+    snapshots: SnapshotStore,
+    now: datetime,
 ) -> Observation:
     present: dict[ItemRef, Item] = {}
     faults: dict[ItemRef, Fault] = {}
@@ -39,4 +45,6 @@ def look(
             faults[ref] = Fault(
                 f"{ref}: its data {path} is gone; purge the app to make it anew", now, final=True
             )
+    for snapshot in snapshots.all():
+        present[snapshot.item.ref] = snapshot.item
     return Observation(present, faults)

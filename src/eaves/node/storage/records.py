@@ -6,6 +6,8 @@
     trees/<id>#<gen>.json .tag          a content tree that is complete; what a tag was resolved to
     volumes/<id>#<gen>.json             a volume that is complete
     volumes/<id>#<gen>.qcow2 .raw .container/ .making
+    volumes/<id>#<gen>.restoring .before  what a roll-back brings, and what it takes away
+    snapshots/<id>/ .making/            the same files as they were, with a record of all of them
 
 A record is written after all that it speaks for is on disk.  A volume without one is half made
 when its `.making` marker is there.
@@ -18,7 +20,7 @@ from typing import TypeVar
 import msgspec
 
 from eaves.node.host.files import atomic_write, read_or_none
-from eaves.node.storage.items import ContentTree, Volume
+from eaves.node.storage.items import ContentTree, Snapshot, Volume
 from eaves.node.storage.ondisk import ImageConfig
 from eaves.reconcile.item import ItemRef
 
@@ -49,9 +51,14 @@ class Layout:
     def volumes(self) -> Path:
         return self.vault / "volumes"
 
+    @property
+    def snapshots(self) -> Path:
+        return self.vault / "snapshots"
+
     def make(self) -> None:
         self.vault.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for folder in (self.downloads, self.blobs, self.layers, self.trees, self.volumes):
+        kept = (self.blobs, self.layers, self.trees, self.volumes, self.snapshots)
+        for folder in (self.downloads, *kept):
             folder.mkdir(parents=True, exist_ok=True)
 
     def blob(self, sha256: str) -> Path:
@@ -131,6 +138,13 @@ class VolumeRecord:
     image: ImageConfig | None = None
     digest: str = ""
     shared: bool = False  # an ISO: the content itself, read only
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotRecord:
+    item: Snapshot
+    volumes: tuple[VolumeRecord, ...]
+    size_bytes: int  # what its files occupy; it never grows
 
 
 def save(path: Path, record: object) -> None:

@@ -2,11 +2,12 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from eaves.ids import VolumeId
+from eaves.ids import AppInstanceId, VolumeId
 from eaves.node.storage import layers as layer_files
 from eaves.node.storage.blobs import BlobStore
 from eaves.node.storage.collect import Collector
@@ -18,7 +19,7 @@ from eaves.node.storage.configurators import (
 from eaves.node.storage.content import ChooseUplinks, ContentFetcher, ResolveCredentials
 from eaves.node.storage.door import Door, Guarded, open_door
 from eaves.node.storage.facts import BlobFact, StorageFacts, TreeFact, VolumeFact
-from eaves.node.storage.items import CONTENT_TREE, VOLUME
+from eaves.node.storage.items import CONTENT_TREE, SNAPSHOT, VOLUME
 from eaves.node.storage.layers import LayerStore
 from eaves.node.storage.ledger import Ledger
 from eaves.node.storage.observe import complete_trees, look
@@ -26,6 +27,7 @@ from eaves.node.storage.ondisk import RootFs, VolumeOnDisk
 from eaves.node.storage.records import Layout, TreeRecord, VolumeRecord, load
 from eaves.node.storage.registry import Platform
 from eaves.node.storage.settings import StorageSettings
+from eaves.node.storage.snapshots import Pause, SnapshotConfigurator, SnapshotStore
 from eaves.node.storage.transfer import Pace, Uplink, at_once
 from eaves.node.storage.volumes import VolumeStore
 from eaves.reconcile.apply import Clock, Configurator
@@ -37,16 +39,23 @@ async def any_uplink(_url: str) -> tuple[Uplink, ...]:
     return (Uplink(),)
 
 
+@asynccontextmanager
+async def nobody_runs(_app: AppInstanceId) -> AsyncGenerator[None]:
+    """There is nothing to hold still."""
+    yield
+
+
 class StorageSubsystem:
     """One for each node; owns everything below its vault folder.
 
     `retry` is told which items may be tried again because space came back.  `credentials` turns
     the key of a source (`datastore/<id>`) into a secret when it is used; `uplinks` names the ways
     out for downloads, best first.  `door` says why nothing below the folder can be used now: what
-    is asked for waits with that sentence, and nothing is seen or removed.
+    is asked for waits with that sentence, and nothing is seen or removed.  `pause` holds an app
+    still while a snapshot of its volumes is taken.
     """
 
-    kinds = frozenset({CONTENT_TREE, VOLUME})
+    kinds = frozenset({CONTENT_TREE, VOLUME, SNAPSHOT})
 
     def __init__(
         self,
@@ -59,6 +68,7 @@ class StorageSubsystem:
         pace: Pace = at_once,
         settings: StorageSettings | None = None,
         door: Door = open_door,
+        pause: Pause = nobody_runs,
     ) -> None:
         self._clock = clock
         self._door = door
@@ -70,6 +80,7 @@ class StorageSubsystem:
         self._layers = LayerStore(self._layout, self._now)
         self._ledger = Ledger(self._layout, lambda: self._settings)
         self._volumes = VolumeStore(self._layout, self._ledger, self._now)
+        self._snapshots = SnapshotStore(self._layout, self._ledger, self._volumes, pause, self._now)
         self._journal = Journal(clock, retry)
         self._fetcher = ContentFetcher(
             self._layout,
@@ -88,6 +99,7 @@ class StorageSubsystem:
             self._blobs,
             self._layers,
             self._volumes,
+            self._snapshots,
             self._fetcher.claims,
             lambda: self._settings,
         )
@@ -112,9 +124,16 @@ class StorageSubsystem:
                 VolumeConfigurator(
                     self._layout,
                     self._volumes,
+                    self._snapshots,
                     self._collector,
                     self._journal,
                     lambda: self._settings,
+                ),
+                self._door,
+            ),
+            SNAPSHOT: Guarded(
+                SnapshotConfigurator(
+                    self._snapshots, self._collector.drop_content, self._journal.freed
                 ),
                 self._door,
             ),
@@ -128,8 +147,15 @@ class StorageSubsystem:
         if self._door():
             return Observation({}, {})
         await asyncio.to_thread(self._volumes.remove_half_made)
+        await asyncio.to_thread(self._snapshots.remove_half_made)
         return await asyncio.to_thread(
-            look, self._layout, self._blobs, self._layers, self._volumes, self._clock()
+            look,
+            self._layout,
+            self._blobs,
+            self._layers,
+            self._volumes,
+            self._snapshots,
+            self._clock(),
         )
 
     async def collect(self) -> int:

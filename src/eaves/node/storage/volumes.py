@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from eaves.errors import Rejected, Transient
 from eaves.ids import VolumeId
 from eaves.node import refs
 from eaves.node.host.files import atomic_write, sync_folder
+from eaves.node.storage.copies import copy, occupied, remove
 from eaves.node.storage.disks import QEMU_WORD, Disk, make_blank, make_converted, make_overlay
 from eaves.node.storage.items import CONTAINER, CONVERTED, Volume
 from eaves.node.storage.ledger import Ledger
@@ -24,6 +24,8 @@ log = structlog.get_logger(__name__)
 
 _DATA = ("qcow2", "raw", "container")
 _FORMATTING = "formatting"  # of a container that was cut off while it gave a disk its file system
+_RESTORING = "restoring"  # a copy of a snapshot on its way
+_BEFORE = "before"  # a folder that a roll-back took out of the way
 _OVERLAY_BYTES = 1024**2  # what an empty overlay may take
 
 
@@ -111,6 +113,55 @@ class VolumeStore:
         self._layout.volume(ref, "making").unlink(missing_ok=True)
         sync_folder(self._layout.volumes)
 
+    async def replace_data(self, item: Volume, saved: VolumeRecord, kept: Path) -> None:
+        """Make the volume what `saved` was, from its data at `kept`; what is there goes last.
+
+        Nobody uses the volume now.  Cut anywhere, it holds the data of before or of `kept`.
+        """
+        ref = item.ref
+        self._working.add(ref)
+        try:
+            if not saved.shared:
+                await self._bring_back(ref, saved, kept)
+            record = replace(saved, item=item, made_at=self._now())
+            await asyncio.to_thread(self._finish, ref, record)
+            await asyncio.to_thread(remove, self._layout.volume(ref, _BEFORE))
+        finally:
+            self._ledger.volume_settled(ref)
+            self._working.discard(ref)
+        log.info("volume_restored", volume=ref.name, restored=item.restored)
+
+    async def _bring_back(self, ref: ItemRef, saved: VolumeRecord, kept: Path) -> None:
+        if self.record(ref) is None:
+            atomic_write(self._layout.volume(ref, "making"), b"")
+            self._wipe(ref)
+            written = await asyncio.to_thread(occupied, kept)
+            self._ledger.expect_volume(ref, saved.size_bytes, written)
+        coming = self._layout.volume(ref, _RESTORING)
+        await asyncio.to_thread(remove, coming)
+        await copy(kept, coming)
+        target = self._layout.volumes / saved.file
+        if target.is_dir():
+            before = self._layout.volume(ref, _BEFORE)
+            await asyncio.to_thread(remove, before)
+            target.rename(before)
+        coming.rename(target)
+        sync_folder(self._layout.volumes)
+
+    def _settle_restored(self) -> None:
+        """After a cut in a roll-back: the folder that was taken away comes back, copies go."""
+        for before in sorted(self._layout.volumes.glob(f"*.{_BEFORE}")):
+            if ItemRef("volume", before.stem) in self._working:
+                continue
+            target = before.with_suffix(".container")
+            if target.exists():
+                remove(before)
+            else:
+                before.rename(target)
+        for coming in sorted(self._layout.volumes.glob(f"*.{_RESTORING}")):
+            if ItemRef("volume", coming.stem) not in self._working:
+                remove(coming)
+
     def note(self, item: Volume) -> None:
         """Take over attributes that need no work on the data."""
         record = self.record(item.ref)
@@ -135,15 +186,12 @@ class VolumeStore:
 
     def _wipe(self, ref: ItemRef) -> None:
         self._layout.volume(ref, "json").unlink(missing_ok=True)
-        for suffix in (*_DATA, _FORMATTING):
-            path = self._layout.volume(ref, suffix)
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
+        for suffix in (*_DATA, _FORMATTING, _RESTORING, _BEFORE):
+            remove(self._layout.volume(ref, suffix))
 
     def remove_half_made(self) -> tuple[ItemRef, ...]:
         """What a cut left behind and nobody works on."""
+        self._settle_restored()
         left = [
             ItemRef("volume", marker.stem)
             for marker in sorted(self._layout.volumes.glob("*.making"))

@@ -1,0 +1,49 @@
+"""A workload that is held still for a moment, and goes on whatever happens meanwhile.
+
+A marker beside its run state is written before it is held.  A marker that nobody works under was
+left by a node that died: the workload is let go at the next look.
+"""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import structlog
+
+from eaves.node.host.files import atomic_write
+
+log = structlog.get_logger(__name__)
+
+MARKER = "held"
+Act = Callable[[], Awaitable[None]]
+
+
+class Holds:
+    """Those of one subsystem."""
+
+    def __init__(self) -> None:
+        self._mine: set[Path] = set()
+
+    @asynccontextmanager
+    async def held(self, folder: Path, hold: Act, let_go: Act) -> AsyncGenerator[None]:
+        marker = folder / MARKER
+        atomic_write(marker, b"")
+        self._mine.add(marker)
+        try:
+            await hold()
+            yield
+        finally:
+            try:
+                await let_go()
+                marker.unlink(missing_ok=True)
+            finally:
+                self._mine.discard(marker)
+
+    async def let_go_left(self, folder: Path, let_go: Act) -> None:
+        """Of a node that died meanwhile, or that could not let go."""
+        marker = folder / MARKER
+        if marker in self._mine or not marker.exists():
+            return
+        log.warning("held_workload_let_go", folder=str(folder))
+        await let_go()
+        marker.unlink(missing_ok=True)
