@@ -39,6 +39,7 @@ def measures(uki: bytes) -> dict[str, str]:
         "uki": authenticode(uki),
         "linux": authenticode(kernel),
         "initrd": hashlib.sha256(initrd).hexdigest(),
+        "options": hashlib.sha256(load_options(program)).hexdigest(),
     }
     for name in sections(program):
         found[f"section {name}"] = hashlib.sha256(program.content(name)).hexdigest()
@@ -59,10 +60,17 @@ def pcr_11(uki: bytes) -> str:
     return value.hex()
 
 
+def load_options(program: Program) -> bytes:
+    """The command line as the stub hands it to the kernel: UTF-16, with the zero at its end."""
+    return (program.content(".cmdline").decode() + "\0").encode("utf-16-le")
+
+
 def pcr_9(uki: bytes) -> str:
-    """The kernel measures the initrd that it loads."""
-    initrd = hashlib.sha256(read_program(uki).content(".initrd")).digest()
-    return hashlib.sha256(bytes(32) + initrd).hexdigest()
+    """The kernel measures the options that it gets, and the initrd that it loads."""
+    program, value = read_program(uki), bytes(32)
+    for data in (load_options(program), program.content(".initrd")):
+        value = hashlib.sha256(value + hashlib.sha256(data).digest()).digest()
+    return value.hex()
 
 
 def pcr_4(loader: bytes, uki: bytes) -> str:

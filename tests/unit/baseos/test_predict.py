@@ -16,6 +16,7 @@ def parts(version: str, kernel: str = "6.1") -> dict[str, str]:
     return {
         "uki": sha(f"uki {version}").hex(),
         "linux": sha(f"linux {kernel}").hex(),
+        "options": sha(f"options {version}").hex(),
         "initrd": sha(f"initrd {kernel}").hex(),
         "section .cmdline": sha(f"cmdline {version}").hex(),
     }
@@ -30,6 +31,7 @@ def boot(version: str, kernel: str = "6.1") -> tuple[LogEvent, ...]:
         (11, ".cmdline\0"),
         (11, f"cmdline {version}"),
         (4, f"linux {kernel}"),
+        (9, f"options {version}"),
         (9, f"initrd {kernel}"),
     ]
     return tuple(
@@ -43,10 +45,10 @@ def measured(log: tuple[LogEvent, ...], *pcrs: int) -> dict[int, bytes]:
 
 def test_the_prediction_is_what_the_other_version_measures() -> None:
     values = predicted(boot("1"), parts("1"), parts("2"))
-    assert values == measured(boot("2"), 4, 11)
+    assert values == measured(boot("2"), 4, 9, 11)
 
 
-def test_another_kernel_changes_its_pcr_too() -> None:
+def test_another_kernel_and_initrd_are_foreseen_too() -> None:
     values = predicted(boot("1"), parts("1"), parts("2", "6.12"))
     assert values == measured(boot("2", "6.12"), 4, 9, 11)
 

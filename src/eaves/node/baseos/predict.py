@@ -6,6 +6,7 @@ is the log of the next one, whatever firmware made the rest.
 
     uki              Authenticode digest of uki.efi      PCR 4, by the firmware
     linux            Authenticode digest of its kernel   PCR 4, by the firmware
+    options          of its command line, in UTF-16      PCR 9, by the kernel
     initrd           of its initrd                       PCR 9, by the kernel
     section NAME     of what a section holds             PCR 11, by the stub
 
@@ -33,7 +34,7 @@ def pcr_of(name: str) -> int:
     """The PCR that this part of a boot is measured into."""
     if name in ("uki", "linux"):
         return FIRMWARE_PCR
-    return KERNEL_PCR if name == "initrd" else STUB_PCR
+    return KERNEL_PCR if name in ("options", "initrd") else STUB_PCR
 
 
 def predicted(
