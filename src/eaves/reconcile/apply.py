@@ -155,7 +155,7 @@ class Reconciler:
             self.steps_run += 1
             task = tasks.create_task(self._run(step), name=f"{type(step).__name__} {step.ref}")
             self._tasks[step.ref] = (step, task)
-        return self.plan() if todo.steps else todo
+        return todo
 
     def _cancel_unwanted(self) -> None:
         for ref, (step, task) in self._tasks.items():

@@ -48,7 +48,10 @@ def closure_of_dependants(graph: Graph, roots: Iterable[ItemRef]) -> set[ItemRef
 def needs_first(graph: Graph) -> Iterator[ItemRef]:
     """Every reference after all that it needs; references of a cycle come last, in name order."""
     waiting = {ref: {n for n in item.needs() if n in graph} for ref, item in graph.items()}
-    users = dependants(graph)
+    users: dict[ItemRef, list[ItemRef]] = defaultdict(list)
+    for ref, needs in waiting.items():
+        for need in needs:
+            users[need].append(ref)
     ready = sorted(ref for ref, needs in waiting.items() if not needs)
     done: set[ItemRef] = set()
     while ready:

@@ -73,8 +73,8 @@ def plan(
     `busy` references have a step under way and get no second one.  An item whose fault says
     "not before" is held; its dependants wait.
     """
-    doomed = _doomed(intended, current)
-    users = dependants(current)
+    removing = _doomed(intended, current)
+    users = dependants(current) if removing else {}
     steps: list[Step] = []
     held: dict[ItemRef, Fault] = {}
 
@@ -85,7 +85,6 @@ def plan(
         held[ref] = fault
         return False
 
-    removing = doomed & set(current)
     for ref in reversed(list(needs_first({r: current[r] for r in removing}))):
         if ref in busy or users.get(ref, set()) & (set(current) | set(busy)) - {ref}:
             continue
@@ -93,26 +92,27 @@ def plan(
             steps.append(Delete(current[ref]))
 
     waiting: dict[ItemRef, frozenset[ItemRef]] = {}
-    for ref in needs_first(intended):
-        item = intended[ref]
-        running = current.get(ref)
-        if ref in busy or ref in removing or running == item:
-            continue
-        missing = frozenset(
-            need for need in item.needs() if need not in current or need in removing or need in busy
-        )
+    # Nothing is made on what is about to change: an app meets its new rules, not the old ones.
+    moving = removing | set(busy)
+    unmet = {r: i for r, i in intended.items() if r not in moving and current.get(r) != i}
+    for ref in needs_first(unmet):
+        item, running = unmet[ref], current.get(ref)
+        missing = frozenset(n for n in item.needs() if n not in current or n in moving)
         if missing:
             waiting[ref] = missing
+            if missing <= moving:
+                moving.add(ref)
         elif may_try(ref):
             steps.append(Create(item) if running is None else Modify(running, item))
+            moving.add(ref)
     return Plan(tuple(steps), waiting, held, frozenset(busy))
 
 
 def _doomed(intended: Graph, current: Graph) -> set[ItemRef]:
-    """What must go: no longer intended, not changeable in place, or needing such an item."""
+    """What is there and must go: not intended, not changeable, or needing such an item."""
     roots: set[ItemRef] = set()
     for ref, running in current.items():
         item = intended.get(ref)
         if item is None or (item != running and item.replaces(running)):
             roots.add(ref)
-    return closure_of_dependants(current, roots)
+    return closure_of_dependants(current, roots) if roots else roots

@@ -123,6 +123,20 @@ ROWS: dict[str, tuple[Graph, Graph, list[str]]] = {
         graph(Thing("a"), Thing("b", users_of=frozenset("a"))),
         ["Modify a"],
     ),
+    "nothing new is made on what is about to change": (
+        graph(Thing("a", "blue"), Thing("b", users_of=frozenset("a"))),
+        graph(Thing("a")),
+        ["Modify a"],
+    ),
+    "nor on what waits for such a thing to change itself": (
+        graph(
+            Thing("a", "blue"),
+            Thing("b", "blue", users_of=frozenset("a")),
+            Thing("c", users_of=frozenset("b")),
+        ),
+        graph(Thing("a"), Thing("b", users_of=frozenset("a"))),
+        ["Modify a"],
+    ),
 }
 
 
@@ -141,6 +155,14 @@ def test_a_failed_step_is_held_until_its_time() -> None:
     assert early.next_retry == NOW + timedelta(seconds=5)
     late = plan(graph(thing), {}, {thing.ref: fault}, set(), NOW + timedelta(seconds=5))
     assert late.steps == (Create(thing),)
+
+
+def test_a_change_that_failed_holds_up_nobody() -> None:
+    """What runs, runs as it was; others use it as it is until its time comes."""
+    running, changed, user = Thing("a"), Thing("a", "blue"), Thing("b", users_of=frozenset("a"))
+    fault = Fault("no luck", NOW, retry_at=NOW + timedelta(seconds=5))
+    todo = plan(graph(changed, user), graph(running), {running.ref: fault}, set(), NOW)
+    assert todo.steps == (Create(user),)
 
 
 def test_two_different_items_of_one_name_are_refused() -> None:
