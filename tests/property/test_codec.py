@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eaves.evapi import codec as codec_module
+from eaves.evapi import profile
 from eaves.evapi.codec import Codec
 from eaves.evapi.config import wire
 from eaves.evapi.errors import MalformedMessage
@@ -33,6 +34,13 @@ TOP: tuple[Codec[Any], ...] = (
     Z_METRIC_MSG,
     FLOW_MESSAGE,
     Z_HARDWARE_HEALTH,
+    profile.LOCAL_PROFILE,
+    profile.RADIO_STATUS,
+    profile.RADIO_CONFIG,
+    profile.LOCAL_APP_INFO_LIST,
+    profile.LOCAL_APP_CMD_LIST,
+    profile.LOCAL_DEV_INFO,
+    profile.LOCAL_DEV_CMD,
 )
 
 RANGES = {

@@ -38,6 +38,7 @@ from eaves.node.network.subsystem import NetworkSubsystem
 from eaves.node.runtime.conversation import Conversation
 from eaves.node.runtime.device_status import Identity
 from eaves.node.runtime.engine import Engine, Surroundings
+from eaves.node.runtime.local_decisions import LocalDecisions
 from eaves.node.runtime.log_store import LogStore
 from eaves.node.runtime.os_updates import Beside, base_os
 from eaves.node.runtime.os_updates import Boot as BootOfMachine
@@ -49,6 +50,7 @@ from eaves.node.runtime.service import Service
 from eaves.node.runtime.status_file import is_running, read_status
 from eaves.node.runtime.workloads import Workloads, network_items
 from eaves.node.settings import (
+    HostPower,
     Settings,
 )
 from eaves.node.status_text import status_text
@@ -97,6 +99,7 @@ class Node:
         self.identity = load_identity(
             settings.state_dir / "identity", lambda: Chance(now(), secrets.token_bytes), tpm
         )
+        self.local = LocalDecisions(checkpoint)
         self.used_tpm = tpm if self.identity.in_tpm else None
         self.link = Link(transport, self.identity, folder.root_certificate, now)
         self.vault = vault_of(settings, self.used_tpm, _no_vault(tpm))
@@ -209,7 +212,13 @@ class Node:
         engine = Engine(
             self.checkpoint,
             (self.storage, self.network, domains, containers),
-            Surroundings(self.network.ports, self.opened, settings.table, self._network_facts),
+            Surroundings(
+                self.network.ports,
+                self.opened,
+                settings.table,
+                self._network_facts,
+                self.local.localise,
+            ),
             clock,
             self.changed,
         )
@@ -259,6 +268,7 @@ class Node:
             uplinks=self.uplinks,
             takeover=takeover_of(settings, self.uplinks, self.clock),
             config_dir=settings.config_dir,
+            powers_off=settings.host_power is HostPower.REAL,
             state_dir=settings.state_dir,
             run_dir=settings.run_dir,
             now=now,
@@ -267,6 +277,7 @@ class Node:
             notifier=own_notifier(),
             table=settings.table,
             prober=self.prober,
+            local=self.local,
             diagnose=lambda: diagnosis(settings),
         )
 

@@ -22,10 +22,11 @@ from eaves.node.connectivity import diag
 from eaves.node.host.journal import log_to_file
 from eaves.node.host.machine import Host
 from eaves.node.host.notify import own_notifier
-from eaves.node.host.power import reboot_machine, restart_process
+from eaves.node.host.power import power_off_machine, reboot_machine, restart_process
 from eaves.node.host.traces import read_traces, tail
 from eaves.node.install import install, launcher
 from eaves.node.runtime.boot import boot_of
+from eaves.node.runtime.parts import Ending
 from eaves.node.runtime.security_module import MACHINE_TPM, find_tpm
 from eaves.node.runtime.service import RestartNode, Service
 from eaves.node.runtime.status_file import is_running, read_status
@@ -128,17 +129,16 @@ def command(
             f" run `sudo {shlex.join([*launcher(), *sys.argv[1:]])}`"
         )
     try:
-        restart = asyncio.run(run_node(settings))
+        ending = asyncio.run(run_node(settings))
     except EavesError as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
         log.info("stopped", note="apps go on")
         return
-    if restart:
-        log.info("restarting", host_power=str(settings.host_power))
-        if settings.host_power is HostPower.REAL:
-            reboot_machine()
-        restart_process()
+    log.info("going_down", how=str(ending), host_power=str(settings.host_power))
+    if settings.host_power is HostPower.REAL:
+        power_off_machine() if ending is Ending.POWER_OFF else reboot_machine()
+    restart_process()
 
 
 @command.command("status")
@@ -168,8 +168,8 @@ command.add_command(vault_command)
 command.add_command(diag)
 
 
-async def run_node(settings: Settings) -> bool:
-    """Runs until a reboot command; True asks for a restart."""
+async def run_node(settings: Settings) -> Ending:
+    """Runs until a command ends it."""
     settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     make_run_dir(settings.run_dir)
     device_log = settings.state_dir / "logs" / "device.log"
@@ -191,13 +191,12 @@ async def run_node(settings: Settings) -> bool:
             ended=ended,
         )
         node = Node(settings, folder, checkpoint, transport, device_log, tpm, booted, boot)
-        await run_until_restart(node.service, node.applicant)
+        return await run_until_restart(node.service, node.applicant)
     finally:
         await transport.close()
         checkpoint.close()
         if tpm is not None:
             tpm.close()
-    return True
 
 
 def make_run_dir(folder: Path) -> None:
@@ -207,13 +206,14 @@ def make_run_dir(folder: Path) -> None:
         one.chmod(0o755)
 
 
-async def run_until_restart(service: Service, applicant: Applicant) -> None:
+async def run_until_restart(service: Service, applicant: Applicant) -> Ending:
     try:
         await service.run(applicant)
     except BaseExceptionGroup as group:
         _, others = group.split(RestartNode)
         if others is not None:
             raise
+    return service.ending
 
 
 async def wait_for_folder(folder: Path) -> ConfigFolder:

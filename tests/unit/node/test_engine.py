@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,9 +19,12 @@ from eaves.evapi.config import (
     Volume,
     ZNetworkInstType,
 )
+from eaves.ids import AppInstanceId
 from eaves.node.checkpoint import Checkpoint
+from eaves.node.local.state import AppOrders, LocalState
 from eaves.node.refs import Port
 from eaves.node.runtime.engine import Engine, Surroundings
+from eaves.node.runtime.local_decisions import LocalDecisions
 from eaves.node.runtime.reports import refused_app_infos
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -91,6 +95,36 @@ async def test_an_object_whose_id_is_no_uuid_is_left_out_by_name(engine: Engine,
     assert not engine.wish.config.volumes
     assert any("no UUID" in text for text in engine.wish.refusals.values())
     assert not any(name in ref.name for ref in engine.wish.graph if name)
+
+
+async def test_what_is_decided_on_the_spot_is_applied_without_a_new_configuration(
+    tmp_path: Path, around: Around
+) -> None:
+    checkpoint = Checkpoint(tmp_path)
+    local = LocalDecisions(checkpoint)
+    engine = Engine(
+        checkpoint,
+        (),
+        Surroundings(around.ports, open_secret, "eaves-test", localise=local.localise),
+        lambda: NOW,
+        lambda: None,
+    )
+    by_day = replace(app(uuid(1)), activate=True, profile_list=("day",))
+    await engine.follow(EdgeDevConfig(apps=(by_day,), local_profile_server="lps"))
+    name = AppInstanceId(uuid(1).uuid)
+    assert engine.decided[name].config.activate
+    local.keep(replace(local.state, profile="night"))
+    await engine.again()
+    assert not engine.decided[name].config.activate
+    assert LocalDecisions(checkpoint).state.profile == "night"
+    restarted = LocalState(apps={name: AppOrders(taken=1, restarts=1)})
+    before = engine.decided[name].record
+    local.keep(restarted)
+    await engine.again()
+    after = engine.decided[name].record
+    assert engine.decided[name].config.activate
+    assert after.restart_counter == before.restart_counter + 1
+    checkpoint.close()
 
 
 async def test_too_many_objects_are_refused_one_by_one(engine: Engine) -> None:

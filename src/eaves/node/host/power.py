@@ -1,4 +1,4 @@
-"""The two ways to start anew: this process, or the machine under it."""
+"""The ways to end or start anew: this process, or the machine under it."""
 
 import os
 import sys
@@ -9,6 +9,11 @@ def restart_process() -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os.execv(sys.executable, [sys.executable, "-m", "eaves", *sys.argv[1:]])  # noqa: S606 - our own arguments
+
+
+def power_off_machine() -> None:
+    """Ask the init system to switch the machine off; the process ends here either way."""
+    os.execvp("systemctl", ["systemctl", "poweroff"])  # noqa: S606, S607 - the init system's own tool
 
 
 def reboot_machine() -> None:

@@ -59,6 +59,7 @@ class Boot:
 PLANNED: Final[Mapping[BootReason, str]] = MappingProxyType(
     {
         BootReason.BOOT_REASON_REBOOT_CMD: "the controller asked for a reboot",
+        BootReason.BOOT_REASON_POWEROFF_CMD: "it was told on the spot to power off",
         BootReason.BOOT_REASON_UPDATE: "an update of the base OS was to be tried",
         BootReason.BOOT_REASON_FALLBACK: "a base OS on trial did not pass, the one before it boots",
         BootReason.BOOT_REASON_VAULT_FAILED: "a base OS on trial could not open the vault",

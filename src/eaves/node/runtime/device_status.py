@@ -87,6 +87,7 @@ class Moment:
     software: tuple[ZInfoDevSW, ...] = ()  # of the slots; none: off the OS image
     update_counter: int = 0  # retry counter of the last update that was committed
     system_adapter: SystemAdapterInfo = field(default_factory=SystemAdapterInfo)
+    local_profile: str = ""  # of a local profile server
 
 
 def device_info(machine: Machine, identity: Identity, moment: Moment) -> ZInfoDevice:
@@ -119,6 +120,7 @@ def device_info(machine: Machine, identity: Identity, moment: Moment) -> ZInfoDe
         restart_counter=identity.restart_counter,
         hsm_status=moment.security.status,
         hsm_info=moment.security.text(),
+        local_profile=moment.local_profile,
         data_sec_at_rest_info=moment.at_rest,
         sec_info=SecurityInfo(sha_root_ca=sha256(identity.root_ca).digest()),
         config_item_status=moment.config_items,

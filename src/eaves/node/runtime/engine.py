@@ -49,6 +49,7 @@ class Surroundings:
     open_secret: OpenSecret
     table: str  # name of the node's nftables tables
     facts: Callable[[], Facts] = Facts
+    localise: Callable[[EdgeDevConfig], EdgeDevConfig] = lambda config: config  # as it counts here
 
 
 class Engine:
@@ -90,10 +91,17 @@ class Engine:
             self._intend(config)
         self._changed()
 
+    async def again(self) -> None:
+        """What counts on this device beside the configuration has changed."""
+        async with self._lock:
+            if self._config is not None:
+                self._intend(self._config)
+        self._changed()
+
     def _intend(self, config: EdgeDevConfig) -> None:
         current = self.reconciler.current
         wanted = config
-        config, misnamed = keep_well_named(config)
+        config, misnamed = keep_well_named(self._around.localise(config))
         decided = decide_apps(
             config,
             self._checkpoint.apps(),

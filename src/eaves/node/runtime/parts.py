@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 
 from eaves.evapi.config_items import ItemValues
@@ -15,6 +16,7 @@ from eaves.node.host.notify import Notifier
 from eaves.node.runtime.conversation import Conversation
 from eaves.node.runtime.device_status import Identity
 from eaves.node.runtime.engine import Engine
+from eaves.node.runtime.local_decisions import LocalDecisions
 from eaves.node.runtime.log_store import LogStore
 from eaves.node.runtime.route_probes import RouteProber
 from eaves.node.runtime.safekeeping import Safekeeping
@@ -26,6 +28,13 @@ from eaves.node.uplinks.takeover import Takeover
 
 NO_NOTIFIER = Notifier("", 0.0)
 REBOOT_COUNTER, SHUTDOWN_COUNTER = "reboot_counter", "shutdown_counter"
+
+
+class Ending(StrEnum):
+    """What follows when the node has stopped in order."""
+
+    RESTART = "restart"
+    POWER_OFF = "power off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +54,14 @@ class Parts:
     uplinks: Uplinks
     takeover: Takeover | None  # None: this machine keeps its network
     config_dir: Path  # what the node was given at the start
+    powers_off: bool  # this machine is the node's to switch off
     state_dir: Path
     run_dir: Path
     now: Callable[[], datetime]
     version: str
     table: str  # name of the node's nftables tables
     prober: RouteProber
+    local: LocalDecisions
     diagnose: Callable[[], str]  # how the node is, for a person; nothing of its apps
     base_os: BaseOs | None = None  # of a machine that booted an image of ours
     notifier: Notifier = NO_NOTIFIER

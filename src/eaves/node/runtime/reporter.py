@@ -9,7 +9,13 @@ from datetime import datetime
 import structlog
 
 from eaves.evapi.flows.report import Fate
-from eaves.evapi.info import ZDeviceState, ZInfoMsg, encode_z_info_msg
+from eaves.evapi.info import (
+    MaintenanceModeReason,
+    ZDeviceState,
+    ZInfoApp,
+    ZInfoMsg,
+    encode_z_info_msg,
+)
 from eaves.evapi.paths import Endpoint
 from eaves.ids import AppInstanceId
 from eaves.node.comms.outbox import Outbox
@@ -52,6 +58,7 @@ class Reporter:
         self._hardware = hardware_info(self._machine, Sysfs().parts())
         self._said: dict[str, bytes] = {}
         self._states: dict[str, str] = {}
+        self.apps: tuple[ZInfoApp, ...] = ()  # as told last
         self._ran = {
             AppInstanceId(a) for a in parts.checkpoint.apps() if parts.checkpoint.fact(RAN + a)
         }
@@ -152,12 +159,13 @@ class Reporter:
             for app in wish.apps
             if app.app in engine.decided
         ]
+        self.apps = (*apps, *refused_app_infos(wish))
         self._states = {app.app_id: app.state.name for app in apps}
         stored = await parts.storage.facts()
         return say(
             device,
             hardware,
-            (*apps, *refused_app_infos(wish)),
+            self.apps,
             network_status.network_instance_infos(
                 wish.config,
                 network_items(wish),
@@ -206,18 +214,13 @@ class Reporter:
             config=heard.config,
             ports=self._parts.engine.ports,
             disk=self._parts.host.disk(self._parts.state_dir),
-            state=self._state(),
+            state=self.state(),
             attestation=proof.state,
             attestation_error=proof.error,
             config_items=self._shared.item_status,
             reboot_counter=self._parts.checkpoint.number(REBOOT_COUNTER) or 0,
             shutdown_counter=self._parts.checkpoint.number(SHUTDOWN_COUNTER) or 0,
-            maintenance=(
-                *self._shared.maintenance,
-                *self._parts.safekeeping.reasons(
-                    self._shared.items.seconds("timer.vault.ready.cutoff")
-                ),
-            ),
+            maintenance=self.maintenance(),
             last_controller_success=counts.last_success,
             last_controller_error=heard.unreachable or counts.last_error,
             security=self._parts.security,
@@ -225,9 +228,14 @@ class Reporter:
             software=system.software() if system else (),
             update_counter=system.counter() if system else 0,
             system_adapter=self._parts.uplinks.info(),
+            local_profile=self._parts.local.state.profile,
         )
 
-    def _state(self) -> ZDeviceState:
+    def maintenance(self) -> tuple[MaintenanceModeReason, ...]:
+        cutoff_s = self._shared.items.seconds("timer.vault.ready.cutoff")
+        return (*self._shared.maintenance, *self._parts.safekeeping.reasons(cutoff_s))
+
+    def state(self) -> ZDeviceState:
         """An update is told where nothing graver is."""
         state, system = self._shared.state, self._parts.base_os
         if state is not ZDeviceState.ZDEVICE_STATE_ONLINE or system is None:

@@ -9,6 +9,7 @@ from eaves.evapi.config import DeviceOpsCmd, EdgeDevConfig
 from eaves.evapi.config_items import ItemValues, apply_items
 from eaves.evapi.flows.onboard import Applicant
 from eaves.evapi.info import BootReason, MaintenanceModeReason, ZDeviceState
+from eaves.evapi.profile import DevCommandKind
 from eaves.node.baseos.hold import held_back
 from eaves.node.checkpoint import StateNotWritable
 from eaves.node.comms.outbox import Outbox
@@ -19,9 +20,11 @@ from eaves.node.runtime.connect import pinger
 from eaves.node.runtime.conversation import not_applied
 from eaves.node.runtime.given_ports import GivenPorts
 from eaves.node.runtime.guard import forever
+from eaves.node.runtime.local_doors import doors_of
+from eaves.node.runtime.local_site import LocalSite
 from eaves.node.runtime.metadata_facts import surface_of
 from eaves.node.runtime.metadata_server import MetadataServer
-from eaves.node.runtime.parts import REBOOT_COUNTER, SHUTDOWN_COUNTER, Parts, Shared
+from eaves.node.runtime.parts import REBOOT_COUNTER, SHUTDOWN_COUNTER, Ending, Parts, Shared
 from eaves.node.runtime.reporter import Reporter
 from eaves.node.runtime.reports import object_keys
 from eaves.node.runtime.telemetry import Telemetry
@@ -35,7 +38,7 @@ SETTLE_S = 60.0
 
 
 class RestartNode(Exception):
-    """The reboot command off the OS image: everything is down, start the process anew."""
+    """Everything is down: what follows is the service's `ending`."""
 
 
 class Service:
@@ -57,6 +60,11 @@ class Service:
         )
         self._held: EdgeDevConfig | None = None  # waits for the base OS, whole or in part
         self._system_moved = asyncio.Event()
+        self._turn = asyncio.Lock()  # the controller and somebody on the spot: one after the other
+        self._local = LocalSite(
+            parts.local, doors_of(parts, self._shared, self._reporter, self.obey)
+        )
+        self.ending = Ending.RESTART
 
     # What others call
 
@@ -92,8 +100,29 @@ class Service:
         self._take_properties(config)
         self._parts.uplinks.follow_first(config, Properties.of(self._shared.items))
 
+    async def obey(self, command: DevCommandKind) -> None:
+        """A command for the device, given on the spot."""
+        async with self._turn:
+            match command:
+                case DevCommandKind.COMMAND_GRACEFUL_REBOOT:
+                    self._reboot(BootReason.BOOT_REASON_REBOOT_CMD)
+                case DevCommandKind.COMMAND_SHUTDOWN:
+                    await self._shut_down()
+                case DevCommandKind.COMMAND_GRACEFUL_POWEROFF:
+                    await self._shut_down()
+                    if self._parts.powers_off:
+                        self.ending = Ending.POWER_OFF
+                        self._go_down(BootReason.BOOT_REASON_POWEROFF_CMD)
+                        self._enter(ZDeviceState.ZDEVICE_STATE_POWERING_OFF)
+                case _:
+                    log.warning("local_command_not_known", command=command.name)
+
     async def follow(self, config: EdgeDevConfig) -> None:
         """Apply a config: properties first, then commands, then everything else."""
+        async with self._turn:
+            await self._follow(config)
+
+    async def _follow(self, config: EdgeDevConfig) -> None:
         wish = self._parts.engine.wish
         before = wish.config if wish else None
         self._take_items(config)
@@ -107,6 +136,7 @@ class Service:
         config = self._hold_back(config, before)
         gone = object_keys(before) - object_keys(config) if before else frozenset[str]()
         self._shared.followed_at = self._parts.now()
+        await self._local.follow(config)
         await self._parts.engine.follow(config)
         self._shared.state = ZDeviceState.ZDEVICE_STATE_ONLINE
         self._reporter.gone(gone)
@@ -176,19 +206,27 @@ class Service:
     async def _take_commands(self, config: EdgeDevConfig) -> bool:
         """Store counters before acting on them; True: nothing else of this config applies."""
         if self._counted(REBOOT_COUNTER, config.reboot):
-            self._parts.checkpoint.remember(
-                planned_boot=int(BootReason.BOOT_REASON_REBOOT_CMD),
-                went_down=self._parts.now().isoformat(),
-            )
-            self._enter(ZDeviceState.ZDEVICE_STATE_REBOOTING)
-            self._going_down.set()
+            self._reboot(BootReason.BOOT_REASON_REBOOT_CMD)
             return True
         if self._counted(SHUTDOWN_COUNTER, config.shutdown):
-            self._enter(ZDeviceState.ZDEVICE_STATE_PREPARING_POWEROFF)
-            await self._parts.engine.stop_everything(STOP_APPS_S)
-            self._enter(ZDeviceState.ZDEVICE_STATE_PREPARED_POWEROFF)
+            await self._shut_down()
         # A node that is ready to be unplugged starts its apps at its next start only.
         return self._shared.state == ZDeviceState.ZDEVICE_STATE_PREPARED_POWEROFF
+
+    def _reboot(self, reason: BootReason) -> None:
+        self._go_down(reason)
+        self._enter(ZDeviceState.ZDEVICE_STATE_REBOOTING)
+
+    def _go_down(self, reason: BootReason) -> None:
+        self._parts.checkpoint.remember(
+            planned_boot=int(reason), went_down=self._parts.now().isoformat()
+        )
+        self._going_down.set()
+
+    async def _shut_down(self) -> None:
+        self._enter(ZDeviceState.ZDEVICE_STATE_PREPARING_POWEROFF)
+        await self._parts.engine.stop_everything(STOP_APPS_S)
+        self._enter(ZDeviceState.ZDEVICE_STATE_PREPARED_POWEROFF)
 
     def _counted(self, name: str, command: DeviceOpsCmd | None) -> bool:
         decision = decide_command(command, self._parts.checkpoint.number(name))
@@ -233,6 +271,7 @@ class Service:
             tasks.create_task(forever("conversation", lambda: conversation.run_forever(applicant)))
             tasks.create_task(forever("reporter", self._reporter.run_forever))
             tasks.create_task(forever("probe routes", self._parts.prober.run_forever))
+            tasks.create_task(forever("local site", self._local.run_forever))
             tasks.create_task(forever("metadata", self._metadata.run_forever))
             tasks.create_task(forever("telemetry", self._telemetry.run_forever))
             if (health := self._parts.security.health) is not None:

@@ -1,0 +1,105 @@
+"""What was decided on the spot, by a local profile server or console, and what comes of it.  Pure.
+
+It is kept across power cuts, and before it is acted on: a command is known by its timestamp, and
+runs once for each that differs from the last.  The counters of apps only grow, also when nobody
+is there any more who may move them: a smaller one would be another command.
+Source: node reference 8.6; EVE API v2, section 8.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+import msgspec
+
+from eaves.evapi.profile import (
+    AppCommand,
+    AppCommandKind,
+    DevCommandKind,
+    LocalDevCmd,
+)
+from eaves.ids import AppInstanceId
+
+
+@dataclass(frozen=True, slots=True)
+class AppOrders:
+    """What was asked of one app on the spot."""
+
+    taken: int = 0  # timestamp of the last command that was taken
+    done: int = 0  # and of the last that was completed
+    restarts: int = 0  # added to the controller's counters
+    purges: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LocalState:
+    profile: str = ""  # empty: that of the controller counts
+    radio_silence: bool = False
+    device_taken: int = 0
+    device_done: int = 0
+    compound: int = 0  # timestamp of the last answer of a local operator console
+    apps: Mapping[AppInstanceId, AppOrders] = field(default_factory=dict[AppInstanceId, AppOrders])
+
+
+def encode_local_state(state: LocalState) -> bytes:
+    return msgspec.json.encode(state)
+
+
+def decode_local_state(documents: Iterable[bytes]) -> LocalState:
+    """The first that can be read; none: nothing was decided on the spot."""
+    for document in documents:
+        try:
+            return msgspec.json.decode(document, type=LocalState)
+        except msgspec.MsgspecError:
+            continue
+    return LocalState()
+
+
+def forget(state: LocalState) -> LocalState:
+    """Nobody may decide on the spot any more; the counters of apps stay."""
+    return replace(state, profile="", radio_silence=False)
+
+
+def take_app_commands(
+    state: LocalState,
+    commands: Iterable[AppCommand],
+    names: Mapping[AppInstanceId, str],
+) -> LocalState:
+    """`names`: the apps of the configuration.  A command for none of them waits for its app."""
+    apps = {app: orders for app, orders in state.apps.items() if app in names}
+    by_name = {name: app for app, name in names.items() if name}
+    for command in commands:
+        app = AppInstanceId(command.id.lower()) if command.id else by_name.get(command.displayname)
+        if app is None or app not in names:
+            continue
+        orders = apps.get(app, AppOrders())
+        if orders.taken != orders.done or command.timestamp in {0, orders.taken}:
+            continue  # one after the other, each once
+        match command.command:
+            case AppCommandKind.COMMAND_RESTART:
+                orders = replace(orders, restarts=orders.restarts + 1)
+            case AppCommandKind.COMMAND_PURGE:
+                orders = replace(orders, purges=orders.purges + 1)
+            case _:
+                continue
+        apps[app] = replace(orders, taken=command.timestamp)
+    return replace(state, apps=apps)
+
+
+def complete(state: LocalState, ready: Iterable[AppInstanceId]) -> LocalState:
+    """The apps that are `ready` have done what was last asked of them."""
+    apps = dict(state.apps)
+    for app in ready:
+        if app in apps:
+            apps[app] = replace(apps[app], done=apps[app].taken)
+    return replace(state, apps=apps)
+
+
+def take_device_command(
+    state: LocalState, command: LocalDevCmd
+) -> tuple[LocalState, DevCommandKind | None]:
+    """The state to keep first, then what to do; None: nothing new was asked for."""
+    busy = state.device_taken != state.device_done
+    known = command.timestamp in {0, state.device_taken}
+    if busy or known or command.command == DevCommandKind.COMMAND_UNSPECIFIED:
+        return state, None
+    return replace(state, device_taken=command.timestamp), command.command

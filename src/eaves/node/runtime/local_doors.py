@@ -1,0 +1,85 @@
+"""What the dialogue on the spot sees of the node."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from eaves.evapi.profile import DevCommandKind, LocalDevInfo
+from eaves.ids import AppInstanceId
+from eaves.node import refs
+from eaves.node.host.radio import Radios
+from eaves.node.local.messages import device_info_of
+from eaves.node.local.state import LocalState
+from eaves.node.runtime.apps_in_force import app_id
+from eaves.node.runtime.local_site import Doors
+from eaves.node.runtime.parts import Parts, Shared
+from eaves.node.runtime.reporter import Reporter
+from eaves.reconcile.report import ItemState
+
+BORROWED = (
+    "this machine keeps its own network, and its radios: start the node with"
+    " --host-network=managed to hand them over"
+)
+
+
+def doors_of(
+    parts: Parts,
+    shared: Shared,
+    reporter: Reporter,
+    command: Callable[[DevCommandKind], Awaitable[None]],
+) -> Doors:
+    def device(state: LocalState) -> LocalDevInfo:
+        return device_info_of(
+            parts.conversation.link.device_id or "",
+            reporter.state(),
+            reporter.maintenance(),
+            parts.identity.boot_time,
+            parts.identity.boot_reason,
+            state,
+        )
+
+    async def silence(on: bool) -> str:  # noqa: FBT001 - the door's one argument
+        if parts.takeover is None:
+            return BORROWED if on else ""
+        parts.uplinks.suspend(on=on)
+        return Radios().silence(on=on)
+
+    system = parts.base_os
+    return Doors(
+        items=lambda: shared.items,
+        apps=lambda: reporter.apps,
+        names=lambda: app_names(parts),
+        ready=lambda: ready_apps(parts),
+        device=device,
+        busy=lambda: system is not None and system.on_trial(),
+        apply=parts.engine.again,
+        command=command,
+        silence=silence,
+    )
+
+
+def app_names(parts: Parts) -> Mapping[AppInstanceId, str]:
+    wish = parts.engine.wish
+    return {app_id(app): app.displayname for app in (wish.config.apps if wish else ())}
+
+
+def ready_apps(parts: Parts) -> tuple[AppInstanceId, ...]:
+    """Every counter that they were told is worked in, and they run, if they should."""
+    engine = parts.engine
+    wish = engine.wish
+    if wish is None:
+        return ()
+    report, ready = engine.reconciler.report(), list[AppInstanceId]()
+    for app in wish.config.apps:
+        decided = engine.decided.get(app_id(app))
+        if decided is None or decided.purging:
+            continue
+        restart, purge = app.restart, app.purge
+        wanted = (restart.counter if restart else 0, purge.counter if purge else 0)
+        if (decided.record.restart_counter, decided.record.purge_counter) != wanted:
+            continue
+        contained = app_id(app) in wish.containers
+        workload = (refs.container if contained else refs.domain)(app_id(app))
+        status = report.items.get(workload)
+        runs = status is not None and status.state is ItemState.PRESENT
+        if runs or not decided.config.activate:
+            ready.append(app_id(app))
+    return tuple(ready)
