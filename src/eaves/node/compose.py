@@ -43,6 +43,7 @@ from eaves.node.runtime.log_store import LogStore
 from eaves.node.runtime.os_updates import Beside, base_os
 from eaves.node.runtime.os_updates import Boot as BootOfMachine
 from eaves.node.runtime.parts import Parts
+from eaves.node.runtime.patch_shelf import PatchShelf, found_file
 from eaves.node.runtime.route_probes import Probed, RouteProber, probed_routes
 from eaves.node.runtime.safekeeping import Safekeeping
 from eaves.node.runtime.security_module import SecurityModule
@@ -278,6 +279,12 @@ class Node:
             table=settings.table,
             prober=self.prober,
             local=self.local,
+            patches=PatchShelf(
+                lambda: self.engine.wish.config if self.engine.wish else None,
+                lambda ref: found_file(self.storage.content_file(ref)),
+                lambda block: self.decryptor().clear(block),
+                self.checkpoint,
+            ),
             diagnose=lambda: diagnosis(settings),
         )
 

@@ -11,8 +11,9 @@ from eaves.evapi.config.devconfig import (
     ConfigResponse,
     EdgeDevConfig,
 )
+from eaves.evapi.config.patch_envelope import ExternalOpaqueBinaryBlob, InlineOpaqueBase64Data
 from eaves.evapi.evecommon import CipherBlock, CipherContext, EncryptionBlock
-from eaves.evapi.pb.config import compound_devconfig_pb2, devconfig_pb2
+from eaves.evapi.pb.config import compound_devconfig_pb2, devconfig_pb2, patch_envelope_pb2
 from eaves.evapi.pb.evecommon import acipherinfo_pb2
 
 EDGE_DEV_CONFIG = Codec(EdgeDevConfig, devconfig_pb2.EdgeDevConfig)
@@ -26,6 +27,8 @@ COMPOUND_CONFIG = Codec(CompoundEdgeDevConfig, compound_devconfig_pb2.CompoundEd
 CIPHER_BLOCK = Codec(CipherBlock, acipherinfo_pb2.CipherBlock)
 CIPHER_CONTEXT = Codec(CipherContext, acipherinfo_pb2.CipherContext)
 ENCRYPTION_BLOCK = Codec(EncryptionBlock, acipherinfo_pb2.EncryptionBlock)
+INLINE_ARTIFACT = Codec(InlineOpaqueBase64Data, patch_envelope_pb2.InlineOpaqueBase64Data)
+EXTERNAL_ARTIFACT = Codec(ExternalOpaqueBinaryBlob, patch_envelope_pb2.ExternalOpaqueBinaryBlob)
 
 
 def decode_edge_dev_config(data: bytes) -> EdgeDevConfig:
@@ -101,3 +104,13 @@ def decode_encryption_block(data: bytes) -> EncryptionBlock:
 
 def encode_encryption_block(block: EncryptionBlock) -> bytes:
     return ENCRYPTION_BLOCK.encode(block)
+
+
+def decode_inline_artifact(data: bytes) -> InlineOpaqueBase64Data:
+    """`data` is plaintext that a cipher block protected: never log it."""
+    return INLINE_ARTIFACT.decode(data)
+
+
+def decode_external_artifact(data: bytes) -> ExternalOpaqueBinaryBlob:
+    """`data` is plaintext that a cipher block protected: never log it."""
+    return EXTERNAL_ARTIFACT.decode(data)

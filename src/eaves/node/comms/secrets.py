@@ -26,14 +26,17 @@ class Decryptor:
 
     def open(self, block: CipherBlock) -> EncryptionBlock:
         """Raises CipherContextUnknown or the cipher's own errors; all are Rejected."""
+        return decode_encryption_block(self.clear(block))
+
+    def clear(self, block: CipherBlock) -> bytes:
+        """The plaintext, of whichever message it is.  Raises as `open` does."""
         context = self.contexts.get(block.cipher_context_id)
         if context is None:
             raise CipherContextUnknown(block.cipher_context_id, "which the configuration lacks")
         for certs in self.certs():
             peer = certs.ecdh_by_hash(context.controller_cert_hash)
             if peer is not None:
-                clear = decrypt(block, cipher_key(self.own, peer.key))
-                return decode_encryption_block(clear)
+                return decrypt(block, cipher_key(self.own, peer.key))
         raise CipherContextUnknown(
             block.cipher_context_id, "whose controller certificate is not published any more"
         )

@@ -25,7 +25,6 @@ POSTED = {
 }
 NOT_SERVED = {
     "/eve/v1/tpm/": "this node keeps no TPM for apps",
-    "/eve/v1/patch/": "this node hands out no patch envelopes",
     "/eve/app-custom-blobs/": "this node hands out no custom blobs",
 }
 
@@ -142,8 +141,6 @@ def _told(path: str, caller: Caller, facts: NodeFacts) -> Answer | None:
 
 
 def _not_told(path: str) -> Answer:
-    if path == "/eve/v1/patch/description.json":
-        return Answer(204)
     for start, why in NOT_SERVED.items():
         if path.startswith(start):
             return Answer(501, body=f"{why}\n")

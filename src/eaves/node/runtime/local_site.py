@@ -117,14 +117,19 @@ class LocalSite:
                 self._note(name, trouble)
                 usual = not isinstance(trouble, NotServed)
 
-                def pause_s(asked: Server = server, usual: bool = usual) -> float:  # noqa: FBT001
-                    if self._server != asked:
-                        return 0.0  # another server, or none
-                    return self._doors.items().seconds(key) if usual else seldom_s
-
-                await pace(pause_s)
+                await pace(self._pause_s(server, key if usual else None, seldom_s))
 
         return again_and_again
+
+    def _pause_s(self, asked: Server, key: str | None, seldom_s: float) -> Callable[[], float]:
+        """Without a `key` the server does not know the request; another server is asked at once."""
+
+        def length_s() -> float:
+            if self._server != asked:
+                return 0.0
+            return seldom_s if key is None else self._doors.items().seconds(key)
+
+        return length_s
 
     def _note(self, name: str, trouble: NoAnswer | NotServed | None) -> None:
         """Once for each cause."""

@@ -15,7 +15,9 @@ def surface_of(parts: Parts, reporter: Reporter) -> Surface:
     def facts(neighbours: tuple[Neighbour, ...]) -> NodeFacts:
         return node_facts(parts, neighbours)
 
-    return Surface(lambda: parts.engine.wish, lambda: parts.engine.ports, facts, reporter.say)
+    return Surface(
+        lambda: parts.engine.wish, lambda: parts.engine.ports, facts, reporter.say, parts.patches
+    )
 
 
 def node_facts(parts: Parts, neighbours: tuple[Neighbour, ...]) -> NodeFacts:

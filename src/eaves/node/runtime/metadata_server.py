@@ -30,6 +30,7 @@ from eaves.node.network.metadata import (
 from eaves.node.network.routing import EVERYWHERE
 from eaves.node.network.rules import METADATA_PORT
 from eaves.node.refs import Port
+from eaves.node.runtime.patch_shelf import PATCHES, PatchShelf
 from eaves.node.runtime.wish import Wish
 from eaves.node.runtime.workloads import network_items
 
@@ -49,6 +50,7 @@ class Surface:
     ports: Callable[[], tuple[Port, ...]]
     facts: Callable[[tuple[Neighbour, ...]], NodeFacts]
     say: Callable[[str, ZInfoMsg], None]  # an info message under its key
+    patches: PatchShelf | None = None  # None: it hands out none
 
 
 def bridges_of(items: Iterable[NetworkItem]) -> Mapping[str, tuple[str, NetworkInstanceId]]:
@@ -159,7 +161,7 @@ class MetadataServer:
             self._failed[place] = why
             log.info("metadata_not_served", bridge=place[0], address=place[1], why=why)
 
-    async def handle(self, request: web.BaseRequest) -> web.Response:
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         transport = request.transport
         if transport is None:
             return web.Response(status=503)
@@ -170,6 +172,10 @@ class MetadataServer:
             return web.Response(status=429, text="too many questions; ask again in a second\n")
         wish = self._surface.wish()
         caller = caller_of(wish, self._surface.ports(), gateway, (address, port)) if wish else None
+        if self._surface.patches is not None and request.path.startswith(PATCHES):
+            if caller is None:
+                return web.Response(status=204)
+            return await self._surface.patches.reply(request, caller.app)
         try:
             body = await read_body(request)
         except TimeoutError:

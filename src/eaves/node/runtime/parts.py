@@ -18,6 +18,7 @@ from eaves.node.runtime.device_status import Identity
 from eaves.node.runtime.engine import Engine
 from eaves.node.runtime.local_decisions import LocalDecisions
 from eaves.node.runtime.log_store import LogStore
+from eaves.node.runtime.patch_shelf import PatchShelf
 from eaves.node.runtime.route_probes import RouteProber
 from eaves.node.runtime.safekeeping import Safekeeping
 from eaves.node.runtime.security_module import SecurityModule
@@ -62,6 +63,7 @@ class Parts:
     table: str  # name of the node's nftables tables
     prober: RouteProber
     local: LocalDecisions
+    patches: PatchShelf
     diagnose: Callable[[], str]  # how the node is, for a person; nothing of its apps
     base_os: BaseOs | None = None  # of a machine that booted an image of ours
     notifier: Notifier = NO_NOTIFIER

@@ -26,7 +26,15 @@ from eaves.node.runtime.device_status import Moment, device_info
 from eaves.node.runtime.guard import forever
 from eaves.node.runtime.hardware import hardware_info
 from eaves.node.runtime.parts import REBOOT_COUNTER, SHUTDOWN_COUNTER, Parts, Shared, pace
-from eaves.node.runtime.reports import AppFacts, Said, app_info, farewell, refused_app_infos, say
+from eaves.node.runtime.reports import (
+    AppFacts,
+    Said,
+    app_info,
+    farewell,
+    refused_app_infos,
+    say,
+    with_patches,
+)
 from eaves.node.runtime.status_file import (
     ControllerStatus,
     DeviceStatus,
@@ -162,7 +170,7 @@ class Reporter:
         self.apps = (*apps, *refused_app_infos(wish))
         self._states = {app.app_id: app.state.name for app in apps}
         stored = await parts.storage.facts()
-        return say(
+        said = say(
             device,
             hardware,
             self.apps,
@@ -178,6 +186,7 @@ class Reporter:
             storage_status.volume_infos(wish.config, wish.storage, report, stored),
             storage_status.content_tree_infos(wish.config, wish.storage, report, stored),
         )
+        return with_patches(said, parts.patches.infos())
 
     def _app_facts(self) -> AppFacts:
         parts = self._parts

@@ -20,6 +20,7 @@ from eaves.evapi.info import (
     ZInfoVolume,
     ZSwState,
 )
+from eaves.evapi.info.patch_envelope import ZInfoPatchEnvelope
 from eaves.evapi.info.states import ZInfoTypes
 from eaves.ids import AppInstanceId, VolumeId
 from eaves.node import refs
@@ -209,6 +210,13 @@ class Said:
         return PRIORITY.get(key.partition(" ")[0], 5)
 
 
+def with_patches(said: Said, patches: Iterable[ZInfoPatchEnvelope]) -> Said:
+    more = {
+        f"patch {p.id}": ZInfoMsg(ztype=ZInfoTypes.ZiPatchEnvelope, patch_info=p) for p in patches
+    }
+    return Said({**said.messages, **more})
+
+
 def say(
     device: ZInfoDevice,
     hardware: ZInfoHardware,
@@ -248,6 +256,10 @@ def farewell(key: str) -> ZInfoMsg | None:
             return ZInfoMsg(ztype=ZInfoTypes.ZiVolume, vinfo=ZInfoVolume(uuid=name))
         case "content-tree":
             return ZInfoMsg(ztype=ZInfoTypes.ZiContentTree, cinfo=ZInfoContentTree(uuid=name))
+        case "patch":
+            return ZInfoMsg(
+                ztype=ZInfoTypes.ZiPatchEnvelope, patch_info=ZInfoPatchEnvelope(id=name)
+            )
         case _:
             return None
 
@@ -262,5 +274,6 @@ def object_keys(config: EdgeDevConfig) -> frozenset[str]:
             *(f"network-instance {n}" for n in nis),
             *(f"volume {v.uuid}" for v in config.volumes),
             *(f"content-tree {t.uuid}" for t in config.content_info),
+            *(f"patch {p.uuid.lower()}" for p in config.patch_envelopes),
         )
     )

@@ -109,7 +109,7 @@ class Telemetry:
             dev_id=link.device_id or "",
             at_time_stamp=parts.now(),
             dm=replace(device, disk=(*device.disk, *disks)),
-            am=app_metrics,
+            am=parts.patches.measured(app_metrics),
             nm=ni_metrics,
             vm=storage_status.volume_metrics(wish.config, stored) if wish else (),
             pr=await self._processes(load.uptime_s, load.memory_total_mib * MIB),
