@@ -79,9 +79,9 @@ test-image: develop  ## root: boots of that image in QEMU, power cuts; FULL=1 ta
 test: develop console  ## everything CI runs, on this machine
 	tests/all
 
-test-system: develop  ## whole processes together, a soak of ten minutes, sinks away for three; 10,000 random sequences of a node
+test-system: develop  ## whole processes together, a soak of ten minutes, sinks away for three; 10,000 random sequences of a node, every field of a config
 	EAVES_NODE_SEQUENCES=10000 pytest tests/property/test_node.py
-	SOAK_S=$${SOAK_S:-600} SINKS_AWAY_S=$${SINKS_AWAY_S:-180} pytest -m "system or soak"
+	SOAK_S=$${SOAK_S:-600} SINKS_AWAY_S=$${SINKS_AWAY_S:-180} PARITY=$${PARITY:-all} pytest -m "system or soak"
 
 proto: $(VENV)/.develop
 	proto/generate

@@ -99,7 +99,7 @@ def device_info(machine: Machine, identity: Identity, moment: Moment) -> ZInfoDe
         ncpu=machine.cpus,
         memory=machine.memory_mib,
         storage=moment.disk.total_mib,
-        minfo=_manufacturer(machine, identity),
+        minfo=_manufacturer(machine, identity, config),
         assignable_adapters=_adapters(config, moment.ports),
         dns=ZInfoDNS(dns_servers=_unique(d for p in moment.ports for d in p.dns_servers)),
         storage_list=(
@@ -159,10 +159,11 @@ def device_info(machine: Machine, identity: Identity, moment: Moment) -> ZInfoDe
     )
 
 
-def _manufacturer(machine: Machine, identity: Identity) -> ZInfoManufacturer:
+def _manufacturer(machine: Machine, identity: Identity, config: EdgeDevConfig) -> ZInfoManufacturer:
+    """A controller may know better than the firmware, which is often that of another maker."""
     return ZInfoManufacturer(
-        manufacturer=machine.manufacturer,
-        product_name=machine.product_name,
+        manufacturer=config.manufacturer or machine.manufacturer,
+        product_name=config.product_name or machine.product_name,
         version=machine.product_version,
         serial_number=machine.serial or identity.soft_serial,
         uuid=machine.uuid,

@@ -1,0 +1,142 @@
+"""Fields of ports and of what lies below them, each read from the configuration."""
+
+from dataclasses import replace
+
+import pytest
+from support.ports import DHCP, T0, adapter, config, network, nic
+
+from eaves.evapi.config import EdgeDevConfig
+from eaves.evapi.config.devcommon import ConfigItem
+from eaves.evapi.config.devmodel import ArpMonitor, BondAdapter, MIIMonitor
+from eaves.evapi.config.netconfig import (
+    CellularConfig,
+    NetworkConfig,
+    WifiConfig,
+    WirelessConfig,
+)
+from eaves.evapi.config_items import ItemValues, apply_items
+from eaves.evapi.evecommon import (
+    BondMode,
+    DhcpOptionsIgnore,
+    DHCPType,
+    Ipspec,
+    LacpRate,
+    PhyIoMemberUsage,
+    ProxyConfig,
+    WirelessType,
+)
+from eaves.node.uplinks.entries import controller_entry
+from eaves.node.uplinks.model import Bond, Option, PortPlan
+from eaves.node.uplinks.service import Properties
+
+
+def only(given: EdgeDevConfig) -> PortPlan:
+    (port,) = controller_entry(given, T0).ports
+    return port
+
+
+def with_network(told: NetworkConfig) -> PortPlan:
+    return only(config(adapter("eth0"), networks=[told]))
+
+
+def test_a_port_is_an_uplink_by_either_flag() -> None:
+    free = replace(adapter("eth0", uplink=False), free_uplink=True)
+    ports = controller_entry(config(free, adapter("eth1", uplink=False)), T0).ports
+    assert [p.management for p in ports] == [True, False]
+
+
+def test_a_port_has_the_labels_that_it_is_given() -> None:
+    port = only(config(replace(adapter("eth0"), shared_labels=("shop",))))
+    assert "shop" in port.shared_labels
+
+
+BOND = BondAdapter(
+    logicallabel="bond",
+    interface_name="bond7",
+    lower_layer_names=("eth0", "eth1"),
+    bond_mode=BondMode.BOND_MODE_802_3AD,
+    lacp_rate=LacpRate.LACP_RATE_FAST,
+)
+MADE = Bond("bond", "bond7", ("eth0", "eth1"), BondMode.BOND_MODE_802_3AD, lacp_fast=True)
+
+
+@pytest.mark.parametrize(
+    ("told", "made"),
+    [
+        (
+            replace(BOND, mii=MIIMonitor(interval=100, updelay=200, downdelay=300)),
+            replace(MADE, mii_interval=100, up_delay=200, down_delay=300),
+        ),
+        (
+            replace(BOND, arp=ArpMonitor(interval=400, ip_targets=("192.0.2.9",))),
+            replace(MADE, arp_interval=400, arp_targets=("192.0.2.9",)),
+        ),
+    ],
+    ids=["mii", "arp"],
+)
+def test_a_bond_is_watched_as_it_says(told: BondAdapter, made: Bond) -> None:
+    given = config(adapter("bond"), nics=[nic("eth0"), nic("eth1")], bonds=[told])
+    assert made in controller_entry(given, T0).devices
+
+
+def test_what_the_host_may_do_with_a_port_is_that_of_its_adapter() -> None:
+    shared = replace(nic("eth0"), usage=PhyIoMemberUsage.PhyIoUsageMgmtOnly)
+    assert only(config(adapter("eth0"), nics=[shared])).usage == PhyIoMemberUsage.PhyIoUsageMgmtOnly
+
+
+def test_a_proxy_is_looked_up_where_it_is_told() -> None:
+    proxy = ProxyConfig(network_proxy_enable=True, network_proxy_url="http://wpad.test/wpad.dat")
+    port = with_network(network(proxy=proxy))
+    assert (port.proxy.automatic, port.proxy.pac_url) == (True, "http://wpad.test/wpad.dat")
+
+
+@pytest.mark.parametrize(
+    ("ignored", "option"),
+    [
+        (DhcpOptionsIgnore(ip_addresses_exclusively=True), Option.ADDRESS),
+        (DhcpOptionsIgnore(dns_config_exclusively=True), Option.DNS),
+        (DhcpOptionsIgnore(ntp_server_exclusively=True), Option.NTP),
+        (DhcpOptionsIgnore(gateways_exclusively=True), Option.GATEWAY),
+    ],
+    ids=lambda value: value.name if isinstance(value, Option) else "",
+)
+def test_each_option_of_dhcp_can_be_ignored(ignored: DhcpOptionsIgnore, option: Option) -> None:
+    spec = Ipspec(dhcp=DHCPType.Client, dhcp_options_ignore=ignored)
+    ip = with_network(network(ip=spec)).ip
+    assert ip is not None
+    assert ip.only == {option}
+
+
+def test_a_port_keeps_its_time_servers_and_domain() -> None:
+    spec = Ipspec(
+        dhcp=DHCPType.Client, ntp="192.0.2.4", more_ntp=("192.0.2.5",), domain="plant.test"
+    )
+    ip = with_network(network(ip=spec)).ip
+    assert ip is not None
+    assert (ip.ntp, ip.domain) == (("192.0.2.4", "192.0.2.5"), "plant.test")
+
+
+def test_a_wireless_port_has_its_networks() -> None:
+    wifi, cellular = WifiConfig(wifi_ssid="plant"), CellularConfig(apn="internet")
+    told = WirelessConfig(type=WirelessType.WiFi, wifi_cfg=(wifi,), cellular_cfg=(cellular,))
+    port = with_network(replace(network(DHCP), wireless=told))
+    assert (port.wifi, port.cellular) == ((wifi,), cellular)
+
+
+def properties(key: str, value: str) -> Properties:
+    items: ItemValues
+    items, _ = apply_items((ConfigItem(key=key, value=value),))
+    return Properties.of(items)
+
+
+def test_properties_of_the_tests_of_ports_are_taken() -> None:
+    assert properties("timer.port.testduration", "44").rules.unit_s == 44
+    assert properties("timer.port.testinterval", "444").rules.interval_s == 444
+    assert properties("timer.port.testbetterinterval", "77").rules.better_s == 77
+    assert properties("timer.port.timeout", "9").test_timeout_s == 9
+
+
+def test_properties_of_ports_are_taken() -> None:
+    assert properties("network.download.max.cost", "7").download_max_cost == 7
+    assert properties("network.fallback.any.eth", "enabled").fallback
+    assert not properties("dhcp.enable.vendorclassid", "false").vendor_class
