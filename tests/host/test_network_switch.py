@@ -1,18 +1,24 @@
 """A switch with real frames: its port, its lists, and that it is no way around them."""
 
+import contextlib
+import os
 import shutil
+import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+import subprocess
+from collections.abc import AsyncIterator, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from support import netns
-from support.netns import connects, denied, listening
+from support.netns import connects, denied, listening, until
 from support.network_node import TABLE, NetworkNode, ace, app, interface, network
+from support.tied import TIED
 
 from eaves.evapi.config import ACEAction, ZNetworkInstType
-from eaves.node.network.items import Tracking
+from eaves.node.host import dhcp
+from eaves.node.network.items import Tracking, Vif
 from eaves.node.refs import netns_name
 
 pytestmark = pytest.mark.host
@@ -21,11 +27,13 @@ NI = "11111111-0000-4000-8000-000000000001"
 A, B = 231, 232
 NS_A, NS_B = netns_name(TABLE, A), netns_name(TABLE, B)
 OUT, FIRST, SECOND = "198.51.100.1", "198.51.100.11", "198.51.100.12"
+LEASED = "198.51.100.77"
 SWITCH = network(NI, port="eth0", kind=ZNetworkInstType.ZnetInstSwitch)
 
 
 @dataclass
 class Bench:
+    name: str
     node: NetworkNode
     outside: str
 
@@ -46,7 +54,7 @@ async def bench(wire: netns.Uplink) -> AsyncIterator[Bench]:
     try:
         if await node.subsystem.tracking() is Tracking.NONE:
             pytest.skip("needs nf_conntrack_bridge or br_netfilter in this kernel")
-        yield Bench(node, wire.outside)
+        yield Bench(wire.node, node, wire.outside)
     finally:
         await node.tear_down()
         shutil.rmtree(run_dir, ignore_errors=True)
@@ -69,6 +77,50 @@ async def test_an_app_is_a_member_of_the_segment_as_far_as_its_list_says(bench: 
     with listening(NS_A, FIRST, 80), listening(NS_A, FIRST, 81):
         assert connects(bench.outside, FIRST, 80)
         assert denied(bench.outside, FIRST, 81)
+
+
+async def test_a_container_has_the_address_that_a_server_outside_leases(
+    bench: Bench, tmp_path: Path
+) -> None:
+    listed = ace(1, protocol="tcp", fport="8080")
+    with dhcp_server(bench.outside, tmp_path):
+        await bench.node.bring([SWITCH], [app(A, "a", interface(NI, listed))])
+        (vif,) = (i for i in bench.node.items if isinstance(i, Vif))
+        folder = Path(f"/run/{bench.name}/network/dhcp/{vif.name}")
+        await until(lambda: LEASED in netns.ip("-n", NS_A, "-4", "addr"), 60)
+        await until(lambda: bench.node.subsystem.leases().get(vif.mac) == LEASED, 30)
+        await until(lambda: f"default via {OUT}" in netns.ip("-n", NS_A, "route"), 30)
+        with listening(bench.outside, OUT, 8080):
+            assert connects(NS_A, OUT, 8080)
+        steps = bench.node.reconciler.steps_run
+        await bench.node.again()
+        assert bench.node.reconciler.steps_run == steps
+        os.kill(int((folder / "pid").read_text()), signal.SIGKILL)
+        await until(lambda: not dhcp.serves(folder, netns_index(vif.name)), 30)
+        await bench.node.again()
+        assert dhcp.serves(folder, netns_index(vif.name))
+        last = int((folder / "pid").read_text())
+        await bench.node.bring([SWITCH], [])
+        await until(lambda: not Path(f"/proc/{last}").exists(), 30)
+
+
+def netns_index(ifname: str) -> int:
+    return socket.if_nametoindex(ifname)
+
+
+@contextlib.contextmanager
+def dhcp_server(namespace: str, folder: Path) -> Generator[None]:
+    argv = [
+        *(*TIED, "ip", "netns", "exec", namespace, "dnsmasq", "--no-daemon", "--port=0"),
+        *("--conf-file=/dev/null", "--no-ping", "--interface=up0", "--user=root"),
+        *(f"--dhcp-leasefile={folder / 'leases'}", f"--dhcp-range={LEASED},{LEASED},2m"),
+    ]
+    process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(30)
 
 
 async def test_two_apps_of_a_switch_talk_only_when_both_lists_allow(bench: Bench) -> None:

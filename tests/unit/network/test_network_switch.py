@@ -8,6 +8,7 @@ from support.network_node import ace, allocations, app, device, interface, netwo
 from eaves.evapi.config import ACE, ACEAction, NetworkInstanceConfig, ZNetworkInstType
 from eaves.evapi.config.netinst import SpanningTreeProtocol, VlanAccessPort
 from eaves.node.network.configurators import programs
+from eaves.node.network.dhcp import leased_address
 from eaves.node.network.intent import intent
 from eaves.node.network.items import (
     Bridge,
@@ -282,3 +283,19 @@ def test_the_base_knows_of_switches_only_where_there_is_one() -> None:
     assert "sw-" not in without
     with_one = rules_text(decide([switch()], tracking=Tracking.BRIDGE)[0], NftBase)
     assert "chain sw-received filter forward -150" in with_one
+
+
+@pytest.mark.parametrize(
+    ("event", "values", "address"),
+    [
+        ("bound", {"ip": "198.51.100.7"}, "198.51.100.7"),
+        ("renew", {"ip": "198.51.100.7"}, "198.51.100.7"),
+        ("deconfig", {"ip": "198.51.100.7"}, ""),
+        ("bound", {"ip": "198.51.100.7; reboot"}, ""),
+        ("bound", {}, ""),
+    ],
+)
+def test_an_address_counts_only_while_it_is_leased(
+    event: str, values: dict[str, str], address: str
+) -> None:
+    assert leased_address(event, values) == address

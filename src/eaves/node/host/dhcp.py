@@ -1,8 +1,10 @@
 """One DHCP client for one interface: busybox's udhcpc, which only tells what a server said.
 
-It changes nothing on the machine.  A script of ours writes what it is told into a file, and whoever
-asked for the lease sets the address.  Nothing else fits a configuration that is on trial: a client
-that sets addresses and routes by itself goes on doing so when the trial is over.
+On an interface of the machine it changes nothing.  A script of ours writes what it is told into a
+file, and whoever asked for the lease sets the address.  Nothing else fits a configuration that is
+on trial: a client that sets addresses and routes by itself goes on doing so when the trial is over.
+In the namespace of an app there are no trials: there the script sets address and routes, also while
+the node is away.
 
 The client lives on when the node dies, renews by itself, and is found again by its folder.
 """
@@ -38,6 +40,28 @@ EAVES_EVENT="$1"; export EAVES_EVENT
 there="$(dirname "$0")"
 cat /proc/self/environ > "$there/told.new" && mv "$there/told.new" "$there/told"
 """
+# Classless routes, where a server sends them, stand for the routers (RFC 3442).
+SET_SCRIPT = """let_go() {  # of what it had; what else is there is not ours
+    [ -r "$there/held" ] || return 0
+    ip -4 address delete "$(cat "$there/held")" dev "$interface"
+    rm -f "$there/held"
+}
+case "$1" in
+deconfig) let_go ;;
+bound|renew)
+    address="$ip/${mask:-32}"
+    [ "$(cat "$there/held" 2>/dev/null)" = "$address" ] || let_go
+    ip -4 address replace "$address" dev "$interface" && echo "$address" > "$there/held"
+    routes="$staticroutes"
+    for one in $router; do [ -n "$routes" ] || routes="0.0.0.0/0 $one"; done
+    set -- $routes
+    while [ "$#" -ge 2 ]; do
+        [ "$1$DEFAULT_ROUTE" = 0.0.0.0/0no ] ||
+            ip -4 route replace "$1" via "$2" dev "$interface"
+        shift 2
+    done ;;
+esac
+"""
 
 
 class NoDhcpClient(Rejected):
@@ -65,6 +89,18 @@ def client() -> list[str]:
     raise NoDhcpClient
 
 
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """The namespace of an app, where the client sets what it is told."""
+
+    netns: str
+    default_route: bool
+
+    def script(self) -> str:
+        word = "yes" if self.default_route else "no"
+        return f"{SCRIPT}DEFAULT_ROUTE={word}\n{SET_SCRIPT}"
+
+
 def arguments(ifname: str, folder: Path, vendor_class: str) -> list[str]:
     """In the foreground, for ever: one that gives up would need somebody to start it again."""
     asked = [word for option in OPTIONS for word in ("-O", option)]
@@ -87,15 +123,26 @@ def arguments(ifname: str, folder: Path, vendor_class: str) -> list[str]:
     ]
 
 
-async def ensure(folder: Path, ifname: str, ifindex: int, vendor_class: str, unit: str) -> None:
+async def ensure(
+    folder: Path,
+    ifname: str,
+    ifindex: int,
+    vendor_class: str,
+    unit: str,
+    inside: Inside | None = None,
+) -> None:
     """One client runs on that interface; one of another time is adopted."""
     wanted = {"ifname": ifname, "ifindex": ifindex, "vendor_class": vendor_class}
+    if inside is not None:
+        wanted |= {"netns": inside.netns, "default_route": inside.default_route}
     found = _running(folder)
     if found is not None and found[1] == wanted:
         return
     await stop(folder)
-    _prepare(folder)
+    _prepare(folder, inside.script() if inside else SCRIPT)
     argv = arguments(ifname, folder, vendor_class)
+    if inside is not None:
+        argv = ["nsenter", f"--net=/run/netns/{inside.netns}", "--", *argv]
     pid = await spawn_detached(argv, unit=unit, output=folder / "output")
     process = identify(pid)
     if process is not None:
@@ -104,20 +151,29 @@ async def ensure(folder: Path, ifname: str, ifindex: int, vendor_class: str, uni
         atomic_write(folder / "pid", str(process.pid).encode())  # for a shell
 
 
-def _prepare(folder: Path) -> None:
+def _prepare(folder: Path, script: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "told").unlink(missing_ok=True)
-    atomic_write(folder / "tell", SCRIPT.encode(), 0o755)
+    atomic_write(folder / "tell", script.encode(), 0o755)
 
 
-def _running(folder: Path) -> tuple[ProcessId, object] | None:
+def serves(folder: Path, ifindex: int) -> bool:
+    """Does the client of that folder live, and ask on that interface?
+
+    An interface that was made again has another index.
+    """
+    found = _running(folder)
+    return found is not None and found[1].get("ifindex") == ifindex
+
+
+def _running(folder: Path) -> tuple[ProcessId, dict[str, object]] | None:
     raw = read_or_none(folder / "process.json")
     if raw is None:
         return None
     try:
         saved = json.loads(raw)
         process = ProcessId(int(saved["pid"]), int(saved["start_ticks"]))
-        wanted: object = saved["of"]
+        wanted: dict[str, object] = dict(saved["of"])
     except (ValueError, KeyError, TypeError):
         return None
     return (process, wanted) if alive(process) else None

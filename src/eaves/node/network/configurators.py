@@ -7,7 +7,7 @@ from pathlib import Path
 
 import structlog
 
-from eaves.node.host import dnsmasq, links, nft
+from eaves.node.host import dhcp, dnsmasq, links, nft
 from eaves.node.host.files import atomic_write
 from eaves.node.network.dhcp import conf_text, dhcp_host_line, hosts_line
 from eaves.node.network.items import (
@@ -346,6 +346,8 @@ class Vifs(Made):
             await links.bridge_batch(switch_vif_vlans(item))
         if item.kind is VifKind.VETH:
             await links.ip_batch(self._addressing(item), netns=item.netns)
+        if item.asks:
+            await self._asking(item)
 
     @staticmethod
     async def _inside(item: Vif) -> bool:
@@ -358,12 +360,25 @@ class Vifs(Made):
             return [f"tuntap add dev {item.name} mode tap"]
         return [f"link add {item.name} type veth peer name {item.inside} netns {item.netns}"]
 
+    async def _asking(self, item: Vif) -> None:
+        made = (await links.interfaces()).links.get(item.name)
+        if made is None:
+            raise BridgeGone(item.name)
+        await dhcp.ensure(
+            self.shop.dhcp_folder(item.name),
+            item.inside,
+            made.index,
+            "",
+            f"{self.shop.table}-dhcp-{item.name}",
+            dhcp.Inside(item.netns, default_route=item.index == 0),
+        )
+
     @staticmethod
     def _addressing(item: Vif) -> Sequence[str]:
         lines = [
             "link set lo up",
             f"link set {item.inside} address {item.mac} mtu {item.mtu}",
-            f"addr flush dev {item.inside} scope global",
+            *([] if item.asks else [f"addr flush dev {item.inside} scope global"]),
             *([f"addr add {item.address} dev {item.inside}"] if item.address else []),
             f"link set {item.inside} up",
         ]
@@ -376,6 +391,8 @@ class Vifs(Made):
         return lines
 
     async def unmake(self, item: Vif) -> None:
+        if item.asks:
+            await dhcp.stop(self.shop.dhcp_folder(item.name))
         if item.name in (await links.interfaces()).links:
             await links.ip_batch([f"link delete {item.name}"])
 

@@ -1,6 +1,7 @@
 """What dnsmasq is told.  Pure, but for `parse_leases` nothing comes back."""
 
 from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from eaves.errors import Rejected
@@ -10,6 +11,7 @@ from eaves.node.network.rules import host_set
 
 LEASE_S = 3600
 CACHE_S = 3600
+HELD = frozenset({"bound", "renew"})  # what a client tells while it has a lease
 LONGEST_LINE = 1000  # bytes; what follows would be read as a line of its own
 
 
@@ -107,3 +109,11 @@ def parse_leases(text: str, now: float) -> Mapping[str, str]:
             if expiry == 0 or expiry > now:
                 leases[fields[1].lower()] = fields[2]
     return leases
+
+
+def leased_address(event: str, values: Mapping[str, str]) -> str:
+    """What a DHCP client holds, as it told last; empty for nothing, or for what is no address."""
+    try:
+        return str(IPv4Address(values.get("ip", ""))) if event in HELD else ""
+    except ValueError:
+        return ""

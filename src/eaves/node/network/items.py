@@ -438,6 +438,11 @@ class Vif:
         """Interface name within the app's namespace."""
         return f"eth{self.index}"
 
+    @property
+    def asks(self) -> bool:
+        """A container has no DHCP client of its own: on a switch the node asks for it."""
+        return self.switched and self.kind is VifKind.VETH and not self.address
+
     def needs(self) -> frozenset[ItemRef]:
         inside = {netns_ref(self.app)} if self.netns else set[ItemRef]()
         if self.switched:

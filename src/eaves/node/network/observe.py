@@ -9,10 +9,17 @@ from pathlib import Path
 
 from eaves.evapi.config import EdgeDevConfig, PhysicalIO, SystemAdapter
 from eaves.evapi.evecommon import PhyIoType
-from eaves.node.host import bridging, dnsmasq, links, nft
+from eaves.node.host import bridging, dhcp, dnsmasq, links, nft
 from eaves.node.host.files import read_or_none
 from eaves.node.network.configurators import FAMILIES, bridge_settings, programs
-from eaves.node.network.dhcp import BadConfLine, conf_text, dhcp_host_line, hosts_line, parse_leases
+from eaves.node.network.dhcp import (
+    BadConfLine,
+    conf_text,
+    dhcp_host_line,
+    hosts_line,
+    leased_address,
+    parse_leases,
+)
 from eaves.node.network.items import (
     AppFirewall,
     AppNetns,
@@ -133,8 +140,10 @@ async def is_there(item: NetworkItem, seen: Seen, workshop: Workshop) -> bool:
         case AppNetns():
             return await workshop.adopt_netns(item.name)
         case Vif():
-            return _vif_is_there(item, net) and (
-                not item.netns or await workshop.adopt_netns(item.netns)
+            return (
+                _vif_is_there(item, net)
+                and (not item.netns or await workshop.adopt_netns(item.netns))
+                and (not item.asks or _is_asked_for(item, net, workshop))
             )
 
 
@@ -163,6 +172,10 @@ def _vif_is_there(item: Vif, net: links.Interfaces) -> bool:
         and link.up
         and link.mtu == item.mtu
     )
+
+
+def _is_asked_for(item: Vif, net: links.Interfaces, workshop: Workshop) -> bool:
+    return dhcp.serves(workshop.dhcp_folder(item.name), net.links[item.name].index)
 
 
 def _dnsmasq_runs(item: DhcpDns, net: links.Interfaces, workshop: Workshop) -> bool:
@@ -194,6 +207,11 @@ def read_leases(workshop: Workshop) -> Mapping[str, str]:
     folder = workshop.folder / "dnsmasq"
     for path in sorted(folder.glob("*/leases")) if folder.is_dir() else ():
         leases |= parse_leases((read_or_none(path) or b"").decode(errors="replace"), time.time())
+    asking = (i for i in workshop.records.all() if isinstance(i, Vif) and i.asks)
+    for vif in asking:
+        told = dhcp.told(workshop.dhcp_folder(vif.name))
+        address = leased_address(told.event, told.values) if told else ""
+        leases |= {vif.mac: address} if address else {}
     return leases
 
 

@@ -65,13 +65,13 @@ class VifStatus:
 def vif_statuses(
     items: Iterable[NetworkItem], report: Report, leases: Mapping[str, str]
 ) -> tuple[VifStatus, ...]:
-    """`leases` is MAC -> address; a container's address is set by the node with the vif."""
+    """`leases` is MAC -> address; a container's own address is set by the node with the vif."""
     found: list[VifStatus] = []
     for item in items:
         if isinstance(item, Vif):
             up = _state(report, item.ref) is ItemState.PRESENT
             own = str(ip_interface(item.address).ip) if item.address else ""
-            address = own if item.kind is VifKind.VETH else leases.get(item.mac, "")
+            address = own if own and item.kind is VifKind.VETH else leases.get(item.mac, "")
             found.append(
                 VifStatus(
                     item.app,

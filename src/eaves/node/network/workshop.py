@@ -18,7 +18,7 @@ LONGEST_RETRY_S = 60.0
 
 class BridgeGone(Transient):
     def __init__(self, name: str) -> None:
-        super().__init__(f"bridge {name} is gone; it is made again first")
+        super().__init__(f"interface {name} is gone; it is made again first")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,9 @@ class Workshop:
 
     def dnsmasq_folder(self, bridge: str) -> Path:
         return self.folder / "dnsmasq" / bridge
+
+    def dhcp_folder(self, vif: str) -> Path:
+        return self.folder / "dhcp" / vif
 
     def netns_inode_file(self, name: str) -> Path:
         return self.folder / "netns" / name
