@@ -51,7 +51,6 @@ class Nodes(RuleBasedStateMachine):
         self.host = SimulatedHost(lambda: at(self.loop.time()))
         self.outside = Outside()
         self.wish = Wish(apps={0: AppWish()})
-        self.took_networks = False
         self.process: Process | None = None
         self.send()
         self.start()
@@ -141,7 +140,6 @@ class Nodes(RuleBasedStateMachine):
     @rule(network=st.sampled_from(NETWORKS))
     def a_network_instance_is_gone(self, network: int) -> None:
         """Also one that an app still uses."""
-        self.took_networks = True
         self.wish = replace(self.wish, networks=self.wish.networks - {network})
         self.send()
         self.passes(LOOK_S)
@@ -245,12 +243,6 @@ class Nodes(RuleBasedStateMachine):
         self.outside.controller = "up"
         used = {n for one in self.wish.apps.values() for n in one.networks}
         self.wish = replace(self.wish, networks=self.wish.networks | used)
-        if self.took_networks:
-            # What runs keeps its interfaces until it is restarted, and may name what is gone.
-            restarted = {
-                n: replace(one, restarts=one.restarts + 1) for n, one in self.wish.apps.items()
-            }
-            self.wish = replace(self.wish, apps=restarted)
         self.send()
 
     def has_come_round(self) -> bool:

@@ -11,6 +11,7 @@ from eaves.evapi.config import (
     EdgeDevConfig,
     InstanceOpsCmd,
     NetworkAdapter,
+    NetworkInstanceConfig,
     UUIDandVersion,
     VmConfig,
     Volume,
@@ -20,7 +21,7 @@ from eaves.evapi.config import (
 )
 from eaves.ids import AppInstanceId, VolumeId
 from eaves.node.checkpoint import AppRecord
-from eaves.node.runtime.apps_in_force import Decided, decide_apps, with_storage_in_force
+from eaves.node.runtime.apps_in_force import Decided, decide_apps, with_what_is_held
 
 APP = AppInstanceId("9f0b7f2e-1111-4222-8333-444455556666")
 VOLUME = "0d9c1d61-aaaa-4bbb-8ccc-ddddeeeeffff"
@@ -160,7 +161,7 @@ def test_a_purge_of_an_app_that_never_ran_completes_at_once() -> None:
 def test_the_old_generation_stays_in_the_config_while_it_is_in_force() -> None:
     purge = app(purge=2, generation=1)
     decided = run(app(), purge, volumes={0})
-    merged = with_storage_in_force(config(purge), {APP: decided})
+    merged = with_what_is_held(config(purge), {APP: decided})
     assert sorted(v.generation_count for v in merged.volumes) == [0, 1]
     assert [t.uuid for t in merged.content_info] == [TREE]
 
@@ -172,3 +173,23 @@ def test_what_is_in_force_survives_being_stored() -> None:
     ]
     assert again == decided
     assert replace(again.config, restart=None).fixedresources == VmConfig(memory=65536, vcpus=1)
+
+
+def test_a_network_instance_stays_for_the_app_that_uses_it() -> None:
+    """Taken away under a running app it is kept until the app lets go of it."""
+    named = UUIDandVersion(uuid="5b1f7f2e-2222-4222-8333-444455556666", version="1")
+    network = NetworkInstanceConfig(uuidandversion=named, displayname="floor")
+    wanted = replace(app(), interfaces=(NetworkAdapter(name="eth0", network_id=named.uuid),))
+
+    def decide(one: EdgeDevConfig, records: dict[AppInstanceId, AppRecord]) -> list[Decided]:
+        return list(decide_apps(one, records, lambda _v, _g: True).values())
+
+    [first] = decide(replace(config(wanted), network_instances=(network,)), {})
+    gone = config(wanted)
+    [kept] = decide(gone, {APP: first.record})
+    assert with_what_is_held(gone, {APP: kept}).network_instances == (network,)
+    [again] = decide(gone, {APP: kept.record})
+    assert with_what_is_held(gone, {APP: again}).network_instances == (network,)
+    off = config(replace(wanted, activate=False))
+    [stopped] = decide(off, {APP: again.record})
+    assert with_what_is_held(off, {APP: stopped}).network_instances == ()

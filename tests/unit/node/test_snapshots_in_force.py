@@ -21,7 +21,7 @@ from eaves.ids import AppInstanceId, VolumeId
 from eaves.node import refs
 from eaves.node.checkpoint import AppRecord
 from eaves.node.domains.items import Domain, Firmware
-from eaves.node.runtime.apps_in_force import Decided, decide_apps, with_storage_in_force
+from eaves.node.runtime.apps_in_force import Decided, decide_apps, with_what_is_held
 from eaves.node.runtime.snapshots_in_force import Seen
 from eaves.node.storage.items import Snapshot, Volume
 from eaves.reconcile.graph import graph_of
@@ -88,7 +88,7 @@ class World:
         )
         self.records = {k: d.record for k, d in decided.items()}
         one = decided[APP]
-        stored = with_storage_in_force(config, decided)
+        stored = with_what_is_held(config, decided)
         going_back = {v.ref: v for v in one.restored}
         volumes: list[Item] = []
         for wish in stored.volumes:

@@ -8,7 +8,7 @@ in force has the version of what runs: the new one only when
 nothing of it waits any more.  Source: node reference 8.3; EVE API v2, "Command counters".
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from eaves.evapi.config import (
@@ -16,6 +16,7 @@ from eaves.evapi.config import (
     ContentTree,
     EdgeDevConfig,
     NetworkAdapter,
+    NetworkInstanceConfig,
     Volume,
     encode_edge_dev_config,
 )
@@ -201,8 +202,9 @@ def _versioned(app: AppInstanceConfig, running: AppInstanceConfig) -> AppInstanc
 
 
 def _fragment(app: AppInstanceConfig, *configs: EdgeDevConfig) -> bytes:
-    """`app`, its volumes and their content trees, from the first config that knows each."""
+    """`app`, its networks, volumes and their content trees, from the first config with each."""
     refs = {(r.uuid, r.generation_count) for r in app.volume_ref_list}
+    networks = _networks(app, configs)
     volumes: dict[tuple[str, int], Volume] = {}
     trees: dict[str, ContentTree] = {}
     for config in configs:
@@ -215,9 +217,26 @@ def _fragment(app: AppInstanceConfig, *configs: EdgeDevConfig) -> bytes:
             trees.update({t.uuid: t for t in config.content_info if t.uuid == tree != ""})
     return encode_edge_dev_config(
         EdgeDevConfig(
-            apps=(app,), volumes=tuple(volumes.values()), content_info=tuple(trees.values())
+            apps=(app,),
+            network_instances=tuple(networks.values()),
+            volumes=tuple(volumes.values()),
+            content_info=tuple(trees.values()),
         )
     )
+
+
+def _networks(
+    app: AppInstanceConfig, configs: Iterable[EdgeDevConfig]
+) -> dict[str, NetworkInstanceConfig]:
+    """The network instances that its interfaces are in."""
+    used = {adapter.network_id for adapter in app.interfaces}
+    found: dict[str, NetworkInstanceConfig] = {}
+    for config in configs:
+        for network in config.network_instances:
+            name = network.uuidandversion.uuid if network.uuidandversion else ""
+            if name in used:
+                found.setdefault(name, network)
+    return found
 
 
 def _volumes_there(app: AppInstanceConfig, present: VolumePresent) -> bool:
@@ -264,16 +283,24 @@ def _pending(in_force: AppInstanceConfig, wanted: AppInstanceConfig) -> str:
     return ""
 
 
-def with_storage_in_force(
+def with_what_is_held(
     config: EdgeDevConfig, decided: Mapping[AppInstanceId, Decided]
 ) -> EdgeDevConfig:
-    """`config` plus the volumes and content trees that running apps hold though it dropped them."""
+    """`config` plus what running apps hold though it dropped that: networks, volumes, content."""
     volumes = {(v.uuid, v.generation_count): v for v in config.volumes}
     trees = {(t.uuid, t.generation_count): t for t in config.content_info}
+    networks = {n.uuidandversion.uuid: n for n in config.network_instances if n.uuidandversion}
     for one in decided.values():
         for kept in (one.record.held, *((one.beside,) if one.beside else ())):
             for volume in kept.volumes:
                 volumes.setdefault((volume.uuid, volume.generation_count), volume)
             for tree in kept.content_info:
                 trees.setdefault((tree.uuid, tree.generation_count), tree)
-    return replace(config, volumes=tuple(volumes.values()), content_info=tuple(trees.values()))
+        if one.config.activate:
+            networks = {**_networks(one.config, (one.record.held,)), **networks}
+    return replace(
+        config,
+        network_instances=tuple(networks.values()),
+        volumes=tuple(volumes.values()),
+        content_info=tuple(trees.values()),
+    )

@@ -18,7 +18,7 @@ from eaves.node import refs
 from eaves.node.checkpoint import Checkpoint
 from eaves.node.network.refusals import Facts
 from eaves.node.refs import AppInForce, Port
-from eaves.node.runtime.apps_in_force import Decided, decide_apps, with_storage_in_force
+from eaves.node.runtime.apps_in_force import Decided, decide_apps, with_what_is_held
 from eaves.node.runtime.guard import forever
 from eaves.node.runtime.refused import keep_well_named, refuse
 from eaves.node.runtime.snapshots_in_force import Seen
@@ -108,6 +108,7 @@ class Engine:
             lambda volume, generation: refs.volume(volume, generation) in current,
             Seen(current, self.reconciler.intended, self.reconciler.faults),
         )
+        held = with_what_is_held(config, decided)
         self._checkpoint.save_apps({app: one.record for app, one in decided.items()})
         numbers = self._checkpoint.app_numbers(decided)
         apps = tuple(
@@ -118,7 +119,7 @@ class Engine:
         allocations = self._checkpoint.allocate(
             (
                 NetworkInstanceId(ni.uuidandversion.uuid)
-                for ni in config.network_instances
+                for ni in held.network_instances
                 if ni.uuidandversion
             ),
             (
@@ -130,7 +131,7 @@ class Engine:
         )
         self.decided = decided
         wish = make_wish(
-            with_storage_in_force(config, decided),
+            held,
             apps,
             allocations,
             self.ports,
