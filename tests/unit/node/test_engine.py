@@ -1,6 +1,7 @@
 """A configuration that is wrong in part, or altogether, leaves the node running."""
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -57,8 +58,15 @@ class Around:
         return ()
 
 
-def open_secret(block: CipherBlock) -> EncryptionBlock:
-    raise NotImplementedError
+SECRET = "a password of the guest"
+
+
+def all_below(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+def open_secret(_block: CipherBlock) -> EncryptionBlock:
+    return EncryptionBlock(protected_user_data=base64.b64encode(SECRET.encode()).decode())
 
 
 @pytest.fixture
@@ -77,6 +85,20 @@ async def engine(tmp_path: Path, around: Around) -> AsyncIterator[Engine]:
         lambda: None,
     )
     checkpoint.close()
+
+
+async def test_what_is_kept_of_an_app_has_no_secret_in_the_clear(
+    engine: Engine, tmp_path: Path
+) -> None:
+    await engine.follow(
+        EdgeDevConfig(apps=(replace(app(uuid(1)), activate=True, cipher_data=CipherBlock()),))
+    )
+    assert engine.wish is not None
+    assert SECRET in {getattr(i, "user_data", "") for i in engine.wish.graph.values()}
+    kept = all_below(tmp_path)
+    assert uuid(1).uuid.encode() in kept
+    assert SECRET.encode() not in kept
+    assert base64.b64encode(SECRET.encode()) not in kept
 
 
 @pytest.mark.parametrize("name", ["../../x", "/etc", "", "no-uuid", "x" * 36, f"{uuid(1).uuid}/.."])
