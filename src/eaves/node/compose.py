@@ -31,6 +31,7 @@ from eaves.node.comms.transport import Transport
 from eaves.node.connectivity import download_ways, takeover_of, uplinks_of
 from eaves.node.containers.subsystem import ContainersSubsystem
 from eaves.node.domains.subsystem import DomainsSubsystem
+from eaves.node.host.journal import LogGate
 from eaves.node.host.machine import Host, Machine
 from eaves.node.host.notify import own_notifier
 from eaves.node.network.refusals import Facts
@@ -87,11 +88,13 @@ class Node:
         checkpoint: Checkpoint,
         transport: Transport,
         device_log: Path,
+        log_gate: LogGate,
         tpm: Tpm | None,
         booted: Booted | None,
         boot: BootOfMachine,
     ) -> None:
         self.settings, self.checkpoint, self.tpm = settings, checkpoint, tpm
+        self.log_gate = log_gate
         self.version = booted.running.version if booted else VERSION
         self.host = Host()
         self.machine = self.host.machine()
@@ -263,6 +266,7 @@ class Node:
             workloads=self.workloads,
             host=self.host,
             logs=LogStore(settings.state_dir / "logs", now),
+            log_gate=self.log_gate,
             identity=self.facts,
             security=SecurityModule(tpm.tcti if tpm else "", health),
             safekeeping=self.safekeeping,

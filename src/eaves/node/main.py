@@ -174,7 +174,7 @@ async def run_node(settings: Settings) -> Ending:
     make_run_dir(settings.run_dir)
     device_log = settings.state_dir / "logs" / "device.log"
     ended = tail(device_log)  # of the run before: it may have been a system on trial
-    log_to_file(device_log)
+    gate = log_to_file(device_log)
     folder = await wait_for_folder(settings.config_dir)
     checkpoint = Checkpoint(settings.state_dir)
     transport = Transport(folder.server, folder.root_certificate, now, Limits())
@@ -190,7 +190,7 @@ async def run_node(settings: Settings) -> Ending:
             traces=read_traces,
             ended=ended,
         )
-        node = Node(settings, folder, checkpoint, transport, device_log, tpm, booted, boot)
+        node = Node(settings, folder, checkpoint, transport, device_log, gate, tpm, booted, boot)
         return await run_until_restart(node.service, node.applicant)
     finally:
         await transport.close()

@@ -289,13 +289,21 @@ def _openstack(path: str, caller: Caller, facts: NodeFacts) -> Answer:
 class Allowance:
     """So many questions of each caller in each second, and a few at once."""
 
-    def __init__(self, rate: float, burst: int, most: int = 4096) -> None:
-        self._rate, self._burst, self._most = rate, burst, most
+    def __init__(
+        self, rate: float, burst: int, most: int = 4096, idle_s: float = float("inf")
+    ) -> None:
+        self._rate, self._burst, self._most, self._idle_s = rate, burst, most, idle_s
         self._left: dict[str, tuple[float, float]] = {}  # caller -> (left, when)
+
+    def limit(self, rate: float, burst: int, idle_s: float) -> None:
+        """Other limits from now on; what was taken stays taken."""
+        self._rate, self._burst, self._idle_s = rate, burst, idle_s
 
     def takes(self, caller: str, now_s: float) -> bool:
         left, when = self._left.pop(caller, (float(self._burst), now_s))
         left = min(float(self._burst), left + (now_s - when) * self._rate)
+        if now_s - when >= self._idle_s:
+            left = float(self._burst)
         while len(self._left) >= self._most:
             self._left.pop(next(iter(self._left)))
         self._left[caller] = (left - 1 if left >= 1 else left, now_s)

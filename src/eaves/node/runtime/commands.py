@@ -42,6 +42,12 @@ def maintenance_of(config: EdgeDevConfig, items: ItemValues) -> bool:
             return config.maintenance_mode
 
 
+def cut_off(silence_s: float, items: ItemValues) -> bool:
+    """Is a reboot due, as nothing else brought the controller back?  Not where none is expected."""
+    expected = items.tri("airgap.mode") is not Tri.ENABLED
+    return expected and silence_s >= items.seconds("timer.reboot.no.network")
+
+
 def epoch_moved(known: int | None, told: int) -> bool:
     """Has the controller lost what it knew, so that everything is to be said again?"""
     return known is not None and known != told
@@ -60,6 +66,7 @@ PLANNED: Final[Mapping[BootReason, str]] = MappingProxyType(
     {
         BootReason.BOOT_REASON_REBOOT_CMD: "the controller asked for a reboot",
         BootReason.BOOT_REASON_POWEROFF_CMD: "it was told on the spot to power off",
+        BootReason.BOOT_REASON_DISCONNECT: "the controller was not heard for too long",
         BootReason.BOOT_REASON_UPDATE: "an update of the base OS was to be tried",
         BootReason.BOOT_REASON_FALLBACK: "a base OS on trial did not pass, the one before it boots",
         BootReason.BOOT_REASON_VAULT_FAILED: "a base OS on trial could not open the vault",

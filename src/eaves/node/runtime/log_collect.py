@@ -16,6 +16,7 @@ from eaves.ids import AppInstanceId
 from eaves.node.checkpoint import Checkpoint, StateNotWritable
 from eaves.node.host.applogs import LogBatch, LogSource, read_lines, release, skip
 from eaves.node.host.files import DISK_FULL
+from eaves.node.runtime.log_policy import SentLines
 from eaves.node.runtime.log_store import LogStore
 
 log = structlog.get_logger(__name__)
@@ -45,6 +46,7 @@ class LogCollector:
         self._now = now
         self._reached: dict[str, str] = {}  # newer than what is stored, while it cannot be
         self._turn = asyncio.Lock()
+        self.sent = SentLines()
         self.lost_bytes = 0  # since the process began
 
     async def collect_forever(
@@ -141,5 +143,7 @@ class LogCollector:
             )
             for n, line in enumerate(batch.lines)
         ]
-        self._store.add(listed.origin, listed.app, entries)
+        wanted = self.sent.of(entries) if listed.app is None else entries
+        if wanted:
+            self._store.add(listed.origin, listed.app, wanted)
         return batch

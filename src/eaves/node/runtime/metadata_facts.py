@@ -1,22 +1,37 @@
 """What the metadata service knows of the node."""
 
 from eaves.evapi.config import EdgeDevConfig
+from eaves.evapi.config_items import ItemValues
 from eaves.node.host.sensors import Sensors
 from eaves.node.network.metadata import Neighbour, NodeFacts, PortCounters
 from eaves.node.runtime.health import temperature_lines
 from eaves.node.runtime.metadata_server import Surface
-from eaves.node.runtime.parts import Parts
+from eaves.node.runtime.parts import Parts, Shared
 from eaves.node.runtime.reporter import Reporter
 
 MIB = 1 << 20
 
 
-def surface_of(parts: Parts, reporter: Reporter) -> Surface:
+def metrics_limits(items: ItemValues) -> tuple[float, int, float]:
+    """Of /metrics, for each app: a second, at once, and after how long it begins anew."""
+    return (
+        items.count("msrv.prometheus.metrics.rps"),
+        items.count("msrv.prometheus.metrics.burst"),
+        items.seconds("msrv.prometheus.metrics.idletimeout.seconds"),
+    )
+
+
+def surface_of(parts: Parts, shared: Shared, reporter: Reporter) -> Surface:
     def facts(neighbours: tuple[Neighbour, ...]) -> NodeFacts:
         return node_facts(parts, neighbours)
 
     return Surface(
-        lambda: parts.engine.wish, lambda: parts.engine.ports, facts, reporter.say, parts.patches
+        lambda: parts.engine.wish,
+        lambda: parts.engine.ports,
+        facts,
+        reporter.say,
+        parts.patches,
+        lambda: metrics_limits(shared.items),
     )
 
 

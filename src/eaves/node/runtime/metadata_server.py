@@ -51,6 +51,7 @@ class Surface:
     facts: Callable[[tuple[Neighbour, ...]], NodeFacts]
     say: Callable[[str, ZInfoMsg], None]  # an info message under its key
     patches: PatchShelf | None = None  # None: it hands out none
+    metrics_limits: Callable[[], tuple[float, int, float]] = lambda: (1.0, 10, 240.0)
 
 
 def bridges_of(items: Iterable[NetworkItem]) -> Mapping[str, tuple[str, NetworkInstanceId]]:
@@ -124,6 +125,7 @@ class MetadataServer:
     def __init__(self, surface: Surface) -> None:
         self._surface = surface
         self._allowance = Allowance(RATE, BURST)
+        self._metrics_allowance = Allowance(RATE, BURST)
         self._sites: dict[tuple[str, str], web.SockSite] = {}
         self._failed: dict[tuple[str, str], str] = {}
 
@@ -168,7 +170,7 @@ class MetadataServer:
         gateway = str(transport.get_extra_info("sockname")[0])
         peer = transport.get_extra_info("peername")
         address, port = str(peer[0]), int(peer[1])
-        if not self._allowance.takes(f"{gateway}/{address}", time.monotonic()):
+        if not self._allows(f"{gateway}/{address}", request.path):
             return web.Response(status=429, text="too many questions; ask again in a second\n")
         wish = self._surface.wish()
         caller = caller_of(wish, self._surface.ports(), gateway, (address, port)) if wish else None
@@ -192,6 +194,15 @@ class MetadataServer:
             body=told.body.encode() if told.status != 204 else None,
             headers={"Content-Type": told.content_type} if told.body else None,
         )
+
+    def _allows(self, caller: str, path: str) -> bool:
+        now_s = time.monotonic()
+        if not self._allowance.takes(caller, now_s):
+            return False
+        if path != "/metrics":
+            return True
+        self._metrics_allowance.limit(*self._surface.metrics_limits())
+        return self._metrics_allowance.takes(caller, now_s)
 
     def _say(self, app: AppInstanceId, told: Answer, body: bytes) -> None:
         if told.status_of is None:

@@ -11,6 +11,7 @@ from eaves.evapi.config_items import ItemValues
 from eaves.evapi.info import MaintenanceModeReason, ZDeviceState, ZInfoConfigItemStatus
 from eaves.node.baseos.subsystem import BaseOs
 from eaves.node.checkpoint import Checkpoint
+from eaves.node.host.journal import LogGate
 from eaves.node.host.machine import Host
 from eaves.node.host.notify import Notifier
 from eaves.node.runtime.conversation import Conversation
@@ -49,6 +50,7 @@ class Parts:
     workloads: Workloads
     host: Host
     logs: LogStore
+    log_gate: LogGate
     identity: Identity
     security: SecurityModule
     safekeeping: Safekeeping

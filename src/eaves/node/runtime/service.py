@@ -15,7 +15,13 @@ from eaves.node.checkpoint import StateNotWritable
 from eaves.node.comms.outbox import Outbox
 from eaves.node.comms.transport import Limits
 from eaves.node.host.machine import MIB
-from eaves.node.runtime.commands import Reboot, decide_command, epoch_moved, maintenance_of
+from eaves.node.runtime.commands import (
+    Reboot,
+    cut_off,
+    decide_command,
+    epoch_moved,
+    maintenance_of,
+)
 from eaves.node.runtime.connect import pinger
 from eaves.node.runtime.conversation import not_applied
 from eaves.node.runtime.given_ports import GivenPorts
@@ -35,6 +41,7 @@ log = structlog.get_logger(__name__)
 
 STOP_APPS_S = 300.0
 SETTLE_S = 60.0
+CUT_OFF_S = 10.0
 
 
 class RestartNode(Exception):
@@ -47,7 +54,7 @@ class Service:
         self._shared = Shared(parts.now())
         self._reporter = Reporter(parts, self._shared, outbox)
         self._telemetry = Telemetry(parts, self._shared)
-        self._metadata = MetadataServer(surface_of(parts, self._reporter))
+        self._metadata = MetadataServer(surface_of(parts, self._shared, self._reporter))
         self._epoch: int | None = None
         self._going_down = asyncio.Event()
         self._given_ports = GivenPorts(
@@ -199,6 +206,7 @@ class Service:
         self._parts.conversation.link.transport.limits = Limits(
             dial or usual.dial, send or usual.send
         )
+        self._telemetry.follow(items)
         self._parts.logs.quota_bytes = items.count("newlog.gzipfiles.ondisk.maxmegabytes") * MIB
         self._parts.storage.configure(settings_of({i.key: i.value for i in config.config_items}))
         self._parts.workloads.set_boot_retry(timedelta(seconds=items.seconds("timer.boot.retry")))
@@ -282,6 +290,7 @@ class Service:
                 forever("collect garbage", self._collect_garbage, self._garbage_pause_s)
             )
             tasks.create_task(self._reboot_when_asked(), name="reboot")
+            tasks.create_task(forever("cut off", self._reboot_when_cut_off))
             if self._parts.notifier.address:
                 tasks.create_task(forever("prove alive", self._prove_alive))
             if system is not None:
@@ -293,6 +302,19 @@ class Service:
             tasks.create_task(forever("given ports", self._given_ports.run_forever))
             if self._parts.takeover is not None:
                 tasks.create_task(self._parts.takeover.run(), name="hand-over")
+
+    async def _reboot_when_cut_off(self) -> None:
+        """timer.reboot.no.network, counted since the controller was last heard."""
+        clock = asyncio.get_running_loop().time
+        counts = self._parts.conversation.link.transport.counts
+        heard, since = counts.success, clock()
+        while True:
+            await asyncio.sleep(CUT_OFF_S)
+            if counts.success != heard:
+                heard, since = counts.success, clock()
+            if self._parts.powers_off and cut_off(clock() - since, self._shared.items):
+                self._reboot(BootReason.BOOT_REASON_DISCONNECT)
+                return
 
     async def _reboot_when_asked(self) -> None:
         await self._going_down.wait()

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import structlog
 
+from eaves.evapi.config_items import ItemValues
 from eaves.evapi.flows.report import Delivered
 from eaves.evapi.metrics import AclMetric, ZMetricMsg, ZMetricProcess, encode_z_metric_msg
 from eaves.evapi.paths import Endpoint
@@ -21,13 +22,16 @@ from eaves.node.runtime.guard import forever
 from eaves.node.runtime.health import disk_metrics, process_metrics
 from eaves.node.runtime.health_reports import HealthReporter
 from eaves.node.runtime.log_collect import Listed, LogCollector
+from eaves.node.runtime.log_policy import policy_of
 from eaves.node.runtime.log_store import app_origin, device_origin, upload_pause_s
 from eaves.node.runtime.parts import Parts, Shared, pace
 from eaves.node.runtime.workloads import network_items
 from eaves.node.storage import status as storage_status
+from eaves.node.storage.facts import StorageFacts
 
 log = structlog.get_logger(__name__)
 
+SCAN = "timer.metric.diskscan.interval"
 PROCESSES_S = 3600.0  # between two lists of what runs: they are long
 
 
@@ -39,6 +43,7 @@ class Telemetry:
         self._flows = FlowReporter(parts, shared)
         self._health = HealthReporter(parts, shared)
         self._listed_at = float("-inf")  # the processes
+        self._scanned_at, self._stored = float("-inf"), StorageFacts()
 
     async def run_forever(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -48,6 +53,12 @@ class Telemetry:
             tasks.create_task(forever("hardware health", self._health.run_forever))
             tasks.create_task(forever("record flows", self._flows.record_forever))
             tasks.create_task(forever("send flows", self._flows.send_forever))
+
+    def follow(self, items: ItemValues) -> None:
+        """Properties of the log: what is written, and what of it is sent."""
+        policy = policy_of(items)
+        self._parts.log_gate.writes = policy.writes
+        self._collector.sent.policy = policy
 
     async def collect_last_logs(self) -> None:
         """Take over what is there now: the last lines before a reboot."""
@@ -83,7 +94,7 @@ class Telemetry:
             if a.activate and a.config.fixedresources
         )
         interval = self._shared.items.seconds("timer.metric.interval")
-        stored = await parts.storage.facts()
+        stored = await self._disks_scanned()
         app_metrics, ni_metrics = await parts.workloads.metrics(wish, stored)
         load = parts.host.load()
         device = replace(
@@ -115,6 +126,13 @@ class Telemetry:
             pr=await self._processes(load.uptime_s, load.memory_total_mib * MIB),
         )
         return encode_z_metric_msg(message)
+
+    async def _disks_scanned(self) -> StorageFacts:
+        """timer.metric.diskscan.interval: how much is used is looked up no oftener."""
+        clock = asyncio.get_running_loop().time()
+        if clock - self._scanned_at >= self._shared.items.seconds(SCAN):
+            self._scanned_at, self._stored = clock, await self._parts.storage.facts()
+        return self._stored
 
     async def _processes(self, uptime_s: float, memory: int) -> tuple[ZMetricProcess, ...]:
         """With the first message, then once an hour."""
