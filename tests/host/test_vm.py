@@ -17,7 +17,7 @@ from eaves.cli.disks import DiskSample
 from eaves.ids import AppInstanceId, VolumeId
 from eaves.node import refs
 from eaves.node.domains.items import Disk, Domain, Firmware, Nic
-from eaves.node.domains.monitor import monitor, tell
+from eaves.node.domains.monitor import monitor, run_state, tell
 from eaves.node.domains.qemu import FIRST_UID
 from eaves.node.domains.subsystem import DomainsSubsystem
 from eaves.node.host import cgroups
@@ -184,6 +184,23 @@ async def test_a_guest_that_powers_itself_off_is_reported_and_starts_again(node:
 
     await node.make(item)
     await until(lambda: node.console().count("init runs") == 2)
+
+
+async def test_a_held_guest_stands_still_and_goes_on_also_after_its_node_died(node: Node) -> None:
+    await node.make(node.item("held"))
+    socket = node.run_dir / "domains" / node.app / "qmp.sock"
+
+    async def state() -> str:
+        async with monitor(socket, 30) as client:
+            return await run_state(client)
+
+    async with node.subsystem.held(node.app):
+        assert await state() == "paused"
+        await node.subsystem.observe()
+        assert await state() == "paused", "a look in between lets nothing go"
+        await node.restarted().observe()
+        assert await state() == "running", "another process finds what the one before held"
+    assert await state() == "running"
 
 
 async def test_a_killed_emulator_is_reported_with_the_signal(node: Node) -> None:

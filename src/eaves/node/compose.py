@@ -30,12 +30,15 @@ from eaves.node.comms.secrets import Decryptor
 from eaves.node.comms.transport import Transport
 from eaves.node.connectivity import download_ways, takeover_of, uplinks_of
 from eaves.node.containers.subsystem import ContainersSubsystem
+from eaves.node.cpus.subsystem import CpusSubsystem
 from eaves.node.domains.subsystem import DomainsSubsystem
+from eaves.node.host import affinity
 from eaves.node.host.journal import LogGate
 from eaves.node.host.machine import Host, Machine
 from eaves.node.host.notify import own_notifier
 from eaves.node.network.refusals import Facts
 from eaves.node.network.subsystem import NetworkSubsystem
+from eaves.node.runtime.budget import Budget, budget_of
 from eaves.node.runtime.conversation import Conversation
 from eaves.node.runtime.device_status import Identity
 from eaves.node.runtime.engine import Engine, Surroundings
@@ -185,6 +188,9 @@ class Node:
             clamp_mss=self.service.items.flag("app.enable.tcp.mss.clamping"),
         )
 
+    def _budget(self) -> Budget:
+        return budget_of(self.service.items, self.machine.memory_mib, affinity.usable())
+
     def _routes(self) -> tuple[Probed, ...]:
         wish = self.engine.wish
         if wish is None:
@@ -213,20 +219,23 @@ class Node:
         kept = self.vault.folder.path if self.vault.encrypted else settings.state_dir
         domains = DomainsSubsystem(settings.name, kept, settings.run_dir, self.storage, clock)
         containers = ContainersSubsystem(settings.name, kept, settings.run_dir, self.storage, clock)
+        workloads = Workloads(domains, containers, self.network, device_log)
+        cpus = CpusSubsystem(workloads.running)
         engine = Engine(
             self.checkpoint,
-            (self.storage, self.network, domains, containers),
+            (self.storage, self.network, domains, containers, cpus),
             Surroundings(
                 self.network.ports,
                 self.opened,
                 settings.table,
                 self._network_facts,
                 self.local.localise,
+                self._budget,
             ),
             clock,
             self.changed,
         )
-        return engine, Workloads(domains, containers, self.network, device_log)
+        return engine, workloads
 
     def _conversation(self) -> Conversation:
         return Conversation(

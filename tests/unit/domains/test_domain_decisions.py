@@ -122,7 +122,7 @@ def test_missing_firmware_and_too_long_paths_are_refused() -> None:
 
 def test_the_limit_leaves_room_for_the_emulator() -> None:
     mib = 1024 * 1024
-    assert memory_limit_bytes(domain()) == 256 * mib + 376 * mib + 256 * mib // 40
+    assert memory_limit_bytes(domain()) == 256 * mib + 376 * mib + 256 * 1024 // 40 * 1024
 
 
 def test_the_seed_names_the_guest_unless_the_user_data_does() -> None:

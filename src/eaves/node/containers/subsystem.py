@@ -80,6 +80,14 @@ class ContainersSubsystem:
             if before - running:
                 changed()
 
+    def running(self) -> dict[AppInstanceId, frozenset[int]]:
+        """The processes of each container."""
+        return {
+            app: frozenset({run.pid}) | cgroups.pids(self._workshop.cgroup(app))
+            for app in self._running()
+            if (run := self._workshop.run_of(app)) is not None
+        }
+
     def facts(self, app: AppInstanceId) -> AppFacts | None:
         """Usage of a running container; None when it does not run."""
         run = self._workshop.run_of(app)

@@ -1,7 +1,8 @@
 """Active apps that are virtual machines, as items.  Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 
 from eaves.evapi.config import AppInstanceConfig, MetaDataType, VmBootMode, VmConfig, VmMode
 from eaves.ids import AppInstanceId, VolumeId
@@ -18,13 +19,17 @@ def intent(
     containers: AbstractSet[AppInstanceId],
     user_data: Mapping[AppInstanceId, str],
     macs: Mapping[ItemRef, str],
+    overhead_kib: Callable[[AppInstanceConfig], int] = lambda _: 0,
 ) -> tuple[Domain, ...]:
     """One item for each active app that is not in `containers`.
 
-    `user_data` is decrypted and decoded; `macs` tells the hardware address of each vif.
+    `user_data` is decrypted and decoded; `macs` tells the hardware address of each vif;
+    `overhead_kib` what the emulator may take beside the guest, 0: estimated.
     """
     return tuple(
-        _domain(app, user_data.get(app.app, ""), macs)
+        replace(
+            _domain(app, user_data.get(app.app, ""), macs), overhead_kib=overhead_kib(app.config)
+        )
         for app in apps
         if app.activate and app.app not in containers
     )

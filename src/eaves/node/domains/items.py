@@ -45,6 +45,11 @@ class Vnc:
     password: str = field(default="", repr=False, compare=False)
 
 
+def overhead_kib(memory_kib: int, vcpus: int) -> int:
+    """What the emulator needs beside the guest's memory.  Source: node reference 7.3."""
+    return (350 + 20 + 3 * vcpus) * 1024 + memory_kib // 40
+
+
 @dataclass(frozen=True, slots=True)
 class Domain:
     app: AppInstanceId
@@ -64,6 +69,7 @@ class Domain:
     name: str = field(default="", compare=False)
     user_data: str = field(default="", repr=False, compare=False)
     seed_version: str = field(default="", compare=False)
+    overhead_kib: int = field(default=0, compare=False)  # 0: estimated
 
     @property
     def ref(self) -> ItemRef:

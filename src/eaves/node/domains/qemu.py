@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eaves.errors import Rejected
-from eaves.node.domains.items import Domain, Firmware
+from eaves.node.domains.items import Domain, Firmware, overhead_kib
 from eaves.node.host.accel import Accel
 
 EMULATOR = "qemu-system-x86_64"
@@ -189,6 +189,6 @@ def _text(path: Path) -> str:
 
 
 def memory_limit_bytes(item: Domain) -> int:
-    """RAM and what the emulator needs beside it.  Source: node reference 7.3."""
-    ram = item.memory_kib * 1024
-    return ram + (350 + 20 + 3 * item.vcpus) * 1024 * 1024 + ram // 40
+    """RAM and what the emulator needs beside it."""
+    overhead = item.overhead_kib or overhead_kib(item.memory_kib, item.vcpus)
+    return (item.memory_kib + overhead) * 1024

@@ -79,6 +79,11 @@ class DomainsSubsystem:
         """Which one machines get here, and why; the first call may take 15 s."""
         return await self._workshop.probe.choose()
 
+    def running(self) -> dict[AppInstanceId, frozenset[int]]:
+        """The process of each machine."""
+        runs = ((app, self._workshop.run_of(app)) for app in self._workshop.known_apps())
+        return {app: frozenset({run.pid}) for app, run in runs if run is not None and run.alive}
+
     def facts(self, app: AppInstanceId) -> AppFacts | None:
         """Usage of a running machine; None when it does not run."""
         run, item = self._workshop.run_of(app), self._workshop.recorded(app)
@@ -98,5 +103,4 @@ class DomainsSubsystem:
         """Nothing is held open: machines go on under their keepers."""
 
     def _running(self) -> frozenset[AppInstanceId]:
-        runs = ((app, self._workshop.run_of(app)) for app in self._workshop.known_apps())
-        return frozenset(app for app, run in runs if run is not None and run.alive)
+        return frozenset(self.running())

@@ -19,6 +19,7 @@ from eaves.node.checkpoint import Checkpoint
 from eaves.node.network.refusals import Facts
 from eaves.node.refs import AppInForce, Port
 from eaves.node.runtime.apps_in_force import Decided, decide_apps, with_what_is_held
+from eaves.node.runtime.budget import Budget
 from eaves.node.runtime.guard import forever
 from eaves.node.runtime.refused import keep_well_named, refuse
 from eaves.node.runtime.snapshots_in_force import Seen
@@ -50,6 +51,7 @@ class Surroundings:
     table: str  # name of the node's nftables tables
     facts: Callable[[], Facts] = Facts
     localise: Callable[[EdgeDevConfig], EdgeDevConfig] = lambda config: config  # as it counts here
+    budget: Callable[[], Budget] = Budget
 
 
 class Engine:
@@ -141,6 +143,7 @@ class Engine:
             self.facts,
             tuple(snapshot for one in decided.values() for snapshot in one.snapshots),
             tuple(volume for one in decided.values() for volume in one.restored),
+            self._around.budget(),
         )
         unnumbered = [one.config for app, one in decided.items() if app not in numbers]
         self.wish = replace(wish, refusals={**wish.refusals, **misnamed, **refuse(unnumbered)})

@@ -18,6 +18,7 @@ from eaves.node.network import intent as network
 from eaves.node.network.items import Bridge, Vif
 from eaves.node.network.refusals import Facts
 from eaves.node.refs import Allocations, AppInForce, Port
+from eaves.node.runtime.budget import Budget, admit, vm_overhead_kib
 from eaves.node.storage import intent as storage
 from eaves.node.storage.items import Snapshot, Volume
 from eaves.reconcile.graph import graph_of
@@ -50,17 +51,25 @@ def make_wish(
     facts: Facts = Facts(),  # noqa: B008 - frozen, and the same for all
     snapshots: tuple[Snapshot, ...] = (),
     restored: tuple[Volume, ...] = (),
+    budget: Budget = Budget(),  # noqa: B008 - frozen, and the same for all
 ) -> Wish:
     contained = containers.container_apps(config, apps)
     user_data, locked = open_user_data(apps, open_secret)
     apps = tuple(_hold_back(app, locked, current) for app in apps)
+    grants = admit(apps, contained, current, budget)
+    apps = tuple(
+        replace(app, activate=False) if app.app in grants.refusals else app for app in apps
+    )
     stored = storage.intent(config, current, snapshots, restored)
     networked, refused = network.intent(
         config, apps, allocations, ports, containers=contained, table=table, facts=facts
     )
     macs, gateways = _addresses(networked)
     items: list[Item] = [
-        *domains.intent(apps, contained, user_data, macs),
+        *domains.intent(
+            apps, contained, user_data, macs, lambda config: vm_overhead_kib(config, budget)
+        ),
+        *grants.cpus,
         *containers.intent(apps, contained, user_data, gateways),
     ]
     warnings = {a.app: containers.isolation_warning(a) for a in apps if a.app in contained}
@@ -70,7 +79,7 @@ def make_wish(
         contained,
         stored,
         graph_of(stored.items, networked, items),
-        {**refused, **{a: f"{refused[a]}; {w}" if a in refused else w for a, w in locked.items()}},
+        _joined(refused, locked, grants.refusals),
         {app: text for app, text in warnings.items() if text},
     )
 
@@ -104,6 +113,15 @@ def _hold_back(app: AppInForce, locked: Mapping[AppInstanceId, str], current: Gr
     """An app whose user data is locked does not start without it; one that runs goes on."""
     runs = refs.domain(app.app) in current or refs.container(app.app) in current
     return replace(app, activate=False) if app.app in locked and not runs else app
+
+
+def _joined(*refusals: Mapping[AppInstanceId, str] | Mapping[str, str]) -> dict[str, str]:
+    """All that is said of each object."""
+    joined: dict[str, str] = {}
+    for said in refusals:
+        for name, text in said.items():
+            joined[name] = f"{joined[name]}; {text}" if name in joined else text
+    return joined
 
 
 def _addresses(items: tuple[Item, ...]) -> tuple[dict[ItemRef, str], dict[ItemRef, str]]:

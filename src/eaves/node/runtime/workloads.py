@@ -55,6 +55,13 @@ class Workloads:
         async with self._domains.held(app), self._containers.held(app):
             yield
 
+    def running(self) -> dict[tuple[AppInstanceId, bool], frozenset[int]]:
+        """Processes by app, and whether it is a container."""
+        return {
+            **{(app, False): pids for app, pids in self._domains.running().items()},
+            **{(app, True): pids for app, pids in self._containers.running().items()},
+        }
+
     def boot_time(self, app: AppInstanceId) -> datetime | None:
         facts = self._containers.facts(app) or self._domains.facts(app)
         return facts.boot_time if facts else None
