@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import subprocess
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from support.tied import TIED
 from eaves.evapi.flows.steps import Reply, Send
 from eaves.evapi.paths import Endpoint
 from eaves.node.comms.transport import Limits, Transport
-from eaves.node.host import dhcp
+from eaves.node.host import dhcp, wifi
 from eaves.node.refs import Way
 from eaves.node.uplinks.machine import Machine, Place
 from eaves.node.uplinks.service import Properties, Tools, Uplinks
@@ -24,6 +24,7 @@ from eaves.node.uplinks.verify import Rules
 CONTROLLER, PORT = "203.0.113.9", 8080
 URL = f"http://{CONTROLLER}:{PORT}"
 PORTS = ("eth0", "eth1")
+PEERS = ("up0", "up1")
 
 
 def address(site: int, last: int) -> str:
@@ -70,13 +71,17 @@ def sites(folder: Path, *, dhcp_servers: bool = True) -> Generator[Sites]:
         netns.ip("-n", out, "addr", "add", f"{CONTROLLER}/32", "dev", "lo")
         with contextlib.ExitStack() as stack:
             if dhcp_servers:
-                stack.enter_context(_dhcp(out, folder))
+                stack.enter_context(dhcp_server(out, folder, PEERS))
             yield Sites(node, out, folder)
 
 
 @contextlib.contextmanager
-def _dhcp(out: str, folder: Path) -> Generator[None]:
-    ranges = [f"--dhcp-range={address(n, 50)},{address(n, 60)},255.255.255.0,2m" for n in (0, 1)]
+def dhcp_server(out: str, folder: Path, interfaces: Sequence[str]) -> Generator[None]:
+    """Of the sites whose addresses these interfaces have."""
+    ranges = [
+        f"--dhcp-range={address(n, 50)},{address(n, 60)},255.255.255.0,2m"
+        for n in range(len(interfaces))
+    ]
     argv = [
         *TIED,
         "ip",
@@ -90,8 +95,7 @@ def _dhcp(out: str, folder: Path) -> Generator[None]:
         "--no-hosts",
         "--no-ping",
         "--bind-interfaces",
-        "--interface=up0",
-        "--interface=up1",
+        *(f"--interface={name}" for name in interfaces),
         "--user=root",
         f"--dhcp-leasefile={folder / 'leases'}",
         f"--address=/controller.test/{CONTROLLER}",
@@ -197,6 +201,7 @@ async def running(
             await asyncio.wait([task])
             await made.transport.close()
             await dhcp.stop_others(folder / "dhcp", frozenset())
+            await wifi.stop_others(folder / "wifi", frozenset())
 
 
 async def until(what: Callable[[], bool | Awaitable[bool]], timeout_s: float = 20.0) -> None:

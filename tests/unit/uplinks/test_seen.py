@@ -199,3 +199,11 @@ def test_another_adapter_under_the_old_name_is_not_taken_for_it() -> None:
     found = find(Named(ifname="eth0"), (replace(NICS[1], ifname="eth0"),), "/sys/devices/pci/02")
     assert isinstance(found, Missing)
     assert "plug it in again" in found.text
+
+
+def test_a_port_in_radio_silence_says_so() -> None:
+    """And nothing is sent from it, whatever addresses it still has."""
+    silent = replace(seen_port("wlan0"), silent=True)
+    assert silent.sources == ()
+    assert silent.local_error() == "port wlan0: its radio is off, radio silence is imposed"
+    assert seen_port("wlan0").sources == ("192.0.2.7",)

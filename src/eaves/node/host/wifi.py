@@ -52,6 +52,17 @@ def _running(folder: Path) -> ProcessId | None:
     return process if alive(process) else None
 
 
+async def stop_others(root: Path, wanted: frozenset[str]) -> None:
+    """End the supplicants of interfaces that join no network any more."""
+    for folder in _folders(root):
+        if folder.name not in wanted:
+            await stop(folder)
+
+
+def _folders(root: Path) -> list[Path]:
+    return [p for p in root.iterdir() if p.is_dir()] if root.is_dir() else []
+
+
 async def stop(folder: Path) -> None:
     """And forget the configuration, which holds secrets."""
     process = _running(folder)

@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from eaves.evapi.profile import DevCommandKind, LocalDevInfo
 from eaves.ids import AppInstanceId
 from eaves.node import refs
-from eaves.node.host.radio import Radios
 from eaves.node.local.messages import device_info_of
 from eaves.node.local.state import LocalState
 from eaves.node.runtime.apps_in_force import app_id
@@ -13,11 +12,6 @@ from eaves.node.runtime.local_site import Doors
 from eaves.node.runtime.parts import Parts, Shared
 from eaves.node.runtime.reporter import Reporter
 from eaves.reconcile.report import ItemState
-
-BORROWED = (
-    "this machine keeps its own network, and its radios: start the node with"
-    " --host-network=managed to hand them over"
-)
 
 
 def doors_of(
@@ -37,10 +31,7 @@ def doors_of(
         )
 
     async def silence(on: bool) -> str:  # noqa: FBT001 - the door's one argument
-        if parts.takeover is None:
-            return BORROWED if on else ""
-        parts.uplinks.suspend(on=on)
-        return Radios().silence(on=on)
+        return await parts.uplinks.silence(on=on)
 
     system = parts.base_os
     return Doors(

@@ -22,6 +22,7 @@ from eaves.node.host.process import CommandFailed
 from eaves.node.uplinks import identify, layout
 from eaves.node.uplinks.leases import lease_of
 from eaves.node.uplinks.model import Adapter, Bond, Device, Entry, Medium, PortPlan, Vlan
+from eaves.node.uplinks.radios import Radios
 from eaves.node.uplinks.seen import Lease, Link, Seen, SeenPort, Wanted, wanted
 from eaves.node.uplinks.wireless import (
     Modem,
@@ -75,6 +76,9 @@ class Machine:
 
     bearers: dict[str, Lease] = field(default_factory=dict[str, Lease])  # of modems
     open_secret: OpenSecret | None = None
+    silent: bool = False  # no radio may send
+    radios: Radios = field(default_factory=Radios)
+    radio_problems: tuple[str, ...] = ()  # of those that do not do as they should
 
     # Looking
 
@@ -137,9 +141,10 @@ class Machine:
         gateways: Mapping[str, tuple[str, ...]],
     ) -> SeenPort:
         name = names.get(plan.device)
+        silent = self.silent and _is_wireless(entry, plan)
         if not isinstance(name, identify.Found):
             text = name.text if name is not None else f"no device {plan.device}"
-            return SeenPort(plan, problem=f"port {plan.label}: {text}")
+            return SeenPort(plan, problem=f"port {plan.label}: {text}", silent=silent)
         link = links[name.ifname]
         ours = self._is_ours(plan.device, entry, names)
         told = self._wanted(plan, name.ifname) if ours else None
@@ -168,6 +173,7 @@ class Machine:
                 problem=self.problems.get(plan.label, ""),
                 host_resolves=True,
                 wireless=_is_wireless(entry, plan),
+                silent=silent,
             )
         lease = self._lease(name.ifname)
         return SeenPort(
@@ -180,6 +186,7 @@ class Machine:
             self.problems.get(plan.label, ""),
             wireless=_is_wireless(entry, plan),
             managed=True,
+            silent=silent,
         )
 
     def _is_ours(
@@ -220,6 +227,7 @@ class Machine:
 
         Raises EavesError when the machine does not take it; what could be done is done.
         """
+        await self.switch_radios(entry)
         if not self.managed:
             return
         routing = await uplink_state.routing()
@@ -233,6 +241,13 @@ class Machine:
             await self.settle(entry)
         except CommandFailed:
             await self.settle(entry)  # what was to be taken away went by itself meanwhile
+
+    async def switch_radios(self, entry: Entry) -> None:
+        """What is wrong with them stands in `radio_problems`."""
+        names = self._names(entry, await uplink_state.routing())
+        found = [names.get(p.device) for p in entry.ports if p.wifi or p.cellular]
+        used = {one.ifname for one in found if isinstance(one, identify.Found)}
+        self.radio_problems = await self.radios.switch(self.managed, used, silent=self.silent)
 
     async def missing_links(self, entry: Entry) -> tuple[str, ...]:
         """What `apply` would do to links; something, when one went and came back."""
@@ -268,6 +283,7 @@ class Machine:
                 layout.Port(p, there[p.device], self._wanted(p, there[p.device]))
                 for p in entry.ports
                 if not p.wrong and p.device in ours and p.device in there
+                if not (self.silent and _is_wireless(entry, p))
             ),
             tuple(
                 layout.NewVlan(d, there[d.parent])
@@ -287,6 +303,7 @@ class Machine:
         wished = self._layout(entry, routing)
         index = {link.name: link.index for link in routing.links}
         asking: set[str] = set()
+        joining: set[str] = set()
         self.problems.clear()
         for port in wished.ports:
             if port.plan.ip is None or port.ifname not in index:
@@ -294,7 +311,9 @@ class Machine:
             try:
                 for setting, value in SETTINGS:
                     uplink_state.set_interface(port.ifname, setting, value)
-                await self._start_wifi(port.plan, port.ifname, entry)
+                if self._joins(port.plan, entry):
+                    joining.add(port.ifname)
+                    await self._start_wifi(port.plan, port.ifname)
                 if port.plan.cellular is not None:
                     await self._start_modem(port.plan, port.ifname)
                 elif port.plan.ip.dhcp == DHCPType.Client:
@@ -310,16 +329,17 @@ class Machine:
                 self.problems[port.plan.label] = str(error)
                 log.warning("port_not_set_up", port=port.plan.label, error=str(error))
         await dhcp.stop_others(self.place.run_dir / "dhcp", frozenset(asking))
+        await wifi.stop_others(self.place.run_dir / "wifi", frozenset(joining))
 
-    async def _start_wifi(self, plan: PortPlan, ifname: str, entry: Entry) -> None:
+    def _joins(self, plan: PortPlan, entry: Entry) -> bool:
         device = _device(entry, plan.device)
-        folder = self.place.run_dir / "wifi" / ifname
-        if isinstance(device, Adapter) and device.medium is Medium.WIFI and plan.wifi:
-            given = self.open_wifi(plan)
-            unit = f"{self.place.mark}-wifi-{ifname}"
-            await wifi.ensure(folder, ifname, given.text, unit)
-        else:
-            await wifi.stop(folder)
+        wireless = isinstance(device, Adapter) and device.medium is Medium.WIFI
+        return wireless and bool(plan.wifi)
+
+    async def _start_wifi(self, plan: PortPlan, ifname: str) -> None:
+        given = self.open_wifi(plan)
+        unit = f"{self.place.mark}-wifi-{ifname}"
+        await wifi.ensure(self.place.run_dir / "wifi" / ifname, ifname, given.text, unit)
 
     async def _start_modem(self, plan: PortPlan, ifname: str) -> None:
         """Connected, with the bearer's address as the lease; one that is connected is left so."""

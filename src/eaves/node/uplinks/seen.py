@@ -86,11 +86,12 @@ class SeenPort:
     host_resolves: bool = False
     wireless: bool = False
     managed: bool = False  # its interface was handed over
+    silent: bool = False  # in radio silence
 
     @property
     def sources(self) -> tuple[str, ...]:
         """Addresses to send from, those of the family that the plan prefers first."""
-        if self.link is None or self.plan.ip is None:
+        if self.link is None or self.plan.ip is None or self.silent:
             return ()
         return in_order(self.link.addresses, self.plan.ip.family)
 
@@ -106,6 +107,8 @@ class SeenPort:
         plan = self.plan
         if plan.wrong:
             return plan.wrong
+        if self.silent:
+            return f"port {plan.label}: its radio is off, radio silence is imposed"
         if self.link is None:
             return self.problem or f"port {plan.label}: its interface is missing"
         name = f"port {plan.label} ({self.link.ifname})"

@@ -49,6 +49,7 @@ from eaves.node.uplinks.ways import WayKeeper
 
 log = structlog.get_logger(__name__)
 
+NO_PORTS = Entry(Source.LAST_RESORT, lists.EPOCH, (), ())
 LOOK_S = 1.0  # leases are files; links tell by themselves
 STALE_S = 30.0  # what tells nothing when it changes: the host's list of DNS servers
 SETTLE_S = 0.2  # a burst of changes is one
@@ -185,8 +186,31 @@ class Uplinks:
         return self._state.ledger or self._file.ledger
 
     def suspend(self, *, on: bool) -> None:
-        """Radio silence, or ports in the hands of somebody on the spot."""
+        """Ports are in the hands of somebody on the spot."""
         self._inbox.post(Suspended(on))
+
+    async def silence(self, *, on: bool) -> str:
+        """Radio silence; the answer: what still sends, or nothing.
+
+        Nothing is judged meanwhile, and ports are as they were when it ends.
+        """
+        machine = self._tools.machine
+        if on:
+            self._inbox.post(Suspended(on))
+        async with self._setting:
+            machine.silent = on
+            try:
+                if self._state.current is None:
+                    await machine.switch_radios(NO_PORTS)
+                else:
+                    await machine.apply(self._state.current)
+            except (EavesError, OSError) as error:
+                log.warning("ports_not_set_up", error=str(error))
+        self._look_now.set()
+        if not on:
+            self._inbox.post(Suspended(on))
+        log.info("radio_silence", on=on, problems=machine.radio_problems)
+        return "; ".join(machine.radio_problems) if on else ""
 
     def managed_changed(self, managed: frozenset[str]) -> None:
         """Interfaces were handed over, or given back."""

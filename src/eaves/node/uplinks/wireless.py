@@ -163,6 +163,7 @@ class Modem:
     address: str = ""  # CIDR text of the bearer
     gateway: str = ""
     dns: tuple[str, ...] = ()
+    sends: bool = True  # its radio is on
 
     @property
     def connected(self) -> bool:
@@ -182,6 +183,7 @@ def modem_of(index: str, told: str, bearer_told: str = "") -> Modem:
             ipv4.update(json.loads(bearer_told)["bearer"]["ipv4-config"])
         state = str(generic.get("state", ""))
         reason = _said(generic.get("state-failed-reason"))
+        power = _said(generic.get("power-state"))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise WirelessUnusable(f"modem {index}: ModemManager's answer cannot be read") from error
     address, prefix = _said(ipv4.get("address")), _said(ipv4.get("prefix"))
@@ -193,6 +195,7 @@ def modem_of(index: str, told: str, bearer_told: str = "") -> Modem:
         f"{address}/{prefix}" if address and prefix else "",
         _said(ipv4.get("gateway")),
         _dns(ipv4.get("dns")),
+        power not in {"low", "off"},
     )
 
 

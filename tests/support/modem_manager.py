@@ -1,0 +1,94 @@
+"""ModemManager with one modem, as far as a node sees it: its command line, and a state on disk.
+
+`mmcli` answers in the form of the real one's `-J`.  What a test changes in the state happens to
+the modem; what the node asked for stands in `calls`.
+"""
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PROGRAM = """#!{python}
+import json, pathlib, sys
+
+folder = pathlib.Path({folder!r})
+state = json.loads((folder / "state.json").read_text())
+words = sys.argv[1:]
+with (folder / "calls").open("a") as calls:
+    calls.write(json.dumps(words) + "\\n")
+
+
+def become(**more):
+    state.update(more)
+    (folder / "state.json").write_text(json.dumps(state))
+
+
+generic = {{"state": state["state"], "power-state": state["power"], "bearers": [],
+           "ports": ["cdc-wdm0 (qmi)", state["ifname"] + " (net)"], "state-failed-reason": "--"}}
+if state["state"] == "connected":
+    generic["bearers"] = ["/org/freedesktop/ModemManager1/Bearer/4"]
+verb = words[-1].partition("=")[0]
+if words == ["-J", "-L"]:
+    there = ["/org/freedesktop/ModemManager1/Modem/0"] if state["there"] else []
+    print(json.dumps({{"modem-list": there}}))
+elif words == ["-J", "-m", "0"]:
+    print(json.dumps({{"modem": {{"generic": generic}}}}))
+elif words == ["-J", "-b", "4"]:
+    print(json.dumps({{"bearer": {{"ipv4-config": state["ipv4"]}}}}))
+elif state["refuses"] and verb in state["refuses"]:
+    print("error: couldn't do it: operation not allowed", file=sys.stderr)
+    sys.exit(1)
+elif verb == "--enable":
+    become(state="registered" if state["state"] != "connected" else "connected", power="on")
+elif verb == "--disable":
+    become(state="disabled")
+elif verb == "--simple-connect":
+    become(state="connected")
+elif verb == "--simple-disconnect":
+    become(state="registered")
+elif verb == "--reset":
+    become(state="disabled", refuses=[])
+elif verb == "--set-power-state-low":
+    become(power="low", state="disabled")
+elif verb == "--set-power-state-on":
+    become(power="on")
+"""
+
+
+@dataclass(frozen=True)
+class ModemManager:
+    folder: Path
+
+    def become(self, **more: object) -> None:
+        path = self.folder / "state.json"
+        path.write_text(json.dumps({**self.state(), **more}))
+
+    def state(self) -> Mapping[str, Any]:
+        told: dict[str, Any] = json.loads((self.folder / "state.json").read_text())
+        return told
+
+    def calls(self) -> list[list[str]]:
+        """Of those that change something."""
+        path = self.folder / "calls"
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [words for words in map(json.loads, lines) if "-J" not in words]
+
+
+def modem_manager(folder: Path, ifname: str = "wwan0") -> ModemManager:
+    """Its `mmcli` stands in `folder`: put that before `PATH`."""
+    made = folder / "mmcli"
+    made.write_text(PROGRAM.format(python=sys.executable, folder=str(folder)))
+    made.chmod(0o755)
+    state: dict[str, Any] = {
+        "there": True,
+        "ifname": ifname,
+        "state": "disabled",
+        "power": "on",
+        "refuses": [],
+        "ipv4": {"address": "10.64.0.5", "prefix": "30", "gateway": "10.64.0.6", "dns": []},
+    }
+    (folder / "state.json").write_text(json.dumps(state))
+    return ModemManager(folder)
