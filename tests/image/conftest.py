@@ -3,13 +3,17 @@
 The short form runs with `make test`; `make test-image` runs all, `FULL=1` takes hours.
 """
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.controller import Process, running
-from support.image_builds import Images, both, why_not
+from support.controller import Process, free_port, running
+from support.image_builds import Images, Store, both, why_not
 from support.image_machine import ImageMachine, image_machine
+
+from eaves.cli.demo.datastore import datastore
+from eaves.cli.samples import container_image
 
 HOST = "10.0.2.2"  # as guests of QEMU's user network see this machine's loopback
 
@@ -38,9 +42,21 @@ def controller(images: Images, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.fixture(scope="module")
+def store(images: Images, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """What devices fetch from: the second version, and a container."""
+    folder = tmp_path_factory.mktemp("store")
+    (folder / "files").mkdir()
+    shutil.copyfile(images.second / "system.eos", folder / "files" / "second.eos")
+    sample = container_image(tmp_path_factory.mktemp("samples"))
+    shutil.copytree(sample.layout, folder / "oci" / "samples" / "hello")
+    with datastore(folder, "127.0.0.1") as port:
+        yield Store(folder / "files", f"http://{HOST}:{port}")
+
+
+@pytest.fixture(scope="module")
 def machine(images: Images, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ImageMachine]:
     assert images.installer.exists()
-    with image_machine(tmp_path_factory.mktemp("machine")) as machine:
+    with image_machine(tmp_path_factory.mktemp("machine"), web_port=free_port()) as machine:
         yield machine
 
 

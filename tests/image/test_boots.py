@@ -4,18 +4,22 @@ One machine goes through its life; each step ends with the device online at a re
 with what it says of its slots.
 """
 
+import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.controller import Process
-from support.image_builds import Images
+from support.image_builds import Images, Store, variant
 from support.image_disk import ImageDisk, fault
 from support.image_machine import ImageMachine
 
@@ -24,11 +28,19 @@ from eaves.node.baseos.slots import Slot
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(1800)]
 
 ONLINE_S = 420.0
+UPDATE_S = 900.0  # fetched, written and booted, by a processor that is emulated
+LUKS = b"LUKS\xba\xbe"
 WORLD = """\
 kind: project
 name: image
 attestationPolicy:
   attestationPolicy: {type: ATTEST_POLICY_TYPE_ACCEPT}
+---
+kind: network
+name: uplink
+project: image
+networkKind: V4
+ip: {dhcp: CLIENT}
 ---
 kind: brand
 name: any-maker
@@ -52,10 +64,92 @@ name: on-image
 project: image
 model: image-computer
 serialno: "EAVES-0001"
+interfaces:
+  - {intfname: eth0, intfUsage: MANAGEMENT, netname: uplink}
 configItem:
   - {key: timer.config.interval, stringValue: "5"}
   - {key: timer.test.baseimage.update, stringValue: "30"}
-  - {key: timer.update.fallback.no.network, stringValue: "60"}
+  - {key: timer.update.fallback.no.network, stringValue: "240"}
+"""
+
+APP = """\
+kind: datastore
+name: samples
+dsType: CONTAINERREGISTRY
+dsFQDN: "@STORE@"
+dsPath: samples
+---
+kind: netinst
+name: inner
+project: image
+device: on-image
+networkKind: LOCAL
+type: V4
+port: eth0
+---
+kind: image
+name: hello
+datastore: samples
+imageType: APPLICATION
+imageFormat: CONTAINER
+imageArch: AMD64
+imageRelUrl: hello:v1
+---
+kind: app
+name: hello
+manifestJSON:
+  name: hello
+  acKind: PodManifest
+  acVersion: 1.2.0
+  appType: CONTAINER
+  deploymentType: STAND_ALONE
+  vmmode: HV_NOHYPER
+  images:
+    - {imagename: hello, imageformat: CONTAINER, drvtype: HDD, target: Disk}
+  interfaces:
+    - {name: eth0}
+  resources:
+    - {name: cpus, value: "1"}
+    - {name: memory, value: "65536"}
+---
+kind: instance
+name: hello
+app: hello
+device: on-image
+project: image
+appType: CONTAINER
+vminfo: {cpus: 1, memory: 65536, mode: HV_NOHYPER}
+drives:
+  - {imagename: hello, drvtype: HDD, target: Disk}
+interfaces:
+  - intfname: eth0
+    intforder: 1
+    netinstname: inner
+    acls:
+      - name: web
+        matches:
+          - {type: protocol, value: tcp}
+          - {type: lport, value: "8080"}
+        actions:
+          - {portmap: true, mapparams: {port: 80}}
+"""
+SYSTEM = """\
+kind: datastore
+name: systems
+dsType: HTTP
+dsFQDN: "@STORE@"
+dsPath: files
+---
+kind: image
+name: "@NAME@"
+datastore: systems
+imageType: EVE
+imageFormat: RAW
+imageArch: AMD64
+imageRelUrl: "@FILE@"
+imageVersion: "@VERSION@"
+imageSizeBytes: @SIZE@
+imageSha256: @SHA256@
 """
 
 
@@ -75,11 +169,30 @@ class Eaves:
         assert done.returncode == 0, f"eaves {' '.join(words)}: {done.stderr}{done.stdout}"
         return done.stdout
 
+    def apply(self, name: str, text: str) -> None:
+        file = self.home / f"{name}.yaml"
+        file.write_text(text)
+        self.run("apply", "-f", str(file))
+
     def device(self) -> dict[str, Any]:
         """What the device told of itself, as REST gives it."""
         told = json.loads(self.run("describe", "device", "on-image", "-o", "json"))
         current: dict[str, Any] = told["current"]
         return current
+
+    def upgrade(self, store: Store, file: str, version: str) -> None:
+        path = store.files / file
+        with path.open("rb") as data:
+            digest = hashlib.file_digest(data, "sha256").hexdigest()
+        words = {
+            "STORE": store.url, "NAME": f"os-{version}", "FILE": file, "VERSION": version,
+            "SIZE": str(path.stat().st_size), "SHA256": digest,
+        }  # fmt: skip
+        text = SYSTEM
+        for word, value in words.items():
+            text = text.replace(f"@{word}@", value)
+        self.apply(version, text)
+        self.run("device", "upgrade", "on-image", "--image", f"os-{version}")
 
     def slots(self) -> list[dict[str, Any]]:
         software: list[dict[str, Any]] = self.device().get("swInfo", [])
@@ -102,9 +215,7 @@ def eaves(controller: Process, tmp_path_factory: pytest.TempPathFactory) -> Eave
         *("--ca", str(state / "root-certificate.pem")),
         *("--password-file", str(state.parent / "password")),
     )
-    world = eaves.home / "world.yaml"
-    world.write_text(WORLD)
-    eaves.run("apply", "-f", str(world))
+    eaves.apply("world", WORLD)
     return eaves
 
 
@@ -153,6 +264,26 @@ def test_what_it_measured_was_predicted(images: Images, eaves: Eaves) -> None:
     assert {pcr: measured.get(pcr) for pcr in predicted} == predicted
 
 
+def answers(machine: ImageMachine) -> bool:
+    """Does the container, through its port map?"""
+    url = f"http://127.0.0.1:{machine.web_port}/"
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return bool(answer.status == HTTPStatus.OK)
+    except OSError:
+        return False
+
+
+def test_a_container_runs_from_the_encrypted_vault(
+    machine: ImageMachine, eaves: Eaves, store: Store
+) -> None:
+    eaves.apply("app", APP.replace("@STORE@", store.url))
+    until("answering", lambda: answers(machine))
+    with machine.disk.open("rb") as disk:
+        disk.seek(ImageDisk(machine.disk).place("P3").start)
+        assert disk.read(len(LUKS)) == LUKS
+
+
 def test_a_power_cut_is_told_as_one(machine: ImageMachine, eaves: Eaves) -> None:
     machine.power_cut()
     machine.power_on()
@@ -163,3 +294,30 @@ def test_a_power_cut_is_told_as_one(machine: ImageMachine, eaves: Eaves) -> None
             or "power was lost" in json.dumps(eaves.device())
         ),
     )
+    until("answering again", lambda: answers(machine))
+
+
+def test_an_update_is_tried_tested_and_committed(
+    machine: ImageMachine, eaves: Eaves, store: Store
+) -> None:
+    eaves.upgrade(store, "second.eos", "2.0-test")
+    until("committed", lambda: runs(eaves, "2.0-test", Slot.ACTIVE), UPDATE_S)
+    until("answering again", lambda: answers(machine))
+
+
+def test_an_update_that_panics_is_left_and_says_why(
+    images: Images, machine: ImageMachine, eaves: Eaves, store: Store, tmp_path: Path
+) -> None:
+    bad = variant(images, "3.0-test", "rdinit=/none", tmp_path / "bad")
+    shutil.copyfile(bad, store.files / "bad.eos")
+    eaves.upgrade(store, "bad.eos", "3.0-test")
+
+    def failed() -> bool:
+        return any(
+            sw.get("shortVersion") == "3.0-test" and sw.get("status") == "SW_STATE_FAILED"
+            for sw in eaves.slots()
+        )
+
+    until("left", failed, UPDATE_S)
+    assert runs(eaves, "2.0-test", Slot.ACTIVE)
+    until("answering all the same", lambda: answers(machine))

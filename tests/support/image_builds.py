@@ -27,6 +27,14 @@ class Images:
         return self.first / "installer.raw"
 
 
+@dataclass(frozen=True)
+class Store:
+    """What guests fetch from."""
+
+    files: Path
+    url: str  # as guests see it
+
+
 def why_not() -> str:
     """Why no image can be had here; empty: it can."""
     if os.geteuid() != 0:

@@ -40,6 +40,7 @@ class ImageMachine:
     swtpm: "subprocess.Popen[bytes] | None" = None
     seen: int = 0  # bytes of the console that were looked at
     serial: str = "EAVES-0001"
+    web_port: int = 0  # of this machine, led to port 8080 of the guest; 0: none
     boots: list[float] = field(default_factory=list[float])
 
     def __post_init__(self) -> None:
@@ -93,7 +94,8 @@ class ImageMachine:
         argv += ["-qmp", f"unix:{self.folder}/qmp.sock,server=on,wait=off"]
         argv += ["-smbios", f"type=1,serial={self.serial},manufacturer=QEMU,product=Eaves"]
         argv += ["-device", "i6300esb", "-action", "watchdog=reset"]
-        argv += ["-netdev", "user,id=net0", "-device", "virtio-net-pci,netdev=net0"]
+        led = f",hostfwd=tcp:127.0.0.1:{self.web_port}-:8080" if self.web_port else ""
+        argv += ["-netdev", f"user,id=net0{led}", "-device", "virtio-net-pci,netdev=net0"]
         argv += ["-object", "rng-random,id=rng0,filename=/dev/urandom"]
         argv += ["-device", "virtio-rng-pci,rng=rng0"]
         argv += self._disk_words(log_writes=log_writes)
