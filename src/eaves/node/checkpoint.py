@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,12 @@ def _open(path: Path) -> sqlite3.Connection:
     return db
 
 
+@lru_cache(maxsize=2 * MOST_NUMBERS)
+def _held(in_force: bytes) -> EdgeDevConfig:
+    """Asked for several times for each app, at each configuration."""
+    return decode_edge_dev_config(in_force)
+
+
 @dataclass(frozen=True, slots=True)
 class AppRecord:
     """What of an app is in force, and the counters that were worked in.
@@ -94,7 +101,7 @@ class AppRecord:
 
     @property
     def held(self) -> EdgeDevConfig:
-        return decode_edge_dev_config(self.in_force)
+        return _held(self.in_force)
 
     @property
     def app(self) -> AppInstanceConfig:

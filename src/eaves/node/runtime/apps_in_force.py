@@ -156,9 +156,7 @@ def _decide_versions(
         return Decided(AppRecord(restart, purge, 0, _fragment(wanted, config), counter), wanted)
     held = record.held
     running = held.apps[0]
-    taken = replace(
-        record, restart_counter=restart, purge_counter=purge, in_force=_fragment(wanted, config)
-    )
+    taken = replace(record, restart_counter=restart, purge_counter=purge)
     if purge != record.purge_counter:
         if running.activate and not _volumes_there(wanted, present):
             kept = _still(wanted, running)
@@ -170,12 +168,17 @@ def _decide_versions(
             return Decided(record, down, purging=True, updating=updating)
         told = {**record.snapshots, **due}
         return Decided(
-            replace(taken, incarnation=record.incarnation + 1, snapshots=told),
+            replace(
+                taken,
+                incarnation=record.incarnation + 1,
+                snapshots=told,
+                in_force=_fragment(wanted, config),
+            ),
             wanted,
         )
     if not running.activate:
         # Nothing runs, so nothing has to be protected: the next start takes it all.
-        return Decided(taken, wanted)
+        return Decided(replace(taken, in_force=_fragment(wanted, config)), wanted)
     if restart != record.restart_counter:
         app = replace(wanted, volume_ref_list=running.volume_ref_list)
         waits = _pending(app, wanted)
@@ -187,7 +190,7 @@ def _decide_versions(
     live = _apply_live(running, wanted)
     waits = _pending(live, wanted)
     live = _versioned(live, running) if waits else live
-    record = replace(record, in_force=_fragment(live, config, held))
+    record = replace(record, in_force=_fragment(live, config, held, known=record))
     return Decided(record, live, waits)
 
 
@@ -201,8 +204,13 @@ def _versioned(app: AppInstanceConfig, running: AppInstanceConfig) -> AppInstanc
     return replace(app, uuidandversion=running.uuidandversion)
 
 
-def _fragment(app: AppInstanceConfig, *configs: EdgeDevConfig) -> bytes:
-    """`app`, its networks, volumes and their content trees, from the first config with each."""
+def _fragment(
+    app: AppInstanceConfig, *configs: EdgeDevConfig, known: AppRecord | None = None
+) -> bytes:
+    """`app`, its networks, volumes and their content trees, from the first config with each.
+
+    What is `known` already is not encoded again.
+    """
     refs = {(r.uuid, r.generation_count) for r in app.volume_ref_list}
     networks = _networks(app, configs)
     volumes: dict[tuple[str, int], Volume] = {}
@@ -215,14 +223,15 @@ def _fragment(app: AppInstanceConfig, *configs: EdgeDevConfig) -> bytes:
             volumes[key] = volume
             tree = volume.origin.download_content_tree_id if volume.origin else ""
             trees.update({t.uuid: t for t in config.content_info if t.uuid == tree != ""})
-    return encode_edge_dev_config(
-        EdgeDevConfig(
-            apps=(app,),
-            network_instances=tuple(networks.values()),
-            volumes=tuple(volumes.values()),
-            content_info=tuple(trees.values()),
-        )
+    fragment = EdgeDevConfig(
+        apps=(app,),
+        network_instances=tuple(networks.values()),
+        volumes=tuple(volumes.values()),
+        content_info=tuple(trees.values()),
     )
+    if known is not None and known.held == fragment:
+        return known.in_force
+    return encode_edge_dev_config(fragment)
 
 
 def _networks(
