@@ -26,7 +26,7 @@ from eaves.node.comms.folder import ConfigFolder
 from eaves.node.comms.identity import KeyUnusable, load_identity, onboarding_identity
 from eaves.node.comms.link import Link
 from eaves.node.comms.outbox import Outbox
-from eaves.node.comms.secrets import Decryptor
+from eaves.node.comms.secrets import Decryptor, contexts_of
 from eaves.node.comms.transport import Transport
 from eaves.node.connectivity import download_ways, takeover_of, uplinks_of
 from eaves.node.containers.subsystem import ContainersSubsystem
@@ -145,8 +145,8 @@ class Node:
         link, config = self.link, self.conversation.heard.config
         trusts = (*((link.trust,) if link.trust else ()), *self.conversation.believed)
         certs = tuple(c for t in trusts for c in (t.current, t.previous) if c is not None)
-        contexts = {c.context_id: c for c in (config.cipher_contexts if config else ())}
-        return Decryptor(contexts, lambda: certs, self.identity.ecdh)
+        own = frozenset(c.cert_hash for c in self.identity.certs)
+        return Decryptor(contexts_of(config), lambda: certs, self.identity.ecdh, own)
 
     def opened(self, block: CipherBlock) -> EncryptionBlock:
         return self.decryptor().open(block)

@@ -31,7 +31,7 @@ from eaves.evapi.errors import BadCipherBlock
 from eaves.evapi.evecommon import CipherBlock
 from eaves.evapi.keys import SoftKeyAgreement
 from eaves.ids import AppInstanceId
-from eaves.node.comms.secrets import CipherContextUnknown, Decryptor
+from eaves.node.comms.secrets import CipherContextUnknown, Decryptor, contexts_of
 from eaves.node.compose import datastore_secret
 from eaves.node.refs import AppInForce
 from eaves.node.runtime.wish import open_user_data
@@ -126,8 +126,8 @@ CONTROLLER = ControllerCerts(
 
 def decryptor(key: ec.EllipticCurvePrivateKey, config: EdgeDevConfig = CONFIG) -> Decryptor:
     """As the node makes it."""
-    contexts = {c.context_id: c for c in config.cipher_contexts}
-    return Decryptor(contexts, lambda: (CONTROLLER,), SoftKeyAgreement(key))
+    own = frozenset({WORLD.ecdh_hash})
+    return Decryptor(contexts_of(config), lambda: (CONTROLLER,), SoftKeyAgreement(key), own)
 
 
 def test_a_device_without_the_right_key_gets_nothing() -> None:
@@ -156,7 +156,7 @@ def test_ecdh_key_substitution_makes_blocks_that_only_the_substitute_opens() -> 
         c.context_id for c in CONFIG.cipher_contexts
     )
     for block in blocks(swapped):
-        with pytest.raises(BadCipherBlock):
+        with pytest.raises(CipherContextUnknown, match="another certificate"):
             decryptor(DEVICE_KEY, swapped).open(block)
         with pytest.raises(CipherContextUnknown):
             decryptor(DEVICE_KEY).open(block)

@@ -5,8 +5,14 @@ from dataclasses import dataclass, field
 
 from eaves.errors import Rejected
 from eaves.evapi.certs import ControllerCerts
-from eaves.evapi.cipher import cipher_key, decrypt
-from eaves.evapi.config import CipherBlock, CipherContext, EncryptionBlock, decode_encryption_block
+from eaves.evapi.cipher import check_context, cipher_key, decrypt
+from eaves.evapi.config import (
+    CipherBlock,
+    CipherContext,
+    EdgeDevConfig,
+    EncryptionBlock,
+    decode_encryption_block,
+)
 from eaves.evapi.keys import KeyAgreement
 
 
@@ -18,11 +24,16 @@ class CipherContextUnknown(Rejected):
         )
 
 
+def contexts_of(config: EdgeDevConfig | None) -> Mapping[str, CipherContext]:
+    return {c.context_id: c for c in (config.cipher_contexts if config else ())}
+
+
 @dataclass(frozen=True, slots=True)
 class Decryptor:
     contexts: Mapping[str, CipherContext]
     certs: Callable[[], tuple[ControllerCerts, ...]] = field(repr=False)  # current, then previous
     own: KeyAgreement = field(repr=False)
+    own_hashes: frozenset[bytes]  # of the certificates of that key
 
     def open(self, block: CipherBlock) -> EncryptionBlock:
         """Raises CipherContextUnknown or the cipher's own errors; all are Rejected."""
@@ -33,6 +44,11 @@ class Decryptor:
         context = self.contexts.get(block.cipher_context_id)
         if context is None:
             raise CipherContextUnknown(block.cipher_context_id, "which the configuration lacks")
+        check_context(context)
+        if context.device_cert_hash not in self.own_hashes:
+            raise CipherContextUnknown(
+                context.context_id, "which is for another certificate than this device has"
+            )
         for certs in self.certs():
             peer = certs.ecdh_by_hash(context.controller_cert_hash)
             if peer is not None:
