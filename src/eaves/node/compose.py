@@ -42,6 +42,7 @@ from eaves.node.runtime.budget import Budget, budget_of
 from eaves.node.runtime.conversation import Conversation
 from eaves.node.runtime.device_status import Identity
 from eaves.node.runtime.engine import Engine, Surroundings
+from eaves.node.runtime.local_console import LocalConsole
 from eaves.node.runtime.local_decisions import LocalDecisions
 from eaves.node.runtime.log_store import LogStore
 from eaves.node.runtime.os_updates import Beside, base_os
@@ -131,6 +132,9 @@ class Node:
         self.conversation = self._conversation()
         self.system = base_os(booted, boot, self._beside()) if booted else None
         self.service = Service(self._parts(), Outbox(time.monotonic))
+        self.conversation.console = LocalConsole(
+            self.link, self.local, lambda: self.service.local, self.service.device_info
+        )
         self.applicant = Applicant(
             self.identity.sender,
             self.identity.device_cert_pem,

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
 import structlog
 
@@ -80,6 +81,12 @@ def answer_of(answer: PollAnswer) -> Answer:
             return Answer.PUT_OFF if temporary else Answer.NONE
 
 
+class Console(Protocol):
+    """A local operator console, for when the controller cannot be reached."""
+
+    async def ask(self, url: str, config_hash: str) -> NewConfig | None: ...
+
+
 class Conversation:
     def __init__(
         self,
@@ -103,6 +110,7 @@ class Conversation:
         self._poll_within_s = poll_within_s  # and cannot wait for as long as a property may say
         self.believed: tuple[Trust, ...] = ()  # of old: opens what the saved config encloses
         self._kept_certs = b""  # as saved last
+        self.console: Console | None = None
         self.ready = asyncio.Event()  # a UUID is known and a controller is believed
         self._poll_now = asyncio.Event()
         self._polled = asyncio.Event()
@@ -209,6 +217,17 @@ class Conversation:
             case Unreachable(reason):
                 self.heard.unreachable = reason
                 log.warning("controller_unreachable", why=reason)
+                await self._ask_console()
+
+    async def _ask_console(self) -> None:
+        """What it hands out is of the controller, and taken as if it came from there."""
+        config = self.heard.config
+        url = config.loc_config.loc_url if config and config.loc_config else ""
+        if not url or self.console is None:
+            return
+        new = await self.console.ask(url, self.heard.config_hash)
+        if new is not None and new.config_hash != self.heard.config_hash:
+            await self._take(new)
 
     def _well(self) -> None:
         back = bool(self.heard.unreachable) or not self.heard.from_controller

@@ -8,12 +8,14 @@ from datetime import datetime
 
 import structlog
 
+from eaves.evapi.config_items import Tri
 from eaves.evapi.flows.report import Fate
 from eaves.evapi.info import (
     MaintenanceModeReason,
     ZDeviceState,
     ZInfoApp,
     ZInfoMsg,
+    decode_z_info_msg,
     encode_z_info_msg,
 )
 from eaves.evapi.paths import Endpoint
@@ -92,6 +94,12 @@ class Reporter:
         """A message that somebody else composed; a newer one under its key replaces it."""
         self._queue(key, message, 5)
 
+    def device_message(self) -> bytes | None:
+        """What was last said of the device itself, dated now; None: nothing yet."""
+        if (said := self._said.get("device")) is None:
+            return None
+        return self._stamped(decode_z_info_msg(said))
+
     async def run_forever(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(forever("report", self._report_forever))
@@ -122,10 +130,16 @@ class Reporter:
                 self._queue(key, message, said.priority(key))
 
     def _queue(self, key: str, message: ZInfoMsg, priority: int) -> None:
+        stamped = self._stamped(message)
+        if stamped is not None:
+            self._outbox.put(key, stamped, priority)
+
+    def _stamped(self, message: ZInfoMsg) -> bytes | None:
         device_id = self._parts.conversation.link.device_id
-        if device_id is not None:
-            stamped = replace(message, dev_id=device_id, at_time_stamp=self._parts.now())
-            self._outbox.put(key, encode_z_info_msg(stamped), priority)
+        if device_id is None:
+            return None
+        stamped = replace(message, dev_id=device_id, at_time_stamp=self._parts.now())
+        return encode_z_info_msg(stamped)
 
     async def _send_forever(self) -> None:
         await self._parts.conversation.ready.wait()
@@ -231,7 +245,7 @@ class Reporter:
             shutdown_counter=self._parts.checkpoint.number(SHUTDOWN_COUNTER) or 0,
             maintenance=self.maintenance(),
             last_controller_success=counts.last_success,
-            last_controller_error=heard.unreachable or counts.last_error,
+            last_controller_error=self._controller_error(heard.unreachable or counts.last_error),
             security=self._parts.security,
             at_rest=data_sec_at_rest(self._parts.safekeeping.seen()),
             software=system.software() if system else (),
@@ -239,6 +253,10 @@ class Reporter:
             system_adapter=self._parts.uplinks.info(),
             local_profile=self._parts.local.state.profile,
         )
+
+    def _controller_error(self, error: str) -> str:
+        """airgap.mode: where no controller is expected, its absence is no error."""
+        return "" if self._shared.items.tri("airgap.mode") is Tri.ENABLED else error
 
     def maintenance(self) -> tuple[MaintenanceModeReason, ...]:
         cutoff_s = self._shared.items.seconds("timer.vault.ready.cutoff")

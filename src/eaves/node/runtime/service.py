@@ -68,7 +68,7 @@ class Service:
         self._held: EdgeDevConfig | None = None  # waits for the base OS, whole or in part
         self._system_moved = asyncio.Event()
         self._turn = asyncio.Lock()  # the controller and somebody on the spot: one after the other
-        self._local = LocalSite(
+        self.local = LocalSite(
             parts.local, doors_of(parts, self._shared, self._reporter, self.obey)
         )
         self.ending = Ending.RESTART
@@ -78,6 +78,10 @@ class Service:
     @property
     def items(self) -> ItemValues:
         return self._shared.items
+
+    def device_info(self) -> bytes | None:
+        """As told last; None before there was anything to tell."""
+        return self._reporter.device_message()
 
     def changed(self) -> None:
         self._shared.dirty.set()
@@ -143,7 +147,7 @@ class Service:
         config = self._hold_back(config, before)
         gone = object_keys(before) - object_keys(config) if before else frozenset[str]()
         self._shared.followed_at = self._parts.now()
-        await self._local.follow(config)
+        await self.local.follow(config)
         await self._parts.engine.follow(config)
         self._shared.state = ZDeviceState.ZDEVICE_STATE_ONLINE
         self._reporter.gone(gone)
@@ -279,7 +283,7 @@ class Service:
             tasks.create_task(forever("conversation", lambda: conversation.run_forever(applicant)))
             tasks.create_task(forever("reporter", self._reporter.run_forever))
             tasks.create_task(forever("probe routes", self._parts.prober.run_forever))
-            tasks.create_task(forever("local site", self._local.run_forever))
+            tasks.create_task(forever("local site", self.local.run_forever))
             tasks.create_task(forever("metadata", self._metadata.run_forever))
             tasks.create_task(forever("telemetry", self._telemetry.run_forever))
             if (health := self._parts.security.health) is not None:
