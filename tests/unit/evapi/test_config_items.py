@@ -1,9 +1,12 @@
 """What a device makes of configuration properties.  Source: EVE API v2, timers and limits."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import eaves
 from eaves.evapi.config import ConfigItem
 from eaves.evapi.config_items import (
     PROPERTIES,
@@ -16,6 +19,7 @@ from eaves.evapi.config_items import (
     parse_item,
     property_of,
 )
+from eaves.evapi.items_without_effect import WITHOUT_EFFECT
 
 
 def listed(*pairs: tuple[str, str]) -> list[ConfigItem]:
@@ -160,3 +164,18 @@ def test_any_text_is_a_value_that_can_be_written_back_or_a_bad_item(key: str, te
     except BadItem:
         return
     assert parse_item(of, item_text(value)) == value
+
+
+def test_each_property_is_read_by_the_node_or_says_why_it_changes_nothing() -> None:
+    root = Path(eaves.__file__).parent
+    own = {root / "evapi/config_items.py", root / "evapi/items_without_effect.py"}
+    code = "".join(
+        path.read_text()
+        for part in ("node", "evapi")
+        for path in (root / part).rglob("*.py")
+        if path not in own
+    )
+    by_service = {"debug.default.loglevel", "debug.default.remote.loglevel"}  # ItemValues.log_level
+    read = {key for key in PROPERTIES if f'"{key}"' in code} | by_service
+    assert set(PROPERTIES) - read <= set(WITHOUT_EFFECT) <= set(PROPERTIES)
+    assert all(WITHOUT_EFFECT.values())

@@ -1,0 +1,108 @@
+"""Configuration properties that a node accepts and reports, and that change nothing, each with why.
+
+A property is either read by the node or stands here; a test holds the two against each other.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+_GO = "tunes the Go runtime of EVE-OS; this node is written in Python"
+_CLUSTER = "of the Kubernetes variant of EVE-OS; this node is part of no cluster"
+_ZFS = "of ZFS pools; storage of this node is a directory of the file system that it is given"
+_POSITION = "no modem of this node tells where it stands, so there is no position to send"
+_GEO = "the place of an address is never asked of a service on the Internet"
+_NETDUMP = "no network traces are taken; `eaves node diag` and each port's errors say what failed"
+_MACHINE_LOGS = (
+    "only logs of the node and of apps are sent; those of the machine stay in its journal"
+)
+_VECTOR = "logs go to the controller without a router between"
+_MODEM = "a modem that is stuck is told with its error, and left to a person"
+_EMULATOR = "an aid for developers of the emulator; QEMU runs here as its package starts it"
+_CORES = "no core of the emulator is kept; its last lines are in the app's error and log"
+_MEMORY = "the kernel watches memory pressure; what it ended is told as the reason of the next boot"
+_PNAC = "ports do not authenticate by 802.1X yet"
+_LOCAL = "not asked of a local profile server yet"
+_DISPLAY = "apps have no display of their own yet, only a serial console"
+_ACCESS = "the host's own operating system decides who may use it"
+
+WITHOUT_EFFECT: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "timer.location.cloud.interval": _POSITION,
+        "timer.location.app.interval": _POSITION,
+        "timer.ntpsources.interval": "the clock is kept by the machine's own time service",
+        "timer.port.georedo": _GEO,
+        "timer.port.georetry": _GEO,
+        "timer.appcontainer.stats.interval": "no app tells of containers inside of it yet",
+        "timer.vault.trim.max.secs": _ZFS,
+        "timer.vault.trim.cron": "trimming is left to the machine's own timer (fstrim.timer)",
+        "timer.zfs.pool.trim.cron": _ZFS,
+        "timer.lps.network.interval": _LOCAL,
+        "timer.lps.appbootinfo.interval": _LOCAL,
+        "network.local.legacy.mac.address": "no app ever had an address of that scheme here",
+        "pnac.dhcp.reacquire.max.retries": _PNAC,
+        "scep.retry.interval": _PNAC,
+        "wwan.query.visible.providers": "no other providers are looked for: it cuts a modem off",
+        "wwan.modem.recovery.watchdog": _MODEM,
+        "wwan.modem.recovery.reload.drivers": _MODEM,
+        "wwan.modem.recovery.restart.modemmanager": _MODEM,
+        "debug.disable.dhcp.all-ones.netmask": "has no effect in EVE-OS either",
+        "app.allow.vnc": _DISPLAY,
+        "app.boot.order": "machines boot from their volumes, in the order of the configuration",
+        "app.fml.resolution": _DISPLAY,
+        "igpu.gop": "graphics adapters are handed over without an option ROM",
+        "process.cloud-init.multipart": "a machine is given its MIME parts: cloud-init reads them",
+        "debug.enable.usb": _ACCESS,
+        "debug.enable.vga": _ACCESS,
+        "debug.enable.console": _ACCESS,
+        "debug.enable.ssh": "the node opens no SSH server; that of the host has keys of its own",
+        "debug.enable.vnc.shim.vm": _DISPLAY,
+        "debug.enable.efi": _EMULATOR,
+        "debug.qemu.process.core": _CORES,
+        "debug.qemu.guest.core": _CORES,
+        "debug.qemu.process.core.guest.ram": _CORES,
+        "debug.qemu.pause.on.crash": _EMULATOR,
+        "debug.qemu.gdb": _EMULATOR,
+        "debug.qemu.igpu.no.mmap": _EMULATOR,
+        "debug.qemu.trace.events": _EMULATOR,
+        "debug.syslog.loglevel": _MACHINE_LOGS,
+        "debug.syslog.remote.loglevel": _MACHINE_LOGS,
+        "debug.kernel.loglevel": _MACHINE_LOGS,
+        "debug.kernel.remote.loglevel": _MACHINE_LOGS,
+        "debug.tui.loglevel": "there is no text console",
+        "storage.zfs.reserved.percent": _ZFS,
+        "storage.longhorn.disk.reserved.gigabytes": _CLUSTER,
+        "storage.longhorn.snapshot.cron": _CLUSTER,
+        "storage.longhorn.node-drain-policy": _CLUSTER,
+        "vector.enabled": _VECTOR,
+        "vector.config": _VECTOR,
+        "netdump.enable": _NETDUMP,
+        "netdump.topic.preonboard.interval": _NETDUMP,
+        "netdump.topic.postonboard.interval": _NETDUMP,
+        "netdump.topic.maxcount": _NETDUMP,
+        "netdump.downloader.with.pcap": _NETDUMP,
+        "netdump.downloader.http.with.fieldvalue": _NETDUMP,
+        "diag.probe.remote.http.endpoint": "a diagnosis asks the controller, and nobody else",
+        "diag.probe.remote.https.endpoint": "a diagnosis asks the controller, and nobody else",
+        "edgeview.authen.publickey": "there is no remote access yet",
+        "memory-monitor.enabled": _MEMORY,
+        "internal-memory-monitor.store.enabled": _MEMORY,
+        "internal-memory-monitor.analyze.enabled": _MEMORY,
+        "gogc.memory.limit.bytes": _GO,
+        "gogc.percent": _GO,
+        "gogc.forced.interval.seconds": _GO,
+        "gogc.forced.growth.memory.MiB": _GO,
+        "gogc.forced.growth.memory.percent": _GO,
+        "goroutine.leak.detection.threshold": _GO,
+        "goroutine.leak.detection.check.interval.minutes": _GO,
+        "goroutine.leak.detection.check.window.minutes": _GO,
+        "goroutine.leak.detection.keep.stats.hours": _GO,
+        "goroutine.leak.detection.cooldown.minutes": _GO,
+        "kubernetes.drain.timeout": _CLUSTER,
+        "kubernetes.drain.allnodes.config.multiple": _CLUSTER,
+        "drain.skip.k8sapinotreachable.timeout": _CLUSTER,
+        "k3s.config.override": _CLUSTER,
+        "k3s.version": _CLUSTER,
+        "kubernetes.vmi.deschedule.events": _CLUSTER,
+    }
+)
