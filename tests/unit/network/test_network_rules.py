@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from eaves.ids import AppInstanceId, NetworkInstanceId
 from eaves.node.host.nft import parse_table
 from eaves.node.network.configurators import stale
@@ -257,3 +259,16 @@ def test_what_a_change_leaves_over_is_taken_out() -> None:
     )
     assert [next(iter(c)) for c in stale(before, after, seen)] == ["delete", "flush", "delete"]
     assert stale(after, after, seen) == []
+
+
+@pytest.mark.parametrize("shown", ['"tcp"', "6"])
+def test_a_port_map_is_known_again_also_where_nft_knows_no_protocols(shown: str) -> None:
+    """Without /etc/protocols it shows the number."""
+    seen = parse_table(
+        """{"nftables": [{"map": {"family": "inet", "name": "portmap-of", "table": "zz",
+          "type": ["ifname", "ipv4_addr", "inet_proto", "inet_service"], "map": "verdict", "elem": [
+            [{"concat": ["eth0", "192.0.2.10", PROTOCOL, 6]},
+             {"goto": {"target": "pm-nbu0x1-tcp6"}}]]}}]}""".replace("PROTOCOL", shown)
+    )
+    key = ("eth0", "192.0.2.10", "tcp", "6")
+    assert seen.elements["portmap-of"] == {key: "pm-nbu0x1-tcp6"}

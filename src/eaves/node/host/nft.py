@@ -9,6 +9,8 @@ import msgspec
 
 from eaves.node.host.process import run
 
+PROTOCOLS = {"1": "icmp", "6": "tcp", "17": "udp"}
+
 
 @dataclass(frozen=True, slots=True)
 class SeenRule:
@@ -71,7 +73,7 @@ def parse_table(text: str) -> SeenTable:
         elif rule := entry.get("rule"):
             chains.setdefault(rule["chain"], []).append(_rule(rule, counters))
         elif container := entry.get("map") or entry.get("set"):
-            elements[container["name"]] = dict(_element(e) for e in container.get("elem", ()))
+            elements[container["name"]] = _elements(container)
     return SeenTable({name: tuple(rules) for name, rules in chains.items()}, elements, counters)
 
 
@@ -84,6 +86,23 @@ def _rule(rule: Any, counters: Mapping[str, tuple[int, int]]) -> SeenRule:
                 return SeenRule(comment, *counters.get(counter, (0, 0)))
             return SeenRule(comment, counter["packets"], counter["bytes"])
     return SeenRule(comment, 0, 0)
+
+
+def _elements(container: Any) -> dict[tuple[str, ...], str]:
+    """Protocols by name, also on a machine whose nft knows none, for want of /etc/protocols."""
+    told = container.get("type", "")
+    types: list[Any] = told if _has_type(told, list) else [told]
+    found: dict[tuple[str, ...], str] = {}
+    for element in container.get("elem", ()):
+        key, target = _element(element)
+        if len(key) == len(types):
+            key = tuple(map(_named, types, key))
+        found[key] = target
+    return found
+
+
+def _named(kind: object, part: str) -> str:
+    return PROTOCOLS.get(part, part) if kind == "inet_proto" else part
 
 
 def _element(element: Any) -> tuple[tuple[str, ...], str]:
