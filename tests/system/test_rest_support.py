@@ -22,6 +22,7 @@ from eaves.controller.store.devices import ECDH_TYPE, EdgeNodeCertificate, put_d
 from eaves.controller.store.leases import Lease
 from eaves.controller.store.rendered import find_rendered
 from eaves.controller.store.unit import snapshot, unit_of_work
+from eaves.evapi.bootstrap import open_bootstrap
 from eaves.evapi.certs import decode_z_cert
 from eaves.evapi.config import decode_bootstrap_config, decode_edge_dev_config
 from eaves.evapi.device_certs import Chance, device_certificate
@@ -151,8 +152,8 @@ async def test_the_twin_is_what_the_device_gets(
     assert following["nextConfig"] == twin["config"]
     boot = await alice.get("/v1/devices/name/edge-1/config/bootstrap")
     bootstrap = decode_bootstrap_config(base64.b64decode(boot["pconfig"]))
-    sealed = parse_envelope(bootstrap.signed_config or b"")
-    first = decode_edge_dev_config(sealed.payload)
+    root = (await alice.get("/v1/eaves/controller"))["rootCertificatePem"]
+    first = open_bootstrap(base64.b64decode(boot["pconfig"]), root.encode(), rest.clock())
     assert first.networks
     assert first.system_adapter_list
     assert not first.apps

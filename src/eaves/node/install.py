@@ -28,7 +28,14 @@ NEVER_NEEDED = (
     "CAP_SYS_TIME",
     "CAP_WAKE_ALARM",
 )
-FILES = ("server", "root-certificate.pem", "onboard.cert.pem", "onboard.key.pem", "soft_serial")
+FILES = (
+    "server",
+    "root-certificate.pem",
+    "onboard.cert.pem",
+    "onboard.key.pem",
+    "soft_serial",
+    "bootstrap-config.pb",
+)
 
 
 def unit_text(command: str, settings: Settings) -> str:
