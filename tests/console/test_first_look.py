@@ -14,7 +14,7 @@ VIEWS = (
     *("/library/datastores", "/library/images", "/library/models"),
     *("/tenants", "/users", "/roles", "/tokens", "/audit"),
     *("/library/brands", "/library/alert-rules", "/library/alert-channels", "/library/roles"),
-    "/library/auth-profiles",
+    *("/library/auth-profiles", "/library/patches"),
 )
 
 

@@ -50,6 +50,7 @@ export const GROUPS: readonly Group[] = [
       { path: "/library/datastores", title: "Datastores", area: "accessStorage" },
       { path: "/library/images", title: "Images", area: "accessStorage" },
       { path: "/library/models", title: "Models", area: "accessDevice" },
+      { path: "/library/patches", title: "Patch envelopes", area: "accessEdgeApp" },
       { path: "/library/brands", title: "Brands", area: "accessDevice" },
       { path: "/library/alert-rules", title: "Alert rules", area: "accessDevice" },
       { path: "/library/alert-channels", title: "Alert channels", area: "accessDevice" },

@@ -28,9 +28,9 @@ export function Ask({ name, work, done, open: first = false, children }: Props) 
     doing.reset();
     setOpen(false);
   };
-  const submit = (event: FormEvent) => {
+  const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
-    doing.mutate();
+    if (event.currentTarget.reportValidity()) doing.mutate();
   };
   return (
     <>

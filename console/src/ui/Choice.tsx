@@ -6,7 +6,7 @@ import {
   HelperTextItem,
   TextInput,
 } from "@patternfly/react-core";
-import { useId, useState } from "react";
+import { useEffect, useId, useRef, useState } from "react";
 import type { PathOf } from "../api/client";
 import type { Listed } from "../api/types";
 import { useReadOwn } from "../api/useRead";
@@ -17,34 +17,45 @@ export interface Named {
   readonly title?: string;
 }
 
-interface Props {
+interface Props<T> {
   readonly label: string;
   readonly path: PathOf<"get">;
-  readonly onChoose: (one: Named | undefined) => void;
+  readonly onChoose: (one: T | undefined) => void;
   readonly required?: boolean;
 }
 
 const SHOWN = 20;
 
-export function Choice({ label, path, onChoose, required = false }: Props) {
+export function Choice<T extends Named = Named>({
+  label,
+  path,
+  onChoose,
+  required = false,
+}: Props<T>) {
   const id = useId();
   const [text, setText] = useState("");
-  const found = useReadOwn<Listed<Named>>(path, {
+  const found = useReadOwn<Listed<T>>(path, {
     query: { namePattern: text, "next.pageSize": SHOWN },
   });
   const rows = found.data?.list ?? [];
-  const change = (value: string) => {
-    setText(value);
-    onChoose(rows.find((one) => one.name === value));
-  };
-  const known = rows.some((one) => one.name === text);
+  const choose = useRef(onChoose);
+  choose.current = onChoose;
+  const chosen = rows.find((one) => one.name === text);
+  const input = useRef<HTMLInputElement>(null);
+  const open = text !== "" && !chosen;
+  // a form with a name that stands for nothing, or for nothing yet, is not sent
+  useEffect(() => input.current?.setCustomValidity(open ? "Choose one that there is" : ""), [open]);
+  // who types is quicker than the controller: what fits may come after the last letter
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the same object comes anew with each reading
+  useEffect(() => choose.current(chosen), [chosen?.id]);
   return (
     <FormGroup label={label} fieldId={id} isRequired={required}>
       <TextInput
         id={id}
+        ref={input}
         list={`${id}-names`}
         value={text}
-        onChange={(_event, value) => change(value)}
+        onChange={(_event, value) => setText(value)}
         autoComplete="off"
         isRequired={required}
       />
@@ -55,7 +66,7 @@ export function Choice({ label, path, onChoose, required = false }: Props) {
           </option>
         ))}
       </datalist>
-      {text !== "" && !known && found.isSuccess && (
+      {open && found.isSuccess && (
         <FormHelperText>
           <HelperText>
             <HelperTextItem variant="warning">

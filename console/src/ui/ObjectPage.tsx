@@ -8,7 +8,7 @@ import {
   StackItem,
   Title,
 } from "@patternfly/react-core";
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useEffect, useState } from "react";
 import { Link, useNavigate } from "react-router";
 import { parse, stringify } from "yaml";
 import type { PathOf } from "../api/client";
@@ -57,7 +57,7 @@ export function ObjectPage({ id, noun, list, area, path, more, plan }: Props) {
             {more}
           </StackItem>
           <StackItem isFilled>
-            <Text
+            <ObjectText
               id={id}
               noun={noun}
               list={list}
@@ -73,23 +73,32 @@ export function ObjectPage({ id, noun, list, area, path, more, plan }: Props) {
   );
 }
 
-interface TextProps extends Omit<Props, "plan"> {
+interface TextProps extends Omit<Props, "plan" | "more"> {
   readonly object: Any;
-  readonly plan: Props["plan"] | undefined;
+  readonly plan?: Props["plan"] | undefined;
+  /** Its deletion stands elsewhere on the page. */
+  readonly stays?: boolean;
 }
 
-function Text({ id, noun, list, area, path, object, plan }: TextProps) {
+export function ObjectText({ id, noun, list, area, path, object, plan, stays = false }: TextProps) {
   const { api, may } = useSession();
   const navigate = useNavigate();
   const shown = stringify(object);
+  const [base, setBase] = useState(shown);
   const [text, setText] = useState(shown);
   const params = { id };
-  const changed = text !== shown;
+  const changed = text !== base;
+  // what somebody else changed shows at once, but never in the place of what is being written
+  useEffect(() => {
+    if (changed || base === shown) return;
+    setBase(shown);
+    setText(shown);
+  }, [changed, base, shown]);
   return (
     <>
       <Editor
         label={`${noun} as YAML`}
-        text={shown}
+        text={base}
         readOnly={!may(area, "Update")}
         onText={setText}
       />
@@ -100,12 +109,13 @@ function Text({ id, noun, list, area, path, object, plan }: TextProps) {
               name="Save"
               consequence="The object becomes what the text says; nodes that use it are given the change. A member that is left out is set to nothing."
               work={() => api.put(path, { params, body: parse(text) })}
+              done={() => setBase(text)}
             >
               {plan && <Plan kind={plan} object={readable(text)} />}
             </Do>
           </ActionListItem>
         )}
-        {may(area, "Delete") && (
+        {!stays && may(area, "Delete") && (
           <ActionListItem>
             <Do
               name="Delete"

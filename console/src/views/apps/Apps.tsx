@@ -6,6 +6,7 @@ import { useList } from "../../list/useList";
 import { useListState } from "../../list/useListState";
 import { useSession } from "../../session/Session";
 import { worded } from "../../ui/words";
+import { NewApp } from "./NewApp";
 
 const FILTERS: readonly Filter[] = [{ name: "namePattern", label: "Name" }];
 const NAMES = FILTERS.map((one) => one.name);
@@ -48,6 +49,7 @@ export function Apps() {
       filters={FILTERS}
       idOf={(row) => row.id ?? row.name ?? ""}
       nameOf={(row) => row.name ?? ""}
+      actions={may("accessEdgeApp", "Create") ? <NewApp /> : undefined}
       empty={
         <EmptyState headingLevel="h2" titleText="No apps yet">
           <EmptyStateBody>

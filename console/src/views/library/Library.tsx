@@ -6,11 +6,13 @@ import { useList } from "../../list/useList";
 import { useListState } from "../../list/useListState";
 import { useSession } from "../../session/Session";
 import { Ask } from "../../ui/Ask";
+import { Choice } from "../../ui/Choice";
 import { Editor } from "../../ui/Editor";
 import { Problem } from "../../ui/Problem";
 import { worded } from "../../ui/words";
 import { ImportModels } from "./ImportModels";
 import { KINDS, type Kind } from "./kinds";
+import { referring } from "./referring";
 
 type Row = Readonly<Record<string, unknown>> & { readonly id?: string; readonly name?: string };
 
@@ -75,14 +77,26 @@ const shown = (value: unknown): string =>
 function New({ word, kind }: { readonly word: string; readonly kind: Kind }) {
   const { api } = useSession();
   const navigate = useNavigate();
-  const first = stringify(kind.template);
+  const [first, setFirst] = useState(() => stringify(kind.template));
   const [text, setText] = useState(first);
+  const show = (now: string) => {
+    setFirst(now);
+    setText(now);
+  };
   const work = async () => {
     const made = await api.post(kind.path, { body: parse(text) });
     navigate(`/library/${word}/${made.objectId}`);
   };
   return (
     <Ask name={`New ${kind.noun.toLowerCase()}`} work={work}>
+      {(kind.refs ?? []).map((ref) => (
+        <Choice
+          key={ref.member}
+          label={ref.label}
+          path={ref.path}
+          onChoose={(one) => one?.id && show(referring(text, ref, one.id))}
+        />
+      ))}
       <Editor label={`${kind.noun} as YAML`} text={first} onText={setText} />
     </Ask>
   );

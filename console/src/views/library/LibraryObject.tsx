@@ -1,4 +1,6 @@
 import { useParams } from "react-router";
+import { useSession } from "../../session/Session";
+import { Do } from "../../ui/Do";
 import { ObjectPage } from "../../ui/ObjectPage";
 import { Problem } from "../../ui/Problem";
 import { KINDS } from "./kinds";
@@ -15,6 +17,20 @@ export function LibraryObject() {
       list={`/library/${word}`}
       area={kind.area}
       path={kind.one}
+      more={word === "images" ? <Resolve id={id} /> : undefined}
+    />
+  );
+}
+
+/** What the datastore has under this name becomes the content of the image. */
+function Resolve({ id }: { readonly id: string }) {
+  const { api, may } = useSession();
+  if (!may("accessStorage", "Update")) return null;
+  return (
+    <Do
+      name="Look it up"
+      consequence="The controller asks the datastore for this image, and keeps its digest and size: nodes take what has this digest, and nothing else."
+      work={() => api.put("/v1/apps/images/id/{id}/uplink", { params: { id } })}
     />
   );
 }

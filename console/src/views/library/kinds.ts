@@ -2,6 +2,17 @@
 import type { PathOf } from "../../api/client";
 import type { Area } from "../../rights/rights";
 
+export interface Ref {
+  readonly label: string;
+  readonly path: PathOf<"get">;
+  readonly member: string;
+  /** The member is a list; the one that is chosen is all of it. */
+  readonly many?: boolean;
+}
+
+const PROJECT: Ref = { label: "Project", path: "/v1/projects", member: "projectId" };
+const NODE: Ref = { label: "Node", path: "/v1/devices", member: "deviceId" };
+
 export interface Kind {
   readonly noun: string;
   readonly title: string;
@@ -10,6 +21,8 @@ export interface Kind {
   readonly area: Area;
   /** Members that a row shows beside its name. */
   readonly columns: readonly (readonly [title: string, member: string])[];
+  /** Members of a new one that hold the id of another object, which is chosen by its name. */
+  readonly refs?: readonly Ref[];
   /** A new one, as text to begin with. */
   readonly template: Readonly<Record<string, unknown>>;
 }
@@ -32,6 +45,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
       projectId: "",
       ip: { dhcp: "NETWORK_DHCP_TYPE_CLIENT", dns: [] },
     },
+    refs: [PROJECT],
   },
   netinsts: {
     noun: "Network instance",
@@ -53,6 +67,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
       deviceId: "",
       deviceDefault: true,
     },
+    refs: [NODE],
   },
   volumes: {
     noun: "Volume",
@@ -73,6 +88,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
       sizeBytes: "1073741824",
       deviceId: "",
     },
+    refs: [NODE],
   },
   datastores: {
     noun: "Datastore",
@@ -113,6 +129,32 @@ export const KINDS: Readonly<Record<string, Kind>> = {
       imageType: "IMAGE_TYPE_APPLICATION",
       imageRelUrl: "",
     },
+    refs: [{ label: "Datastore", path: "/v1/datastores", member: "datastoreIdList", many: true }],
+  },
+  patches: {
+    noun: "Patch envelope",
+    title: "Patch envelopes",
+    path: "/v1/patch-envelope",
+    one: "/v1/patch-envelope/id/{id}",
+    area: "accessEdgeApp",
+    columns: [
+      ["Version", "userDefinedVersion"],
+      ["Action", "action"],
+    ],
+    template: {
+      name: "rules",
+      title: "Rules",
+      projectId: "",
+      action: "PATCH_ENVELOPE_ACTION_STORE",
+      userDefinedVersion: "1",
+      artifacts: [
+        {
+          format: "OpaqueObjectCategoryInline",
+          base64Artifact: { base64Data: "e30=", fileNameToUse: "rules.json" },
+        },
+      ],
+    },
+    refs: [PROJECT],
   },
   brands: {
     noun: "Brand",
@@ -158,6 +200,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
       defaultRoleId: "",
       oauthProfile: { OIDCEndPoint: "https://", clientID: "", clientSecret: "", roleScope: "" },
     },
+    refs: [{ label: "Role of who signs in", path: "/v1/roles", member: "defaultRoleId" }],
   },
   "alert-rules": {
     noun: "Alert rule",
@@ -216,5 +259,6 @@ export const KINDS: Readonly<Record<string, Kind>> = {
       attr: {},
       ioMemberList: [],
     },
+    refs: [{ label: "Brand", path: "/v1/brands", member: "brandId" }],
   },
 };

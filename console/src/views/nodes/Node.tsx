@@ -25,6 +25,7 @@ import { Attestation } from "./Attestation";
 import { NodeActions } from "./NodeActions";
 import { NodeAdapters } from "./NodeAdapters";
 import { NodeApps } from "./NodeApps";
+import { NodeText } from "./NodeText";
 import { NodeUpdates } from "./NodeUpdates";
 import { Onboarding } from "./Onboarding";
 
@@ -64,6 +65,11 @@ export function Node() {
                 { key: "state", title: "State", body: () => <Standing id={id} node={node} /> },
                 { key: "attestation", title: "Attestation", body: () => <Attestation id={id} /> },
                 { key: "adapters", title: "Adapters", body: () => <NodeAdapters node={node} /> },
+                {
+                  key: "asked",
+                  title: "Configuration",
+                  body: () => <NodeText id={id} />,
+                },
                 {
                   key: "updates",
                   title: "Updates",

@@ -45,6 +45,15 @@ const ACTIONS: readonly Action[] = [
     fits: active,
   },
   {
+    name: "Prepare power off",
+    path: "/v1/devices/id/{id}/preparepoweroff",
+    verb: "Update",
+    consequence:
+      "The node stops its apps in order and says when its power may be cut; it starts them again after its next boot.",
+    danger: true,
+    fits: (node) => node.runState !== "RUN_STATE_UNPROVISIONED",
+  },
+  {
     name: "Offboard",
     path: "/v1/devices/id/{id}/offboard",
     verb: "Update",
