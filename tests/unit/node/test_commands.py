@@ -2,9 +2,17 @@
 
 import pytest
 
-from eaves.evapi.config import ConfigItem, EdgeDevConfig
+from eaves.evapi.config import ConfigItem, DeviceOpsCmd, EdgeDevConfig
 from eaves.evapi.config_items import apply_items
-from eaves.node.runtime.commands import epoch_moved, maintenance_of
+from eaves.node.runtime.commands import (
+    REBOOT_COUNTER,
+    SHUTDOWN_COUNTER,
+    Reboot,
+    commands_of,
+    decide_command,
+    epoch_moved,
+    maintenance_of,
+)
 
 ROWS = {
     "nothing said": (False, None, False),
@@ -33,4 +41,19 @@ def test_another_epoch_asks_for_everything_again(
     known: int | None, told: int, *, moved: bool
 ) -> None:
     """EVE API v2, section 7.2; at the start of a node everything is told anyway."""
-    assert epoch_moved(known, told) is moved
+    assert epoch_moved(known, EdgeDevConfig(controller_epoch=told)) is moved
+
+
+@pytest.mark.parametrize(
+    ("config", "acts"),
+    [
+        (EdgeDevConfig(reboot=DeviceOpsCmd(counter=5)), REBOOT_COUNTER),
+        (EdgeDevConfig(shutdown=DeviceOpsCmd(counter=5)), SHUTDOWN_COUNTER),
+    ],
+    ids=["reboot", "shutdown"],
+)
+def test_another_counter_is_a_command(config: EdgeDevConfig, acts: str) -> None:
+    stored = {acts: 4}
+    decided = {n: decide_command(c, stored.get(n)) for n, c in commands_of(config).items()}
+    assert decided.pop(acts) is Reboot.ACT
+    assert set(decided.values()) == {Reboot.NOTHING}

@@ -15,6 +15,8 @@ from eaves.evapi.config_items import ItemValues, Tri
 from eaves.evapi.info import BootReason
 from eaves.node.host.traces import Traces
 
+REBOOT_COUNTER, SHUTDOWN_COUNTER = "reboot_counter", "shutdown_counter"
+
 
 class Reboot(StrEnum):
     NOTHING = "nothing"
@@ -48,9 +50,14 @@ def cut_off(silence_s: float, items: ItemValues) -> bool:
     return expected and silence_s >= items.seconds("timer.reboot.no.network")
 
 
-def epoch_moved(known: int | None, told: int) -> bool:
+def commands_of(config: EdgeDevConfig) -> Mapping[str, DeviceOpsCmd | None]:
+    """By the name that the counter is kept under, the most urgent first."""
+    return {REBOOT_COUNTER: config.reboot, SHUTDOWN_COUNTER: config.shutdown}
+
+
+def epoch_moved(known: int | None, config: EdgeDevConfig) -> bool:
     """Has the controller lost what it knew, so that everything is to be said again?"""
-    return known is not None and known != told
+    return known is not None and known != config.controller_epoch
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ from eaves.node.checkpoint import Checkpoint, StateNotWritable
 from eaves.node.comms.link import Link
 from eaves.node.runtime.attesting import Attesting, Escrow
 from eaves.node.runtime.guard import forever
+from eaves.node.runtime.paces import certs_pause_s, poll_pause_s
 from eaves.node.runtime.saved import open_saved_config, open_saved_trust
 
 log = structlog.get_logger(__name__)
@@ -188,9 +189,8 @@ class Conversation:
             self._poll_now.clear()
             await self._poll()
             self._polled.set()
-            # Until the first config came, an extra second of darkness helps nobody.
-            interval = self.link.jitter(self._items().seconds("timer.config.interval"))
-            pause = interval if self.heard.config_hash else min(interval, 10.0)
+            told = bool(self.heard.config_hash)
+            pause = poll_pause_s(self._items(), self.link.jitter(1.0), told=told)
             pause = min(pause, self._poll_within_s())
             try:
                 async with asyncio.timeout(pause):
@@ -349,7 +349,7 @@ class Conversation:
 
     async def _refresh_certs_forever(self) -> None:
         while True:
-            await asyncio.sleep(self.link.jitter(self._items().seconds("timer.cert.interval")))
+            await asyncio.sleep(certs_pause_s(self._items(), self.link.jitter(1.0)))
             await self._refresh_certs()
 
     async def _refresh_certs(self) -> None:

@@ -29,7 +29,6 @@ from eaves.node.uplinks.service import Uplinks
 from eaves.node.uplinks.takeover import Takeover
 
 NO_NOTIFIER = Notifier("", 0.0)
-REBOOT_COUNTER, SHUTDOWN_COUNTER = "reboot_counter", "shutdown_counter"
 
 
 class Ending(StrEnum):

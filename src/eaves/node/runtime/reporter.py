@@ -24,10 +24,12 @@ from eaves.node.comms.outbox import Outbox
 from eaves.node.host.inventory import Sysfs
 from eaves.node.host.process import identify
 from eaves.node.network import status as network_status
+from eaves.node.runtime.commands import REBOOT_COUNTER, SHUTDOWN_COUNTER
 from eaves.node.runtime.device_status import Moment, device_info
 from eaves.node.runtime.guard import forever
 from eaves.node.runtime.hardware import hardware_info
-from eaves.node.runtime.parts import REBOOT_COUNTER, SHUTDOWN_COUNTER, Parts, Shared, pace
+from eaves.node.runtime.paces import device_info_pause_s
+from eaves.node.runtime.parts import Parts, Shared, pace
 from eaves.node.runtime.reports import (
     AppFacts,
     Said,
@@ -164,7 +166,7 @@ class Reporter:
             self._shared.dirty.set()
 
     def _device_info_pause_s(self, share: float) -> Callable[[], float]:
-        return lambda: share * self._shared.items.seconds("timer.deviceinfo.interval")
+        return lambda: device_info_pause_s(self._shared.items, share)
 
     async def _compose(self) -> Said:
         parts, engine = self._parts, self._parts.engine

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import structlog
 
-from eaves.evapi.config import DeviceOpsCmd, EdgeDevConfig
+from eaves.evapi.config import EdgeDevConfig
 from eaves.evapi.config_items import ItemValues, apply_items
 from eaves.evapi.flows.onboard import Applicant
 from eaves.evapi.info import BootReason, MaintenanceModeReason, ZDeviceState
@@ -13,10 +13,11 @@ from eaves.evapi.profile import DevCommandKind
 from eaves.node.baseos.hold import held_back
 from eaves.node.checkpoint import StateNotWritable
 from eaves.node.comms.outbox import Outbox
-from eaves.node.comms.transport import Limits
-from eaves.node.host.machine import MIB
 from eaves.node.runtime.commands import (
+    REBOOT_COUNTER,
+    SHUTDOWN_COUNTER,
     Reboot,
+    commands_of,
     cut_off,
     decide_command,
     epoch_moved,
@@ -30,7 +31,8 @@ from eaves.node.runtime.local_doors import doors_of
 from eaves.node.runtime.local_site import LocalSite
 from eaves.node.runtime.metadata_facts import surface_of
 from eaves.node.runtime.metadata_server import MetadataServer
-from eaves.node.runtime.parts import REBOOT_COUNTER, SHUTDOWN_COUNTER, Ending, Parts, Shared
+from eaves.node.runtime.paces import boot_retry, log_quota_bytes, request_limits
+from eaves.node.runtime.parts import Ending, Parts, Shared
 from eaves.node.runtime.reporter import Reporter
 from eaves.node.runtime.reports import object_keys
 from eaves.node.runtime.telemetry import Telemetry
@@ -137,7 +139,7 @@ class Service:
         wish = self._parts.engine.wish
         before = wish.config if wish else None
         self._take_items(config)
-        if epoch_moved(self._epoch, config.controller_epoch):
+        if epoch_moved(self._epoch, config):
             self._reporter.say_all_again()
         self._epoch = config.controller_epoch
         if await self._commanded(config):
@@ -205,22 +207,18 @@ class Service:
     def _take_properties(self, config: EdgeDevConfig) -> None:
         items, status = apply_items(config.config_items, self._shared.items)
         self._shared.items, self._shared.item_status = items, status
-        dial, send = items.seconds("timer.dial.timeout"), items.seconds("timer.send.timeout")
-        usual = Limits()
-        self._parts.conversation.link.transport.limits = Limits(
-            dial or usual.dial, send or usual.send
-        )
+        self._parts.conversation.link.transport.limits = request_limits(items)
         self._telemetry.follow(items)
-        self._parts.logs.quota_bytes = items.count("newlog.gzipfiles.ondisk.maxmegabytes") * MIB
+        self._parts.logs.quota_bytes = log_quota_bytes(items)
         self._parts.storage.configure(settings_of({i.key: i.value for i in config.config_items}))
-        self._parts.workloads.set_boot_retry(timedelta(seconds=items.seconds("timer.boot.retry")))
+        self._parts.workloads.set_boot_retry(boot_retry(items))
 
     async def _take_commands(self, config: EdgeDevConfig) -> bool:
         """Store counters before acting on them; True: nothing else of this config applies."""
-        if self._counted(REBOOT_COUNTER, config.reboot):
+        if self._counted(REBOOT_COUNTER, config):
             self._reboot(BootReason.BOOT_REASON_REBOOT_CMD)
             return True
-        if self._counted(SHUTDOWN_COUNTER, config.shutdown):
+        if self._counted(SHUTDOWN_COUNTER, config):
             await self._shut_down()
         # A node that is ready to be unplugged starts its apps at its next start only.
         return self._shared.state == ZDeviceState.ZDEVICE_STATE_PREPARED_POWEROFF
@@ -240,7 +238,8 @@ class Service:
         await self._parts.engine.stop_everything(STOP_APPS_S)
         self._enter(ZDeviceState.ZDEVICE_STATE_PREPARED_POWEROFF)
 
-    def _counted(self, name: str, command: DeviceOpsCmd | None) -> bool:
+    def _counted(self, name: str, config: EdgeDevConfig) -> bool:
+        command = commands_of(config)[name]
         decision = decide_command(command, self._parts.checkpoint.number(name))
         if decision is not Reboot.NOTHING:
             counter = command.counter if command else None

@@ -24,6 +24,7 @@ from eaves.node.runtime.health_reports import HealthReporter
 from eaves.node.runtime.log_collect import Listed, LogCollector
 from eaves.node.runtime.log_policy import policy_of
 from eaves.node.runtime.log_store import app_origin, device_origin, upload_pause_s
+from eaves.node.runtime.paces import collect_logs_pause_s, metrics_pause_s
 from eaves.node.runtime.parts import Parts, Shared, pace
 from eaves.node.runtime.workloads import network_items
 from eaves.node.storage import status as storage_status
@@ -80,7 +81,7 @@ class Telemetry:
             await pace(self._metric_pause_s(link.jitter(1.0)))
 
     def _metric_pause_s(self, share: float) -> Callable[[], float]:
-        return lambda: share * self._shared.items.seconds("timer.metric.interval")
+        return lambda: metrics_pause_s(self._shared.items, share)
 
     async def _metrics(self) -> bytes:
         parts, heard = self._parts, self._parts.conversation.heard
@@ -148,7 +149,7 @@ class Telemetry:
     async def _collect_logs_forever(self) -> None:
         await self._collector.collect_forever(
             self._log_sources,
-            lambda: 1.0 if self._shared.items.flag("newlog.allow.fastupload") else 10.0,
+            lambda: collect_logs_pause_s(self._shared.items),
         )
 
     def _log_sources(self) -> list[Listed]:
