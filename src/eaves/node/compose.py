@@ -33,9 +33,12 @@ from eaves.node.containers.subsystem import ContainersSubsystem
 from eaves.node.cpus.subsystem import CpusSubsystem
 from eaves.node.domains.subsystem import DomainsSubsystem
 from eaves.node.host import affinity
+from eaves.node.host.inventory import Sysfs
 from eaves.node.host.journal import LogGate
 from eaves.node.host.machine import Host, Machine
 from eaves.node.host.notify import own_notifier
+from eaves.node.host.vfio import PciTaker
+from eaves.node.ios.subsystem import IosSubsystem
 from eaves.node.network.refusals import Facts
 from eaves.node.network.subsystem import NetworkSubsystem
 from eaves.node.runtime.budget import Budget, budget_of
@@ -225,9 +228,10 @@ class Node:
         containers = ContainersSubsystem(settings.name, kept, settings.run_dir, self.storage, clock)
         workloads = Workloads(domains, containers, self.network, device_log)
         cpus = CpusSubsystem(workloads.running)
+        ios = IosSubsystem(PciTaker(settings.run_dir / "vfio"))
         engine = Engine(
             self.checkpoint,
-            (self.storage, self.network, domains, containers, cpus),
+            (self.storage, self.network, domains, containers, cpus, ios),
             Surroundings(
                 self.network.ports,
                 self.opened,
@@ -235,6 +239,7 @@ class Node:
                 self._network_facts,
                 self.local.localise,
                 self._budget,
+                Sysfs().parts,
             ),
             clock,
             self.changed,

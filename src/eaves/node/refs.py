@@ -45,6 +45,11 @@ def domain(app: AppInstanceId) -> ItemRef:
     return ItemRef("domain", app)
 
 
+def pci_device(address: str) -> ItemRef:
+    """Taken from its driver, ready for a guest."""
+    return ItemRef("pci-device", address)
+
+
 def container(app: AppInstanceId) -> ItemRef:
     """A running OCI container."""
     return ItemRef("container", app)
@@ -66,6 +71,25 @@ def node_prefix(node: str) -> str:
 def netns_name(prefix: str, app_number: int) -> str:
     """Network namespace of a container app, below /run/netns; two nodes of one machine differ."""
     return f"{prefix}-app{app_number}"
+
+
+@dataclass(frozen=True, slots=True)
+class UsbRule:
+    """A USB device by its place, or else by its kind (hexadecimal digits)."""
+
+    bus: int
+    port: str
+    vendor: str = ""
+    product: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """What of this machine's I/O a guest has for itself."""
+
+    pci: tuple[str, ...] = ()  # addresses
+    usb: tuple[UsbRule, ...] = ()
+    serial: tuple[str, ...] = ()  # paths of the host's ttys
 
 
 @dataclass(frozen=True, slots=True)

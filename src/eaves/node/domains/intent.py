@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
+from types import MappingProxyType
 
 from eaves.evapi.config import AppInstanceConfig, MetaDataType, VmBootMode, VmConfig, VmMode
 from eaves.ids import AppInstanceId, VolumeId
 from eaves.node import refs
 from eaves.node.domains.items import Disk, Domain, Firmware, Nic, Vnc
-from eaves.node.refs import AppInForce
+from eaves.node.refs import AppInForce, Passed
 from eaves.reconcile.item import ItemRef
 
 LEAST_MEMORY_KIB = 64 * 1024
@@ -20,6 +21,7 @@ def intent(
     user_data: Mapping[AppInstanceId, str],
     macs: Mapping[ItemRef, str],
     overhead_kib: Callable[[AppInstanceConfig], int] = lambda _: 0,
+    passed: Mapping[AppInstanceId, Passed] = MappingProxyType({}),
 ) -> tuple[Domain, ...]:
     """One item for each active app that is not in `containers`.
 
@@ -28,7 +30,9 @@ def intent(
     """
     return tuple(
         replace(
-            _domain(app, user_data.get(app.app, ""), macs), overhead_kib=overhead_kib(app.config)
+            _domain(app, user_data.get(app.app, ""), macs),
+            overhead_kib=overhead_kib(app.config),
+            passed=passed.get(app.app, Passed()),
         )
         for app in apps
         if app.activate and app.app not in containers

@@ -11,6 +11,7 @@ from typing import Self
 
 from eaves.ids import AppInstanceId, VolumeId
 from eaves.node import refs
+from eaves.node.refs import Passed
 from eaves.reconcile.item import ItemRef
 
 DOMAIN = "domain"
@@ -64,6 +65,7 @@ class Domain:
     hide_hypervisor: bool = False
     vnc: Vnc | None = None
     seed: bool = True  # a NoCloud CD is attached
+    passed: Passed = field(default_factory=Passed)
     # Read at the next start only; a change alone is no reason to stop a guest, and a secret that
     # cannot be decrypted at the moment must not be one either.
     name: str = field(default="", compare=False)
@@ -77,7 +79,8 @@ class Domain:
 
     def needs(self) -> frozenset[ItemRef]:
         volumes = {disk.ref for disk in self.disks}
-        return frozenset(volumes | {refs.vif(self.app, nic.index) for nic in self.nics})
+        devices = {refs.pci_device(address) for address in self.passed.pci}
+        return frozenset(volumes | devices | {refs.vif(self.app, nic.index) for nic in self.nics})
 
     def replaces(self, running: Self, /) -> bool:
         """Always: none of the compared fields can change under a running guest."""

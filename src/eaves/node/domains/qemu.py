@@ -18,7 +18,11 @@ FIRST_UID = 1_900_000_000
 FIRST_PORT_SLOT = 2  # of bus 0; lower ones belong to the machine
 
 # Keeps QEMU and writes its exit code, whatever happens to the node meanwhile.
-KEEPER = 'out="$1"; shift; "$@"; echo $? > "$out.new"; mv "$out.new" "$out"'
+# A guest with a device of its own has all its memory locked: QEMU may do that also as nobody.
+KEEPER = (
+    "ulimit -l unlimited 2>/dev/null; "
+    'out="$1"; shift; "$@"; echo $? > "$out.new"; mv "$out.new" "$out"'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,7 @@ def qemu_argv(item: Domain, place: Place) -> tuple[str, ...]:
         *("-device", "virtio-rng-pci,rng=rng0,bus=port0"),
         *_drives(item, place),
         *_nics(item, len(place.disks) + 2),
+        *_passed(item, len(place.disks) + 2 + len(item.nics)),
     )
 
 
@@ -180,6 +185,24 @@ def _nics(item: Domain, first_port: int) -> tuple[str, ...]:
             *("-netdev", f"tap,id=net{number},ifname={nic.ifname},script=no,downscript=no"),
             *("-device", f"{model},netdev=net{number},mac={nic.mac},bus=port{port},romfile="),
         ]
+    return tuple(argv)
+
+
+def _passed(item: Domain, first_port: int) -> tuple[str, ...]:
+    """What the guest has of the machine itself: after its own disks and interfaces."""
+    argv: list[str] = []
+    for number, address in enumerate(item.passed.pci):
+        port = first_port + number
+        argv += [*_port(port), "-device", f"vfio-pci,host={address},bus=port{port}"]
+    if item.passed.usb and item.vnc is None:
+        argv += ["-device", "qemu-xhci,id=usb"]
+    for rule in item.passed.usb:
+        place = f"hostbus={rule.bus},hostport={rule.port}"
+        kind = f"vendorid=0x{rule.vendor},productid=0x{rule.product}"
+        argv += ["-device", f"usb-host,bus=usb.0,{place if rule.port else kind}"]
+    for number, path in enumerate(item.passed.serial):
+        argv += ["-chardev", f"serial,id=tty{number},path={_text(Path(path))}"]
+        argv += ["-serial", f"chardev:tty{number}"]
     return tuple(argv)
 
 

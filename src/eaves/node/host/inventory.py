@@ -64,6 +64,9 @@ class Parts:
     kernel_cmdline: str
 
 
+NO_PARTS = Parts((), (), (), (), 0, "")
+
+
 @dataclass(frozen=True, slots=True)
 class Sysfs:
     root: Path = field(default=Path("/"))

@@ -44,6 +44,7 @@ from eaves.evapi.metrics import (
     ZedcloudMetric,
 )
 from eaves.node.host.machine import Disk, LinkCounters, Load, Machine
+from eaves.node.ios.assign import Assigned
 from eaves.node.refs import Port
 from eaves.node.runtime.security_module import SecurityModule
 
@@ -87,6 +88,7 @@ class Moment:
     software: tuple[ZInfoDevSW, ...] = ()  # of the slots; none: off the OS image
     update_counter: int = 0  # retry counter of the last update that was committed
     system_adapter: SystemAdapterInfo = field(default_factory=SystemAdapterInfo)
+    assigned: Assigned = field(default_factory=Assigned)
     local_profile: str = ""  # of a local profile server
 
 
@@ -100,7 +102,7 @@ def device_info(machine: Machine, identity: Identity, moment: Moment) -> ZInfoDe
         memory=machine.memory_mib,
         storage=moment.disk.total_mib,
         minfo=_manufacturer(machine, identity, config),
-        assignable_adapters=_adapters(config, moment.ports),
+        assignable_adapters=_adapters(config, moment.ports, moment.assigned),
         dns=ZInfoDNS(dns_servers=_unique(d for p in moment.ports for d in p.dns_servers)),
         storage_list=(
             ZInfoStorage(
@@ -185,7 +187,9 @@ def _software() -> ZInfoDevSW:
     )
 
 
-def _adapters(config: EdgeDevConfig, ports: tuple[Port, ...]) -> tuple[ZioBundle, ...]:
+def _adapters(
+    config: EdgeDevConfig, ports: tuple[Port, ...], assigned: Assigned
+) -> tuple[ZioBundle, ...]:
     """One entry for each assignment group of the model; ports in use belong to the host."""
     labels = {p.logical_label for p in ports}
     groups: dict[str, list[tuple[str, PhyIoType, PhyIoMemberUsage]]] = {}
@@ -198,10 +202,19 @@ def _adapters(config: EdgeDevConfig, ports: tuple[Port, ...]) -> tuple[ZioBundle
             name=group,
             members=tuple(m[0] for m in members),
             usage=members[0][2],
+            used_by_app_uuid=next(
+                (assigned.holders[m[0]] for m in members if m[0] in assigned.holders), ""
+            ),
             used_by_base_os=any(m[0] in labels for m in members),
+            err=_adapter_error([assigned.errors.get(m[0], "") for m in members]),
         )
         for group, members in sorted(groups.items())
     )
+
+
+def _adapter_error(texts: list[str]) -> ErrorInfo | None:
+    said = "; ".join(text for text in texts if text)
+    return ErrorInfo(description=said, severity=Severity.SEVERITY_ERROR) if said else None
 
 
 def _system_adapter(config: EdgeDevConfig, moment: Moment) -> SystemAdapterInfo:

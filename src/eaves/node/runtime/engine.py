@@ -16,6 +16,7 @@ from eaves.evapi.config import EdgeDevConfig
 from eaves.ids import AppInstanceId, NetworkInstanceId
 from eaves.node import refs
 from eaves.node.checkpoint import Checkpoint
+from eaves.node.host.inventory import NO_PARTS, Parts
 from eaves.node.network.refusals import Facts
 from eaves.node.refs import AppInForce, Port
 from eaves.node.runtime.apps_in_force import Decided, decide_apps, with_what_is_held
@@ -52,6 +53,7 @@ class Surroundings:
     facts: Callable[[], Facts] = Facts
     localise: Callable[[EdgeDevConfig], EdgeDevConfig] = lambda config: config  # as it counts here
     budget: Callable[[], Budget] = Budget
+    parts: Callable[[], Parts] = lambda: NO_PARTS
 
 
 class Engine:
@@ -144,6 +146,7 @@ class Engine:
             tuple(snapshot for one in decided.values() for snapshot in one.snapshots),
             tuple(volume for one in decided.values() for volume in one.restored),
             self._around.budget(),
+            self._around.parts() if any(app.config.adapters for app in apps) else NO_PARTS,
         )
         unnumbered = [one.config for app, one in decided.items() if app not in numbers]
         self.wish = replace(wish, refusals={**wish.refusals, **misnamed, **refuse(unnumbered)})

@@ -23,6 +23,7 @@ from eaves.ids import AppInstanceId
 from eaves.node.comms.outbox import Outbox
 from eaves.node.host.inventory import Sysfs
 from eaves.node.host.process import identify
+from eaves.node.ios.assign import Assigned
 from eaves.node.network import status as network_status
 from eaves.node.runtime.commands import REBOOT_COUNTER, SHUTDOWN_COUNTER
 from eaves.node.runtime.device_status import Moment, device_info
@@ -253,6 +254,7 @@ class Reporter:
             software=system.software() if system else (),
             update_counter=system.counter() if system else 0,
             system_adapter=self._parts.uplinks.info(),
+            assigned=wish.assigned if (wish := self._parts.engine.wish) else Assigned(),
             local_profile=self._parts.local.state.profile,
         )
 

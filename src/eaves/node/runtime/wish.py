@@ -14,10 +14,13 @@ from eaves.ids import AppInstanceId, NetworkInstanceId
 from eaves.node import refs
 from eaves.node.containers import intent as containers
 from eaves.node.domains import intent as domains
+from eaves.node.domains.items import Domain
+from eaves.node.host.inventory import NO_PARTS, Parts
+from eaves.node.ios.assign import Assigned, assign
 from eaves.node.network import intent as network
 from eaves.node.network.items import Bridge, Vif
 from eaves.node.network.refusals import Facts
-from eaves.node.refs import Allocations, AppInForce, Port
+from eaves.node.refs import Allocations, AppInForce, Passed, Port
 from eaves.node.runtime.budget import Budget, admit, vm_overhead_kib
 from eaves.node.storage import intent as storage
 from eaves.node.storage.items import Snapshot, Volume
@@ -38,6 +41,7 @@ class Wish:
     graph: Graph
     refusals: Mapping[str, str] = field(default_factory=dict[str, str])  # object id -> why
     warnings: Mapping[str, str] = field(default_factory=dict[str, str])
+    assigned: Assigned = field(default_factory=Assigned)
 
 
 def make_wish(
@@ -52,14 +56,15 @@ def make_wish(
     snapshots: tuple[Snapshot, ...] = (),
     restored: tuple[Volume, ...] = (),
     budget: Budget = Budget(),  # noqa: B008 - frozen, and the same for all
+    parts: Parts = NO_PARTS,
 ) -> Wish:
     contained = containers.container_apps(config, apps)
     user_data, locked = open_user_data(apps, open_secret)
     apps = tuple(_hold_back(app, locked, current) for app in apps)
+    assigned = assign(config, apps, contained, _passed_now(apps, current), ports, parts)
+    apps = _without(apps, assigned.refusals)
     grants = admit(apps, contained, current, budget)
-    apps = tuple(
-        replace(app, activate=False) if app.app in grants.refusals else app for app in apps
-    )
+    apps = _without(apps, grants.refusals)
     stored = storage.intent(config, current, snapshots, restored)
     networked, refused = network.intent(
         config, apps, allocations, ports, containers=contained, table=table, facts=facts
@@ -67,8 +72,14 @@ def make_wish(
     macs, gateways = _addresses(networked)
     items: list[Item] = [
         *domains.intent(
-            apps, contained, user_data, macs, lambda config: vm_overhead_kib(config, budget)
+            apps,
+            contained,
+            user_data,
+            macs,
+            lambda config: vm_overhead_kib(config, budget),
+            assigned.passed,
         ),
+        *(one for one in assigned.items if one.app not in grants.refusals),
         *grants.cpus,
         *containers.intent(apps, contained, user_data, gateways),
     ]
@@ -79,8 +90,9 @@ def make_wish(
         contained,
         stored,
         graph_of(stored.items, networked, items),
-        _joined(refused, locked, grants.refusals),
+        _joined(refused, locked, assigned.refusals, grants.refusals),
         {app: text for app, text in warnings.items() if text},
+        assigned,
     )
 
 
@@ -113,6 +125,22 @@ def _hold_back(app: AppInForce, locked: Mapping[AppInstanceId, str], current: Gr
     """An app whose user data is locked does not start without it; one that runs goes on."""
     runs = refs.domain(app.app) in current or refs.container(app.app) in current
     return replace(app, activate=False) if app.app in locked and not runs else app
+
+
+def _without(
+    apps: tuple[AppInForce, ...], refusals: Mapping[AppInstanceId, str]
+) -> tuple[AppInForce, ...]:
+    return tuple(replace(app, activate=False) if app.app in refusals else app for app in apps)
+
+
+def _passed_now(apps: tuple[AppInForce, ...], current: Graph) -> dict[AppInstanceId, Passed]:
+    """What machines hold that run as they are wished."""
+    held = {app.app: current.get(refs.domain(app.app)) for app in apps}
+    return {
+        app.app: domain.passed
+        for app in apps
+        if isinstance(domain := held[app.app], Domain) and domain.incarnation == app.incarnation
+    }
 
 
 def _joined(*refusals: Mapping[AppInstanceId, str] | Mapping[str, str]) -> dict[str, str]:

@@ -1,0 +1,328 @@
+"""Who gets which adapter, on recorded trees of /sys; how a device leaves its driver and returns."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from eaves.errors import Transient
+from eaves.evapi.config import (
+    Adapter,
+    AppInstanceConfig,
+    EdgeDevConfig,
+    PhysicalIO,
+    UUIDandVersion,
+)
+from eaves.evapi.evecommon import PhyIoMemberUsage, PhyIoType
+from eaves.ids import AppInstanceId
+from eaves.node import refs
+from eaves.node.domains.items import Domain, Firmware
+from eaves.node.domains.qemu import Place, qemu_argv
+from eaves.node.host.accel import Accel
+from eaves.node.host.inventory import Parts, Sysfs
+from eaves.node.host.vfio import PciTaker
+from eaves.node.ios.assign import Assigned, assign
+from eaves.node.ios.items import PciDevice
+from eaves.node.ios.subsystem import IosSubsystem
+from eaves.node.refs import AppInForce, Passed, Port, UsbRule
+
+A, B = (AppInstanceId(f"00000000-0000-4000-8000-00000000000{n}") for n in "ab")
+ETH, GPU, SOUND, NVME = "0000:02:00.0", "0000:03:00.0", "0000:03:00.1", "0000:04:00.0"
+PORT = Port(
+    "uplink",
+    "eth0",
+    up=True,
+    mac="",
+    mtu=1500,
+    addresses=(),
+    gateways=(),
+    dns_servers=(),
+    management=True,
+)
+
+
+class Kernel:
+    """The part of a kernel that binds drivers, on a tree in a folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.bus = root / "sys/bus/pci"
+        self.fits: dict[str, str] = {}
+        self.vfio = True
+        self.written: list[str] = []
+
+    def device(self, address: str, class_code: int, group: str, driver: str = "") -> None:
+        folder = self.bus / "devices" / address
+        folder.mkdir(parents=True)
+        for name, value in (("vendor", "0x8086"), ("device", "0x1"), ("class", hex(class_code))):
+            (folder / name).write_text(value)
+        (folder / "driver_override").write_text("(null)")
+        if group:
+            at = self.root / "sys/kernel/iommu_groups" / group
+            at.mkdir(parents=True, exist_ok=True)
+            (folder / "iommu_group").symlink_to(at)
+        if driver:
+            self.fits[address] = driver
+            self._bind(address, driver)
+
+    def nic(self, name: str, address: str) -> None:
+        folder = self.root / "sys/class/net" / name
+        folder.mkdir(parents=True)
+        (folder / "device").symlink_to(self.bus / "devices" / address)
+
+    def _bind(self, address: str, driver: str) -> None:
+        at = self.bus / "drivers" / driver
+        at.mkdir(parents=True, exist_ok=True)
+        (self.bus / "devices" / address / "driver").symlink_to(at)
+
+    def driver(self, address: str) -> str:
+        link = self.bus / "devices" / address / "driver"
+        return link.resolve().name if link.is_symlink() else ""
+
+    def write(self, path: Path, text: str) -> None:
+        self.written.append(f"{path.relative_to(self.bus)} {text.strip()}")
+        if path.name == "unbind":
+            path.parent.unlink()
+        elif path.name == "drivers_probe" and not self.driver(text):
+            wanted = (self.bus / "devices" / text / "driver_override").read_text().strip()
+            found = wanted or self.fits.get(text, "")
+            if found and (found != "vfio-pci" or self.vfio):
+                self._bind(text, found)
+        else:
+            path.write_text(text)
+
+
+@pytest.fixture
+def kernel(tmp_path: Path) -> Kernel:
+    kernel = Kernel(tmp_path)
+    kernel.device("0000:01:00.0", 0x020000, "10", "igb")
+    kernel.device(ETH, 0x020000, "11", "igb")
+    kernel.device(GPU, 0x030000, "12", "i915")
+    kernel.device(SOUND, 0x040300, "12", "snd_hda_intel")
+    kernel.device(NVME, 0x010802, "13", "nvme")
+    kernel.device("0000:00:1c.0", 0x060400, "13", "pcieport")
+    kernel.nic("eth0", "0000:01:00.0")
+    kernel.nic("eth1", ETH)
+    return kernel
+
+
+def io(
+    label: str,
+    group: str = "",
+    kind: PhyIoType = PhyIoType.PhyIoOther,
+    parent: str = "",
+    usage: PhyIoMemberUsage = PhyIoMemberUsage.PhyIoUsageNone,
+    **addresses: str,
+) -> PhysicalIO:
+    return PhysicalIO(
+        ptype=kind,
+        logicallabel=label,
+        assigngrp=group,
+        parentassigngrp=parent,
+        usage=usage,
+        phyaddrs=addresses,
+    )
+
+
+MODEL = (
+    io("uplink", "net0", PhyIoType.PhyIoNetEth, ifname="eth0"),
+    io("lan", "net1", PhyIoType.PhyIoNetEth, ifname="eth1"),
+    io("gpu", "graphics", PhyIoType.PhyIoHDMI, PciLong=GPU),
+    io("sound", "graphics", PhyIoType.PhyIoAudio, pcilong=SOUND),
+    io("disk", "nvme", PhyIoType.PhyIoNVMEStorage, pcilong="04:00.0"),
+    io("stick", "usb", PhyIoType.PhyIoUSBDevice, usbaddr="1:2.3"),
+    io("dongle", "usb2", PhyIoType.PhyIoUSBDevice, usbproduct="0951:1666"),
+    io("com1", "serial", PhyIoType.PhyIoCOM, serial="/dev/ttyS0"),
+    io("bare", "", PhyIoType.PhyIoCOM, serial="/dev/ttyS1"),
+)
+
+
+def app(name: AppInstanceId, *adapters: str, activate: bool = True) -> AppInForce:
+    config = AppInstanceConfig(
+        uuidandversion=UUIDandVersion(uuid=name),
+        displayname=name[-1],
+        adapters=tuple(Adapter(name=adapter) for adapter in adapters),
+    )
+    return AppInForce(config, name, "ab".index(name[-1]) + 1, activate, 0)
+
+
+def decide(
+    kernel: Kernel,
+    *apps: AppInForce,
+    model: tuple[PhysicalIO, ...] = MODEL,
+    running: Mapping[AppInstanceId, Passed] | None = None,
+    containers: frozenset[AppInstanceId] = frozenset(),
+    parts: Parts | None = None,
+) -> Assigned:
+    config = EdgeDevConfig(device_io_list=model)
+    seen = parts or Sysfs(kernel.root).parts()
+    return assign(config, apps, containers, running or {}, (PORT,), seen)
+
+
+def test_an_app_gets_whole_groups_by_group_or_label(kernel: Kernel) -> None:
+    wanted = app(A, "sound", "net1", "usb", "usb2", "serial", "nvme")
+    assigned = decide(kernel, wanted)
+    assert not assigned.refusals
+    assert assigned.passed[A] == Passed(
+        (GPU, SOUND, ETH, NVME),
+        (UsbRule(1, "2.3"), UsbRule(0, "", "0951", "1666")),
+        ("/dev/ttyS0",),
+    )
+    assert assigned.holders["gpu"] == assigned.holders["lan"] == A
+    assert PciDevice(GPU, A) in assigned.items
+
+
+@pytest.mark.parametrize(
+    ("wanted", "why"),
+    [
+        ("tape", "not in the model of this device; nothing unlisted is given"),
+        ("bare", "in no assignment group"),
+        ("net0", "uplink is a port of this node"),
+        ("uplink", "uplink is a port of this node"),
+    ],
+)
+def test_what_is_not_to_be_given_is_refused(kernel: Kernel, wanted: str, why: str) -> None:
+    assigned = decide(kernel, app(A, wanted))
+    assert why in assigned.refusals[A]
+    assert assigned.refusals[A].startswith(f"adapter {wanted} of app a: ")
+    assert not assigned.passed
+    assert not assigned.items
+
+
+@pytest.mark.parametrize(
+    ("entry", "why"),
+    [
+        (io("x", "x", pcilong="0000:09:00.0"), "there is no PCI device at 0000:09:00.0"),
+        (io("x", "x", pcilong="first slot"), "is no PCI address"),
+        (io("x", "x", usbaddr="front"), "is not bus:port"),
+        (io("x", "x", usbproduct="stick"), "is not vendor:product"),
+        (io("x", "x"), "has no address"),
+        (io("x", "x", serial="/dev/ttyS0"), "stands in the model also as com1"),
+        (io("x", "x", PhyIoType.PhyIoCAN, ifname="can0"), "not built yet"),
+        (io("x", "x", usage=PhyIoMemberUsage.PhyIoUsageDisabled, serial="/dev/ttyS9"), "usage"),
+    ],
+)
+def test_a_model_that_is_wrong_is_told(kernel: Kernel, entry: PhysicalIO, why: str) -> None:
+    assigned = decide(kernel, app(A, "x"), model=(*MODEL, entry))
+    assert why in assigned.refusals[A]
+
+
+def test_two_apps_want_one_adapter_and_the_second_names_the_first(kernel: Kernel) -> None:
+    """Node reference 22, row 45."""
+    both = decide(kernel, app(A, "net1"), app(B, "net1"))
+    assert list(both.passed) == [A]
+    assert "group net1 is held by app a" in both.refusals[B]
+    assert "starts by itself" in both.refusals[B]
+    freed = decide(kernel, app(A, "net1", activate=False), app(B, "net1"))
+    assert list(freed.passed) == [B]
+
+
+def test_what_runs_keeps_its_adapters_also_when_the_model_changes(kernel: Kernel) -> None:
+    running = {B: Passed(pci=(ETH,))}
+    both = decide(kernel, app(A, "net1"), app(B, "net1"), running=running)
+    assert both.passed == running
+    assert "held by app b" in both.refusals[A]
+    gone = decide(kernel, app(B, "net1"), running=running, model=MODEL[:1])
+    assert gone.passed == running, "it takes effect when the device is released"
+
+
+def test_functions_of_one_device_are_one_group_though_the_model_forgot(kernel: Kernel) -> None:
+    model = (io("gpu", "one", pcilong=GPU), io("sound", "two", pcilong=SOUND))
+    apps = (app(A, "one"), app(B, "two"))
+    assigned = decide(kernel, *apps, model=model)
+    assert assigned.passed == {A: Passed(pci=(GPU, SOUND))}
+    assert "held by app a" in assigned.refusals[B]
+
+
+def test_an_unlisted_neighbour_in_the_iommu_group_keeps_a_device_in_the_host(
+    kernel: Kernel,
+) -> None:
+    alone = (io("gpu", "one", pcilong=GPU),)
+    said = decide(kernel, app(A, "one"), model=alone).refusals[A]
+    assert f"{GPU} shares IOMMU group 12 with {SOUND} (driver snd_hda_intel)" in said
+    assert not decide(kernel, app(A, "nvme")).refusals, "a bridge is in nobody's way"
+
+
+def test_a_child_does_not_go_to_one_app_and_its_parent_to_another(kernel: Kernel) -> None:
+    model = (
+        io("hub", "hub", PhyIoType.PhyIoUSBController, pcilong=NVME),
+        io("stick", "port", PhyIoType.PhyIoUSBDevice, parent="hub", usbaddr="1:2"),
+    )
+    apart = decide(kernel, app(A, "hub"), app(B, "port"), model=model)
+    assert "group hub is held by app a" in apart.refusals[B]
+    assert not decide(kernel, app(B, "port"), model=model).refusals, "the parent stays in the host"
+    assert not decide(kernel, app(A, "hub", "port"), model=model).refusals
+
+
+def test_without_an_iommu_pci_is_refused_and_usb_and_serial_are_not(kernel: Kernel) -> None:
+    parts = Sysfs(kernel.root).parts()
+    parts = replace(parts, pci=tuple(replace(one, iommu_group="") for one in parts.pci))
+    assert "no IOMMU" in decide(kernel, app(A, "net1"), parts=parts).refusals[A]
+    assert not decide(kernel, app(A, "usb", "serial"), parts=parts).refusals
+
+
+def test_a_container_gets_none_and_is_told(kernel: Kernel) -> None:
+    assigned = decide(kernel, app(A, "serial"), containers=frozenset({A}))
+    assert "runs as a container" in assigned.refusals[A]
+
+
+def test_a_machine_has_each_device_behind_a_port_of_its_own() -> None:
+    passed = Passed((GPU, SOUND), (UsbRule(1, "2.3"), UsbRule(0, "", "0951", "1666")), ("/dev/x",))
+    domain = Domain(A, 1, 0, 65536, 1, Firmware.BIOS, (), (), seed=False, passed=passed)
+    accel = Accel(kvm=True, reason="test")
+    place = Place(Path("/run/x"), Path("/run/x/console"), accel, (), None, None)
+    words = " ".join(qemu_argv(domain, place))
+    assert f"id=port2,chassis=3,addr=0x2.0x2 -device vfio-pci,host={GPU},bus=port2" in words
+    assert f"-device vfio-pci,host={SOUND},bus=port3" in words
+    assert "-device qemu-xhci,id=usb -device usb-host,bus=usb.0,hostbus=1,hostport=2.3" in words
+    assert "usb-host,bus=usb.0,vendorid=0x0951,productid=0x1666" in words
+    assert "-chardev serial,id=tty0,path=/dev/x -serial chardev:tty0" in words
+    assert refs.pci_device(GPU) in domain.needs()
+
+
+def taker(kernel: Kernel) -> PciTaker:
+    return PciTaker(kernel.root / "journal", kernel.root, kernel.write)
+
+
+def test_a_device_leaves_its_driver_and_returns_to_it(kernel: Kernel) -> None:
+    taker(kernel).take(ETH, A)
+    assert kernel.driver(ETH) == "vfio-pci"
+    (noted,) = taker(kernel).taken()
+    assert (noted.address, noted.owner, noted.driver, noted.whole) == (ETH, A, "igb", True)
+    taker(kernel).take(ETH, A)
+    assert taker(kernel).taken() == (noted,), "once more changes nothing"
+    taker(kernel).give_back(ETH)
+    assert kernel.driver(ETH) == "igb"
+    assert taker(kernel).taken() == ()
+
+
+@pytest.mark.parametrize("cut", range(3))
+async def test_a_cut_while_a_device_is_taken_is_seen_and_given_back(
+    kernel: Kernel, cut: int
+) -> None:
+    class Cut(BaseException):
+        pass
+
+    def write(path: Path, text: str) -> None:
+        if len(kernel.written) == cut:
+            raise Cut
+        kernel.write(path, text)
+
+    with pytest.raises(Cut):
+        PciTaker(kernel.root / "journal", kernel.root, write).take(ETH, A)
+    subsystem = IosSubsystem(taker(kernel))
+    half = PciDevice(ETH, AppInstanceId(""))
+    assert (await subsystem.observe()).present == {half.ref: half}
+    assert PciDevice(ETH, A).replaces(half)
+    await subsystem.configurators()["pci-device"].delete(half, lambda _: None)
+    assert kernel.driver(ETH) == "igb"
+    assert not (await subsystem.observe()).present
+
+
+def test_a_device_that_vfio_does_not_take_is_told(kernel: Kernel) -> None:
+    kernel.vfio = False
+    with pytest.raises(Transient, match="is the kernel module loaded"):
+        taker(kernel).take(ETH, A)
+    taker(kernel).give_back(ETH)
+    assert kernel.driver(ETH) == "igb"
