@@ -23,7 +23,6 @@ _CORES = "no core of the emulator is kept; its last lines are in the app's error
 _MEMORY = "the kernel watches memory pressure; what it ended is told as the reason of the next boot"
 _PNAC = "ports do not authenticate by 802.1X yet"
 _LOCAL = "not asked of a local profile server yet"
-_DISPLAY = "apps have no display of their own yet, only a serial console"
 _ACCESS = "the host's own operating system decides who may use it"
 
 WITHOUT_EFFECT: Final[Mapping[str, str]] = MappingProxyType(
@@ -47,16 +46,16 @@ WITHOUT_EFFECT: Final[Mapping[str, str]] = MappingProxyType(
         "wwan.modem.recovery.reload.drivers": _MODEM,
         "wwan.modem.recovery.restart.modemmanager": _MODEM,
         "debug.disable.dhcp.all-ones.netmask": "has no effect in EVE-OS either",
-        "app.allow.vnc": _DISPLAY,
+        "app.allow.vnc": "consoles of apps listen on the device's loopback only",
         "app.boot.order": "machines boot from their volumes, in the order of the configuration",
-        "app.fml.resolution": _DISPLAY,
+        "app.fml.resolution": "the firmware of a machine chooses its resolution",
         "igpu.gop": "graphics adapters are handed over without an option ROM",
         "process.cloud-init.multipart": "a machine is given its MIME parts: cloud-init reads them",
         "debug.enable.usb": _ACCESS,
         "debug.enable.vga": _ACCESS,
         "debug.enable.console": _ACCESS,
         "debug.enable.ssh": "the node opens no SSH server; that of the host has keys of its own",
-        "debug.enable.vnc.shim.vm": _DISPLAY,
+        "debug.enable.vnc.shim.vm": "no machine is made around a container with such a console",
         "debug.enable.efi": _EMULATOR,
         "debug.qemu.process.core": _CORES,
         "debug.qemu.guest.core": _CORES,
