@@ -80,7 +80,7 @@ log = structlog.get_logger(__name__)
 )
 @click.option(
     "--host-network",
-    type=click.Choice(HostNetwork),
+    type=click.Choice(HostNetwork, case_sensitive=False),
     default=HostNetwork.BORROWED,
     show_default=True,
     help="Whether this machine keeps its network, or hands interfaces over to the node.",

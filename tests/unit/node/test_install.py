@@ -6,8 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from eaves.node.install import node_words, unit_text
+from eaves.node.main import command
 from eaves.node.settings import HostNetwork, Settings
 
 SETTINGS = Settings(Path("/etc/eaves/node"), Path("/var/lib/eaves/node"), Path("/run/x"), "node")
@@ -50,3 +52,9 @@ def test_what_was_handed_over_is_so_at_every_start_of_the_service() -> None:
         "--interface",
         "eth2",
     ]
+
+
+def test_the_word_that_the_unit_holds_is_understood() -> None:
+    """Without an interface it goes no further than to the question for one."""
+    done = CliRunner().invoke(command, ["--host-network", HostNetwork.MANAGED, "diag"])
+    assert "give both or neither" in done.output
