@@ -1,20 +1,17 @@
 """What `--check` finds out by use, one line of evidence each."""
 
-import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from eaves.cli.demo.checking import address_of, connects, demand
 from eaves.cli.demo.sandbox import in_namespace, run_tool
 from eaves.cli.demo.scene import HELLO_PORT, MACHINE_PORT, UNMAPPED_PORT, Scene
-from eaves.cli.demo.tell import DemoFailed, Teller
+from eaves.cli.demo.site import apps_on_each_network, bad_port_heals, denied_is_counted
+from eaves.cli.demo.tell import Teller
 from eaves.errors import EavesError
 
 NOTES = "/cgi-bin/notes"
-
-
-class NotSo(DemoFailed):
-    """A check found something else than it should."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +45,7 @@ def node_is_online(scene: Scene) -> str:
 def second_apply_changes_nothing(scene: Scene) -> str:
     lines = scene.eaves("apply", "-f", str(scene.place.yaml_dir)).splitlines()
     changed = [line for line in lines if not line.endswith("unchanged")]
-    _demand(bool(lines) and not changed, f"the second apply says: {'; '.join(changed)}")
+    demand(bool(lines) and not changed, f"the second apply says: {'; '.join(changed)}")
     return f"all {len(lines)} objects unchanged"
 
 
@@ -61,18 +58,18 @@ def machine_answers(scene: Scene) -> str:
 
 
 def unmapped_port_is_denied(scene: Scene) -> str:
-    seen = _connect(scene.place.node, UNMAPPED_PORT)
-    _demand(seen != "connected", f"port {UNMAPPED_PORT} of the node lets a connection in")
-    inner = _address(scene, "machine")
+    seen = connects(scene.place.node, UNMAPPED_PORT)
+    demand(seen != "connected", f"port {UNMAPPED_PORT} of the node lets a connection in")
+    inner = address_of(scene, "machine")
     return f"{scene.place.node}:{UNMAPPED_PORT} {seen}; the machine's own address is {inner}"
 
 
 def apps_are_kept_apart(scene: Scene) -> str:
-    inner = _address(scene, "machine")
+    inner = address_of(scene, "machine")
     allowed = _reach(scene, scene.place.host, scene.datastore_port)
-    _demand(allowed == "connected", f"the allowed way to the datastore gives {allowed!r}")
+    demand(allowed == "connected", f"the allowed way to the datastore gives {allowed!r}")
     denied = _reach(scene, inner, 80)
-    _demand(denied == "no", f"hello reaches {inner}:80 without a rule: {denied!r}")
+    demand(denied == "no", f"hello reaches {inner}:80 without a rule: {denied!r}")
     return f"hello to {inner}:80 (no rule) denied; to the datastore (a rule) connected"
 
 
@@ -84,8 +81,8 @@ def host_is_closed_to_the_node(scene: Scene) -> str:
     argv = in_namespace(["python3", "-c", probe])
     rest = run_tool([*argv, scene.place.host, str(scene.place.rest_port)]).strip()
     device = run_tool([*argv, scene.place.host, str(scene.place.device_port)]).strip()
-    _demand(device == "0", f"the node does not reach the controller (errno {device})")
-    _demand(rest != "0", "the node reaches a port of the host that is not for it")
+    demand(device == "0", f"the node does not reach the controller (errno {device})")
+    demand(rest != "0", "the node reaches a port of the host that is not for it")
     return f"port {scene.place.device_port} (devices) open to it, {scene.place.rest_port} dropped"
 
 
@@ -115,10 +112,10 @@ def metrics_are_read_back(scene: Scene) -> str:
 def restart_makes_a_new_incarnation(scene: Scene) -> str:
     scene.get(HELLO_PORT, f"{NOTES}?add")
     before = _notes(scene)
-    _demand(before["notes"] != "0", "a note was not kept on the volume")
+    demand(before["notes"] != "0", "a note was not kept on the volume")
     scene.eaves("restart", "hello")
     after = scene.until("hello restarts", lambda: _other_start(scene, before), 90)
-    _demand(
+    demand(
         after["notes"] == before["notes"],
         f"the volume had {before['notes']} notes before the restart and {after['notes']} after it",
     )
@@ -132,14 +129,14 @@ def purge_makes_a_fresh_volume(scene: Scene) -> str:
     before = _notes(scene)
     scene.eaves("purge", "hello")
     after = scene.until("hello is purged", lambda: _other_start(scene, before), 90)
-    _demand(after["notes"] == "0", f"{after['notes']} notes survived the purge")
+    demand(after["notes"] == "0", f"{after['notes']} notes survived the purge")
     return f"{before['notes']} note(s) before, {after['notes']} after; the machine was left alone"
 
 
 def machine_kept_running(scene: Scene) -> str:
     _greeting(scene, MACHINE_PORT, "GREETING")
     starts = scene.eaves("logs", "machine").count("init runs")
-    _demand(starts <= 1, f"the machine booted {starts} times")
+    demand(starts <= 1, f"the machine booted {starts} times")
     return f"one boot in its log, http://{scene.place.node}:{MACHINE_PORT}/ answers"
 
 
@@ -162,30 +159,15 @@ def too_large_is_refused(scene: Scene) -> str:
     text = path.read_text().replace("memory: 262144,", "memory: 99999999,")
     large.write_text(text.replace('value: "262144"', 'value: "99999999"'))
     done = scene.try_eaves("apply", "-f", str(large))
-    _demand(done.returncode != 0, "an app larger than the node was accepted")
+    demand(done.returncode != 0, "an app larger than the node was accepted")
     scene.eaves("apply", "-f", str(path))
     return " ".join(done.stderr.split())
 
 
-def _demand(holds: bool, complaint: str) -> None:  # noqa: FBT001 - an assertion with a sentence
-    if not holds:
-        raise NotSo(complaint)
-
-
 def _greeting(scene: Scene, port: int, wanted: str) -> str:
     body = scene.until(f"port {port} answers", lambda: scene.get(port), 60).strip()
-    _demand(wanted in body, f"port {port} answers {body[:200]!r}, without {wanted!r}")
+    demand(wanted in body, f"port {port} answers {body[:200]!r}, without {wanted!r}")
     return f"http://{scene.place.node}:{port}/ -> {body.splitlines()[0]}"
-
-
-def _connect(host: str, port: int) -> str:
-    try:
-        with socket.create_connection((host, port), timeout=3):
-            return "connected"
-    except TimeoutError:
-        return "dropped"
-    except OSError as error:
-        return error.strerror or type(error).__name__
 
 
 def _reach(scene: Scene, host: str, port: int) -> str:
@@ -215,17 +197,9 @@ def _state(scene: Scene, kind: str, name: str) -> str:
     return scene.current(kind, name).run_state.removeprefix("RUN_STATE_")
 
 
-def _address(scene: Scene, instance: str) -> str:
-    def known() -> str:
-        vifs = scene.current("instance", instance).net_status_list
-        return next((a.partition("/")[0] for vif in vifs for a in vif.ip_addrs), "")
-
-    return scene.until(f"the address of {instance} is reported", known, 60)
-
-
 def _one_line(table: str, name: str) -> str:
     line = next((line for line in table.splitlines() if name in line), "")
-    _demand(bool(line), f"{name} is not listed")
+    demand(bool(line), f"{name} is not listed")
     return " ".join(line.split())
 
 
@@ -248,5 +222,8 @@ CHECKS = (
     Check("purge", purge_makes_a_fresh_volume),
     Check("why", why_names_the_fact),
     Check("too large an app is refused", too_large_is_refused),
+    Check("an app on each kind of network", apps_on_each_network),
+    Check("a denied connection is counted", denied_is_counted),
+    Check("a bad port configuration heals itself", bad_port_heals),
     Check("the machine was left alone all the time", machine_kept_running),
 )

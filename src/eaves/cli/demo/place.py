@@ -14,6 +14,12 @@ from eaves.errors import Rejected
 NETNS: Final = "eaves-demo"
 LINK: Final = "eaves-demo0"  # host side of the veth pair
 UPLINK: Final = "eth0"  # the other side, in the namespace
+SITE: Final = "eaves-demo-site"  # a namespace that only the node has a cable to
+SITE_PORT: Final = "eth1"  # of the node
+SITE_NET: Final = "192.0.2"
+SITE_PEER: Final = f"{SITE_NET}.1"  # who gives addresses there, and listens
+SITE_LEASED: Final = f"{SITE_NET}.50"
+SITE_WIRE: Final = "wire0"
 TABLE: Final = "eaves_demo"  # of family inet
 RECORD: Final = Path("/run/eaves-demo/run.json")  # one demonstration for each host
 NETS: Final = tuple(ipaddress.IPv4Network(f"10.{b}.{c}.0/24") for b in (231, 87) for c in range(64))

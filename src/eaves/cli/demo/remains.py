@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
-from eaves.cli.demo.place import NETNS, RECORD
+from eaves.cli.demo.place import NETNS, RECORD, SITE
 from eaves.cli.demo.processes import Claims, ask_to_end, kill, netns_of, start, start_of
 from eaves.cli.demo.sandbox import remove_network, run_tool
 from eaves.errors import EavesError, Rejected
@@ -133,7 +133,7 @@ def remove(record: Record, *, keep_folder: bool) -> None:
     claims = Claims(
         token=record.token,
         recorded=frozenset(record.processes),
-        namespaces=frozenset(_inodes({NETNS, *namespaces})),
+        namespaces=frozenset(_inodes({NETNS, SITE, *namespaces})),
         cgroups=(f"/eaves/{record.node_name}",) if record.node_name else (),
         spare=frozenset({os.getpid()}),
     )
@@ -185,7 +185,9 @@ def remove_leftovers(path: Path = RECORD) -> bool:
     """What a killed demonstration left; True when there was any.  The lock must be held."""
     record = Record.load(path)
     if record is None:
-        if (NAMESPACES / NETNS).exists():  # killed between two steps, or its record is damaged
+        if any(
+            (NAMESPACES / n).exists() for n in (NETNS, SITE)
+        ):  # killed between two steps, or its record is damaged
             record = Record("", Path("/nonexistent"), path=path)
         else:
             return False

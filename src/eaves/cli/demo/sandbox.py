@@ -1,5 +1,6 @@
 """The node's own network namespace, one veth pair to it, and one nftables table on the host.
 
+A second namespace, the site, is on a cable of the node's own and touches the host nowhere.
 Nothing else of the host changes: no forwarding, no setting of the kernel, no address but that of
 the pair.  The table lets the node reach the controller and the datastore, and nothing more.
 """
@@ -7,7 +8,17 @@ the pair.  The table lets the node reach the controller and the datastore, and n
 import subprocess
 from collections.abc import Sequence
 
-from eaves.cli.demo.place import LINK, NETNS, TABLE, UPLINK, Place
+from eaves.cli.demo.place import (
+    LINK,
+    NETNS,
+    SITE,
+    SITE_PEER,
+    SITE_PORT,
+    SITE_WIRE,
+    TABLE,
+    UPLINK,
+    Place,
+)
 from eaves.errors import EavesError
 
 TIMEOUT_S = 30.0
@@ -69,6 +80,21 @@ def make_network(place: Place) -> None:
         f"link set {UPLINK} up\n"
         f"route add default via {place.host}\n",
     )
+    _make_site()
+
+
+def _make_site() -> None:
+    """Where an app on a switch lives: addresses come from there, and somebody listens."""
+    run_tool(["ip", "netns", "add", SITE])
+    run_tool(
+        ["ip", "-n", NETNS, "-batch", "-"],
+        f"link add {SITE_PORT} type veth peer name {SITE_WIRE} netns {SITE}\n"
+        f"link set {SITE_PORT} up\n",
+    )
+    run_tool(
+        ["ip", "-n", SITE, "-batch", "-"],
+        f"link set lo up\naddr add {SITE_PEER}/24 dev {SITE_WIRE}\nlink set {SITE_WIRE} up\n",
+    )
 
 
 def close_in(place: Place, *more_ports: int) -> None:
@@ -80,12 +106,13 @@ def remove_network() -> None:
     """What `make_network` and `close_in` made, whichever part of it is there."""
     run_tool(["nft", "delete", "table", "inet", TABLE], check=False)
     run_tool(["ip", "link", "delete", LINK], check=False)
-    run_tool(["ip", "netns", "delete", NETNS], check=False)
+    for name in (NETNS, SITE):
+        run_tool(["ip", "netns", "delete", name], check=False)
 
 
-def in_namespace(argv: Sequence[str]) -> list[str]:
+def in_namespace(argv: Sequence[str], name: str = NETNS) -> list[str]:
     """The command that runs `argv` in the namespace.
 
     Not by `ip netns exec`: that makes a mount namespace without control groups.
     """
-    return ["nsenter", f"--net=/run/netns/{NETNS}", "--", *argv]
+    return ["nsenter", f"--net=/run/netns/{name}", "--", *argv]

@@ -38,6 +38,7 @@ class Memory(msgspec.Struct):
 
 class Counters(msgspec.Struct, rename="camel"):
     rx_bytes: float = 0
+    tx_acl_drops: int = 0
 
 
 class Vif(msgspec.Struct, rename="camel"):
