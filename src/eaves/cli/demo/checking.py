@@ -30,4 +30,4 @@ def address_of(scene: Scene, instance: str) -> str:
         vifs = scene.current("instance", instance).net_status_list
         return next((a.partition("/")[0] for vif in vifs for a in vif.ip_addrs), "")
 
-    return scene.until(f"the address of {instance} is reported", known, 60)
+    return scene.until(f"the address of {instance} is reported", known, 120)

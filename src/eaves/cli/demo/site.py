@@ -8,13 +8,13 @@ import sys
 
 from eaves.cli.demo.checking import address_of, connects, demand
 from eaves.cli.demo.place import SITE, SITE_LEASED, SITE_PEER, SITE_PORT, UPLINK
-from eaves.cli.demo.sandbox import in_namespace, run_tool
+from eaves.cli.demo.sandbox import HostRefused, in_namespace, run_tool
 from eaves.cli.demo.scene import EAVES, HELLO_PORT, NODE_NAME, Scene
 
 OPEN_PORT, SHUT_PORT = 8000, 8001  # of the outside peer; a rule allows the first
 SLOW_S = 180.0  # on a machine with much else to do
 YAML = "5-site.yaml"
-FETCH = "import sys,urllib.request as u;print(u.urlopen(sys.argv[1],timeout=20).read().decode())"
+FETCH = "import sys,urllib.request as u;print(u.urlopen(sys.argv[1],timeout=10).read().decode())"
 
 
 def apps_on_each_network(scene: Scene) -> str:
@@ -25,15 +25,9 @@ def apps_on_each_network(scene: Scene) -> str:
     scene.start_node("--tpm", "none", "--host-network", "managed", *handed_over)
     greeting = scene.until("on-site answers at the site", _at_site, SLOW_S)
     alone = address_of(scene, "alone")
-    through = scene.until(
-        "alone answers by the air-gapped network", lambda: _at_site(f"reach?{alone}+80"), SLOW_S
-    )
-    demand("connected" in through, f"on-site does not reach {alone}:80: {through!r}")
-    datastore = f"through?{alone}+{scene.place.host}+{scene.datastore_port}"
-    out = scene.until("alone tries the way out", lambda: _at_site(datastore), SLOW_S)
-    demand("no" in out.split(), f"the air-gapped app reaches the outside: {out!r}")
-    kept = scene.until("hello answers", lambda: scene.get(HELLO_PORT), SLOW_S)
-    demand(bool(kept), "hello does not answer any more")
+    _reaches(scene, f"reach?{alone}+80")
+    _reaches_not(scene, f"through?{alone}+{scene.place.host}+{scene.datastore_port}")
+    scene.until("hello answers", lambda: scene.get(HELLO_PORT), SLOW_S)
     return (
         f"switch: on-site has {SITE_LEASED} from the site's DHCP server, {greeting.strip()!r};"
         f" air-gapped: alone ({alone}) is reached by on-site and has no way out; local: hello"
@@ -42,11 +36,9 @@ def apps_on_each_network(scene: Scene) -> str:
 
 
 def denied_is_counted(scene: Scene) -> str:
-    allowed = _at_site(f"reach?{SITE_PEER}+{OPEN_PORT}")
-    demand("connected" in allowed, f"the allowed port of the site gives {allowed!r}")
+    _reaches(scene, f"reach?{SITE_PEER}+{OPEN_PORT}")
     before = _drops(scene)
-    denied = _at_site(f"reach?{SITE_PEER}+{SHUT_PORT}")
-    demand("no" in denied.split(), f"a port without a rule gives {denied!r}")
+    _reaches_not(scene, f"reach?{SITE_PEER}+{SHUT_PORT}")
     after = scene.until(
         "the denied packets are counted",
         lambda: now if (now := _drops(scene)) > before else 0,
@@ -93,11 +85,33 @@ def _people_the_site(scene: Scene) -> None:
         scene.record.start(in_namespace([*listen, str(port)], SITE), scene.log_of("site-peer"))
 
 
+def _reaches(scene: Scene, program: str) -> None:
+    """Sooner or later: who is to answer may still be starting."""
+    scene.until(
+        f"on-site says it is connected by {program}",
+        lambda: "connected" in _at_site(program),
+        SLOW_S,
+    )
+
+
+def _reaches_not(scene: Scene, program: str) -> None:
+    said = scene.until(f"on-site answers {program}", lambda: _at_site(program), SLOW_S)
+    demand("no" in said.split(), f"on-site says {said!r} of {program}, which no rule allows")
+
+
 def _at_site(program: str = "") -> str:
     """What on-site answers to somebody of the site; empty when it does not (yet)."""
     path = f"cgi-bin/{program}" if program else ""
     url = f"http://{SITE_LEASED}/{path}"
-    return run_tool(in_namespace([sys.executable, "-c", FETCH, url], SITE), check=False).strip()
+    return _said(in_namespace([sys.executable, "-c", FETCH, url], SITE)).strip()
+
+
+def _said(argv: list[str]) -> str:
+    """Empty for a program that fails, or takes too long on a machine with much else to do."""
+    try:
+        return run_tool(argv)
+    except HostRefused:
+        return ""
 
 
 def _drops(scene: Scene) -> int:
@@ -121,4 +135,4 @@ def _diag(scene: Scene) -> str:
     place = scene.place
     argv = [*EAVES, "node", "--name", NODE_NAME, "--config", str(place.config_dir)]
     argv += ["--state-dir", str(place.node_dir), "diag", "--no-probe"]
-    return run_tool(in_namespace(argv), check=False)
+    return _said(in_namespace(argv))
