@@ -22,6 +22,7 @@ from eaves.reconcile.item import Fault, Graph, Item, ItemRef, Observation
 
 STORED = frozenset({CONTENT_TREE, VOLUME})
 WORKLOADS = frozenset({CONTAINER, DOMAIN})
+NAMED = frozenset({"bridge", "switch", "vif", "netns"})  # by numbers that others had before
 BOOT_RETRY = timedelta(minutes=10)
 LASTS_S = {CONTENT_TREE: 8.0, VOLUME: 2.0, DOMAIN: 3.0, CONTAINER: 0.5}
 SLOWER = 50.0
@@ -117,6 +118,10 @@ class SimulatedHost:
             self.violations.append(f"a second copy of {item.ref} is started")
         for need in item.needs():
             self._look_at_need(item.ref, need)
+        name = getattr(item, "name", "")  # of an interface or a namespace
+        for other, there in self.made.items() if item.ref.kind in NAMED else ():
+            if other.kind in NAMED and other != item.ref and getattr(there, "name", "") == name:
+                self.violations.append(f"{item.ref} takes the name {name} of {other}")
         if item.ref.kind in STORED or item.ref.kind in WORKLOADS or item.ref.kind in DAMAGE:
             self.made.pop(item.ref, None)
             self.ended.pop(item.ref, None)

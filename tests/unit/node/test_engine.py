@@ -22,11 +22,14 @@ from eaves.evapi.config import (
 )
 from eaves.ids import AppInstanceId
 from eaves.node.checkpoint import Checkpoint
+from eaves.node.domains.items import Domain
 from eaves.node.local.state import AppOrders, LocalState
+from eaves.node.network.items import Bridge
 from eaves.node.refs import Port
 from eaves.node.runtime.engine import Engine, Surroundings
 from eaves.node.runtime.local_decisions import LocalDecisions
 from eaves.node.runtime.reports import refused_app_infos
+from eaves.reconcile.item import Observation
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -180,3 +183,30 @@ async def test_a_config_that_could_not_be_applied_is_tried_again(
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
+
+
+async def test_a_number_is_given_on_once_nothing_is_called_by_it(engine: Engine) -> None:
+    """Names of interfaces, namespaces and bridges are made of numbers."""
+    first, then = app(uuid(1)), app(uuid(2))
+    await engine.follow(
+        EdgeDevConfig(apps=(replace(first, activate=True),), network_instances=(network(uuid(8)),))
+    )
+    there = engine.reconciler.intended
+    engine.reconciler.observed(frozenset(r.kind for r in there), Observation(there, {}))
+    other = EdgeDevConfig(
+        apps=(replace(then, activate=True),), network_instances=(network(uuid(9)),)
+    )
+    await engine.follow(other)
+    assert names_of(engine) == {("domain", 2), ("bridge", 2)}
+    engine.reconciler.observed(frozenset(r.kind for r in there), Observation({}, {}))
+    gone = EdgeDevConfig(
+        apps=(replace(then, activate=True), replace(app(uuid(3)), activate=True)),
+        network_instances=(network(uuid(9)), network(uuid(7))),
+    )
+    await engine.follow(gone)
+    assert names_of(engine) == {("domain", 2), ("bridge", 2), ("domain", 1), ("bridge", 1)}
+
+
+def names_of(engine: Engine) -> set[tuple[str, int]]:
+    graph = engine.reconciler.intended
+    return {(r.kind, i.number) for r, i in graph.items() if isinstance(i, Domain | Bridge)}

@@ -8,7 +8,7 @@ config, counters, numbers, ports -> wish -> reconciler -> what is there
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, Self
 
 import structlog
 
@@ -26,7 +26,7 @@ from eaves.node.runtime.refused import keep_well_named, refuse
 from eaves.node.runtime.snapshots_in_force import Seen
 from eaves.node.runtime.wish import OpenSecret, Wish, make_wish
 from eaves.reconcile.apply import Clock, Configurator, Reconciler
-from eaves.reconcile.item import Observation
+from eaves.reconcile.item import Graph, Observation
 from eaves.reconcile.report import Report
 
 log = structlog.get_logger(__name__)
@@ -54,6 +54,27 @@ class Surroundings:
     localise: Callable[[EdgeDevConfig], EdgeDevConfig] = lambda config: config  # as it counts here
     budget: Callable[[], Budget] = Budget
     parts: Callable[[], Parts] = lambda: NO_PARTS
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """Whose interfaces, namespaces or bridges are there.  Their names are made of numbers, so a
+    number is given to another only once nothing is called by it any more.
+    """
+
+    apps: frozenset[AppInstanceId]
+    network_instances: frozenset[NetworkInstanceId]
+
+    @classmethod
+    def of(cls, current: Graph) -> Self:
+        return cls(
+            frozenset(
+                AppInstanceId(r.name.partition("/")[0])
+                for r in current
+                if r.kind in ("vif", "netns", "container", "domain")
+            ),
+            frozenset(NetworkInstanceId(r.name) for r in current if r.kind in ("bridge", "switch")),
+        )
 
 
 class Engine:
@@ -114,17 +135,23 @@ class Engine:
         )
         held = with_what_is_held(config, decided)
         self._checkpoint.save_apps({app: one.record for app, one in decided.items()})
-        numbers = self._checkpoint.app_numbers(decided)
+        leaving = Leaving.of(current)
+        numbers = self._checkpoint.app_numbers([*decided, *(leaving.apps - decided.keys())])
         apps = tuple(
             AppInForce(one.config, app, numbers[app], one.config.activate, one.record.incarnation)
             for app, one in decided.items()
             if app in numbers
         )
         allocations = self._checkpoint.allocate(
-            (
-                NetworkInstanceId(ni.uuidandversion.uuid)
-                for ni in held.network_instances
-                if ni.uuidandversion
+            dict.fromkeys(
+                (
+                    *(
+                        NetworkInstanceId(ni.uuidandversion.uuid)
+                        for ni in held.network_instances
+                        if ni.uuidandversion
+                    ),
+                    *sorted(leaving.network_instances),
+                )
             ),
             (
                 (NetworkInstanceId(adapter.network_id), app.app, index)
