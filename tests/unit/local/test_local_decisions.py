@@ -189,6 +189,8 @@ def test_a_command_for_the_device_is_taken_once() -> None:
     assert take_device_command(ended, reboot) == (ended, None)
     assert take_device_command(ended, later)[1] == DevCommandKind.COMMAND_SHUTDOWN
     assert take_device_command(ended, LocalDevCmd(timestamp=7)) == (ended, None)
+    cannot = LocalDevCmd(timestamp=8, command=DevCommandKind.COMMAND_COLLECT_INFO)
+    assert take_device_command(ended, cannot) == (ended, None)  # so it is not told to be done
 
 
 @pytest.mark.parametrize(

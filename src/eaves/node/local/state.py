@@ -19,6 +19,14 @@ from eaves.evapi.profile import (
 )
 from eaves.ids import AppInstanceId
 
+OBEYED = frozenset(
+    {
+        DevCommandKind.COMMAND_SHUTDOWN,
+        DevCommandKind.COMMAND_GRACEFUL_POWEROFF,
+        DevCommandKind.COMMAND_GRACEFUL_REBOOT,
+    }
+)
+
 
 @dataclass(frozen=True, slots=True)
 class AppOrders:
@@ -97,9 +105,12 @@ def complete(state: LocalState, ready: Iterable[AppInstanceId]) -> LocalState:
 def take_device_command(
     state: LocalState, command: LocalDevCmd
 ) -> tuple[LocalState, DevCommandKind | None]:
-    """The state to keep first, then what to do; None: nothing new was asked for."""
+    """The state to keep first, then what to do; None: nothing new that can be done was asked for.
+
+    A command that this node cannot carry out is never told to be done.
+    """
     busy = state.device_taken != state.device_done
     known = command.timestamp in {0, state.device_taken}
-    if busy or known or command.command == DevCommandKind.COMMAND_UNSPECIFIED:
+    if busy or known or command.command not in OBEYED:
         return state, None
     return replace(state, device_taken=command.timestamp), command.command
