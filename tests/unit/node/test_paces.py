@@ -2,17 +2,21 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from eaves.evapi.config import ConfigItem
 from eaves.evapi.config_items import ItemValues, apply_items
 from eaves.node.comms.transport import Limits
+from eaves.node.runtime.budget import Budget, budget_of
 from eaves.node.runtime.paces import (
     boot_retry,
     certs_pause_s,
     collect_logs_pause_s,
     device_info_pause_s,
+    disk_scan_pause_s,
+    health_pause_s,
     log_quota_bytes,
     metrics_pause_s,
     poll_pause_s,
@@ -27,7 +31,7 @@ def items(key: str, value: str) -> ItemValues:
 @pytest.mark.parametrize(
     ("key", "pause_s"),
     [
-        ("timer.config.interval", lambda items, share: poll_pause_s(items, share, told=True)),
+        ("timer.config.interval", partial(poll_pause_s, told=True)),
         ("timer.cert.interval", certs_pause_s),
         ("timer.metric.interval", metrics_pause_s),
         ("timer.deviceinfo.interval", device_info_pause_s),
@@ -37,6 +41,27 @@ def test_a_loop_waits_a_share_of_its_interval(
     key: str, pause_s: Callable[[ItemValues, float], float]
 ) -> None:
     assert pause_s(items(key, "500"), 0.5) == 250
+
+
+def test_the_hardware_is_looked_at_after_a_share_of_its_interval() -> None:
+    assert health_pause_s(items("timer.hardwarehealth.interval", "40000"), 0.5) == 20000
+
+
+def test_disks_are_scanned_no_oftener_than_told() -> None:
+    assert disk_scan_pause_s(items("timer.metric.diskscan.interval", "77")) == 77
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "budget"),
+    [
+        ("memory.eve.limit.bytes", str(1 << 30), Budget(1 << 22, 1 << 20)),
+        ("memory.eve.limit.MiB", "512", Budget(1 << 22, 1 << 19)),
+        ("memory.vmm.limit.MiB", "33", Budget(1 << 22, 800 << 10, overhead_mib=33)),
+        ("memory.apps.ignore.check", "true", Budget(1 << 22, 800 << 10, unchecked=True)),
+    ],
+)
+def test_what_there_is_to_give_is_by_properties(key: str, value: str, budget: Budget) -> None:
+    assert budget_of(items(key, value), 4096, ()) == budget
 
 
 def test_a_node_without_configuration_asks_soon() -> None:

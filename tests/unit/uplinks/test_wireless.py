@@ -2,11 +2,17 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from support.ports import plan
 
-from eaves.evapi.config.netconfig import CellularAccessPoint, CellularConfig, WifiConfig
+from eaves.evapi.config.netconfig import (
+    CellularAccessPoint,
+    CellularConfig,
+    WifiConfig,
+    WifiConfigCryptoblock,
+)
 from eaves.evapi.evecommon import (
     CellularAuthProtocol,
     CellularIPType,
@@ -137,3 +143,22 @@ def test_what_the_modem_manager_says() -> None:
 def test_what_is_no_answer_of_it_is_refused(told: str) -> None:
     with pytest.raises(WirelessUnusable):
         modem_of("0", told)
+
+
+@pytest.mark.parametrize(
+    "secrets",
+    [
+        {"identity": "me", "password": "word"},
+        {"crypto": WifiConfigCryptoblock(identity="me", password="word")},
+    ],
+    ids=["clear", "block"],
+)
+def test_a_user_is_told_as_it_is_configured(secrets: dict[str, Any]) -> None:
+    office = WifiConfig(wifi_ssid="office", key_scheme=WiFiKeyScheme.WPAEAP)
+    told = supplicant(replace(plan("wlan0"), wifi=(replace(office, **secrets),))).text
+    assert f"identity={b'me'.hex()}" in told
+    assert f"password={b'word'.hex()}" in told
+
+
+def test_a_modem_without_access_points_has_its_own() -> None:
+    assert "apn=internet.test," in bearer(CellularConfig(apn="internet.test"), None).arguments

@@ -11,6 +11,7 @@ from eaves.evapi.paths import Endpoint
 from eaves.node.host.sensors import Sensors
 from eaves.node.host.smart import Disks, disk_health
 from eaves.node.runtime.health import hardware_health
+from eaves.node.runtime.paces import health_pause_s
 from eaves.node.runtime.parts import Parts, Shared, pace
 
 log = structlog.get_logger(__name__)
@@ -47,4 +48,4 @@ class HealthReporter:
         return encode_z_hardware_health(message)
 
     def _pause_s(self, share: float) -> Callable[[], float]:
-        return lambda: share * self._shared.items.seconds("timer.hardwarehealth.interval")
+        return lambda: health_pause_s(self._shared.items, share)

@@ -27,6 +27,14 @@ def device_info_pause_s(items: ItemValues, share: float) -> float:
     return share * items.seconds("timer.deviceinfo.interval")
 
 
+def health_pause_s(items: ItemValues, share: float) -> float:
+    return share * items.seconds("timer.hardwarehealth.interval")
+
+
+def disk_scan_pause_s(items: ItemValues) -> float:
+    return items.seconds("timer.metric.diskscan.interval")
+
+
 def collect_logs_pause_s(items: ItemValues) -> float:
     return COLLECT_FAST_S if items.flag("newlog.allow.fastupload") else COLLECT_S
 

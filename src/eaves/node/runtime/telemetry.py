@@ -24,7 +24,7 @@ from eaves.node.runtime.health_reports import HealthReporter
 from eaves.node.runtime.log_collect import Listed, LogCollector
 from eaves.node.runtime.log_policy import policy_of
 from eaves.node.runtime.log_store import app_origin, device_origin, upload_pause_s
-from eaves.node.runtime.paces import collect_logs_pause_s, metrics_pause_s
+from eaves.node.runtime.paces import collect_logs_pause_s, disk_scan_pause_s, metrics_pause_s
 from eaves.node.runtime.parts import Parts, Shared, pace
 from eaves.node.runtime.workloads import network_items
 from eaves.node.storage import status as storage_status
@@ -32,7 +32,6 @@ from eaves.node.storage.facts import StorageFacts
 
 log = structlog.get_logger(__name__)
 
-SCAN = "timer.metric.diskscan.interval"
 PROCESSES_S = 3600.0  # between two lists of what runs: they are long
 
 
@@ -131,7 +130,7 @@ class Telemetry:
     async def _disks_scanned(self) -> StorageFacts:
         """timer.metric.diskscan.interval: how much is used is looked up no oftener."""
         clock = asyncio.get_running_loop().time()
-        if clock - self._scanned_at >= self._shared.items.seconds(SCAN):
+        if clock - self._scanned_at >= disk_scan_pause_s(self._shared.items):
             self._scanned_at, self._stored = clock, await self._parts.storage.facts()
         return self._stored
 
