@@ -222,8 +222,8 @@ CHECKS = (
     Check("purge", purge_makes_a_fresh_volume),
     Check("why", why_names_the_fact),
     Check("too large an app is refused", too_large_is_refused),
+    Check("the machine was left alone all the time", machine_kept_running),
     Check("an app on each kind of network", apps_on_each_network),
     Check("a denied connection is counted", denied_is_counted),
     Check("a bad port configuration heals itself", bad_port_heals),
-    Check("the machine was left alone all the time", machine_kept_running),
 )
