@@ -79,11 +79,6 @@ def succeeded(node: Node) -> bool:
     return bool(told.status and told.status[told.current_index].last_succeeded)
 
 
-def _up(node: Node, label: str) -> bool:
-    port = node.uplinks.seen.port(label)
-    return bool(port and port.link and port.link.up)
-
-
 async def brought_up(node: Node) -> None:
     node.uplinks.follow(dated(TWO), node.properties)
     await until(lambda: succeeded(node) and len(node.uplinks.seen.ports) == 2)
@@ -409,20 +404,3 @@ async def test_two_ports_in_one_subnet_each_work(tmp_path: Path) -> None:
                     seen.asked_from.clear()
                     assert isinstance(await made.ping(Way(label, label, source), 5), Received)
                     assert source in seen.asked_from
-
-
-async def test_wired_ports_go_on_in_radio_silence_and_nothing_is_judged(
-    sites: Sites, controller: Controller, folder: Path
-) -> None:
-    async with running(folder, BOTH) as node:
-        await brought_up(node)
-        assert await node.uplinks.silence(on=True) == ""
-        sites.cut(0)
-        await until(lambda: not _up(node, "eth0"))
-        reply = await node.ask(PING)
-        assert isinstance(reply, Received)
-        assert controller.asked_from[-1].startswith("10.2.")
-        assert in_force(node) == (0, "")
-        assert await node.uplinks.silence(on=False) == ""
-        sites.mend(0)
-        await until(lambda: all(p.sources for p in node.uplinks.seen.ports))

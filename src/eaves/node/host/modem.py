@@ -91,6 +91,11 @@ class ModemFailed(Rejected):
         super().__init__(f"the modem does not connect: {said}")
 
 
+async def reset(index: str) -> None:
+    """As if it had been unplugged; it comes back by itself.  Raises CommandFailed."""
+    await run(["mmcli", "-m", index, "--reset"], timeout_s=ASK_S * 3)
+
+
 async def power(index: str, *, on: bool) -> None:
     """The radio of a modem that nobody uses is off; so are all in radio silence."""
     word = "--set-power-state-on" if on else "--set-power-state-low"

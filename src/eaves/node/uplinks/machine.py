@@ -14,7 +14,7 @@ import structlog
 
 from eaves.errors import EavesError, Transient
 from eaves.evapi.evecommon import DHCPType
-from eaves.node.host import dhcp, modem, uplink_state, wifi
+from eaves.node.host import dhcp, uplink_state, wifi
 from eaves.node.host.files import read_or_none
 from eaves.node.host.inventory import Sysfs
 from eaves.node.host.links import ip_batch
@@ -22,14 +22,12 @@ from eaves.node.host.process import CommandFailed
 from eaves.node.uplinks import identify, layout
 from eaves.node.uplinks.leases import lease_of
 from eaves.node.uplinks.model import Adapter, Bond, Device, Entry, Medium, PortPlan, Vlan
+from eaves.node.uplinks.modems import Modems
 from eaves.node.uplinks.radios import Radios
 from eaves.node.uplinks.seen import Lease, Link, Seen, SeenPort, Wanted, wanted
 from eaves.node.uplinks.wireless import (
-    Modem,
     OpenSecret,
     Supplicant,
-    bearer,
-    modem_of,
     supplicant,
 )
 
@@ -74,11 +72,14 @@ class Machine:
     sysfs: Sysfs = field(default_factory=Sysfs)
     problems: dict[str, str] = field(default_factory=dict[str, str])  # by port label
 
-    bearers: dict[str, Lease] = field(default_factory=dict[str, Lease])  # of modems
     open_secret: OpenSecret | None = None
+    modems: Modems = field(init=False)
     silent: bool = False  # no radio may send
     radios: Radios = field(default_factory=Radios)
     radio_problems: tuple[str, ...] = ()  # of those that do not do as they should
+
+    def __post_init__(self) -> None:
+        self.modems = Modems(self.open_secret)
 
     # Looking
 
@@ -212,8 +213,8 @@ class Machine:
         return self.place.run_dir / "dhcp" / ifname
 
     def _lease(self, ifname: str) -> Lease | None:
-        if ifname in self.bearers:
-            return self.bearers[ifname]
+        if ifname in self.modems.bearers:
+            return self.modems.bearers[ifname]
         told = dhcp.told(self._folder(ifname))
         return lease_of(told.event, told.values) if told else None
 
@@ -255,6 +256,12 @@ class Machine:
             return ()
         routing = await uplink_state.routing()
         return layout.first_lines(self._layout(entry, routing), _kernel(routing))
+
+    async def mend_modems(self, entry: Entry, now: float) -> bool:
+        """Modems that lost their network connect again; True: one has another address, or none."""
+        wished = self._layout(entry, await uplink_state.routing())
+        mobile = {p.ifname: p.plan for p in wished.ports if p.plan.cellular is not None}
+        return bool(mobile) and await self.modems.mend(mobile, now)
 
     async def settle(self, entry: Entry) -> bool:
         """Addresses, routes and rules as leases and configuration say; True: something changed."""
@@ -315,7 +322,7 @@ class Machine:
                     joining.add(port.ifname)
                     await self._start_wifi(port.plan, port.ifname)
                 if port.plan.cellular is not None:
-                    await self._start_modem(port.plan, port.ifname)
+                    await self.modems.start(port.plan, port.ifname)
                 elif port.plan.ip.dhcp == DHCPType.Client:
                     asking.add(port.ifname)
                     await dhcp.ensure(
@@ -340,26 +347,6 @@ class Machine:
         given = self.open_wifi(plan)
         unit = f"{self.place.mark}-wifi-{ifname}"
         await wifi.ensure(self.place.run_dir / "wifi" / ifname, ifname, given.text, unit)
-
-    async def _start_modem(self, plan: PortPlan, ifname: str) -> None:
-        """Connected, with the bearer's address as the lease; one that is connected is left so."""
-        self.bearers.pop(ifname, None)
-        found = await self._modem(ifname)
-        if found is None:
-            raise NotSetUp(f"port {plan.label}: ModemManager has no modem with {ifname}")
-        if not found.connected and plan.cellular is not None:
-            given = bearer(plan.cellular, self.open_secret)
-            await modem.connect(found.index, given.sim_slot, given.arguments)
-            found = await self._modem(ifname) or found
-        if not found.address:
-            why = found.failure or found.state
-            raise NotSetUp(f"port {plan.label}: the modem has no address ({why})")
-        gateways = (found.gateway,) if found.gateway else ()
-        self.bearers[ifname] = Lease(found.address, gateways, found.dns)
-
-    async def _modem(self, ifname: str) -> Modem | None:
-        told = [modem_of(a.index, a.modem, a.bearer) for a in await modem.modems()]
-        return next((m for m in told if ifname in m.interfaces), None)
 
     def leases(self) -> Mapping[str, str]:
         """What each client said last, to notice a change: interface -> text."""

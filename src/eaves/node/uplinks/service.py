@@ -262,6 +262,7 @@ class Uplinks:
         async with telling(self._look_now.set), asyncio.TaskGroup() as tasks:
             tasks.create_task(self._watch_forever(), name="watch ports")
             tasks.create_task(self._decide_forever(tasks), name="decide ports")
+            tasks.create_task(self._modems_forever(), name="mend modems")
 
     async def _watch_forever(self) -> None:
         """A lost carrier is known at once: requests over it go on elsewhere."""
@@ -279,6 +280,19 @@ class Uplinks:
                 await self._look()
             except (EavesError, OSError) as error:
                 log.warning("ports_not_seen", error=str(error))
+
+    async def _modems_forever(self) -> None:
+        """Beside the others: a modem takes its time, and cables do not wait for it."""
+        while True:
+            await asyncio.sleep(STALE_S)
+            entry, machine = self._state.current, self._tools.machine
+            if entry is None or not machine.managed or machine.silent:
+                continue
+            try:
+                if await machine.mend_modems(entry, self._tools.monotonic()):
+                    self._look_now.set()
+            except (EavesError, OSError) as error:
+                log.warning("modems_not_mended", error=str(error))
 
     async def _look(self) -> None:
         machine = self._tools.machine

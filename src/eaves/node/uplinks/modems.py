@@ -1,0 +1,90 @@
+"""Modems of cellular ports: connected, and connected again when they lose their network."""
+
+import asyncio
+from collections.abc import Mapping
+
+import structlog
+
+from eaves.errors import EavesError, Transient
+from eaves.node.host import modem
+from eaves.node.uplinks.ladder import Climb, Rung, climb
+from eaves.node.uplinks.model import PortPlan
+from eaves.node.uplinks.seen import Lease
+from eaves.node.uplinks.wireless import Modem, OpenSecret, bearer, modem_of
+
+log = structlog.get_logger(__name__)
+
+
+class NoConnection(Transient):
+    """A modem gives no address; the text is the port's error."""
+
+
+class Modems:
+    """`bearers`: what each interface got, in the place of a lease."""
+
+    def __init__(self, open_secret: OpenSecret | None) -> None:
+        self._open_secret = open_secret
+        self._climbs: dict[str, Climb] = {}
+        self._one_at_a_time = asyncio.Lock()
+        self.bearers: dict[str, Lease] = {}
+
+    async def start(self, plan: PortPlan, ifname: str) -> None:
+        """Connected, with the bearer's address as the lease; one that is connected is left so.
+
+        Raises EavesError when it gives no address.
+        """
+        async with self._one_at_a_time:
+            await self._connect(plan, ifname)
+
+    async def _connect(self, plan: PortPlan, ifname: str) -> None:
+        self.bearers.pop(ifname, None)
+        found = await self._modem(plan, ifname)
+        if not found.connected and plan.cellular is not None:
+            given = bearer(plan.cellular, self._open_secret)
+            await modem.connect(found.index, given.sim_slot, given.arguments)
+            found = await self._modem(plan, ifname)
+        if not found.address:
+            why = found.failure or found.state
+            raise NoConnection(f"port {plan.label}: the modem has no address ({why})")
+        gateways = (found.gateway,) if found.gateway else ()
+        self.bearers[ifname] = Lease(found.address, gateways, found.dns)
+
+    async def mend(self, ports: Mapping[str, PortPlan], now: float) -> bool:
+        """Help modems that lost their network; True: what one of them gives is another.
+
+        `ports`: by interface, those that are to be connected.
+        """
+        before = dict(self.bearers)
+        async with self._one_at_a_time:
+            for ifname, plan in ports.items():
+                try:
+                    await self._mend(plan, ifname, now)
+                except EavesError as error:
+                    log.warning("modem_not_mended", port=plan.label, error=str(error))
+        return self.bearers != before
+
+    async def _mend(self, plan: PortPlan, ifname: str, now: float) -> None:
+        found = await self._modem(plan, ifname)
+        if found.connected and ifname in self.bearers:
+            self._climbs.pop(ifname, None)
+            return
+        self.bearers.pop(ifname, None)
+        rung, self._climbs[ifname] = climb(self._climbs.get(ifname, Climb()), now)
+        if rung is None:
+            return
+        log.info("modem_mended", port=plan.label, by=rung, state=found.state)
+        match rung:
+            case Rung.CONNECT:
+                await self._connect(plan, ifname)
+            case Rung.RESET:
+                await modem.reset(found.index)
+            case Rung.POWER_CYCLE:
+                await modem.power(found.index, on=False)
+                await modem.power(found.index, on=True)
+
+    async def _modem(self, plan: PortPlan, ifname: str) -> Modem:
+        told = [modem_of(a.index, a.modem, a.bearer) for a in await modem.modems()]
+        found = next((m for m in told if ifname in m.interfaces), None)
+        if found is None:
+            raise NoConnection(f"port {plan.label}: ModemManager has no modem with {ifname}")
+        return found

@@ -1,0 +1,85 @@
+"""Modems that lose their network, against a ModemManager of the tests."""
+
+import os
+from pathlib import Path
+
+import pytest
+from support.modem_manager import ModemManager, modem_manager
+
+from eaves.errors import EavesError
+from eaves.evapi.config.netconfig import CellularAccessPoint, CellularConfig
+from eaves.node.uplinks.ladder import LADDER, LONGEST_PAUSE_S, Climb, Rung, climb
+from eaves.node.uplinks.model import PortPlan
+from eaves.node.uplinks.modems import Modems
+from eaves.node.uplinks.seen import Lease
+
+CONFIG = CellularConfig(access_points=(CellularAccessPoint(apn="internet"),))
+PLAN = PortPlan("lte", "lte", management=True, cellular=CONFIG)
+PORTS = {"wwan0": PLAN}
+LEASE = Lease("10.64.0.5/30", ("10.64.0.6",))
+
+
+@pytest.fixture
+def modem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModemManager:
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    return modem_manager(tmp_path)
+
+
+def verbs(modem: ModemManager) -> list[str]:
+    return [words[-1].partition("=")[0] for words in modem.calls()]
+
+
+async def test_a_modem_is_connected_once(modem: ModemManager) -> None:
+    modems = Modems(None)
+    await modems.start(PLAN, "wwan0")
+    assert modems.bearers == {"wwan0": LEASE}
+    assert verbs(modem) == ["--enable", "--simple-connect"]
+    assert not await modems.mend(PORTS, 0.0)
+    await modems.start(PLAN, "wwan0")
+    assert verbs(modem) == ["--enable", "--simple-connect"]
+
+
+async def test_a_modem_that_lost_its_network_connects_again(modem: ModemManager) -> None:
+    modems = Modems(None)
+    await modems.start(PLAN, "wwan0")
+    modem.become(state="registered", ipv4={"address": "10.64.9.9", "prefix": "30"})
+    assert await modems.mend(PORTS, 0.0)
+    assert modems.bearers == {"wwan0": Lease("10.64.9.9/30")}
+
+
+async def test_a_modem_that_does_not_connect_is_reset_and_then_connects(
+    modem: ModemManager,
+) -> None:
+    modems, now = Modems(None), 0.0
+    modem.become(refuses=["--simple-connect"])  # until it is reset
+    while modems.bearers == {} and now < 10_000.0:
+        await modems.mend(PORTS, now)
+        now += LONGEST_PAUSE_S
+    assert modems.bearers == {"wwan0": LEASE}
+    asked = verbs(modem)
+    assert asked.count("--reset") == 1
+    assert asked.index("--reset") == len(asked) - 3  # then it is enabled, and connects
+    assert await modems.mend({}, now) is False
+
+
+async def test_a_modem_that_is_not_there_is_told(modem: ModemManager) -> None:
+    modem.become(there=False)
+    with pytest.raises(EavesError, match="ModemManager has no modem with wwan0"):
+        await Modems(None).start(PLAN, "wwan0")
+    assert not await Modems(None).mend(PORTS, 0.0)
+
+
+def test_the_ladder_is_climbed_with_longer_pauses_and_begins_anew() -> None:
+    state, now, taken, pauses = Climb(), 0.0, list[Rung](), list[float]()
+    for _ in range(2 * len(LADDER)):
+        rung, state = climb(state, now)
+        assert rung is not None
+        taken.append(rung)
+        pauses.append(state.due - now)
+        assert climb(state, state.due - 0.1) == (None, state)
+        now = state.due
+    assert taken == [*LADDER, *LADDER]
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == LONGEST_PAUSE_S
+    assert Rung.RESET in taken
+    assert Rung.POWER_CYCLE in taken
