@@ -20,6 +20,7 @@ from parity.mutation import How, mutate
 
 TESTS_FAILED = 1  # as pytest exits
 LONGEST_S = 240
+DIVIDED = "EAVES_TESTS_"  # what makes a run one of several that divide the tests: this one is none
 # Assertions as they are: to rewrite those of libraries takes longer than most tests.
 OPTIONS = ("--assert=plain", "-p", "no:cacheprovider", "-x", "-q", "--durations=0")
 
@@ -73,6 +74,8 @@ def _run(field: str, how: How, tests: Sequence[str], log: Path) -> None:
             os.dup2(out.fileno(), sys.stderr.fileno())
         signal.alarm(LONGEST_S)
         os.chdir(REPOSITORY)
+        for name in [n for n in os.environ if n.startswith(DIVIDED)]:
+            del os.environ[name]
         mutate(field, how)
         code = int(pytest.main([*OPTIONS, *tests]))
     except BaseException:  # noqa: BLE001 - told in the log, and the copy ends here whatever it was
