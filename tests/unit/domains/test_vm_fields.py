@@ -4,9 +4,16 @@ from dataclasses import replace
 
 from support.network_node import allocations, app
 
-from eaves.evapi.config import EdgeDevConfig, MetaDataType, UUIDandVersion, VmConfig, VolumeRef
+from eaves.evapi.config import (
+    ConfigItem,
+    EdgeDevConfig,
+    MetaDataType,
+    UUIDandVersion,
+    VmConfig,
+    VolumeRef,
+)
 from eaves.evapi.config.appconfig import AppInstanceConfig
-from eaves.evapi.evecommon import EncryptionBlock
+from eaves.evapi.evecommon import BootOrder, EncryptionBlock
 from eaves.node.domains.items import Domain, Vnc
 from eaves.node.refs import AppInForce
 from eaves.node.runtime.wish import make_wish
@@ -14,9 +21,9 @@ from eaves.node.runtime.wish import make_wish
 VM = app(1, "shop").config
 
 
-def domain(config: AppInstanceConfig) -> Domain:
+def domain(config: AppInstanceConfig, *items: ConfigItem) -> Domain:
     one = AppInForce(config, app(1, "shop").app, 1, True, 1)
-    told = EdgeDevConfig(apps=(config,))
+    told = EdgeDevConfig(apps=(config,), config_items=items)
     wish = make_wish(
         told, (one,), allocations(told, [one]), (), {}, lambda _: EncryptionBlock(), "eaves-test"
     )
@@ -58,3 +65,13 @@ def test_a_vm_has_its_name_memory_cpus_and_disks() -> None:
     )
     assert (made.name, made.memory_kib, made.vcpus) == ("shop", 262144, 3)
     assert [(d.volume, d.generation) for d in made.disks] == [(volume, 2)]
+
+
+def test_the_boot_order_is_the_apps_else_the_nodes() -> None:
+    node = ConfigItem(key="app.boot.order", value="nousb")
+    assert domain(VM).boot_order == ""
+    assert domain(VM, node).boot_order == "nousb"
+    assert domain(VM, replace(node, value="floppy")).boot_order == ""
+    first = replace(VM, fixedresources=VmConfig(boot_order=BootOrder.BOOT_ORDER_USB))
+    assert domain(first, node).boot_order == "usb"
+    assert domain(first) == domain(VM), "a change alone is no reason to stop a guest"

@@ -108,6 +108,9 @@ def test_the_node_keeps_what_its_properties_say(limits: dict[str, int], reserve:
     items = replace(items, values={**items.values, **limits})
     assert budget_of(items, 8192, {0, 1}).reserve_kib == reserve
     assert budget_of(items, 8192, {1, 0}).cpus == (0, 1)
+    more = {"memory.vmm.limit.MiB": 99, "memory.apps.ignore.check": True}
+    told = budget_of(replace(items, values={**items.values, **more}), 8192, {0})
+    assert (told.overhead_mib, told.unchecked) == (99, True)
 
 
 CPUS = Budget(cpus=(0, 1, 2, 3))

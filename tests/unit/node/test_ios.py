@@ -15,10 +15,10 @@ from eaves.evapi.config import (
     UUIDandVersion,
 )
 from eaves.evapi.evecommon import PhyIoMemberUsage, PhyIoType
-from eaves.ids import AppInstanceId
+from eaves.ids import AppInstanceId, VolumeId
 from eaves.node import refs
-from eaves.node.domains.items import Domain, Firmware
-from eaves.node.domains.qemu import Place, qemu_argv
+from eaves.node.domains.items import Disk, Domain, Firmware
+from eaves.node.domains.qemu import DiskFile, Place, qemu_argv
 from eaves.node.host.accel import Accel
 from eaves.node.host.inventory import Parts, Sysfs
 from eaves.node.host.vfio import PciTaker
@@ -279,6 +279,22 @@ def test_a_machine_has_each_device_behind_a_port_of_its_own() -> None:
     assert "usb-host,bus=usb.0,vendorid=0x0951,productid=0x1666" in words
     assert "-chardev serial,id=tty0,path=/dev/x -serial chardev:tty0" in words
     assert refs.pci_device(GPU) in domain.needs()
+
+
+def test_usb_goes_before_the_disks_where_it_is_booted_from() -> None:
+    passed = Passed(usb=(UsbRule(1, "2"),))
+    disk = Disk(VolumeId("d"), 0)
+    domain = Domain(A, 1, 0, 65536, 1, Firmware.BIOS, (disk,), (), seed=False, passed=passed)
+    file = DiskFile(Path("/v/d"), "raw", read_only=False, cdrom=False)
+    accel = Accel(kvm=True, reason="test")
+    place = Place(Path("/run/x"), Path("/run/x/console"), accel, (file,), None, None)
+    usual = " ".join(qemu_argv(domain, place))
+    assert "drive=disk0,bootindex=0" in usual
+    assert "bootorder" not in usual
+    first = " ".join(qemu_argv(replace(domain, boot_order="usb"), place))
+    assert "hostport=2,bootindex=0" in first
+    assert "drive=disk0,bootindex=1" in first
+    assert "-fw_cfg name=opt/eve.bootorder,string=usb" in first
 
 
 def taker(kernel: Kernel) -> PciTaker:

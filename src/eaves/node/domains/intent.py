@@ -6,6 +6,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from eaves.evapi.config import AppInstanceConfig, MetaDataType, VmBootMode, VmConfig, VmMode
+from eaves.evapi.evecommon import BootOrder
 from eaves.ids import AppInstanceId, VolumeId
 from eaves.node import refs
 from eaves.node.domains.items import Disk, Domain, Firmware, Nic, Vnc
@@ -13,6 +14,7 @@ from eaves.node.refs import AppInForce, Passed
 from eaves.reconcile.item import ItemRef
 
 LEAST_MEMORY_KIB = 64 * 1024
+BOOT_ORDERS = {BootOrder.BOOT_ORDER_USB: "usb", BootOrder.BOOT_ORDER_NOUSB: "nousb"}
 
 
 def intent(
@@ -21,6 +23,7 @@ def intent(
     user_data: Mapping[AppInstanceId, str],
     macs: Mapping[ItemRef, str],
     overhead_kib: Callable[[AppInstanceConfig], int] = lambda _: 0,
+    boot_order: str = "",
     passed: Mapping[AppInstanceId, Passed] = MappingProxyType({}),
 ) -> tuple[Domain, ...]:
     """One item for each active app that is not in `containers`.
@@ -32,6 +35,7 @@ def intent(
         replace(
             _domain(app, user_data.get(app.app, ""), macs),
             overhead_kib=overhead_kib(app.config),
+            boot_order=_boot_order(app.config, boot_order),
             passed=passed.get(app.app, Passed()),
         )
         for app in apps
@@ -63,6 +67,13 @@ def _domain(app: AppInForce, user_data: str, macs: Mapping[ItemRef, str]) -> Dom
         # A plain restart must not run cloud-init again, so the counters are not part of it.
         seed_version=str(config.cloud_init_version) if config.cloud_init_version else version,
     )
+
+
+def _boot_order(config: AppInstanceConfig, of_node: str) -> str:
+    """The app's own wish wins over the node's property."""
+    resources = config.fixedresources or VmConfig()
+    own = BOOT_ORDERS.get(resources.boot_order, "")
+    return own or (of_node if of_node in BOOT_ORDERS.values() else "")
 
 
 def _firmware(resources: VmConfig) -> Firmware:

@@ -71,6 +71,7 @@ class Domain:
     name: str = field(default="", compare=False)
     user_data: str = field(default="", repr=False, compare=False)
     seed_version: str = field(default="", compare=False)
+    boot_order: str = field(default="", compare=False)  # "usb", "nousb"; blank: as firmware does
     overhead_kib: int = field(default=0, compare=False)  # 0: estimated
 
     @property

@@ -15,6 +15,7 @@ LONGEST_SOCKET_PATH = 107  # sun_path of Linux, with its final zero
 # Between the ranges of users and of containers (systemd's table of UIDs): nobody's.  QEMU becomes
 # that user once disks, sockets, console and taps are open, and may open nothing of the host's then.
 FIRST_UID = 1_900_000_000
+USB_FIRST = "usb"
 FIRST_PORT_SLOT = 2  # of bus 0; lower ones belong to the machine
 
 # Keeps QEMU and writes its exit code, whatever happens to the node meanwhile.
@@ -84,6 +85,7 @@ def qemu_argv(item: Domain, place: Place) -> tuple[str, ...]:
         *("-global", "ICH9-LPC.disable_s3=1", "-global", "ICH9-LPC.disable_s4=1"),
         *("-chardev", f"socket,id=qmp,path={_text(place.qmp)},server=on,wait=off"),
         *("-mon", "chardev=qmp,mode=control"),
+        *_boot_order(item),
         *_console(place),
         *_display(item),
         *("-object", "rng-random,id=rng0,filename=/dev/urandom"),
@@ -111,6 +113,13 @@ def _machine(item: Domain, place: Place) -> tuple[str, ...]:
     elif item.firmware is Firmware.UEFI:
         raise Rejected("the app asks for UEFI firmware; install the package ovmf on this node")
     return tuple(argv)
+
+
+def _boot_order(item: Domain) -> tuple[str, ...]:
+    """For firmware that asks; boot indexes tell every other.  Source: node reference 7.2."""
+    if not item.boot_order:
+        return ()
+    return ("-fw_cfg", f"name=opt/eve.bootorder,string={item.boot_order}")
 
 
 def _console(place: Place) -> tuple[str, ...]:
@@ -144,6 +153,7 @@ def _port(number: int) -> tuple[str, ...]:
 def _drives(item: Domain, place: Place) -> tuple[str, ...]:
     """Port 0 is the random source's, port 1 the CD controller's, then the disks'."""
     argv: list[str] = [*_port(1), "-device", "virtio-scsi-pci,id=scsi,bus=port1"]
+    first = len(item.passed.usb) if item.boot_order == USB_FIRST else 0
     for number, disk in enumerate(place.disks):
         argv += _port(number + 2)
         argv += _blockdev(f"disk{number}", disk.path, disk.format, disk.read_only or disk.cdrom)
@@ -156,7 +166,10 @@ def _drives(item: Domain, place: Place) -> tuple[str, ...]:
             device, bus = "virtio-blk-pci", f"bus=port{number + 2}"
         serial = item.disks[number].volume.replace("-", "")[:20]
         identity = f",serial={serial}" if serial else ""
-        argv += ["-device", f"{device},drive=disk{number},bootindex={number},{bus}{identity}"]
+        argv += [
+            "-device",
+            f"{device},drive=disk{number},bootindex={first + number},{bus}{identity}",
+        ]
     if place.seed is not None:
         argv += _blockdev("seed", place.seed, "raw", read_only=True)
         last = "bus=ide.5" if item.legacy_devices else "bus=scsi.0"
@@ -196,10 +209,11 @@ def _passed(item: Domain, first_port: int) -> tuple[str, ...]:
         argv += [*_port(port), "-device", f"vfio-pci,host={address},bus=port{port}"]
     if item.passed.usb and item.vnc is None:
         argv += ["-device", "qemu-xhci,id=usb"]
-    for rule in item.passed.usb:
+    for number, rule in enumerate(item.passed.usb):
         place = f"hostbus={rule.bus},hostport={rule.port}"
         kind = f"vendorid=0x{rule.vendor},productid=0x{rule.product}"
-        argv += ["-device", f"usb-host,bus=usb.0,{place if rule.port else kind}"]
+        first = f",bootindex={number}" if item.boot_order == USB_FIRST else ""
+        argv += ["-device", f"usb-host,bus=usb.0,{place if rule.port else kind}{first}"]
     for number, path in enumerate(item.passed.serial):
         argv += ["-chardev", f"serial,id=tty{number},path={_text(Path(path))}"]
         argv += ["-serial", f"chardev:tty{number}"]

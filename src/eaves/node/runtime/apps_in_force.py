@@ -256,7 +256,11 @@ def _apply_live(running: AppInstanceConfig, wanted: AppInstanceConfig) -> AppIns
     """`wanted`, with what needs a restart or a purge taken from `running`."""
     resources = running.fixedresources
     if resources and wanted.fixedresources:
-        resources = replace(resources, disable_logs=wanted.fixedresources.disable_logs)
+        resources = replace(
+            resources,
+            disable_logs=wanted.fixedresources.disable_logs,
+            boot_order=wanted.fixedresources.boot_order,  # at its next start, without a word
+        )
     return replace(
         wanted,
         fixedresources=resources,

@@ -77,6 +77,7 @@ def make_wish(
             user_data,
             macs,
             lambda config: vm_overhead_kib(config, budget),
+            _boot_order(config),
             assigned.passed,
         ),
         *(one for one in assigned.items if one.app not in grants.refusals),
@@ -141,6 +142,11 @@ def _passed_now(apps: tuple[AppInForce, ...], current: Graph) -> dict[AppInstanc
         for app in apps
         if isinstance(domain := held[app.app], Domain) and domain.incarnation == app.incarnation
     }
+
+
+def _boot_order(config: EdgeDevConfig) -> str:
+    """What the node's property says for all its machines."""
+    return next((i.value for i in config.config_items if i.key == "app.boot.order"), "").strip()
 
 
 def _joined(*refusals: Mapping[AppInstanceId, str] | Mapping[str, str]) -> dict[str, str]:
