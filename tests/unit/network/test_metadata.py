@@ -71,8 +71,6 @@ def test_whoever_is_no_app_is_told_nothing(path: str) -> None:
     [
         ("/eve/v1/location.json", 204),
         ("/eve/v1/wwan/status.json", 204),
-        ("/eve/v1/patch/description.json", 204),
-        ("/eve/v1/patch/download/x", 501),
         ("/eve/v1/tpm/signer", 501),
         ("/eve/app-custom-blobs/x", 501),
         ("/eve/v1/nothing", 404),
