@@ -161,6 +161,7 @@ function Top({
                 onClick={turn}
               />
               <Button
+                className="eaves-keys"
                 variant="plain"
                 aria-label="Keys (?)"
                 icon={<QuestionCircleIcon />}
