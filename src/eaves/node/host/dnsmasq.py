@@ -26,6 +26,9 @@ from eaves.node.host.process import (
 
 START_S = 10.0
 STOP_S = 5.0
+HANDED_OVER_S = 5.0  # until the dnsmasq of another bridge has let go of an address
+AGAIN_S = 0.1
+TAKEN = "Address already in use"
 
 
 class DnsmasqFailed(Transient):
@@ -100,12 +103,29 @@ async def _check(folder: Path, bridge: str, conf: str) -> None:
 async def start(folder: Path, bridge: str, ifindex: int, conf: str, unit: str) -> None:
     """Stop the one before, write the configuration, start, wait until it answers for the port.
 
+    Where two bridges swap addresses, each waits a moment for the other to let go of its own.
     Raises DnsmasqRefuses, with the one before still running, for what dnsmasq cannot read.
     """
     await _check(folder, bridge, conf)
     await stop(folder)
+    clock = asyncio.get_running_loop().time
+    patience = clock() + HANDED_OVER_S
+    while True:
+        _prepare(folder, conf)
+        try:
+            process = await _started(folder, bridge, unit)
+        except DnsmasqFailed as error:
+            if TAKEN not in str(error) or clock() > patience:
+                raise
+            await asyncio.sleep(AGAIN_S)
+        else:
+            break
+    saved = {"pid": process.pid, "start_ticks": process.start_ticks, "ifindex": ifindex}
+    atomic_write(folder / "process.json", json.dumps(saved).encode())
+
+
+async def _started(folder: Path, bridge: str, unit: str) -> ProcessId:
     pid_file, output = folder / "pid", folder / "output"
-    _prepare(folder, conf)
     argv = ["dnsmasq", "--keep-in-foreground", f"--conf-file={folder / 'dnsmasq.conf'}"]
     pid = await spawn_detached(argv, unit=unit, output=output)
     process = identify(pid)
@@ -119,8 +139,7 @@ async def start(folder: Path, bridge: str, ifindex: int, conf: str, unit: str) -
     if process is None or not alive(process):
         reap(pid)
         raise DnsmasqFailed(bridge, output.read_text(errors="replace").strip()[-400:])
-    saved = {"pid": process.pid, "start_ticks": process.start_ticks, "ifindex": ifindex}
-    atomic_write(folder / "process.json", json.dumps(saved).encode())
+    return process
 
 
 def reload(folder: Path) -> None:
