@@ -45,7 +45,7 @@ class ContainersSubsystem:
         self._workshop = Workshop(node, state_dir, run_dir, rootfs, clock, stop_grace_s)
 
     def configurators(self) -> Mapping[str, Configurator]:
-        return {CONTAINER: Containers(self._workshop, lambda: self.boot_retry)}
+        return {CONTAINER: Containers(self._workshop, self._holds, lambda: self.boot_retry)}
 
     async def observe(self) -> Observation:
         for app in self._running():
@@ -56,13 +56,10 @@ class ContainersSubsystem:
     @asynccontextmanager
     async def held(self, app: AppInstanceId) -> AsyncGenerator[None]:
         """Its processes stand still; one that is down stays so."""
-        if app not in self._running():
-            yield
-            return
-        runtime, name = self._workshop.runtime(), self._workshop.bundle(app).id
         async with self._holds.held(
             self._workshop.place(app).path,
-            lambda: runtimes.pause(runtime, name),
+            lambda: app in self._running(),
+            lambda: runtimes.pause(self._workshop.runtime(), self._workshop.bundle(app).id),
             lambda: self._go_on(app),
         ):
             yield

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from eaves.node.domains.items import Domain
 from eaves.node.domains.workshop import Workshop
+from eaves.node.host.held import Holds
 from eaves.reconcile.apply import ProgressSink
 from eaves.reconcile.item import Progress
 
@@ -13,13 +14,19 @@ BETWEEN_FIRST_TRIES = timedelta(seconds=5)
 
 
 class Domains:
-    def __init__(self, workshop: Workshop, boot_retry: Callable[[], timedelta]) -> None:
+    def __init__(
+        self, workshop: Workshop, holds: Holds, boot_retry: Callable[[], timedelta]
+    ) -> None:
         self._workshop = workshop
+        self._holds = holds
         self._boot_retry = boot_retry
 
     async def create(self, item: Domain, progress: ProgressSink, /) -> None:
         progress(Progress(0, 1, "BOOTING"))
-        await self._workshop.start(item)
+        async with self._holds.turn(
+            self._workshop.folder(item.app)
+        ):  # not while its disks are copied
+            await self._workshop.start(item)
 
     async def modify(self, running: Domain, item: Domain, progress: ProgressSink, /) -> None:
         """Never planned: every difference of a machine replaces it."""

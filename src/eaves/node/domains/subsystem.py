@@ -43,7 +43,7 @@ class DomainsSubsystem:
         self._workshop = Workshop(node, state_dir, run_dir, disks, clock, stop_grace_s)
 
     def configurators(self) -> Mapping[str, Configurator]:
-        return {DOMAIN: Domains(self._workshop, lambda: self.boot_retry)}
+        return {DOMAIN: Domains(self._workshop, self._holds, lambda: self.boot_retry)}
 
     async def observe(self) -> Observation:
         for app in self._running():
@@ -53,12 +53,11 @@ class DomainsSubsystem:
     @asynccontextmanager
     async def held(self, app: AppInstanceId) -> AsyncGenerator[None]:
         """The guest stands still, and what it wrote is on disk; one that is down stays so."""
-        if app not in self._running():
-            yield
-            return
-        folder = self._workshop.folder(app)
         async with self._holds.held(
-            folder, lambda: self._workshop.monitored(app, "stop"), lambda: self._go_on(app)
+            self._workshop.folder(app),
+            lambda: app in self._running(),
+            lambda: self._workshop.monitored(app, "stop"),
+            lambda: self._go_on(app),
         ):
             yield
 

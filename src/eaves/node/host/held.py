@@ -1,9 +1,11 @@
 """A workload that is held still for a moment, and goes on whatever happens meanwhile.
 
 A marker beside its run state is written before it is held.  A marker that nobody works under was
-left by a node that died: the workload is let go at the next look.
+left by a node that died: the workload is let go at the next look.  One that is down is not started
+meanwhile, and who wants to hold it too waits: the first to end would let go what the other needs.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,9 +25,25 @@ class Holds:
 
     def __init__(self) -> None:
         self._mine: set[Path] = set()
+        self._turns: dict[Path, asyncio.Lock] = {}
+
+    def turn(self, folder: Path) -> asyncio.Lock:
+        """Of one workload: to hold it, or to start it."""
+        return self._turns.setdefault(folder, asyncio.Lock())
 
     @asynccontextmanager
-    async def held(self, folder: Path, hold: Act, let_go: Act) -> AsyncGenerator[None]:
+    async def held(
+        self, folder: Path, runs: Callable[[], bool], hold: Act, let_go: Act
+    ) -> AsyncGenerator[None]:
+        async with self.turn(folder):
+            if not runs():
+                yield
+                return
+            async with self._held(folder, hold, let_go):
+                yield
+
+    @asynccontextmanager
+    async def _held(self, folder: Path, hold: Act, let_go: Act) -> AsyncGenerator[None]:
         marker = folder / MARKER
         atomic_write(marker, b"")
         self._mine.add(marker)
