@@ -1,13 +1,17 @@
 """Radios: unused ones are off, all are in radio silence, those of the host are left alone."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
 from support.modem_manager import ModemManager, modem_manager
+from support.ports import at
 
 from eaves.node.host import rfkill
+from eaves.node.uplinks.machine import Machine, Place
 from eaves.node.uplinks.radios import Radios
+from eaves.node.uplinks.service import Tools, Uplinks
 
 NONE: frozenset[str] = frozenset()
 WLAN, MODEM = frozenset({"wlan0"}), frozenset({"wwan0"})
@@ -99,3 +103,27 @@ async def test_a_modem_of_the_host_is_told_in_radio_silence(
     (told,) = await Radios(tmp_path / "no switches").switch(WLAN, NONE, silent=True)
     assert "of modem 0 (wwan0) belongs to the machine's own network" in told
     assert modem.state()["power"] == "on"
+
+
+class Nothing:
+    """Keeps nothing across a power cut."""
+
+    def save(self, name: str, data: bytes) -> None:
+        return
+
+
+async def test_a_radio_that_comes_back_by_itself_in_radio_silence_is_off_again(
+    switches: Path, tmp_path: Path
+) -> None:
+    machine = Machine(Place(tmp_path / "run", "t"), managed=WLAN, radios=Radios(switches))
+    uplinks = Uplinks(
+        Tools(machine, Nothing(), lambda: at(0), time.monotonic, lambda: None, tmp_path, "c:443")
+    )
+    assert await uplinks.silence(on=True) == ""
+    (switches / "rfkill0/soft").write_text("0")
+    await uplinks.keep_silent()
+    assert soft(switches) == "1"
+    await uplinks.silence(on=False)
+    (switches / "rfkill0/soft").write_text("0")
+    await uplinks.keep_silent()
+    assert soft(switches) == "0"

@@ -285,14 +285,26 @@ class Uplinks:
         """Beside the others: a modem takes its time, and cables do not wait for it."""
         while True:
             await asyncio.sleep(STALE_S)
-            entry, machine = self._state.current, self._tools.machine
-            if entry is None or not machine.managed or machine.silent:
+            if not self._tools.machine.managed:
                 continue
             try:
-                if await machine.mend_modems(entry, self._tools.monotonic()):
+                if await self._modems_mended(self._state.current):
                     self._look_now.set()
+                await self.keep_silent()
             except (EavesError, OSError) as error:
                 log.warning("modems_not_mended", error=str(error))
+
+    async def _modems_mended(self, entry: Entry | None) -> bool:
+        machine = self._tools.machine
+        if entry is None or machine.silent:
+            return False
+        return await machine.mend_modems(entry, self._tools.monotonic())
+
+    async def keep_silent(self) -> None:
+        """In radio silence: what came back by itself, or was being mended as it began, is off."""
+        async with self._setting:
+            if self._tools.machine.silent:
+                await self._tools.machine.switch_radios(self._state.current or NO_PORTS)
 
     async def _look(self) -> None:
         machine = self._tools.machine
