@@ -7,7 +7,7 @@ the socket says through which network instance somebody asks.
 import asyncio
 import socket
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_interface
 
@@ -39,6 +39,7 @@ log = structlog.get_logger(__name__)
 SYNC_S = 2.0
 BACKLOG = 64
 BODY_S = 10.0
+MOST_CONNECTIONS = 32  # of one caller; the node's own requests need descriptors too
 RATE, BURST = 10.0, 50  # questions of one caller: in a second, at once
 
 
@@ -121,6 +122,28 @@ def neighbours_of(wish: Wish, network_instance: NetworkInstanceId) -> tuple[Neig
     )
 
 
+class Bounded(web.Server):
+    """Who opens too many connections loses the new ones; those of others stay."""
+
+    def __init__(self, handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> None:
+        super().__init__(handle, access_log=None)
+        self._callers: dict[web.RequestHandler, tuple[object, object]] = {}
+
+    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
+        super().connection_made(handler, transport)
+        ours, theirs = (transport.get_extra_info(key) for key in ("sockname", "peername"))
+        caller = (ours, theirs[0] if theirs else None)
+        self._callers[handler] = caller
+        if sum(1 for other in self._callers.values() if other == caller) > MOST_CONNECTIONS:
+            transport.abort()
+
+    def connection_lost(
+        self, handler: web.RequestHandler, exc: BaseException | None = None
+    ) -> None:
+        super().connection_lost(handler, exc)
+        self._callers.pop(handler, None)
+
+
 class MetadataServer:
     def __init__(self, surface: Surface) -> None:
         self._surface = surface
@@ -130,7 +153,7 @@ class MetadataServer:
         self._failed: dict[tuple[str, str], str] = {}
 
     async def run_forever(self) -> None:
-        runner = web.ServerRunner(web.Server(self.handle, access_log=None))
+        runner = web.ServerRunner(Bounded(self.handle))
         await runner.setup()
         try:
             while True:
