@@ -26,6 +26,7 @@ from eaves.node.host.process import (
     spawn_detached,
     wait_gone,
 )
+from eaves.node.host.workloads import kill_all_with
 
 VENDOR_CLASS = "LFEDGE-EVE"
 STOP_S = 3.0
@@ -180,13 +181,15 @@ def _running(folder: Path) -> tuple[ProcessId, dict[str, object]] | None:
 
 
 async def stop(folder: Path) -> None:
-    """Without giving the lease back: the same machine asks for the same address again."""
+    """Without giving the lease back: the same machine asks for the same address again.
+
+    Also one that nobody wrote down: who started it was cut off at that moment.
+    """
     found = _running(folder)
     if found is not None:
         send_signal(found[0], signal.SIGTERM)
-        if not await wait_gone(found[0], STOP_S):
-            send_signal(found[0], signal.SIGKILL)
-            await wait_gone(found[0], STOP_S)
+        await wait_gone(found[0], STOP_S)
+    await kill_all_with(str(folder / "tell"), STOP_S)
     for name in ("process.json", "told", "pid"):
         (folder / name).unlink(missing_ok=True)
 

@@ -23,6 +23,7 @@ from eaves.node.host.process import (
     spawn_detached,
     wait_gone,
 )
+from eaves.node.host.workloads import kill_all_with
 
 START_S = 10.0
 STOP_S = 5.0
@@ -126,7 +127,7 @@ async def start(folder: Path, bridge: str, ifindex: int, conf: str, unit: str) -
 
 async def _started(folder: Path, bridge: str, unit: str) -> ProcessId:
     pid_file, output = folder / "pid", folder / "output"
-    argv = ["dnsmasq", "--keep-in-foreground", f"--conf-file={folder / 'dnsmasq.conf'}"]
+    argv = ["dnsmasq", "--keep-in-foreground", _conf_argument(folder)]
     pid = await spawn_detached(argv, unit=unit, output=output)
     process = identify(pid)
     deadline = asyncio.get_running_loop().time() + START_S
@@ -149,12 +150,15 @@ def reload(folder: Path) -> None:
         send_signal(found.process, signal.SIGHUP)
 
 
+def _conf_argument(folder: Path) -> str:
+    return f"--conf-file={folder / 'dnsmasq.conf'}"
+
+
 async def stop(folder: Path) -> None:
+    """Also one that nobody wrote down: who started it was cut off while it came up."""
     found = running(folder)
-    if found is None:
-        return
-    send_signal(found.process, signal.SIGTERM)
-    if not await wait_gone(found.process, STOP_S):
-        send_signal(found.process, signal.SIGKILL)
+    if found is not None:
+        send_signal(found.process, signal.SIGTERM)
         await wait_gone(found.process, STOP_S)
+    await kill_all_with(_conf_argument(folder), STOP_S)
     (folder / "process.json").unlink(missing_ok=True)
