@@ -1,9 +1,11 @@
 """Patch envelopes: which app is handed what, over a real connection."""
 
+import asyncio
 import base64
 import hashlib
 import io
 import json
+import time
 import zipfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field, replace
@@ -161,6 +163,8 @@ class Bench:
     config: EdgeDevConfig = field(default_factory=EdgeDevConfig)
     url: str = ""
     secrets: dict[bytes, bytes] = field(default_factory=dict[bytes, bytes])
+    opening: int = 0
+    most_opening: int = 0
 
     def __post_init__(self) -> None:
         self.shelf = self.start()
@@ -174,6 +178,10 @@ class Bench:
         return found_file(self.file)
 
     def _open(self, block: CipherBlock) -> bytes:
+        self.opening += 1
+        self.most_opening = max(self.most_opening, self.opening)
+        time.sleep(0.02)  # as a TPM
+        self.opening -= 1
         return self.secrets[block.cipher_data]
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -268,6 +276,23 @@ async def test_what_is_encrypted_is_opened_for_the_question(bench: Bench) -> Non
     (info,) = bench.shelf.infos()
     assert (info.state, info.size, info.errors) == (State.PATCH_ACTIVE, 6, ())
     assert all(b"secret" not in p.read_bytes() for p in bench.folder.rglob("*") if p.is_file())
+
+
+async def test_what_is_encrypted_is_opened_one_at_a_time_and_for_its_app_only(
+    bench: Bench,
+) -> None:
+    secret = InlineOpaqueBase64Data(base64_data=encoded(b"secret"), file_name_to_use="key")
+    bench.secrets = {b"data": INLINE_ARTIFACT.encode(secret)}
+    block = CipherBlock(cipher_data=b"data")
+    artifact = EveBinaryArtifact(
+        encrypted_inline=EncryptedInlineOpaqueBase64Data(cipher_data=block)
+    )
+    bench.config = config(envelope(artifact))
+    assert await bench.ask("description.json", OTHER) == (204, b"")
+    assert bench.most_opening == 0
+    answers = await asyncio.gather(*(bench.ask(f"download/{PATCH}/key") for _ in range(4)))
+    assert answers == [(200, b"secret")] * 4
+    assert bench.most_opening == 1
 
 
 async def test_a_new_version_replaces_the_old_one_and_use_is_counted_across_starts(

@@ -70,6 +70,7 @@ class PatchShelf:
         self._checkpoint = checkpoint
         self._use = _kept_use(checkpoint)
         self._saved = dict(self._use)
+        self._opening = asyncio.Lock()
         self._told: tuple[object, object, tuple[ZInfoPatchEnvelope, ...]] = (None, None, ())
 
     # What the controller is told
@@ -127,8 +128,10 @@ class PatchShelf:
     async def reply(self, request: web.BaseRequest, app: AppInstanceId) -> web.StreamResponse:
         if request.method not in {"GET", "HEAD"}:
             return web.Response(status=405, text=f"{request.path} is read with GET\n")
-        # A key in a TPM takes its time to open what is encrypted.
-        mine = await asyncio.to_thread(self._served, app)
+        # A key in a TPM takes its time to open what is encrypted: one question after another, so
+        # that an app which asks all the time leaves threads and the TPM to the node.
+        async with self._opening:
+            mine = await asyncio.to_thread(self._served, app)
         what, _, rest = request.path.removeprefix(PATCHES).partition("/")
         if what == "description.json" and not rest:
             for one in mine:
@@ -150,7 +153,18 @@ class PatchShelf:
         return web.Response(body=artifact.data, headers=_as_file(artifact.name))
 
     def _served(self, app: AppInstanceId) -> tuple[Envelope, ...]:
-        return tuple(one for one in self._envelopes() if one.served and app in one.apps)
+        config = self._config()
+        if config is None:
+            return ()
+        # What is for others is not opened.
+        mine = tuple(
+            one
+            for one in config.patch_envelopes
+            if app in {allowed.lower() for allowed in one.app_inst_ids_allowed}
+        )
+        config = replace(config, patch_envelopes=mine)
+        found = envelopes_of(config, self._find_file, self._opened)
+        return tuple(one for one in found if one.served)
 
     def _envelopes(self) -> tuple[Envelope, ...]:
         config = self._config()
