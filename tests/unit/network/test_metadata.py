@@ -1,6 +1,7 @@
 """What apps are told of themselves and their node; and that nobody is told of another."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from support.network_node import app, interface
@@ -57,6 +58,22 @@ def test_an_app_is_told_who_and_where_it_is() -> None:
     assert get("/eve/v1/diag") == (200, "all is well")
     assert json.loads(get("/eve/v1/networks/metrics.json")[1])[0]["RxBytes"] == 7
     assert "node_uptime_seconds 5.0\n" in get("/metrics")[1]
+
+
+def test_sensors_are_read_for_the_metrics_only() -> None:
+    read: list[str] = []
+
+    def sensors() -> tuple[str, ...]:
+        read.append("sensors")
+        return ("node_hwmon_temp_celsius 40",)
+
+    facts = replace(FACTS, more_metrics=sensors)
+    assert answer(Question("GET", "/eve/v1/network.json"), CALLER, facts).status == 200
+    assert answer(Question("GET", "/metrics"), None, facts).status == 204
+    assert read == []
+    told = answer(Question("GET", "/metrics"), CALLER, facts).body
+    assert told.endswith("node_hwmon_temp_celsius 40\n")
+    assert read == ["sensors"]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ the firewall lets nobody send with another's.  A caller that is none of its apps
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -97,7 +97,8 @@ class NodeFacts:
     memory_available_bytes: int = 0
     uptime_s: float = 0.0
     cpu_busy_s: float = 0.0
-    more_metrics: tuple[str, ...] = ()  # lines of Prometheus text
+    # Lines of Prometheus text, looked up for /metrics only: some sensors take their time.
+    more_metrics: Callable[[], Iterable[str]] = tuple
     user_data: Mapping[AppInstanceId, str] = field(
         default_factory=dict[AppInstanceId, str], repr=False
     )
@@ -247,7 +248,7 @@ def _metrics(facts: NodeFacts) -> Answer:
             f'{name}{{device="{p.ifname}"}} {p.rx_bytes if way == "receive" else p.tx_bytes}'
             for p in facts.ports
         ]
-    lines += facts.more_metrics
+    lines += facts.more_metrics()
     return Answer(200, METRICS_TYPE, "\n".join(lines) + "\n")
 
 

@@ -53,7 +53,7 @@ def node_facts(parts: Parts, neighbours: tuple[Neighbour, ...]) -> NodeFacts:
         memory_available_bytes=load.memory_available_mib * MIB,
         uptime_s=load.uptime_s,
         cpu_busy_s=load.cpu_total_s,
-        more_metrics=tuple(temperature_lines(Sensors().temperatures())),
+        more_metrics=lambda: temperature_lines(Sensors().temperatures()),
     )
 
 
