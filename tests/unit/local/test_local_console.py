@@ -42,8 +42,8 @@ class Orders:
 
     taken: list[str] = field(default_factory=list[str])
 
-    async def take_radio(self, *, silence: bool) -> None:
-        self.taken.append(f"silence {silence}")
+    async def take_radio(self, *, silence: bool, by_console: bool = False) -> None:
+        self.taken.append(f"silence {silence}{' by console' if by_console else ''}")
 
     async def take_apps(self, commands: tuple[AppCommand, ...]) -> None:
         self.taken.extend(f"app {one.id} {one.timestamp}" for one in commands)
@@ -162,7 +162,11 @@ async def test_commands_of_a_console_are_handed_on_and_its_answer_is_named_back(
             radio_config=RADIO_CONFIG.encode(RadioConfig(radio_silence=True)),
         )
         await here.poll_cut_off()
-        assert here.orders.taken == ["silence True", "app a 4", "COMMAND_GRACEFUL_REBOOT 5"]
+        assert here.orders.taken == [
+            "silence True by console",
+            "app a 4",
+            "COMMAND_GRACEFUL_REBOOT 5",
+        ]
         assert here.decisions.state.compound == 77
         here.console.message = CompoundEdgeDevConfig(timestamp=78, dev_cmd=b"\xff\xff")
         await here.poll_cut_off()

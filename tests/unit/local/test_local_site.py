@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.profile_server import ProfileServer, profile_server
 
-from eaves.evapi.config import EdgeDevConfig
+from eaves.evapi.config import EdgeDevConfig, LOCConfig
 from eaves.evapi.config_items import PROPERTIES, ItemValues
 from eaves.evapi.info import BootReason, ZDeviceState, ZInfoApp, ZSwState
 from eaves.evapi.profile import (
@@ -201,6 +201,32 @@ async def test_radio_silence_is_imposed_again_after_a_start_and_told_if_it_fails
             node.radio_trouble = ""
             await site.follow(EdgeDevConfig())
             assert node.done[-1] == "silence False"
+
+
+async def test_radio_silence_of_a_console_outlives_configurations_that_name_it(
+    node: Node,
+) -> None:
+    site = LocalSite(node.decisions, node.doors())
+    await site.take_radio(silence=True, by_console=True)
+    await site.follow(EdgeDevConfig(loc_config=LOCConfig(loc_url="console")))
+    await LocalSite(node.decisions, node.doors()).follow(
+        EdgeDevConfig(loc_config=LOCConfig(loc_url="console"))
+    )
+    assert node.decisions.state.radio_silence
+    assert node.done == ["silence True"]
+    await site.follow(EdgeDevConfig())
+    assert not node.decisions.state.radio_silence
+    assert node.done == ["silence True", "silence False"]
+
+
+async def test_radio_silence_of_a_server_ends_with_it_also_where_a_console_is(
+    node: Node,
+) -> None:
+    site = LocalSite(node.decisions, node.doors())
+    await site.take_radio(silence=True)
+    await site.take_radio(silence=True, by_console=True)
+    await site.follow(EdgeDevConfig(loc_config=LOCConfig(loc_url="console")))
+    assert node.done == ["silence True", "silence False"]
 
 
 async def test_a_request_that_the_server_does_not_know_is_asked_seldom(node: Node) -> None:

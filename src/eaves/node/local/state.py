@@ -42,6 +42,7 @@ class AppOrders:
 class LocalState:
     profile: str = ""  # empty: that of the controller counts
     radio_silence: bool = False
+    silenced_by_console: bool = False
     device_taken: int = 0
     device_done: int = 0
     compound: int = 0  # timestamp of the last answer of a local operator console
@@ -62,9 +63,20 @@ def decode_local_state(documents: Iterable[bytes]) -> LocalState:
     return LocalState()
 
 
-def forget(state: LocalState) -> LocalState:
-    """Nobody may decide on the spot any more; the counters of apps stay."""
-    return replace(state, profile="", radio_silence=False)
+def take_silence(state: LocalState, *, on: bool, by_console: bool) -> LocalState:
+    """Who imposed it counts, and not who agrees later."""
+    if on == state.radio_silence:
+        return state
+    return replace(state, radio_silence=on, silenced_by_console=on and by_console)
+
+
+def forget(state: LocalState, *, console: bool = False) -> LocalState:
+    """There is no server any more; what a `console`, if there is one, imposed stays.
+
+    So do the counters of apps.
+    """
+    silent = console and state.radio_silence and state.silenced_by_console
+    return replace(state, profile="", radio_silence=silent, silenced_by_console=silent)
 
 
 def take_app_commands(

@@ -43,7 +43,7 @@ log = structlog.get_logger(__name__)
 class Orders(Protocol):
     """Who carries out what is decided on the spot."""
 
-    async def take_radio(self, *, silence: bool) -> None: ...
+    async def take_radio(self, *, silence: bool, by_console: bool = False) -> None: ...
     async def take_apps(self, commands: tuple[AppCommand, ...]) -> None: ...
     def take_device(self, command: LocalDevCmd) -> None: ...
 
@@ -112,7 +112,7 @@ class LocalConsole:
         orders = self._orders()
         if message.radio_config is not None:
             radio = RADIO_CONFIG.decode(message.radio_config)
-            await orders.take_radio(silence=radio.radio_silence)
+            await orders.take_radio(silence=radio.radio_silence, by_console=True)
         if message.app_cmd_list is not None:
             await orders.take_apps(LOCAL_APP_CMD_LIST.decode(message.app_cmd_list).app_commands)
         if message.dev_cmd is not None:

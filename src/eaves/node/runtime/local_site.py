@@ -36,6 +36,7 @@ from eaves.node.local.state import (
     forget,
     take_app_commands,
     take_device_command,
+    take_silence,
 )
 from eaves.node.runtime.guard import forever
 from eaves.node.runtime.local_decisions import LocalDecisions
@@ -79,8 +80,10 @@ class LocalSite:
             self._configured.set()
             return
         self._configured.clear()
-        silent = self._decisions.state.radio_silence
-        if self._decisions.keep(forget(self._decisions.state)) and silent:
+        before = self._decisions.state
+        after = forget(before, console=bool(config.loc_config and config.loc_config.loc_url))
+        self._decisions.keep(after)
+        if before.radio_silence and not after.radio_silence:
             self._radio_error = await self._doors.silence(False)
 
     async def run_forever(self) -> None:
@@ -200,8 +203,9 @@ class LocalSite:
             log.info("local_profile", profile=profile, before=before.profile)
             await self._doors.apply()
 
-    async def take_radio(self, *, silence: bool) -> None:
-        changed = self._decisions.keep(replace(self._decisions.state, radio_silence=silence))
+    async def take_radio(self, *, silence: bool, by_console: bool = False) -> None:
+        state = take_silence(self._decisions.state, on=silence, by_console=by_console)
+        changed = self._decisions.keep(state)
         if changed or self._radio_error:
             self._radio_error = await self._doors.silence(silence)
             log.info("radio_silence", on=silence, problem=self._radio_error)
