@@ -16,6 +16,7 @@ from eaves.errors import EavesError
 from eaves.evapi.config_items import ItemValues
 from eaves.evapi.event_log import parse_event_log
 from eaves.evapi.info import BootReason
+from eaves.node.baseos import ima
 from eaves.node.baseos.booted import Booted, disk_of, update_keys
 from eaves.node.baseos.bundle import Manifest
 from eaves.node.baseos.health import control_groups, state_writable, units_running
@@ -119,6 +120,8 @@ async def let_in(
     try:
         raw = await asyncio.to_thread(event_log.read_bytes)
         values = predicted(parse_event_log(raw), running.measures, coming.measures)
+        if safekeeping.sealed_to(ima.IMA_PCR):
+            values = ima.with_aggregate(await safekeeping.measured(ima.READ), values)
         await safekeeping.expect(values)
     except (EavesError, OSError) as error:
         if not safekeeping.needs_seal():

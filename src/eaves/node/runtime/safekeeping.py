@@ -134,6 +134,16 @@ class Safekeeping:
         except (EavesError, OSError) as error:
             log.warning("vault_not_looked_at", error=str(error))
 
+    def sealed_to(self, pcr: int) -> bool:
+        """Does the vault stay shut once this one has another value?"""
+        keyring = self.vault.standing().keyring
+        return keyring is not None and self.vault.encrypted and pcr in keyring.pcrs
+
+    async def measured(self, pcrs: Iterable[int]) -> Mapping[int, bytes]:
+        """What these hold now.  Raises EavesError."""
+        async with self._lock:
+            return await asyncio.to_thread(self.vault.measured, tuple(pcrs))
+
     async def expect(self, values: Mapping[int, bytes]) -> None:
         """Let it open too once these PCRs have these values; others are not sealed to.
 

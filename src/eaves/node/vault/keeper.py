@@ -218,6 +218,10 @@ class Vault:
             self._file.save(replace(keyring, sealed=(*kept, new)))
         log.info("vault_update_expected", pcrs=sorted(values))
 
+    def measured(self, pcrs: tuple[int, ...]) -> Mapping[int, bytes]:
+        """What these hold now."""
+        return self._needed_sealer().pcrs(pcrs)
+
     def booted_expected(self) -> bool:
         """What runs is what an update was expected to bring, and older seals still stand."""
         keyring, sealer = self._file.read, self._sealer
