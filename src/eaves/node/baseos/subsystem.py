@@ -1,76 +1,60 @@
 """The base OS as the runtime sees it: the table of `slots`, driven by what happens.
 
 Config, content, answers of the controller and time become events; the table says what follows; what
-follows is done here, one act at a time.  Nothing but the loader's entries, the slot and a few facts
-of the checkpoint outlives a cut, and a start finds its phase in those.
+follows is done here, one act at a time, by the parts that it belongs to:
+
+    Wish     what the configuration asks for      Pair     the two slots, as seen last
+    Writing  of a version into the other slot     Watch    the time and health of a trial
+    Memory   what outlives a boot: trial, bars
+
+Nothing but the loader's entries, the slot and a few facts of the checkpoint outlives a cut, and a
+start finds its phase in those.
 """
 
 import asyncio
-import threading
 from collections import deque
-from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
 
-import msgspec
 import structlog
 
 from eaves.errors import EavesError, Rejected, Transient
 from eaves.evapi.config import EdgeDevConfig
 from eaves.evapi.info import BootReason, ZInfoDevSW
-from eaves.node.baseos import trial as trials
-from eaves.node.baseos.device import Stopped
-from eaves.node.baseos.health import first_failure
-from eaves.node.baseos.intent import Standing, Wanted, asked, is_forced, wanted_of
+from eaves.node.baseos.intent import Standing
+from eaves.node.baseos.memory import Memory
+from eaves.node.baseos.pair import Pair
 from eaves.node.baseos.ports import Around, Content, SlotsOnDisk
-from eaves.node.baseos.record import (
-    BARS_FACT,
-    FORCED_FACT,
-    RETRY_FACT,
-    TRIAL_FACT,
-    Bar,
-    Trial,
-    barred,
-    read_bars,
-    read_trial,
-    told,
-    unbarred,
-)
-from eaves.node.baseos.slots import BEFORE_MARK, TRIAL, Act, Event, Phase, Slot, found, move, takes
-from eaves.node.baseos.status import Seen, SlotSeen, baseos_text, software
+from eaves.node.baseos.slots import BEFORE_MARK, TRIAL, Act, Event, Phase, found, move, takes
+from eaves.node.baseos.status import Seen, baseos_text, software
 from eaves.node.baseos.trial import Answer
+from eaves.node.baseos.watch import Watch
+from eaves.node.baseos.wish import Wish
+from eaves.node.baseos.writing import Writing
 from eaves.node.checkpoint import Checkpoint
 
 log = structlog.get_logger(__name__)
 
 TICK_S = 5.0
-POLLS_BEFORE_SILENCE = 4
 AGAIN_S = 60.0  # between two tries of a step that failed
-CHECK_S = 30.0  # between two looks at the health of a system on trial
 
 
 class BaseOs:
     def __init__(self, disk: SlotsOnDisk, checkpoint: Checkpoint, around: Around) -> None:
         self._disk = disk
-        self._checkpoint = checkpoint
         self._around = around
+        self._wish = Wish(around.content)
+        self._memory = Memory(checkpoint, around)
+        self._pair = Pair(disk)
+        self._writing = Writing(disk)
+        self._watch = Watch(around)
         self._phase = Phase.START
         self._events: deque[Event] = deque()
         self._poke = asyncio.Event()
-        self._stop = threading.Event()
-        self._wanted: Wanted | None = None
         self._target = ""
         self._forced = False
-        self._bars = read_bars(checkpoint.fact(BARS_FACT))
-        self._trial: trials.Trial | None = None
-        self._checked_at = float("-inf")
-        self._failed_check = ""
         self._again_at = float("-inf")
         self._error, self._error_at = "", around.now()
         self._deferred = ""
-        self._written = ("", 0)
-        self._seen_slots = (Slot.ACTIVE, Slot.UNUSED)
-        self._other_version = ""
 
     # What others ask
 
@@ -80,13 +64,11 @@ class BaseOs:
 
     @property
     def version(self) -> str:
-        return self._disk.running.version
+        return self._pair.version
 
     def poll_within_s(self) -> float:
         """How soon the controller is to be asked again: silence must not be our own."""
-        if self._trial is None:
-            return float("inf")
-        return self._around.limits().silence_s / POLLS_BEFORE_SILENCE
+        return self._watch.poll_within_s()
 
     def on_trial(self) -> bool:
         return self._phase in TRIAL or self._phase is Phase.LEAVING
@@ -104,7 +86,7 @@ class BaseOs:
 
     def counter(self) -> int:
         """Of the last retry that led to a committed system, as the controller is told."""
-        return self._checkpoint.number(RETRY_FACT) or 0
+        return self._memory.counter()
 
     def software(self) -> tuple[ZInfoDevSW, ...]:
         return software(self._seen())
@@ -116,22 +98,19 @@ class BaseOs:
 
     def follow(self, config: EdgeDevConfig, forced_counter: int) -> None:
         """Another configuration is in force."""
-        self._wanted = wanted_of(config)
-        known = self._checkpoint.number(FORCED_FACT)
-        self._checkpoint.remember(**{FORCED_FACT: forced_counter})
-        if is_forced(forced_counter, known) and self._phase is Phase.IDLE:
+        self._wish.follow(config)
+        if self._memory.forces(forced_counter) and self._phase is Phase.IDLE:
             self._events.append(Event.FORCED)
         if self._phase is Phase.WRITING and self._ask() is not None:
-            self._stop.set()
+            self._writing.stop()
         self._poke.set()
 
     def heard(self, answer: Answer) -> None:
         """A request for the configuration came to this."""
-        if self._trial is None:
-            return
-        self._trial = trials.hear(self._trial, answer, self._around.clock())
-        self._events.append(trials.EVENTS[answer])
-        self._poke.set()
+        event = self._watch.hear(answer)
+        if event is not None:
+            self._events.append(event)
+            self._poke.set()
 
     async def start(self) -> None:
         """Find the phase in what is on disk.  Before the first configuration."""
@@ -139,15 +118,15 @@ class BaseOs:
             await asyncio.to_thread(self._disk.mend)
         except EavesError as error:
             self._note_error(error)
-        note = read_trial(self._checkpoint.fact(TRIAL_FACT))
-        tried = note is not None and note.boot_id != self._around.boot_id
-        await self._look()
-        event = found(*self._seen_slots, tried=tried)
-        self._target = note.version if note is not None else self._other_version
+        note = self._memory.trial()
+        tried = self._memory.of_another_boot(note)
+        await self._pair.look()
+        event = found(*self._pair.states, tried=tried)
+        self._target = note.version if note is not None else self._pair.other_version
         if event is Event.FOUND_IDLE:
             self._target = ""
             try:
-                self._checkpoint.remember(**{TRIAL_FACT: None})
+                self._memory.forget_trial()
             except EavesError as error:
                 self._note_error(error)
         await self._take(event)
@@ -174,28 +153,26 @@ class BaseOs:
             if due is None:
                 break
             self._events.append(due)
-        if self._trial is not None:
+        if self._watch.runs:
             self._around.changed()  # seconds left
 
     def _possible(self, event: Event) -> bool:
         """Falling back on demand needs something to fall back to."""
         if event is not Event.FORCED:
             return True
-        self._target = self._other_version
-        self._forced = bool(self._other_version)
+        self._target = self._pair.other_version
+        self._forced = bool(self._target)
         return self._forced
 
     def _due(self) -> Event | None:
         """The next event that config, content or time bring by themselves."""
-        if self._phase in TRIAL and self._trial is not None:
-            now, limits = self._around.clock(), self._around.limits()
-            event = trials.judge(self._trial, now, limits, vault_open=self._around.vault_open())
+        if self._phase in TRIAL:
+            event = self._watch.due()
             if event is not None and takes(self._phase, event):
                 return event
         event = None if self._forced else self._ask()
         if event is Event.OTHER_WANTED and self._phase in TRIAL:
-            wanted = self._wanted.version if self._wanted else ""
-            event = None if wanted == self._deferred else event
+            event = None if self._wish.version == self._deferred else event
         if event is not None:
             return event
         return self._content_due()
@@ -203,28 +180,18 @@ class BaseOs:
     def _content_due(self) -> Event | None:
         if self._phase is not Phase.FETCHING or self._around.clock() < self._again_at:
             return None
-        return Event.CONTENT_THERE if self._content().path is not None else None
-
-    def _content(self) -> Content:
-        wanted = self._wanted
-        if wanted is None:
-            return Content()
-        if wanted.tree is None:
-            return Content(error=f"the configuration holds no content for {wanted.version}")
-        return self._around.content(wanted.tree)
+        return Event.CONTENT_THERE if self._wish.content().path is not None else None
 
     def _ask(self) -> Event | None:
-        standing = Standing(self._phase, self.version, self._target, self._bars)
-        return asked(standing, self._wanted)
+        standing = Standing(self._phase, self.version, self._target, self._memory.bars)
+        return self._wish.asks(standing)
 
     async def _check_health(self) -> None:
-        now = self._around.clock()
-        if self._phase not in (Phase.WAITING, Phase.TESTING) or now - self._checked_at < CHECK_S:
+        if self._phase not in (Phase.WAITING, Phase.TESTING):
             return
-        self._checked_at = now
-        failure = await asyncio.to_thread(first_failure, self._around.checks)
+        failure = await self._watch.failure()
         if failure is not None:
-            self._failed_check, self._error = failure.name, failure.why
+            self._error = failure.why
             self._events.append(Event.UNHEALTHY)
 
     # What follows
@@ -249,13 +216,13 @@ class BaseOs:
                     self._events.append(follows)
                     break
         if acts:
-            await self._look()
+            await self._pair.look()
         self._around.changed()
 
     def _aim(self, event: Event) -> None:
-        if self._wanted is None or self._phase in TRIAL:
+        if not self._wish.version or self._phase in TRIAL:
             return
-        self._target, self._error = self._wanted.version, ""
+        self._target, self._error = self._wish.version, ""
         self._forced = False
         if event is not Event.BARRED:
             self._again_at = float("-inf")
@@ -278,7 +245,7 @@ class BaseOs:
             case Act.WRITE:
                 await self._write()
             case Act.STOP_WRITING:
-                self._stop.set()
+                self._writing.stop()
             case Act.DROP:
                 await asyncio.to_thread(self._disk.drop_other)
             case Act.ANNOUNCE:
@@ -299,40 +266,31 @@ class BaseOs:
             case Act.BAR:
                 self._bar()
             case Act.UNBAR:
-                self._keep_bars(unbarred(self._bars, self._target))
+                self._memory.unbar(self._target)
             case Act.DEFER:
-                self._deferred = self._wanted.version if self._wanted else ""
+                self._deferred = self._wish.version
             case Act.LATER:
                 self._again_at = self._around.clock() + AGAIN_S
             case Act.BEGIN_TRIAL:
-                self._trial = trials.begun(self._around.clock())
+                self._watch.begin()
             case Act.STOP_WINDOW:
-                self._trial = replace(self._trial, window=None) if self._trial else None
+                self._watch.stop_window()
             case Act.START_WINDOW:
-                pass  # `heard` began it, at the moment of the answer
+                pass  # `hear` began it, at the moment of the answer
 
     async def _write(self) -> None:
-        path = self._content().path
+        path = self._wish.content().path
         if path is None:
             self._events.append(Event.INTERRUPTED)
             return
-        self._stop = stop = threading.Event()
         if self._ask() is not None:  # the wish changed since
             return
-        try:
-            await asyncio.to_thread(self._disk.write, path, self._target, stop, self._progressed)
-        except Stopped:
+        if await self._writing.run(path, self._target):
+            self._error = ""
+            self._events.append(Event.WRITTEN)
+        elif self._ask() is None:
             # What the configuration asks for now is asked next; it may be this version again.
-            if self._ask() is None:
-                self._events.append(Event.INTERRUPTED)
-            return
-        finally:
-            stop.set()  # a cancelled task leaves no writer behind
-        self._error = ""
-        self._events.append(Event.WRITTEN)
-
-    def _progressed(self, what: str, done: int, total: int) -> None:
-        self._written = what, 100 * done // total if total else 100
+            self._events.append(Event.INTERRUPTED)
 
     async def _announce(self) -> None:
         running = await asyncio.to_thread(self._disk.held, running=True)
@@ -345,91 +303,34 @@ class BaseOs:
 
     async def _mark(self) -> None:
         """What is noted first tells the next boot what the loader was asked to do."""
-        retry = self._wanted.retry if self._wanted and not self._forced else None
-        note = Trial(
-            version=self._target,
-            retry=retry,
-            boot_id=self._around.boot_id,
-            since=self._around.now().isoformat(),
-            forced=self._forced,
-        )
-        self._checkpoint.remember(**{TRIAL_FACT: told(note)})
+        retry = self._wish.retry
+        self._memory.begin(self._target, None if self._forced else retry, forced=self._forced)
         if self._forced:
-            asked_retry = self._wanted.retry if self._wanted else None
-            self._keep_bars(barred(self._bars, self._left(asked_retry)))
+            self._memory.bar_left(self.version, retry)
         await asyncio.to_thread(self._disk.mark_other, self._target)
-
-    def _left(self, retry: int | None) -> Bar:
-        """The version that the fallback counter leaves: the configuration still names it."""
-        return Bar(
-            version=self.version,
-            retry=retry,
-            why="force.fallback.counter moved: the device was sent back to its other version",
-            at=self._around.now().isoformat(),
-        )
 
     def _leave(self, act: Act, event: Event) -> None:
         why = f"{event}; {self._error}" if event is Event.UNHEALTHY else str(event)
-        note = read_trial(self._checkpoint.fact(TRIAL_FACT))
-        if note is None:
-            note = Trial(
-                version=self.version,
-                retry=self._wanted.retry if self._wanted else None,
-                boot_id="",
-                since=self._around.now().isoformat(),
-            )
-        note = msgspec.structs.replace(note, why_left=why, check=self._failed_check)
-        vault = act is Act.FALL_BACK_VAULT
         try:
-            self._checkpoint.remember(**{TRIAL_FACT: told(note)})
+            self._memory.leave(self.version, self._wish.retry, why, self._watch.failed_check)
         except EavesError as error:
             log.warning("fallback_not_noted", error=str(error))  # it is left all the same
+        vault = act is Act.FALL_BACK_VAULT
         reason = BootReason.BOOT_REASON_VAULT_FAILED if vault else BootReason.BOOT_REASON_FALLBACK
         self._around.reboot(reason, f"version {self.version} did not pass its trial: {why}")
 
     def _bar(self) -> None:
-        note = read_trial(self._checkpoint.fact(TRIAL_FACT))
-        booted = note is not None and note.boot_id != self._around.boot_id
-        if note is None and self._target in self._bars:
-            return  # told by an earlier start
-        retry = self._wanted.retry if self._wanted else None
-        if note is not None and booted:
-            bar = Bar(
-                version=note.version,
-                retry=note.retry,
-                why=self._why_ended(note),
-                at=self._around.now().isoformat(),
-                reason=int(self._around.boot_reason),
-                check=note.check,
-            )
-        else:
-            why = self._error or "its trial boot was not committed; nothing is known of it"
-            bar = Bar(version=self._target, retry=retry, why=why, at=self._around.now().isoformat())
-        if bar.version:
+        bar = self._memory.verdict(
+            self._target, self._wish.retry, self._error, refused=self._phase is Phase.REFUSED
+        )
+        if bar is not None:
             self._target = bar.version
-            self._keep_bars(barred(self._bars, bar), **{TRIAL_FACT: None})
-
-    def _why_ended(self, note: Trial) -> str:
-        if self._phase is Phase.REFUSED:
-            return "the loader was told to boot it and did not; see the firmware's boot order"
-        why = note.why_left or f"it was not committed; how it ended: {self._around.boot_text}"
-        words = self._around.last_words()
-        return f"{why}\nlast lines of its log:\n{words}" if words else why
-
-    def _keep_bars(self, bars: Mapping[str, Bar], **facts: str | None) -> None:
-        self._checkpoint.remember(**{BARS_FACT: told(bars.values()), **facts})
-        self._bars = dict(bars)
+            self._memory.bar(bar)
 
     async def _settle(self) -> None:
-        self._trial, self._deferred, self._target, self._error = None, "", "", ""
-        note = read_trial(self._checkpoint.fact(TRIAL_FACT))
-        retry = note.retry if note is not None else None
-        bars = unbarred(self._bars, self.version)
-        facts: dict[str, str | int | None] = {TRIAL_FACT: None, BARS_FACT: told(bars.values())}
-        if retry is not None:
-            facts[RETRY_FACT] = retry
-        self._checkpoint.remember(**facts)
-        self._bars = bars
+        self._watch.end()
+        self._deferred, self._target, self._error = "", "", ""
+        self._memory.settle(self.version)
         await self._around.settle()
 
     # What is told
@@ -438,45 +339,24 @@ class BaseOs:
         self._error, self._error_at = str(error), self._around.now()
         log.warning("base_os_step_failed", phase=str(self._phase), error=str(error))
 
-    async def _look(self) -> None:
-        self._seen_slots, self._other_version = await asyncio.to_thread(self._read_slots)
-
-    def _read_slots(self) -> tuple[tuple[Slot, Slot], str]:
-        return self._disk.states(), self._disk.whole()
-
     def _seen(self) -> Seen:
-        content = self._content() if self._phase in (Phase.IDLE, Phase.FETCHING) else Content()
+        comes = self._phase in (Phase.IDLE, Phase.FETCHING)
+        content = self._wish.content() if comes else Content()
         fetched = 100 if content.path is not None else None
         if fetched is None and content.progress is not None:
             fetched = content.progress.percent
-        wanted, letter = self._wanted, self._disk.running.letter
-        target = self._target or (wanted.version if wanted is not None else "")
-        left = 0
-        if self._trial is not None:
-            now = self._around.clock()
-            left = round(trials.seconds_left(self._trial, now, self._around.limits()))
         return Seen(
             phase=self._phase,
-            running=SlotSeen(
-                letter,
-                self._disk.device_name(running=True),
-                self._seen_slots[0],
-                self.version,
-            ),
-            other=SlotSeen(
-                "b" if letter == "a" else "a",
-                self._disk.device_name(running=False),
-                self._seen_slots[1],
-                self._other_version,
-            ),
-            target=target,
-            activate=wanted is not None and wanted.activate,
+            running=self._pair.running(),
+            other=self._pair.other(),
+            target=self._target or self._wish.version,
+            activate=self._wish.activate,
             fetched=fetched,
             fetch_error=content.error,
-            written=self._written,
-            seconds_left=left,
+            written=self._writing.progress,
+            seconds_left=self._watch.seconds_left(),
             deferred=self._deferred,
             error=self._error,
             at=self._error_at,
-            bars=self._bars,
+            bars=self._memory.bars,
         )
