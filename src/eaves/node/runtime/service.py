@@ -153,7 +153,7 @@ class Service:
         await self._parts.engine.follow(config)
         self._shared.state = ZDeviceState.ZDEVICE_STATE_ONLINE
         self._reporter.gone(gone)
-        log.info("config_applied", apps=len(config.apps), timestamp=str(config.config_timestamp))
+        log.info("config_applied", apps=len(config.apps), seen=self._shared.followed_at.isoformat())
 
     async def _commanded(self, config: EdgeDevConfig) -> bool:
         """True: nothing else of this config applies.  A command waits for the end of a trial."""
