@@ -13,9 +13,6 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import cast
 
-import yaml
-
-from eaves.bounded_yaml import TooMuch, load_bounded
 from eaves.errors import Rejected
 
 COMMAND_KEY = "EVE_ECO_CMD"  # its value replaces entrypoint and command
@@ -56,6 +53,10 @@ def _pair(line: str) -> str:
 
 
 def _cloud_config(text: str) -> Seed:
+    import yaml  # noqa: PLC0415 - a node starts without it
+
+    from eaves.bounded_yaml import TooMuch, load_bounded  # noqa: PLC0415 - as above
+
     try:
         document = _mapping(load_bounded(text))
     except (TooMuch, RecursionError) as error:

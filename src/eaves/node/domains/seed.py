@@ -4,8 +4,6 @@ import io
 from pathlib import Path
 from typing import Any
 
-import pycdlib
-
 from eaves.node.domains.items import Domain
 
 
@@ -19,6 +17,8 @@ def seed_files(item: Domain) -> dict[str, bytes]:
 
 
 def write_seed(path: Path, item: Domain) -> None:
+    import pycdlib  # noqa: PLC0415 - a node starts without it
+
     iso: Any = pycdlib.PyCdlib()
     iso.new(interchange_level=3, joliet=3, rock_ridge="1.09", vol_ident="cidata")
     for number, (name, data) in enumerate(sorted(seed_files(item).items())):
