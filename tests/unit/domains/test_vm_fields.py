@@ -1,34 +1,54 @@
 """Fields of an app that is a virtual machine, each read from the configuration."""
 
 from dataclasses import replace
+from pathlib import Path
 
+import pytest
 from support.network_node import allocations, app
 
+from eaves.errors import Rejected
 from eaves.evapi.config import (
     ConfigItem,
     EdgeDevConfig,
     MetaDataType,
     UUIDandVersion,
     VmConfig,
+    VmMode,
     VolumeRef,
 )
 from eaves.evapi.config.appconfig import AppInstanceConfig
 from eaves.evapi.evecommon import BootOrder, EncryptionBlock
-from eaves.node.domains.items import Domain, Vnc
+from eaves.node.domains.items import Domain, Firmware, Vnc
+from eaves.node.domains.qemu import Place, qemu_argv
+from eaves.node.host.accel import Accel
 from eaves.node.refs import AppInForce
-from eaves.node.runtime.wish import make_wish
+from eaves.node.runtime.wish import Wish, make_wish
 
 VM = app(1, "shop").config
 
 
-def domain(config: AppInstanceConfig, *items: ConfigItem) -> Domain:
+def wished(config: AppInstanceConfig, *items: ConfigItem) -> Wish:
     one = AppInForce(config, app(1, "shop").app, 1, True, 1)
     told = EdgeDevConfig(apps=(config,), config_items=items)
-    wish = make_wish(
+    return make_wish(
         told, (one,), allocations(told, [one]), (), {}, lambda _: EncryptionBlock(), "eaves-test"
     )
+
+
+def domain(config: AppInstanceConfig, *items: ConfigItem) -> Domain:
+    wish = wished(config, *items)
     (made,) = [item for item in wish.graph.values() if isinstance(item, Domain)]
     return made
+
+
+def on(key: str) -> ConfigItem:
+    return ConfigItem(key=key, value="true")
+
+
+def command_line(item: Domain, *licence: Path) -> str:
+    accel = Accel(kvm=False, reason="test")
+    place = Place(Path("/r"), Path("/s/console.log"), accel, (), None, None, licence)
+    return " ".join(qemu_argv(item, place))
 
 
 def test_a_vm_has_a_display_where_the_app_says() -> None:
@@ -75,3 +95,58 @@ def test_the_boot_order_is_the_apps_else_the_nodes() -> None:
     first = replace(VM, fixedresources=VmConfig(boot_order=BootOrder.BOOT_ORDER_USB))
     assert domain(first, node).boot_order == "usb"
     assert domain(first) == domain(VM), "a change alone is no reason to stop a guest"
+
+
+SHOWN = VmConfig(enable_vnc=True, vnc_display=7)
+
+
+def test_a_display_is_reached_from_elsewhere_if_the_node_allows_it() -> None:
+    config = replace(VM, fixedresources=SHOWN)
+    assert "-display vnc=127.0.0.1:7 " in command_line(domain(config))
+    assert "-display vnc=:7 " in command_line(domain(config, on("app.allow.vnc")))
+
+
+def test_a_display_is_as_large_as_the_app_or_the_node_says() -> None:
+    node = ConfigItem(key="app.fml.resolution", value="1024x768")
+    fml = replace(VM, fixedresources=replace(SHOWN, virtualization_mode=VmMode.FML))
+    own = replace(fml, vm_resolution="1920x1080")
+    assert domain(fml, node).resolution == "1024x768"
+    assert domain(own, node).resolution == "1920x1080"
+    assert domain(replace(VM, fixedresources=SHOWN), node).resolution == "", "of FML only"
+    line = command_line(replace(domain(own), vnc=Vnc(7), firmware=Firmware.BIOS))
+    assert "virtio-vga,max_outputs=1,xres=1920,yres=1080 " in line
+
+
+def test_a_display_of_an_unknown_size_is_refused() -> None:
+    wish = wished(replace(VM, vm_resolution="12x9"))
+    assert "vm_resolution '12x9' is unknown; use one of 1024x768" in wish.refusals[wish.apps[0].app]
+
+
+@pytest.mark.parametrize("field", ["kernel", "ramdisk", "extraargs"])
+def test_a_kernel_from_outside_its_volumes_is_refused(field: str) -> None:
+    told = {"kernel": VmConfig(kernel="/k"), "ramdisk": VmConfig(ramdisk="/k")}
+    resources = told.get(field, VmConfig(extraargs="/k"))
+    wish = wished(replace(VM, fixedresources=resources))
+    assert f"app shop: {field} '/k' cannot be given" in wish.refusals[wish.apps[0].app]
+    assert not any(isinstance(item, Domain) for item in wish.graph.values())
+
+
+def test_a_machine_has_the_windows_licence_of_its_hardware_or_is_refused() -> None:
+    table = Path("/sys/firmware/acpi/tables/MSDM")
+    assert "MSDM" not in command_line(domain(VM), table)
+    asking = domain(replace(VM, fixedresources=VmConfig(enable_oem_win_license_key=True)))
+    assert f"-acpitable file={table} " in command_line(asking, table)
+    with pytest.raises(Rejected, match="whose firmware has none"):
+        command_line(asking)
+
+
+def test_a_debugger_may_connect_where_the_node_says() -> None:
+    assert "-gdb" not in command_line(domain(VM))
+    line = command_line(domain(VM, on("debug.qemu.gdb")))
+    assert "-gdb unix:/r/gdb.sock,server=on,wait=off " in line
+
+
+def test_a_guest_that_crashes_is_kept_where_the_node_says() -> None:
+    assert "panic" not in command_line(domain(VM))
+    line = command_line(domain(VM, on("debug.qemu.pause.on.crash")))
+    assert "-device pvpanic -action panic=pause " in line

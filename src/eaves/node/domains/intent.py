@@ -6,15 +6,14 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from eaves.evapi.config import AppInstanceConfig, MetaDataType, VmBootMode, VmConfig, VmMode
-from eaves.evapi.evecommon import BootOrder
 from eaves.ids import AppInstanceId, VolumeId
 from eaves.node import refs
 from eaves.node.domains.items import Disk, Domain, Firmware, Nic, Vnc
+from eaves.node.domains.options import Options, boot_order, resolution
 from eaves.node.refs import AppInForce, Passed
 from eaves.reconcile.item import ItemRef
 
 LEAST_MEMORY_KIB = 64 * 1024
-BOOT_ORDERS = {BootOrder.BOOT_ORDER_USB: "usb", BootOrder.BOOT_ORDER_NOUSB: "nousb"}
 
 
 def intent(
@@ -23,7 +22,7 @@ def intent(
     user_data: Mapping[AppInstanceId, str],
     macs: Mapping[ItemRef, str],
     overhead_kib: Callable[[AppInstanceConfig], int] = lambda _: 0,
-    boot_order: str = "",
+    node: Options = Options(),  # noqa: B008 - frozen, and the same for all
     passed: Mapping[AppInstanceId, Passed] = MappingProxyType({}),
 ) -> tuple[Domain, ...]:
     """One item for each active app that is not in `containers`.
@@ -33,9 +32,8 @@ def intent(
     """
     return tuple(
         replace(
-            _domain(app, user_data.get(app.app, ""), macs),
+            _domain(app, user_data.get(app.app, ""), macs, node),
             overhead_kib=overhead_kib(app.config),
-            boot_order=_boot_order(app.config, boot_order),
             passed=passed.get(app.app, Passed()),
         )
         for app in apps
@@ -43,7 +41,7 @@ def intent(
     )
 
 
-def _domain(app: AppInForce, user_data: str, macs: Mapping[ItemRef, str]) -> Domain:
+def _domain(app: AppInForce, user_data: str, macs: Mapping[ItemRef, str], node: Options) -> Domain:
     config = app.config
     resources = config.fixedresources or VmConfig()
     mode = resources.virtualization_mode
@@ -59,21 +57,19 @@ def _domain(app: AppInForce, user_data: str, macs: Mapping[ItemRef, str]) -> Dom
         nics=tuple(_nic(app, n, macs) for n in range(len(config.interfaces))),
         legacy_devices=mode == VmMode.LEGACY,
         hide_hypervisor=mode == VmMode.FML,
-        vnc=_vnc(config, resources),
+        vnc=_vnc(config, resources, node),
         seed=config.meta_data_type
         in {MetaDataType.MetaDataDrive, MetaDataType.MetaDataDriveMultipart},
         name=config.displayname,
         user_data=user_data,
         # A plain restart must not run cloud-init again, so the counters are not part of it.
         seed_version=str(config.cloud_init_version) if config.cloud_init_version else version,
+        boot_order=boot_order(config, node),
+        resolution=resolution(config, node),
+        oem_licence=resources.enable_oem_win_license_key,
+        gdb=node.gdb,
+        pause_on_crash=node.pause_on_crash,
     )
-
-
-def _boot_order(config: AppInstanceConfig, of_node: str) -> str:
-    """The app's own wish wins over the node's property."""
-    resources = config.fixedresources or VmConfig()
-    own = BOOT_ORDERS.get(resources.boot_order, "")
-    return own or (of_node if of_node in BOOT_ORDERS.values() else "")
 
 
 def _firmware(resources: VmConfig) -> Firmware:
@@ -88,7 +84,7 @@ def _nic(app: AppInForce, index: int, macs: Mapping[ItemRef, str]) -> Nic:
     return Nic(index, refs.vif_name(app.number, index), macs.get(refs.vif(app.app, index), ""))
 
 
-def _vnc(config: AppInstanceConfig, resources: VmConfig) -> Vnc | None:
+def _vnc(config: AppInstanceConfig, resources: VmConfig, node: Options) -> Vnc | None:
     if not (resources.enable_vnc or config.remote_console):
         return None
-    return Vnc(resources.vnc_display, resources.vnc_passwd)
+    return Vnc(resources.vnc_display, resources.vnc_passwd, node.vnc_everywhere)

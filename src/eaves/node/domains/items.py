@@ -42,8 +42,9 @@ class Nic:
 
 @dataclass(frozen=True, slots=True)
 class Vnc:
-    display: int  # TCP port 5900 + display, loopback only
+    display: int  # TCP port 5900 + display
     password: str = field(default="", repr=False, compare=False)
+    everywhere: bool = field(default=False, compare=False)  # not on the loopback only
 
 
 def overhead_kib(memory_kib: int, vcpus: int) -> int:
@@ -73,6 +74,10 @@ class Domain:
     seed_version: str = field(default="", compare=False)
     boot_order: str = field(default="", compare=False)  # "usb", "nousb"; blank: as firmware does
     overhead_kib: int = field(default=0, compare=False)  # 0: estimated
+    resolution: str = field(default="", compare=False)  # "1024x768"; blank: as firmware chooses
+    oem_licence: bool = field(default=False, compare=False)  # with the machine's own for Windows
+    gdb: bool = field(default=False, compare=False)  # a debugger may connect
+    pause_on_crash: bool = field(default=False, compare=False)
 
     @property
     def ref(self) -> ItemRef:

@@ -50,6 +50,11 @@ class Place:
     disks: tuple[DiskFile, ...]
     seed: Path | None
     ovmf: Ovmf | None
+    licence: tuple[Path, ...] = ()  # tables of this machine's firmware
+
+    @property
+    def gdb(self) -> Path:
+        return self.folder / "gdb.sock"
 
     @property
     def qmp(self) -> Path:
@@ -87,6 +92,8 @@ def qemu_argv(item: Domain, place: Place) -> tuple[str, ...]:
         *("-mon", "chardev=qmp,mode=control"),
         *_boot_order(item),
         *_console(place),
+        *_debug(item, place),
+        *_licence(item, place),
         *_display(item),
         *("-object", "rng-random,id=rng0,filename=/dev/urandom"),
         *_port(0),
@@ -129,13 +136,38 @@ def _console(place: Place) -> tuple[str, ...]:
     )
 
 
+def _debug(item: Domain, place: Place) -> tuple[str, ...]:
+    argv: list[str] = []
+    if item.gdb:
+        argv += ["-gdb", f"unix:{_text(place.gdb)},server=on,wait=off"]
+    if item.pause_on_crash:
+        argv += ["-device", "pvpanic", "-action", "panic=pause"]
+    return tuple(argv)
+
+
+def _licence(item: Domain, place: Place) -> tuple[str, ...]:
+    """Windows looks for its key in these tables, whose maker sold the machine with it."""
+    if not item.oem_licence:
+        return ()
+    if not place.licence:
+        raise Rejected(
+            "the app asks for the Windows licence of this machine, whose firmware has none (no "
+            "table MSDM or SLIC); give the app a key of its own and take the flag "
+            "enable_oem_win_license_key away"
+        )
+    return tuple(word for path in place.licence for word in ("-acpitable", f"file={_text(path)}"))
+
+
 def _display(item: Domain) -> tuple[str, ...]:
     if item.vnc is None:
         return ("-display", "none")
     password = ",password=on" if item.vnc.password else ""
+    width, _, height = item.resolution.partition("x")
+    size = f",xres={width},yres={height}" if height else ""
+    where = "" if item.vnc.everywhere else "127.0.0.1"
     return (
-        *("-device", "virtio-vga,max_outputs=1"),
-        *("-display", f"vnc=127.0.0.1:{item.vnc.display}{password}"),
+        *("-device", f"virtio-vga,max_outputs=1{size}"),
+        *("-display", f"vnc={where}:{item.vnc.display}{password}"),
         *("-device", "qemu-xhci,id=usb", "-device", "usb-tablet,bus=usb.0"),
     )
 

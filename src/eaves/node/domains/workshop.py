@@ -38,6 +38,7 @@ OVMF = (
     (Path("/usr/share/OVMF/OVMF_CODE_4M.fd"), Path("/usr/share/OVMF/OVMF_VARS_4M.fd")),
     (Path("/usr/share/OVMF/OVMF_CODE.fd"), Path("/usr/share/OVMF/OVMF_VARS.fd")),
 )
+LICENCE = (Path("/sys/firmware/acpi/tables/MSDM"), Path("/sys/firmware/acpi/tables/SLIC"))
 LAUNCH_TIMEOUT_S = 60.0
 ANSWER_TIMEOUT_S = 5.0
 QUIT_TIMEOUT_S = 10.0
@@ -157,6 +158,7 @@ class Workshop:
             disks=tuple(DiskFile(d.path, d.format, d.read_only, d.cdrom) for d in disks),
             seed=folder / "cidata.iso" if item.seed else None,
             ovmf=_firmware(kept) if item.firmware is Firmware.UEFI else None,
+            licence=tuple(table for table in LICENCE if table.exists()),
         )
 
     async def _launched(self, place: Place, keeper: int, output: Path) -> ProcessId:

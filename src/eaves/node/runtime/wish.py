@@ -15,6 +15,8 @@ from eaves.node import refs
 from eaves.node.containers import intent as containers
 from eaves.node.domains import intent as domains
 from eaves.node.domains.items import Domain
+from eaves.node.domains.options import options_of
+from eaves.node.domains.refusals import refuse as refuse_machines
 from eaves.node.host.inventory import NO_PARTS, Parts
 from eaves.node.ios.assign import Assigned, assign
 from eaves.node.network import intent as network
@@ -60,7 +62,8 @@ def make_wish(
 ) -> Wish:
     contained = containers.container_apps(config, apps)
     user_data, locked = open_user_data(apps, open_secret)
-    apps = tuple(_hold_back(app, locked, current) for app in apps)
+    barred = refuse_machines(apps, contained)
+    apps = tuple(_hold_back(app, {**locked, **barred}, current) for app in apps)
     assigned = assign(config, apps, contained, _passed_now(apps, current), ports, parts)
     apps = _without(apps, assigned.refusals)
     grants = admit(apps, contained, current, budget)
@@ -77,7 +80,7 @@ def make_wish(
             user_data,
             macs,
             lambda config: vm_overhead_kib(config, budget),
-            _boot_order(config),
+            options_of(config.config_items),
             assigned.passed,
         ),
         *(one for one in assigned.items if one.app not in grants.refusals),
@@ -91,7 +94,7 @@ def make_wish(
         contained,
         stored,
         graph_of(stored.items, networked, items),
-        _joined(refused, locked, assigned.refusals, grants.refusals),
+        _joined(refused, locked, barred, assigned.refusals, grants.refusals),
         {app: text for app, text in warnings.items() if text},
         assigned,
     )
@@ -123,7 +126,7 @@ def open_user_data(
 
 
 def _hold_back(app: AppInForce, locked: Mapping[AppInstanceId, str], current: Graph) -> AppInForce:
-    """An app whose user data is locked does not start without it; one that runs goes on."""
+    """An app that lacks something does not start without it; one that runs goes on."""
     runs = refs.domain(app.app) in current or refs.container(app.app) in current
     return replace(app, activate=False) if app.app in locked and not runs else app
 
@@ -142,11 +145,6 @@ def _passed_now(apps: tuple[AppInForce, ...], current: Graph) -> dict[AppInstanc
         for app in apps
         if isinstance(domain := held[app.app], Domain) and domain.incarnation == app.incarnation
     }
-
-
-def _boot_order(config: EdgeDevConfig) -> str:
-    """What the node's property says for all its machines."""
-    return next((i.value for i in config.config_items if i.key == "app.boot.order"), "").strip()
 
 
 def _joined(*refusals: Mapping[AppInstanceId, str] | Mapping[str, str]) -> dict[str, str]:
