@@ -20,16 +20,18 @@ from eaves.evapi.config import (
     Volume,
     ZNetworkInstType,
 )
+from eaves.evapi.info import ZSwState
 from eaves.ids import AppInstanceId
+from eaves.node import refs
 from eaves.node.checkpoint import Checkpoint
-from eaves.node.domains.items import Domain
+from eaves.node.domains.items import Domain, Firmware
 from eaves.node.local.state import AppOrders, LocalState
 from eaves.node.network.items import Bridge
 from eaves.node.refs import Port
 from eaves.node.runtime.engine import Engine, Surroundings
 from eaves.node.runtime.local_decisions import LocalDecisions
-from eaves.node.runtime.reports import refused_app_infos
-from eaves.reconcile.item import Observation
+from eaves.node.runtime.reports import AppFacts, app_info, refused_app_infos
+from eaves.reconcile.item import Item, Observation
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -54,6 +56,10 @@ class Around:
     """Ports that cannot be seen while `broken`."""
 
     broken = False
+    time_s = 1000.0
+
+    def elapsed_s(self) -> float:
+        return self.time_s
 
     async def ports(self, config: EdgeDevConfig) -> tuple[Port, ...]:
         if self.broken:
@@ -83,7 +89,7 @@ async def engine(tmp_path: Path, around: Around) -> AsyncIterator[Engine]:
     yield Engine(
         checkpoint,
         (),
-        Surroundings(around.ports, open_secret, "eaves-test"),
+        Surroundings(around.ports, open_secret, "eaves-test", elapsed_s=around.elapsed_s),
         lambda: NOW,
         lambda: None,
     )
@@ -210,3 +216,41 @@ async def test_a_number_is_given_on_once_nothing_is_called_by_it(engine: Engine)
 def names_of(engine: Engine) -> set[tuple[str, int]]:
     graph = engine.reconciler.intended
     return {(r.kind, i.number) for r, i in graph.items() if isinstance(i, Domain | Bridge)}
+
+
+async def test_the_first_start_of_an_app_waits_for_its_delay(
+    engine: Engine, around: Around
+) -> None:
+    name = AppInstanceId(uuid(1).uuid)
+    late = replace(app(uuid(1)), activate=True, start_delay_in_seconds=60)
+    config = EdgeDevConfig(apps=(late,))
+
+    def told() -> tuple[ZSwState, bool]:
+        assert engine.wish is not None
+        (one,) = engine.wish.apps
+        report, facts = engine.reconciler.report(), AppFacts()
+        info = app_info(one, engine.wish, engine.decided[name], report, facts)
+        return info.state, refs.domain(name) in engine.wish.graph
+
+    await engine.follow(config)
+    assert told() == (ZSwState.START_DELAYED, False)
+    around.time_s += 59
+    await engine.again()
+    assert told() == (ZSwState.START_DELAYED, False)
+    around.time_s += 1
+    await engine.again()
+    assert told() == (ZSwState.BOOTING, True)
+
+
+async def test_a_delay_holds_back_nobody_who_runs_or_ran(engine: Engine) -> None:
+    name = AppInstanceId(uuid(1).uuid)
+    late = replace(app(uuid(1)), activate=True, start_delay_in_seconds=60)
+    there: Item = Domain(name, 1, 0, 65536, 1, Firmware.BIOS, (), ())
+    engine.reconciler.observed(frozenset({"domain"}), Observation({there.ref: there}, {}))
+    await engine.follow(EdgeDevConfig(apps=(late,)))
+    assert engine.wish is not None
+    assert not engine.wish.delayed
+    engine.reconciler.observed(frozenset({"domain"}), Observation({}, {}))
+    await engine.again()
+    assert not engine.wish.delayed
+    assert refs.domain(name) in engine.wish.graph

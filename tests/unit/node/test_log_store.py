@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from eaves.evapi.config import AppInstanceConfig, VmConfig
 from eaves.evapi.flows.report import Delivered, Kept
 from eaves.evapi.logs import LogEntry
 from eaves.ids import AppInstanceId
 from eaves.node.checkpoint import Checkpoint
 from eaves.node.host.applogs import LogFormat, LogSource
-from eaves.node.runtime.log_collect import Listed, LogCollector
+from eaves.node.refs import AppInForce
+from eaves.node.runtime.log_collect import Listed, LogCollector, listed_app
 from eaves.node.runtime.log_store import TRIES, LogStore, app_origin, upload_pause_s
 
 APP = AppInstanceId("0a0b0c0d-0000-4000-8000-000000000001")
@@ -87,4 +89,17 @@ async def test_lines_taken_over_twice_around_a_crash_have_the_same_numbers(tmp_p
     again = store.oldest()
     assert again is not None
     assert again.path.read_bytes() == written
+    checkpoint.close()
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+async def test_lines_of_an_app_are_sent_unless_it_says_no(tmp_path: Path, *, quiet: bool) -> None:
+    printed = tmp_path / "console.log"
+    printed.write_text("hello\n")
+    config = AppInstanceConfig(fixedresources=VmConfig(disable_logs=quiet))
+    store, checkpoint = LogStore(tmp_path / "store", now), Checkpoint(tmp_path / "state")
+    source = LogSource(APP, printed, LogFormat.RAW)
+    one = listed_app(source, AppInForce(config, APP, 1, activate=True, incarnation=0))
+    await LogCollector(checkpoint, store, now).collect([one])
+    assert (store.oldest() is None) is quiet
     checkpoint.close()

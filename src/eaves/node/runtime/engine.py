@@ -6,6 +6,7 @@ config, counters, numbers, ports -> wish -> reconciler -> what is there
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol, Self
@@ -24,6 +25,7 @@ from eaves.node.runtime.budget import Budget
 from eaves.node.runtime.guard import forever
 from eaves.node.runtime.refused import keep_well_named, refuse
 from eaves.node.runtime.snapshots_in_force import Seen
+from eaves.node.runtime.start_delay import begun, delayed, without
 from eaves.node.runtime.wish import OpenSecret, Wish, make_wish
 from eaves.reconcile.apply import Clock, Configurator, Reconciler
 from eaves.reconcile.item import Graph, Observation
@@ -54,6 +56,7 @@ class Surroundings:
     localise: Callable[[EdgeDevConfig], EdgeDevConfig] = lambda config: config  # as it counts here
     budget: Callable[[], Budget] = Budget
     parts: Callable[[], Parts] = lambda: NO_PARTS
+    elapsed_s: Callable[[], float] = time.monotonic  # since any moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,8 @@ class Engine:
         self.facts = Facts()
         self._config: EdgeDevConfig | None = None
         self._followed: EdgeDevConfig | None = None
+        self._ready_at: float | None = None  # when it followed a configuration first
+        self._begun: frozenset[AppInstanceId] = frozenset()  # apps that ran since then
         self._intended = asyncio.Event()
         self._lock = asyncio.Lock()
         self._changed = changed
@@ -142,6 +147,8 @@ class Engine:
             for app, one in decided.items()
             if app in numbers
         )
+        waiting = self._waiting(apps, current)
+        apps = without(apps, waiting)
         allocations = self._checkpoint.allocate(
             dict.fromkeys(
                 (
@@ -176,10 +183,18 @@ class Engine:
             self._around.parts() if any(app.config.adapters for app in apps) else NO_PARTS,
         )
         unnumbered = [one.config for app, one in decided.items() if app not in numbers]
-        self.wish = replace(wish, refusals={**wish.refusals, **misnamed, **refuse(unnumbered)})
+        refusals = {**wish.refusals, **misnamed, **refuse(unnumbered)}
+        self.wish = replace(wish, refusals=refusals, delayed=waiting)
         self.reconciler.intend(self.wish.graph)
         self._followed = wanted
         self._intended.set()
+
+    def _waiting(self, apps: tuple[AppInForce, ...], current: Graph) -> frozenset[AppInstanceId]:
+        now = self._around.elapsed_s()
+        if self._ready_at is None:
+            self._ready_at = now
+        self._begun |= begun(apps, current)
+        return delayed(apps, self._begun, now - self._ready_at)
 
     async def stop_everything(self, timeout_s: float) -> Report:
         """Apps down, network away, content and volumes kept: what a reboot command asks for."""
@@ -220,13 +235,13 @@ class Engine:
                 log.exception("observation_failed", kinds=sorted(one.kinds))
 
     async def _reconsider(self) -> None:
-        """Facts that are no items: ports that come and go, volumes that a purge waits for."""
+        """Facts that are no items: ports that come and go, what a purge or a start waits for."""
         config = self._config
         if config is None:
             return
         ports = await self._around.ports(config)
         unsettled = any(d.unsettled for d in self.decided.values())
-        locked = self.wish is not None and bool(self.wish.refusals)
+        locked = self.wish is not None and bool(self.wish.refusals or self.wish.delayed)
         behind = self._followed is not config  # it could not be applied: again, until it can
         facts = self._around.facts()
         same = ports == self.ports and facts == self.facts

@@ -16,8 +16,9 @@ from eaves.ids import AppInstanceId
 from eaves.node.checkpoint import Checkpoint, StateNotWritable
 from eaves.node.host.applogs import LogBatch, LogSource, read_lines, release, skip
 from eaves.node.host.files import DISK_FULL
+from eaves.node.refs import AppInForce
 from eaves.node.runtime.log_policy import SentLines
-from eaves.node.runtime.log_store import LogStore
+from eaves.node.runtime.log_store import LogStore, app_origin
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +34,12 @@ class Listed:
     app: AppInstanceId | None
     origin: LogOrigin
     store: bool = True  # False: nobody wants the lines, only their space is freed
+
+
+def listed_app(source: LogSource, app: AppInForce) -> Listed:
+    resources = app.config.fixedresources
+    wanted = resources is None or not resources.disable_logs
+    return Listed(source, app.app, app_origin(app.config.displayname), wanted)
 
 
 class LogCollector:

@@ -84,6 +84,8 @@ def app_info(
     )
     running = seen.state == ZSwState.RUNNING
     state = ZSwState.PURGING if decided.purging and not running else seen.state
+    if app.app in wish.delayed and state in (ZSwState.INSTALLED, ZSwState.HALTED):
+        state = ZSwState.START_DELAYED
     return ZInfoApp(
         app_id=app.app,
         app_version=config.uuidandversion.version if config.uuidandversion else "",

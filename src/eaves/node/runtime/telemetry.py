@@ -21,9 +21,9 @@ from eaves.node.runtime.flow_reports import FlowReporter
 from eaves.node.runtime.guard import forever
 from eaves.node.runtime.health import disk_metrics, process_metrics
 from eaves.node.runtime.health_reports import HealthReporter
-from eaves.node.runtime.log_collect import Listed, LogCollector
+from eaves.node.runtime.log_collect import Listed, LogCollector, listed_app
 from eaves.node.runtime.log_policy import policy_of
-from eaves.node.runtime.log_store import app_origin, device_origin, upload_pause_s
+from eaves.node.runtime.log_store import device_origin, upload_pause_s
 from eaves.node.runtime.paces import collect_logs_pause_s, disk_scan_pause_s, metrics_pause_s
 from eaves.node.runtime.parts import Parts, Shared, pace
 from eaves.node.runtime.workloads import network_items
@@ -158,12 +158,10 @@ class Telemetry:
             origin = device_origin(link.device_id, self._parts.version)
             sources.append(Listed(self._parts.workloads.device_log(), None, origin))
         for app in wish.apps if wish else ():
-            resources = app.config.fixedresources
             source = self._parts.workloads.log_source(
                 app.app, container=wish is not None and app.app in wish.containers
             )
-            wanted = not (resources and resources.disable_logs)
-            sources.append(Listed(source, app.app, app_origin(app.config.displayname), wanted))
+            sources.append(listed_app(source, app))
         return sources
 
     async def _upload_logs_forever(self) -> None:

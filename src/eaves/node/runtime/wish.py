@@ -44,6 +44,7 @@ class Wish:
     refusals: Mapping[str, str] = field(default_factory=dict[str, str])  # object id -> why
     warnings: Mapping[str, str] = field(default_factory=dict[str, str])
     assigned: Assigned = field(default_factory=Assigned)
+    delayed: frozenset[AppInstanceId] = frozenset()  # apps whose start waits for its time
 
 
 def make_wish(
