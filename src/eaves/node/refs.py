@@ -90,6 +90,7 @@ class Passed:
     pci: tuple[str, ...] = ()  # addresses
     usb: tuple[UsbRule, ...] = ()
     serial: tuple[str, ...] = ()  # paths of the host's ttys
+    order: tuple[int, ...] = field(default=(), compare=False)  # of each of `pci`, as asked
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,17 @@ from eaves.evapi.config import (
     Adapter,
     AppInstanceConfig,
     EdgeDevConfig,
+    EthVF,
+    NetworkAdapter,
     PhysicalIO,
     UUIDandVersion,
+    VfList,
+    VmConfig,
 )
 from eaves.evapi.evecommon import PhyIoMemberUsage, PhyIoType
 from eaves.ids import AppInstanceId, VolumeId
 from eaves.node import refs
+from eaves.node.domains.intent import intent
 from eaves.node.domains.items import Disk, Domain, Firmware
 from eaves.node.domains.qemu import DiskFile, Place, qemu_argv
 from eaves.node.host.accel import Accel
@@ -295,6 +300,62 @@ def test_usb_goes_before_the_disks_where_it_is_booted_from() -> None:
     assert "hostport=2,bootindex=0" in first
     assert "drive=disk0,bootindex=1" in first
     assert "-fw_cfg name=opt/eve.bootorder,string=usb" in first
+
+
+VF = EthVF(index=3, mac="02:00:00:00:00:03", vlan_id=40)
+
+
+@pytest.mark.parametrize(
+    ("adapter", "why"),
+    [
+        (
+            Adapter(name="net1", eth_vf=VF),
+            "virtual function 3 (MAC 02:00:00:00:00:03, VLAN 40), and SR-IOV",
+        ),
+        (Adapter(name="net1", type=PhyIoType.PhyIoNetEthVF), "virtual function 0 (MAC any"),
+    ],
+    ids=["function", "type"],
+)
+def test_a_virtual_function_is_refused(kernel: Kernel, adapter: Adapter, why: str) -> None:
+    one = app(A, "net1")
+    assert not decide(kernel, one).refusals
+    asking = replace(one, config=replace(one.config, adapters=(adapter,)))
+    assert why in decide(kernel, asking).refusals[A]
+
+
+def test_a_model_that_asks_for_virtual_functions_is_told(kernel: Kernel) -> None:
+    card = io("lan", "net1", PhyIoType.PhyIoNetEth, ifname="eth1")
+    split = replace(card, vflist=VfList(vf_count=2, data=(VF,)))
+    assigned = decide(kernel, app(A, "net1"), model=(split,))
+    assert "2 virtual functions are asked for, number 3" in assigned.errors["lan"]
+    assert "2 virtual functions are asked for, number 3" in assigned.refusals[A]
+    assert not decide(kernel, app(A, "net1"), model=(replace(card, vflist=VfList()),)).refusals
+
+
+@pytest.mark.parametrize("enforced", [False, True])
+def test_interfaces_and_devices_are_in_the_order_that_the_app_enforces(
+    kernel: Kernel, *, enforced: bool
+) -> None:
+    one = app(A)
+    config = replace(
+        one.config,
+        fixedresources=VmConfig(enforce_network_interface_order=enforced),
+        adapters=(Adapter(name="net1", interface_order=1), Adapter(name="nvme", interface_order=4)),
+        interfaces=(NetworkAdapter(interface_order=3), NetworkAdapter(interface_order=2)),
+    )
+    wanted = replace(one, config=config)
+    (domain,) = intent([wanted], frozenset(), {}, {}, passed=decide(kernel, wanted).passed)
+    accel = Accel(kvm=True, reason="test")
+    place = Place(Path("/run/x"), Path("/run/x/console"), accel, (), None, None)
+    line = " ".join(qemu_argv(replace(domain, seed=False), place))
+    found = [
+        line.index(what)
+        for what in (f"host={ETH},bus=", "netdev=net1,", "netdev=net0,", f"host={NVME},bus=")
+    ]
+    assert (found == sorted(found)) is enforced
+    if not enforced:
+        assert found[2] < found[1] < found[0] < found[3], "interfaces first, as they are listed"
+    assert f"host={NVME},bus=port5" in line
 
 
 def taker(kernel: Kernel) -> PciTaker:

@@ -67,6 +67,7 @@ def _domain(app: AppInForce, user_data: str, macs: Mapping[ItemRef, str], node: 
         boot_order=boot_order(config, node),
         resolution=resolution(config, node),
         oem_licence=resources.enable_oem_win_license_key,
+        ordered=resources.enforce_network_interface_order,
         gdb=node.gdb,
         pause_on_crash=node.pause_on_crash,
     )
@@ -81,7 +82,12 @@ def _firmware(resources: VmConfig) -> Firmware:
 
 
 def _nic(app: AppInForce, index: int, macs: Mapping[ItemRef, str]) -> Nic:
-    return Nic(index, refs.vif_name(app.number, index), macs.get(refs.vif(app.app, index), ""))
+    return Nic(
+        index,
+        refs.vif_name(app.number, index),
+        macs.get(refs.vif(app.app, index), ""),
+        app.config.interfaces[index].interface_order,
+    )
 
 
 def _vnc(config: AppInstanceConfig, resources: VmConfig, node: Options) -> Vnc | None:

@@ -38,6 +38,7 @@ class Nic:
     index: int
     ifname: str  # the tap, made by the network
     mac: str
+    order: int = field(default=0, compare=False)  # as asked, among interfaces and PCI devices
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ class Domain:
     overhead_kib: int = field(default=0, compare=False)  # 0: estimated
     resolution: str = field(default="", compare=False)  # "1024x768"; blank: as firmware chooses
     oem_licence: bool = field(default=False, compare=False)  # with the machine's own for Windows
+    ordered: bool = field(default=False, compare=False)  # interfaces and devices as asked
     gdb: bool = field(default=False, compare=False)  # a debugger may connect
     pause_on_crash: bool = field(default=False, compare=False)
 

@@ -4,6 +4,7 @@ Each disk and each interface has a PCIe root port of its own, disks first, in co
 """
 
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 from eaves.errors import Rejected
@@ -99,8 +100,8 @@ def qemu_argv(item: Domain, place: Place) -> tuple[str, ...]:
         *_port(0),
         *("-device", "virtio-rng-pci,rng=rng0,bus=port0"),
         *_drives(item, place),
-        *_nics(item, len(place.disks) + 2),
-        *_passed(item, len(place.disks) + 2 + len(item.nics)),
+        *_ports(item, len(place.disks) + 2),
+        *_passed(item),
     )
 
 
@@ -220,25 +221,27 @@ def _blockdev(name: str, path: Path, format_: str, read_only: bool) -> list[str]
     ]
 
 
-def _nics(item: Domain, first_port: int) -> tuple[str, ...]:
-    argv: list[str] = []
+def _ports(item: Domain, first_port: int) -> tuple[str, ...]:
+    """Interfaces, then PCI devices; or all as the app orders them.  Source: node reference 7.2."""
     model = "e1000" if item.legacy_devices else "virtio-net-pci"
+    behind: list[tuple[int, tuple[str, ...], str]] = []
     for number, nic in enumerate(item.nics):
-        port = first_port + number
-        argv += [
-            *_port(port),
-            *("-netdev", f"tap,id=net{number},ifname={nic.ifname},script=no,downscript=no"),
-            *("-device", f"{model},netdev=net{number},mac={nic.mac},bus=port{port},romfile="),
-        ]
+        tap = ("-netdev", f"tap,id=net{number},ifname={nic.ifname},script=no,downscript=no")
+        device = f"{model},netdev=net{number},mac={nic.mac},bus={{}},romfile="
+        behind.append((nic.order, tap, device))
+    for address, order in zip_longest(item.passed.pci, item.passed.order, fillvalue=0):
+        behind.append((int(order), (), f"vfio-pci,host={address},bus={{}}"))
+    if item.ordered:
+        behind.sort(key=lambda one: one[0])
+    argv: list[str] = []
+    for port, (_, before, device) in enumerate(behind, first_port):
+        argv += [*_port(port), *before, "-device", device.format(f"port{port}")]
     return tuple(argv)
 
 
-def _passed(item: Domain, first_port: int) -> tuple[str, ...]:
-    """What the guest has of the machine itself: after its own disks and interfaces."""
+def _passed(item: Domain) -> tuple[str, ...]:
+    """What else the guest has of the machine itself."""
     argv: list[str] = []
-    for number, address in enumerate(item.passed.pci):
-        port = first_port + number
-        argv += [*_port(port), "-device", f"vfio-pci,host={address},bus=port{port}"]
     if item.passed.usb and item.vnc is None:
         argv += ["-device", "qemu-xhci,id=usb"]
     for number, rule in enumerate(item.passed.usb):

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from eaves.evapi.config import EdgeDevConfig
+from eaves.evapi.config import Adapter, EdgeDevConfig, EthVF
 from eaves.evapi.evecommon import PhyIoMemberUsage, PhyIoType
 from eaves.ids import AppInstanceId
 from eaves.node.host.inventory import Parts
@@ -59,10 +59,10 @@ def assign(
     refusals: dict[AppInstanceId, str] = {}
     wanting = [app for app in apps if app.activate and app.config.adapters]
     for app in sorted(wanting, key=lambda app: (app.app not in running, app.number)):
-        found: list[Group] = []
+        found: dict[Group, int] = {}  # with the order in which the app asks for it
         for adapter in app.config.adapters:
             group = _named(adapter.name, members, groups)
-            why = (
+            why = _unbuilt(adapter) or (
                 group
                 if isinstance(group, str)
                 else _refuse(app, group, given, names, host, parts, container=app.app in containers)
@@ -70,8 +70,8 @@ def assign(
             if why and app.app not in running:
                 refusals[app.app] = f"adapter {adapter.name} of app {names[app.app]}: {why}"
                 break
-            if not isinstance(group, str) and group not in found:
-                found.append(group)
+            if not isinstance(group, str):
+                found.setdefault(group, adapter.interface_order)
         else:
             given |= {name: app.app for group in found for name in group.names}
             passed[app.app] = running.get(app.app) or _passed(found)
@@ -80,6 +80,16 @@ def assign(
         refusals,
         {m.label: given[m.group] for m in members if m.group in given},
         {m.label: m.trouble for m in members if m.trouble},
+    )
+
+
+def _unbuilt(adapter: Adapter) -> str:
+    if adapter.eth_vf is None and adapter.type != PhyIoType.PhyIoNetEthVF:
+        return ""
+    vf = adapter.eth_vf or EthVF()
+    return (
+        f"it asks for virtual function {vf.index} (MAC {vf.mac or 'any'}, VLAN {vf.vlan_id}), and "
+        f"{NO_PASSING[PhyIoType.PhyIoNetEthVF]}; give it a whole adapter"
     )
 
 
@@ -165,19 +175,20 @@ def _refuse_pci(member: Member, group: Group, parts: Parts) -> str:
 _FREE = frozenset({"", "vfio-pci", "pci-stub"})
 
 
-def _passed(groups: Iterable[Group]) -> Passed:
-    """In the order in which the app asks for them."""
-    pci: list[str] = []
+def _passed(groups: Mapping[Group, int]) -> Passed:
+    """In the order in which the app lists them, each with the place that it asks for."""
+    pci: dict[str, int] = {}
     usb: list[UsbRule] = []
     serial: list[str] = []
-    for member in (m for group in groups for m in group.members):
+    for member, order in ((m, order) for group, order in groups.items() for m in group.members):
         if member.usb or member.product:
             bus, _, port = member.usb.partition(":")
             vendor, _, product = member.product.partition(":")
             # A place says it better than a kind; both together are too narrow for QEMU.
             usb.append(UsbRule(int(bus), port) if bus else UsbRule(0, "", vendor, product))
         elif member.pci:
-            pci.append(member.pci)
+            pci.setdefault(member.pci, order)
         elif member.serial:
             serial.append(member.serial)
-    return Passed(tuple(dict.fromkeys(pci)), tuple(dict.fromkeys(usb)), tuple(serial))
+    orders = tuple(pci.values())
+    return Passed(tuple(pci), tuple(dict.fromkeys(usb)), tuple(serial), orders)

@@ -62,6 +62,7 @@ def _member(io: PhysicalIO, parts: Parts) -> Member:
         trouble = f"usbaddr {usb[:40]!r} is not bus:port; correct the model"
     if product and not _USB_KIND.fullmatch(product):
         trouble = f"usbproduct {product[:40]!r} is not vendor:product; correct the model"
+    trouble = trouble or _virtual_functions(io)
     return Member(
         label,
         frozenset(n for n in (io.logicallabel, io.phylabel, addresses.get("ifname", "")) if n),
@@ -74,6 +75,16 @@ def _member(io: PhysicalIO, parts: Parts) -> Member:
         product,
         addresses.get("serial", ""),
         trouble,
+    )
+
+
+def _virtual_functions(io: PhysicalIO) -> str:
+    if io.vflist is None or not (io.vflist.vf_count or io.vflist.data):
+        return ""
+    listed = "".join(f", number {vf.index}" for vf in io.vflist.data)
+    return (
+        f"{io.vflist.vf_count} virtual functions are asked for{listed}, and SR-IOV is not built "
+        "yet; take vflist out of the model"
     )
 
 
