@@ -21,6 +21,7 @@ from eaves.evapi.config import (
 from eaves.evapi.evecommon import PhyIoMemberUsage, PhyIoType
 from eaves.ids import AppInstanceId, VolumeId
 from eaves.node import refs
+from eaves.node.checkpoint import AppRecord
 from eaves.node.domains.intent import intent
 from eaves.node.domains.items import Disk, Domain, Firmware
 from eaves.node.domains.qemu import DiskFile, Place, qemu_argv
@@ -31,6 +32,11 @@ from eaves.node.ios.assign import Assigned, assign
 from eaves.node.ios.items import PciDevice
 from eaves.node.ios.subsystem import IosSubsystem
 from eaves.node.refs import AppInForce, Passed, Port, UsbRule
+from eaves.node.runtime.apps_in_force import Decided
+from eaves.node.runtime.reports import AppFacts, app_info
+from eaves.node.runtime.wish import Wish
+from eaves.node.storage.intent import StorageIntent
+from eaves.reconcile.report import Report
 
 A, B = (AppInstanceId(f"00000000-0000-4000-8000-00000000000{n}") for n in "ab")
 ETH, GPU, SOUND, NVME = "0000:02:00.0", "0000:03:00.0", "0000:03:00.1", "0000:04:00.0"
@@ -356,6 +362,24 @@ def test_interfaces_and_devices_are_in_the_order_that_the_app_enforces(
     if not enforced:
         assert found[2] < found[1] < found[0] < found[3], "interfaces first, as they are listed"
     assert f"host={NVME},bus=port5" in line
+
+
+def test_an_app_tells_which_adapters_it_has(kernel: Kernel) -> None:
+    one, other = app(A, "graphics", "com1"), app(B, "nvme")
+    wish = Wish(
+        EdgeDevConfig(device_io_list=MODEL),
+        (one, other),
+        frozenset(),
+        StorageIntent((), ()),
+        {},
+        assigned=decide(kernel, one, other),
+    )
+    decided = Decided(AppRecord(0, 0, 0, b""), one.config)
+    info = app_info(one, wish, decided, Report({}), AppFacts())
+    assert [(b.name, b.members) for b in info.assigned_adapters] == [
+        ("graphics", ("gpu", "sound")),
+        ("serial", ("com1",)),
+    ]
 
 
 def taker(kernel: Kernel) -> PciTaker:

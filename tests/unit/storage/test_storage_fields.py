@@ -12,6 +12,7 @@ from eaves.evapi.config import (
     DsType,
     EdgeDevConfig,
     Format,
+    Target,
     Volume,
     VolumeContentOrigin,
     VolumeContentOriginType,
@@ -64,6 +65,14 @@ def test_a_refused_volume_is_named_as_a_person_does() -> None:
     told = replace(BLANK, display_name="spool", maxsizebytes=0)
     (refusal,) = intent(EdgeDevConfig(volumes=(told,))).refusals
     assert "volume spool" in refusal.text
+
+
+def test_a_volume_that_is_no_disk_is_refused_unless_it_is_there() -> None:
+    told = EdgeDevConfig(volumes=(replace(BLANK, target=Target.Initrd),))
+    (refusal,) = intent(told).refusals
+    assert "target Initrd is not built yet" in refusal.text
+    there = made_volume(replace(BLANK, target=Target.Disk))
+    assert intent(told, {there.ref: there}).items == (there,), "its data stay"
 
 
 def test_content_is_at_most_as_large_as_announced() -> None:

@@ -102,7 +102,7 @@ def device_info(machine: Machine, identity: Identity, moment: Moment) -> ZInfoDe
         memory=machine.memory_mib,
         storage=moment.disk.total_mib,
         minfo=_manufacturer(machine, identity, config),
-        assignable_adapters=_adapters(config, moment.ports, moment.assigned),
+        assignable_adapters=adapters_told(config, moment.ports, moment.assigned),
         dns=ZInfoDNS(dns_servers=_unique(d for p in moment.ports for d in p.dns_servers)),
         storage_list=(
             ZInfoStorage(
@@ -187,7 +187,7 @@ def _software() -> ZInfoDevSW:
     )
 
 
-def _adapters(
+def adapters_told(
     config: EdgeDevConfig, ports: tuple[Port, ...], assigned: Assigned
 ) -> tuple[ZioBundle, ...]:
     """One entry for each assignment group of the model; ports in use belong to the host."""

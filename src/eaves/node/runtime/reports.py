@@ -28,6 +28,7 @@ from eaves.node.domains.app_state import AppParts, app_state
 from eaves.node.network.items import Vif, VifKind
 from eaves.node.refs import AppInForce
 from eaves.node.runtime.apps_in_force import Decided, app_id
+from eaves.node.runtime.device_status import adapters_told
 from eaves.node.runtime.wish import Wish
 from eaves.node.storage.items import Snapshot
 from eaves.reconcile.item import ItemRef
@@ -97,6 +98,11 @@ def app_info(
         ),
         boot_time=facts.boot_times.get(app.app) if running else None,
         network=tuple(_networks(app, wish, report, facts)),
+        assigned_adapters=tuple(
+            bundle
+            for bundle in (adapters_told(wish.config, (), wish.assigned) if config.adapters else ())
+            if bundle.used_by_app_uuid == app.app
+        ),
         volume_refs=tuple(r.uuid for r in config.volume_ref_list),
         snapshots=_snapshots(app.app, decided, report, facts),
     )

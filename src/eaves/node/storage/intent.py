@@ -17,6 +17,7 @@ from eaves.evapi.config import (
     DsType,
     EdgeDevConfig,
     Format,
+    Target,
     VolumeContentOriginType,
 )
 from eaves.evapi.config import ContentTree as ContentTreeConfig
@@ -124,6 +125,8 @@ def intent(
     for volume_wish in config.volumes:
         ref = refs.volume(VolumeId(volume_wish.uuid.lower()), volume_wish.generation_count)
         try:
+            if ref not in there:
+                admit_target(volume_wish)
             volume = going_back.get(ref) or _standing_on(
                 volume_config(volume_wish, trees, generations), there.get(ref)
             )
@@ -292,6 +295,15 @@ def volume_config(
         read_only=wish.readonly,
         encrypted=not wish.clear_text,
     )
+
+
+def admit_target(wish: VolumeConfig) -> None:
+    """Raises Rejected for a volume that is to be something else than a disk."""
+    if wish.target not in (Target.TgtUnknown, Target.Disk):
+        raise Rejected(
+            f"volume {wish.display_name or wish.uuid}: target {wish.target.name} is not built yet; "
+            "volumes are disks of machines and folders of containers"
+        )
 
 
 def _uuid(text: str, what: str) -> str:
