@@ -40,7 +40,6 @@ WITHOUT_EFFECT: Final[Mapping[str, str]] = MappingProxyType(
         "timer.lps.appbootinfo.interval": _LOCAL,
         "network.local.legacy.mac.address": "no app ever had an address of that scheme here",
         "pnac.dhcp.reacquire.max.retries": _PNAC,
-        "scep.retry.interval": _PNAC,
         "wwan.query.visible.providers": "no other providers are looked for: it cuts a modem off",
         "wwan.modem.recovery.watchdog": _MODEM,
         "wwan.modem.recovery.reload.drivers": _MODEM,

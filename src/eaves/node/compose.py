@@ -32,6 +32,10 @@ from eaves.node.connectivity import download_ways, takeover_of, uplinks_of
 from eaves.node.containers.subsystem import ContainersSubsystem
 from eaves.node.cpus.subsystem import CpusSubsystem
 from eaves.node.domains.subsystem import DomainsSubsystem
+from eaves.node.enrolment.client import exchange
+from eaves.node.enrolment.enroller import Enroller, Means
+from eaves.node.enrolment.kept import Store
+from eaves.node.enrolment.scep import Ask
 from eaves.node.host import affinity
 from eaves.node.host.inventory import Sysfs
 from eaves.node.host.journal import LogGate
@@ -115,6 +119,7 @@ class Node:
         self.link = Link(transport, self.identity, folder.root_certificate, now)
         self.vault = vault_of(settings, self.used_tpm, _no_vault(tpm))
         self.vault.start()
+        self.kept = self.vault.folder.path if self.vault.encrypted else settings.state_dir
         self.safekeeping = Safekeeping(
             self.vault,
             self.identity.ecdh,
@@ -223,9 +228,10 @@ class Node:
 
     def _engine(self, device_log: Path) -> tuple[Engine, Workloads]:
         settings, clock = self.settings, self.clock
-        kept = self.vault.folder.path if self.vault.encrypted else settings.state_dir
-        domains = DomainsSubsystem(settings.name, kept, settings.run_dir, self.storage, clock)
-        containers = ContainersSubsystem(settings.name, kept, settings.run_dir, self.storage, clock)
+        domains = DomainsSubsystem(settings.name, self.kept, settings.run_dir, self.storage, clock)
+        containers = ContainersSubsystem(
+            settings.name, self.kept, settings.run_dir, self.storage, clock
+        )
         workloads = Workloads(domains, containers, self.network, device_log)
         cpus = CpusSubsystem(workloads.running)
         ios = IosSubsystem(PciTaker(settings.run_dir / "vfio"))
@@ -308,6 +314,23 @@ class Node:
                 self.checkpoint,
             ),
             diagnose=lambda: diagnosis(settings),
+            enroller=self._enroller(),
+        )
+
+    def _enroller(self) -> Enroller:
+        async def over_uplinks(url: str, ask: Ask) -> bytes:
+            return await exchange(url, ask, await self.uplinks.keeper.choose(url))
+
+        return Enroller(
+            Means(
+                Store(self.kept / "enrolment"),
+                over_uplinks,
+                self.opened,
+                self.vault.closed,
+                lambda: self.service.items.seconds("scep.retry.interval"),
+                now,
+                self.changed,
+            )
         )
 
 

@@ -13,6 +13,7 @@ from eaves.evapi.info import (
     AttestationState,
     BootReason,
     Capabilities,
+    CertInfo,
     DataSecAtRest,
     DevicePort,
     DevicePortStatus,
@@ -90,6 +91,7 @@ class Moment:
     system_adapter: SystemAdapterInfo = field(default_factory=SystemAdapterInfo)
     assigned: Assigned = field(default_factory=Assigned)
     local_profile: str = ""  # of a local profile server
+    enrolled: tuple[CertInfo, ...] = ()  # certificates for 802.1X
 
 
 def device_info(machine: Machine, identity: Identity, moment: Moment) -> ZInfoDevice:
@@ -158,6 +160,7 @@ def device_info(machine: Machine, identity: Identity, moment: Moment) -> ZInfoDe
         enterprise_id=config.enterprise_id,
         project_name=config.project_name,
         project_id=config.project_id,
+        enrolled_certs=moment.enrolled,
     )
 
 

@@ -11,6 +11,7 @@ from eaves.evapi.config_items import ItemValues
 from eaves.evapi.info import MaintenanceModeReason, ZDeviceState, ZInfoConfigItemStatus
 from eaves.node.baseos.subsystem import BaseOs
 from eaves.node.checkpoint import Checkpoint
+from eaves.node.enrolment.enroller import Enroller
 from eaves.node.host.journal import LogGate
 from eaves.node.host.machine import Host
 from eaves.node.host.notify import Notifier
@@ -65,6 +66,7 @@ class Parts:
     prober: RouteProber
     local: LocalDecisions
     patches: PatchShelf
+    enroller: Enroller
     diagnose: Callable[[], str]  # how the node is, for a person; nothing of its apps
     base_os: BaseOs | None = None  # of a machine that booted an image of ours
     notifier: Notifier = NO_NOTIFIER

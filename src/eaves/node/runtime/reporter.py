@@ -256,6 +256,7 @@ class Reporter:
             system_adapter=self._parts.uplinks.info(),
             assigned=wish.assigned if (wish := self._parts.engine.wish) else Assigned(),
             local_profile=self._parts.local.state.profile,
+            enrolled=self._parts.enroller.info(),
         )
 
     def _controller_error(self, error: str) -> str:

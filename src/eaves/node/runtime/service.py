@@ -203,6 +203,7 @@ class Service:
     def _take_items(self, config: EdgeDevConfig) -> None:
         self._take_properties(config)
         self._parts.uplinks.follow(config, Properties.of(self._shared.items))
+        self._parts.enroller.follow(config.scep_profiles)
 
     def _take_properties(self, config: EdgeDevConfig) -> None:
         items, status = apply_items(config.config_items, self._shared.items)
@@ -288,6 +289,7 @@ class Service:
             if (health := self._parts.security.health) is not None:
                 tasks.create_task(forever("tpm health", health.run_forever))
             tasks.create_task(forever("vault", self._parts.safekeeping.run_forever))
+            tasks.create_task(forever("enrolment", self._parts.enroller.run_forever))
             tasks.create_task(forever("settle vault", self._settle_vault, lambda: SETTLE_S))
             tasks.create_task(
                 forever("collect garbage", self._collect_garbage, self._garbage_pause_s)
