@@ -3,12 +3,14 @@
 from dataclasses import replace
 from pathlib import Path
 
-from support.ports import at, entry, kept, seen, seen_port
+from support.ports import adapter, at, config, entry, kept, seen, seen_port
 
+from eaves.evapi.config import PNAC
 from eaves.evapi.flows.steps import Cause, NoConnection, Received
 from eaves.node.diag_text import Probe, diag_text
 from eaves.node.host.guardian import ifupdown_names, networkd_names
 from eaves.node.refs import Way
+from eaves.node.uplinks.entries import controller_entry
 from eaves.node.uplinks.handover import Held, Manager, give_back, script
 from eaves.node.uplinks.model import Marks, PortResult, Standing
 from eaves.node.uplinks.status import Setting, ports_of, shown, system_adapter
@@ -44,6 +46,18 @@ def test_the_controller_hears_of_every_entry_and_which_is_in_force() -> None:
     )
     assert second.err is not None
     assert (second.cost, second.err.description) == (1, "no answer")
+
+
+def test_a_port_that_should_authenticate_itself_says_that_it_does_not() -> None:
+    plain = config(adapter("eth0"), adapter("eth1"))
+    made = controller_entry(replace(plain, pnacs=(PNAC(logicallabel="eth0"),)), at(0))
+    told = system_adapter(State((kept(made),), made, Phase.IDLE), SEEN)
+    first, second = told.status[0].ports
+    assert first.pnac_status is not None
+    assert not first.pnac_status.enabled
+    assert first.pnac_status.err is not None
+    assert "802.1X" in first.pnac_status.err.description
+    assert second.pnac_status is None
 
 
 def test_ports_of_an_entry_that_is_not_in_force_have_no_addresses() -> None:

@@ -7,6 +7,7 @@ others are used.  An empty list of adapters gives an entry without ports, which 
 import base64
 import binascii
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from ipaddress import ip_address, ip_interface, ip_network
 
@@ -113,7 +114,11 @@ def entry_of(encoded: bytes, source: Source, at: datetime) -> Entry:
     for adapter in config.system_adapter_list:
         label = adapter.lower_layer_name or adapter.name
         ports.append(_port(adapter, devices, networks, usages.get(label), everywhere=old_format))
-    return Entry(source, at, tuple(devices.values()), _checked(ports), encoded)
+    asked = frozenset(pnac.logicallabel for pnac in config.pnacs)
+    told = tuple(
+        replace(p, authenticates=bool({p.label, p.device} & asked)) for p in _checked(ports)
+    )
+    return Entry(source, at, tuple(devices.values()), told, encoded)
 
 
 def last_resort(ifnames: Iterable[str], dedicated: Iterable[str], at: datetime) -> Entry:

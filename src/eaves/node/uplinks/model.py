@@ -135,6 +135,7 @@ class PortPlan:
     wifi: tuple[WifiConfig, ...] = ()
     cellular: CellularConfig | None = None
     wrong: str = ""  # the configuration of this port cannot be used, and why
+    authenticates: bool = False  # the configuration asks for 802.1X on it
 
     @property
     def reaches_controller(self) -> bool:

@@ -16,6 +16,7 @@ from eaves.evapi.info import (
     DevicePort,
     DevicePortStatus,
     ErrorInfo,
+    PNACStatus,
     Severity,
     SystemAdapterInfo,
     ZInfoDNS,
@@ -99,7 +100,16 @@ def _port(
         cost=plan.cost,
         mtu=link.mtu if link else plan.mtu,
         config_source=PortConfigSource(origin=ORIGINS[source], submitted_at=at),
+        pnac_status=_not_authenticated(plan) if plan.authenticates else None,
     )
+
+
+def _not_authenticated(plan: PortPlan) -> PNACStatus:
+    text = (
+        f"port {plan.label}: 802.1X is asked for, and this node authenticates no port yet; it is"
+        " used as it is, so let the switch admit it otherwise"
+    )
+    return PNACStatus(err=ErrorInfo(description=text, severity=Severity.SEVERITY_ERROR))
 
 
 def _proxy(plan: PortPlan, seen: SeenPort | None) -> ProxyStatus | None:
