@@ -5,37 +5,34 @@ nothing is built anew: files are put into it as it stands in the file (mtools).
 """
 
 import shutil
-import struct
 import subprocess
-from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
 
 import click
 
-CONFIG = "CONFIG"
-REQUIRED = ("server", "root-certificate.pem")
+from eaves.disk_image import (
+    CONFIG,
+    INSTALL_CONF,
+    ONBOARD_CERTIFICATE,
+    ONBOARD_KEY,
+    ROOT_CERTIFICATE,
+    SERVER,
+    SOFT_SERIAL,
+    NoImage,
+    Place,
+    install_conf,
+    partition,
+)
+
+REQUIRED = (SERVER, ROOT_CERTIFICATE)
 TAKEN = (
     *REQUIRED,
     "v2tlsbaseroot-certificates.pem",
-    "onboard.cert.pem",
-    "onboard.key.pem",
-    "soft_serial",
+    ONBOARD_CERTIFICATE,
+    ONBOARD_KEY,
+    SOFT_SERIAL,
     "bootstrap-config.pb",
 )
-_SECTOR = 512
-_HEAD = struct.Struct("<8s64xQII")  # signature ... table, entries, size of one
-_ENTRY = struct.Struct("<16s16sQQQ72s")
-_MOST_ENTRIES = 256
-
-
-class Place(NamedTuple):
-    start: int  # bytes
-    size: int
-
-
-class NoImage(click.ClickException):
-    """What was named is not an image of ours."""
 
 
 @click.command("configure")
@@ -81,51 +78,14 @@ def configure(
         files["bootstrap-config.pb"] = bootstrap.read_bytes()
     conf = install_conf(disk, after, wipe=wipe)
     if conf:
-        files["install.conf"] = conf.encode()
-    place = partition(path, CONFIG)
+        files[INSTALL_CONF] = conf.encode()
+    try:
+        place = partition(path, CONFIG)
+    except NoImage as error:
+        raise click.ClickException(str(error)) from error
     for name, data in sorted(files.items()):
         put(path, place, name, data)
     click.echo(f"{path}: {', '.join(sorted(files))}")
-
-
-def install_conf(disk: str | None, after: str | None, *, wipe: bool) -> str:
-    """Empty when nothing is said: the installer's own rules hold."""
-    lines = [
-        f"disk={disk}" if disk else "",
-        "wipe=yes" if wipe else "",
-        f"after={after}" if after else "",
-    ]
-    return "".join(f"{line}\n" for line in lines if line)
-
-
-def partition(path: Path, name: str) -> Place:
-    """Where it stands in an image or on a stick.  Raises NoImage."""
-    with path.open("rb") as file:
-        first = file.read(4)
-        if first == b"QFI\xfb":
-            raise NoImage(
-                f"{path} is a qcow2 image: configure the raw one and convert that"
-                " (`qemu-img convert -O qcow2 disk.raw disk.qcow2`)"
-            )
-        file.seek(_SECTOR)
-        head = file.read(_HEAD.size)
-        if len(head) < _HEAD.size or head[:8] != b"EFI PART":
-            raise NoImage(f"{path} holds no partition table; name disk.raw or installer.raw")
-        _, table, count, size = _HEAD.unpack(head)
-        file.seek(table * _SECTOR)
-        entries = file.read(min(count, _MOST_ENTRIES) * size)
-    for place, label in _entries(entries, size):
-        if label == name:
-            return place
-    raise NoImage(f"{path} holds no partition {name}: it is not an image of ours")
-
-
-def _entries(table: bytes, size: int) -> Iterable[tuple[Place, str]]:
-    for at in range(0, len(table) - _ENTRY.size + 1, max(size, _ENTRY.size)):
-        kind, _, first, last, _, label = _ENTRY.unpack_from(table, at)
-        if any(kind):
-            text = label.decode("utf-16-le", errors="replace").rstrip("\0")
-            yield Place(first * _SECTOR, (last - first + 1) * _SECTOR), text
 
 
 def put(path: Path, place: Place, name: str, data: bytes) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from eaves.cli.image_configure import NoImage, configure, install_conf, partition
+from eaves.cli.image_configure import configure
+from eaves.disk_image import NoImage, install_conf, partition
 from eaves.node.installer.layout import medium_layout, size_of
 
 HEAD = struct.Struct("<8sIIIIQQQQ16sQIII")
