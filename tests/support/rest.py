@@ -35,6 +35,7 @@ from eaves.ids import EnterpriseId
 PASSWORD = "correct horse battery"
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
+INSTALLER_IMAGES = "installer-images"
 NOBODY = NotifySettings()  # has no mail server
 
 Json = dict[str, Any]
@@ -152,7 +153,10 @@ class Rest:
 
 @asynccontextmanager
 async def running_rest(
-    folder: Path, database_url: str = "", notify: NotifySettings = NOBODY
+    folder: Path,
+    database_url: str = "",
+    notify: NotifySettings = NOBODY,
+    installer_images: Path | None = None,
 ) -> AsyncGenerator[Rest]:
     """Over SQLite in the folder, unless another database is named."""
     clock = Clock()
@@ -161,6 +165,7 @@ async def running_rest(
         device_server="controller.example:8443",
         database_url=database_url,
         notify=notify,
+        installer_images=installer_images,
     )
     keys = open_keys(settings, clock=clock, random=os.urandom)
     live = Live(waiters=10)

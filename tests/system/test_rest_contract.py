@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from support import drive_jobs, drive_machines, drive_people, drive_reported
+from support import drive_images, drive_jobs, drive_machines, drive_people, drive_reported
 from support.contract_check import Checked
 from support.driving import STEPS, Driver
 from support.rest import Caller
@@ -21,7 +21,7 @@ from eaves.controller.domain.builtin_roles import SYS_ROOT
 pytestmark = pytest.mark.system
 
 # which are known once they are there
-ALL_STEPS = (drive_jobs, drive_machines, drive_people, drive_reported)
+ALL_STEPS = (drive_images, drive_jobs, drive_machines, drive_people, drive_reported)
 ADDRESS = "/v1/eaves/content/{datastore}/{code}/{digest}"
 REFUSED = {  # what cannot be had here, and why; tests of their own have it
     ("GET", ADDRESS): 404,  # only the configuration of a device tells addresses

@@ -18,7 +18,7 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute
 from support.one_of_each import put_others
-from support.rest import Caller, Json, Rest, running_rest
+from support.rest import INSTALLER_IMAGES, Caller, Json, Rest, running_rest
 from support.rest_objects import BASES, SHA256, World, build_world
 
 from eaves.controller.domain.alerts.messages import Incident
@@ -37,7 +37,8 @@ OPEN = {  # what a stranger may ask; the rest wants a token
     ("GET", "/v1/cloud/ping/id/{pingId}"),
 }
 BY_ITSELF = ("/v1/login", "/v1/logout", "/v1/eaves/login")  # tested where signing in is
-SIGNED = ("/v1/eaves/content/", "/v1/eaves/artifacts/")  # the address is the credential
+# the address is the credential
+SIGNED = ("/v1/eaves/content/", "/v1/eaves/artifacts/", "/v1/ext/installer-images/")
 REFUSED = {400, 403, 404, 409, 412, 415, 501}
 # what a path below this one names; the longest counts
 NAMED: Mapping[str, str] = {
@@ -129,7 +130,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
 @asynccontextmanager
 async def open_site(folder: Path) -> AsyncGenerator[Site]:
     """With one object of each kind, which alice made and has changed since."""
-    async with running_rest(folder) as rest:
+    async with running_rest(folder, installer_images=folder / INSTALLER_IMAGES) as rest:
         enterprise = await rest.add_user("alice")
         async with rest.client(await rest.login("alice")) as http:
             alice = Caller(http)

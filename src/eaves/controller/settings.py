@@ -171,6 +171,7 @@ class Settings:
     device_server: str = ""  # host:port that devices are told; empty: made from device_listen
     admin_password_file: Path | None = None
     audit_folder: Path | None = None  # old rows of the audit logs; else audit/ in the state folder
+    installer_images: Path | None = None  # folder of generic images, by tag; None: there are none
     signup_open: bool = False  # enterprises and users may sign themselves up
     # whose X-Forwarded-For says where a user is, for what is counted by address
     trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
@@ -259,6 +260,7 @@ def read_settings(options: Options, environment: Mapping[str, str] = os.environ)
         device_server=given("device_server"),
         admin_password_file=_path(given("admin_password_file")),
         audit_folder=_path(environment.get("EAVES_AUDIT_FOLDER", "")),
+        installer_images=_path(environment.get("EAVES_INSTALLER_IMAGES", "")),
         signup_open=_signup(environment.get("EAVES_SIGNUP", "")),
         trusted_proxies=_proxies(environment.get("EAVES_TRUSTED_PROXIES", "")),
         own_tls=_own_tls(

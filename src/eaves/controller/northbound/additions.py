@@ -1,11 +1,8 @@
 """What is not a list, a write or a status: onboarding material, Eaves's own additions."""
 
-import hashlib
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
@@ -21,8 +18,9 @@ from eaves.controller.domain.why import (
     why_netinst,
     why_volume,
 )
-from eaves.controller.northbound import catalog, crud, journal, policies, records
+from eaves.controller.northbound import catalog, crud, policies, records
 from eaves.controller.northbound.context import Context
+from eaves.controller.northbound.identities import fresh_device, issue
 from eaves.controller.northbound.problems import Problem, not_found
 from eaves.controller.northbound.render_jobs import with_waiting
 from eaves.controller.northbound.reports import images_of, read_fleet
@@ -31,7 +29,6 @@ from eaves.controller.northbound.status import limits_in
 from eaves.controller.northbound.work import Work
 from eaves.controller.store import attention, attestations
 from eaves.controller.store import devices as device_rows
-from eaves.controller.store.tables import Kind
 from eaves.ids import DeviceId
 
 
@@ -57,33 +54,8 @@ async def cloud_ping(_context: Context, _request: Request) -> Response:
 async def onboarding(context: Context, request: Request) -> Response:
     """Certificate and key that a fresh device registers with; new ones with every call."""
     async with context.writing(request) as work:
-        device = await crud.find(work, catalog.DEVICES, object_id=request.path_params["id"])
-        id_ = DeviceId(device.id)
-        if await device_rows.find_bound_at(work.db, (id_,)):
-            raise Problem(
-                412,
-                f"device {device.name!r} is onboarded already; offboard it before another one "
-                "takes its record",
-                target=catalog.DEVICES.target(device),
-            )
-        issued = context.keys.issue_onboarding(device.obkey)
-        certificate = x509.load_pem_x509_certificate(issued.certificate_pem)
-        digest = hashlib.sha256(certificate.public_bytes(Encoding.DER)).digest()
-        await device_rows.put_onboarding_certificate(
-            work.db, digest, device.obkey, issued.certificate_pem.decode(), work.now
-        )
-        await journal.note(
-            work,
-            journal.Entry(
-                kind=Kind.DEVICE,
-                noun="device",
-                object_id=device.id,
-                object_name=device.name,
-                project_id=device.project_id,
-                device_id=device.id,
-                what="onboarding key handed out",
-            ),
-        )
+        device = await fresh_device(work, request.path_params["id"])
+        issued = await issue(work, device)
     certs = DeviceCerts(pem_cert=issued.certificate_pem.decode(), pem_key=issued.key_pem.decode())
     return JSONResponse(device.model_copy(update={"onboarding": certs}).to_json())
 

@@ -10,7 +10,6 @@ from eaves.controller.northbound.operations import Operation
 
 REMOTE: Final = "later: remote access (EdgeView and console)"
 CLUSTERS: Final = "later: clusters and Kubernetes"
-INSTALLERS: Final = "later: single-use installer images"
 
 BY_SERVICE: Final[Mapping[str, str]] = {"kubernetes": CLUSTERS, "node_cluster": CLUSTERS}
 BY_NAME: Final[Mapping[str, str]] = {
@@ -21,9 +20,6 @@ BY_NAME: Final[Mapping[str, str]] = {
     "GetEdgeviewClientScript": REMOTE,
     "StartEdgeviewEdgeNode": REMOTE,
     "StopEdgeviewEdgeNode": REMOTE,
-    "CreateEdgeNodeSingleUseEVEImage": INSTALLERS,
-    "GetEdgeNodeSingleUseEVEImage": INSTALLERS,
-    "GetEdgeNodeSingleUseEVEImageDownloadLink": INSTALLERS,
 }
 
 
