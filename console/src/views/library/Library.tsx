@@ -9,10 +9,10 @@ import { Ask } from "../../ui/Ask";
 import { Choice } from "../../ui/Choice";
 import { Editor } from "../../ui/Editor";
 import { Problem } from "../../ui/Problem";
-import { worded } from "../../ui/words";
 import { ImportModels } from "./ImportModels";
 import { KINDS, type Kind } from "./kinds";
 import { referring } from "./referring";
+import { shown } from "./shown";
 
 type Row = Readonly<Record<string, unknown>> & { readonly id?: string; readonly name?: string };
 
@@ -29,7 +29,7 @@ export function Library() {
 
 function Shelf({ word, kind }: { readonly word: string; readonly kind: Kind }) {
   const [state, setState] = useListState(NAMES);
-  const query = useList<Row>(kind.path, state);
+  const query = useList<Row>(kind.list ?? kind.path, state);
   const { may } = useSession();
   const columns: readonly Column<Row>[] = [
     {
@@ -68,11 +68,6 @@ function Shelf({ word, kind }: { readonly word: string; readonly kind: Kind }) {
     />
   );
 }
-
-const shown = (value: unknown): string =>
-  typeof value === "string" && /^[A-Z0-9_]+_[A-Z0-9_]+$/.test(value)
-    ? worded(value)
-    : String(value ?? "–");
 
 function New({ word, kind }: { readonly word: string; readonly kind: Kind }) {
   const { api } = useSession();

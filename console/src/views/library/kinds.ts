@@ -19,6 +19,8 @@ export interface Kind {
   readonly path: PathOf<"get"> & PathOf<"post">;
   readonly one: PathOf<"get"> & PathOf<"put"> & PathOf<"delete">;
   readonly area: Area;
+  /** The list that has what a row shows, where that of the objects alone has it not. */
+  readonly list?: PathOf<"get">;
   /** Members that a row shows beside its name. */
   readonly columns: readonly (readonly [title: string, member: string])[];
   /** Members of a new one that hold the id of another object, which is chosen by its name. */
@@ -53,9 +55,11 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     path: "/v1/netinsts",
     one: "/v1/netinsts/id/{id}",
     area: "accessDevice",
+    list: "/v1/netinsts/status",
     columns: [
       ["Kind", "kind"],
-      ["Port", "port"],
+      ["State", "runState"],
+      ["Port", "uplinkIntf"],
       ["Node", "deviceName"],
     ],
     template: {
@@ -75,9 +79,10 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     path: "/v1/volumes/instances",
     one: "/v1/volumes/instances/id/{id}",
     area: "accessDevice",
+    list: "/v1/volumes/instances/status",
     columns: [
       ["Kind", "type"],
-      ["Size", "sizeBytes"],
+      ["State", "runState"],
       ["Node", "deviceName"],
     ],
     template: {

@@ -1,0 +1,21 @@
+import { expect, it } from "vitest";
+import { KINDS } from "./kinds";
+import { shown } from "./shown";
+
+it.each([
+  ["NETWORK_INSTANCE_KIND_LOCAL", "Local"],
+  ["eth0", "eth0"],
+  ["", "–"],
+  [undefined, "–"],
+  [false, "false"],
+])("%s reads %s", (value, text) => expect(shown(value)).toBe(text));
+
+it("lists what stands on a node from where the name of the node is told", () => {
+  const there = Object.values(KINDS).filter((one) =>
+    one.columns.some(([, member]) => member === "deviceName"),
+  );
+  expect(there.map((one) => one.list)).toEqual([
+    "/v1/netinsts/status",
+    "/v1/volumes/instances/status",
+  ]);
+});
