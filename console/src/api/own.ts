@@ -96,6 +96,8 @@ export interface Attention {
     readonly attempts: number;
     readonly firstAt: string;
   }>;
+  /** How many nodes are in which run state; of all of them. */
+  readonly states: Readonly<Record<string, number>>;
 }
 
 export interface Paged<T> {

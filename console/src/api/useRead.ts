@@ -2,6 +2,7 @@ import { type UseQueryResult, useQuery } from "@tanstack/react-query";
 import { useSession } from "../session/Session";
 import type { Query } from "./call";
 import type { Ok, Params, PathOf } from "./client";
+import { keyOf } from "./key";
 
 export interface Reading {
   readonly params?: Params;
@@ -25,7 +26,7 @@ export function useReadOwn<T>(path: PathOf<"get">, reading: Reading = {}): UseQu
   const { api, token } = useSession();
   const { params, query, enabled = true, every } = reading;
   return useQuery({
-    queryKey: [path, token, params ?? {}, query ?? {}],
+    queryKey: keyOf(path, token, params, query),
     queryFn: ({ signal }) => api.getOwn<T>(path, { params, query, signal }),
     enabled,
     ...(every === undefined ? {} : { refetchInterval: every }),

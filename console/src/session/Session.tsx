@@ -12,11 +12,13 @@ import {
 } from "react";
 import { call } from "../api/call";
 import { Api } from "../api/client";
+import { keyOf } from "../api/key";
 import type { SignedIn } from "../api/own";
 import type { Enterprise, Role, User } from "../api/types";
 import { type Area, may, type Verb } from "../rights/rights";
 import { Problem } from "../ui/Problem";
 import { Waiting } from "../ui/Waiting";
+import { ATTENTION } from "../views/overview/first";
 import { SignIn } from "./SignIn";
 import { next } from "./steps";
 import { type Held, outermost, Vault } from "./vault";
@@ -74,6 +76,15 @@ function Within({ held, children }: { readonly held: Held; readonly children: Re
     [queries],
   );
   useExtended(api, held);
+  useEffect(() => {
+    if (location.pathname !== "/") return;
+    const { path, query } = ATTENTION; // asked for beside the role, not after it
+    void queries.prefetchQuery({
+      queryKey: keyOf(path, token, {}, query),
+      queryFn: ({ signal }) => api.getOwn(path, { query, signal }),
+      retry: false,
+    });
+  }, [queries, api, token]);
   const user = useQuery({
     queryKey: ["/v1/users/self", token],
     queryFn: () => api.get("/v1/users/self"),

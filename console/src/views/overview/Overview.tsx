@@ -10,11 +10,12 @@ import {
   Title,
 } from "@patternfly/react-core";
 import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
+import type { UseQueryResult } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link } from "react-router";
-import type { Attention as Told } from "../../api/own";
-import type { AppRow, Listed, Summary } from "../../api/types";
-import { useRead, useReadOwn } from "../../api/useRead";
+import type { Attention } from "../../api/own";
+import type { AppRow, Listed } from "../../api/types";
+import { useReadOwn } from "../../api/useRead";
 import { useSession } from "../../session/Session";
 import { Age } from "../../ui/Age";
 import { Problem } from "../../ui/Problem";
@@ -22,24 +23,16 @@ import { State } from "../../ui/State";
 import { Waiting } from "../../ui/Waiting";
 import { attention, type Item } from "./attention";
 import { FirstHour } from "./FirstHour";
+import { ATTENTION, answered, totalOf } from "./first";
 import { Places } from "./Places";
 import { Spread } from "./Spread";
 
 const FIRST = 10; // the worst; the rest is one click away
-const SHOWN = 50; // of each kind; the lists have all
 
 export function Overview() {
-  const seen = useSeen();
-  const { may } = useSession();
-  const fleet = useRead("/v1/devices/status-config", {
-    query: { summary: true },
-    enabled: may("accessDevice", "Read"),
-  });
-  const apps = useRead("/v1/apps/instances/status-config", {
-    query: { summary: true },
-    enabled: may("accessAppInstance", "Read"),
-  });
-  const empty = fleet.data?.totalCount === 0;
+  const { told, apps } = useSeen();
+  const states = told.data?.states;
+  const empty = states !== undefined && totalOf(states) === 0;
   return (
     <Stack hasGutter>
       {empty && (
@@ -49,30 +42,19 @@ export function Overview() {
       )}
       <StackItem>
         <Title headingLevel="h1">Needs a person</Title>
-        {seen.failed.map((error) => (
-          <Problem key={String(error)} error={error} />
-        ))}
-        {seen.waiting ? <Waiting what="what needs a person" /> : <Attention items={seen.items} />}
+        <Told told={told} apps={apps} />
       </StackItem>
-      {fleet.data && !empty && (
+      {states && !empty && (
         <StackItem>
           <div className="eaves-cards">
-            <Figure
-              title="Nodes by state"
-              summary={fleet.data.summaryByState}
-              to="/nodes"
-              filter="runState"
-            />
-            {apps.data && (
+            <Figure title="Nodes by state" values={states} to="/nodes" filter="runState" />
+            {apps.data?.summaryByState && (
               <Figure
                 title="App instances by state"
-                summary={apps.data.summaryByState}
+                values={apps.data.summaryByState.values}
                 to="/instances"
                 filter="runState"
               />
-            )}
-            {fleet.data.summaryByEVEDistribution && (
-              <Figure title="Versions" summary={fleet.data.summaryByEVEDistribution} to="/nodes" />
             )}
             <Places />
           </div>
@@ -82,33 +64,48 @@ export function Overview() {
   );
 }
 
+/** The list first and alone; then the apps, which the controller looks through one by one. */
 function useSeen() {
   const { may } = useSession();
   const nodesToo = may("accessDevice", "Read");
-  const query = { "next.pageSize": SHOWN };
-  const told = useReadOwn<Told>("/v1/ext/attention", { query, enabled: nodesToo });
-  const apps = useReadOwn<Listed<AppRow>>("/v1/apps/instances/status-config", {
-    query: { runState: "ERROR", ...query },
-    enabled: may("accessAppInstance", "Read"),
+  const told = useReadOwn<Attention>(ATTENTION.path, {
+    query: ATTENTION.query,
+    enabled: nodesToo,
   });
-  const asked = [told, apps];
-  const parts = told.data;
-  return {
-    items: attention({
-      incidents: parts?.incidents.list ?? [],
-      rollouts: parts?.rollouts.list ?? [],
-      nodes: parts?.nodes.list ?? [],
-      unattested: parts?.unattested.list ?? [],
-      unclaimed: parts?.unclaimed.list ?? [],
-      apps: apps.data?.list ?? [],
-    }),
-    // what is there is shown; only where nothing is yet, somebody waits
-    waiting: asked.every((one) => !one.data && one.isFetching),
-    failed: asked.flatMap((one) => (one.error ? [one.error] : [])),
-  };
+  const apps = useReadOwn<Listed<AppRow>>("/v1/apps/instances/status-config", {
+    query: { runState: "ERROR", ...ATTENTION.query },
+    enabled: may("accessAppInstance", "Read") && (!nodesToo || answered(told)),
+  });
+  return { told, apps };
 }
 
-function Attention({ items }: { readonly items: readonly Item[] }) {
+interface Seen {
+  readonly told: UseQueryResult<Attention>;
+  readonly apps: UseQueryResult<Listed<AppRow>>;
+}
+
+/** What is there is shown; only where nothing is yet, somebody waits. */
+function Told({ told, apps }: Seen) {
+  const parts = told.data;
+  const items = attention({
+    incidents: parts?.incidents.list ?? [],
+    rollouts: parts?.rollouts.list ?? [],
+    nodes: parts?.nodes.list ?? [],
+    unattested: parts?.unattested.list ?? [],
+    unclaimed: parts?.unclaimed.list ?? [],
+    apps: apps.data?.list ?? [],
+  });
+  const asked = [told, apps];
+  const waiting = items.length === 0 && asked.some((one) => !one.data && one.isFetching);
+  return (
+    <>
+      {asked.map((one) => one.error && <Problem key={String(one.error)} error={one.error} />)}
+      {waiting ? <Waiting what="what needs a person" /> : <Rows items={items} />}
+    </>
+  );
+}
+
+function Rows({ items }: { readonly items: readonly Item[] }) {
   const [all, setAll] = useState(false);
   if (items.length === 0)
     return (
@@ -165,12 +162,12 @@ function Attention({ items }: { readonly items: readonly Item[] }) {
 
 function Figure({
   title,
-  summary,
+  values,
   to,
   filter,
 }: {
   readonly title: string;
-  readonly summary: Summary | undefined;
+  readonly values: Readonly<Record<string, number>> | undefined;
   readonly to: string;
   readonly filter?: string;
 }) {
@@ -178,7 +175,7 @@ function Figure({
     <Card isCompact>
       <CardTitle component="h2">{title}</CardTitle>
       <CardBody>
-        <Spread values={summary?.values ?? {}} to={to} filter={filter} />
+        <Spread values={values ?? {}} to={to} filter={filter} />
       </CardBody>
     </Card>
   );
