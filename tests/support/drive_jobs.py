@@ -169,6 +169,7 @@ def _read_alone(path: str) -> None:
 for part in ("", "/unattested", "/unclaimed"):
     _read_alone(f"/v1/ext/attention{part}")
 _read_alone("/v1/ext/stream")
+_read_alone("/v1/ext/spread")
 
 
 @step("GET", "/v1/cloud/ping/id/{pingId}")

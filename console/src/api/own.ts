@@ -100,6 +100,13 @@ export interface Attention {
   readonly states: Readonly<Record<string, number>>;
 }
 
+/** `GET /v1/ext/spread`: how many nodes; `more`: there are more than were counted. */
+export interface Spreading {
+  readonly versions: Readonly<Record<string, number>>;
+  readonly attestation: Readonly<Record<string, number>>;
+  readonly more: boolean;
+}
+
 export interface Paged<T> {
   readonly list: readonly T[];
   readonly next?: { readonly pageToken?: string };

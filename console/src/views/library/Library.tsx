@@ -9,10 +9,10 @@ import { Ask } from "../../ui/Ask";
 import { Choice } from "../../ui/Choice";
 import { Editor } from "../../ui/Editor";
 import { Problem } from "../../ui/Problem";
+import { shown } from "../../ui/shown";
 import { ImportModels } from "./ImportModels";
 import { KINDS, type Kind } from "./kinds";
 import { referring } from "./referring";
-import { shown } from "./shown";
 
 type Row = Readonly<Record<string, unknown>> & { readonly id?: string; readonly name?: string };
 

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
+import { shown } from "../../ui/shown";
 import { KINDS } from "./kinds";
-import { shown } from "./shown";
 
 it.each([
   ["NETWORK_INSTANCE_KIND_LOCAL", "Local"],

@@ -13,7 +13,7 @@ import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
 import type { UseQueryResult } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link } from "react-router";
-import type { Attention } from "../../api/own";
+import type { Attention, Spreading } from "../../api/own";
 import type { AppRow, Listed } from "../../api/types";
 import { useReadOwn } from "../../api/useRead";
 import { useSession } from "../../session/Session";
@@ -24,9 +24,11 @@ import { Waiting } from "../../ui/Waiting";
 import { attention, type Item } from "./attention";
 import { FirstHour } from "./FirstHour";
 import { ATTENTION, answered, totalOf } from "./first";
+import { mostOf } from "./most";
 import { Places } from "./Places";
 import { Spread } from "./Spread";
 
+const SELDOM_MS = 300_000; // no event tells it, and the controller reads all reports for it
 const FIRST = 10; // the worst; the rest is one click away
 
 export function Overview() {
@@ -56,6 +58,7 @@ export function Overview() {
                 filter="runState"
               />
             )}
+            <Fleet />
             <Places />
           </div>
         </StackItem>
@@ -156,6 +159,20 @@ function Rows({ items }: { readonly items: readonly Item[] }) {
           Show {items.length - rows.length} more
         </Button>
       )}
+    </>
+  );
+}
+
+/** What nodes say that they run, and how they were attested: counted from all of their reports. */
+function Fleet() {
+  const spread = useReadOwn<Spreading>("/v1/ext/spread", { every: SELDOM_MS });
+  if (!spread.data) return null;
+  const { versions, attestation, more } = spread.data;
+  const of = more ? " of the first nodes" : "";
+  return (
+    <>
+      <Figure title={`Versions${of}`} values={mostOf(versions)} to="/nodes" />
+      <Figure title={`Attestation${of}`} values={attestation} to="/nodes" />
     </>
   );
 }

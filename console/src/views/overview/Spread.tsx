@@ -1,6 +1,7 @@
 /** How many are how: a bar for the eye, and the same as links for everybody. */
 import { List, ListItem } from "@patternfly/react-core";
 import { Link } from "react-router";
+import { shown } from "../../ui/shown";
 import { type Tone, toneOf, worded } from "../../ui/words";
 
 interface Props {
@@ -27,7 +28,11 @@ export function Spread({ values, to, filter }: Props) {
       <List isPlain>
         {parts.map(([word, count]) => (
           <ListItem key={word}>
-            {filter ? <Link to={linkTo(to, filter, word)}>{worded(word)}</Link> : <bdi>{word}</bdi>}{" "}
+            {filter ? (
+              <Link to={linkTo(to, filter, word)}>{worded(word)}</Link>
+            ) : (
+              <bdi>{shown(word)}</bdi>
+            )}{" "}
             {count.toLocaleString("en")}
           </ListItem>
         ))}

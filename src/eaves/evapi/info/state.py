@@ -1,6 +1,7 @@
-"""The state that an info message reports of its object, read straight from the message.
+"""The state and version that an info message reports, read straight from the message.
 
-Lists of thousands of devices are filtered by it, so it is kept beside the message.
+Lists of thousands of devices are filtered by the state, so it is kept beside the message; the
+versions of a fleet are counted from all of its messages.
 """
 
 from typing import Any, Final
@@ -18,10 +19,7 @@ def reported_state(data: bytes) -> int:
 
     A network instance that is active without a state counts as online.  Raises MalformedMessage.
     """
-    try:
-        message: Any = info_pb2.ZInfoMsg.FromString(data)
-    except DecodeError as error:
-        raise MalformedMessage("ZInfoMsg", f"{len(data)} bytes, {error}") from error
+    message = _parsed(data)
     return state_of(message, message.WhichOneof("InfoContent"))
 
 
@@ -33,3 +31,20 @@ def state_of(message: Any, content: str | None) -> int:
     if content in ("dinfo", "ainfo", "vinfo", "cinfo"):
         return int(getattr(message, content).state)
     return 0
+
+
+def running_version(data: bytes) -> str:
+    """The version of the base OS that a device says it runs; empty where it says none.
+
+    Raises MalformedMessage.
+    """
+    message = _parsed(data)
+    running = (slot for slot in message.dinfo.swList if slot.activated)
+    return next((str(slot.shortVersion or slot.longVersion) for slot in running), "")
+
+
+def _parsed(data: bytes) -> Any:
+    try:
+        return info_pb2.ZInfoMsg.FromString(data)
+    except DecodeError as error:
+        raise MalformedMessage("ZInfoMsg", f"{len(data)} bytes, {error}") from error

@@ -1,0 +1,44 @@
+"""What a fleet is counted by, read straight from what its devices said."""
+
+import pytest
+
+from eaves.evapi.errors import MalformedMessage
+from eaves.evapi.info.state import reported_state, running_version
+from eaves.evapi.pb.info import info_pb2
+
+
+def device(*slots: tuple[str, bool]) -> bytes:
+    message = info_pb2.ZInfoMsg()
+    message.dinfo.SetInParent()
+    for version, activated in slots:
+        message.dinfo.swList.add(shortVersion=version, activated=activated)
+    return message.SerializeToString()
+
+
+@pytest.mark.parametrize(
+    ("slots", "version"),
+    [
+        ([("1.0", False), ("1.1", True)], "1.1"),
+        ([("1.1", True), ("1.2", False)], "1.1"),
+        ([("1.2", False)], ""),
+        ([], ""),
+    ],
+    ids=["the other slot runs", "an update waits", "nothing is said to run", "no slot is told"],
+)
+def test_a_device_runs_the_version_of_its_active_slot(
+    slots: list[tuple[str, bool]], version: str
+) -> None:
+    assert running_version(device(*slots)) == version
+
+
+def test_an_app_runs_no_base_os() -> None:
+    message = info_pb2.ZInfoMsg()
+    message.ainfo.AppID = "one"
+    assert running_version(message.SerializeToString()) == ""
+
+
+@pytest.mark.parametrize("read", [running_version, reported_state])
+def test_bytes_that_are_no_message_are_refused(read: object) -> None:
+    assert callable(read)
+    with pytest.raises(MalformedMessage, match="3 bytes"):
+        read(b"\xff\xff\xff")
