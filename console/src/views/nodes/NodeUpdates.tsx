@@ -1,10 +1,11 @@
-/** The two slots of the base OS, how far an update is, and why one fell back. */
+/** The two slots of the base OS, how far an update is, why one fell back, and what was before. */
 import { Progress } from "@patternfly/react-core";
 import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
 import type { NodeStatus } from "../../api/types";
 import { useSession } from "../../session/Session";
 import { Do } from "../../ui/Do";
 import { worded } from "../../ui/words";
+import { UpdateHistory } from "./UpdateHistory";
 
 export function NodeUpdates({ id, node }: { readonly id: string; readonly node: NodeStatus }) {
   const { api, may } = useSession();
@@ -51,6 +52,7 @@ export function NodeUpdates({ id, node }: { readonly id: string; readonly node: 
           work={() => api.put("/v1/devices/id/{id}/baseos/upgrade/retry", { params: { id } })}
         />
       )}
+      <UpdateHistory id={id} name={node.name ?? ""} />
     </>
   );
 }
