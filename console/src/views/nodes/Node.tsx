@@ -27,6 +27,7 @@ import { NodeAdapters } from "./NodeAdapters";
 import { NodeApps } from "./NodeApps";
 import { NodeText } from "./NodeText";
 import { NodeUpdates } from "./NodeUpdates";
+import { NodeWiring } from "./NodeWiring";
 import { Onboarding } from "./Onboarding";
 
 const CHARTS = [
@@ -65,6 +66,11 @@ export function Node() {
                 { key: "state", title: "State", body: () => <Standing id={id} node={node} /> },
                 { key: "attestation", title: "Attestation", body: () => <Attestation id={id} /> },
                 { key: "adapters", title: "Adapters", body: () => <NodeAdapters node={node} /> },
+                {
+                  key: "connections",
+                  title: "Connections",
+                  body: () => <NodeWiring id={id} node={node} />,
+                },
                 {
                   key: "asked",
                   title: "Configuration",
