@@ -9,6 +9,7 @@ from pathlib import Path
 from support.os_updates import Computer, Release
 
 from eaves.evapi.config import BaseOS, ContentTree, DeviceOpsCmd, EdgeDevConfig
+from eaves.evapi.config_items import ItemValues
 from eaves.evapi.info import BootReason
 from eaves.node.baseos.bundle import Manifest
 from eaves.node.baseos.health import Check
@@ -109,7 +110,7 @@ class Device:
 
     async def follow(self, wanted: EdgeDevConfig, forced: int = 0) -> BaseOs:
         assert self.node is not None
-        self.node.follow(wanted, forced)
+        self.node.follow(wanted, ItemValues({"force.fallback.counter": forced}))
         await self.node.round()
         return self.node
 

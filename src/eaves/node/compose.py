@@ -43,7 +43,7 @@ from eaves.node.host.machine import Host, Machine
 from eaves.node.host.notify import own_notifier
 from eaves.node.host.vfio import PciTaker
 from eaves.node.ios.subsystem import IosSubsystem
-from eaves.node.network.refusals import Facts
+from eaves.node.network.refusals import Facts, clamps_mss
 from eaves.node.network.subsystem import NetworkSubsystem
 from eaves.node.runtime.budget import Budget, budget_of
 from eaves.node.runtime.conversation import Conversation
@@ -197,7 +197,7 @@ class Node:
             self.network.known_tracking,
             self.prober.chosen,
             self.controller,
-            clamp_mss=self.service.items.flag("app.enable.tcp.mss.clamping"),
+            clamp_mss=clamps_mss(self.service.items),
         )
 
     def _budget(self) -> Budget:

@@ -14,6 +14,7 @@ from support.os_device import LIMITS, Device, config
 from support.os_updates import Computer
 
 from eaves.errors import Rejected, Transient
+from eaves.evapi.config_items import ItemValues
 from eaves.evapi.info import BootReason
 from eaves.evapi.info.device import BaseOsStatus
 from eaves.node.baseos.record import TRIAL_FACT, read_trial
@@ -286,11 +287,11 @@ async def test_a_wish_that_changes_while_a_slot_is_written_ends_the_writing(devi
     device.offer(device.computer.release("2"))
     assert device.node is not None
     node = device.node
-    node.follow(config("2"), 0)
+    node.follow(config("2"), ItemValues())
     task = asyncio.create_task(node.run_forever())
     try:
         async with asyncio.timeout(20):
-            node.follow(config("1"), 0)
+            node.follow(config("1"), ItemValues())
             await _until(lambda: node.phase in (Phase.IDLE, Phase.REBOOTING))
     finally:
         task.cancel()

@@ -1,12 +1,18 @@
 """Which address an app has on a switch, from what passes there."""
 
 import struct
+import time
 from ipaddress import IPv4Address
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eaves.evapi.config import ConfigItem
+from eaves.evapi.config_items import apply_items
+from eaves.node.host.netfilter import Logged
 from eaves.node.network.learning import ARP_S, MOST_MACS, MOST_OF_ONE, Heard, Learned, hear
+from eaves.node.network.marks import LEARN
+from eaves.node.runtime.flow_reports import learn
 
 MAC = "02:16:3e:00:00:07"
 RAW = bytes.fromhex(MAC.replace(":", ""))
@@ -60,6 +66,15 @@ def test_arp_is_not_heard_where_it_is_switched_off() -> None:
     learned.hear(arp("192.0.2.8"), 0.0, arp=False)
     learned.hear(dhcp("192.0.2.7"), 0.0, arp=False)
     assert learned.addresses(1.0) == {MAC: "192.0.2.7"}
+
+
+def test_arp_is_heard_on_switches_unless_a_property_says_otherwise() -> None:
+    packets = [Logged(LEARN, arp("192.0.2.8"), 1, 0, 0), Logged("other", arp("192.0.2.9"), 2, 0, 0)]
+    for value, known in (("true", {MAC: "192.0.2.8"}), ("false", {})):
+        items, _ = apply_items([ConfigItem(key="network.switch.enable.arpsnoop", value=value)])
+        learned = Learned()
+        learn(learned, packets, items)
+        assert learned.addresses(time.monotonic()) == known
 
 
 def test_a_liar_fills_nothing_but_its_own_place() -> None:

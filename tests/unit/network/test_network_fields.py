@@ -14,6 +14,8 @@ from eaves.evapi.config import (
     PortProbe,
     ZNetworkInstType,
 )
+from eaves.evapi.config.devcommon import ConfigItem
+from eaves.evapi.config_items import apply_items
 from eaves.evapi.evecommon import (
     ConnectivityProbe,
     ConnectivityProbeMethod,
@@ -21,9 +23,18 @@ from eaves.evapi.evecommon import (
     ProbeEndpoint,
 )
 from eaves.ids import NetworkInstanceId
-from eaves.node.network.items import AppFirewall, Bridge, Switch, SwitchFirewall, Tracking
+from eaves.node.network.configurators import programs
+from eaves.node.network.items import (
+    AppFirewall,
+    Bridge,
+    NftBase,
+    Switch,
+    SwitchFirewall,
+    Tracking,
+)
 from eaves.node.network.metadata import Caller, NodeFacts, Question, answer
-from eaves.node.network.refusals import Facts
+from eaves.node.network.nftlang import program_text
+from eaves.node.network.refusals import Facts, clamps_mss
 from eaves.node.network.routing import UserProbe, Wanted, plan_routes
 from eaves.node.refs import AppInForce, Port
 from eaves.node.runtime.metadata_server import caller_of
@@ -82,7 +93,10 @@ def test_a_route_prefers_what_it_says() -> None:
     assert (told.prefer_cost, told.prefer_signal) == (True, True)
 
 
-def made(ni: NetworkInstanceConfig, one: AppInForce) -> Wish:
+TRACKED = Facts(tracking=Tracking.INET)
+
+
+def made(ni: NetworkInstanceConfig, one: AppInForce, facts: Facts = TRACKED) -> Wish:
     config = device([ni], [one])
     return make_wish(
         config,
@@ -92,8 +106,17 @@ def made(ni: NetworkInstanceConfig, one: AppInForce) -> Wish:
         {},
         lambda _: EncryptionBlock(),
         "eaves-test",
-        Facts(tracking=Tracking.INET),
+        facts,
     )
+
+
+def test_segments_of_tcp_fit_the_path_unless_a_property_says_otherwise() -> None:
+    for value, clamps in (("true", True), ("false", False)):
+        items, _ = apply_items([ConfigItem(key="app.enable.tcp.mss.clamping", value=value)])
+        wish = made(INSTANCE, ONE, Facts(clamp_mss=clamps_mss(items)))
+        (base,) = [i for i in wish.graph.values() if isinstance(i, NftBase)]
+        text = "\n".join(program_text(program) for program in programs(base))
+        assert ("maxseg size set rt mtu" in text) == clamps
 
 
 @pytest.mark.parametrize("quiet", [False, True])

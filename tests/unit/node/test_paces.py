@@ -17,6 +17,7 @@ from eaves.node.runtime.paces import (
     device_info_pause_s,
     disk_scan_pause_s,
     health_pause_s,
+    local_pause_s,
     log_quota_bytes,
     metrics_pause_s,
     poll_pause_s,
@@ -45,6 +46,19 @@ def test_a_loop_waits_a_share_of_its_interval(
 
 def test_the_hardware_is_looked_at_after_a_share_of_its_interval() -> None:
     assert health_pause_s(items("timer.hardwarehealth.interval", "40000"), 0.5) == 20000
+
+
+@pytest.mark.parametrize(
+    ("key", "request_name"),
+    [
+        ("timer.lps.profile.interval", "local_profile"),
+        ("timer.lps.radio.interval", "radio"),
+        ("timer.lps.appinfo.interval", "appinfo"),
+        ("timer.lps.devinfo.interval", "devinfo"),
+    ],
+)
+def test_a_local_profile_server_is_asked_as_often_as_told(key: str, request_name: str) -> None:
+    assert local_pause_s(items(key, "77"), request_name) == 77
 
 
 def test_disks_are_scanned_no_oftener_than_told() -> None:

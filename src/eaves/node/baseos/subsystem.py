@@ -19,6 +19,7 @@ import structlog
 
 from eaves.errors import EavesError, Rejected, Transient
 from eaves.evapi.config import EdgeDevConfig
+from eaves.evapi.config_items import ItemValues
 from eaves.evapi.info import BootReason, ZInfoDevSW
 from eaves.node.baseos.intent import Standing
 from eaves.node.baseos.memory import Memory
@@ -96,10 +97,10 @@ class BaseOs:
 
     # What happens
 
-    def follow(self, config: EdgeDevConfig, forced_counter: int) -> None:
+    def follow(self, config: EdgeDevConfig, items: ItemValues) -> None:
         """Another configuration is in force."""
         self._wish.follow(config)
-        if self._memory.forces(forced_counter) and self._phase is Phase.IDLE:
+        if self._memory.forces(items.count("force.fallback.counter")) and self._phase is Phase.IDLE:
             self._events.append(Event.FORCED)
         if self._phase is Phase.WRITING and self._ask() is not None:
             self._writing.stop()

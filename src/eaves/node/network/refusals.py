@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from eaves.evapi.config import NetworkInstanceConfig
+from eaves.evapi.config_items import ItemValues
 from eaves.ids import AppInstanceId, NetworkInstanceId
 from eaves.node.network.addresses import BadSubnet
 from eaves.node.network.items import Tracking
@@ -22,7 +23,11 @@ class Facts:
         default_factory=dict[tuple[NetworkInstanceId, str], str]
     )  # (network instance, destination) -> interface name of the port that carries it
     controller: str = ""  # host name, asked over the uplinks of a probed default route
-    clamp_mss: bool = True  # app.enable.tcp.mss.clamping
+    clamp_mss: bool = True  # TCP that is forwarded offers segments that fit the path
+
+
+def clamps_mss(items: ItemValues) -> bool:
+    return items.flag("app.enable.tcp.mss.clamping")
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from eaves.evapi.config_items import ItemValues
 from eaves.evapi.flowlog import FlowMessage, encode_flow_message
 from eaves.evapi.flows.report import Delivered, Dropped, Fate
 from eaves.evapi.metrics import FlowlogCounters, FlowlogMetric
@@ -89,6 +90,14 @@ class FlowQueue:
         self.lost_names += len(message.dns_reqs)
 
 
+def learn(learned: Learned, packets: Sequence[Logged], items: ItemValues) -> None:
+    """Addresses of apps on switches, from the frames that tell of them."""
+    arp = items.flag("network.switch.enable.arpsnoop")
+    for one in packets:
+        if one.prefix == LEARN:
+            learned.hear(one.payload, time.monotonic(), arp=arp)
+
+
 class FlowReporter:
     def __init__(
         self,
@@ -148,17 +157,10 @@ class FlowReporter:
         self._ledger.ended(ended.connections, directory, now)
         logged = tap.logged(MOST_LOGGED)
         names = _interface_names(logged.logged)
-        self._learn(logged.logged)
+        learn(self._parts.workloads.learned, logged.logged, self._shared.items)
         self._ledger.logged(((one, _passed(one, names)) for one in logged.logged), directory, now)
         for reading in (ended, logged):
             self._count(reading)
-
-    def _learn(self, packets: Sequence[Logged]) -> None:
-        learned: Learned = self._parts.workloads.learned
-        arp = self._shared.items.flag("network.switch.enable.arpsnoop")
-        for one in packets:
-            if one.prefix == LEARN:
-                learned.hear(one.payload, time.monotonic(), arp=arp)
 
     async def report(self) -> None:
         """What lives is told with what ended, every two minutes."""

@@ -40,6 +40,7 @@ from eaves.node.local.state import (
 )
 from eaves.node.runtime.guard import forever
 from eaves.node.runtime.local_decisions import LocalDecisions
+from eaves.node.runtime.paces import local_pause_s
 from eaves.node.runtime.parts import pace
 
 log = structlog.get_logger(__name__)
@@ -92,21 +93,20 @@ class LocalSite:
         if state.radio_silence:
             self._radio_error = await self._doors.silence(True)
         rounds = (
-            ("local_profile", "timer.lps.profile.interval", SELDOM_S, self._profile),
-            ("radio", "timer.lps.radio.interval", RADIO_SELDOM_S, self._radio),
-            ("appinfo", "timer.lps.appinfo.interval", SELDOM_S, self._app_info),
-            ("devinfo", "timer.lps.devinfo.interval", SELDOM_S, self._device_info),
+            ("local_profile", SELDOM_S, self._profile),
+            ("radio", RADIO_SELDOM_S, self._radio),
+            ("appinfo", SELDOM_S, self._app_info),
+            ("devinfo", SELDOM_S, self._device_info),
         )
         async with asyncio.TaskGroup() as tasks:
-            for name, key, seldom_s, one in rounds:
-                work = self._loop(name, key, seldom_s, one)
+            for name, seldom_s, one in rounds:
+                work = self._loop(name, seldom_s, one)
                 tasks.create_task(forever(f"local {name}", work))
             tasks.create_task(forever("local command", self._obey_forever))
 
     def _loop(
         self,
         name: str,
-        key: str,
         seldom_s: float,
         one: Callable[[Server], Awaitable[NoAnswer | NotServed | None]],
     ) -> Callable[[], Awaitable[None]]:
@@ -118,19 +118,18 @@ class LocalSite:
                     continue
                 trouble = await one(server)
                 self._note(name, trouble)
-                usual = not isinstance(trouble, NotServed)
-
-                await pace(self._pause_s(server, key if usual else None, seldom_s))
+                served = not isinstance(trouble, NotServed)
+                await pace(self._pause_s(server, name, None if served else seldom_s))
 
         return again_and_again
 
-    def _pause_s(self, asked: Server, key: str | None, seldom_s: float) -> Callable[[], float]:
-        """Without a `key` the server does not know the request; another server is asked at once."""
+    def _pause_s(self, asked: Server, name: str, unserved_s: float | None) -> Callable[[], float]:
+        """Another server is asked at once; `unserved_s` counts where this one knows no `name`."""
 
         def length_s() -> float:
             if self._server != asked:
                 return 0.0
-            return seldom_s if key is None else self._doors.items().seconds(key)
+            return local_pause_s(self._doors.items(), name) if unserved_s is None else unserved_s
 
         return length_s
 

@@ -7,6 +7,12 @@ from eaves.node.comms.transport import Limits
 
 BEFORE_ANY_CONFIG_S = 10.0
 COLLECT_S, COLLECT_FAST_S = 10.0, 1.0
+LOCAL_REQUESTS = {
+    "local_profile": "timer.lps.profile.interval",
+    "radio": "timer.lps.radio.interval",
+    "appinfo": "timer.lps.appinfo.interval",
+    "devinfo": "timer.lps.devinfo.interval",
+}
 
 
 def poll_pause_s(items: ItemValues, share: float, *, told: bool) -> float:
@@ -33,6 +39,11 @@ def health_pause_s(items: ItemValues, share: float) -> float:
 
 def disk_scan_pause_s(items: ItemValues) -> float:
     return items.seconds("timer.metric.diskscan.interval")
+
+
+def local_pause_s(items: ItemValues, request: str) -> float:
+    """Between two requests of one kind to the local profile server."""
+    return items.seconds(LOCAL_REQUESTS[request])
 
 
 def collect_logs_pause_s(items: ItemValues) -> float:

@@ -173,7 +173,7 @@ class Service:
         system = self._parts.base_os
         if system is None:
             return config
-        system.follow(config, self._shared.items.count("force.fallback.counter"))
+        system.follow(config, self._shared.items)
         if before is None or not system.holds():
             self._held = self._held if system.on_trial() else None
             return config
