@@ -17,6 +17,7 @@ from eaves.evapi.image_signature import ANY, SIGNED_ONLY
 from eaves.evapi.image_signature import KEYS as IMAGE_KEYS
 from eaves.evapi.image_signature import POLICY as IMAGE_POLICY
 from eaves.evapi.info.device import ZInfoConfigItem, ZInfoConfigItemStatus
+from eaves.evapi.items_without_effect import missing
 
 ItemValue = int | bool | str
 
@@ -356,8 +357,8 @@ def apply_items(
 ) -> tuple[ItemValues, ZInfoConfigItemStatus]:
     """The values under a configuration with `items`, and what to report about them.
 
-    The report holds the value in force of every known property.  Of a key listed twice, the last
-    item counts.
+    The report holds the value of every known property, and why a listed one changes nothing.  Of a
+    key listed twice, the last item counts.
     """
     before = previous if previous is not None else ItemValues.before_any_config()
     values: dict[str, ItemValue] = {key: row.resting for key, row in PROPERTIES.items()}
@@ -376,6 +377,9 @@ def apply_items(
         except BadItem as bad:
             kept = values[of.key] = before.values.get(of.key, of.resting)
             errors[of.key] = f"{item.key}: {bad}; kept {item_text(kept)!r}, correct the config"
+            continue
+        if why := missing(of.key, values[of.key]):
+            errors[of.key] = f"{item.key}: no effect here: {why}; remove it from the config"
     return ItemValues(values), ZInfoConfigItemStatus(
         config_items={
             key: ZInfoConfigItem(value=item_text(value), error=errors.get(key, ""))

@@ -1,6 +1,7 @@
-"""Configuration properties that a node accepts and reports, and that change nothing, each with why.
+"""Configuration properties that change nothing on a node, each with why.
 
 A property is either read by the node or stands here; a test holds the two against each other.
+Who sets one to something is told why it changes nothing, as the error of the property.
 """
 
 from collections.abc import Mapping
@@ -99,3 +100,15 @@ WITHOUT_EFFECT: Final[Mapping[str, str]] = MappingProxyType(
         "kubernetes.vmi.deschedule.events": _CLUSTER,
     }
 )
+
+AS_ASKED: Final = frozenset(
+    {"app.boot.order", "debug.disable.dhcp.all-ones.netmask", "process.cloud-init.multipart"}
+)
+"""Nothing is missing where these are set: what they ask for is so without them, or as in EVE-OS."""
+
+
+def missing(key: str, value: int | str) -> str:
+    """Why what `value` asks for is not done; empty: it is, or it asks for nothing (false, 0, no
+    text).
+    """
+    return WITHOUT_EFFECT.get(key, "") if value and key not in AS_ASKED else ""

@@ -13,13 +13,14 @@ from eaves.evapi.config_items import (
     BadItem,
     ItemValues,
     Kind,
+    Property,
     Tri,
     apply_items,
     item_text,
     parse_item,
     property_of,
 )
-from eaves.evapi.items_without_effect import WITHOUT_EFFECT
+from eaves.evapi.items_without_effect import AS_ASKED, WITHOUT_EFFECT
 
 
 def listed(*pairs: tuple[str, str]) -> list[ConfigItem]:
@@ -179,3 +180,46 @@ def test_each_property_is_read_by_the_node_or_says_why_it_changes_nothing() -> N
     read = {key for key in PROPERTIES if f'"{key}"' in code} | by_service
     assert set(PROPERTIES) - read <= set(WITHOUT_EFFECT) <= set(PROPERTIES)
     assert all(WITHOUT_EFFECT.values())
+    assert set(PROPERTIES) >= AS_ASKED
+
+
+def something(of: Property) -> str:
+    """A value that asks for something."""
+    match of.kind:
+        case Kind.FLAG:
+            return "true"
+        case Kind.COUNT | Kind.SECONDS:
+            return str(of.most)
+        case Kind.TRI:
+            return "enabled"
+        case Kind.CRON:
+            return "1 2 3 4 5"
+        case Kind.TEXT:
+            return of.choices[-1] if of.choices else "something"
+
+
+def test_who_sets_a_property_that_changes_nothing_is_told_why() -> None:
+    asked = [(key, something(PROPERTIES[key])) for key in set(WITHOUT_EFFECT) - AS_ASKED]
+    values, status = apply_items(listed(*asked))
+    for key, value in asked:
+        told = status.config_items[key]
+        assert told.value == value
+        assert told.error == (
+            f"{key}: no effect here: {WITHOUT_EFFECT[key]}; remove it from the config"
+        )
+    _, later = apply_items([], values)
+    assert not any(item.error for item in later.config_items.values())
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("netdump.enable", "false"),
+        ("vector.config", ""),
+        ("process.cloud-init.multipart", "true"),
+        ("app.boot.order", "nousb"),
+    ],
+)
+def test_what_asks_for_nothing_that_is_missing_is_no_error(key: str, value: str) -> None:
+    _, status = apply_items(listed((key, value)))
+    assert not status.config_items[key].error
