@@ -15,6 +15,7 @@ from eaves.evapi.config import (
     ZNetworkInstType,
 )
 from eaves.evapi.config.devcommon import ConfigItem
+from eaves.evapi.config.netinst import AddressType
 from eaves.evapi.config_items import apply_items
 from eaves.evapi.evecommon import (
     ConnectivityProbe,
@@ -117,6 +118,15 @@ def test_segments_of_tcp_fit_the_path_unless_a_property_says_otherwise() -> None
         (base,) = [i for i in wish.graph.values() if isinstance(i, NftBase)]
         text = "\n".join(program_text(program) for program in programs(base))
         assert ("maxseg size set rt mtu" in text) == clamps
+
+
+@pytest.mark.parametrize("kind", [AddressType.IPV4, AddressType.IPV6, AddressType.CryptoIPV4])
+def test_apps_have_ipv4_addresses_and_others_are_refused(kind: AddressType) -> None:
+    wish = made(replace(INSTANCE, ip_type=kind), ONE)
+    is_made = any(isinstance(item, Bridge) for item in wish.graph.values())
+    assert is_made == (kind == AddressType.IPV4)
+    told = wish.refusals.get(NI, "")
+    assert (f"cannot be given {kind.name} addresses; use IPV4" in told) == (not is_made)
 
 
 @pytest.mark.parametrize("quiet", [False, True])

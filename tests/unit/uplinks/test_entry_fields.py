@@ -118,9 +118,14 @@ def test_a_port_keeps_its_time_servers_and_domain() -> None:
 
 def test_a_wireless_port_has_its_networks() -> None:
     wifi, cellular = WifiConfig(wifi_ssid="plant"), CellularConfig(apn="internet")
-    told = WirelessConfig(type=WirelessType.WiFi, wifi_cfg=(wifi,), cellular_cfg=(cellular,))
-    port = with_network(replace(network(DHCP), wireless=told))
-    assert (port.wifi, port.cellular) == ((wifi,), cellular)
+    for kind, networks in (
+        (WirelessType.TypeNOOP, ((wifi,), cellular)),
+        (WirelessType.WiFi, ((wifi,), None)),
+        (WirelessType.Cellular, ((), cellular)),
+    ):
+        told = WirelessConfig(type=kind, wifi_cfg=(wifi,), cellular_cfg=(cellular,))
+        port = with_network(replace(network(DHCP), wireless=told))
+        assert (port.wifi, port.cellular) == networks
 
 
 def properties(key: str, value: str) -> Properties:

@@ -1,6 +1,7 @@
 """Modems that lose their network, against a ModemManager of the tests."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,19 @@ async def test_a_modem_is_connected_once(modem: ModemManager) -> None:
     assert not await modems.mend(PORTS, 0.0)
     await modems.start(PLAN, "wwan0")
     assert verbs(modem) == ["--enable", "--simple-connect"]
+
+
+@pytest.mark.parametrize("refuses", [[], ["--3gpp-set-initial-eps-bearer-settings"]])
+async def test_a_modem_is_told_what_to_attach_with_and_connects_either_way(
+    modem: ModemManager, refuses: list[str]
+) -> None:
+    modem.become(refuses=refuses)
+    point = CellularAccessPoint(apn="internet", attach_apn="attach")
+    plan = replace(PLAN, cellular=CellularConfig(access_points=(point,)))
+    modems = Modems(None)
+    await modems.start(plan, "wwan0")
+    assert modems.bearers == {"wwan0": LEASE}
+    assert modem.calls()[0][-1] == "--3gpp-set-initial-eps-bearer-settings=apn=attach"
 
 
 async def test_a_modem_that_lost_its_network_connects_again(modem: ModemManager) -> None:

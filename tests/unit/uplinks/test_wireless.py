@@ -39,6 +39,8 @@ def opened(_block: CipherBlock) -> EncryptionBlock:
         wifi_password=PSK,
         cellular_net_username="user",
         cellular_net_password="word",
+        cellular_net_attach_username="other",
+        cellular_net_attach_password="words",
     )
 
 
@@ -99,6 +101,21 @@ def test_the_access_point_of_the_chosen_slot_is_used() -> None:
         "apn=internet.test,ip-type=ipv4v6,allow-roaming=no,operator-id=26201,allowed-auth=chap,"
         "user=user,password=word"
     )
+
+
+def test_a_modem_attaches_as_its_access_point_says() -> None:
+    assert bearer(CellularConfig(access_points=(POINT,)), opened).attach == ""
+    point = replace(
+        POINT,
+        attach_apn="attach.test",
+        attach_ip_type=CellularIPType.CELLULAR_IP_TYPE_IPV6,
+        attach_auth_protocol=CellularAuthProtocol.CELLULAR_AUTH_PROTOCOL_PAP_AND_CHAP,
+    )
+    assert bearer(CellularConfig(access_points=(point,)), opened).attach == (
+        "apn=attach.test,ip-type=ipv6,allowed-auth=pap|chap,user=other,password=words"
+    )
+    with pytest.raises(WirelessUnusable):
+        bearer(CellularConfig(access_points=(replace(point, attach_apn="a,user=root"),)), opened)
 
 
 @pytest.mark.parametrize("apn", ["a,user=root", "a b", 'a"'])

@@ -4,8 +4,12 @@ import json
 import shutil
 from dataclasses import dataclass
 
+import structlog
+
 from eaves.errors import Rejected
 from eaves.node.host.process import run
+
+log = structlog.get_logger(__name__)
 
 CONNECT_S = 90.0  # searching a network takes as long as it takes
 ASK_S = 10.0
@@ -65,9 +69,10 @@ def first_bearer(modem: str) -> str:
     return found if found.isdigit() else ""
 
 
-async def connect(index: str, sim_slot: int, arguments: str) -> None:
+async def connect(index: str, sim_slot: int, arguments: str, attach: str = "") -> None:
     """Switch to a SIM slot (0: that which is in use), and connect.
 
+    A modem that does not take what it is to `attach` with connects all the same.
     Raises CommandFailed; its text holds what ModemManager says, and never the arguments, which may
     hold a password.
     """
@@ -75,6 +80,13 @@ async def connect(index: str, sim_slot: int, arguments: str) -> None:
         raise NoModemManager
     if sim_slot:
         await run(["mmcli", "-m", index, f"--set-primary-sim-slot={sim_slot}"], check=False)
+    if attach:
+        told = f"--3gpp-set-initial-eps-bearer-settings={attach}"
+        done = await run(
+            ["mmcli", "-m", index, told], timeout_s=ASK_S * 3, check=False, secret=True
+        )
+        if done.code:
+            log.warning("modem_attaches_by_its_own", modem=index, code=done.code)
     await run(["mmcli", "-m", index, "--enable"], timeout_s=ASK_S * 3)
     await run_quietly(["mmcli", "-m", index, f"--simple-connect={arguments}"])
 

@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 
-from eaves.evapi.config import EdgeDevConfig, NetworkAdapter, NetworkInstanceConfig
+from eaves.evapi.config import AddressType, EdgeDevConfig, NetworkAdapter, NetworkInstanceConfig
 from eaves.evapi.config import ZNetworkInstType as NiType
 from eaves.ids import AppInstanceId, NetworkInstanceId
 from eaves.node.network.acl import resolve
@@ -109,6 +109,9 @@ class Attachment:
     address: str
     mac: str
     aces: tuple[Ace, ...]
+
+
+ADDRESSED = frozenset({AddressType.First, AddressType.IPV4})  # nothing said, or what is given
 
 
 def intent(
@@ -248,6 +251,8 @@ def _plan_network(
 ) -> Local:
     if ni.inst_type != NiType.ZnetInstLocal:
         raise BadSubnet(f"type {ni.inst_type.name} is not supported; use a local one")
+    if ni.ip_type not in ADDRESSED:
+        raise BadSubnet(f"its apps cannot be given {ni.ip_type.name} addresses; use IPV4")
     number = allocations.bridge_numbers.get(ni_id)
     if number is None:
         raise BadSubnet("no bridge number is free (255 at most); remove a network instance")

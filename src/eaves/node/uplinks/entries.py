@@ -21,6 +21,7 @@ from eaves.evapi.config import (
     encode_edge_dev_config,
 )
 from eaves.evapi.config.devmodel import BondAdapter, VlanAdapter
+from eaves.evapi.config.netconfig import CellularConfig, WifiConfig, WirelessConfig
 from eaves.evapi.evecommon import (
     DhcpOptionsIgnore,
     DHCPType,
@@ -31,6 +32,7 @@ from eaves.evapi.evecommon import (
     PhyIoType,
     ProxyConfig,
     ProxyProto,
+    WirelessType,
 )
 from eaves.node.uplinks.model import (
     LEAST_MTU,
@@ -314,7 +316,7 @@ def _with_network(plain: PortPlan, adapter: SystemAdapter, network: NetworkConfi
         raise WrongPort(f"network {network.id} is of type {network.type.name}; make it an IP one")
     if network.mtu and not LEAST_MTU <= network.mtu <= MOST_MTU:
         raise WrongPort(f"MTU {network.mtu} is outside {LEAST_MTU} to {MOST_MTU}")
-    wireless = network.wireless
+    wifi, cellular = _wireless(network.wireless or WirelessConfig())
     return PortPlan(
         plain.label,
         plain.device,
@@ -326,9 +328,16 @@ def _with_network(plain: PortPlan, adapter: SystemAdapter, network: NetworkConfi
         _proxy(network.ent_proxy) if network.ent_proxy else ProxyPlan(),
         network.mtu,
         plain.usage,
-        wireless.wifi_cfg if wireless else (),
-        next(iter(wireless.cellular_cfg), None) if wireless else None,
+        wifi,
+        cellular,
     )
+
+
+def _wireless(told: WirelessConfig) -> tuple[tuple[WifiConfig, ...], CellularConfig | None]:
+    """Of the type that it says; without one, what is there."""
+    wifi = () if told.type == WirelessType.Cellular else told.wifi_cfg
+    cellular = () if told.type == WirelessType.WiFi else told.cellular_cfg
+    return wifi, next(iter(cellular), None)
 
 
 def _ip(spec: Ipspec, family: NetworkType, own: str) -> IpPlan:

@@ -41,7 +41,7 @@ class Modems:
         found = await self._modem(plan, ifname)
         if not found.connected and plan.cellular is not None:
             given = bearer(plan.cellular, self._open_secret)
-            await modem.connect(found.index, given.sim_slot, given.arguments)
+            await modem.connect(found.index, given.sim_slot, given.arguments, given.attach)
             found = await self._modem(plan, ifname)
         if not found.address:
             why = found.failure or found.state

@@ -6,7 +6,7 @@ such a file could otherwise end the line.
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -30,6 +30,12 @@ IP_TYPES = {
     CellularIPType.CELLULAR_IP_TYPE_IPV4: "ipv4",
     CellularIPType.CELLULAR_IP_TYPE_IPV6: "ipv6",
     CellularIPType.CELLULAR_IP_TYPE_IPV4_AND_IPV6: "ipv4v6",
+}
+
+AUTHENTICATIONS = {
+    CellularAuthProtocol.CELLULAR_AUTH_PROTOCOL_PAP: "pap",
+    CellularAuthProtocol.CELLULAR_AUTH_PROTOCOL_CHAP: "chap",
+    CellularAuthProtocol.CELLULAR_AUTH_PROTOCOL_PAP_AND_CHAP: "pap|chap",
 }
 
 
@@ -105,10 +111,13 @@ def _credentials(network: WifiConfig, open_secret: OpenSecret | None) -> tuple[s
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """`arguments` of `mmcli --simple-connect`; it may hold a password."""
+    """`arguments` of `mmcli --simple-connect`, and what the modem is to `attach` with (empty: with
+    its own); both may hold a password.
+    """
 
     arguments: str = field(repr=False)
     sim_slot: int = 0
+    attach: str = field(default="", repr=False)
 
 
 def access_point(config: CellularConfig) -> CellularAccessPoint:
@@ -126,18 +135,33 @@ def bearer(config: CellularConfig, open_secret: OpenSecret | None) -> Bearer:
     parts["allow-roaming"] = "no" if point.forbid_roaming else "yes"
     if len(point.preferred_plmns) == 1:
         parts["operator-id"] = _matching(_PLMN, point.preferred_plmns[0], "PLMN")
-    auth = {
-        CellularAuthProtocol.CELLULAR_AUTH_PROTOCOL_PAP: "pap",
-        CellularAuthProtocol.CELLULAR_AUTH_PROTOCOL_CHAP: "chap",
-        CellularAuthProtocol.CELLULAR_AUTH_PROTOCOL_PAP_AND_CHAP: "pap|chap",
-    }.get(point.auth_protocol)
-    if auth is not None and point.cipher_data is not None and open_secret is not None:
+    opened = EncryptionBlock()
+    if point.cipher_data is not None and open_secret is not None:
         opened = open_secret(point.cipher_data)
-        parts["allowed-auth"] = auth
-        parts["user"] = _plain(opened.cellular_net_username)
-        parts["password"] = _plain(opened.cellular_net_password)
-    told = ",".join(f"{key}={value}" for key, value in parts.items() if value)
-    return Bearer(told, point.sim_slot)
+        user, password = opened.cellular_net_username, opened.cellular_net_password
+        parts |= _authentication(point.auth_protocol, user, password)
+    return Bearer(_told(parts), point.sim_slot, _told(_attach(point, opened)))
+
+
+def _attach(point: CellularAccessPoint, opened: EncryptionBlock) -> Mapping[str, str]:
+    """Of the bearer that a modem attaches to the network with; nothing: it keeps its own."""
+    user, password = opened.cellular_net_attach_username, opened.cellular_net_attach_password
+    return {
+        "apn": _matching(_APN, point.attach_apn, "APN"),
+        "ip-type": IP_TYPES.get(point.attach_ip_type, ""),
+        **_authentication(point.attach_auth_protocol, user, password),
+    }
+
+
+def _authentication(how: CellularAuthProtocol, user: str, password: str) -> Mapping[str, str]:
+    words = AUTHENTICATIONS.get(how)
+    if words is None:
+        return {}
+    return {"allowed-auth": words, "user": _plain(user), "password": _plain(password)}
+
+
+def _told(parts: Mapping[str, str]) -> str:
+    return ",".join(f"{key}={value}" for key, value in parts.items() if value)
 
 
 def _matching(shape: re.Pattern[str], text: str, what: str) -> str:
