@@ -12,7 +12,7 @@ from eaves.controller.store.events import Event, delete_events_before, insert_ev
 from eaves.controller.store.unit import snapshot, unit_of_work
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 async def write(engine: AsyncEngine, name: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 STREAM = "/v1/ext/stream"
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 @dataclass

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.system
 
 MANY, AT_ONCE = 100, 5
 ENVIRONMENT = {"EAVES_STREAMS_PER_USER": str(MANY)}
-STOPS_WITHIN_S = 15.0  # on a machine with other work to do; less than 5 s alone
+STOPS_WITHIN_S = 30.0  # on a machine with other work to do; less than 5 s alone
 READING = "PermissionAccessRead"
 TOKEN = "for the monitoring"
 OTHER_PASSWORD = "a password of somebody else"
@@ -48,7 +48,7 @@ class Running:
         async with httpx.AsyncClient(
             base_url=f"https://127.0.0.1:{process.rest_port}/api",
             verify=process.tls(),
-            timeout=30,
+            timeout=60,
             limits=httpx.Limits(max_connections=None),
         ) as http:
             login = {"usernameAtRealm": name, "password": password}
@@ -122,7 +122,7 @@ async def test_a_stream_goes_on_at_another_process_where_it_was(controllers: Run
 async def test_http_2_tells_it_too_and_who_leaves_gives_its_place(controllers: Running) -> None:
     process = controllers.process(0)
     async with controllers.client(0) as caller:
-        before = await open_streams(process)
+        await until_open(process, 0)  # those of the test before have gone
         curl = await asyncio.create_subprocess_exec(
             *("curl", "--http2", "--silent", "--no-buffer", "--include"),
             *("--cacert", str(process.state_dir / "root-certificate.pem")),
@@ -136,13 +136,13 @@ async def test_http_2_tells_it_too_and_who_leaves_gives_its_place(controllers: R
             async with asyncio.timeout(DEADLINE_S):
                 assert (await curl.stdout.readline()).startswith(b"HTTP/2 200")
                 await curl.stdout.readuntil(b"event: hello")
-                await until_open(process, before + 1)
+                await until_open(process, 1)
                 made = await caller.create("/v1/projects", project("told-by-http-2"))
                 await curl.stdout.readuntil(made.encode())
         finally:
             curl.kill()
             await curl.wait()
-        await until_open(process, before)
+        await until_open(process, 0)
         await caller.delete(f"/v1/projects/id/{made}")
 
 
@@ -156,7 +156,7 @@ async def until_open(process: Process, wanted: int) -> None:
 
 async def open_streams(process: Process) -> int:
     """As the controller counts them."""
-    async with httpx.AsyncClient(verify=process.tls(), timeout=30) as http:
+    async with httpx.AsyncClient(verify=process.tls(), timeout=60) as http:
         url = f"https://localhost:{process.rest_port}/metrics"
         told = await http.get(url, headers={"Authorization": f"Bearer {TOKEN}"})
     (count,) = re.findall(r"^eaves_streams ([0-9.]+)$", told.text, re.MULTILINE)
@@ -253,7 +253,7 @@ async def test_a_quiet_stream_shows_that_it_lives(
             "client": ("127.0.0.1", 1),
             "server": ("127.0.0.1", 2),
         }
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(DEADLINE_S):
             await rest.app(scope, receive, send)  # returns: its client left
         assert rest.app.state.context.places.taken == 0
 

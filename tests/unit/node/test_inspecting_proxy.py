@@ -69,10 +69,10 @@ def through(inspector: Inspector, *, trusted: bool) -> Way:
 
 async def ask(*ways: Way) -> list[Reply]:
     made = Transport(
-        "https://localhost:8443", b"", lambda: datetime.now(UTC), Limits(5, 5), AnyWay()
+        "https://localhost:8443", b"", lambda: datetime.now(UTC), Limits(30, 30), AnyWay()
     )
     try:
-        return [await made.over(PING, way, 5) for way in ways]
+        return [await made.over(PING, way, 30) for way in ways]
     finally:
         await made.close()
 

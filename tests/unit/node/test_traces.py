@@ -77,7 +77,7 @@ def test_systemd_hears_that_the_node_lives(tmp_path: Path) -> None:
     address = str(tmp_path / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear:
         ear.bind(address)
-        ear.settimeout(5)
+        ear.settimeout(30)
         told = notifier({"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "30000000"}, 7)
         told.tell("READY=1")
         assert ear.recv(100) == b"READY=1"

@@ -47,7 +47,7 @@ async def test_a_waiter_wakes_when_another_thread_says_what_changed(live: Live) 
         following = tasks.create_task(live.follow_forever(read_rows, lambda: None))
         waiting = tasks.create_task(live.wait_for_change(FIRST.device_id, "one", 60))
         await asyncio.to_thread(live.device_changed, FIRST.device_id)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             assert await waiting
         following.cancel()
     assert live.waiter_count == 0
@@ -103,12 +103,12 @@ async def test_a_change_that_cannot_be_read_leaves_doubt_until_it_can(live: Live
     async with asyncio.TaskGroup() as tasks:
         following = tasks.create_task(live.follow_forever(read_rows, told.set))
         live.device_changed(FIRST.device_id)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await told.wait()
         assert live.in_doubt
         healed.set()
-        async with asyncio.timeout(5):
-            assert await live.wait_for_change(FIRST.device_id, "one", 5)
+        async with asyncio.timeout(30):
+            assert await live.wait_for_change(FIRST.device_id, "one", 60)
         following.cancel()
 
 
@@ -117,7 +117,7 @@ async def test_closing_sends_every_waiter_away(live: Live) -> None:
         waiting = tasks.create_task(_refused(live))
         await _until(lambda: live.waiter_count == 1)
         live.close()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             assert await waiting
 
 
