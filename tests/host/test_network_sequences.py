@@ -8,6 +8,7 @@ sequences on a simulated host; these few show that a kernel, nftables and dnsmas
 import contextlib
 import os
 import random
+import select
 import shutil
 import signal
 import subprocess
@@ -195,9 +196,19 @@ def dnsmasq_of(run_dir: Path) -> list[int]:
 def end_dnsmasq(run_dir: Path) -> None:
     for pid in dnsmasq_of(run_dir):
         with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(pid, 0)
+            end(pid)
+
+
+def end(pid: int) -> None:
+    """It is gone then: on a busy machine what was killed is seen for a moment longer."""
+    ended = os.pidfd_open(pid)
+    try:
+        os.kill(pid, signal.SIGKILL)
+        assert select.select([ended], [], [], netns.PATIENCE_S)[0], f"process {pid} lives on"
+    finally:
+        os.close(ended)
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, 0)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from support import netns
-from support.netns import connects, denied, listening, until
+from support.netns import PATIENCE_S, connects, denied, listening, until
 from support.network_node import TABLE, NetworkNode, ace, app, interface, network
 from support.tied import TIED
 
@@ -87,7 +87,7 @@ async def test_a_container_has_the_address_that_a_server_outside_leases(
         await bench.node.bring([SWITCH], [app(A, "a", interface(NI, listed))])
         (vif,) = (i for i in bench.node.items if isinstance(i, Vif))
         folder = Path(f"/run/{bench.name}/network/dhcp/{vif.name}")
-        await until(lambda: LEASED in netns.ip("-n", NS_A, "-4", "addr"), 60)
+        await until(lambda: LEASED in netns.ip("-n", NS_A, "-4", "addr"), 120)
         await until(lambda: bench.node.subsystem.leases().get(vif.mac) == LEASED, 30)
         await until(lambda: f"default via {OUT}" in netns.ip("-n", NS_A, "route"), 30)
         with listening(bench.outside, OUT, 8080):
@@ -135,7 +135,7 @@ async def test_two_apps_of_a_switch_talk_only_when_both_lists_allow(bench: Bench
             if text not in netns.ip("-n", namespace, "addr"):
                 address(namespace, text)
         with listening(NS_B, SECOND, 80):
-            assert connects(NS_A, SECOND, 80, 3.0 if may else 0.7) is may
+            assert connects(NS_A, SECOND, 80, PATIENCE_S if may else 0.7) is may
 
 
 async def test_ipv6_is_filtered_as_ipv4_is(bench: Bench) -> None:
@@ -153,7 +153,7 @@ async def test_ipv6_is_filtered_as_ipv4_is(bench: Bench) -> None:
         with netns.inside(NS_A):
             client = socket.socket(socket.AF_INET6)
         with server, client:
-            client.settimeout(3.0 if may else 0.7)
+            client.settimeout(PATIENCE_S if may else 0.7)
             assert (client.connect_ex(("2001:db8::1", port)) == 0) is may
 
 
@@ -162,7 +162,7 @@ async def test_a_list_changes_under_an_open_connection_of_a_switch(bench: Bench)
     address(NS_A, FIRST)
     with listening(bench.outside, OUT, 8080) as server:
         with netns.inside(NS_A):
-            client = socket.create_connection((OUT, 8080), 3)
+            client = socket.create_connection((OUT, 8080), PATIENCE_S)
         peer, _ = server.accept()
         with client, peer:
             client.sendall(b"before")

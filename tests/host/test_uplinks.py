@@ -95,7 +95,7 @@ async def test_each_way_leaves_by_its_port_with_its_address(
         assert [w.source.rsplit(".", 1)[0] for w in ways] == ["10.1.0", "10.2.0"]
         for way in ways:
             controller.asked_from.clear()
-            assert isinstance(await node.ping(way, 5), Received)
+            assert isinstance(await node.ping(way, 30), Received)
             assert way.source in controller.asked_from
 
 
@@ -123,9 +123,9 @@ async def test_control_traffic_goes_on_within_three_seconds_of_a_lost_carrier(
         async with asyncio.TaskGroup() as tasks:
             wait = tasks.create_task(node.ask(WAIT), name="wait")
             await until(lambda: controller.waiting == 1)
-            begun = time.monotonic()
             sites.cut(0)
-            await until(lambda: controller.waiting == 2, 10)
+            begun = time.monotonic()
+            await until(lambda: controller.waiting == 2)
             assert time.monotonic() - begun < 3
             assert controller.asked_from[-1].startswith("10.2.")
             wait.cancel()
@@ -139,9 +139,9 @@ async def test_control_traffic_goes_on_within_fifteen_seconds_of_a_silent_drop(
         async with asyncio.TaskGroup() as tasks:
             wait = tasks.create_task(node.ask(WAIT), name="wait")
             await until(lambda: controller.waiting == 1)
-            begun = time.monotonic()
             sites.swallow(0)
-            await until(lambda: controller.waiting == 2, 30)
+            begun = time.monotonic()
+            await until(lambda: controller.waiting == 2)
             assert time.monotonic() - begun < 15
             assert controller.asked_from[-1].startswith("10.2.")
             wait.cancel()
@@ -178,7 +178,7 @@ async def test_a_bad_static_configuration_is_left_and_reported(
         await until(lambda: succeeded(node))
         node.uplinks.follow(dated(given), node.properties)
         await until(lambda: len(node.uplinks.info().status) == 2)
-        await until(lambda: in_force(node)[0] == 1 and node.uplinks._state.phase == "idle", 40)
+        await until(lambda: in_force(node)[0] == 1 and node.uplinks._state.phase == "idle")
         told = node.uplinks.info()
         assert told.status[0].last_error
         assert told.status[0].last_failed is not None
@@ -288,9 +288,9 @@ async def test_a_host_gets_its_interface_back_when_the_node_is_killed(
         now = netns.ip("-n", sites.node, "-4", "-o", "address", "show", "dev", "eth0")
         return now == before and "default via" in netns.ip("-n", sites.node, "route")
 
-    await until(given_back, 20)
+    await until(given_back)
     assert (folder / "hand-over" / "reverted").exists()
-    await until(lambda: not _guardians(folder), 10)
+    await until(lambda: not _guardians(folder))
 
 
 async def test_what_was_confirmed_is_kept_by_the_next_start_of_the_node(folder: Path) -> None:
@@ -313,7 +313,7 @@ async def test_what_was_confirmed_is_kept_by_the_next_start_of_the_node(folder: 
         await until(lambda: first.state == "on trial")
         reached = True
     assert first.state == "managed"
-    await until(lambda: not _guardians(folder), 10)
+    await until(lambda: not _guardians(folder))
     reached = False
     second = takeover()
     await second.run()
@@ -402,5 +402,5 @@ async def test_two_ports_in_one_subnet_each_work(tmp_path: Path) -> None:
                 await until(lambda: succeeded(made))
                 for label, source in (("eth0", "10.5.0.10"), ("eth1", "10.5.0.11")):
                     seen.asked_from.clear()
-                    assert isinstance(await made.ping(Way(label, label, source), 5), Received)
+                    assert isinstance(await made.ping(Way(label, label, source), 30), Received)
                     assert source in seen.asked_from

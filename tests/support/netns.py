@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CLONE_NEWNET = 0x40000000
+PATIENCE_S = 30.0  # for what has to come, on a machine with much else to do
 _libc = ctypes.CDLL(None, use_errno=True)
 _numbers = itertools.count(1)
 
@@ -93,12 +94,12 @@ def node_behind_uplink() -> Generator[Uplink]:
 def listening(ns: str, address: str, port: int) -> Generator[socket.socket]:
     with inside(ns):
         server = socket.create_server((address, port))
-    server.settimeout(5)
+    server.settimeout(PATIENCE_S)
     with server:
         yield server
 
 
-def connects(ns: str, address: str, port: int, timeout_s: float = 3.0) -> bool:
+def connects(ns: str, address: str, port: int, timeout_s: float = PATIENCE_S) -> bool:
     """Does a TCP connection come about?  A denied one costs the whole timeout: keep it short."""
     with inside(ns):
         client = socket.socket()
@@ -115,7 +116,7 @@ def denied(ns: str, address: str, port: int) -> bool:
     return not connects(ns, address, port, timeout_s=0.7)
 
 
-def lookup(ns: str, server: str, name: str, timeout_s: float = 3.0) -> list[str]:
+def lookup(ns: str, server: str, name: str, timeout_s: float = PATIENCE_S) -> list[str]:
     """The A records that a DNS server gives; empty for none or no answer."""
     labels = b"".join(bytes([len(part)]) + part.encode() for part in name.split("."))
     question = labels + b"\0" + struct.pack(">HH", 1, 1)
@@ -148,7 +149,7 @@ def dns_answer(name: str, address: str) -> bytes:
     return struct.pack(">5H", 0x8180, 1, 1, 0, 0) + question + record
 
 
-async def until(what: Callable[[], bool | Awaitable[bool]], timeout_s: float = 10.0) -> None:
+async def until(what: Callable[[], bool | Awaitable[bool]], timeout_s: float = PATIENCE_S) -> None:
     """Poll until it holds; fails after the deadline."""
     deadline = time.monotonic() + timeout_s
     while True:

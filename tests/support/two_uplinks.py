@@ -107,7 +107,7 @@ def dhcp_server(out: str, folder: Path, interfaces: Sequence[str]) -> Generator[
         yield
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 @dataclass
@@ -204,5 +204,5 @@ async def running(
             await wifi.stop_others(folder / "wifi", frozenset())
 
 
-async def until(what: Callable[[], bool | Awaitable[bool]], timeout_s: float = 20.0) -> None:
+async def until(what: Callable[[], bool | Awaitable[bool]], timeout_s: float = 60.0) -> None:
     await netns.until(what, timeout_s)
