@@ -65,7 +65,11 @@ def _accept(listener: socket.socket, port: int) -> None:
 
 
 def _relay(inner: socket.socket, port: int) -> None:
-    with inner, socket.create_connection(("127.0.0.1", port)) as outer:
+    with (
+        contextlib.suppress(OSError),
+        inner,
+        socket.create_connection(("127.0.0.1", port)) as outer,
+    ):
         back = threading.Thread(target=_carry, args=(outer, inner), daemon=True)
         back.start()
         _carry(inner, outer)

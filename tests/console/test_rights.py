@@ -33,8 +33,9 @@ def watcher(site: Site) -> Site:
 @pytest.fixture
 def watching(playwright: Playwright, watcher: Site) -> Iterator[Page]:
     with at_console(playwright, watcher) as page:
-        sign_in(page, WATCHER, OWN if _changed(watcher) else FIRST)
-        if not _changed(watcher):
+        changed = _changed(watcher)
+        sign_in(page, WATCHER, OWN if changed else FIRST)
+        if not changed:
             page.get_by_label("Password now").fill(FIRST)
             page.get_by_label(re.compile(r"^New password\W*$")).fill(OWN)
             page.get_by_label("New password again").fill(OWN)
@@ -44,7 +45,8 @@ def watching(playwright: Playwright, watcher: Site) -> Iterator[Page]:
 
 
 def _changed(site: Site) -> bool:
-    with httpx.Client(base_url=f"{site.base}/api", verify=site.process.tls()) as http:
+    base, tls = f"{site.base}/api", site.process.tls()
+    with httpx.Client(base_url=base, verify=tls, timeout=60) as http:
         answer = http.post("/v1/login", json={"usernameAtRealm": WATCHER, "password": OWN})
     return answer.status_code == 200
 
