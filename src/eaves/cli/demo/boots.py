@@ -46,7 +46,7 @@ from eaves.evapi.event_log_form import (
     variable,
 )
 
-START_S: Final = 10.0
+START_S: Final = 60.0
 _PORTS: Final = range(20_000, 30_000, 2)  # below those that the kernel gives away
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from eaves.cli.demo.checking import address_of, connects, demand
+from eaves.cli.demo.checking import SLOW_S, address_of, connects, demand
 from eaves.cli.demo.sandbox import in_namespace, run_tool
 from eaves.cli.demo.scene import HELLO_PORT, MACHINE_PORT, UNMAPPED_PORT, Scene
 from eaves.cli.demo.site import apps_on_each_network, bad_port_heals, denied_is_counted
@@ -38,7 +38,9 @@ def project_is_there(scene: Scene) -> str:
 
 
 def node_is_online(scene: Scene) -> str:
-    scene.until("the node is ONLINE", lambda: _state(scene, "device", "demo-node") == "ONLINE", 60)
+    scene.until(
+        "the node is ONLINE", lambda: _state(scene, "device", "demo-node") == "ONLINE", SLOW_S
+    )
     return _one_line(scene.eaves("get", "device"), "demo-node")
 
 
@@ -66,16 +68,19 @@ def unmapped_port_is_denied(scene: Scene) -> str:
 
 def apps_are_kept_apart(scene: Scene) -> str:
     inner = address_of(scene, "machine")
-    allowed = _reach(scene, scene.place.host, scene.datastore_port)
-    demand(allowed == "connected", f"the allowed way to the datastore gives {allowed!r}")
-    denied = _reach(scene, inner, 80)
+    scene.until(
+        "hello reaches the datastore, which a rule allows",
+        lambda: _reach(scene, scene.place.host, scene.datastore_port) == "connected",
+        SLOW_S,
+    )
+    denied = scene.until("hello says what it reaches", lambda: _reach(scene, inner, 80), SLOW_S)
     demand(denied == "no", f"hello reaches {inner}:80 without a rule: {denied!r}")
     return f"hello to {inner}:80 (no rule) denied; to the datastore (a rule) connected"
 
 
 def host_is_closed_to_the_node(scene: Scene) -> str:
     probe = (
-        "import socket,sys;s=socket.socket();s.settimeout(2);"
+        "import socket,sys;s=socket.socket();s.settimeout(10);"
         "print(s.connect_ex((sys.argv[1],int(sys.argv[2]))))"
     )
     argv = in_namespace(["python3", "-c", probe])
@@ -91,8 +96,8 @@ def logs_are_read_back(scene: Scene) -> str:
         lines = (line for line in scene.eaves("logs", name).splitlines() if text in line)
         return next(lines, "")
 
-    hello = scene.until("logs of hello", lambda: lines_of("hello", "web app is starting"), 60)
-    machine = scene.until("logs of machine", lambda: lines_of("machine", "ready, GREETING"), 60)
+    hello = scene.until("logs of hello", lambda: lines_of("hello", "web app is starting"), SLOW_S)
+    machine = scene.until("logs of machine", lambda: lines_of("machine", "ready, GREETING"), SLOW_S)
     return f"{_cut(hello)} | {_cut(machine)}"
 
 
@@ -105,16 +110,16 @@ def metrics_are_read_back(scene: Scene) -> str:
         used = f"{now.memory.used_mb:g} of {now.memory.total_mb:g} MB"
         return f"{name} {used} of memory, {received:g} bytes received"
 
-    hello = scene.until("figures of hello", lambda: figures("hello"), 90)
-    return f"{hello}; {scene.until('figures of machine', lambda: figures('machine'), 90)}"
+    hello = scene.until("figures of hello", lambda: figures("hello"), SLOW_S)
+    return f"{hello}; {scene.until('figures of machine', lambda: figures('machine'), SLOW_S)}"
 
 
 def restart_makes_a_new_incarnation(scene: Scene) -> str:
-    scene.get(HELLO_PORT, f"{NOTES}?add")
+    scene.until("a note is added", lambda: scene.get(HELLO_PORT, f"{NOTES}?add"), SLOW_S)
     before = _notes(scene)
     demand(before["notes"] != "0", "a note was not kept on the volume")
     scene.eaves("restart", "hello")
-    after = scene.until("hello restarts", lambda: _other_start(scene, before), 90)
+    after = scene.until("hello restarts", lambda: _other_start(scene, before), SLOW_S)
     demand(
         after["notes"] == before["notes"],
         f"the volume had {before['notes']} notes before the restart and {after['notes']} after it",
@@ -128,7 +133,7 @@ def restart_makes_a_new_incarnation(scene: Scene) -> str:
 def purge_makes_a_fresh_volume(scene: Scene) -> str:
     before = _notes(scene)
     scene.eaves("purge", "hello")
-    after = scene.until("hello is purged", lambda: _other_start(scene, before), 90)
+    after = scene.until("hello is purged", lambda: _other_start(scene, before), SLOW_S)
     demand(after["notes"] == "0", f"{after['notes']} notes survived the purge")
     return f"{before['notes']} note(s) before, {after['notes']} after; the machine was left alone"
 
@@ -147,7 +152,7 @@ def why_names_the_fact(scene: Scene) -> str:
         said = scene.eaves("why", "instance", "broken")
         return said if "sha256" in said.lower() else ""
 
-    said = scene.until("`eaves why` names the digest", chain, 60)
+    said = scene.until("`eaves why` names the digest", chain, SLOW_S)
     scene.eaves("delete", "-f", str(scene.place.yaml_dir / "wrong.yaml"))
     (scene.place.yaml_dir / "wrong.yaml").unlink()
     return " ".join(said.split())
@@ -165,7 +170,7 @@ def too_large_is_refused(scene: Scene) -> str:
 
 
 def _greeting(scene: Scene, port: int, wanted: str) -> str:
-    body = scene.until(f"port {port} answers", lambda: scene.get(port), 60).strip()
+    body = scene.until(f"port {port} answers", lambda: scene.get(port), SLOW_S).strip()
     demand(wanted in body, f"port {port} answers {body[:200]!r}, without {wanted!r}")
     return f"http://{scene.place.node}:{port}/ -> {body.splitlines()[0]}"
 
@@ -177,7 +182,7 @@ def _reach(scene: Scene, host: str, port: int) -> str:
 
 
 def _notes(scene: Scene) -> dict[str, str]:
-    body = scene.until("the notes answer", lambda: scene.get(HELLO_PORT, NOTES), 30)
+    body = scene.until("the notes answer", lambda: scene.get(HELLO_PORT, NOTES), SLOW_S)
     return dict(_pairs(body))
 
 

@@ -18,7 +18,7 @@ from eaves.cli.demo.scene import NODE_NAME, Scene
 from eaves.cli.demo.tell import Teller
 
 DEVICE: Final = "demo-node"
-WAIT_S: Final = 60.0
+WAIT_S: Final = 180.0
 TAMPERED: Final = "init=/bin/sh"
 
 

@@ -85,7 +85,7 @@ class Scene:
 
     def log_in(self) -> None:
         root = self.place.controller_dir / "root-certificate.pem"
-        self.until("the controller answers", self._rest_answers, 60)
+        self.until("the controller answers", self._rest_answers, 180)
         self.eaves(
             *("login", self.place.rest_url, "--ca", str(root)),
             *("--password-file", str(self.place.password_file)),

@@ -6,13 +6,12 @@ on meanwhile.
 
 import sys
 
-from eaves.cli.demo.checking import address_of, connects, demand
+from eaves.cli.demo.checking import SLOW_S, address_of, connects, demand
 from eaves.cli.demo.place import SITE, SITE_LEASED, SITE_PEER, SITE_PORT, UPLINK
 from eaves.cli.demo.sandbox import HostRefused, in_namespace, run_tool
 from eaves.cli.demo.scene import EAVES, HELLO_PORT, NODE_NAME, Scene
 
 OPEN_PORT, SHUT_PORT = 8000, 8001  # of the outside peer; a rule allows the first
-SLOW_S = 180.0  # on a machine with much else to do
 YAML = "5-site.yaml"
 FETCH = "import sys,urllib.request as u;print(u.urlopen(sys.argv[1],timeout=10).read().decode())"
 

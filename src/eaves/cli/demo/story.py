@@ -102,7 +102,7 @@ class Story:
         self._tell.step(4, "Apps are deployed: a container first, a virtual machine beside it")
         self._apply("4-hello.yaml")
         scene, tell = self._scene, self._tell
-        scene.until("the container answers", lambda: scene.get(HELLO_PORT, timeout_s=2), 150)
+        scene.until("the container answers", lambda: scene.get(HELLO_PORT, timeout_s=2), 300)
         self.first_answer_s = tell.elapsed_s
         tell.say(f"the container answers at http://{scene.place.node}:{HELLO_PORT}/")
         tell.title(f"  {self.first_answer_s:.1f} s from start to the first answering app")
@@ -112,7 +112,7 @@ class Story:
             "4-machine.yaml", MACHINE_SHA256=disk.sha256, MACHINE_BYTES=str(disk.size_bytes)
         )
         scene, tell = self._scene, self._tell
-        scene.until("the machine answers", lambda: scene.get(MACHINE_PORT, timeout_s=2), 240)
+        scene.until("the machine answers", lambda: scene.get(MACHINE_PORT, timeout_s=2), 480)
         tell.say(
             f"the virtual machine answers at http://{scene.place.node}:{MACHINE_PORT}/"
             f" after {tell.elapsed_s:.1f} s"
@@ -121,7 +121,7 @@ class Story:
     def _observe(self) -> None:
         self._tell.step(5, "Apps are observed")
         for name in ("hello", "machine"):
-            self._scene.eaves("wait", "instance", name, "--timeout", "60")
+            self._scene.eaves("wait", "instance", name, "--timeout", "80")
         for words in (("get", "device"), ("get", "instance")):
             self._tell.command(*words)
             for line in self._scene.eaves(*words).rstrip().splitlines():
