@@ -66,7 +66,7 @@ from eaves.evapi.uuid import decode_uuid_response
 from eaves.ids import ConfigHash, DeviceId, EnterpriseId
 
 ONBOARDING_KEY = "5d0767ee-0547-4569-b530-387e526f8cb9"
-DEADLINE_S = 30.0
+DEADLINE_S = 90.0
 
 
 @dataclass(frozen=True, slots=True)

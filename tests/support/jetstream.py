@@ -25,7 +25,7 @@ from support.controller import free_port
 from support.tied import start_tied
 
 SERVER = "/usr/sbin/nats-server"
-DEADLINE_S = 30.0
+DEADLINE_S = 90.0
 MIB = 1024 * 1024
 
 

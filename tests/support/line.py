@@ -533,7 +533,7 @@ class Line:
             and p.name not in {"sleep", "httpd", "end", "cat"}  # short-lived, of the apps
         )
 
-    def until(self, what: str, probe: Callable[[], T], timeout_s: float = 30.0) -> T:
+    def until(self, what: str, probe: Callable[[], T], timeout_s: float = 90.0) -> T:
         """The first true answer; fails after the deadline."""
         end = time.monotonic() + timeout_s
         while not (answer := probe()):

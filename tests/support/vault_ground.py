@@ -21,7 +21,7 @@ from eaves.node.vault.keeper import Vault
 Boot = Iterable[tuple[int, bytes]]
 USUAL: Boot = ((0, b"firmware 1"), (4, b"loader 1"), (8, b"quiet"))
 OTHER_LOADER: Boot = ((0, b"firmware 1"), (4, b"loader 2"), (8, b"quiet"))
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 
 
 def extended(value: bytes, data: bytes) -> bytes:

@@ -14,7 +14,7 @@ from support.controller import free_port
 from support.tied import start_tied
 
 SERVER = "/usr/bin/victoria-metrics"
-DEADLINE_S = 30.0
+DEADLINE_S = 90.0
 
 
 def victoria_is_there() -> bool:

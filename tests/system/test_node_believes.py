@@ -27,7 +27,7 @@ from eaves.evapi.keys import KeySigner
 from eaves.evapi.poll import decode_poll_response
 from eaves.node.network.rules import METADATA_PORT
 
-pytestmark = [pytest.mark.system, pytest.mark.host, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.system, pytest.mark.host, pytest.mark.timeout(600)]
 
 ONE = 8121
 SCAN_S = 0.3  # for as many ports as are asked at once; the machine is on this one

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support.line import INSTANCE, MACHINE, Line, whole_line
 
-pytestmark = [pytest.mark.system, pytest.mark.host, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.system, pytest.mark.host, pytest.mark.timeout(600)]
 
 ONE, TWO = 8111, 8112
 STATE_BYTES = 6 << 30  # sparse: what is filled is only allocated, never written

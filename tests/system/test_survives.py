@@ -9,7 +9,7 @@ from datetime import datetime
 import pytest
 from support.line import MACHINE, Client, Line, add_disk, whole_line
 
-pytestmark = [pytest.mark.system, pytest.mark.host, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.system, pytest.mark.host, pytest.mark.timeout(600)]
 
 ONE, TWO = 8101, 8102
 QUIET_S = 5  # more than two rounds of looking at everything
