@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from support.guest_machine import INSIDE, GuestMachine
+from support.guest_machine import INSIDE, WITHIN_S, GuestMachine
 
 _RESULTS: Final = pytest.StashKey["GuestResults"]()
 
@@ -85,6 +85,7 @@ def stand_in(item: pytest.Item) -> pytest.Item:
     made = GuestItem.from_parent(item.parent, name=item.name)  # pyright: ignore[reportUnknownMemberType] - pytest declares no types of it
     made.own_markers.extend(item.own_markers)
     made.keywords.update(item.keywords)
+    made.add_marker(pytest.mark.timeout(WITHIN_S + 60))  # the first one waits for the machine
     return made
 
 
