@@ -1,8 +1,10 @@
 """What the kernel tells over rtnetlink, against what it tells elsewhere."""
 
 import asyncio
+import contextlib
 import socket
 import struct
+from collections.abc import Iterable
 from pathlib import Path
 
 from hypothesis import given
@@ -13,6 +15,7 @@ from eaves.node.host.rtnetlink import Dump, Message, attributes_of, dump
 from eaves.node.host.uplink_state import routing
 
 SYS = Path("/sys/class/net")
+LOOKS = 200
 
 
 def attribute(kind: int, value: bytes) -> bytes:
@@ -20,22 +23,42 @@ def attribute(kind: int, value: bytes) -> bytes:
     return struct.pack("=HH", length, kind) + value + b"\0" * (-length % 4)
 
 
-def said(name: str, what: str) -> str:
-    return (SYS / name / what).read_text().strip()
+Told = dict[str, tuple[str, int, int]]
+
+
+def of_sysfs(names: Iterable[str]) -> Told:
+    """Address, index and MTU of those that are there."""
+    told: Told = {}
+    for name in names:
+        with contextlib.suppress(OSError):  # it has just gone
+            mac, index, mtu = (
+                (SYS / name / what).read_text().strip() for what in ("address", "ifindex", "mtu")
+            )
+            told[name] = (mac, int(index), int(mtu))
+    return told
+
+
+async def of_the_kernel() -> Told:
+    links = (await interfaces()).links.values()
+    return {link.name: (link.mac, link.index, link.mtu) for link in links}
 
 
 def test_links_are_those_of_sysfs() -> None:
+    """Tests beside this one make and remove links: it looks until none did so meanwhile."""
+
     async def run() -> None:
-        seen = (await interfaces()).links
+        looks = 0
+        while True:
+            links = (await interfaces()).links
+            seen, told = await of_the_kernel(), of_sysfs(links)
+            kinds = {link.name: link.kind for link in (await routing()).links}
+            still = links.keys() == seen.keys() == kinds.keys() and await of_the_kernel() == seen
+            looks += 1
+            if still or looks == LOOKS:
+                break
         assert "lo" in seen
-        for link in seen.values():
-            assert link.mac == said(link.name, "address")
-            assert (link.index, link.mtu) == (
-                int(said(link.name, "ifindex")),
-                int(said(link.name, "mtu")),
-            )
-        kinds = {link.name: link.kind for link in (await routing()).links}
-        assert kinds == {link.name: link.kind for link in seen.values()}
+        assert seen == told
+        assert kinds == {link.name: link.kind for link in links.values()}
 
     asyncio.run(run())
 
