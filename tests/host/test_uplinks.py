@@ -331,7 +331,7 @@ async def test_an_interface_that_is_not_there_is_not_taken(folder: Path) -> None
 
 def _takes(folder: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [*TIED, sys.executable, "-m", "support.takeover_process", str(folder), "eth0", "4"],
+        [*TIED, sys.executable, "-m", "support.takeover_process", str(folder), "eth0", "10"],
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
