@@ -209,7 +209,7 @@ class ImageMachine:
         if swtpm is None:
             return
         try:
-            swtpm.wait(5)  # it goes with the connection
+            swtpm.wait(60)  # it goes with the connection
         except subprocess.TimeoutExpired:
             swtpm.kill()
             swtpm.wait()
