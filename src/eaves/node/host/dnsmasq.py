@@ -109,20 +109,22 @@ async def start(folder: Path, bridge: str, ifindex: int, conf: str, unit: str) -
     """
     await _check(folder, bridge, conf)
     await stop(folder)
+    process = await _started_once_free(folder, bridge, conf, unit)
+    saved = {"pid": process.pid, "start_ticks": process.start_ticks, "ifindex": ifindex}
+    atomic_write(folder / "process.json", json.dumps(saved).encode())
+
+
+async def _started_once_free(folder: Path, bridge: str, conf: str, unit: str) -> ProcessId:
     clock = asyncio.get_running_loop().time
     patience = clock() + HANDED_OVER_S
     while True:
         _prepare(folder, conf)
         try:
-            process = await _started(folder, bridge, unit)
+            return await _started(folder, bridge, unit)
         except DnsmasqFailed as error:
             if TAKEN not in str(error) or clock() > patience:
                 raise
             await asyncio.sleep(AGAIN_S)
-        else:
-            break
-    saved = {"pid": process.pid, "start_ticks": process.start_ticks, "ifindex": ifindex}
-    atomic_write(folder / "process.json", json.dumps(saved).encode())
 
 
 async def _started(folder: Path, bridge: str, unit: str) -> ProcessId:
