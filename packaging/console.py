@@ -21,7 +21,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -57,15 +57,37 @@ class Node:
         path = f"{self.node.parent}{os.pathsep}{os.environ.get('PATH', '')}"
         environment: Mapping[str, str] = {**os.environ, "PATH": path, "NO_UPDATE_NOTIFIER": "1"}
         command = [str(self.node), str(self.npm), *arguments]
-        with subprocess.Popen(command, cwd=cwd, env=environment, start_new_session=True) as npm:  # noqa: S603 - npm of our own
-            try:
-                status = npm.wait()
-            except BaseException:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(npm.pid, signal.SIGTERM)
-                raise
+        npm: subprocess.Popen[bytes] | None = None
+        try:
+            with held_back(signal.SIGTERM):  # until there is something to end
+                npm = subprocess.Popen(command, cwd=cwd, env=environment, start_new_session=True)  # noqa: S603 - npm of our own
+            status = npm.wait()
+        except BaseException:
+            if npm is not None:
+                end(npm)
+            raise
         if status:
             raise subprocess.CalledProcessError(status, command)
+
+
+@contextlib.contextmanager
+def held_back(number: signal.Signals) -> Generator[None]:
+    """A signal that comes meanwhile is handled at the end."""
+    came: list[int] = []
+    before = signal.signal(number, lambda which, _frame: came.append(which))
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
+    if came:
+        signal.raise_signal(number)
+
+
+def end(npm: subprocess.Popen[bytes]) -> None:
+    """With all that it started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(npm.pid, signal.SIGTERM)
+    npm.wait()
 
 
 def find_node() -> Node:
