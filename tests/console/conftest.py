@@ -24,7 +24,7 @@ def left_out(why: str) -> NoReturn:
     pytest.skip(why)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its loop runs in this thread: no test with one of its own may follow
 def playwright() -> Iterator[Playwright]:
     if not CHROMIUM.exists():
         left_out("no Chromium on this machine; install the package chromium")
