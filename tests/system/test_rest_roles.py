@@ -270,6 +270,7 @@ async def test_every_operation_says_what_it_needs(rest: Rest, enterprise: str) -
         *("/v1/eaves/tokens", "/v1/eaves/tokens/{id}"),
         # whoever has the address: it holds a code
         *("/v1/eaves/artifacts/{id}", "/v1/eaves/content/{datastore}/{code}/{digest}"),
+        "/v1/ext/installer-images/{token}",  # a token of one download and one hour
     }
     asked = [(r.method, r.path) for r in ROUTES if hasattr(r.needs, "area")]
     for resource in ALL:
