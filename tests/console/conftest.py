@@ -24,8 +24,9 @@ def left_out(why: str) -> NoReturn:
     pytest.skip(why)
 
 
-@pytest.fixture(scope="module")  # its loop runs in this thread: no test with one of its own may follow
+@pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
+    """Ends with its file: its loop runs in this thread, where no other loop could follow."""
     if not CHROMIUM.exists():
         left_out("no Chromium on this machine; install the package chromium")
     with sync_playwright() as started:
