@@ -173,7 +173,9 @@ def test_the_same_seed_gives_the_same_devices_the_same_faults(place: Place, tmp_
     for seed in ("7", "7", "8"):
         log = place.process.log
         before = len(log.read_text())
-        place.run(tmp_path, "--bad-signatures", "5", "--seed", seed, "--hurry", "60", "--for", "6s")
+        place.run(
+            tmp_path, "--bad-signatures", "5", "--seed", seed, "--hurry", "60", "--for", "12s"
+        )
         lines = [w for w in log.read_text()[before:].splitlines() if "signature_refused" in w]
         refused.append({w.partition("device_id=")[2].split(" ")[0] for w in lines})
     assert len(refused[0]) == 5

@@ -11,7 +11,7 @@ import {
   SearchInput,
 } from "@patternfly/react-core";
 import { useQuery } from "@tanstack/react-query";
-import { type KeyboardEvent, useDeferredValue, useRef, useState } from "react";
+import { type KeyboardEvent, useDeferredValue, useEffect, useRef, useState } from "react";
 import { useNavigate } from "react-router";
 import type { AppRow, Listed, NodeRow } from "../api/types";
 import { useSession } from "../session/Session";
@@ -33,14 +33,24 @@ export function Palette({ onClose }: Props) {
   const [text, setText] = useState("");
   const navigate = useNavigate();
   const list = useRef<HTMLDivElement>(null);
-  const found = useFound(useDeferredValue(text.trim()));
+  const shown = useDeferredValue(text.trim());
+  const found = useFound(shown);
+  const [entered, setEntered] = useState<string | undefined>();
+  const write = (value: string) => {
+    setText(value);
+    setEntered(undefined);
+  };
   const go = (to: string) => {
     onClose();
     navigate(to);
   };
-  const typed = (event: KeyboardEvent) => {
+  useEffect(() => {
+    // what is shown may still be of fewer letters: Enter means what was typed, once it is found
     const first = found[0];
-    if (event.key === "Enter" && first) go(first.to);
+    if (entered !== undefined && entered === shown && first) go(first.to);
+  });
+  const typed = (event: KeyboardEvent) => {
+    if (event.key === "Enter") setEntered(text.trim());
     if (event.key === "ArrowDown")
       list.current?.querySelector<HTMLElement>("[role=menuitem]")?.focus();
   };
@@ -52,8 +62,8 @@ export function Palette({ onClose }: Props) {
         <SearchInput
           aria-label="Name of a page, node or app instance"
           value={text}
-          onChange={(_event, value) => setText(value)}
-          onClear={() => setText("")}
+          onChange={(_event, value) => write(value)}
+          onClear={() => write("")}
           onKeyDown={typed}
           ref={(element: HTMLInputElement | null) => element?.focus()}
         />
