@@ -100,7 +100,7 @@ def report(
             items[ref] = Status(
                 ref, ItemState.WAITING, waits_for=todo.waiting.get(ref, frozenset())
             )
-    for ref in current:
+    for ref in current.keys() | todo.busy:  # what is being made when its wish ends is there soon
         if ref not in intended:
             items[ref] = Status(ref, ItemState.LEAVING, fault=faults.get(ref))
     return Report(items)

@@ -6,7 +6,7 @@ import pytest
 
 from eaves.ids import AppInstanceId, NetworkInstanceId
 from eaves.node.host.nft import parse_table
-from eaves.node.network.configurators import stale
+from eaves.node.network.configurators import removal, stale
 from eaves.node.network.items import Ace, Action, AppFirewall, Nat, NftBase, Way
 from eaves.node.network.marks import MOST_ENTRY, entry_of, log_group
 from eaves.node.network.nftlang import comments, dynamic_sets, load_commands, program_text
@@ -272,3 +272,17 @@ def test_a_port_map_is_known_again_also_where_nft_knows_no_protocols(shown: str)
     )
     key = ("eth0", "192.0.2.10", "tcp", "6")
     assert seen.elements["portmap-of"] == {key: "pm-nbu0x1-tcp6"}
+
+
+@pytest.mark.parametrize("shown", ['"tcp"', "6"])
+def test_a_port_map_goes_before_its_chain(shown: str) -> None:
+    """The kernel keeps a chain that an entry leads to, and with it the app's whole firewall."""
+    program = firewall_programs(firewall(PORT_MAP))[0]
+    seen = parse_table(
+        """{"nftables": [{"chain": {"name": "pm-nbu0x1-tcp8080"}}, {"map": {"name": "portmap-of",
+          "type": ["ifname", "ipv4_addr", "inet_proto", "inet_service"], "map": "verdict", "elem": [
+            [{"concat": ["eth0", "192.0.2.10", PROTOCOL, 8080]},
+             {"goto": {"target": "pm-nbu0x1-tcp8080"}}]]}}]}""".replace("PROTOCOL", shown)
+    )
+    gone = [next(iter(c["delete"])) for c in removal(program, seen) if "delete" in c]
+    assert gone == ["element", "chain"]

@@ -2,13 +2,14 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from eaves.errors import Transient
 from eaves.evapi.config import (
     AppInstanceConfig,
     CipherBlock,
@@ -21,7 +22,7 @@ from eaves.evapi.config import (
     ZNetworkInstType,
 )
 from eaves.evapi.info import ZSwState
-from eaves.ids import AppInstanceId
+from eaves.ids import AppInstanceId, NetworkInstanceId
 from eaves.node import refs
 from eaves.node.checkpoint import Checkpoint
 from eaves.node.domains.items import Domain, Firmware
@@ -31,7 +32,8 @@ from eaves.node.refs import Port
 from eaves.node.runtime.engine import Engine, Surroundings
 from eaves.node.runtime.local_decisions import LocalDecisions
 from eaves.node.runtime.reports import AppFacts, app_info, refused_app_infos
-from eaves.reconcile.item import Item, Observation
+from eaves.reconcile.apply import Configurator, ProgressSink, backoff
+from eaves.reconcile.item import Graph, Item, ItemRef, Observation
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -254,3 +256,70 @@ async def test_a_delay_holds_back_nobody_who_runs_or_ran(engine: Engine) -> None
     await engine.again()
     assert not engine.wish.delayed
     assert refs.domain(name) in engine.wish.graph
+
+
+class Machine:
+    """Apps and networks of a machine; what `stuck` names cannot be removed."""
+
+    kinds = frozenset({"domain", "bridge"})
+
+    def __init__(self, there: Graph, stuck: frozenset[ItemRef]) -> None:
+        self.there = dict(there)
+        self._stuck = stuck
+
+    def configurators(self) -> Mapping[str, Configurator]:
+        return dict.fromkeys(self.kinds, self)
+
+    async def observe(self) -> Observation:
+        return Observation(dict(self.there), {})
+
+    async def close(self) -> None:
+        self.there.clear()
+
+    async def create(self, item: Item, _progress: ProgressSink, /) -> None:
+        self.there[item.ref] = item
+
+    async def modify(self, _running: Item, item: Item, _progress: ProgressSink, /) -> None:
+        self.there[item.ref] = item
+
+    async def delete(self, item: Item, _progress: ProgressSink, /) -> None:
+        if item.ref in self._stuck:
+            raise Transient(f"{item.ref}: Device or resource busy")
+        self.there.pop(item.ref, None)
+
+    def retry_delay(self, _item: Item, attempts: int, /) -> timedelta:
+        return backoff(attempts)
+
+
+async def stop(tmp_path: Path, stuck: str, apps_s: float, rest_s: float) -> set[str]:
+    """Stop a machine with an app and a network; what was still there in the end, by kind."""
+    checkpoint = Checkpoint(tmp_path)
+    domain = Domain(AppInstanceId(uuid(1).uuid), 1, 0, 65536, 1, Firmware.BIOS, (), ())
+    bridge = Bridge(
+        NetworkInstanceId(uuid(8).uuid), 1, "bn1", "10.1.0.1/24", "02:00:00:00:00:01", 1500
+    )
+    there: Graph = {one.ref: one for one in (domain, bridge)}
+    machine = Machine(there, frozenset(r for r in there if r.kind == stuck))
+    engine = Engine(
+        checkpoint,
+        (machine,),
+        Surroundings(Around().ports, open_secret, "eaves-test"),
+        lambda: datetime.now(UTC),
+        lambda: None,
+    )
+    await engine.observe_all()
+    running = asyncio.create_task(engine.run_forever())
+    async with asyncio.timeout(20):
+        await engine.stop_everything(apps_s, rest_s)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    checkpoint.close()
+    return {ref.kind for ref in machine.there}
+
+
+async def test_a_reboot_does_not_wait_for_networks_that_cannot_be_removed(tmp_path: Path) -> None:
+    """It took five minutes on the image, where a firewall was in the way; apps have that time."""
+    assert await stop(tmp_path, "", 300.0, 300.0) == set()
+    assert await stop(tmp_path, "bridge", 300.0, 0.0) == {"bridge"}
+    assert await stop(tmp_path, "domain", 0.1, 0.0) >= {"domain"}

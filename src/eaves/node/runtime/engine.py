@@ -34,6 +34,8 @@ from eaves.reconcile.report import Report
 log = structlog.get_logger(__name__)
 
 KEPT = ("content-tree", "volume", "snapshot")  # over a reboot
+APPS = ("container", "domain")  # what may lose data if the machine goes down under it
+REST_S = 20.0  # for what is left once the apps are down; it goes with the boot otherwise
 OBSERVE_S = 2.0  # how soon a workload that ended by itself, or a broken part, is noticed
 
 
@@ -196,22 +198,35 @@ class Engine:
         self._begun |= begun(apps, current)
         return delayed(apps, self._begun, now - self._ready_at)
 
-    async def stop_everything(self, timeout_s: float) -> Report:
-        """Apps down, network away, content and volumes kept: what a reboot command asks for."""
+    async def stop_everything(self, timeout_s: float, rest_s: float = REST_S) -> Report:
+        """Apps down, network away, content and volumes kept: what a reboot command asks for.
+
+        Only apps are waited for with patience.
+        """
         keep = {r: i for r, i in self.reconciler.current.items() if r.kind in KEPT}
         async with self._lock:
             self._config = None
             self.wish = None
             self.reconciler.intend(keep)
             self._intended.set()
+
+        def apps_left(report: Report) -> list[str]:
+            return [str(s.ref) for s in report.unmet() if s.ref.kind in APPS]
+
+        def left(report: Report) -> list[str]:
+            return [str(s.ref) for s in report.unmet() if s.ref not in keep]
+
+        await self._while_left(apps_left, timeout_s)
+        await self._while_left(left, rest_s)
+        return self.reconciler.report()
+
+    async def _while_left(self, left: Callable[[Report], list[str]], timeout_s: float) -> None:
         try:
             async with asyncio.timeout(timeout_s):
-                await self.reconciler.until(
-                    lambda report: all(s.ref in keep for s in report.unmet())
-                )
+                await self.reconciler.until(lambda report: not left(report))
         except TimeoutError:
-            log.warning("not_all_stopped", timeout_s=timeout_s)
-        return self.reconciler.report()
+            there = left(self.reconciler.report())
+            log.warning("not_all_stopped", timeout_s=timeout_s, left=there)
 
     async def run_forever(self) -> None:
         async with asyncio.TaskGroup() as tasks:
