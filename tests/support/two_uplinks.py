@@ -15,7 +15,7 @@ from support.tied import TIED
 from eaves.evapi.flows.steps import Reply, Send
 from eaves.evapi.paths import Endpoint
 from eaves.node.comms.transport import Limits, Transport
-from eaves.node.host import dhcp, wifi
+from eaves.node.host import dhcp, wpa
 from eaves.node.refs import Way
 from eaves.node.uplinks.machine import Machine, Place
 from eaves.node.uplinks.service import Properties, Tools, Uplinks
@@ -201,7 +201,8 @@ async def running(
             await asyncio.wait([task])
             await made.transport.close()
             await dhcp.stop_others(folder / "dhcp", frozenset())
-            await wifi.stop_others(folder / "wifi", frozenset())
+            for name in ("wifi", "pnac"):
+                await wpa.stop_others(folder / name, frozenset())
 
 
 async def until(what: Callable[[], bool | Awaitable[bool]], timeout_s: float = 60.0) -> None:

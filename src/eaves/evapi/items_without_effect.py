@@ -22,7 +22,6 @@ _MODEM = "a modem that is stuck is told with its error, and left to a person"
 _EMULATOR = "an aid for developers of the emulator; QEMU runs here as its package starts it"
 _CORES = "no core of the emulator is kept; its last lines are in the app's error and log"
 _MEMORY = "the kernel watches memory pressure; what it ended is told as the reason of the next boot"
-_PNAC = "ports do not authenticate by 802.1X yet"
 _LOCAL = "not asked of a local profile server yet"
 _ACCESS = "the host's own operating system decides who may use it"
 
@@ -40,7 +39,6 @@ WITHOUT_EFFECT: Final[Mapping[str, str]] = MappingProxyType(
         "timer.lps.network.interval": _LOCAL,
         "timer.lps.appbootinfo.interval": _LOCAL,
         "network.local.legacy.mac.address": "no app ever had an address of that scheme here",
-        "pnac.dhcp.reacquire.max.retries": _PNAC,
         "wwan.query.visible.providers": "no other providers are looked for: it cuts a modem off",
         "wwan.modem.recovery.watchdog": _MODEM,
         "wwan.modem.recovery.reload.drivers": _MODEM,

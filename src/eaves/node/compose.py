@@ -45,6 +45,7 @@ from eaves.node.host.vfio import PciTaker
 from eaves.node.ios.subsystem import IosSubsystem
 from eaves.node.network.refusals import Facts, clamps_mss
 from eaves.node.network.subsystem import NetworkSubsystem
+from eaves.node.refs import PortCredentials
 from eaves.node.runtime.budget import Budget, budget_of
 from eaves.node.runtime.conversation import Conversation
 from eaves.node.runtime.device_status import Identity
@@ -129,7 +130,13 @@ class Node:
             changed=self.changed,
         )
         self.uplinks = uplinks_of(
-            settings, folder.server, checkpoint, self.clock, self.changed, self.opened
+            settings,
+            folder.server,
+            checkpoint,
+            self.clock,
+            self.changed,
+            self.opened,
+            self._credentials,
         )
         transport.ways = self.uplinks.keeper
         self.storage = self._storage()
@@ -139,6 +146,7 @@ class Node:
         self.engine, self.workloads = self._engine(device_log)
         self.conversation = self._conversation()
         self.system = base_os(booted, boot, self._beside()) if booted else None
+        self.enroller = self._enroller()
         self.service = Service(self._parts(), Outbox(time.monotonic))
         self.conversation.console = LocalConsole(
             self.link, self.local, lambda: self.service.local, self.service.device_info
@@ -162,6 +170,9 @@ class Node:
 
     def opened(self, block: CipherBlock) -> EncryptionBlock:
         return self.decryptor().open(block)
+
+    def _credentials(self, profile: str) -> PortCredentials:
+        return self.enroller.credentials(profile)
 
     def changed(self) -> None:
         self.service.changed()
@@ -314,7 +325,7 @@ class Node:
                 self.checkpoint,
             ),
             diagnose=lambda: diagnosis(settings),
-            enroller=self._enroller(),
+            enroller=self.enroller,
         )
 
     def _enroller(self) -> Enroller:

@@ -22,6 +22,7 @@ from eaves.node.refs import Way
 from eaves.node.runtime.connect import pinger
 from eaves.node.settings import HostNetwork, Settings
 from eaves.node.storage.transfer import Uplink
+from eaves.node.uplinks.authenticator import FindCredentials
 from eaves.node.uplinks.ledger_file import DOCUMENT
 from eaves.node.uplinks.machine import Machine, Place
 from eaves.node.uplinks.model import PortPlan
@@ -41,12 +42,18 @@ def uplinks_of(
     clock: Callable[[], datetime],
     changed: Callable[[], None],
     open_secret: OpenSecret,
+    credentials: FindCredentials,
 ) -> Uplinks:
     def open_wifi(plan: PortPlan) -> Supplicant:
         return supplicant(plan, open_secret)
 
     tools = Tools(
-        Machine(Place(settings.run_dir, settings.name), open_wifi, open_secret=open_secret),
+        Machine(
+            Place(settings.run_dir, settings.name),
+            open_wifi,
+            open_secret=open_secret,
+            credentials=credentials,
+        ),
         checkpoint,
         clock,
         time.monotonic,

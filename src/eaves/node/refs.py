@@ -6,6 +6,7 @@ joins them.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from eaves.evapi.config import AppInstanceConfig
 from eaves.ids import AppInstanceId, ContentTreeId, NetworkInstanceId, VolumeId
@@ -53,6 +54,15 @@ def pci_device(address: str) -> ItemRef:
 def container(app: AppInstanceId) -> ItemRef:
     """A running OCI container."""
     return ItemRef("container", app)
+
+
+@dataclass(frozen=True, slots=True)
+class PortCredentials:
+    """What a port authenticates itself with (802.1X); certificates as PEM."""
+
+    chain: bytes  # its own first
+    trusted: bytes  # authorities of whoever lets it in
+    key: Path
 
 
 # Interface and namespace names that two subsystems must agree on (at most 15 characters).

@@ -28,7 +28,7 @@ from eaves.evapi.config import (
 from eaves.evapi.config_items import ItemValues, apply_items
 from eaves.evapi.info import CertInfo, CertStatus
 from eaves.node.enrolment.client import exchange
-from eaves.node.enrolment.enroller import Enroller, Means
+from eaves.node.enrolment.enroller import Enroller, Means, NoCertificate
 from eaves.node.enrolment.kept import Store
 from eaves.node.enrolment.messages import MessageType, Signer
 from eaves.node.enrolment.scep import Ask
@@ -133,6 +133,27 @@ def key_modes(folder: Path) -> list[int]:
 
 def error_of(info: CertInfo) -> str:
     return info.err.description if info.err else ""
+
+
+async def test_a_port_gets_the_certificate_of_its_profile_and_its_authority(
+    server: ScepServer, tmp_path: Path
+) -> None:
+    device = Device(tmp_path)
+    with pytest.raises(NoCertificate, match="add it"):
+        device.enroller.credentials(NAME)
+    server.approves = False
+    await device.follow(profile(server))
+    with pytest.raises(NoCertificate, match="yet"):
+        device.enroller.credentials(NAME)
+    server.approves = True
+    await device.after(RETRY_S)
+    given = device.enroller.credentials(NAME)
+    assert given.chain.startswith(device.certificate().public_bytes(Encoding.PEM))
+    assert given.trusted == authority().certificate.public_bytes(Encoding.PEM)
+    assert given.key.read_bytes().startswith(b"-----BEGIN PRIVATE KEY")
+    device.closed = "the vault is closed"
+    with pytest.raises(NoCertificate, match="vault"):
+        device.enroller.credentials(NAME)
 
 
 async def test_a_certificate_says_what_its_profile_asks_for(

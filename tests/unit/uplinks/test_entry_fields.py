@@ -145,3 +145,4 @@ def test_properties_of_ports_are_taken() -> None:
     assert properties("network.download.max.cost", "7").download_max_cost == 7
     assert properties("network.fallback.any.eth", "enabled").fallback
     assert not properties("dhcp.enable.vendorclassid", "false").vendor_class
+    assert properties("pnac.dhcp.reacquire.max.retries", "2").reacquires == 2

@@ -7,9 +7,11 @@ from support.ports import adapter, at, config, entry, kept, seen, seen_port
 
 from eaves.evapi.config import PNAC
 from eaves.evapi.flows.steps import Cause, NoConnection, Received
+from eaves.evapi.info import SupplicantState
 from eaves.node.diag_text import Probe, diag_text
 from eaves.node.host.guardian import ifupdown_names, networkd_names
 from eaves.node.refs import Way
+from eaves.node.uplinks.access import Access
 from eaves.node.uplinks.entries import controller_entry
 from eaves.node.uplinks.handover import Held, Manager, give_back, script
 from eaves.node.uplinks.model import Marks, PortResult, Standing
@@ -48,7 +50,7 @@ def test_the_controller_hears_of_every_entry_and_which_is_in_force() -> None:
     assert (second.cost, second.err.description) == (1, "no answer")
 
 
-def test_a_port_that_should_authenticate_itself_says_that_it_does_not() -> None:
+def test_a_port_of_the_machines_own_network_says_that_it_does_not_authenticate_itself() -> None:
     plain = config(adapter("eth0"), adapter("eth1"))
     made = controller_entry(replace(plain, pnacs=(PNAC(logicallabel="eth0"),)), at(0))
     told = system_adapter(State((kept(made),), made, Phase.IDLE), SEEN)
@@ -56,8 +58,22 @@ def test_a_port_that_should_authenticate_itself_says_that_it_does_not() -> None:
     assert first.pnac_status is not None
     assert not first.pnac_status.enabled
     assert first.pnac_status.err is not None
-    assert "802.1X" in first.pnac_status.err.description
+    assert "802.1X: its interface belongs to" in first.pnac_status.err.description
     assert second.pnac_status is None
+
+
+def test_a_port_says_how_its_authentication_stands() -> None:
+    plain = config(adapter("eth0"), adapter("eth1"))
+    made = controller_entry(replace(plain, pnacs=(PNAC(logicallabel="eth0"),)), at(0))
+    held = SupplicantState.SUPPLICANT_STATE_HELD
+    access = Access(held, enabled=True, error="refused", since=at(3))
+    ports = seen(replace(SEEN.ports[0], managed=True, access=access), SEEN.ports[1])
+    told = system_adapter(State((kept(made),), made, Phase.IDLE), ports).status[0].ports[0]
+    assert told.pnac_status is not None
+    assert told.pnac_status.err is not None
+    assert (told.pnac_status.enabled, told.pnac_status.state) == (True, held)
+    assert told.pnac_status.last_auth_timestamp == at(3)
+    assert told.pnac_status.err.description == "port eth0: 802.1X: refused"
 
 
 def test_ports_of_an_entry_that_is_not_in_force_have_no_addresses() -> None:

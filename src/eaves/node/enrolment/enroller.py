@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
+from cryptography.hazmat.primitives.serialization import Encoding
 
-from eaves.errors import EavesError
+from eaves.errors import EavesError, Rejected
 from eaves.evapi.config import CipherBlock, EncryptionBlock, SCEPProfile
 from eaves.evapi.info import CertInfo
-from eaves.node.enrolment.decide import Kept, Need, Terms, need, terms_of
+from eaves.node.enrolment.decide import Kept, Need, Terms, expired, need, terms_of
 from eaves.node.enrolment.kept import Store
 from eaves.node.enrolment.messages import Signer
 from eaves.node.enrolment.request import ProfileUnusable, new_key
 from eaves.node.enrolment.scep import Ask, EnrolmentRefused, Flow, Issued, Pending, Request, enrol
 from eaves.node.enrolment.status import LastTry, cert_info
+from eaves.node.refs import PortCredentials
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +39,10 @@ class Means:
     retry_s: Callable[[], float]
     now: Callable[[], datetime]
     changed: Callable[[], None]
+
+
+class NoCertificate(Rejected):
+    """A port has nothing to authenticate itself with; the text says why."""
 
 
 class Enroller:
@@ -66,6 +72,26 @@ class Enroller:
             self._told.get(p.profile_name, CertInfo(cert_enrollment_profile_name=p.profile_name))
             for p in self._profiles
         )
+
+    def credentials(self, name: str) -> PortCredentials:
+        """For a port.  Raises EavesError while there is nothing to authenticate with."""
+        profile = next((p for p in self._profiles if p.profile_name == name), None)
+        if profile is None:
+            raise NoCertificate(f"no enrolment profile {name!r} is in the configuration; add it")
+        door = self._means.door()
+        if door:
+            raise NoCertificate(f"the key of profile {name!r} cannot be read: {door}")
+        kept = self._means.store.load(name)
+        if kept is None or expired(kept.holder.certificate, self._means.now()):
+            last = self._last.get(name, LastTry())
+            why = last.unusable or last.error or ("the server was asked" if last.waits else "")
+            raise NoCertificate(
+                f"no certificate is enrolled by profile {name!r} yet; {why or 'it is asked for'}"
+            )
+        chain = (kept.holder.certificate, *kept.authorities)
+        trusted = b"\n".join(profile.ca_cert_pem)
+        key = self._means.store.key_file(name)
+        return PortCredentials(b"".join(c.public_bytes(Encoding.PEM) for c in chain), trusted, key)
 
     async def run_forever(self) -> None:
         while True:

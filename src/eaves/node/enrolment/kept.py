@@ -48,6 +48,11 @@ class Store:
         authorities = _certificates(read_or_none(place / AUTHORITIES))
         return Kept(Signer(chain[0], key), authorities, state.get("asked", ""))
 
+    def key_file(self, profile: str) -> Path:
+        """Of what `load` gives."""
+        state = _document(self._of(profile) / STATE)
+        return self._of(profile) / state.get("holds", "none") / KEY
+
     def save(self, profile: str, kept: Kept) -> None:
         certificate = kept.holder.certificate
         name = certificate.fingerprint(SHA256()).hex()

@@ -21,7 +21,7 @@ from eaves.evapi.config import (
     encode_edge_dev_config,
 )
 from eaves.evapi.config.devmodel import BondAdapter, VlanAdapter
-from eaves.evapi.config.netconfig import CellularConfig, WifiConfig, WirelessConfig
+from eaves.evapi.config.netconfig import PNAC, CellularConfig, WifiConfig, WirelessConfig
 from eaves.evapi.evecommon import (
     DhcpOptionsIgnore,
     DHCPType,
@@ -116,11 +116,24 @@ def entry_of(encoded: bytes, source: Source, at: datetime) -> Entry:
     for adapter in config.system_adapter_list:
         label = adapter.lower_layer_name or adapter.name
         ports.append(_port(adapter, devices, networks, usages.get(label), everywhere=old_format))
-    asked = frozenset(pnac.logicallabel for pnac in config.pnacs)
-    told = tuple(
-        replace(p, authenticates=bool({p.label, p.device} & asked)) for p in _checked(ports)
-    )
+    asked = {pnac.logicallabel: pnac for pnac in config.pnacs}
+    told = tuple(replace(p, access=_access(p, devices, asked)) for p in _checked(ports))
     return Entry(source, at, tuple(devices.values()), told, encoded)
+
+
+def _access(
+    port: PortPlan, devices: Mapping[str, Device], asked: Mapping[str, PNAC]
+) -> PNAC | None:
+    """Of the port, of its device, or of what is below that."""
+    names: tuple[str, ...] = (port.label, port.device)
+    match devices.get(port.device):
+        case Vlan(parent=parent):
+            names = (*names, parent)
+        case Bond(members=members):
+            names = (*names, *members)
+        case _:
+            pass
+    return next((asked[name] for name in names if name in asked), None)
 
 
 def last_resort(ifnames: Iterable[str], dedicated: Iterable[str], at: datetime) -> Entry:

@@ -8,18 +8,26 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
 
 from eaves.errors import EavesError, Transient
 from eaves.evapi.evecommon import DHCPType
-from eaves.node.host import dhcp, uplink_state, wifi
+from eaves.node.host import dhcp, uplink_state, wpa
 from eaves.node.host.files import read_or_none
 from eaves.node.host.inventory import Sysfs
 from eaves.node.host.links import ip_batch
 from eaves.node.host.process import CommandFailed
 from eaves.node.uplinks import identify, layout
+from eaves.node.uplinks.authenticator import (
+    Asked,
+    Authenticator,
+    FindCredentials,
+    asked_of,
+    nothing_enrolled,
+)
 from eaves.node.uplinks.leases import lease_of
 from eaves.node.uplinks.model import Adapter, Bond, Device, Entry, Medium, PortPlan, Vlan
 from eaves.node.uplinks.modems import Modems
@@ -77,9 +85,14 @@ class Machine:
     silent: bool = False  # no radio may send
     radios: Radios = field(default_factory=Radios)
     radio_problems: tuple[str, ...] = ()  # of those that do not do as they should
+    credentials: FindCredentials = nothing_enrolled
+    access: Authenticator = field(init=False)
 
     def __post_init__(self) -> None:
         self.modems = Modems(self.open_secret)
+        self.access = Authenticator(
+            self.place.run_dir, self.place.mark, lambda: datetime.now(UTC), self.credentials
+        )
 
     # Looking
 
@@ -188,6 +201,7 @@ class Machine:
             wireless=_is_wireless(entry, plan),
             managed=True,
             silent=silent,
+            access=self.access.seen.get(name.ifname) if plan.access else None,
         )
 
     def _is_ours(
@@ -263,6 +277,15 @@ class Machine:
         mobile = {p.ifname: p.plan for p in wished.ports if p.plan.cellular is not None}
         return bool(mobile) and await self.modems.mend(mobile, now)
 
+    async def authenticate(self, entry: Entry, now: float) -> bool:
+        """Ports that are to authenticate themselves do; True: one says something new."""
+        asked: tuple[Asked, ...] = ()
+        if self.managed and any(p.access for p in entry.ports):
+            asked = asked_of(self._layout(entry, await uplink_state.routing()))
+        leases = {name: self._lease(name) for one in asked for name in one.over}
+        addresses = {name: lease.address for name, lease in leases.items() if lease}
+        return await self.access.round(asked, addresses, now)
+
     async def settle(self, entry: Entry) -> bool:
         """Addresses, routes and rules as leases and configuration say; True: something changed."""
         if not self.managed:
@@ -336,7 +359,7 @@ class Machine:
                 self.problems[port.plan.label] = str(error)
                 log.warning("port_not_set_up", port=port.plan.label, error=str(error))
         await dhcp.stop_others(self.place.run_dir / "dhcp", frozenset(asking))
-        await wifi.stop_others(self.place.run_dir / "wifi", frozenset(joining))
+        await wpa.stop_others(self.place.run_dir / "wifi", frozenset(joining))
 
     def _joins(self, plan: PortPlan, entry: Entry) -> bool:
         device = _device(entry, plan.device)
@@ -346,7 +369,7 @@ class Machine:
     async def _start_wifi(self, plan: PortPlan, ifname: str) -> None:
         given = self.open_wifi(plan)
         unit = f"{self.place.mark}-wifi-{ifname}"
-        await wifi.ensure(self.place.run_dir / "wifi" / ifname, ifname, given.text, unit)
+        await wpa.ensure(self.place.run_dir / "wifi" / ifname, ifname, given.text, unit)
 
     def leases(self) -> Mapping[str, str]:
         """What each client said last, to notice a change: interface -> text."""

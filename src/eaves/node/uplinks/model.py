@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
 
-from eaves.evapi.config.netconfig import CellularConfig, WifiConfig
+from eaves.evapi.config.netconfig import PNAC, CellularConfig, WifiConfig
 from eaves.evapi.evecommon import BondMode, DHCPType, NetworkType, PhyIoMemberUsage
 
 LEAST_MTU, MOST_MTU = 1280, 65535
@@ -135,7 +135,7 @@ class PortPlan:
     wifi: tuple[WifiConfig, ...] = ()
     cellular: CellularConfig | None = None
     wrong: str = ""  # the configuration of this port cannot be used, and why
-    authenticates: bool = False  # the configuration asks for 802.1X on it
+    access: PNAC | None = None  # it is to authenticate itself by 802.1X
 
     @property
     def reaches_controller(self) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_interface
 
 from eaves.evapi.evecommon import DHCPType, NetworkType
+from eaves.node.uplinks.access import Access
 from eaves.node.uplinks.model import IpPlan, Option, PortPlan
 from eaves.node.uplinks.verify import Facts, Reason
 
@@ -87,6 +88,7 @@ class SeenPort:
     wireless: bool = False
     managed: bool = False  # its interface was handed over
     silent: bool = False  # in radio silence
+    access: Access | None = None  # 802.1X, where a supplicant is asked for
 
     @property
     def sources(self) -> tuple[str, ...]:

@@ -52,6 +52,7 @@ log = structlog.get_logger(__name__)
 NO_PORTS = Entry(Source.LAST_RESORT, lists.EPOCH, (), ())
 LOOK_S = 1.0  # leases are files; links tell by themselves
 STALE_S = 30.0  # what tells nothing when it changes: the host's list of DNS servers
+ACCESS_S = 2.0  # supplicants tell when they are asked
 SETTLE_S = 0.2  # a burst of changes is one
 
 
@@ -64,6 +65,7 @@ class Properties:
     download_max_cost: int = 0
     fallback: bool = False  # network.fallback.any.eth
     vendor_class: bool = True
+    reacquires: int = 4  # pnac.dhcp.reacquire.max.retries
 
     @classmethod
     def of(cls, items: ItemValues) -> Self:
@@ -77,6 +79,7 @@ class Properties:
             items.count("network.download.max.cost"),
             items.tri("network.fallback.any.eth") is Tri.ENABLED,
             items.flag("dhcp.enable.vendorclassid"),
+            items.count("pnac.dhcp.reacquire.max.retries"),
         )
 
 
@@ -164,6 +167,7 @@ class Uplinks:
     def _follow(self, properties: Properties) -> None:
         self.properties = properties
         self._tools.machine.vendor_class = properties.vendor_class
+        self._tools.machine.access.most_tries = properties.reacquires
 
     def follow_first(self, config: EdgeDevConfig, properties: Properties) -> None:
         """Of an installer, before any controller was heard."""
@@ -263,6 +267,7 @@ class Uplinks:
             tasks.create_task(self._watch_forever(), name="watch ports")
             tasks.create_task(self._decide_forever(tasks), name="decide ports")
             tasks.create_task(self._modems_forever(), name="mend modems")
+            tasks.create_task(self._access_forever(), name="authenticate ports")
 
     async def _watch_forever(self) -> None:
         """A lost carrier is known at once: requests over it go on elsewhere."""
@@ -293,6 +298,19 @@ class Uplinks:
                 await self.keep_silent()
             except (EavesError, OSError) as error:
                 log.warning("modems_not_mended", error=str(error))
+
+    async def _access_forever(self) -> None:
+        """Supplicants come and go with the configuration and with certificates."""
+        while True:
+            entry = self._state.current
+            try:
+                if entry is not None and await self._tools.machine.authenticate(
+                    entry, self._tools.monotonic()
+                ):
+                    self._look_now.set()
+            except (EavesError, OSError) as error:
+                log.warning("ports_not_authenticated", error=str(error))
+            await asyncio.sleep(ACCESS_S)
 
     async def _modems_mended(self, entry: Entry | None) -> bool:
         machine = self._tools.machine

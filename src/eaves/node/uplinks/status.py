@@ -18,6 +18,7 @@ from eaves.evapi.info import (
     ErrorInfo,
     PNACStatus,
     Severity,
+    SupplicantState,
     SystemAdapterInfo,
     ZInfoDNS,
 )
@@ -100,16 +101,38 @@ def _port(
         cost=plan.cost,
         mtu=link.mtu if link else plan.mtu,
         config_source=PortConfigSource(origin=ORIGINS[source], submitted_at=at),
-        pnac_status=_not_authenticated(plan) if plan.authenticates else None,
+        pnac_status=_access(plan, seen),
     )
 
 
-def _not_authenticated(plan: PortPlan) -> PNACStatus:
-    text = (
-        f"port {plan.label}: 802.1X is asked for, and this node authenticates no port yet; it is"
-        " used as it is, so let the switch admit it otherwise"
+def _access(plan: PortPlan, seen: SeenPort | None) -> PNACStatus | None:
+    """Of a port that is to authenticate itself (802.1X)."""
+    if plan.access is None:
+        return None
+    told = seen.access if seen is not None else None
+    error = told.error if told is not None else _not_authenticated(seen)
+    return PNACStatus(
+        enabled=told is not None and told.enabled,
+        state=told.state if told is not None else SupplicantState.SUPPLICANT_STATE_UNSPECIFIED,
+        last_auth_timestamp=told.since if told is not None else None,
+        err=ErrorInfo(
+            description=f"port {plan.label}: 802.1X: {error}", severity=Severity.SEVERITY_ERROR
+        )
+        if error
+        else None,
     )
-    return PNACStatus(err=ErrorInfo(description=text, severity=Severity.SEVERITY_ERROR))
+
+
+def _not_authenticated(seen: SeenPort | None) -> str:
+    """A port of an entry that is not in force has nothing to say."""
+    if seen is None or seen.link is None:
+        return ""
+    if not seen.managed:
+        return (
+            "its interface belongs to the machine's own network, which has to authenticate it; or "
+            "hand it over with --host-network=managed --interface"
+        )
+    return "no supplicant speaks for it yet; adapters and VLANs of them authenticate, bonds do not"
 
 
 def _proxy(plan: PortPlan, seen: SeenPort | None) -> ProxyStatus | None:

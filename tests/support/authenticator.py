@@ -1,0 +1,62 @@
+"""A switch that lets in who proves itself by EAP-TLS: hostapd on the far end of a cable."""
+
+import subprocess
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from support.tied import start_tied
+
+from eaves.node.enrolment.messages import Signer
+
+
+def certificate_pem(of: Signer) -> bytes:
+    return of.certificate.public_bytes(Encoding.PEM)
+
+
+def key_pem(of: Signer) -> bytes:
+    return of.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+@contextmanager
+def authenticator(
+    netns: str, ifname: str, folder: Path, authority: Signer, server: Signer
+) -> Generator[None]:
+    """Knows `authority`, and shows the certificate of `server`; it passes frames all the same."""
+    folder.mkdir()
+    for name, content in (
+        ("ca.pem", certificate_pem(authority)),
+        ("server.pem", certificate_pem(server)),
+        ("key.pem", key_pem(server)),
+        ("users", b'"device-1" TLS\n'),
+    ):
+        (folder / name).write_bytes(content)
+    told = {
+        "interface": ifname,
+        "driver": "wired",
+        "ieee8021x": 1,
+        "use_pae_group_addr": 1,
+        "eap_server": 1,
+        "eap_user_file": folder / "users",
+        "ca_cert": folder / "ca.pem",
+        "server_cert": folder / "server.pem",
+        "private_key": folder / "key.pem",
+    }
+    conf = folder / "hostapd.conf"
+    conf.write_text("".join(f"{key}={value}\n" for key, value in told.items()))
+    with (folder / "log").open("wb") as log:
+        serving = start_tied(
+            ["ip", "netns", "exec", netns, "hostapd", str(conf)],
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        yield
+    finally:
+        serving.terminate()
+        try:
+            serving.wait(20)
+        except subprocess.TimeoutExpired:
+            serving.kill()
+            serving.wait(20)
