@@ -10,6 +10,8 @@ from typing import Final
 from eaves.errors import Rejected, Transient
 
 LABEL: Final = "eaves-vault"
+BEGUN: Final = f"{LABEL}-begun"  # the label until a key opens it
+_LUKS: Final = "crypto_LUKS"
 _WRONG_KEY: Final = 2  # exit status of cryptsetup
 _NOT_MENDED: Final = 4  # least exit status of e2fsck that leaves errors
 _TIMEOUT_S: Final = 300.0
@@ -34,25 +36,60 @@ class InUse(Transient):
 
 
 def is_ours(device: Path) -> bool:
-    """Is it a LUKS2 partition that was made by us?"""
-    told = _run(["blkid", "--probe", "-o", "export", str(device)], check=False)
-    words = told.stdout.decode(errors="replace").splitlines()
-    return "TYPE=crypto_LUKS" in words and f"LABEL={LABEL}" in words
+    """Is it a LUKS2 partition that was made by us, to the end?"""
+    told = _told(device)
+    return told.get("TYPE") == _LUKS and told.get("LABEL") == LABEL and "UUID" in told
+
+
+def is_begun(device: Path) -> bool:
+    """Did power go while we made it?  Its data are none, unless a key opens it.
+
+    The label stands before the UUID in the header, which was zeros: a torn one has no UUID.
+    """
+    told = _told(device)
+    label = told.get("LABEL", "")
+    torn = "UUID" not in told and BEGUN.startswith(label)
+    return told.get("TYPE") == _LUKS and (torn or label == BEGUN)
 
 
 def holds(device: Path) -> str:
     """What stands on it, in one word; empty: nothing that is known."""
-    told = _run(["blkid", "--probe", "-o", "export", str(device)], check=False)
-    pairs = (line.partition("=") for line in told.stdout.decode(errors="replace").splitlines())
-    words = {name: value for name, _, value in pairs}
-    return words.get("TYPE", words.get("PTTYPE", ""))
+    told = _told(device)
+    return told.get("TYPE", told.get("PTTYPE", ""))
+
+
+def _told(device: Path) -> dict[str, str]:
+    done = _run(["blkid", "--probe", "-o", "export", str(device)], check=False)
+    pairs = (line.partition("=") for line in done.stdout.decode(errors="replace").splitlines())
+    return {name: value for name, _, value in pairs}
+
+
+def make(device: Path, key: bytes) -> None:
+    """Of a partition that holds nothing, or was begun.  Whatever is cut, a next call ends it."""
+    if not (is_begun(device) and opens(device, key)):
+        format_device(device, key)
+
+
+def opens(device: Path, key: bytes) -> bool:
+    argv = ["cryptsetup", "open", "--test-passphrase", "--type", "luks2", "--key-file", "-"]
+    argv += ["--keyfile-size", str(len(key)), str(device)]
+    return _run(argv, key, check=False).returncode == 0
+
+
+def finish(device: Path) -> None:
+    """A key opened it, and from now on it may hold data: it is never made again.
+
+    Not only once: where power goes while the label is written, cryptsetup goes back to the former.
+    """
+    if not is_ours(device):
+        _run(["cryptsetup", "config", "--label", LABEL, str(device)])
 
 
 def format_device(device: Path, key: bytes) -> None:
     """The key is random already: nothing is gained by making it dearer to try."""
     _run(
         [
-            *("cryptsetup", "luksFormat", "--batch-mode", "--type", "luks2", "--label", LABEL),
+            *("cryptsetup", "luksFormat", "--batch-mode", "--type", "luks2", "--label", BEGUN),
             *("--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000"),
             *("--key-file", "-", "--keyfile-size", str(len(key)), str(device)),
         ],

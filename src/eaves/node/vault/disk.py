@@ -26,7 +26,7 @@ class EncryptedDisk:
             found = luks.holds(self.device)
         except EavesError as error:
             return str(error)
-        if found and not luks.is_ours(self.device):
+        if found and not luks.is_ours(self.device) and not luks.is_begun(self.device):
             return f"{self.device} holds data from before ({found}): install the device anew"
         return ""
 
@@ -42,14 +42,15 @@ class EncryptedDisk:
             return
         if not luks.is_ours(self.device):
             found = luks.holds(self.device)
-            if found:
+            if found and not luks.is_begun(self.device):
                 raise AnotherFolder(self.path, f"{self.device} holds {found}")
-            luks.format_device(self.device, key)
+            luks.make(self.device, key)
         if not luks.mapper(self.name).exists():
             try:
                 luks.unlock(self.device, self.name, key)
             except luks.WrongKey as error:
                 raise AnotherFolder(self.path, str(error)) from error
+        luks.finish(self.device)
         luks.mount(self.name, self.path)
 
     def close(self) -> None:
