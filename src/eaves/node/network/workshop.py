@@ -61,7 +61,11 @@ class Made(ABC):
     async def unmake(self, item: Any) -> None: ...
 
     async def create(self, item: Any, progress: ProgressSink, /) -> None:
-        await self.make(item, self.shop.records.get(item.ref))
+        running = self.shop.records.get(item.ref)
+        if running is None:
+            # Begun is as good as made for who looks: what a cut leaves is found, and taken down.
+            self.shop.records.put(item)
+        await self.make(item, running)
         self.shop.records.put(item)
 
     async def modify(self, running: Any, item: Any, progress: ProgressSink, /) -> None:
