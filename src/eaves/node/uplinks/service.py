@@ -410,7 +410,11 @@ class Uplinks:
                 self._tools.machine.problems.setdefault(port.label, str(error))
         finally:
             self._working = False
-        self.keeper.update(await self._tools.machine.look(entry))
+        try:
+            self.keeper.update(await self._tools.machine.look(entry))
+        except (EavesError, OSError) as error:
+            log.warning("ports_not_seen", error=str(error))
+            self._look_now.set()  # the watch tries again
 
     async def _test(self, number: int) -> None:
         ping = self._ping
