@@ -121,6 +121,7 @@ class Port:
     managed: bool = False  # the host handed it over: it may become part of a switch
     wireless: bool = False
     signal_dbm: int = 0  # of a cellular port; 0: not known
+    alias: str = ""
 
 
 @dataclass(frozen=True, slots=True)

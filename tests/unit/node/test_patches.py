@@ -32,6 +32,7 @@ from eaves.evapi.config import (
     VolumeContentOriginType,
     encode_encryption_block,
 )
+from eaves.evapi.config import EveOpaqueObjectCategory as Category
 from eaves.evapi.config.wire import INLINE_ARTIFACT
 from eaves.evapi.info.patch_envelope import EvePatchEnvelopeState as State
 from eaves.evapi.metrics import AppMetric
@@ -141,6 +142,8 @@ def test_an_envelope_is_as_far_as_the_last_of_its_artifacts() -> None:
             ),
             "no key opens it",
         ),
+        (replace(inline("a", b"a"), format=Category.BINARYBLOB), "and it holds data"),
+        (replace(external(), format=Category.SECRET), "and it names a volume"),
         (inline("good", b"again"), "another one is named good too"),
     ],
 )

@@ -1,6 +1,7 @@
 """Fields of ports and of what lies below them, each read from the configuration."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from support.ports import DHCP, T0, adapter, config, network, nic
@@ -10,6 +11,7 @@ from eaves.evapi.config.devcommon import ConfigItem
 from eaves.evapi.config.devmodel import ArpMonitor, BondAdapter, MIIMonitor
 from eaves.evapi.config.netconfig import (
     CellularConfig,
+    CellularConnectivityProbe,
     NetworkConfig,
     WifiConfig,
     WirelessConfig,
@@ -17,6 +19,7 @@ from eaves.evapi.config.netconfig import (
 from eaves.evapi.config_items import ItemValues, apply_items
 from eaves.evapi.evecommon import (
     BondMode,
+    ConnectivityProbe,
     DhcpOptionsIgnore,
     DHCPType,
     Ipspec,
@@ -24,10 +27,21 @@ from eaves.evapi.evecommon import (
     PhyIoMemberUsage,
     ProxyConfig,
     WirelessType,
+    ZnetStaticDNSEntry,
 )
+from eaves.evapi.info import Severity
 from eaves.node.uplinks.entries import controller_entry
-from eaves.node.uplinks.model import Bond, Option, PortPlan
+from eaves.node.uplinks.model import Bond, Kept, Option, PortPlan
+from eaves.node.uplinks.seen import Link, Seen, SeenPort
 from eaves.node.uplinks.service import Properties
+from eaves.node.uplinks.status import ports_of, system_adapter
+from eaves.node.uplinks.verify import Phase, State
+
+EMPTY_PROBE = ConnectivityProbe()
+
+
+def cellular(**told: Any) -> WirelessConfig:
+    return WirelessConfig(type=WirelessType.Cellular, cellular_cfg=(CellularConfig(**told),))
 
 
 def only(given: EdgeDevConfig) -> PortPlan:
@@ -114,6 +128,36 @@ def test_a_port_keeps_its_time_servers_and_domain() -> None:
     ip = with_network(network(ip=spec)).ip
     assert ip is not None
     assert (ip.ntp, ip.domain) == (("192.0.2.4", "192.0.2.5"), "plant.test")
+
+
+@pytest.mark.parametrize(
+    ("told", "text"),
+    [
+        ({"dns": (ZnetStaticDNSEntry(host_name="site.test"),)}, "dns: "),
+        ({"wireless": cellular(location_tracking=True)}, "location_tracking: "),
+        (
+            {"wireless": cellular(probe=CellularConnectivityProbe(custom_probe=EMPTY_PROBE))},
+            "probe: ",
+        ),
+    ],
+    ids=["dns", "location", "probe"],
+)
+def test_what_is_not_done_for_a_port_is_told_and_it_is_used(
+    told: dict[str, Any], text: str
+) -> None:
+    given = replace(config(adapter("eth0")), networks=(replace(network(DHCP), **told),))
+    made = controller_entry(given, T0)
+    assert made.usable
+    info = system_adapter(State((Kept(made),), made, Phase.IDLE), Seen()).status[0].ports[0]
+    assert info.err is not None
+    assert info.err.severity is Severity.SEVERITY_WARNING
+    assert info.err.description.startswith(f"port eth0: {text}")
+
+
+def test_a_port_keeps_its_other_name() -> None:
+    named = controller_entry(config(replace(adapter("eth0"), alias="Office")), T0)
+    found = ports_of(Seen((SeenPort(named.ports[0], Link("eth0")),)))
+    assert [p.alias for p in found] == ["Office"]
 
 
 def test_a_wireless_port_has_its_networks() -> None:

@@ -8,11 +8,18 @@ import pytest
 from support.modem_manager import ModemManager, modem_manager
 
 from eaves.errors import EavesError
-from eaves.evapi.config.netconfig import CellularAccessPoint, CellularConfig
+from eaves.evapi.config.netconfig import (
+    CellularAccessPoint,
+    CellularConfig,
+    CellularConnectivityProbe,
+)
+from eaves.evapi.evecommon import ConnectivityProbe, ConnectivityProbeMethod, ProbeEndpoint
+from eaves.evapi.evecommon import RadioAccessTechnology as Rat
 from eaves.node.uplinks.ladder import LADDER, LONGEST_PAUSE_S, Climb, Rung, climb
 from eaves.node.uplinks.model import PortPlan
 from eaves.node.uplinks.modems import Modems
 from eaves.node.uplinks.seen import Lease
+from eaves.node.uplinks.wireless import Probe
 
 CONFIG = CellularConfig(access_points=(CellularAccessPoint(apn="internet"),))
 PLAN = PortPlan("lte", "lte", management=True, cellular=CONFIG)
@@ -74,6 +81,48 @@ async def test_a_modem_that_does_not_connect_is_reset_and_then_connects(
     assert asked.count("--reset") == 1
     assert asked.index("--reset") == len(asked) - 3  # then it is enabled, and connects
     assert await modems.mend({}, now) is False
+
+
+@pytest.mark.parametrize("refuses", [[], ["--set-preferred-mode"]])
+async def test_a_modem_is_told_what_networks_to_use_and_connects_either_way(
+    modem: ModemManager, refuses: list[str]
+) -> None:
+    modem.become(refuses=refuses)
+    point = replace(CONFIG.access_points[0], preferred_rats=(Rat(4), Rat(3)))
+    modems = Modems(None)
+    await modems.start(replace(PLAN, cellular=CellularConfig(access_points=(point,))), "wwan0")
+    assert modems.bearers == {"wwan0": LEASE}
+    assert modem.calls()[1][2:] == ["--set-allowed-modes=5g|4g", "--set-preferred-mode=5g"]
+
+
+async def test_a_modem_that_carries_nothing_connects_anew_after_some_probes(
+    modem: ModemManager,
+) -> None:
+    # The first turn connects, and asks nobody.
+    answers, asked = [True, False, False, True, False, False, False], list[Probe]()
+
+    async def answer(probe: Probe, ifname: str) -> bool:
+        assert ifname == "wwan0"
+        asked.append(probe)
+        return answers[len(asked) - 1]
+
+    custom = ConnectivityProbe(
+        probe_method=ConnectivityProbeMethod.CONNECTIVITY_PROBE_METHOD_ICMP,
+        probe_endpoint=ProbeEndpoint(host="192.0.2.1"),
+    )
+    config = replace(CONFIG, probe=CellularConnectivityProbe(custom_probe=custom))
+    modems = Modems(None, answer)
+    for turn in range(len(answers) + 1):
+        await modems.mend({"wwan0": replace(PLAN, cellular=config)}, turn * LONGEST_PAUSE_S)
+        assert modems.bearers == {"wwan0": LEASE}
+    assert set(asked) == {Probe("192.0.2.1")}
+    disconnected = [n for n, verb in enumerate(verbs(modem)) if verb == "--simple-disconnect"]
+    assert len(disconnected) == 1
+    assert verbs(modem)[disconnected[0] :] == [
+        "--simple-disconnect",
+        "--enable",
+        "--simple-connect",
+    ]
 
 
 async def test_a_modem_that_is_not_there_is_told(modem: ModemManager) -> None:

@@ -10,6 +10,7 @@ from support.ports import plan
 from eaves.evapi.config.netconfig import (
     CellularAccessPoint,
     CellularConfig,
+    CellularConnectivityProbe,
     WifiConfig,
     WifiConfigCryptoblock,
 )
@@ -17,15 +18,21 @@ from eaves.evapi.evecommon import (
     CellularAuthProtocol,
     CellularIPType,
     CipherBlock,
+    ConnectivityProbe,
+    ConnectivityProbeMethod,
     EncryptionBlock,
+    ProbeEndpoint,
     WiFiKeyScheme,
 )
+from eaves.evapi.evecommon import RadioAccessTechnology as Rat
 from eaves.node.uplinks.wireless import (
     Modem,
+    Probe,
     WirelessUnusable,
     access_point,
     bearer,
     modem_of,
+    probe_of,
     supplicant,
 )
 
@@ -179,3 +186,40 @@ def test_a_user_is_told_as_it_is_configured(secrets: dict[str, Any]) -> None:
 
 def test_a_modem_without_access_points_has_its_own() -> None:
     assert "apn=internet.test," in bearer(CellularConfig(apn="internet.test"), None).arguments
+
+
+def test_a_modem_may_use_the_networks_that_are_named() -> None:
+    rats = (Rat.RADIO_ACCESS_TECHNOLOGY_LTE, Rat.RADIO_ACCESS_TECHNOLOGY_UMTS)
+    point = CellularAccessPoint(apn="internet", preferred_rats=rats)
+    assert bearer(CellularConfig(access_points=(point,)), None).modes == ("4g", "3g")
+    any_rat = replace(point, preferred_rats=(Rat.RADIO_ACCESS_TECHNOLOGY_UNSPECIFIED,))
+    assert bearer(CellularConfig(access_points=(any_rat,)), None).modes == ()
+
+
+ICMP, TCP = (
+    ConnectivityProbe(probe_method=method, probe_endpoint=ProbeEndpoint(host=host, port=port))
+    for method, host, port in (
+        (ConnectivityProbeMethod.CONNECTIVITY_PROBE_METHOD_ICMP, "192.0.2.1", 0),
+        (ConnectivityProbeMethod.CONNECTIVITY_PROBE_METHOD_TCP, "site.test", 443),
+    )
+)
+
+
+def test_what_has_to_answer_over_a_modem_is_what_its_probe_says() -> None:
+    def probe(custom: ConnectivityProbe | None, *, disable: bool = False) -> Probe | None:
+        told = CellularConnectivityProbe(custom_probe=custom, disable=disable)
+        return probe_of(CellularConfig(apn="internet", probe=told))
+
+    assert probe(ICMP) == Probe("192.0.2.1")
+    assert probe(TCP) == Probe("site.test", 443)
+    assert probe(TCP, disable=True) is None
+    assert probe(None) is None
+    assert probe_of(CellularConfig()) is None
+    for wrong in (
+        replace(ICMP, probe_endpoint=ProbeEndpoint(host="site.test")),
+        replace(TCP, probe_endpoint=ProbeEndpoint(host="site.test")),
+        replace(TCP, probe_endpoint=None),
+        ConnectivityProbe(),
+    ):
+        with pytest.raises(WirelessUnusable, match="probe: "):
+            probe(wrong)

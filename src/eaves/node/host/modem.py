@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -69,10 +70,12 @@ def first_bearer(modem: str) -> str:
     return found if found.isdigit() else ""
 
 
-async def connect(index: str, sim_slot: int, arguments: str, attach: str = "") -> None:
-    """Switch to a SIM slot (0: that which is in use), and connect.
+async def connect(
+    index: str, sim_slot: int, arguments: str, attach: str = "", modes: Sequence[str] = ()
+) -> None:
+    """Switch to a SIM slot (0: that which is in use), and connect.  Of `modes` the first is best.
 
-    A modem that does not take what it is to `attach` with connects all the same.
+    A modem that does not take what it is to `attach` with, or `modes`, connects all the same.
     Raises CommandFailed; its text holds what ModemManager says, and never the arguments, which may
     hold a password.
     """
@@ -88,7 +91,23 @@ async def connect(index: str, sim_slot: int, arguments: str, attach: str = "") -
         if done.code:
             log.warning("modem_attaches_by_its_own", modem=index, code=done.code)
     await run(["mmcli", "-m", index, "--enable"], timeout_s=ASK_S * 3)
+    if modes:
+        await _set_modes(index, modes)
     await run_quietly(["mmcli", "-m", index, f"--simple-connect={arguments}"])
+
+
+async def _set_modes(index: str, modes: Sequence[str]) -> None:
+    told = [f"--set-allowed-modes={'|'.join(modes)}"]
+    if len(modes) > 1:
+        told.append(f"--set-preferred-mode={modes[0]}")
+    done = await run(["mmcli", "-m", index, *told], timeout_s=ASK_S * 3, check=False)
+    if done.code:
+        log.warning("modem_keeps_its_modes", modem=index, wanted=told, said=done.err.strip()[:300])
+
+
+async def disconnect(index: str) -> None:
+    """From its network, which carries nothing; it may connect again."""
+    await run(["mmcli", "-m", index, "--simple-disconnect"], timeout_s=ASK_S * 3, check=False)
 
 
 async def run_quietly(argv: list[str]) -> None:

@@ -18,6 +18,7 @@ from eaves.evapi.config import (
     CipherBlock,
     EdgeDevConfig,
     EveBinaryArtifact,
+    EveOpaqueObjectCategory,
     EvePatchEnvelope,
     EvePatchEnvelopeAction,
     ExternalOpaqueBinaryBlob,
@@ -138,9 +139,14 @@ def _artifact(
         inline = decode_inline_artifact(opened(_block(wanted.encrypted_inline.cipher_data)))
     if wanted.encrypted_volumeref is not None:
         external = decode_external_artifact(opened(_block(wanted.encrypted_volumeref.cipher_data)))
+    kind = wanted.format
     if inline is not None:
+        if kind is EveOpaqueObjectCategory.BINARYBLOB:
+            raise WrongArtifact("its format is that of a volume, and it holds data; correct either")
         return _inline(inline, about)
     if external is not None:
+        if kind in (EveOpaqueObjectCategory.BASE64, EveOpaqueObjectCategory.SECRET):
+            raise WrongArtifact("its format is that of data, and it names a volume; correct either")
         return _external(external, about, config, find_file)
     raise WrongArtifact("it holds neither data nor a volume; correct it in the controller")
 

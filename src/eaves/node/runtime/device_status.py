@@ -285,6 +285,7 @@ def device_metric(
     received: datetime | None,
     processed: datetime | None,
     dormant_s: int,
+    aliases: Mapping[str, str],
 ) -> DeviceMetric:
     used = load.memory_total_mib - load.memory_available_mib
     total = max(1, load.memory_total_mib)
@@ -295,7 +296,9 @@ def device_metric(
             used_percentage=100 * used / total,
             avail_percentage=100 * load.memory_available_mib / total,
         ),
-        network=tuple(network_metric(label, c) for label, c in sorted(links.items())),
+        network=tuple(
+            network_metric(label, c, aliases.get(label, "")) for label, c in sorted(links.items())
+        ),
         zedcloud=tuple(
             ZedcloudMetric(
                 if_name=name or next(iter(sorted(c.ifname for c in links.values())), ""),
@@ -333,11 +336,11 @@ def device_metric(
     )
 
 
-def network_metric(label: str, counters: LinkCounters) -> NetworkMetric:
+def network_metric(label: str, counters: LinkCounters, alias: str) -> NetworkMetric:
     return NetworkMetric(
         i_name=label,
         local_name=counters.ifname,
-        alias=label,
+        alias=alias or label,
         tx_bytes=counters.tx_bytes,
         rx_bytes=counters.rx_bytes,
         tx_pkts=counters.tx_packets,

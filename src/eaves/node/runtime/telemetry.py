@@ -111,6 +111,7 @@ class Telemetry:
                 received=heard.received,
                 processed=heard.processed,
                 dormant_s=3 * interval,
+                aliases={p.logical_label: p.alias for p in engine.ports},
             ),
             flowlog=self._flows.metric(),
             acl=AclMetric(total_rule_count=rule_count(network_items(wish)) if wish else 0),

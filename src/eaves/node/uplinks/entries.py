@@ -53,6 +53,7 @@ from eaves.node.uplinks.model import (
     Source,
     Vlan,
 )
+from eaves.node.uplinks.wireless import WirelessUnusable, probe_of
 
 MEDIA = {
     PhyIoType.PhyIoNetEth: Medium.ETHERNET,
@@ -307,6 +308,7 @@ def _complete(
 ) -> PortPlan:
     if not 0 <= plain.cost <= MOST_COST:
         raise WrongPort(f"cost {plain.cost} is outside 0 to {MOST_COST}")
+    plain = replace(plain, alias=adapter.alias)
     if not adapter.network_uuid:
         return plain
     network = networks.get(adapter.network_uuid)
@@ -343,7 +345,25 @@ def _with_network(plain: PortPlan, adapter: SystemAdapter, network: NetworkConfi
         plain.usage,
         wifi,
         cellular,
+        alias=plain.alias,
+        left_out="; ".join(_left_out(network, cellular)),
     )
+
+
+def _left_out(network: NetworkConfig, cellular: CellularConfig | None) -> Iterable[str]:
+    if network.dns:
+        yield (
+            "dns: static names in the network of a port are looked up by nobody; write them into "
+            "network instances, or into the site's DNS server"
+        )
+    if cellular is None:
+        return
+    if cellular.location_tracking:
+        yield "location_tracking: no modem of this node tells where it stands"
+    try:
+        probe_of(cellular)
+    except WirelessUnusable as error:
+        yield str(error)
 
 
 def _wireless(told: WirelessConfig) -> tuple[tuple[WifiConfig, ...], CellularConfig | None]:

@@ -135,6 +135,8 @@ class PortPlan:
     wifi: tuple[WifiConfig, ...] = ()
     cellular: CellularConfig | None = None
     wrong: str = ""  # the configuration of this port cannot be used, and why
+    alias: str = ""
+    left_out: str = ""  # what of its network is not done, and why; the port is used all the same
     access: PNAC | None = None  # it is to authenticate itself by 802.1X
 
     @property

@@ -1,18 +1,48 @@
 """Modems of cellular ports: connected, and connected again when they lose their network."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
 from eaves.errors import EavesError, Transient
-from eaves.node.host import modem
+from eaves.evapi.config.netconfig import CellularConfig
+from eaves.node.host import modem, probes
 from eaves.node.uplinks.ladder import Climb, Rung, climb
 from eaves.node.uplinks.model import PortPlan
 from eaves.node.uplinks.seen import Lease
-from eaves.node.uplinks.wireless import Modem, OpenSecret, bearer, modem_of
+from eaves.node.uplinks.wireless import (
+    Modem,
+    OpenSecret,
+    Probe,
+    WirelessUnusable,
+    bearer,
+    modem_of,
+    probe_of,
+)
 
 log = structlog.get_logger(__name__)
+
+
+SILENT_PROBES = 3  # in a row
+PROBE_S = 5.0
+
+Answers = Callable[[Probe, str], Awaitable[bool]]
+"""Does it answer, by that interface?"""
+
+
+async def answers_probe(probe: Probe, ifname: str) -> bool:
+    if probe.port:
+        return await probes.answers_tcp(probe.host, probe.port, ifname, PROBE_S)
+    return await probes.answers_ping(probe.host, ifname, PROBE_S)
+
+
+def usable_probe(config: CellularConfig | None) -> Probe | None:
+    """One that cannot be used is told with its port, and asks nobody."""
+    try:
+        return probe_of(config) if config is not None else None
+    except WirelessUnusable:
+        return None
 
 
 class NoConnection(Transient):
@@ -22,8 +52,10 @@ class NoConnection(Transient):
 class Modems:
     """`bearers`: what each interface got, in the place of a lease."""
 
-    def __init__(self, open_secret: OpenSecret | None) -> None:
+    def __init__(self, open_secret: OpenSecret | None, answers: Answers = answers_probe) -> None:
         self._open_secret = open_secret
+        self._answers = answers
+        self._silent: dict[str, int] = {}  # probes without an answer, by interface
         self._climbs: dict[str, Climb] = {}
         self._one_at_a_time = asyncio.Lock()
         self.bearers: dict[str, Lease] = {}
@@ -41,7 +73,9 @@ class Modems:
         found = await self._modem(plan, ifname)
         if not found.connected and plan.cellular is not None:
             given = bearer(plan.cellular, self._open_secret)
-            await modem.connect(found.index, given.sim_slot, given.arguments, given.attach)
+            await modem.connect(
+                found.index, given.sim_slot, given.arguments, given.attach, given.modes
+            )
             found = await self._modem(plan, ifname)
         if not found.address:
             why = found.failure or found.state
@@ -66,8 +100,11 @@ class Modems:
     async def _mend(self, plan: PortPlan, ifname: str, now: float) -> None:
         found = await self._modem(plan, ifname)
         if found.connected and ifname in self.bearers:
-            self._climbs.pop(ifname, None)
-            return
+            if not await self._is_dead(plan, ifname):
+                self._climbs.pop(ifname, None)
+                return
+            log.info("modem_carries_nothing", port=plan.label)
+            await modem.disconnect(found.index)
         self.bearers.pop(ifname, None)
         rung, self._climbs[ifname] = climb(self._climbs.get(ifname, Climb()), now)
         if rung is None:
@@ -81,6 +118,18 @@ class Modems:
             case Rung.POWER_CYCLE:
                 await modem.power(found.index, on=False)
                 await modem.power(found.index, on=True)
+
+    async def _is_dead(self, plan: PortPlan, ifname: str) -> bool:
+        """Was its probe not answered several times in a row?  Then it is counted anew."""
+        probe = usable_probe(plan.cellular)
+        if probe is None or await self._answers(probe, ifname):
+            self._silent.pop(ifname, None)
+            return False
+        self._silent[ifname] = self._silent.get(ifname, 0) + 1
+        if self._silent[ifname] < SILENT_PROBES:
+            return False
+        del self._silent[ifname]
+        return True
 
     async def _modem(self, plan: PortPlan, ifname: str) -> Modem:
         told = [modem_of(a.index, a.modem, a.bearer) for a in await modem.modems()]

@@ -159,8 +159,9 @@ def _error(plan: PortPlan, seen: SeenPort | None, result: PortResult) -> ErrorIn
         return ErrorInfo(
             description=text, severity=Severity.SEVERITY_ERROR, timestamp=result.failed
         )
-    if result.warning:
-        return ErrorInfo(description=result.warning, severity=Severity.SEVERITY_WARNING)
+    warning = result.warning or (f"port {plan.label}: {plan.left_out}" if plan.left_out else "")
+    if warning:
+        return ErrorInfo(description=warning, severity=Severity.SEVERITY_WARNING)
     return None
 
 
@@ -181,6 +182,7 @@ def ports_of(seen: Seen) -> tuple[refs.Port, ...]:
             p.plan.shared_labels,
             p.managed,
             p.wireless,
+            alias=p.plan.alias,
         )
         for p in seen.ports
         if p.link is not None

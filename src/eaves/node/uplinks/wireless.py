@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address
 from typing import cast
 
 from eaves.errors import EavesError, Rejected
@@ -16,7 +17,10 @@ from eaves.evapi.evecommon import (
     CellularAuthProtocol,
     CellularIPType,
     CipherBlock,
+    ConnectivityProbeMethod,
     EncryptionBlock,
+    ProbeEndpoint,
+    RadioAccessTechnology,
     WiFiKeyScheme,
 )
 from eaves.node.uplinks.model import PortPlan
@@ -109,6 +113,14 @@ def _credentials(network: WifiConfig, open_secret: OpenSecret | None) -> tuple[s
 # Cellular
 
 
+GENERATIONS = {
+    RadioAccessTechnology.RADIO_ACCESS_TECHNOLOGY_GSM: "2g",
+    RadioAccessTechnology.RADIO_ACCESS_TECHNOLOGY_UMTS: "3g",
+    RadioAccessTechnology.RADIO_ACCESS_TECHNOLOGY_LTE: "4g",
+    RadioAccessTechnology.RADIO_ACCESS_TECHNOLOGY_5GNR: "5g",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Bearer:
     """`arguments` of `mmcli --simple-connect`, and what the modem is to `attach` with (empty: with
@@ -118,6 +130,7 @@ class Bearer:
     arguments: str = field(repr=False)
     sim_slot: int = 0
     attach: str = field(default="", repr=False)
+    modes: tuple[str, ...] = ()  # generations of networks as "4g", the preferred one first
 
 
 def access_point(config: CellularConfig) -> CellularAccessPoint:
@@ -140,7 +153,39 @@ def bearer(config: CellularConfig, open_secret: OpenSecret | None) -> Bearer:
         opened = open_secret(point.cipher_data)
         user, password = opened.cellular_net_username, opened.cellular_net_password
         parts |= _authentication(point.auth_protocol, user, password)
-    return Bearer(_told(parts), point.sim_slot, _told(_attach(point, opened)))
+    return Bearer(_told(parts), point.sim_slot, _told(_attach(point, opened)), _modes(point))
+
+
+def _modes(point: CellularAccessPoint) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(GENERATIONS[r] for r in point.preferred_rats if r in GENERATIONS))
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What has to answer over a modem; port 0: to an ICMP echo."""
+
+    host: str
+    port: int = 0
+
+
+def probe_of(config: CellularConfig) -> Probe | None:
+    """None: nobody is asked.  Raises WirelessUnusable."""
+    told = config.probe
+    if told is None or told.disable or told.custom_probe is None:
+        return None
+    end = told.custom_probe.probe_endpoint or ProbeEndpoint()
+    match told.custom_probe.probe_method:
+        case ConnectivityProbeMethod.CONNECTIVITY_PROBE_METHOD_ICMP:
+            try:
+                return Probe(str(IPv4Address(end.host)))
+            except ValueError as error:
+                raise WirelessUnusable(f"probe: {end.host!r} is no IPv4 address") from error
+        case ConnectivityProbeMethod.CONNECTIVITY_PROBE_METHOD_TCP:
+            if not end.host or not 0 < end.port < 65536:
+                raise WirelessUnusable("probe: TCP needs a host and a port")
+            return Probe(end.host, end.port)
+        case _:
+            raise WirelessUnusable("probe: its method is neither ICMP nor TCP")
 
 
 def _attach(point: CellularAccessPoint, opened: EncryptionBlock) -> Mapping[str, str]:
