@@ -11,7 +11,9 @@ Source: Linux Documentation/admin-guide/device-mapper/log-writes.rst; QEMU block
 
 import random
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntFlag
 from pathlib import Path
@@ -159,6 +161,61 @@ def _put(log: Log, source: BinaryIO, target: BinaryIO, write: Write, size: int) 
         return  # a discard says nothing of what is read afterwards
     target.seek(write.sector * log.sector_bytes)
     target.write(log.data(source, write)[:size])
+
+
+class Replay:
+    """One disk that is each cut of a log in turn.  It only goes forward: take cuts by their flush.
+
+    What came after the flush is taken back, so a case costs its own writes and no copy.
+    """
+
+    def __init__(self, log: Log, disk: Path) -> None:
+        """`disk` is as it was when the log began."""
+        self._log, self._disk = log, disk
+        self._next = 0  # entry
+        self._kept: tuple[tuple[int, int], ...] = ()
+        self._touching: dict[tuple[int, int], list[int]] = {}  # writes of a place
+
+    @contextmanager
+    def after(self, cut: Cut) -> Generator[Path]:
+        if cut.flush + 1 < self._next:
+            raise ValueError(f"it is beyond flush {cut.flush}: sort the cuts")
+        undo: list[tuple[int, bytes]] = []
+        with self._log.path.open("rb") as source, self._disk.open("r+b") as target:
+            for write in self._log.writes[self._next : cut.flush + 1]:
+                _put(self._log, source, target, write, write.count * self._log.sector_bytes)
+            for number, size in cut.kept:
+                write = self._log.writes[number]
+                at = write.sector * self._log.sector_bytes
+                target.seek(at)
+                undo.append((at, target.read(size)))
+                _put(self._log, source, target, write, size)
+        self._next, self._kept = cut.flush + 1, cut.kept
+        try:
+            yield self._disk
+        finally:
+            with self._disk.open("r+b") as target:
+                for at, data in reversed(undo):
+                    target.seek(at)
+                    target.write(data)
+
+    def came_to(self, start: int, size: int) -> Hashable:
+        """Which writes these bytes are made of; the same answer: the same bytes."""
+        touching = self._touching.get((start, size))
+        if touching is None:
+            touching = [w.number for w in self._log.writes if self._in(w, start, size)]
+            self._touching[start, size] = touching
+        sure = bisect_left(touching, self._next)
+        late = set(touching[sure:])
+        return sure, tuple(one for one in self._kept if one[0] in late)
+
+    def _in(self, write: Write, start: int, size: int) -> bool:
+        first = write.sector * self._log.sector_bytes
+        return (
+            write.has_data
+            and first < start + size
+            and start < first + write.count * self._log.sector_bytes
+        )
 
 
 def write_log(

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from support.blklog import Cut, Flag, LogUnreadable, cuts, read_log, replay, write_log
+from support.blklog import Cut, Flag, LogUnreadable, Replay, cuts, read_log, replay, write_log
 
 NONE = Flag(0)
 WRITES = [
@@ -79,3 +79,19 @@ def test_what_is_no_log_is_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:600])
     with pytest.raises(LogUnreadable, match="cut off"):
         read_log(path)
+
+
+def test_one_disk_is_every_cut_in_turn(log: Path) -> None:
+    """As if each had a copy of its own; what is made of the same writes has the same bytes."""
+    read, disk = read_log(log), log.with_name("one")
+    disk.write_bytes(bytes(4 * 512))
+    one, known = Replay(read, disk), dict[object, bytes]()
+    for cut in sorted(cuts(read, 5, 300), key=lambda cut: cut.flush):
+        with one.after(cut) as there:
+            data = there.read_bytes()
+            assert data == left(log, cut)
+            for at in range(0, 2048, 512):
+                sector = data[at : at + 512]
+                assert known.setdefault((at, one.came_to(at, 512)), sector) == sector
+    with pytest.raises(ValueError, match="sort the cuts"), one.after(Cut(-1, ())):
+        pass
