@@ -4,13 +4,15 @@ The short form runs with `make test`; `make test-image` runs all, `FULL=1` takes
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from support.controller import Process, free_port, running
-from support.image_builds import Images, Store, both, why_not
+from support.image_builds import OUT, Images, Store, both, why_not
+from support.image_disk import ImageDisk, partitions
 from support.image_machine import ImageMachine, image_machine
+from support.scenarios import EVIDENCE, report_text, scenarios_of
 
 from eaves.cli.demo.datastore import datastore
 from eaves.cli.samples import container_image
@@ -58,6 +60,27 @@ def machine(images: Images, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     assert images.installer.exists()
     with image_machine(tmp_path_factory.mktemp("machine"), web_port=free_port()) as machine:
         yield machine
+
+
+@pytest.fixture
+def disk_is_told(
+    machine: ImageMachine, record_property: Callable[[str, object], None]
+) -> Iterator[None]:
+    """What the loader would take now, as evidence in the report."""
+    yield
+    if not machine.disk.exists() or "EFI System" not in partitions(machine.disk):
+        return  # it is told by the failure
+    entries = ", ".join(one.name for one in ImageDisk(machine.disk).entries())
+    record_property(EVIDENCE, f"boot {len(machine.boots)} of this machine; {entries}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Beside the images that were tested."""
+    path = OUT.parent / "report.md"
+    if told := scenarios_of(terminalreporter.stats):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(report_text(told))
+        terminalreporter.write_line(f"report: {path}")
 
 
 @pytest.fixture(autouse=True)

@@ -25,7 +25,11 @@ from support.image_machine import ImageMachine
 
 from eaves.node.baseos.slots import Slot
 
-pytestmark = [pytest.mark.vm, pytest.mark.timeout(1800)]
+pytestmark = [
+    pytest.mark.vm,
+    pytest.mark.timeout(1800),
+    pytest.mark.usefixtures("disk_is_told"),
+]
 
 ONLINE_S = 420.0
 UPDATE_S = 900.0  # fetched, written and booted, by a processor that is emulated

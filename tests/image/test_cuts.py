@@ -10,10 +10,11 @@ from collections.abc import Callable, Hashable
 from pathlib import Path
 
 import pytest
-from support.blklog import Cut, Log, Replay, cuts, read_log
+from support.blklog import Log, Replay, cuts, read_log
 from support.image_builds import FULL, HOW_LONG, SHORT, Images
 from support.image_disk import Digest, Place, digest_of, fault
 from support.image_machine import ImageMachine
+from support.scenarios import EVIDENCE
 
 pytestmark = [pytest.mark.vm]
 
@@ -22,11 +23,13 @@ CASES = {SHORT: 40, FULL: 5000}.get(HOW_LONG, 1000)  # of each run
 
 
 Check = Callable[[Path, Digest], str]
+Told = Callable[[str, object], None]
 
 
-def look(log: Log, case: Path, some: list[Cut], check: Check) -> None:
+def look(log: Log, case: Path, check: Check, record_property: Told) -> None:
     """Every cut of a run that began with the disk `case`."""
     wrong: list[str] = []
+    some = cuts(log, SEED, CASES)
     replay, known = Replay(log, case), dict[Hashable, str]()
 
     def digest(disk: Path, place: Place) -> str:
@@ -42,6 +45,7 @@ def look(log: Log, case: Path, some: list[Cut], check: Check) -> None:
         if why:
             wrong.append(f"{cut.text()}: {why}")
     case.unlink()
+    record_property(EVIDENCE, f"{len(some)} cuts of {len(log.writes)} writes, seed {SEED}")
     assert not wrong, f"{len(wrong)} of {len(some)}: {wrong[:5]}"
 
 
@@ -53,7 +57,7 @@ def logged(machine: ImageMachine, run: Callable[[], None]) -> tuple[Log, Path]:
 
 
 def test_an_installation_that_is_cut_leaves_no_half_bootable_disk(
-    machine: ImageMachine, images: Images
+    machine: ImageMachine, images: Images, record_property: Told
 ) -> None:
     """Until the loader's entry stands, the disk boots nothing; from then on, all of it."""
     machine.blank_disk()
@@ -70,14 +74,14 @@ def test_an_installation_that_is_cut_leaves_no_half_bootable_disk(
         harmless = ("the partition table", "the boot loader is gone", "the loader has nothing")
         return "" if why.startswith(harmless) else why
 
-    look(log, before, cuts(log, SEED, CASES), check)
+    look(log, before, check, record_property)
 
 
-def test_a_boot_that_is_cut_leaves_what_boots(machine: ImageMachine) -> None:
+def test_a_boot_that_is_cut_leaves_what_boots(machine: ImageMachine, record_property: Told) -> None:
     def boot() -> None:
         machine.power_on(log_writes=True)
         machine.wait_said("Eaves edge node")
         machine.power_cut()
 
     log, before = logged(machine, boot)
-    look(log, before, cuts(log, SEED, CASES), fault)
+    look(log, before, fault, record_property)
