@@ -41,6 +41,7 @@ from eaves.node.host.inventory import Sysfs
 from eaves.node.host.journal import LogGate
 from eaves.node.host.machine import Host, Machine
 from eaves.node.host.notify import own_notifier
+from eaves.node.host.sriov import FunctionMaker
 from eaves.node.host.vfio import PciTaker
 from eaves.node.ios.subsystem import IosSubsystem
 from eaves.node.network.refusals import Facts, clamps_mss
@@ -245,7 +246,9 @@ class Node:
         )
         workloads = Workloads(domains, containers, self.network, device_log)
         cpus = CpusSubsystem(workloads.running)
-        ios = IosSubsystem(PciTaker(settings.run_dir / "vfio"))
+        ios = IosSubsystem(
+            PciTaker(settings.run_dir / "vfio"), FunctionMaker(settings.run_dir / "sriov")
+        )
         engine = Engine(
             self.checkpoint,
             (self.storage, self.network, domains, containers, cpus, ios),

@@ -51,6 +51,11 @@ def pci_device(address: str) -> ItemRef:
     return ItemRef("pci-device", address)
 
 
+def virtual_functions(card: str) -> ItemRef:
+    """Of a network card, by its PCI address."""
+    return ItemRef("virtual-functions", card)
+
+
 def container(app: AppInstanceId) -> ItemRef:
     """A running OCI container."""
     return ItemRef("container", app)

@@ -1,9 +1,11 @@
 """Who gets which adapter, on recorded trees of /sys; how a device leaves its driver and returns."""
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from eaves.errors import Transient
@@ -27,9 +29,10 @@ from eaves.node.domains.items import Disk, Domain, Firmware
 from eaves.node.domains.qemu import DiskFile, Place, qemu_argv
 from eaves.node.host.accel import Accel
 from eaves.node.host.inventory import Parts, Sysfs
+from eaves.node.host.sriov import Function, FunctionMaker, setting_lines
 from eaves.node.host.vfio import PciTaker
 from eaves.node.ios.assign import Assigned, assign
-from eaves.node.ios.items import PciDevice
+from eaves.node.ios.items import PciDevice, VirtualFunctions
 from eaves.node.ios.subsystem import IosSubsystem
 from eaves.node.refs import AppInForce, Passed, Port, UsbRule
 from eaves.node.runtime.apps_in_force import Decided
@@ -91,10 +94,25 @@ class Kernel:
         link = self.bus / "devices" / address / "driver"
         return link.resolve().name if link.is_symlink() else ""
 
+    def _part(self, card: Path, count: int) -> None:
+        """A card that is parted has to be whole before."""
+        there = sorted(card.glob("virtfn*"))
+        assert not (there and count)
+        for link in there:
+            shutil.rmtree(link.resolve())
+            link.unlink()
+        for index in range(count):
+            address = f"{card.name[:8]}10.{index}"
+            self.device(address, 0x020000, f"2{index}")
+            (card / f"virtfn{index}").symlink_to(self.bus / "devices" / address)
+
     def write(self, path: Path, text: str) -> None:
         self.written.append(f"{path.relative_to(self.bus)} {text.strip()}")
         if path.name == "unbind":
             path.parent.unlink()
+        elif path.name == "sriov_numvfs":
+            self._part(path.parent, int(text))
+            path.write_text(text)
         elif path.name == "drivers_probe" and not self.driver(text):
             wanted = (self.bus / "devices" / text / "driver_override").read_text().strip()
             found = wanted or self.fits.get(text, "")
@@ -308,34 +326,130 @@ def test_usb_goes_before_the_disks_where_it_is_booted_from() -> None:
     assert "-fw_cfg name=opt/eve.bootorder,string=usb" in first
 
 
-VF = EthVF(index=3, mac="02:00:00:00:00:03", vlan_id=40)
+VF = EthVF(index=1, mac="02:00:00:00:00:0A", vlan_id=40)
+CARD = "0000:02:00.0"
+FIRST, SECOND = "0000:02:10.0", "0000:02:10.1"
+
+
+def card(kernel: Kernel, count: int = 2, *listed: EthVF, most: int = 4) -> tuple[PhysicalIO, ...]:
+    """The model of a card that has virtual functions; those of the kernel are its business."""
+    (kernel.bus / "devices" / CARD / "sriov_totalvfs").write_text(str(most))
+    (kernel.bus / "devices" / CARD / "sriov_numvfs").write_text("0")
+    told = io("lan", "net1", PhyIoType.PhyIoNetEthPF, ifname="eth1")
+    return (replace(told, vflist=VfList(vf_count=count, data=listed)),)
+
+
+def asking(name: AppInstanceId, *adapters: Adapter) -> AppInForce:
+    one = app(name)
+    return replace(one, config=replace(one.config, adapters=adapters))
+
+
+def maker(kernel: Kernel) -> FunctionMaker:
+    return FunctionMaker(kernel.root / "cards", kernel.root, kernel.write)
+
+
+def test_virtual_functions_are_made_and_given_one_by_one(kernel: Kernel) -> None:
+    model = card(kernel, 2, EthVF(index=0, vlan_id=7))
+    wanted = app(A, "lanvf0")
+    before = decide(kernel, wanted, model=model)
+    assert before.cards == (VirtualFunctions(CARD, 2),)
+    assert "lanvf0: it is being made" in before.refusals[A]
+    maker(kernel).make(CARD, 2)
+    both = decide(kernel, wanted, app(B, "eth1vf1"), model=model)
+    assert not both.refusals
+    assert both.items == (
+        PciDevice(FIRST, A, Function(CARD, 0, "", 7)),
+        PciDevice(SECOND, B, Function(CARD, 1)),
+    )
+    plain = tuple(replace(one, ptype=PhyIoType.PhyIoNetEth) for one in model)
+    for told in (model, plain):
+        assert "physical function stays" in decide(kernel, app(A, "lan"), model=told).refusals[A]
+    assert "held by app a" in decide(kernel, wanted, app(B, "lanvf0"), model=model).refusals[B]
 
 
 @pytest.mark.parametrize(
-    ("adapter", "why"),
+    "adapter",
     [
-        (
-            Adapter(name="net1", eth_vf=VF),
-            "virtual function 3 (MAC 02:00:00:00:00:03, VLAN 40), and SR-IOV",
-        ),
-        (Adapter(name="net1", type=PhyIoType.PhyIoNetEthVF), "virtual function 0 (MAC any"),
+        Adapter(name="lan", eth_vf=VF),
+        Adapter(name="eth1vf1", eth_vf=VF),
     ],
-    ids=["function", "type"],
+    ids=["card", "function"],
 )
-def test_a_virtual_function_is_refused(kernel: Kernel, adapter: Adapter, why: str) -> None:
-    one = app(A, "net1")
-    assert not decide(kernel, one).refusals
-    asking = replace(one, config=replace(one.config, adapters=(adapter,)))
-    assert why in decide(kernel, asking).refusals[A]
+def test_an_app_says_how_its_virtual_function_is_set(kernel: Kernel, adapter: Adapter) -> None:
+    model = card(kernel, 2, EthVF(index=1, vlan_id=7))
+    maker(kernel).make(CARD, 2)
+    assigned = decide(kernel, asking(A, adapter), model=model)
+    function = Function(CARD, 1, "02:00:00:00:00:0a", 40)
+    assert assigned.items == (PciDevice(SECOND, A, function),)
+    assert setting_lines("eth1", function) == (
+        "link set dev eth1 vf 1 mac 02:00:00:00:00:0a",
+        "link set dev eth1 vf 1 vlan 40",
+    )
 
 
-def test_a_model_that_asks_for_virtual_functions_is_told(kernel: Kernel) -> None:
-    card = io("lan", "net1", PhyIoType.PhyIoNetEth, ifname="eth1")
-    split = replace(card, vflist=VfList(vf_count=2, data=(VF,)))
-    assigned = decide(kernel, app(A, "net1"), model=(split,))
-    assert "2 virtual functions are asked for, number 3" in assigned.errors["lan"]
-    assert "2 virtual functions are asked for, number 3" in assigned.refusals[A]
-    assert not decide(kernel, app(A, "net1"), model=(replace(card, vflist=VfList()),)).refusals
+def test_a_card_that_is_named_as_a_virtual_function_gives_its_first(kernel: Kernel) -> None:
+    model = card(kernel)
+    maker(kernel).make(CARD, 2)
+    wanted = asking(A, Adapter(name="lan", type=PhyIoType.PhyIoNetEthVF))
+    assert decide(kernel, wanted, model=model).passed[A].pci == (FIRST,)
+
+
+@pytest.mark.parametrize(
+    ("count", "listed", "most", "why"),
+    [
+        (5, (), 4, "5 virtual functions are asked for, and the card has 4 at most"),
+        (1, (), 0, "and the card has 0 at most"),
+        (0, (VF,), 4, "vf_count is 0"),
+        (1, (VF,), 4, "virtual function 1 is listed, and vf_count is 1"),
+    ],
+)
+def test_a_model_that_asks_a_card_for_too_much_is_told(
+    kernel: Kernel, count: int, listed: tuple[EthVF, ...], most: int, why: str
+) -> None:
+    assigned = decide(kernel, app(A, "lan"), model=card(kernel, count, *listed, most=most))
+    assert why in assigned.errors["lan"]
+    assert assigned.cards == ()
+
+
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        (EthVF(mac="03:00:00:00:00:00"), "no MAC address of one machine"),
+        (EthVF(mac="02:00\nlink"), "no MAC address"),
+        (EthVF(vlan_id=4095), "VLAN 4095"),
+    ],
+)
+def test_a_virtual_function_that_cannot_be_set_is_refused(
+    kernel: Kernel, told: EthVF, why: str
+) -> None:
+    plain, wrong = card(kernel), card(kernel, 2, told)
+    maker(kernel).make(CARD, 2)
+    by_app = decide(kernel, asking(A, Adapter(name="lanvf0", eth_vf=told)), model=plain)
+    assert why in by_app.refusals[A]
+    by_model = decide(kernel, app(A, "lanvf0"), model=wrong)
+    assert why in by_model.errors["lanvf0"]
+
+
+async def test_a_card_is_emptied_when_no_app_has_a_part_of_it(kernel: Kernel) -> None:
+    card(kernel)
+    subsystem = IosSubsystem(taker(kernel), maker(kernel))
+    made = VirtualFunctions(CARD, 2)
+    configurator = subsystem.configurators()["virtual-functions"]
+    await configurator.create(made, lambda _: None)
+    assert (await subsystem.observe()).present == {made.ref: made}
+    taker(kernel).take(FIRST, A)
+    function = Function(CARD, 0, "", 7)
+    taker(kernel).note(FIRST, msgspec.json.encode(function).decode())
+    held = PciDevice(FIRST, A, function)
+    assert (await subsystem.observe()).present == {made.ref: made, held.ref: held}
+    with pytest.raises(Transient, match="is with an app"):
+        await configurator.delete(made, lambda _: None)
+    await subsystem.configurators()["pci-device"].delete(held, lambda _: None)
+    await configurator.modify(made, VirtualFunctions(CARD, 1), lambda _: None)
+    assert maker(kernel).made() == {CARD: 1}
+    await configurator.delete(made, lambda _: None)
+    assert (await subsystem.observe()).present == {}
+    assert kernel.driver(FIRST) == ""
 
 
 @pytest.mark.parametrize("enforced", [False, True])
@@ -412,7 +526,7 @@ async def test_a_cut_while_a_device_is_taken_is_seen_and_given_back(
 
     with pytest.raises(Cut):
         PciTaker(kernel.root / "journal", kernel.root, write).take(ETH, A)
-    subsystem = IosSubsystem(taker(kernel))
+    subsystem = IosSubsystem(taker(kernel), maker(kernel))
     half = PciDevice(ETH, AppInstanceId(""))
     assert (await subsystem.observe()).present == {half.ref: half}
     assert PciDevice(ETH, A).replaces(half)

@@ -23,6 +23,8 @@ class Pci:
     class_code: int  # base class, subclass and interface, 8 bits each
     driver: str
     iommu_group: str
+    most_functions: int = 0  # virtual ones (SR-IOV)
+    functions: tuple[str, ...] = ()  # addresses of those that are there, by their number
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,8 @@ class Sysfs:
                 self._hex(folder / "class"),
                 _link_name(folder / "driver"),
                 group.resolve().name if group.exists() else "",
+                int(total) if (total := self._text(folder / "sriov_totalvfs")).isdigit() else 0,
+                _functions(folder),
             )
 
     def _usb(self) -> Iterator[Usb]:
@@ -177,6 +181,12 @@ def _pci_address(name: str) -> tuple[int, int, int, int] | None:
     if found is None:
         return None
     return int(found[1], 16), int(found[2], 16), int(found[3], 16), int(found[4])
+
+
+def _functions(card: Path) -> tuple[str, ...]:
+    numbers = (path.name.removeprefix("virtfn") for path in card.glob("virtfn*"))
+    ordered = sorted(int(number) for number in numbers if number.isdigit())
+    return tuple((card / f"virtfn{number}").resolve().name for number in ordered)
 
 
 def _link_name(path: Path) -> str:

@@ -6,7 +6,7 @@ kernel finds the one that fits when the override is gone.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -24,6 +24,7 @@ class Taken:
     owner: str
     driver: str  # of the host, before; blank: none
     whole: bool = True  # it is really there for the guest
+    note: str = ""  # of who took it
 
 
 def write_text(path: Path, text: str) -> None:
@@ -47,12 +48,18 @@ class PciTaker:
             except msgspec.MsgspecError:
                 note = Taken(path.stem, "", "")
             whole = self.driver(note.address) == DRIVER
-            found.append(Taken(note.address, note.owner, note.driver, whole))
+            found.append(Taken(note.address, note.owner, note.driver, whole, note.note))
         return tuple(found)
 
     def driver(self, address: str) -> str:
         link = self._device(address) / "driver"
         return link.resolve().name if link.is_symlink() else ""
+
+    def note(self, address: str, text: str) -> None:
+        """Written beside what was taken, in the place of what was noted before."""
+        path = self._journal / f"{address}.json"
+        taken = msgspec.json.decode(read_or_none(path) or b"", type=Taken)
+        atomic_write(path, msgspec.json.encode(replace(taken, note=text)))
 
     def take(self, address: str, owner: str) -> None:
         device = self._device(address)

@@ -6,19 +6,27 @@ too late waits, knows the holder, and starts by itself when the adapter is given
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from eaves.evapi.config import Adapter, EdgeDevConfig, EthVF
 from eaves.evapi.evecommon import PhyIoMemberUsage, PhyIoType
 from eaves.ids import AppInstanceId
 from eaves.node.host.inventory import Parts
-from eaves.node.ios.items import PciDevice
-from eaves.node.ios.model import BRIDGE_CLASS, Group, Member, address_text, groups_of, members_of
+from eaves.node.host.sriov import Function
+from eaves.node.ios.items import PciDevice, VirtualFunctions
+from eaves.node.ios.model import (
+    BRIDGE_CLASS,
+    Group,
+    Member,
+    address_text,
+    function_of,
+    groups_of,
+    members_of,
+)
 from eaves.node.refs import AppInForce, Passed, Port, UsbRule
 
 NO_PASSING = {
     PhyIoType.PhyIoNetEthPF: "an SR-IOV physical function stays with the host",
-    PhyIoType.PhyIoNetEthVF: "SR-IOV virtual functions are not built yet",
     PhyIoType.PhyIoCAN: "CAN interfaces are not built yet",
     PhyIoType.PhyIoVCAN: "CAN interfaces are not built yet",
     PhyIoType.PhyIoLCAN: "CAN interfaces are not built yet",
@@ -33,11 +41,15 @@ class Assigned:
     refusals: Mapping[AppInstanceId, str] = field(default_factory=dict[AppInstanceId, str])
     holders: Mapping[str, AppInstanceId] = field(default_factory=dict[str, AppInstanceId])
     errors: Mapping[str, str] = field(default_factory=dict[str, str])
+    cards: tuple[VirtualFunctions, ...] = ()
+    functions: Mapping[str, Function] = field(default_factory=dict[str, Function])  # by address
 
     @property
     def items(self) -> tuple[PciDevice, ...]:
         return tuple(
-            PciDevice(address, app) for app, passed in self.passed.items() for address in passed.pci
+            PciDevice(address, app, self.functions.get(address))
+            for app, passed in self.passed.items()
+            for address in passed.pci
         )
 
 
@@ -54,18 +66,21 @@ def assign(
     groups = groups_of(members, parts)
     host = frozenset(n for port in ports for n in (port.logical_label, port.ifname) if n)
     names = {app.app: app.config.displayname or app.app for app in apps}
+    functions: dict[str, Function] = {}
     given: dict[str, AppInstanceId] = {}  # by name of a group of the model
     passed: dict[AppInstanceId, Passed] = {}
     refusals: dict[AppInstanceId, str] = {}
     wanting = [app for app in apps if app.activate and app.config.adapters]
     for app in sorted(wanting, key=lambda app: (app.app not in running, app.number)):
         found: dict[Group, int] = {}  # with the order in which the app asks for it
+        settings: dict[str, Function] = {}
         for adapter in app.config.adapters:
-            group = _named(adapter.name, members, groups)
-            why = _unbuilt(adapter) or (
+            group = _named(_name(adapter, members), members, groups)
+            why = (
                 group
                 if isinstance(group, str)
-                else _refuse(app, group, given, names, host, parts, container=app.app in containers)
+                else _set(adapter, group, settings)
+                or _refuse(app, group, given, names, host, parts, container=app.app in containers)
             )
             if why and app.app not in running:
                 refusals[app.app] = f"adapter {adapter.name} of app {names[app.app]}: {why}"
@@ -73,6 +88,7 @@ def assign(
             if not isinstance(group, str):
                 found.setdefault(group, adapter.interface_order)
         else:
+            functions |= settings
             given |= {name: app.app for group in found for name in group.names}
             passed[app.app] = running.get(app.app) or _passed(found)
     return Assigned(
@@ -80,17 +96,36 @@ def assign(
         refusals,
         {m.label: given[m.group] for m in members if m.group in given},
         {m.label: m.trouble for m in members if m.trouble},
+        tuple(VirtualFunctions(m.pci, m.functions) for m in members if m.functions),
+        functions,
     )
 
 
-def _unbuilt(adapter: Adapter) -> str:
-    if adapter.eth_vf is None and adapter.type != PhyIoType.PhyIoNetEthVF:
-        return ""
-    vf = adapter.eth_vf or EthVF()
-    return (
-        f"it asks for virtual function {vf.index} (MAC {vf.mac or 'any'}, VLAN {vf.vlan_id}), and "
-        f"{NO_PASSING[PhyIoType.PhyIoNetEthVF]}; give it a whole adapter"
-    )
+def _name(adapter: Adapter, members: Sequence[Member]) -> str:
+    """A virtual function may be named itself, or by its card and its number."""
+    asked = adapter.eth_vf is not None or adapter.type == PhyIoType.PhyIoNetEthVF
+    if not asked or any(m.function and adapter.name in m.names for m in members):
+        return adapter.name
+    return f"{adapter.name}vf{(adapter.eth_vf or EthVF()).index}"
+
+
+def _set(adapter: Adapter, group: Group, settings: dict[str, Function]) -> str:
+    """Note how the virtual functions of `group` are set; the app's word counts before the model's.
+
+    Something: why they cannot be so.
+    """
+    for member in group.members:
+        wanted: Function | str | None = member.function
+        if member.function is None or not member.pci:
+            continue
+        if adapter.eth_vf is not None:
+            told = replace(adapter.eth_vf, index=member.function.index)
+            wanted = function_of(member.function.card, told)
+        if isinstance(wanted, str):
+            return wanted
+        if wanted is not None:
+            settings[member.pci] = wanted
+    return ""
 
 
 def _named(name: str, members: Sequence[Member], groups: Sequence[Group]) -> Group | str:
@@ -124,8 +159,9 @@ def _refuse(
             PhyIoMemberUsage.PhyIoUsageMgmtOnly,
         ):
             return f"the usage of {member.label} is {member.usage.name}; change it in the model"
-        if member.type in NO_PASSING:
-            return f"{member.label}: {NO_PASSING[member.type]}"
+        if member.type in NO_PASSING or member.functions:
+            why = NO_PASSING.get(member.type, NO_PASSING[PhyIoType.PhyIoNetEthPF])
+            return f"{member.label}: {why}"
         if member.trouble:
             return f"{member.label}: {member.trouble}"
         if not (member.pci or member.usb or member.product or member.serial):

@@ -1,6 +1,7 @@
-"""A PCI device that the host has let go of, so that a guest can have it.
+"""A PCI device that the host has let go of, so that a guest can have it; the parts of a card.
 
 pci-device <- domain
+virtual-functions: what the model says of a card; nothing waits for it, devices appear
 """
 
 from dataclasses import dataclass
@@ -8,15 +9,18 @@ from typing import Self
 
 from eaves.ids import AppInstanceId
 from eaves.node import refs
+from eaves.node.host.sriov import Function
 from eaves.reconcile.item import ItemRef
 
 PCI_DEVICE = "pci-device"
+VIRTUAL_FUNCTIONS = "virtual-functions"
 
 
 @dataclass(frozen=True, slots=True)
 class PciDevice:
     address: str  # "0000:03:00.0"
     app: AppInstanceId  # blank: half way between host and app
+    function: Function | None = None  # it is one of a network card
 
     @property
     def ref(self) -> ItemRef:
@@ -26,5 +30,21 @@ class PciDevice:
         return frozenset()
 
     def replaces(self, running: Self, /) -> bool:
-        """Always: between two apps it goes back to the host, which resets it."""
-        return True
+        """Between two apps it goes back to the host, which resets it."""
+        return self.app != running.app
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualFunctions:
+    card: str  # PCI address
+    count: int
+
+    @property
+    def ref(self) -> ItemRef:
+        return refs.virtual_functions(self.card)
+
+    def needs(self) -> frozenset[ItemRef]:
+        return frozenset()
+
+    def replaces(self, running: Self, /) -> bool:
+        return False

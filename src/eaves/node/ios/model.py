@@ -6,15 +6,18 @@ forgot it: functions of one PCI device, and devices of one IOMMU group.  Source:
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from eaves.evapi.config import PhysicalIO
+from eaves.evapi.config import EthVF, PhysicalIO, VfList
 from eaves.evapi.evecommon import PhyIoMemberUsage, PhyIoType
 from eaves.node.host.inventory import Parts, Pci
+from eaves.node.host.sriov import Function
 
 BRIDGE_CLASS = 0x06  # belongs to the machine: nothing to assign, nothing in the way
 _PCI = re.compile(r"(?:([0-9a-f]{4}):)?([0-9a-f]{2}):([0-9a-f]{2})\.([0-7])")
 _USB_PLACE = re.compile(r"(\d+):(\d+(?:\.\d+)*)")
+_MAC = re.compile(r"[0-9a-f][02468ace](:[0-9a-f]{2}){5}")
+MOST_VLAN = 4094
 _USB_KIND = re.compile(r"([0-9a-f]{4}):([0-9a-f]{4})")
 
 
@@ -33,6 +36,8 @@ class Member:
     product: str = ""  # "vendor:product"
     serial: str = ""
     trouble: str = ""  # why it cannot be given to anybody
+    functions: int = 0  # virtual ones that the card is to have
+    function: Function | None = None  # it is one of those, set as the model says
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,10 @@ class Group:
 
 
 def members_of(ios: Iterable[PhysicalIO], parts: Parts) -> tuple[Member, ...]:
-    found = [_member(io, parts) for io in ios]
+    found: list[Member] = []
+    for io in ios:
+        member = _member(io, parts)
+        found += [member, *_functions(io, member, parts)]
     return tuple(_with_collision(one, found) for one in found)
 
 
@@ -62,7 +70,8 @@ def _member(io: PhysicalIO, parts: Parts) -> Member:
         trouble = f"usbaddr {usb[:40]!r} is not bus:port; correct the model"
     if product and not _USB_KIND.fullmatch(product):
         trouble = f"usbproduct {product[:40]!r} is not vendor:product; correct the model"
-    trouble = trouble or _virtual_functions(io)
+    count, why = _count(io, pci, parts)
+    trouble = trouble or why
     return Member(
         label,
         frozenset(n for n in (io.logicallabel, io.phylabel, addresses.get("ifname", "")) if n),
@@ -75,17 +84,61 @@ def _member(io: PhysicalIO, parts: Parts) -> Member:
         product,
         addresses.get("serial", ""),
         trouble,
+        count if not trouble else 0,
     )
 
 
-def _virtual_functions(io: PhysicalIO) -> str:
-    if io.vflist is None or not (io.vflist.vf_count or io.vflist.data):
-        return ""
-    listed = "".join(f", number {vf.index}" for vf in io.vflist.data)
-    return (
-        f"{io.vflist.vf_count} virtual functions are asked for{listed}, and SR-IOV is not built "
-        "yet; take vflist out of the model"
-    )
+def _count(io: PhysicalIO, pci: str, parts: Parts) -> tuple[int, str]:
+    """How many virtual functions the card is to have, and why it cannot have them."""
+    told = io.vflist or VfList()
+    if not told.vf_count:
+        alone = "virtual functions are listed, and vf_count is 0; write their number"
+        return 0, alone if told.data else ""
+    beyond = next((vf.index for vf in told.data if vf.index >= told.vf_count), None)
+    if beyond is not None:
+        return 0, f"virtual function {beyond} is listed, and vf_count is {told.vf_count}"
+    most = next((c.most_functions for c in parts.pci if address_text(c.address) == pci), 0)
+    if most < told.vf_count:
+        return 0, (
+            f"{told.vf_count} virtual functions are asked for, and the card has {most} at most; "
+            "switch SR-IOV on in the machine's firmware, or lower vf_count"
+        )
+    return told.vf_count, ""
+
+
+def _functions(io: PhysicalIO, card: Member, parts: Parts) -> Iterator[Member]:
+    """Each is a group of its own, named after its card."""
+    there = next((c.functions for c in parts.pci if address_text(c.address) == card.pci), ())
+    known = {address_text(c.address) for c in parts.pci}
+    listed = {vf.index: vf for vf in (io.vflist or VfList()).data}
+    for index in range(card.functions):
+        pci = there[index] if index < len(there) else ""
+        here = pci in known
+        wanted = function_of(card.pci, listed.get(index, EthVF(index=index)))
+        names = frozenset(f"{name}vf{index}" for name in card.names)
+        yield Member(
+            f"{card.label}vf{index}",
+            names,
+            PhyIoType.PhyIoNetEthVF,
+            f"{card.label}vf{index}",
+            "",
+            PhyIoMemberUsage.PhyIoUsageNone,
+            pci if here else "",
+            trouble=wanted
+            if isinstance(wanted, str)
+            else ("" if here else "it is being made; it is given as soon as it is there"),
+            function=None if isinstance(wanted, str) else wanted,
+        )
+
+
+def function_of(card: str, told: EthVF) -> Function | str:
+    """As its card is to carry it; or what is wrong with it."""
+    mac = told.mac.lower()
+    if mac and not _MAC.fullmatch(mac):
+        return f"virtual function {told.index}: {told.mac[:40]!r} is no MAC address of one machine"
+    if not 0 <= told.vlan_id <= MOST_VLAN:
+        return f"virtual function {told.index}: VLAN {told.vlan_id} is outside 0 to {MOST_VLAN}"
+    return Function(card, told.index, mac, told.vlan_id)
 
 
 def _pci_of(told: str, ifname: str, parts: Parts) -> tuple[str, str]:
@@ -116,19 +169,7 @@ def _with_collision(member: Member, all_of_them: Sequence[Member]) -> Member:
 
 
 def _troubled(member: Member, text: str) -> Member:
-    return Member(
-        member.label,
-        member.names,
-        member.type,
-        member.group,
-        member.parent,
-        member.usage,
-        member.pci,
-        member.usb,
-        member.product,
-        member.serial,
-        text,
-    )
+    return replace(member, trouble=text)
 
 
 def groups_of(members: Sequence[Member], parts: Parts) -> tuple[Group, ...]:
@@ -138,7 +179,7 @@ def groups_of(members: Sequence[Member], parts: Parts) -> tuple[Group, ...]:
     for member in members:
         if not member.group:
             continue
-        names, ties = {member.group}, set(_ties(by_address.get(member.pci)))
+        names, ties = {member.group}, set(_ties(by_address.get(member.pci), member))
         apart: list[tuple[set[str], set[str]]] = []
         for one in sets:
             if one[0] & names or one[1] & ties:
@@ -152,11 +193,13 @@ def groups_of(members: Sequence[Member], parts: Parts) -> tuple[Group, ...]:
     )
 
 
-def _ties(device: Pci | None) -> Iterator[str]:
+def _ties(device: Pci | None, member: Member) -> Iterator[str]:
+    """Virtual functions are made to be parted, wherever the card puts their addresses."""
     if device is None:
         return
     domain, bus, slot, _ = device.address
-    yield f"device {domain:04x}:{bus:02x}:{slot:02x}"
+    if member.function is None:
+        yield f"device {domain:04x}:{bus:02x}:{slot:02x}"
     if device.iommu_group:
         yield f"iommu {device.iommu_group}"
 

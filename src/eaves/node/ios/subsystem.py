@@ -4,10 +4,13 @@ import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
 
+import msgspec
+
 from eaves.ids import AppInstanceId
 from eaves.node.host.process import run
+from eaves.node.host.sriov import Function, FunctionMaker, set_function
 from eaves.node.host.vfio import DRIVER, PciTaker
-from eaves.node.ios.items import PCI_DEVICE, PciDevice
+from eaves.node.ios.items import PCI_DEVICE, VIRTUAL_FUNCTIONS, PciDevice, VirtualFunctions
 from eaves.reconcile.apply import Configurator, ProgressSink, backoff
 from eaves.reconcile.item import Item, ItemRef, Observation
 
@@ -15,38 +18,81 @@ from eaves.reconcile.item import Item, ItemRef, Observation
 class IosSubsystem:
     """One for each node."""
 
-    kinds = frozenset({PCI_DEVICE})
+    kinds = frozenset({PCI_DEVICE, VIRTUAL_FUNCTIONS})
 
-    def __init__(self, taker: PciTaker) -> None:
-        self._taker = taker
+    def __init__(self, taker: PciTaker, maker: FunctionMaker) -> None:
+        self._taker, self._maker = taker, maker
 
     def configurators(self) -> Mapping[str, Configurator]:
-        return {PCI_DEVICE: _PciDevices(self._taker)}
+        return {
+            PCI_DEVICE: _PciDevices(self._taker, self._maker),
+            VIRTUAL_FUNCTIONS: _Cards(self._maker),
+        }
 
     async def observe(self) -> Observation:
         present: dict[ItemRef, Item] = {}
         for taken in await asyncio.to_thread(self._taker.taken):
-            one = PciDevice(taken.address, AppInstanceId(taken.owner if taken.whole else ""))
+            owner = AppInstanceId(taken.owner if taken.whole else "")
+            one = PciDevice(taken.address, owner, _function(taken.note))
             present[one.ref] = one
+        for card, count in (await asyncio.to_thread(self._maker.made)).items():
+            made = VirtualFunctions(card, count)
+            present[made.ref] = made
         return Observation(present, {})
 
     async def close(self) -> None:
         """Devices stay with the guests that have them."""
 
 
+def _function(note: str) -> Function | None:
+    return msgspec.json.decode(note, type=Function) if note else None
+
+
 class _PciDevices:
-    def __init__(self, taker: PciTaker) -> None:
-        self._taker = taker
+    def __init__(self, taker: PciTaker, maker: FunctionMaker) -> None:
+        self._taker, self._maker = taker, maker
 
     async def create(self, item: PciDevice, _: ProgressSink, /) -> None:
+        await self._set(item)
         await run(["modprobe", DRIVER], check=False)  # built in, or told by what comes next
         await asyncio.to_thread(self._taker.take, item.address, item.app)
+        await self._note(item)
 
     async def modify(self, running: PciDevice, item: PciDevice, _: ProgressSink, /) -> None:
-        """Never planned: another owner replaces it."""
+        """A virtual function is another to its card; the guest sees a new MAC when it restarts."""
+        await self._set(item)
+        await self._note(item)
+
+    async def _set(self, item: PciDevice) -> None:
+        if item.function is not None:
+            ifname = await asyncio.to_thread(self._maker.interface, item.function.card)
+            await set_function(ifname, item.function)
+
+    async def _note(self, item: PciDevice) -> None:
+        text = msgspec.json.encode(item.function).decode() if item.function else ""
+        await asyncio.to_thread(self._taker.note, item.address, text)
 
     async def delete(self, item: PciDevice, _: ProgressSink, /) -> None:
         await asyncio.to_thread(self._taker.give_back, item.address)
 
     def retry_delay(self, item: PciDevice, attempts: int, /) -> timedelta:
+        return backoff(attempts)
+
+
+class _Cards:
+    def __init__(self, maker: FunctionMaker) -> None:
+        self._maker = maker
+
+    async def create(self, item: VirtualFunctions, _: ProgressSink, /) -> None:
+        await asyncio.to_thread(self._maker.make, item.card, item.count)
+
+    async def modify(
+        self, running: VirtualFunctions, item: VirtualFunctions, _: ProgressSink, /
+    ) -> None:
+        await asyncio.to_thread(self._maker.make, item.card, item.count)
+
+    async def delete(self, item: VirtualFunctions, _: ProgressSink, /) -> None:
+        await asyncio.to_thread(self._maker.unmake, item.card)
+
+    def retry_delay(self, item: VirtualFunctions, attempts: int, /) -> timedelta:
         return backoff(attempts)

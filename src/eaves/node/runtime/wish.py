@@ -85,6 +85,7 @@ def make_wish(
             assigned.passed,
         ),
         *(one for one in assigned.items if one.app not in grants.refusals),
+        *assigned.cards,
         *grants.cpus,
         *containers.intent(apps, contained, user_data, gateways),
     ]
