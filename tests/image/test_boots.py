@@ -27,11 +27,12 @@ from eaves.node.baseos.slots import Slot
 
 pytestmark = [
     pytest.mark.vm,
-    pytest.mark.timeout(1800),
+    pytest.mark.timeout(2400),
     pytest.mark.usefixtures("disk_is_told"),
 ]
 
 ONLINE_S = 420.0
+NODELESS_S = 600.0  # until a system on trial is left whose node does not run
 UPDATE_S = 900.0  # fetched, written and booted, by a processor that is emulated
 LUKS = b"LUKS\xba\xbe"
 WORLD = """\
@@ -309,19 +310,33 @@ def test_an_update_is_tried_tested_and_committed(
     until("answering again", lambda: answers(machine))
 
 
-def test_an_update_that_panics_is_left_and_says_why(
-    images: Images, machine: ImageMachine, eaves: Eaves, store: Store, tmp_path: Path
+@pytest.mark.parametrize(
+    ("version", "words"),
+    [
+        pytest.param("3.0-test", "rdinit=/none", id="that panics"),
+        pytest.param("4.0-test", "systemd.mask=eaves-node.service", id="without a node"),
+    ],
+)
+def test_an_update_is_left_and_says_why(
+    images: Images,
+    machine: ImageMachine,
+    eaves: Eaves,
+    store: Store,
+    tmp_path: Path,
+    version: str,
+    words: str,
 ) -> None:
-    bad = variant(images, "3.0-test", "rdinit=/none", tmp_path / "bad")
-    shutil.copyfile(bad, store.files / "bad.eos")
-    eaves.upgrade(store, "bad.eos", "3.0-test")
+    bad = variant(images, version, words, tmp_path / "bad")
+    shutil.copyfile(bad, store.files / f"{version}.eos")
+    eaves.upgrade(store, f"{version}.eos", version)
 
     def failed() -> bool:
         return any(
-            sw.get("shortVersion") == "3.0-test" and sw.get("status") == "SW_STATE_FAILED"
+            sw.get("shortVersion") == version and sw.get("status") == "SW_STATE_FAILED"
             for sw in eaves.slots()
         )
 
-    until("left", failed, UPDATE_S)
+    until("left", failed, UPDATE_S + NODELESS_S)
     assert runs(eaves, "2.0-test", Slot.ACTIVE)
+    assert version in eaves.run("why", "device", "on-image")
     until("answering all the same", lambda: answers(machine))
