@@ -22,7 +22,9 @@ from support.controller import Process
 from support.image_builds import Images, Store, variant
 from support.image_disk import ImageDisk, fault
 from support.image_machine import ImageMachine
+from support.scenarios import EVIDENCE
 
+from eaves.controller.domain.contract.device_status import DeviceSWStatus
 from eaves.node.baseos.slots import Slot
 
 pytestmark = [
@@ -310,6 +312,15 @@ def test_an_update_is_tried_tested_and_committed(
     until("answering again", lambda: answers(machine))
 
 
+def why_left(eaves: Eaves, version: str) -> str:
+    """As the device tells it; empty: it does not say that this version failed."""
+    for sw in eaves.slots():
+        if sw.get("shortVersion") == version and sw.get("swStatus") == DeviceSWStatus.FAILED:
+            error: dict[str, str] = sw.get("swError", {})
+            return error.get("description", "no reason is told")
+    return ""
+
+
 @pytest.mark.parametrize(
     ("version", "words"),
     [
@@ -325,18 +336,14 @@ def test_an_update_is_left_and_says_why(
     tmp_path: Path,
     version: str,
     words: str,
+    record_property: Callable[[str, object], None],
 ) -> None:
     bad = variant(images, version, words, tmp_path / "bad")
     shutil.copyfile(bad, store.files / f"{version}.eos")
     eaves.upgrade(store, f"{version}.eos", version)
 
-    def failed() -> bool:
-        return any(
-            sw.get("shortVersion") == version and sw.get("status") == "SW_STATE_FAILED"
-            for sw in eaves.slots()
-        )
-
-    until("left", failed, UPDATE_S + NODELESS_S)
+    until("left", lambda: bool(why_left(eaves, version)), UPDATE_S + NODELESS_S)
+    record_property(EVIDENCE, why_left(eaves, version))
     assert runs(eaves, "2.0-test", Slot.ACTIVE)
     assert version in eaves.run("why", "device", "on-image")
     until("answering all the same", lambda: answers(machine))
