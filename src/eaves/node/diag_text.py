@@ -62,6 +62,8 @@ def _port(port: ShownPort, *, failing: bool) -> Iterable[str]:
     yield f"port        {port.label} ({port.ifname or 'no interface'}) {state}, {kind}{failed}"
     yield f"            addresses {_list(port.addresses)}, routers {_list(port.gateways)}"
     yield f"            DNS servers {_list(port.dns)}, proxy {port.proxy or 'none'}"
+    if port.access:
+        yield f"            802.1X {port.access}"
     if port.error:
         yield f"            error: {port.error}"
     if port.warning:

@@ -74,6 +74,10 @@ def test_a_port_says_how_its_authentication_stands() -> None:
     assert (told.pnac_status.enabled, told.pnac_status.state) == (True, held)
     assert told.pnac_status.last_auth_timestamp == at(3)
     assert told.pnac_status.err.description == "port eth0: 802.1X: refused"
+    planned = replace(ports.ports[0], plan=made.ports[0])
+    setting = Setting("https://controller.test", "managed", frozenset({"eth0"}))
+    text = diag_text(shown(State(), seen(planned), (), {}, setting, at(9)), ())
+    assert "802.1X held: port eth0: 802.1X: refused" in text
 
 
 def test_ports_of_an_entry_that_is_not_in_force_have_no_addresses() -> None:

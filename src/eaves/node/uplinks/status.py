@@ -207,6 +207,7 @@ class ShownPort(msgspec.Struct, frozen=True):
     error: str = ""
     warning: str = ""
     last_succeeded: datetime | None = None
+    access: str = ""  # how its authentication (802.1X) stands, where it is asked for
 
 
 class ShownEntry(msgspec.Struct, frozen=True):
@@ -294,6 +295,15 @@ def _shown_port(port: SeenPort, result: PortResult, proxies: Mapping[str, str]) 
         port.plan.proxy.roots,
         port.servers,
         port.local_error() or result.error,
-        result.warning,
+        result.warning or port.plan.left_out,
         result.succeeded,
+        _shown_access(_access(port.plan, port)),
     )
+
+
+def _shown_access(told: PNACStatus | None) -> str:
+    if told is None:
+        return ""
+    state = told.state.name.removeprefix("SUPPLICANT_STATE_").lower()
+    word = state if told.enabled else "off"
+    return f"{word}: {told.err.description}" if told.err else word
