@@ -15,6 +15,7 @@ from support.datastore import datastore
 from eaves.ids import AppInstanceId, ContentTreeId, DatastoreId, VolumeId
 from eaves.node.storage.items import ContentTree, Snapshot, Source, Volume
 from eaves.node.storage.records import Layout, SnapshotRecord, VolumeRecord, load, save
+from eaves.node.storage.settings import StorageSettings
 from eaves.node.storage.subsystem import StorageSubsystem
 from eaves.reconcile.apply import Reconciler
 from eaves.reconcile.item import Item
@@ -199,6 +200,25 @@ async def test_a_roll_back_from_a_broken_snapshot_changes_nothing(node: Node) ->
     report = await node.reach(back, kept)
     assert report.items[back.ref].state is ItemState.FAILED
     assert node.disk.read_bytes().startswith(b"after!")
+
+
+async def test_a_roll_back_waits_for_room_beside_what_is_there(node: Node) -> None:
+    await node.reach(BLANK)
+    write(node.disk, b"before")
+    kept = snapshot(BLANK)
+    await node.reach(BLANK, kept)
+    write(node.disk, b"after!")
+    node.storage.configure(StorageSettings(log_quota_bytes=2**60))
+    back = replace(BLANK, restored=f"{ONE}/1")
+    report = await node.reach(back, kept)
+    told = report.items[back.ref]
+    assert told.state is ItemState.FAILED
+    assert told.fault is not None
+    assert "no space" in told.fault.text
+    assert node.disk.read_bytes().startswith(b"after!")
+    node.restart()
+    assert not (await node.reach(back, kept)).unmet()
+    assert node.disk.read_bytes().startswith(b"before")
 
 
 async def test_a_snapshot_is_booked_with_what_it_takes(node: Node) -> None:

@@ -244,6 +244,18 @@ async def test_the_first_start_of_an_app_waits_for_its_delay(
     assert told() == (ZSwState.BOOTING, True)
 
 
+async def test_a_configuration_that_comes_while_everything_stops_starts_nothing(
+    engine: Engine,
+) -> None:
+    config = EdgeDevConfig(apps=(replace(app(uuid(1)), activate=True),))
+    await engine.follow(config)
+    assert engine.reconciler.intended
+    await engine.stop_everything(0.1, 0.1)
+    await engine.follow(config)
+    await engine.again()
+    assert not engine.reconciler.intended
+
+
 async def test_a_delay_holds_back_nobody_who_runs_or_ran(engine: Engine) -> None:
     name = AppInstanceId(uuid(1).uuid)
     late = replace(app(uuid(1)), activate=True, start_delay_in_seconds=60)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 import structlog
+from hypothesis import given
+from hypothesis import strategies as st
 
 from eaves.evapi.config.devcommon import ConfigItem
 from eaves.evapi.config_items import ItemValues, apply_items
@@ -14,7 +16,7 @@ from eaves.evapi.logs import LogEntry
 from eaves.node.host.journal import LogGate
 from eaves.node.network.metadata import Allowance
 from eaves.node.runtime.commands import cut_off
-from eaves.node.runtime.log_policy import SentLines, policy_of, service_of
+from eaves.node.runtime.log_policy import SentLines, Window, policy_of, service_of
 from eaves.node.runtime.metadata_facts import metrics_limits
 
 NETWORK = "/opt/lib/eaves/node/network/acl.py:12"
@@ -94,6 +96,15 @@ def test_lines_of_a_place_are_dropped_counted_or_sent_once() -> None:
     ]
     (only,) = counted.of(entries)
     assert json.loads(only.content) == {"event": "log_lines_counted", NETWORK: 2, STORAGE: 4}
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcde"), st.integers(0, 4))))
+def test_a_window_knows_the_last_messages_and_no_others(added: list[tuple[str, int]]) -> None:
+    window, naive = Window(), list[str]()
+    for message, size in added:
+        window.add(message, size)
+        naive = [*naive, message][-size:] if size else []
+        assert [m in window for m in "abcde"] == [m in naive for m in "abcde"]
 
 
 def test_a_sent_line_has_its_level_service_and_place_and_garbage_goes_as_it_is() -> None:

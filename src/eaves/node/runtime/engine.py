@@ -106,6 +106,7 @@ class Engine:
         self._followed: EdgeDevConfig | None = None
         self._ready_at: float | None = None  # when it followed a configuration first
         self._begun: frozenset[AppInstanceId] = frozenset()  # apps that ran since then
+        self._stopped = False  # until the next start of the node
         self._intended = asyncio.Event()
         self._lock = asyncio.Lock()
         self._changed = changed
@@ -115,8 +116,14 @@ class Engine:
             self.reconciler.observed(one.kinds, await one.observe())
 
     async def follow(self, config: EdgeDevConfig) -> None:
-        """Make `config` the intention.  Counters and numbers are on disk before anything moves."""
+        """Make `config` the intention.  Counters and numbers are on disk before anything moves.
+
+        Once everything was told to stop, nothing may start it again before the node does.
+        """
         async with self._lock:
+            if self._stopped:
+                log.info("config_not_followed", why="everything is being stopped")
+                return
             self._config = config
             self.ports = await self._around.ports(config)
             self.facts = self._around.facts()
@@ -205,6 +212,7 @@ class Engine:
         """
         keep = {r: i for r, i in self.reconciler.current.items() if r.kind in KEPT}
         async with self._lock:
+            self._stopped = True
             self._config = None
             self.wish = None
             self.reconciler.intend(keep)

@@ -90,12 +90,35 @@ def _places(text: str) -> frozenset[str]:
     return frozenset(part.strip() for part in text.split(",") if part.strip())
 
 
+class Window:
+    """The last messages, each found at once: a search through all would take the square of them."""
+
+    def __init__(self) -> None:
+        self._order: deque[str] = deque()
+        self._counts = Counter[str]()
+
+    def __contains__(self, message: str) -> bool:
+        return message in self._counts
+
+    def resize(self, size: int) -> None:
+        while len(self._order) > size:
+            oldest = self._order.popleft()
+            self._counts[oldest] -= 1
+            if not self._counts[oldest]:
+                del self._counts[oldest]
+
+    def add(self, message: str, size: int) -> None:
+        self._order.append(message)
+        self._counts[message] += 1
+        self.resize(size)
+
+
 class SentLines:
     """What goes to the controller of the device's own log; knows what went before."""
 
     def __init__(self) -> None:
         self.policy = LogPolicy()
-        self._recent: deque[str] = deque(maxlen=0)
+        self._recent = Window()
 
     def of(self, entries: Sequence[LogEntry]) -> tuple[LogEntry, ...]:
         """In order, each with its level and place; a line that cannot be read is sent as it is."""
@@ -103,8 +126,7 @@ class SentLines:
 
     def _of(self, lines: Iterable[tuple[LogEntry, str]]) -> Iterator[LogEntry]:
         policy, counts = self.policy, Counter[str]()
-        if self._recent.maxlen != policy.window:
-            self._recent = deque(self._recent, maxlen=policy.window)
+        self._recent.resize(policy.window)
         last: LogEntry | None = None
         for entry, message in lines:
             if not policy.sends(entry.filename, entry.severity):
@@ -117,7 +139,7 @@ class SentLines:
                 continue
             if policy.window and message in self._recent:
                 continue
-            self._recent.append(message)
+            self._recent.add(message, policy.window)
             yield entry
         if last is not None:
             yield replace(last, content=json.dumps({"event": "log_lines_counted", **counts}))

@@ -157,9 +157,9 @@ class Service:
 
     async def _commanded(self, config: EdgeDevConfig) -> bool:
         """True: nothing else of this config applies.  A command waits for the end of a trial."""
-        system = self._parts.base_os
-        if system is not None and self._going_down.is_set():
+        if self._going_down.is_set():
             return True  # apps are being stopped for a reboot: nothing may start them again
+        system = self._parts.base_os
         if system is not None and system.on_trial():
             self._held = config
             return False

@@ -27,6 +27,7 @@ _FORMATTING = "formatting"  # of a container that was cut off while it gave a di
 _RESTORING = "restoring"  # a copy of a snapshot on its way
 _BEFORE = "before"  # a folder that a roll-back took out of the way
 _OVERLAY_BYTES = 1024**2  # what an empty overlay may take
+_ROLL_BACK = "roll-back"  # in the books: a copy beside the volume that it becomes
 
 
 class VolumeStore:
@@ -127,16 +128,21 @@ class VolumeStore:
             await asyncio.to_thread(self._finish, ref, record)
             await asyncio.to_thread(remove, self._layout.volume(ref, _BEFORE))
         finally:
+            self._ledger.volume_settled(ItemRef(_ROLL_BACK, ref.name))
             self._ledger.volume_settled(ref)
             self._working.discard(ref)
         log.info("volume_restored", volume=ref.name, restored=item.restored)
 
     async def _bring_back(self, ref: ItemRef, saved: VolumeRecord, kept: Path) -> None:
-        if self.record(ref) is None:
+        written = await asyncio.to_thread(occupied, kept)
+        now = self.record(ref)
+        if now is None:
             atomic_write(self._layout.volume(ref, "making"), b"")
             self._wipe(ref)
-            written = await asyncio.to_thread(occupied, kept)
             self._ledger.expect_volume(ref, saved.size_bytes, written)
+        else:  # which is booked already: the copy stands beside it until it is whole
+            more = max(0, saved.size_bytes - now.size_bytes)
+            self._ledger.expect_volume(ItemRef(_ROLL_BACK, ref.name), written + more, written)
         coming = self._layout.volume(ref, _RESTORING)
         await asyncio.to_thread(remove, coming)
         await copy(kept, coming)
