@@ -19,8 +19,6 @@ _MACHINE_LOGS = (
 )
 _VECTOR = "logs go to the controller without a router between"
 _MODEM = "a modem that is stuck is told with its error, and left to a person"
-_EMULATOR = "an aid for developers of the emulator; QEMU runs here as its package starts it"
-_CORES = "no core of the emulator is kept; its last lines are in the app's error and log"
 _MEMORY = "the kernel watches memory pressure; what it ended is told as the reason of the next boot"
 _LOCAL = "not asked of a local profile server yet"
 _ACCESS = "the host's own operating system decides who may use it"
@@ -44,19 +42,12 @@ WITHOUT_EFFECT: Final[Mapping[str, str]] = MappingProxyType(
         "wwan.modem.recovery.reload.drivers": _MODEM,
         "wwan.modem.recovery.restart.modemmanager": _MODEM,
         "debug.disable.dhcp.all-ones.netmask": "has no effect in EVE-OS either",
-        "igpu.gop": "graphics adapters are handed over without an option ROM",
-        "process.cloud-init.multipart": "a machine is given its MIME parts: cloud-init reads them",
         "debug.enable.usb": _ACCESS,
         "debug.enable.vga": _ACCESS,
         "debug.enable.console": _ACCESS,
         "debug.enable.ssh": "the node opens no SSH server; that of the host has keys of its own",
         "debug.enable.vnc.shim.vm": "no machine is made around a container with such a console",
-        "debug.enable.efi": _EMULATOR,
-        "debug.qemu.process.core": _CORES,
-        "debug.qemu.guest.core": _CORES,
-        "debug.qemu.process.core.guest.ram": _CORES,
-        "debug.qemu.igpu.no.mmap": _EMULATOR,
-        "debug.qemu.trace.events": _EMULATOR,
+        "debug.qemu.guest.core": "no memory of a guest is kept; debug.qemu.pause.on.crash stops it",
         "debug.syslog.loglevel": _MACHINE_LOGS,
         "debug.syslog.remote.loglevel": _MACHINE_LOGS,
         "debug.kernel.loglevel": _MACHINE_LOGS,
@@ -99,9 +90,7 @@ WITHOUT_EFFECT: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
-AS_ASKED: Final = frozenset(
-    {"app.boot.order", "debug.disable.dhcp.all-ones.netmask", "process.cloud-init.multipart"}
-)
+AS_ASKED: Final = frozenset({"app.boot.order", "debug.disable.dhcp.all-ones.netmask"})
 """Nothing is missing where these are set: what they ask for is so without them, or as in EVE-OS."""
 
 

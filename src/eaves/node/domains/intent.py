@@ -70,6 +70,13 @@ def _domain(app: AppInForce, user_data: str, macs: Mapping[ItemRef, str], node: 
         ordered=resources.enforce_network_interface_order,
         gdb=node.gdb,
         pause_on_crash=node.pause_on_crash,
+        keep_core=node.keep_core,
+        guest_in_core=node.guest_in_core,
+        graphics_without_mmap=node.graphics_without_mmap,
+        graphics_rom=node.graphics_rom,
+        traced=node.traced,
+        firmware_log=node.firmware_log,
+        multipart=node.multipart or config.meta_data_type == MetaDataType.MetaDataDriveMultipart,
     )
 
 

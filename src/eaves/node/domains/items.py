@@ -80,6 +80,13 @@ class Domain:
     ordered: bool = field(default=False, compare=False)  # interfaces and devices as asked
     gdb: bool = field(default=False, compare=False)  # a debugger may connect
     pause_on_crash: bool = field(default=False, compare=False)
+    keep_core: bool = field(default=True, compare=False)  # of an emulator that crashes
+    guest_in_core: bool = field(default=False, compare=False)  # its memory too
+    graphics_without_mmap: bool = field(default=False, compare=False)
+    graphics_rom: str = field(default="", compare=False)  # base name of an option ROM
+    traced: tuple[str, ...] = field(default=(), compare=False)  # events of the emulator
+    firmware_log: bool = field(default=False, compare=False)
+    multipart: bool = field(default=False, compare=False)  # user data is files of the seed
 
     @property
     def ref(self) -> ItemRef:

@@ -1,5 +1,6 @@
 """What properties of the node say for all its machines, each from its next start on.  Pure."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ from eaves.evapi.evecommon import BootOrder
 
 BOOT_ORDERS = {BootOrder.BOOT_ORDER_USB: "usb", BootOrder.BOOT_ORDER_NOUSB: "nousb"}
 SIZES = frozenset(size for size in FML_SIZES if size)
+ROM_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+TRACE_EVENT = re.compile(r"[a-z0-9_*]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +21,13 @@ class Options:
     vnc_everywhere: bool = False  # else on the loopback only
     gdb: bool = False
     pause_on_crash: bool = False
+    keep_core: bool = True  # of an emulator that crashes
+    guest_in_core: bool = False  # its memory too
+    graphics_without_mmap: bool = False
+    graphics_rom: str = ""  # base name of an option ROM
+    traced: tuple[str, ...] = ()  # events of the emulator
+    firmware_log: bool = False
+    multipart: bool = False  # parts of user data become files of the seed
 
 
 def options_of(items: Iterable[ConfigItem]) -> Options:
@@ -30,11 +40,27 @@ def options_of(items: Iterable[ConfigItem]) -> Options:
         vnc_everywhere=_on(said.get("app.allow.vnc", "")),
         gdb=_on(said.get("debug.qemu.gdb", "")),
         pause_on_crash=_on(said.get("debug.qemu.pause.on.crash", "")),
+        keep_core=_on(said.get("debug.qemu.process.core", "true")),
+        guest_in_core=_on(said.get("debug.qemu.process.core.guest.ram", "")),
+        graphics_without_mmap=_on(said.get("debug.qemu.igpu.no.mmap", "")),
+        graphics_rom=_name(said.get("igpu.gop", "")),
+        traced=_events(said.get("debug.qemu.trace.events", "")),
+        firmware_log=_on(said.get("debug.enable.efi", "")),
+        multipart=_on(said.get("process.cloud-init.multipart", "")),
     )
 
 
 def _on(value: str) -> bool:
-    return value.lower() == "true"
+    return value.lower() in {"true", "t", "1"}
+
+
+def _name(value: str) -> str:
+    return value if ROM_NAME.fullmatch(value) else ""
+
+
+def _events(value: str) -> tuple[str, ...]:
+    """Names or patterns, between commas or spaces; what can be no name of one is left out."""
+    return tuple(event for event in re.split(r"[,\s]+", value) if TRACE_EVENT.fullmatch(event))
 
 
 def boot_order(config: AppInstanceConfig, node: Options) -> str:

@@ -21,10 +21,21 @@ FIRST_PORT_SLOT = 2  # of bus 0; lower ones belong to the machine
 
 # Keeps QEMU and writes its exit code, whatever happens to the node meanwhile.
 # A guest with a device of its own has all its memory locked: QEMU may do that also as nobody.
+# What a guest can write without end goes through a pipe, of which so many bytes are kept.
 KEEPER = (
     "ulimit -l unlimited 2>/dev/null; "
-    'out="$1"; shift; "$@"; echo $? > "$out.new"; mv "$out.new" "$out"'
+    'out="$1"; ulimit -c "$2" 2>/dev/null; shift 2; '
+    'while [ "$1" != -- ]; do '
+    'mkfifo -m 600 "$1"; head -c "$3" < "$1" > "$2" & shift 3; done; shift; '
+    '"$@"; echo $? > "$out.new"; mv "$out.new" "$out"'
 )
+LARGEST_CORE_BYTES = 512 << 20
+LARGEST_CORE_WITH_GUEST = "unlimited"
+SHELL_BLOCK = 512  # what `ulimit -c` counts in
+LARGEST_TRACE_BYTES = 64 << 20
+LARGEST_FIRMWARE_LOG_BYTES = 1 << 20
+GRAPHICS = "0000:00:02.0"  # where Intel's integrated graphics always are
+OPTION_ROMS = Path("/usr/share/eaves/option-roms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +65,14 @@ class Place:
     licence: tuple[Path, ...] = ()  # tables of this machine's firmware
 
     @property
+    def trace(self) -> Path:
+        return self.console.with_name("trace.log")
+
+    @property
+    def firmware_log(self) -> Path:
+        return self.console.with_name("firmware.log")
+
+    @property
     def gdb(self) -> Path:
         return self.folder / "gdb.sock"
 
@@ -71,7 +90,34 @@ class Place:
 
 
 def keeper_argv(item: Domain, place: Place) -> tuple[str, ...]:
-    return ("/bin/sh", "-c", KEEPER, "eaves-vm", str(place.exit_file), *qemu_argv(item, place))
+    return (
+        *("/bin/sh", "-c", KEEPER, "eaves-vm", str(place.exit_file), _core_limit(item)),
+        *_pipes(item, place),
+        "--",
+        *qemu_argv(item, place),
+    )
+
+
+def _core_limit(item: Domain) -> str:
+    """In blocks of the shell.  Where a core goes to, the host decides."""
+    if not item.keep_core:
+        return "0"
+    return LARGEST_CORE_WITH_GUEST if item.guest_in_core else str(LARGEST_CORE_BYTES // SHELL_BLOCK)
+
+
+def _pipes(item: Domain, place: Place) -> tuple[str, ...]:
+    """For each: the pipe, the file behind it, and how many bytes of it are kept."""
+    argv: list[str] = []
+    if item.traced:
+        argv += [str(_pipe(place, place.trace)), str(place.trace), str(LARGEST_TRACE_BYTES)]
+    if item.firmware_log:
+        log = place.firmware_log
+        argv += [str(_pipe(place, log)), str(log), str(LARGEST_FIRMWARE_LOG_BYTES)]
+    return tuple(argv)
+
+
+def _pipe(place: Place, file: Path) -> Path:
+    return place.folder / f"{file.name}.pipe"
 
 
 def qemu_argv(item: Domain, place: Place) -> tuple[str, ...]:
@@ -111,7 +157,8 @@ def _machine(item: Domain, place: Place) -> tuple[str, ...]:
     cpu = "host" if kvm else "max"
     if item.hide_hypervisor and kvm:
         cpu += ",kvm=off,hv-relaxed,hv-vapic,hv-spinlocks=0x1fff,hv-time"
-    argv = ["-machine", "q35,smm=off,vmport=off,usb=off", "-accel", accel, "-cpu", cpu]
+    core = f"dump-guest-core={'on' if item.guest_in_core else 'off'}"
+    argv = ["-machine", f"q35,smm=off,vmport=off,usb=off,{core}", "-accel", accel, "-cpu", cpu]
     if place.ovmf is not None:
         for unit, path, options in (
             (0, place.ovmf.code, ",readonly=on"),
@@ -143,7 +190,24 @@ def _debug(item: Domain, place: Place) -> tuple[str, ...]:
         argv += ["-gdb", f"unix:{_text(place.gdb)},server=on,wait=off"]
     if item.pause_on_crash:
         argv += ["-device", "pvpanic", "-action", "panic=pause"]
+    for event in item.traced:
+        argv += ["-trace", f"enable={event}"]
+    if item.traced:
+        argv += ["-D", str(_pipe(place, place.trace))]
+    if item.firmware_log:
+        argv += ["-chardev", f"file,id=firmware,path={_text(_pipe(place, place.firmware_log))}"]
+        argv += ["-device", "isa-debugcon,iobase=0x402,chardev=firmware"]
     return tuple(argv)
+
+
+def _graphics(item: Domain, address: str) -> str:
+    """What a handed over graphics adapter of the processor has beside other devices."""
+    if address != GRAPHICS:
+        return ""
+    options = ",x-no-mmap=on" if item.graphics_without_mmap else ""
+    if item.graphics_rom:
+        options += f",romfile={_text(OPTION_ROMS / item.graphics_rom)}"
+    return options
 
 
 def _licence(item: Domain, place: Place) -> tuple[str, ...]:
@@ -230,7 +294,8 @@ def _ports(item: Domain, first_port: int) -> tuple[str, ...]:
         device = f"{model},netdev=net{number},mac={nic.mac},bus={{}},romfile="
         behind.append((nic.order, tap, device))
     for address, order in zip_longest(item.passed.pci, item.passed.order, fillvalue=0):
-        behind.append((int(order), (), f"vfio-pci,host={address},bus={{}}"))
+        device = f"vfio-pci,host={address},bus={{}}{_graphics(item, str(address))}"
+        behind.append((int(order), (), device))
     if item.ordered:
         behind.sort(key=lambda one: one[0])
     argv: list[str] = []

@@ -5,15 +5,21 @@ from pathlib import Path
 from typing import Any
 
 from eaves.node.domains.items import Domain
+from eaves.node.domains.multipart import parts_of
 
 
 def seed_files(item: Domain) -> dict[str, bytes]:
-    """Pure.  The instance id moves only with the version, so a restart runs nothing again."""
+    """Pure.  The instance id moves only with the version, so a restart runs nothing again.
+
+    Parts of user data stand for themselves where the app or the node asks for it.
+    """
     meta = f"instance-id: {item.app}/{item.seed_version}\n"
     named = any(line.startswith("hostname:") for line in item.user_data.splitlines())
     if not named:
         meta += f"local-hostname: {item.app}\n"
-    return {"meta-data": meta.encode(), "user-data": item.user_data.encode()}
+    files = {"meta-data": meta.encode(), "user-data": item.user_data.encode()}
+    parts = parts_of(item.user_data) if item.multipart else {}
+    return files | ({"user-data": b""} | parts if parts else {})
 
 
 def write_seed(path: Path, item: Domain) -> None:
