@@ -18,7 +18,6 @@ _MACHINE_LOGS = (
     "only logs of the node and of apps are sent; those of the machine stay in its journal"
 )
 _VECTOR = "logs go to the controller without a router between"
-_MODEM = "a modem that is stuck is told with its error, and left to a person"
 _MEMORY = "the kernel watches memory pressure; what it ended is told as the reason of the next boot"
 _LOCAL = "not asked of a local profile server yet"
 _ACCESS = "the host's own operating system decides who may use it"
@@ -36,11 +35,7 @@ WITHOUT_EFFECT: Final[Mapping[str, str]] = MappingProxyType(
         "timer.zfs.pool.trim.cron": _ZFS,
         "timer.lps.network.interval": _LOCAL,
         "timer.lps.appbootinfo.interval": _LOCAL,
-        "network.local.legacy.mac.address": "no app ever had an address of that scheme here",
         "wwan.query.visible.providers": "no other providers are looked for: it cuts a modem off",
-        "wwan.modem.recovery.watchdog": _MODEM,
-        "wwan.modem.recovery.reload.drivers": _MODEM,
-        "wwan.modem.recovery.restart.modemmanager": _MODEM,
         "debug.disable.dhcp.all-ones.netmask": "has no effect in EVE-OS either",
         "debug.enable.usb": _ACCESS,
         "debug.enable.vga": _ACCESS,

@@ -44,7 +44,7 @@ from eaves.node.host.notify import own_notifier
 from eaves.node.host.sriov import FunctionMaker
 from eaves.node.host.vfio import PciTaker
 from eaves.node.ios.subsystem import IosSubsystem
-from eaves.node.network.refusals import Facts, clamps_mss
+from eaves.node.network.refusals import Facts, clamps_mss, has_legacy_macs
 from eaves.node.network.subsystem import NetworkSubsystem
 from eaves.node.refs import PortCredentials
 from eaves.node.runtime.budget import Budget, budget_of
@@ -210,6 +210,7 @@ class Node:
             self.prober.chosen,
             self.controller,
             clamp_mss=clamps_mss(self.service.items),
+            legacy_macs=has_legacy_macs(self.service.items),
         )
 
     def _budget(self) -> Budget:

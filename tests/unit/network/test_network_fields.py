@@ -24,6 +24,7 @@ from eaves.evapi.evecommon import (
     ProbeEndpoint,
 )
 from eaves.ids import NetworkInstanceId
+from eaves.node.network.addresses import legacy_vif_mac
 from eaves.node.network.configurators import programs
 from eaves.node.network.items import (
     AppFirewall,
@@ -32,10 +33,11 @@ from eaves.node.network.items import (
     Switch,
     SwitchFirewall,
     Tracking,
+    Vif,
 )
 from eaves.node.network.metadata import Caller, NodeFacts, Question, answer
 from eaves.node.network.nftlang import program_text
-from eaves.node.network.refusals import Facts, clamps_mss
+from eaves.node.network.refusals import Facts, clamps_mss, has_legacy_macs
 from eaves.node.network.routing import UserProbe, Wanted, plan_routes
 from eaves.node.refs import AppInForce, Port
 from eaves.node.runtime.metadata_server import caller_of
@@ -118,6 +120,16 @@ def test_segments_of_tcp_fit_the_path_unless_a_property_says_otherwise() -> None
         (base,) = [i for i in wish.graph.values() if isinstance(i, NftBase)]
         text = "\n".join(program_text(program) for program in programs(base))
         assert ("maxseg size set rt mtu" in text) == clamps
+
+
+def test_apps_have_macs_of_the_older_scheme_if_a_property_says_so() -> None:
+    items, _ = apply_items([ConfigItem(key="network.local.legacy.mac.address", value="true")])
+    told = Facts(legacy_macs=has_legacy_macs(items))
+    (older,) = [i for i in made(INSTANCE, ONE, told).graph.values() if isinstance(i, Vif)]
+    (usual,) = [i for i in made(INSTANCE, ONE).graph.values() if isinstance(i, Vif)]
+    assert older.mac == "00:16:3e:00:00:01"
+    assert usual.mac.startswith("02:")
+    assert legacy_vif_mac(256, 0) == "", "the scheme has one byte for the number of an app"
 
 
 @pytest.mark.parametrize("kind", [AddressType.IPV4, AddressType.IPV6, AddressType.CryptoIPV4])

@@ -113,6 +113,18 @@ async def test_an_older_config_is_not_applied_and_is_told(
     assert len(machine.followed) == 2
 
 
+async def test_certificates_are_asked_for_when_the_configuration_names_others(
+    conversation: Conversation,
+) -> None:
+    """EVE API v2, section 8.21: `controllercert_confighash` moves with the certificates."""
+    asked: list[int] = []
+    for number, certs in enumerate(("one", "one", "two")):
+        config = EdgeDevConfig(id=UUIDandVersion(uuid=ME), controllercert_confighash=certs)
+        await conversation._take(NewConfig(encode_edge_dev_config(config), f"h{number}", b"e"))
+        asked.append(conversation.link.transport.counts.failures)  # there is no controller
+    assert asked == [1, 1, 2]
+
+
 async def test_a_config_for_another_uuid_is_not_applied_and_is_told(
     conversation: Conversation, machine: Machine
 ) -> None:

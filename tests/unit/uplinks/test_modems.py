@@ -8,17 +8,21 @@ import pytest
 from support.modem_manager import ModemManager, modem_manager
 
 from eaves.errors import EavesError
+from eaves.evapi.config import ConfigItem
 from eaves.evapi.config.netconfig import (
     CellularAccessPoint,
     CellularConfig,
     CellularConnectivityProbe,
 )
+from eaves.evapi.config_items import apply_items
 from eaves.evapi.evecommon import ConnectivityProbe, ConnectivityProbeMethod, ProbeEndpoint
 from eaves.evapi.evecommon import RadioAccessTechnology as Rat
-from eaves.node.uplinks.ladder import LADDER, LONGEST_PAUSE_S, Climb, Rung, climb
+from eaves.node.host.modem import loaded_drivers
+from eaves.node.uplinks.ladder import LADDER, LONGEST_PAUSE_S, Climb, Recovery, Rung, climb
 from eaves.node.uplinks.model import PortPlan
 from eaves.node.uplinks.modems import Modems
 from eaves.node.uplinks.seen import Lease
+from eaves.node.uplinks.service import Properties
 from eaves.node.uplinks.wireless import Probe
 
 CONFIG = CellularConfig(access_points=(CellularAccessPoint(apn="internet"),))
@@ -130,6 +134,57 @@ async def test_a_modem_that_is_not_there_is_told(modem: ModemManager) -> None:
     with pytest.raises(EavesError, match="ModemManager has no modem with wwan0"):
         await Modems(None).start(PLAN, "wwan0")
     assert not await Modems(None).mend(PORTS, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("key", "rung"),
+    [
+        ("wwan.modem.recovery.restart.modemmanager", Rung.RESTART_MANAGER),
+        ("wwan.modem.recovery.reload.drivers", Rung.RELOAD_DRIVERS),
+        ("wwan.modem.recovery.watchdog", Rung.REBOOT),
+    ],
+)
+def test_a_property_adds_a_last_step_to_the_recovery_of_modems(key: str, rung: Rung) -> None:
+    items, _ = apply_items([ConfigItem(key=key, value="true")])
+    recovery = Properties.of(items).recovery
+    assert recovery.ladder[: len(LADDER)] == LADDER
+    assert [r for r in recovery.ladder if r not in LADDER] == [rung]
+    assert Properties.of(apply_items([])[0]).recovery.ladder == LADDER
+
+
+async def test_a_modem_that_nothing_mends_asks_for_a_reboot_only_where_it_may(
+    modem: ModemManager,
+) -> None:
+    modem.become(there=False)
+    for recovery in (Recovery(), Recovery(reboot=True)):
+        modems, now = Modems(None), 0.0
+        modems.recovery = recovery
+        for _ in range(len(recovery.ladder)):
+            await modems.mend(PORTS, now)
+            now += LONGEST_PAUSE_S
+        assert modems.wants_reboot == recovery.reboot
+
+
+async def test_the_modem_manager_starts_anew_where_it_may(
+    modem: ModemManager, tmp_path: Path
+) -> None:
+    called = tmp_path / "restarted"
+    program = tmp_path / "systemctl"
+    program.write_text(f'#!/bin/sh\necho "$@" > {called}\n')
+    program.chmod(0o755)
+    modem.become(there=False)
+    modems, now = Modems(None), 0.0
+    modems.recovery = Recovery(restart_manager=True)
+    for _ in range(len(LADDER) + 1):
+        assert not called.exists()
+        await modems.mend(PORTS, now)
+        now += LONGEST_PAUSE_S
+    assert called.read_text() == "restart ModemManager\n"
+
+
+def test_drivers_of_modems_are_unloaded_before_what_they_use() -> None:
+    told = "usb_wwan 24576 1 option, Live 0x0\nnf_tables 1 0\noption 45056 0 - Live 0x0\n"
+    assert loaded_drivers(told) == ("option", "usb_wwan")
 
 
 def test_the_ladder_is_climbed_with_longer_pauses_and_begins_anew() -> None:

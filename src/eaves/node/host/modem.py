@@ -1,9 +1,11 @@
 """Mobile modems through ModemManager, by its own command line: it speaks D-Bus, we need not."""
 
+import asyncio
 import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 
@@ -14,6 +16,7 @@ log = structlog.get_logger(__name__)
 
 CONNECT_S = 90.0  # searching a network takes as long as it takes
 ASK_S = 10.0
+DRIVERS = ("qmi_wwan", "cdc_mbim", "cdc_wdm", "option", "qcserial", "usb_wwan")
 
 
 class NoModemManager(Rejected):
@@ -125,6 +128,27 @@ class ModemFailed(Rejected):
 async def reset(index: str) -> None:
     """As if it had been unplugged; it comes back by itself.  Raises CommandFailed."""
     await run(["mmcli", "-m", index, "--reset"], timeout_s=ASK_S * 3)
+
+
+async def restart_manager() -> None:
+    """Modems are found anew by it.  Raises CommandFailed."""
+    await run(["systemctl", "restart", "ModemManager"], timeout_s=CONNECT_S)
+
+
+def loaded_drivers(modules: str) -> tuple[str, ...]:
+    """Of modems, from the text of /proc/modules: who uses others comes before them."""
+    loaded = {line.partition(" ")[0] for line in modules.splitlines()}
+    return tuple(name for name in DRIVERS if name in loaded)
+
+
+async def reload_drivers() -> None:
+    """Of all modems of this machine, whose interfaces go and come back.  Raises CommandFailed."""
+    modules = await asyncio.to_thread(Path("/proc/modules").read_text, "ascii", "replace")
+    found = loaded_drivers(modules)
+    for name in found:
+        await run(["modprobe", "-r", name], timeout_s=ASK_S * 3, check=False)
+    for name in reversed(found):
+        await run(["modprobe", name], timeout_s=ASK_S * 3)
 
 
 async def power(index: str, *, on: bool) -> None:

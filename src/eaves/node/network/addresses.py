@@ -14,6 +14,7 @@ from eaves.evapi.evecommon import Ipspec
 from eaves.hostnames import default_leases
 from eaves.ids import AppInstanceId, NetworkInstanceId
 
+LAST_OCTET = 255
 AUTOMATIC_BASES = ("10.{n}.0.0/24", "172.27.{n}.0/24", "192.168.{n}.0/24", "100.64.{n}.0/24")
 
 
@@ -36,6 +37,13 @@ def bridge_name(number: int) -> str:
 def vif_mac(app: AppInstanceId, network_instance: NetworkInstanceId, index: int) -> str:
     """A locally administered unicast address, the same for the life of the app."""
     return _local_mac(f"{app}/{network_instance}/{index}")
+
+
+def legacy_vif_mac(app_number: int, index: int) -> str:
+    """As EVE-OS made them before: by numbers, alike on each device; empty beyond one byte."""
+    if not (0 <= app_number <= LAST_OCTET and 0 <= index <= LAST_OCTET):
+        return ""
+    return ":".join(f"{octet:02x}" for octet in (0x00, 0x16, 0x3E, 0x00, index, app_number))
 
 
 def switch_vif_mac(app: AppInstanceId, network_instance: NetworkInstanceId, index: int) -> str:

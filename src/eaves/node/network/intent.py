@@ -24,6 +24,7 @@ from eaves.node.network.addresses import (
     dns_name,
     ipv4_networks,
     is_unicast_mac,
+    legacy_vif_mac,
     vif_mac,
 )
 from eaves.node.network.items import (
@@ -134,7 +135,9 @@ def intent(
     taken = {p.ifname: s.config.displayname for s in switches.values() for p in s.ports}
     free = tuple(p for p in ports if p.ifname not in taken)
     locals_ = plan_networks(config, allocations, free, refusals, facts.controller)
-    attachments = plan_vifs(apps, locals_, switches.keys(), allocations, refusals)
+    attachments = plan_vifs(
+        apps, locals_, switches.keys(), allocations, refusals, legacy_macs=facts.legacy_macs
+    )
     tracking = facts.tracking if switches else Tracking.NONE
     items: list[NetworkItem] = [
         NftBase(table, tuple(sorted({p.ifname for p in ports})), facts.clamp_mss, tracking),
@@ -338,6 +341,8 @@ def plan_vifs(
     elsewhere: AbstractSet[NetworkInstanceId],
     allocations: Allocations,
     refusals: Refusals,
+    *,
+    legacy_macs: bool = False,
 ) -> tuple[Attachment, ...]:
     """Vifs of activated apps that can be made, lower app numbers first.
 
@@ -356,7 +361,8 @@ def plan_vifs(
                 refusals.add(app.app, f"{who}: {_why_no_network(adapter, refusals)}")
                 continue
             try:
-                attachment = _attach(app, index, adapter, local, allocations)
+                legacy = legacy_vif_mac(app.number, index) if legacy_macs else ""
+                attachment = _attach(app, index, adapter, local, allocations, legacy)
                 _check_unique(attachment, made)
             except BadSubnet as error:
                 refusals.add(app.app, f"{who}: {error}")
@@ -381,11 +387,17 @@ def _why_no_network(adapter: NetworkAdapter, refusals: Refusals) -> str:
 
 
 def _attach(
-    app: AppInForce, index: int, adapter: NetworkAdapter, local: Local, allocations: Allocations
+    app: AppInForce,
+    index: int,
+    adapter: NetworkAdapter,
+    local: Local,
+    allocations: Allocations,
+    mac: str,
 ) -> Attachment:
+    """`mac` is that of another scheme, for an adapter that has none of its own."""
     number = allocations.vif_numbers.get((local.id, app.app, index))
     address = app_address(local.net, adapter.addr, number)
-    mac = adapter.mac_address.lower() or vif_mac(app.app, local.id, index)
+    mac = adapter.mac_address.lower() or mac or vif_mac(app.app, local.id, index)
     if not is_unicast_mac(mac):
         raise BadSubnet(f"{mac!r} is no unicast MAC address")
     return Attachment(app, index, local, str(address), mac, ())

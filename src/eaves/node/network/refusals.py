@@ -24,10 +24,15 @@ class Facts:
     )  # (network instance, destination) -> interface name of the port that carries it
     controller: str = ""  # host name, asked over the uplinks of a probed default route
     clamp_mss: bool = True  # TCP that is forwarded offers segments that fit the path
+    legacy_macs: bool = False  # of apps on local network instances
 
 
 def clamps_mss(items: ItemValues) -> bool:
     return items.flag("app.enable.tcp.mss.clamping")
+
+
+def has_legacy_macs(items: ItemValues) -> bool:
+    return items.flag("network.local.legacy.mac.address")
 
 
 @dataclass(slots=True)

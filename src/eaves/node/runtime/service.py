@@ -320,6 +320,10 @@ class Service:
             if self._parts.powers_off and cut_off(clock() - since, self._shared.items):
                 self._reboot(BootReason.BOOT_REASON_DISCONNECT)
                 return
+            if self._parts.powers_off and self._parts.uplinks.wants_reboot():
+                log.warning("reboot_for_modem", property="wwan.modem.recovery.watchdog")
+                self._reboot(BootReason.BOOT_REASON_DISCONNECT)
+                return
 
     async def _reboot_when_asked(self) -> None:
         await self._going_down.wait()

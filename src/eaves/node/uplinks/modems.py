@@ -8,7 +8,7 @@ import structlog
 from eaves.errors import EavesError, Transient
 from eaves.evapi.config.netconfig import CellularConfig
 from eaves.node.host import modem, probes
-from eaves.node.uplinks.ladder import Climb, Rung, climb
+from eaves.node.uplinks.ladder import Climb, Recovery, Rung, climb
 from eaves.node.uplinks.model import PortPlan
 from eaves.node.uplinks.seen import Lease
 from eaves.node.uplinks.wireless import (
@@ -22,6 +22,8 @@ from eaves.node.uplinks.wireless import (
 )
 
 log = structlog.get_logger(__name__)
+
+ON_THE_MODEM = frozenset({Rung.CONNECT, Rung.RESET, Rung.POWER_CYCLE})
 
 
 SILENT_PROBES = 3  # in a row
@@ -59,6 +61,8 @@ class Modems:
         self._climbs: dict[str, Climb] = {}
         self._one_at_a_time = asyncio.Lock()
         self.bearers: dict[str, Lease] = {}
+        self.recovery = Recovery()
+        self.wants_reboot = False  # nothing else helped, and the machine may restart for it
 
     async def start(self, plan: PortPlan, ifname: str) -> None:
         """Connected, with the bearer's address as the lease; one that is connected is left so.
@@ -98,26 +102,37 @@ class Modems:
         return self.bearers != before
 
     async def _mend(self, plan: PortPlan, ifname: str, now: float) -> None:
-        found = await self._modem(plan, ifname)
-        if found.connected and ifname in self.bearers:
+        found = await self._seen(ifname)
+        if found is not None and found.connected and ifname in self.bearers:
             if not await self._is_dead(plan, ifname):
                 self._climbs.pop(ifname, None)
                 return
             log.info("modem_carries_nothing", port=plan.label)
             await modem.disconnect(found.index)
         self.bearers.pop(ifname, None)
-        rung, self._climbs[ifname] = climb(self._climbs.get(ifname, Climb()), now)
+        before = self._climbs.get(ifname, Climb())
+        rung, self._climbs[ifname] = climb(before, now, self.recovery.ladder)
         if rung is None:
             return
-        log.info("modem_mended", port=plan.label, by=rung, state=found.state)
+        log.info("modem_mended", port=plan.label, by=rung, state=found.state if found else "gone")
+        if rung in ON_THE_MODEM:
+            await self._help(plan, ifname, rung, found or await self._modem(plan, ifname))
+        elif rung is Rung.RESTART_MANAGER:
+            await modem.restart_manager()
+        elif rung is Rung.RELOAD_DRIVERS:
+            await modem.reload_drivers()
+        else:
+            self.wants_reboot = True
+
+    async def _help(self, plan: PortPlan, ifname: str, rung: Rung, found: Modem) -> None:
         match rung:
-            case Rung.CONNECT:
-                await self._connect(plan, ifname)
             case Rung.RESET:
                 await modem.reset(found.index)
             case Rung.POWER_CYCLE:
                 await modem.power(found.index, on=False)
                 await modem.power(found.index, on=True)
+            case _:
+                await self._connect(plan, ifname)
 
     async def _is_dead(self, plan: PortPlan, ifname: str) -> bool:
         """Was its probe not answered several times in a row?  Then it is counted anew."""
@@ -132,8 +147,11 @@ class Modems:
         return True
 
     async def _modem(self, plan: PortPlan, ifname: str) -> Modem:
-        told = [modem_of(a.index, a.modem, a.bearer) for a in await modem.modems()]
-        found = next((m for m in told if ifname in m.interfaces), None)
+        found = await self._seen(ifname)
         if found is None:
             raise NoConnection(f"port {plan.label}: ModemManager has no modem with {ifname}")
         return found
+
+    async def _seen(self, ifname: str) -> Modem | None:
+        told = [modem_of(a.index, a.modem, a.bearer) for a in await modem.modems()]
+        return next((m for m in told if ifname in m.interfaces), None)

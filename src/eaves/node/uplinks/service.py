@@ -23,6 +23,7 @@ from eaves.node.uplinks import ledger as lists
 from eaves.node.uplinks.autoproxy import AutoProxy
 from eaves.node.uplinks.entries import controller_entry, entry_of, last_resort, slim
 from eaves.node.uplinks.inbox import Inbox, News, Withdrawn
+from eaves.node.uplinks.ladder import Recovery
 from eaves.node.uplinks.ledger_file import Keeps, LedgerFile
 from eaves.node.uplinks.machine import Machine
 from eaves.node.uplinks.model import Adapter, Entry, Marks, Source
@@ -66,6 +67,7 @@ class Properties:
     fallback: bool = False  # network.fallback.any.eth
     vendor_class: bool = True
     reacquires: int = 4  # pnac.dhcp.reacquire.max.retries
+    recovery: Recovery = field(default_factory=Recovery)  # of modems
 
     @classmethod
     def of(cls, items: ItemValues) -> Self:
@@ -80,6 +82,11 @@ class Properties:
             items.tri("network.fallback.any.eth") is Tri.ENABLED,
             items.flag("dhcp.enable.vendorclassid"),
             items.count("pnac.dhcp.reacquire.max.retries"),
+            Recovery(
+                items.flag("wwan.modem.recovery.restart.modemmanager"),
+                items.flag("wwan.modem.recovery.reload.drivers"),
+                items.flag("wwan.modem.recovery.watchdog"),
+            ),
         )
 
 
@@ -168,6 +175,7 @@ class Uplinks:
         self.properties = properties
         self._tools.machine.vendor_class = properties.vendor_class
         self._tools.machine.access.most_tries = properties.reacquires
+        self._tools.machine.modems.recovery = properties.recovery
 
     def follow_first(self, config: EdgeDevConfig, properties: Properties) -> None:
         """Of an installer, before any controller was heard."""
@@ -317,6 +325,10 @@ class Uplinks:
         if entry is None or machine.silent:
             return False
         return await machine.mend_modems(entry, self._tools.monotonic())
+
+    def wants_reboot(self) -> bool:
+        """A modem cannot be recovered otherwise, and a property allows this."""
+        return self._tools.machine.modems.wants_reboot
 
     async def keep_silent(self) -> None:
         """In radio silence: what came back by itself, or was being mended as it began, is off."""
