@@ -13,12 +13,8 @@ _CLUSTER = "of the Kubernetes variant of EVE-OS; this node is part of no cluster
 _ZFS = "of ZFS pools; storage of this node is a directory of the file system that it is given"
 _POSITION = "no modem of this node tells where it stands, so there is no position to send"
 _GEO = "the place of an address is never asked of a service on the Internet"
-_NETDUMP = "no network traces are taken; `eaves node diag` and each port's errors say what failed"
-_MACHINE_LOGS = (
-    "only logs of the node and of apps are sent; those of the machine stay in its journal"
-)
+_NETDUMP = "traces are of requests to the controller; a volume's error says what a download met"
 _VECTOR = "logs go to the controller without a router between"
-_MEMORY = "the kernel watches memory pressure; what it ended is told as the reason of the next boot"
 _LOCAL = "not asked of a local profile server yet"
 _ACCESS = "the host's own operating system decides who may use it"
 
@@ -26,12 +22,10 @@ WITHOUT_EFFECT: Final[Mapping[str, str]] = MappingProxyType(
     {
         "timer.location.cloud.interval": _POSITION,
         "timer.location.app.interval": _POSITION,
-        "timer.ntpsources.interval": "the clock is kept by the machine's own time service",
         "timer.port.georedo": _GEO,
         "timer.port.georetry": _GEO,
         "timer.appcontainer.stats.interval": "no app tells of containers inside of it yet",
         "timer.vault.trim.max.secs": _ZFS,
-        "timer.vault.trim.cron": "trimming is left to the machine's own timer (fstrim.timer)",
         "timer.zfs.pool.trim.cron": _ZFS,
         "timer.lps.network.interval": _LOCAL,
         "timer.lps.appbootinfo.interval": _LOCAL,
@@ -43,10 +37,6 @@ WITHOUT_EFFECT: Final[Mapping[str, str]] = MappingProxyType(
         "debug.enable.ssh": "the node opens no SSH server; that of the host has keys of its own",
         "debug.enable.vnc.shim.vm": "no machine is made around a container with such a console",
         "debug.qemu.guest.core": "no memory of a guest is kept; debug.qemu.pause.on.crash stops it",
-        "debug.syslog.loglevel": _MACHINE_LOGS,
-        "debug.syslog.remote.loglevel": _MACHINE_LOGS,
-        "debug.kernel.loglevel": _MACHINE_LOGS,
-        "debug.kernel.remote.loglevel": _MACHINE_LOGS,
         "debug.tui.loglevel": "there is no text console",
         "storage.zfs.reserved.percent": _ZFS,
         "storage.longhorn.disk.reserved.gigabytes": _CLUSTER,
@@ -54,18 +44,9 @@ WITHOUT_EFFECT: Final[Mapping[str, str]] = MappingProxyType(
         "storage.longhorn.node-drain-policy": _CLUSTER,
         "vector.enabled": _VECTOR,
         "vector.config": _VECTOR,
-        "netdump.enable": _NETDUMP,
-        "netdump.topic.preonboard.interval": _NETDUMP,
-        "netdump.topic.postonboard.interval": _NETDUMP,
-        "netdump.topic.maxcount": _NETDUMP,
         "netdump.downloader.with.pcap": _NETDUMP,
         "netdump.downloader.http.with.fieldvalue": _NETDUMP,
-        "diag.probe.remote.http.endpoint": "a diagnosis asks the controller, and nobody else",
-        "diag.probe.remote.https.endpoint": "a diagnosis asks the controller, and nobody else",
         "edgeview.authen.publickey": "there is no remote access yet",
-        "memory-monitor.enabled": _MEMORY,
-        "internal-memory-monitor.store.enabled": _MEMORY,
-        "internal-memory-monitor.analyze.enabled": _MEMORY,
         "gogc.memory.limit.bytes": _GO,
         "gogc.percent": _GO,
         "gogc.forced.interval.seconds": _GO,

@@ -4,18 +4,19 @@ import asyncio
 import shlex
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
+import aiohttp
 import click
 import msgspec
 
 from eaves.errors import EavesError
-from eaves.evapi.flows.steps import Reply
+from eaves.evapi.flows.steps import Received, Reply
 from eaves.node.checkpoint import Checkpoint
 from eaves.node.comms.folder import read_folder
 from eaves.node.comms.transport import Limits, Transport
-from eaves.node.diag_text import Probe, diag_text
+from eaves.node.diag_text import Asked, Probe, diag_text
 from eaves.node.host.files import read_or_none
 from eaves.node.install import launcher
 from eaves.node.refs import Way
@@ -98,12 +99,29 @@ def diag(settings: Settings, *, no_probe: bool) -> None:
         data = read_or_none(settings.run_dir / STATUS_FILE)
         seen = None if data is None else msgspec.json.decode(data, type=Shown)
         probes = () if no_probe else asyncio.run(_probe(settings, seen))
+        reached = any(isinstance(p.reply, Received) for p in probes)
+        asked = () if no_probe or reached or not seen else asyncio.run(ask_all(seen.asked))
     except PermissionError as error:
         again = shlex.join([*launcher(), *sys.argv[1:]])
         raise click.ClickException(f"{error.filename} is for root: run `sudo {again}`") from error
     except EavesError as error:
         raise click.ClickException(str(error)) from error
-    click.echo(diag_text(seen, probes))
+    click.echo(diag_text(seen, probes, asked))
+
+
+async def ask_all(urls: Sequence[str]) -> tuple[Asked, ...]:
+    """Whoever answers, whatever it says, is reached."""
+    found: list[Asked] = []
+    timeout = aiohttp.ClientTimeout(total=PROBE_S)
+    async with aiohttp.ClientSession(timeout=timeout) as session:
+        for url in urls:
+            try:
+                async with session.head(url, allow_redirects=False) as reply:
+                    found.append(Asked(url, answered=True, said=f"HTTP {reply.status}"))
+            except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+                said = str(error) or type(error).__name__
+                found.append(Asked(url, answered=False, said=said))
+    return tuple(found)
 
 
 async def _probe(settings: Settings, seen: Shown | None) -> tuple[Probe, ...]:

@@ -23,10 +23,22 @@ class Probe:
     seconds: float
 
 
-def diag_text(seen: Shown | None, probes: Iterable[Probe]) -> str:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Somebody on the Internet, while the controller does not answer."""
+
+    url: str
+    answered: bool
+    said: str
+
+
+def diag_text(seen: Shown | None, probes: Iterable[Probe], asked: Iterable[Asked] = ()) -> str:
     lines = list(_seen(seen)) if seen else ["no node has written the state of its ports yet"]
     for probe in probes:
         lines.append(_probe(probe))
+    for one in asked:
+        verdict = "answers, so the way out works" if one.answered else "does not answer either"
+        lines.append(f"probe       {one.url}: {verdict} ({one.said})")
     return "\n".join("".join(c if c.isprintable() else " " for c in line) for line in lines)
 
 

@@ -8,7 +8,7 @@ import asyncio
 import socket
 import ssl
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -51,6 +51,15 @@ class Limits:
 
     dial: float = 10.0
     send: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One request over one way."""
+
+    way: Way
+    reply: Reply
+    seconds: float
 
 
 class Ways(Protocol):
@@ -129,6 +138,7 @@ class Transport:
         self.limits = limits
         self.counts = Counts()
         self.by_port: dict[str, Counts] = {}  # by interface
+        self.failed: Callable[[Send, Sequence[Try]], None] = lambda _send, _tries: None
 
     async def close(self) -> None:
         while self._sessions:
@@ -136,11 +146,14 @@ class Transport:
 
     async def perform(self, send: Send) -> Reply:
         """One request; every way to fail is a value, so that a caller's loop never dies of it."""
-        reply = await self._walk(send)
+        tries: list[Try] = []
+        reply = await self._walk(send, tries)
         self._count(self.counts, send, reply)
+        if isinstance(reply, NoConnection):
+            self.failed(send, tries)
         return reply
 
-    async def _walk(self, send: Send) -> Reply:
+    async def _walk(self, send: Send, tries: list[Try]) -> Reply:
         """Over one way after the other; the answer of the last, or the best that came."""
         ways = await self.ways.choose(self.base_url + send.path)
         if not ways:
@@ -155,8 +168,10 @@ class Transport:
                 break
             if not way.interface and any(isinstance(a, Received) for a in answers):
                 break  # no other port: it would bring the same answer again
+            begun = loop.time()
             reply = await self.over(send, way, min(total, left))
             answers.append(reply)
+            tries.append(Try(way, reply, loop.time() - begun))
             self.ways.told(way, reply)
             self._count(self.by_port.setdefault(way.interface, Counts()), send, reply)
             if self.ways.ends(reply, stop_on_refusal=send.stop_on_refusal):

@@ -5,6 +5,7 @@ controller keeps one of each; so no line is lost and none is doubled.  Source: n
 """
 
 import os
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ class LogStore:
             one.mkdir(parents=True, exist_ok=True)
         self._now = now
         self._sequence = 0
+        self._adding = threading.Lock()  # several threads take lines over
         self._refusals: dict[Path, int] = {}
         self.quota_bytes = DEFAULT_QUOTA_BYTES
         self.dropped_files = 0
@@ -49,12 +51,13 @@ class LogStore:
     ) -> None:
         """Write entries into files of at most 50 kB each; on disk when this returns."""
         created = self._now()
-        for part in split_log_files(origin, created, entries):
-            self._sequence += 1
-            stamp = f"{int(created.timestamp() * 1000):014d}.{self._sequence:06d}"
-            name = f"{stamp}.app.{app}.gz" if app else f"{stamp}.dev.gz"
-            atomic_write(self._folder / name, part.data)
-        self._keep_quota()
+        with self._adding:
+            for part in split_log_files(origin, created, entries):
+                self._sequence += 1
+                stamp = f"{int(created.timestamp() * 1000):014d}.{self._sequence:06d}"
+                name = f"{stamp}.app.{app}.gz" if app else f"{stamp}.dev.gz"
+                atomic_write(self._folder / name, part.data)
+            self._keep_quota()
 
     def oldest(self) -> Waiting | None:
         first = min(self._folder.glob("*.gz"), default=None)

@@ -31,13 +31,16 @@ from eaves.node.runtime.local_doors import doors_of
 from eaves.node.runtime.local_site import LocalSite
 from eaves.node.runtime.metadata_facts import surface_of
 from eaves.node.runtime.metadata_server import MetadataServer
+from eaves.node.runtime.net_traces import NetTraces, Tracing, tracing_of
 from eaves.node.runtime.paces import boot_retry, log_quota_bytes, request_limits
 from eaves.node.runtime.parts import Ending, Parts, Shared
 from eaves.node.runtime.reporter import Reporter
 from eaves.node.runtime.reports import object_keys
 from eaves.node.runtime.telemetry import Telemetry
+from eaves.node.runtime.upkeep import Upkeep
 from eaves.node.storage.settings import settings_of
 from eaves.node.uplinks.service import Properties
+from eaves.node.uplinks.status_file import STATUS_FILE
 
 log = structlog.get_logger(__name__)
 
@@ -56,6 +59,11 @@ class Service:
         self._shared = Shared(parts.now())
         self._reporter = Reporter(parts, self._shared, outbox)
         self._telemetry = Telemetry(parts, self._shared)
+        self._upkeep = Upkeep(parts, self._shared, self._reporter)
+        self._traces = NetTraces(
+            parts.state_dir / "netdump", parts.run_dir / STATUS_FILE, self._tracing, parts.now
+        )
+        parts.conversation.link.transport.failed = self._traces.failed
         self._metadata = MetadataServer(surface_of(parts, self._shared, self._reporter))
         self._epoch: int | None = None
         self._going_down = asyncio.Event()
@@ -80,6 +88,10 @@ class Service:
     @property
     def items(self) -> ItemValues:
         return self._shared.items
+
+    def _tracing(self) -> Tracing:
+        onboarded = self._parts.conversation.link.device_id is not None
+        return tracing_of(self._shared.items, onboarded=onboarded)
 
     def device_info(self) -> bytes | None:
         """As told last; None before there was anything to tell."""
@@ -286,6 +298,7 @@ class Service:
             tasks.create_task(forever("local site", self.local.run_forever))
             tasks.create_task(forever("metadata", self._metadata.run_forever))
             tasks.create_task(forever("telemetry", self._telemetry.run_forever))
+            tasks.create_task(forever("upkeep", self._upkeep.run_forever))
             if (health := self._parts.security.health) is not None:
                 tasks.create_task(forever("tpm health", health.run_forever))
             tasks.create_task(forever("vault", self._parts.safekeeping.run_forever))

@@ -13,6 +13,7 @@ from eaves.evapi.flows.report import Delivered
 from eaves.evapi.metrics import AclMetric, ZMetricMsg, ZMetricProcess, encode_z_metric_msg
 from eaves.evapi.paths import Endpoint
 from eaves.node.host.machine import MIB
+from eaves.node.host.machine_journal import read_journal
 from eaves.node.host.processes import Processes
 from eaves.node.host.smart import Disks
 from eaves.node.network.configurators import rule_count
@@ -24,6 +25,7 @@ from eaves.node.runtime.health_reports import HealthReporter
 from eaves.node.runtime.log_collect import Listed, LogCollector, listed_app
 from eaves.node.runtime.log_policy import policy_of
 from eaves.node.runtime.log_store import device_origin, upload_pause_s
+from eaves.node.runtime.machine_logs import MachineLogs
 from eaves.node.runtime.paces import collect_logs_pause_s, disk_scan_pause_s, metrics_pause_s
 from eaves.node.runtime.parts import Parts, Shared, pace
 from eaves.node.runtime.workloads import network_items
@@ -40,6 +42,13 @@ class Telemetry:
         self._parts = parts
         self._shared = shared
         self._collector = LogCollector(parts.checkpoint, parts.logs, parts.now)
+        self._machine_logs = MachineLogs(
+            parts.checkpoint,
+            parts.logs,
+            parts.state_dir / "logs" / "machine",
+            read_journal,
+            lambda: shared.items,
+        )
         self._flows = FlowReporter(parts, shared)
         self._health = HealthReporter(parts, shared)
         self._listed_at = float("-inf")  # the processes
@@ -50,6 +59,8 @@ class Telemetry:
             tasks.create_task(forever("metrics", self._metrics_forever))
             tasks.create_task(forever("collect logs", self._collect_logs_forever))
             tasks.create_task(forever("upload logs", self._upload_logs_forever))
+            if self._parts.base_os is not None:
+                tasks.create_task(forever("machine logs", self._machine_logs_forever))
             tasks.create_task(forever("hardware health", self._health.run_forever))
             tasks.create_task(forever("record flows", self._flows.record_forever))
             tasks.create_task(forever("send flows", self._flows.send_forever))
@@ -151,6 +162,14 @@ class Telemetry:
             self._log_sources,
             lambda: collect_logs_pause_s(self._shared.items),
         )
+
+    async def _machine_logs_forever(self) -> None:
+        """Of a machine that booted an image of ours; any other one keeps its own."""
+        await self._parts.conversation.ready.wait()
+        while True:
+            device_id = self._parts.conversation.link.device_id or ""
+            await self._machine_logs.collect(device_origin(device_id, self._parts.version))
+            await pace(lambda: collect_logs_pause_s(self._shared.items))
 
     def _log_sources(self) -> list[Listed]:
         link, wish = self._parts.conversation.link, self._parts.engine.wish

@@ -20,6 +20,7 @@ from eaves.evapi.info import SystemAdapterInfo
 from eaves.node import refs
 from eaves.node.host.uplink_state import telling
 from eaves.node.uplinks import ledger as lists
+from eaves.node.uplinks.asked import asked_urls
 from eaves.node.uplinks.autoproxy import AutoProxy
 from eaves.node.uplinks.entries import controller_entry, entry_of, last_resort, slim
 from eaves.node.uplinks.inbox import Inbox, News, Withdrawn
@@ -68,6 +69,7 @@ class Properties:
     vendor_class: bool = True
     reacquires: int = 4  # pnac.dhcp.reacquire.max.retries
     recovery: Recovery = field(default_factory=Recovery)  # of modems
+    asked: tuple[str, ...] = ()  # URLs that tell a diagnosis whether the Internet is there
 
     @classmethod
     def of(cls, items: ItemValues) -> Self:
@@ -86,6 +88,10 @@ class Properties:
                 items.flag("wwan.modem.recovery.restart.modemmanager"),
                 items.flag("wwan.modem.recovery.reload.drivers"),
                 items.flag("wwan.modem.recovery.watchdog"),
+            ),
+            asked_urls(
+                items.text("diag.probe.remote.http.endpoint"),
+                items.text("diag.probe.remote.https.endpoint"),
             ),
         )
 
@@ -451,6 +457,7 @@ class Uplinks:
         self._inbox.post(Checked(number, outcome))
 
     def _write(self) -> None:
-        setting = Setting(self._tools.server, self._tools.host_network, self._tools.machine.managed)
+        tools, asked = self._tools, self.properties.asked
+        setting = Setting(tools.server, tools.host_network, tools.machine.managed, asked)
         failing, proxies = self.keeper.failing, self.keeper.proxies
         self._status.write(shown(self._state, self.seen, failing, proxies, setting, lists.EPOCH))

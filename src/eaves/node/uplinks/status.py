@@ -232,6 +232,7 @@ class Shown(msgspec.Struct, frozen=True):
     entries: tuple[ShownEntry, ...] = ()
     ports: tuple[ShownPort, ...] = ()
     failing: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()  # URLs that tell whether the Internet is there
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +240,7 @@ class Setting:
     server: str
     host_network: str
     managed: frozenset[str]
+    asked: tuple[str, ...] = ()
 
 
 def shown(
@@ -263,6 +265,7 @@ def shown(
             for p in seen.ports
         ),
         tuple(sorted(failing)),
+        setting.asked,
     )
 
 

@@ -100,6 +100,10 @@ class Vault:
         """Whether what the node keeps belongs into it."""
         return self._phase is not Phase.DISABLED
 
+    @property
+    def on_own_disk(self) -> bool:
+        return isinstance(self.folder, EncryptedDisk)
+
     def standing(self) -> Standing:
         return Standing(self._phase, self._why, self._differs, self._file.read, self._due())
 

@@ -1,0 +1,130 @@
+"""What was tried when the controller could not be reached: archives on disk, few and small.
+
+One topic for each kind of request.  A topic is written down at most once in its gap, so that the
+first failure of a row is kept, and the disk is not filled with its repetitions.
+Source: node reference 5.4 and 15.
+"""
+
+import io
+import json
+import tarfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import structlog
+
+from eaves.errors import EavesError
+from eaves.evapi.config_items import ItemValues
+from eaves.evapi.flows.steps import NoConnection, Send
+from eaves.node.comms.transport import Try, proxy_name
+from eaves.node.host.files import atomic_write, read_or_none
+from eaves.node.uplinks.status import Shown
+
+log = structlog.get_logger(__name__)
+
+LONGEST_REASON: Final = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Tracing:
+    enabled: bool
+    gap_s: float  # between two archives of one topic
+    most: int  # archives of one topic
+
+
+def tracing_of(items: ItemValues, *, onboarded: bool) -> Tracing:
+    when = "post" if onboarded else "pre"
+    return Tracing(
+        items.flag("netdump.enable"),
+        items.seconds(f"netdump.topic.{when}onboard.interval"),
+        items.count("netdump.topic.maxcount"),
+    )
+
+
+class NetTraces:
+    """`ports` is the file in which the node keeps the state of its ports."""
+
+    def __init__(
+        self,
+        folder: Path,
+        ports: Path,
+        tracing: Callable[[], Tracing],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._folder = folder
+        self._ports = ports
+        self._tracing = tracing
+        self._clock = clock
+        self._written: dict[str, datetime] = {}
+
+    def failed(self, send: Send, tries: Sequence[Try]) -> None:
+        """A request that nobody answered.  What it held is nobody's business."""
+        topic, now, tracing = f"{send.endpoint.name.lower()}-fail", self._clock(), self._tracing()
+        before = self._written.get(topic)
+        if not tracing.enabled:
+            return
+        if before is not None and (now - before).total_seconds() < tracing.gap_s:
+            return
+        self._written[topic] = now
+        try:
+            self._write(topic, now, tracing.most, told_of(send, tries, now))
+        except (OSError, EavesError) as error:
+            log.warning("network_trace_not_kept", topic=topic, error=str(error))
+
+    def _write(self, topic: str, now: datetime, most: int, request: Mapping[str, object]) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        files = {"request.json": json.dumps(request, indent=1).encode(), "ports.json": self._seen()}
+        name = f"{topic}-{now:%Y%m%dT%H%M%S.%f}.tar.gz"
+        atomic_write(self._folder / name, archive(files, now))
+        for old in sorted(self._folder.glob(f"{topic}-*.tar.gz"))[:-most]:
+            old.unlink(missing_ok=True)
+        log.info("network_trace_kept", file=name)
+
+    def _seen(self) -> bytes:
+        """The ports as the node saw them, without what a proxy is told to let us through."""
+        data = read_or_none(self._ports)
+        try:
+            shown = None if data is None else msgspec.json.decode(data, type=Shown)
+        except msgspec.MsgspecError:
+            shown = None
+        if shown is None:
+            return b"{}"
+        ports = tuple(
+            msgspec.structs.replace(p, proxy=proxy_name(p.proxy) if p.proxy else "", roots=())
+            for p in shown.ports
+        )
+        return msgspec.json.encode(msgspec.structs.replace(shown, ports=ports))
+
+
+def told_of(send: Send, tries: Sequence[Try], now: datetime) -> dict[str, object]:
+    return {
+        "at": now.isoformat(),
+        "request": f"{send.method} {send.path}",
+        "tries": [
+            {
+                "port": one.way.label,
+                "interface": one.way.interface,
+                "source": one.way.source,
+                "proxy": proxy_name(one.way.proxy) if one.way.proxy else "",
+                "seconds": round(one.seconds, 3),
+                "failed": one.reply.reason[:LONGEST_REASON]
+                if isinstance(one.reply, NoConnection)
+                else f"HTTP {one.reply.status}",
+            }
+            for one in tries
+        ],
+    }
+
+
+def archive(files: Mapping[str, bytes], at: datetime) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as tar:
+        for name, data in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mtime, entry.mode = len(data), int(at.timestamp()), 0o600
+            tar.addfile(entry, io.BytesIO(data))
+    return out.getvalue()

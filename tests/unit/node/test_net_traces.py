@@ -1,0 +1,94 @@
+"""Requests that nobody answered are written down, as often and as many as properties say."""
+
+import io
+import json
+import tarfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from eaves.evapi.config import ConfigItem
+from eaves.evapi.config_items import apply_items
+from eaves.evapi.flows.steps import NoConnection, Send
+from eaves.evapi.paths import Endpoint
+from eaves.node.comms.transport import Limits, Transport, Try
+from eaves.node.refs import Way
+from eaves.node.runtime.net_traces import NetTraces, tracing_of
+from eaves.node.uplinks.status import Shown, ShownPort
+
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+CONFIG = Send(Endpoint.CONFIG, "POST", "/api/v2/edgedevice/config", b"of nobody else")
+PROXY = "http://user:hush@proxy.example:3128"
+TRIES = (Try(Way("eth0", "eth0", "192.0.2.5", PROXY), NoConnection("no answer within 9 s"), 9.0),)
+
+
+class Machine:
+    def __init__(self, folder: Path, *, onboarded: bool, items: tuple[ConfigItem, ...]) -> None:
+        self.now = BEGIN
+        self.folder = folder / "netdump"
+        values = apply_items(items)[0]
+        ports = folder / "uplinks.json"
+        seen = Shown(BEGIN, "https://c", "borrowed", ports=(ShownPort("eth0", proxy=PROXY),))
+        ports.write_bytes(msgspec.json.encode(seen))
+        self.traces = NetTraces(
+            self.folder, ports, lambda: tracing_of(values, onboarded=onboarded), lambda: self.now
+        )
+
+    def fails_after(self, seconds: float) -> int:
+        """How many archives there are then."""
+        self.now += timedelta(seconds=seconds)
+        self.traces.failed(CONFIG, TRIES)
+        return len(list(self.folder.glob("config-fail-*.tar.gz")))
+
+
+def machine(folder: Path, *items: tuple[str, str], onboarded: bool = True) -> Machine:
+    told = tuple(ConfigItem(key=key, value=value) for key, value in items)
+    return Machine(folder, onboarded=onboarded, items=told)
+
+
+def test_a_trace_says_what_was_tried_and_holds_no_secret(tmp_path: Path) -> None:
+    one = machine(tmp_path)
+    assert one.fails_after(0) == 1
+    (file,) = one.folder.iterdir()
+    with tarfile.open(fileobj=io.BytesIO(file.read_bytes())) as tar:
+        members = {m.name: tar.extractfile(m) for m in tar.getmembers()}
+        texts = {name: data.read().decode() for name, data in members.items() if data}
+    (tried,) = json.loads(texts["request.json"])["tries"]
+    assert tried["failed"] == "no answer within 9 s"
+    assert (tried["port"], tried["proxy"]) == ("eth0", "proxy.example:3128")
+    assert json.loads(texts["ports.json"])["ports"][0]["label"] == "eth0"
+    assert not any("hush" in text or "of nobody else" in text for text in texts.values())
+
+
+def test_no_trace_is_taken_where_a_property_says_so(tmp_path: Path) -> None:
+    assert machine(tmp_path, ("netdump.enable", "false")).fails_after(0) == 0
+
+
+@pytest.mark.parametrize(
+    ("key", "onboarded"),
+    [
+        ("netdump.topic.preonboard.interval", False),
+        ("netdump.topic.postonboard.interval", True),
+    ],
+)
+def test_a_topic_has_one_trace_in_its_gap(tmp_path: Path, key: str, *, onboarded: bool) -> None:
+    one = machine(tmp_path, (key, "100"), onboarded=onboarded)
+    assert [one.fails_after(s) for s in (0, 99, 1, 99, 1)] == [1, 1, 2, 2, 3]
+
+
+def test_so_many_traces_of_a_topic_are_kept(tmp_path: Path) -> None:
+    one = machine(tmp_path, ("netdump.topic.maxcount", "2"))
+    assert [one.fails_after(90_000) for _ in range(4)] == [1, 2, 2, 2]
+    newest = max(one.folder.iterdir()).name
+    assert newest.startswith(f"config-fail-{one.now:%Y%m%dT%H%M%S}")
+
+
+async def test_a_request_that_nobody_answers_is_told_with_its_ways() -> None:
+    transport = Transport("http://127.0.0.1:9", b"", lambda: BEGIN, Limits())
+    told: list[tuple[Send, int]] = []
+    transport.failed = lambda send, tries: told.append((send, len(tries)))
+    await transport.perform(CONFIG)
+    await transport.close()
+    assert told == [(CONFIG, 1)]
