@@ -37,10 +37,10 @@ class Tracing:
 
 
 def tracing_of(items: ItemValues, *, onboarded: bool) -> Tracing:
-    when = "post" if onboarded else "pre"
+    before, after = "netdump.topic.preonboard.interval", "netdump.topic.postonboard.interval"
     return Tracing(
         items.flag("netdump.enable"),
-        items.seconds(f"netdump.topic.{when}onboard.interval"),
+        items.seconds(after if onboarded else before),
         items.count("netdump.topic.maxcount"),
     )
 
