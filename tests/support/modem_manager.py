@@ -36,6 +36,8 @@ if words == ["-J", "-L"]:
     print(json.dumps({{"modem-list": there}}))
 elif words == ["-J", "-m", "0"]:
     print(json.dumps({{"modem": {{"generic": generic}}}}))
+elif words == ["-J", "-m", "0", "--location-get"]:
+    print(json.dumps({{"modem": {{"location": {{"gps": state["gps"]}}}}}}))
 elif words == ["-J", "-b", "4"]:
     print(json.dumps({{"bearer": {{"ipv4-config": state["ipv4"]}}}}))
 elif state["refuses"] and verb in state["refuses"]:
@@ -88,6 +90,7 @@ def modem_manager(folder: Path, ifname: str = "wwan0") -> ModemManager:
         "state": "disabled",
         "power": "on",
         "refuses": [],
+        "gps": {"latitude": "--", "longitude": "--", "altitude": "--", "utc": "--"},
         "ipv4": {"address": "10.64.0.5", "prefix": "30", "gateway": "10.64.0.6", "dns": []},
     }
     (folder / "state.json").write_text(json.dumps(state))

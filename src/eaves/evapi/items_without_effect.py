@@ -11,7 +11,6 @@ from typing import Final
 _GO = "tunes the Go runtime of EVE-OS; this node is written in Python"
 _CLUSTER = "of the Kubernetes variant of EVE-OS; this node is part of no cluster"
 _ZFS = "of ZFS pools; storage of this node is a directory of the file system that it is given"
-_POSITION = "no modem of this node tells where it stands, so there is no position to send"
 _GEO = "the place of an address is never asked of a service on the Internet"
 _NETDUMP = "traces are of requests to the controller; a volume's error says what a download met"
 _VECTOR = "logs go to the controller without a router between"
@@ -20,8 +19,6 @@ _ACCESS = "the host's own operating system decides who may use it"
 
 WITHOUT_EFFECT: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "timer.location.cloud.interval": _POSITION,
-        "timer.location.app.interval": _POSITION,
         "timer.port.georedo": _GEO,
         "timer.port.georetry": _GEO,
         "timer.appcontainer.stats.interval": "no app tells of containers inside of it yet",

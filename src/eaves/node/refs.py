@@ -6,6 +6,7 @@ joins them.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from eaves.evapi.config import AppInstanceConfig
@@ -166,3 +167,14 @@ class Allocations:
     vif_numbers: Mapping[tuple[NetworkInstanceId, AppInstanceId, int], int] = field(
         default_factory=dict[tuple[NetworkInstanceId, AppInstanceId, int], int]
     )  # offset from the start of the DHCP range, lowest free first
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a port stands, in degrees and metres."""
+
+    latitude: float
+    longitude: float
+    altitude: float
+    label: str  # of the port that told it
+    at: datetime

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from support.network_node import app, interface
@@ -19,6 +20,7 @@ from eaves.node.network.metadata import (
     Question,
     answer,
 )
+from eaves.node.refs import Position
 
 NI = NetworkInstanceId("11111111-0000-4000-8000-000000000001")
 APP = app(1, "a", interface(NI))
@@ -41,6 +43,18 @@ FACTS = NodeFacts(
 def get(path: str, caller: Caller | None = CALLER) -> tuple[int, str]:
     told = answer(Question("GET", path), caller, FACTS)
     return told.status, told.body
+
+
+def test_an_app_is_told_where_the_node_stands() -> None:
+    here = Position(52.52, 13.405, 34.5, "lte", datetime(2026, 1, 1, tzinfo=UTC))
+    told = answer(Question("GET", "/eve/v1/location.json"), CALLER, replace(FACTS, position=here))
+    assert json.loads(told.body) == {
+        "latitude": 52.52,
+        "longitude": 13.405,
+        "altitude": 34.5,
+        "utc-timestamp": 1767225600000,
+        "logical-label": "lte",
+    }
 
 
 def test_an_app_is_told_who_and_where_it_is() -> None:

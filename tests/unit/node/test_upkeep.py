@@ -6,16 +6,19 @@ import pytest
 
 from eaves.evapi.config import ConfigItem
 from eaves.evapi.config_items import ItemValues, apply_items
-from eaves.evapi.info import NTPSourceMode, NTPSourceState
+from eaves.evapi.info import NTPSourceMode, NTPSourceState, ZInfoMsg
 from eaves.node.connectivity import ask_all
 from eaves.node.diag_text import diag_text
 from eaves.node.host.time_sources import TimeSource, parse_chrony, parse_timesyncd
+from eaves.node.refs import Position
 from eaves.node.runtime.schedules import due
 from eaves.node.runtime.time_report import time_info, time_pause_s
 from eaves.node.runtime.upkeep import trim_due
 from eaves.node.uplinks.asked import asked_urls
+from eaves.node.uplinks.position import Teller, pauses_of
 from eaves.node.uplinks.service import Properties
 
+HERE = Position(52.52, 13.405, 34.5, "lte", datetime(2026, 1, 1, tzinfo=UTC))
 CHRONY = """\
 ^,*,192.0.2.1,2,6,377,33,0.000123,0.000120,0.000200
 =,?,2001:db8::1,0,10,0,4294967295,0.0,0.0,0.0
@@ -55,6 +58,22 @@ def test_the_one_source_of_timesyncd_is_read() -> None:
     assert parse_timesyncd("LinkNTPServers=\n") == ()
     (silent,) = parse_timesyncd("ServerAddress=192.0.2.7\n")
     assert silent.state == "?"
+
+
+def test_where_the_node_stands_is_told_as_often_as_the_property_says() -> None:
+    pauses = pauses_of(items(("timer.location.cloud.interval", "300")))
+    told: list[ZInfoMsg] = []
+    teller = Teller(told.append)
+    for at, position in ((0.0, None), (20.0, HERE), (319.0, HERE), (320.0, HERE)):
+        teller.saw(position, at, pauses)
+    assert len(told) == 2
+    assert told[0].locinfo is not None
+    assert (told[0].locinfo.latitude, told[0].locinfo.logicallabel) == (52.52, "lte")
+
+
+def test_a_position_is_looked_up_as_often_as_the_property_says() -> None:
+    assert pauses_of(items()).look == 20
+    assert pauses_of(items(("timer.location.app.interval", "7"))).look == 7
 
 
 SUNDAY = datetime(2026, 3, 1, 2, 0, tzinfo=UTC)

@@ -134,13 +134,12 @@ def test_a_port_keeps_its_time_servers_and_domain() -> None:
     ("told", "text"),
     [
         ({"dns": (ZnetStaticDNSEntry(host_name="site.test"),)}, "dns: "),
-        ({"wireless": cellular(location_tracking=True)}, "location_tracking: "),
         (
             {"wireless": cellular(probe=CellularConnectivityProbe(custom_probe=EMPTY_PROBE))},
             "probe: ",
         ),
     ],
-    ids=["dns", "location", "probe"],
+    ids=["dns", "probe"],
 )
 def test_what_is_not_done_for_a_port_is_told_and_it_is_used(
     told: dict[str, Any], text: str

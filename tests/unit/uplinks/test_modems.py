@@ -1,7 +1,9 @@
 """Modems that lose their network, against a ModemManager of the tests."""
 
+import json
 import os
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -18,9 +20,11 @@ from eaves.evapi.config_items import apply_items
 from eaves.evapi.evecommon import ConnectivityProbe, ConnectivityProbeMethod, ProbeEndpoint
 from eaves.evapi.evecommon import RadioAccessTechnology as Rat
 from eaves.node.host.modem import loaded_drivers
+from eaves.node.refs import Position
 from eaves.node.uplinks.ladder import LADDER, LONGEST_PAUSE_S, Climb, Recovery, Rung, climb
 from eaves.node.uplinks.model import PortPlan
 from eaves.node.uplinks.modems import Modems
+from eaves.node.uplinks.position import position_of
 from eaves.node.uplinks.seen import Lease
 from eaves.node.uplinks.service import Properties
 from eaves.node.uplinks.wireless import Probe
@@ -28,6 +32,7 @@ from eaves.node.uplinks.wireless import Probe
 CONFIG = CellularConfig(access_points=(CellularAccessPoint(apn="internet"),))
 PLAN = PortPlan("lte", "lte", management=True, cellular=CONFIG)
 PORTS = {"wwan0": PLAN}
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LEASE = Lease("10.64.0.5/30", ("10.64.0.6",))
 
 
@@ -134,6 +139,26 @@ async def test_a_modem_that_is_not_there_is_told(modem: ModemManager) -> None:
     with pytest.raises(EavesError, match="ModemManager has no modem with wwan0"):
         await Modems(None).start(PLAN, "wwan0")
     assert not await Modems(None).mend(PORTS, 0.0)
+
+
+async def test_a_modem_tells_where_it_stands_if_its_port_is_to(modem: ModemManager) -> None:
+    tracking = replace(PLAN, cellular=replace(CONFIG, location_tracking=True))
+    modems = Modems(None)
+    assert await modems.locate({"wwan0": tracking}, NOW) is None
+    modem.become(gps={"latitude": "52.5200", "longitude": "13.4050", "altitude": "34.5"})
+    found = await modems.locate({"wwan0": tracking}, NOW)
+    assert found == Position(52.52, 13.405, 34.5, "lte", NOW)
+    assert modem.calls()[-1][-1] == "--location-enable-gps-raw"
+    before = len(modem.calls())
+    assert await modems.locate({"wwan0": PLAN}, NOW) is None
+    assert len(modem.calls()) == before, "nothing is switched on unasked"
+
+
+@pytest.mark.parametrize("latitude", ["91", "nan", "--", "", None, []])
+def test_what_is_no_place_is_none(latitude: object) -> None:
+    gps = {"latitude": latitude, "longitude": "1"}
+    assert position_of(json.dumps({"modem": {"location": {"gps": gps}}}), "lte", NOW) is None
+    assert position_of("no json", "lte", NOW) is None
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,13 @@ async def reset(index: str) -> None:
     await run(["mmcli", "-m", index, "--reset"], timeout_s=ASK_S * 3)
 
 
+async def location(index: str) -> str:
+    """What its satellite receiver says, which is switched on for that; empty: it has none."""
+    await run(["mmcli", "-m", index, "--location-enable-gps-raw"], timeout_s=ASK_S, check=False)
+    done = await run(["mmcli", "-J", "-m", index, "--location-get"], timeout_s=ASK_S, check=False)
+    return done.out if done.code == 0 else ""
+
+
 async def restart_manager() -> None:
     """Modems are found anew by it.  Raises CommandFailed."""
     await run(["systemctl", "restart", "ModemManager"], timeout_s=CONNECT_S)

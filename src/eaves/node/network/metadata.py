@@ -12,6 +12,7 @@ from typing import Any
 from eaves.evapi.config import AppInstanceConfig, MetaDataType
 from eaves.evapi.info import AppInstMetaDataType
 from eaves.ids import AppInstanceId, NetworkInstanceId
+from eaves.node.refs import Position
 
 MOST_STATUS_BYTES = 32_768
 JSON_TYPE, TEXT_TYPE, METRICS_TYPE = (
@@ -97,6 +98,7 @@ class NodeFacts:
     memory_available_bytes: int = 0
     uptime_s: float = 0.0
     cpu_busy_s: float = 0.0
+    position: Position | None = None
     # Lines of Prometheus text, looked up for /metrics only: some sensors take their time.
     more_metrics: Callable[[], Iterable[str]] = tuple
     user_data: Mapping[AppInstanceId, str] = field(
@@ -125,8 +127,10 @@ def _told(path: str, caller: Caller, facts: NodeFacts) -> Answer | None:
             return _text(caller.egress_address)
         case "/eve/v1/hostname":
             return _text(caller.app)
-        case "/eve/v1/location.json" | "/eve/v1/wwan/status.json" | "/eve/v1/wwan/metrics.json":
-            return Answer(204)  # where it stands, and its modems: nothing here knows them
+        case "/eve/v1/location.json":
+            return _location(facts.position)
+        case "/eve/v1/wwan/status.json" | "/eve/v1/wwan/metrics.json":
+            return Answer(204)  # its modems: nothing here knows them
         case "/eve/v1/networks/metrics.json":
             return _json([_port_metrics(port) for port in facts.ports])
         case "/eve/v1/diag":
@@ -139,6 +143,20 @@ def _told(path: str, caller: Caller, facts: NodeFacts) -> Answer | None:
             return _metrics(facts)
         case _:
             return None
+
+
+def _location(position: Position | None) -> Answer:
+    if position is None:
+        return Answer(204)  # while unknown
+    return _json(
+        {
+            "latitude": position.latitude,
+            "longitude": position.longitude,
+            "altitude": position.altitude,
+            "utc-timestamp": int(position.at.timestamp() * 1000),
+            "logical-label": position.label,
+        }
+    )
 
 
 def _not_told(path: str) -> Answer:

@@ -1,5 +1,7 @@
 """What the metadata service knows of the node."""
 
+from dataclasses import replace
+
 from eaves.evapi.config import EdgeDevConfig
 from eaves.evapi.config_items import ItemValues
 from eaves.node.host.sensors import Sensors
@@ -23,7 +25,7 @@ def metrics_limits(items: ItemValues) -> tuple[float, int, float]:
 
 def surface_of(parts: Parts, shared: Shared, reporter: Reporter) -> Surface:
     def facts(neighbours: tuple[Neighbour, ...]) -> NodeFacts:
-        return node_facts(parts, neighbours)
+        return replace(node_facts(parts, neighbours), position=shared.position)
 
     return Surface(
         lambda: parts.engine.wish,

@@ -15,6 +15,7 @@ from eaves.node.enrolment.enroller import Enroller
 from eaves.node.host.journal import LogGate
 from eaves.node.host.machine import Host
 from eaves.node.host.notify import Notifier
+from eaves.node.refs import Position
 from eaves.node.runtime.conversation import Conversation
 from eaves.node.runtime.device_status import Identity
 from eaves.node.runtime.engine import Engine
@@ -81,6 +82,7 @@ class Shared:
     items: ItemValues = field(default_factory=ItemValues.before_any_config)
     item_status: ZInfoConfigItemStatus = field(default_factory=ZInfoConfigItemStatus)
     maintenance: tuple[MaintenanceModeReason, ...] = ()
+    position: Position | None = None  # where a modem says that the node stands
     dirty: asyncio.Event = field(default_factory=asyncio.Event)  # a report may differ
 
 

@@ -16,6 +16,7 @@ from eaves.node.runtime.parts import Parts, Shared, pace
 from eaves.node.runtime.reporter import Reporter
 from eaves.node.runtime.schedules import due
 from eaves.node.runtime.time_report import time_info, time_pause_s
+from eaves.node.uplinks.position import Teller, pauses_of
 
 log = structlog.get_logger(__name__)
 
@@ -37,13 +38,22 @@ class Upkeep:
         folder = parts.state_dir / "memory"
         self._memory = MemoryWatch(folder, lambda: shared.items, parts.now)
         self._trimmed: datetime | None = None
+        self._teller = Teller(lambda message: reporter.say("location", message))
 
     async def run_forever(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             host = self._parts.host
             tasks.create_task(forever("memory", lambda: self._memory.run_forever(host)))
             tasks.create_task(forever("time sources", self._tell_time_forever))
+            tasks.create_task(forever("position", self._locate_forever))
             tasks.create_task(forever("trim vault", self._trim_when_due, lambda: MINUTE_S / 3))
+
+    async def _locate_forever(self) -> None:
+        clock = asyncio.get_running_loop().time
+        while True:
+            position = self._shared.position = await self._parts.uplinks.locate()
+            self._teller.saw(position, clock(), pauses_of(self._shared.items))
+            await pace(lambda: pauses_of(self._shared.items).look)
 
     async def _tell_time_forever(self) -> None:
         await self._parts.conversation.ready.wait()

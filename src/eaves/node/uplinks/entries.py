@@ -358,8 +358,6 @@ def _left_out(network: NetworkConfig, cellular: CellularConfig | None) -> Iterab
         )
     if cellular is None:
         return
-    if cellular.location_tracking:
-        yield "location_tracking: no modem of this node tells where it stands"
     try:
         probe_of(cellular)
     except WirelessUnusable as error:

@@ -20,6 +20,7 @@ from eaves.node.host.files import read_or_none
 from eaves.node.host.inventory import Sysfs
 from eaves.node.host.links import ip_batch
 from eaves.node.host.process import CommandFailed
+from eaves.node.refs import Position
 from eaves.node.uplinks import identify, layout
 from eaves.node.uplinks.authenticator import (
     Asked,
@@ -273,8 +274,7 @@ class Machine:
 
     async def mend_modems(self, entry: Entry, now: float) -> bool:
         """Modems that lost their network connect again; True: one has another address, or none."""
-        wished = self._layout(entry, await uplink_state.routing())
-        mobile = {p.ifname: p.plan for p in wished.ports if p.plan.cellular is not None}
+        mobile = await self._mobile(entry)
         return bool(mobile) and await self.modems.mend(mobile, now)
 
     async def authenticate(self, entry: Entry, now: float) -> bool:
@@ -285,6 +285,14 @@ class Machine:
         leases = {name: self._lease(name) for one in asked for name in one.over}
         addresses = {name: lease.address for name, lease in leases.items() if lease}
         return await self.access.round(asked, addresses, now)
+
+    async def locate(self, entry: Entry, now: datetime) -> Position | None:
+        return await self.modems.locate(await self._mobile(entry), now)
+
+    async def _mobile(self, entry: Entry) -> dict[str, PortPlan]:
+        """By interface."""
+        wished = self._layout(entry, await uplink_state.routing())
+        return {p.ifname: p.plan for p in wished.ports if p.plan.cellular is not None}
 
     async def settle(self, entry: Entry) -> bool:
         """Addresses, routes and rules as leases and configuration say; True: something changed."""

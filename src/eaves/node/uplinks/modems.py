@@ -2,14 +2,17 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 
 import structlog
 
 from eaves.errors import EavesError, Transient
 from eaves.evapi.config.netconfig import CellularConfig
 from eaves.node.host import modem, probes
+from eaves.node.refs import Position
 from eaves.node.uplinks.ladder import Climb, Recovery, Rung, climb
 from eaves.node.uplinks.model import PortPlan
+from eaves.node.uplinks.position import position_of
 from eaves.node.uplinks.seen import Lease
 from eaves.node.uplinks.wireless import (
     Modem,
@@ -24,8 +27,6 @@ from eaves.node.uplinks.wireless import (
 log = structlog.get_logger(__name__)
 
 ON_THE_MODEM = frozenset({Rung.CONNECT, Rung.RESET, Rung.POWER_CYCLE})
-
-
 SILENT_PROBES = 3  # in a row
 PROBE_S = 5.0
 
@@ -145,6 +146,18 @@ class Modems:
             return False
         del self._silent[ifname]
         return True
+
+    async def locate(self, ports: Mapping[str, PortPlan], now: datetime) -> Position | None:
+        """Where the first port stands that is to tell it, and can."""
+        for ifname, plan in ports.items():
+            if plan.cellular is None or not plan.cellular.location_tracking:
+                continue
+            async with self._one_at_a_time:
+                found = await self._seen(ifname)
+                told = await modem.location(found.index) if found is not None else ""
+            if (position := position_of(told, plan.label, now)) is not None:
+                return position
+        return None
 
     async def _modem(self, plan: PortPlan, ifname: str) -> Modem:
         found = await self._seen(ifname)

@@ -19,6 +19,7 @@ from eaves.evapi.config_items import ItemValues, Tri
 from eaves.evapi.info import SystemAdapterInfo
 from eaves.node import refs
 from eaves.node.host.uplink_state import telling
+from eaves.node.refs import Position
 from eaves.node.uplinks import ledger as lists
 from eaves.node.uplinks.asked import asked_urls
 from eaves.node.uplinks.autoproxy import AutoProxy
@@ -331,6 +332,15 @@ class Uplinks:
         if entry is None or machine.silent:
             return False
         return await machine.mend_modems(entry, self._tools.monotonic())
+
+    async def locate(self) -> Position | None:
+        """Where a modem of ours stands; None: none tells, or all are silent."""
+        machine, entry = self._tools.machine, self._state.current
+        if entry is None or not machine.managed or machine.silent:
+            return None
+        if not any(p.cellular and p.cellular.location_tracking for p in entry.ports):
+            return None
+        return await machine.locate(entry, self._tools.now())
 
     def wants_reboot(self) -> bool:
         """A modem cannot be recovered otherwise, and a property allows this."""
