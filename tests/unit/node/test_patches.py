@@ -9,6 +9,7 @@ import time
 import zipfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
@@ -258,6 +259,15 @@ async def test_nobody_is_told_of_an_envelope_that_is_not_his_or_not_whole(bench:
     assert (await bench.ask("description.json"))[0] == 204
     assert (await bench.ask(f"download/{PATCH}/a.txt"))[0] == 404
     assert [i.state for i in bench.shelf.infos()] == [State.PATCH_DOWNLOADING]
+
+
+def test_envelopes_are_told_as_they_were_made() -> None:
+    made = {"b": datetime(2026, 1, 2, tzinfo=UTC), "c": None, "a": datetime(2026, 1, 1, tzinfo=UTC)}
+    told = EdgeDevConfig(
+        patch_envelopes=tuple(EvePatchEnvelope(uuid=k, create_time=at) for k, at in made.items())
+    )
+    found = envelopes_of(told, lambda _: None, lambda block: block.cipher_data)
+    assert [one.id for one in found] == ["c", "a", "b"]
 
 
 async def test_what_is_encrypted_is_opened_for_the_question(bench: Bench) -> None:

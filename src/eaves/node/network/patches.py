@@ -10,6 +10,7 @@ import binascii
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from eaves.reconcile.item import ItemRef
 BASE_URL = "http://169.254.169.254"
 DOWNLOAD = "/eve/v1/patch/download/"
 MOST_INLINE_BYTES = 1 << 20
+UNDATED = datetime.min.replace(tzinfo=UTC)
 OpenBlock = Callable[[CipherBlock], bytes]
 
 
@@ -98,9 +100,9 @@ class Envelope:
 def envelopes_of(
     config: EdgeDevConfig, find_file: FindFile, opened: OpenBlock
 ) -> tuple[Envelope, ...]:
-    return tuple(
-        _envelope(one, config, find_file, opened) for one in config.patch_envelopes if one.uuid
-    )
+    """As they were made, one after the other; those without a date come first."""
+    dated = sorted(config.patch_envelopes, key=lambda one: one.create_time or UNDATED)
+    return tuple(_envelope(one, config, find_file, opened) for one in dated if one.uuid)
 
 
 def _envelope(
