@@ -12,7 +12,7 @@ _GO = "tunes the Go runtime of EVE-OS; this node is written in Python"
 _CLUSTER = "of the Kubernetes variant of EVE-OS; this node is part of no cluster"
 _ZFS = "of ZFS pools; storage of this node is a directory of the file system that it is given"
 _GEO = "the place of an address is never asked of a service on the Internet"
-_NETDUMP = "traces are of requests to the controller; a volume's error says what a download met"
+_NETDUMP = "no packets are captured; an archive in netdump says what a download met"
 _VECTOR = "logs go to the controller without a router between"
 _LOCAL = "not asked of a local profile server yet"
 _ACCESS = "the host's own operating system decides who may use it"
@@ -42,7 +42,6 @@ WITHOUT_EFFECT: Final[Mapping[str, str]] = MappingProxyType(
         "vector.enabled": _VECTOR,
         "vector.config": _VECTOR,
         "netdump.downloader.with.pcap": _NETDUMP,
-        "netdump.downloader.http.with.fieldvalue": _NETDUMP,
         "edgeview.authen.publickey": "there is no remote access yet",
         "gogc.memory.limit.bytes": _GO,
         "gogc.percent": _GO,

@@ -13,6 +13,7 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from eaves import __version__
+from eaves.errors import EavesError
 from eaves.evapi.config import CipherBlock, EdgeDevConfig, EncryptionBlock
 from eaves.evapi.device_certs import Chance
 from eaves.evapi.flows.attest import Quoter, stated_versions, versions_only
@@ -178,6 +179,9 @@ class Node:
     def changed(self) -> None:
         self.service.changed()
 
+    def _not_brought(self, base: str, error: EavesError) -> None:
+        self.service.traces.not_brought(base, error)
+
     def _reachable(self) -> None:
         self.service.reachable()
 
@@ -231,6 +235,7 @@ class Node:
             self.clock,
             uplinks=download_ways(self.uplinks),
             pace=self.uplinks.keeper.pace,
+            failed=self._not_brought,
             door=self.vault.closed,
             retry=self._retry,
             pause=self._held,

@@ -16,6 +16,7 @@ from eaves.evapi.paths import Endpoint
 from eaves.node.comms.transport import Limits, Transport, Try
 from eaves.node.refs import Way
 from eaves.node.runtime.net_traces import NetTraces, tracing_of
+from eaves.node.storage.transfer import HttpError
 from eaves.node.uplinks.status import Shown, ShownPort
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -83,6 +84,24 @@ def test_so_many_traces_of_a_topic_are_kept(tmp_path: Path) -> None:
     assert [one.fails_after(90_000) for _ in range(4)] == [1, 2, 2, 2]
     newest = max(one.folder.iterdir()).name
     assert newest.startswith(f"config-fail-{one.now:%Y%m%dT%H%M%S}")
+
+
+@pytest.mark.parametrize("values", [True, False])
+def test_a_failed_download_is_traced_with_values_of_headers_only_if_asked(
+    tmp_path: Path, *, values: bool
+) -> None:
+    told = [("netdump.downloader.http.with.fieldvalue", "true")] if values else []
+    one = machine(tmp_path, *told)
+    answer = {"Server": "nginx", "Set-Cookie": "session=1"}
+    error = HttpError("https://store.example/a", 403, "check the credentials", headers=answer)
+    one.traces.not_brought("https://store.example", error)
+    (file,) = one.folder.glob("downloader-fail-*.tar.gz")
+    with tarfile.open(file) as tar:
+        data = tar.extractfile("request.json")
+        seen = json.loads(data.read()) if data else {}
+    assert seen["datastore"] == "https://store.example"
+    assert seen["failed"] == str(error)
+    assert seen["headers"] == (answer if values else dict.fromkeys(answer, ""))
 
 
 async def test_a_request_that_nobody_answers_is_told_with_its_ways() -> None:

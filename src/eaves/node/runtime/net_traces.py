@@ -1,4 +1,4 @@
-"""What was tried when the controller could not be reached: archives on disk, few and small.
+"""What was tried when controller or datastore could not be reached: archives, few and small.
 
 One topic for each kind of request.  A topic is written down at most once in its gap, so that the
 first failure of a row is kept, and the disk is not filled with its repetitions.
@@ -22,6 +22,7 @@ from eaves.evapi.config_items import ItemValues
 from eaves.evapi.flows.steps import NoConnection, Send
 from eaves.node.comms.transport import Try, proxy_name
 from eaves.node.host.files import atomic_write, read_or_none
+from eaves.node.storage.transfer import HttpError
 from eaves.node.uplinks.status import Shown
 
 log = structlog.get_logger(__name__)
@@ -34,6 +35,7 @@ class Tracing:
     enabled: bool
     gap_s: float  # between two archives of one topic
     most: int  # archives of one topic
+    header_values: bool = False  # of answers from datastores, not the names alone
 
 
 def tracing_of(items: ItemValues, *, onboarded: bool) -> Tracing:
@@ -42,6 +44,7 @@ def tracing_of(items: ItemValues, *, onboarded: bool) -> Tracing:
         items.flag("netdump.enable"),
         items.seconds(after if onboarded else before),
         items.count("netdump.topic.maxcount"),
+        items.flag("netdump.downloader.http.with.fieldvalue"),
     )
 
 
@@ -63,7 +66,24 @@ class NetTraces:
 
     def failed(self, send: Send, tries: Sequence[Try]) -> None:
         """A request that nobody answered.  What it held is nobody's business."""
-        topic, now, tracing = f"{send.endpoint.name.lower()}-fail", self._clock(), self._tracing()
+        topic = f"{send.endpoint.name.lower()}-fail"
+        self._keep(topic, lambda now, _: told_of(send, tries, now))
+
+    def not_brought(self, base: str, error: EavesError) -> None:
+        """A download from the datastore at `base` that failed."""
+
+        def told(now: datetime, tracing: Tracing) -> dict[str, object]:
+            return {
+                "at": now.isoformat(),
+                "datastore": base,
+                "failed": str(error)[:LONGEST_REASON],
+                "headers": shown_headers(error, values=tracing.header_values),
+            }
+
+        self._keep("downloader-fail", told)
+
+    def _keep(self, topic: str, told: Callable[[datetime, Tracing], dict[str, object]]) -> None:
+        now, tracing = self._clock(), self._tracing()
         before = self._written.get(topic)
         if not tracing.enabled:
             return
@@ -71,7 +91,7 @@ class NetTraces:
             return
         self._written[topic] = now
         try:
-            self._write(topic, now, tracing.most, told_of(send, tries, now))
+            self._write(topic, now, tracing.most, told(now, tracing))
         except (OSError, EavesError) as error:
             log.warning("network_trace_not_kept", topic=topic, error=str(error))
 
@@ -98,6 +118,12 @@ class NetTraces:
             for p in shown.ports
         )
         return msgspec.json.encode(msgspec.structs.replace(shown, ports=ports))
+
+
+def shown_headers(error: EavesError, *, values: bool) -> dict[str, str]:
+    """Of the answer that refused a download.  A value may hold what is nobody's business."""
+    headers = error.headers if isinstance(error, HttpError) else {}
+    return {name: value[:LONGEST_REASON] if values else "" for name, value in headers.items()}
 
 
 def told_of(send: Send, tries: Sequence[Try], now: datetime) -> dict[str, object]:

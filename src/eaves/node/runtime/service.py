@@ -60,10 +60,10 @@ class Service:
         self._reporter = Reporter(parts, self._shared, outbox)
         self._telemetry = Telemetry(parts, self._shared)
         self._upkeep = Upkeep(parts, self._shared, self._reporter)
-        self._traces = NetTraces(
+        self.traces = NetTraces(
             parts.state_dir / "netdump", parts.run_dir / STATUS_FILE, self._tracing, parts.now
         )
-        parts.conversation.link.transport.failed = self._traces.failed
+        parts.conversation.link.transport.failed = self.traces.failed
         self._metadata = MetadataServer(surface_of(parts, self._shared, self._reporter))
         self._epoch: int | None = None
         self._going_down = asyncio.Event()

@@ -27,7 +27,7 @@ from eaves.node.storage.registry import (
 )
 from eaves.node.storage.settings import StorageSettings
 from eaves.node.storage.space import NoSpace
-from eaves.node.storage.transfer import Carrier, Job, Note, Pace, Uplink, Wanted
+from eaves.node.storage.transfer import Carrier, Failed, Job, Note, Pace, Uplink, Wanted
 from eaves.node.storage.transport import Transport
 from eaves.reconcile.apply import ProgressSink
 from eaves.reconcile.item import ItemRef, Progress
@@ -51,6 +51,7 @@ class ContentFetcher:
         credentials: ResolveCredentials,
         uplinks: ChooseUplinks,
         pace: Pace,
+        failed: Failed,
         now: Callable[[], float],
         platform: Platform,
     ) -> None:
@@ -62,6 +63,7 @@ class ContentFetcher:
         self._credentials = credentials
         self._uplinks = uplinks
         self._pace = pace
+        self._failed = failed
         self._now = now
         self._platform = platform
         self._places = asyncio.Semaphore(PARALLEL_TRANSFERS)
@@ -77,6 +79,7 @@ class ContentFetcher:
                 raise
             except (Transient, Rejected) as error:
                 failures.append(error)
+                self._failed(source.base, error)
             else:
                 save(self._layout.tree_record(item.ref), record)
                 self.claims.pop(item.ref, None)

@@ -28,7 +28,7 @@ from eaves.node.storage.records import Layout, TreeRecord, VolumeRecord, load
 from eaves.node.storage.registry import Platform
 from eaves.node.storage.settings import StorageSettings
 from eaves.node.storage.snapshots import Pause, SnapshotConfigurator, SnapshotStore
-from eaves.node.storage.transfer import Pace, Uplink, at_once
+from eaves.node.storage.transfer import Failed, Pace, Uplink, at_once, nobody_told
 from eaves.node.storage.volumes import VolumeStore
 from eaves.reconcile.apply import Clock, Configurator
 from eaves.reconcile.item import ItemRef, Observation
@@ -66,6 +66,7 @@ class StorageSubsystem:
         credentials: ResolveCredentials = lambda _: None,
         uplinks: ChooseUplinks = any_uplink,
         pace: Pace = at_once,
+        failed: Failed = nobody_told,
         settings: StorageSettings | None = None,
         door: Door = open_door,
         pause: Pause = nobody_runs,
@@ -91,6 +92,7 @@ class StorageSubsystem:
             credentials=credentials,
             uplinks=uplinks,
             pace=pace,
+            failed=failed,
             now=self._now,
             platform=Platform.here(),
         )

@@ -7,8 +7,9 @@ for its room again and again, and ends where that ends.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
 
 import structlog
@@ -46,6 +47,14 @@ async def at_once(_interface: str, _count: int) -> None:
     """No pace: as fast as it comes."""
 
 
+Failed = Callable[[str, EavesError], None]
+"""Told of a datastore from which something could not be brought, and why."""
+
+
+def nobody_told(_base: str, _error: EavesError) -> None:
+    """Failures of downloads are of no interest but to who asked for them."""
+
+
 class TooBig(Rejected):
     def __init__(self, url: str, allowed: int, seen: int) -> None:
         super().__init__(
@@ -62,11 +71,18 @@ class HttpError(NetworkError):
     """`reason` is the provider's word for it, `pause_s` how long it asks to be left alone."""
 
     def __init__(
-        self, url: str, status: int, advice: str, reason: str = "", pause_s: float = 0.0
+        self,
+        url: str,
+        status: int,
+        advice: str,
+        reason: str = "",
+        pause_s: float = 0.0,
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         seen = f"HTTP status {status}" + (f" ({reason})" if reason else "")
         super().__init__(f"{url}: {seen}; {advice}")
         self.status, self.reason, self.pause_s = status, reason, pause_s
+        self.headers = headers  # of the answer
 
     @property
     def passes(self) -> bool:

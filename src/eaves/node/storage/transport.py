@@ -348,7 +348,7 @@ async def _check(url: str, response: aiohttp.ClientResponse, who: Authorizer) ->
                 advice = "check address and path of the datastore"
     pause = response.headers.get(hdrs.RETRY_AFTER, "").strip()
     pause_s = float(pause) if pause.isascii() and pause.isdigit() and len(pause) < 9 else 0.0
-    raise HttpError(url, status, advice, refused.reason, pause_s)
+    raise HttpError(url, status, advice, refused.reason, pause_s, dict(response.headers))
 
 
 async def _reason(response: aiohttp.ClientResponse) -> str:
