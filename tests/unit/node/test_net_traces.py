@@ -5,6 +5,7 @@ import json
 import tarfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -98,7 +99,7 @@ def test_a_failed_download_is_traced_with_values_of_headers_only_if_asked(
     (file,) = one.folder.glob("downloader-fail-*.tar.gz")
     with tarfile.open(file) as tar:
         data = tar.extractfile("request.json")
-        seen = json.loads(data.read()) if data else {}
+        seen: dict[str, Any] = json.loads(data.read() if data else b"{}")
     assert seen["datastore"] == "https://store.example"
     assert seen["failed"] == str(error)
     assert seen["headers"] == (answer if values else dict.fromkeys(answer, ""))

@@ -122,7 +122,7 @@ class NetTraces:
 
 def shown_headers(error: EavesError, *, values: bool) -> dict[str, str]:
     """Of the answer that refused a download.  A value may hold what is nobody's business."""
-    headers = error.headers if isinstance(error, HttpError) else {}
+    headers: Mapping[str, str] = error.headers if isinstance(error, HttpError) else {}
     return {name: value[:LONGEST_REASON] if values else "" for name, value in headers.items()}
 
 
