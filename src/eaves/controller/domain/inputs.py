@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar, cast
 
 from eaves.controller.domain.contract.apps import App, AppInstance
 from eaves.controller.domain.contract.catalogue import SysModel
@@ -18,6 +19,8 @@ from eaves.controller.domain.signed_images import ANY_IMAGE, ImageTrust
 from eaves.controller.domain.snapshots import Snapshot
 from eaves.evapi.codec import SharedParts
 from eaves.evapi.keys import KeyAgreement
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,24 @@ class DeviceInputs:
         default_factory=dict[object, object], repr=False, compare=False
     )
     shared: SharedParts = field(default_factory=SharedParts, repr=False, compare=False)
+
+    def once(self, what: str, of: tuple[object, ...], make: Callable[[], T]) -> T:
+        """What follows from these objects alone: made once for all devices that have them.
+
+        They are told by what they are, not by what they say: readers give equal parts as one.
+        """
+        key = (what, *map(id, of))
+        known = self.memo.get(key)
+        if known is None:
+            # with what it was made of, so that nothing else gets the number of one of them
+            known = self.memo[key] = (of, make())
+        return cast("tuple[object, T]", known)[1]
+
+    def once_all(
+        self, what: str, of: tuple[object, ...], make: Callable[[], tuple[T, ...]]
+    ) -> tuple[T, ...]:
+        """As `once`, of a repeated field of the configuration, which is encoded once as well."""
+        return self.once(what, of, lambda: self.shared.keep(make()))
 
 
 @dataclass(frozen=True, slots=True)

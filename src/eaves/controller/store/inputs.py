@@ -30,7 +30,7 @@ from eaves.controller.domain.contract.netinsts import NetInstConfig
 from eaves.controller.domain.contract.networks import NetConfig
 from eaves.controller.domain.contract.patches import PatchEnvelope
 from eaves.controller.domain.contract.projects import Tag
-from eaves.controller.domain.contract.stored import read_stored
+from eaves.controller.domain.contract.stored import KnownParts, read_stored
 from eaves.controller.domain.contract.users import Enterprise
 from eaves.controller.domain.contract.volumes import VolInstConfig
 from eaves.controller.domain.inputs import DeviceInputs
@@ -101,23 +101,24 @@ async def load_to_render(db: Db, device_ids: Collection[DeviceId]) -> ToRender:
 
 async def load_all_inputs(db: Db, device_ids: Collection[DeviceId]) -> tuple[DeviceInputs, ...]:
     """In the order of the ids.  Reads by primary keys, names and device ids only."""
-    devices = await _by_ids(db, Kind.DEVICE, DeviceConfig, device_ids)
+    known = KnownParts() if len(device_ids) > 1 else None  # a single one has nothing in common
+    devices = await _by_ids(db, Kind.DEVICE, DeviceConfig, device_ids, known)
     by_enterprise: defaultdict[str, list[DeviceConfig]] = defaultdict(list)
     for found in devices:
         by_enterprise[found.enterprise_id].append(found.item)
     loaded: list[DeviceInputs] = []
     for enterprise_id, some in sorted(by_enterprise.items()):
-        loaded += await _of_enterprise(db, enterprise_id, some)
+        loaded += await _of_enterprise(db, enterprise_id, some, known)
     return tuple(sorted(loaded, key=lambda inputs: inputs.device.id))
 
 
 async def _of_enterprise(
-    db: Db, enterprise_id: str, devices: Sequence[DeviceConfig]
+    db: Db, enterprise_id: str, devices: Sequence[DeviceConfig], known: KnownParts | None
 ) -> list[DeviceInputs]:
     ids = [device.id for device in devices]
-    netinsts = await _on_devices(db, Kind.NETINST, NetInstConfig, ids)
-    volumes = await _on_devices(db, Kind.VOLUME, VolInstConfig, ids)
-    instances = await _on_devices(db, Kind.APP_INSTANCE, AppInstance, ids)
+    netinsts = await _on_devices(db, Kind.NETINST, NetInstConfig, ids, known)
+    volumes = await _on_devices(db, Kind.VOLUME, VolInstConfig, ids, known)
+    instances = await _on_devices(db, Kind.APP_INSTANCE, AppInstance, ids, known)
     every_instance = list(itertools.chain.from_iterable(instances.values()))
     bundles = _items(await _by_ids(db, Kind.APP, App, (i.app_id for i in every_instance)))
     envelopes = _items(
@@ -266,11 +267,13 @@ def _query(kind: Kind) -> Select[*tuple[Any, ...]]:
     return select(c.id, c.enterprise_id, c.device_id, c.revision, c.body).order_by(c.id)
 
 
-async def _read(db: Db, contract: type[T], query: Select[*tuple[Any, ...]]) -> list[_Found[T]]:
+async def _read(
+    db: Db, contract: type[T], query: Select[*tuple[Any, ...]], known: KnownParts | None = None
+) -> list[_Found[T]]:
     found: list[_Found[T]] = []
     for object_id, enterprise_id, device_id, revision, body in await db.execute(query):
         changes = {"id": object_id, "revision": _revision(revision)}
-        found.append(_Found(enterprise_id, device_id, read_stored(contract, body, changes)))
+        found.append(_Found(enterprise_id, device_id, read_stored(contract, body, changes, known)))
     return found
 
 
@@ -279,20 +282,26 @@ def _revision(number: int) -> ObjectRevision:
     return ObjectRevision(curr=str(number))
 
 
-async def _by_ids(db: Db, kind: Kind, contract: type[T], ids: Iterable[str]) -> Sequence[_Found[T]]:
+async def _by_ids(
+    db: Db, kind: Kind, contract: type[T], ids: Iterable[str], known: KnownParts | None = None
+) -> Sequence[_Found[T]]:
     wanted = sorted(set(ids) - {""})
     if not wanted:
         return ()
-    return await _read(db, contract, _query(kind).where(objects[kind].c.id.in_(wanted)))
+    return await _read(db, contract, _query(kind).where(objects[kind].c.id.in_(wanted)), known)
 
 
 async def _on_devices(
-    db: Db, kind: Kind, contract: type[T], device_ids: Sequence[str]
+    db: Db,
+    kind: Kind,
+    contract: type[T],
+    device_ids: Sequence[str],
+    known: KnownParts | None,
 ) -> Mapping[str, list[T]]:
     """By device, each in the order of ids."""
     carried: defaultdict[str, list[T]] = defaultdict(list)
     query = _query(kind).where(objects[kind].c.device_id.in_(device_ids))
-    for found in await _read(db, contract, query):
+    for found in await _read(db, contract, query, known):
         carried[found.device_id].append(found.item)
     return carried
 

@@ -5,6 +5,10 @@ checks again.  So each class is compiled once, at first use, into a table of JSO
 (attribute, conversion).  Whatever the table does not expect (another type, a null, an unlisted
 word) is left to the full reading of the class, which understands or refuses it: the result is
 always that of `from_json_text`.
+
+Objects of one reading have much in common: the ports of a model, the drives of a bundle.  With
+`KnownParts` each text of a list or an object is turned into a value once; where it stands again,
+the same value stands.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,14 +29,50 @@ class _UnexpectedError(Exception):
     """Not what a body holds that was stored as it is read; never leaves this module."""
 
 
-def read_stored(contract: type[T], text: str, changes: Mapping[str, object] | None = None) -> T:
+class KnownParts:
+    """Lists and objects by the JSON they were read from.  For one thread, and one reading."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[Convert, bytes], Any] = {}
+
+    def part(self, convert: Convert, text: bytes) -> Any:
+        key = (convert, text)
+        made = self._made.get(key)
+        if made is None:
+            made = self._made[key] = self._make(convert, text)
+        return made
+
+    def _make(self, convert: Convert, text: bytes) -> Any:
+        if isinstance(convert, _Part):
+            return convert.table().build_known(_decode_members(text), self)
+        if isinstance(convert, _Tuple) and isinstance(convert.each, _Part) and text[0] == _LIST:
+            return tuple([self.part(convert.each, bytes(one)) for one in _decode_list(text)])
+        return convert(_decode(text))
+
+
+_decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode = msgspec.json.Decoder().decode
+
+
+def read_stored(
+    contract: type[T],
+    text: str,
+    changes: Mapping[str, object] | None = None,
+    known: KnownParts | None = None,
+) -> T:
     """The object, with `changes` of attributes as by `model_copy`.
 
     Raises pydantic's ValidationError as `from_json_text` does.
     """
     if "null" not in text:
+        table = _table(contract)
         try:
-            item = _table(contract).build(msgspec.json.decode(text))
+            item = (
+                table.build(_decode(text))
+                if known is None
+                else table.build_known(_decode_members(text), known)
+            )
         except (_UnexpectedError, ValueError):
             pass
         else:
@@ -99,6 +139,28 @@ class _Table:
             note(attribute)
         return self._made(values, given, extra)
 
+    def build_known(self, members: Mapping[str, msgspec.Raw], parts: KnownParts) -> Any:
+        """As `build`, of members that are still text."""
+        values, given = self._blank()
+        extra: dict[str, object] = {}
+        find, note = self._by_name.get, given.add
+        for name, raw in members.items():
+            text = bytes(raw)
+            known = find(name)
+            if known is None:
+                if name in self._names:
+                    raise _UnexpectedError
+                extra[name] = _decode(text)
+                continue
+            attribute, kind, convert = known
+            if text[0] == _LIST or text[0] == _OBJECT:
+                values[attribute] = parts.part(convert, text)
+            else:
+                value = _decode(text)
+                values[attribute] = value if type(value) is kind else convert(value)
+            note(attribute)
+        return self._made(values, given, extra)
+
     def shorten(self, item: Contract) -> Any:
         values, given = self._blank()
         known = self._names & item.model_fields_set
@@ -123,6 +185,7 @@ class _Table:
         return item
 
 
+_LIST, _OBJECT = b"[{"
 _set, _new = object.__setattr__, object.__new__
 _tables: dict[type[Contract], _Table] = {}
 
@@ -152,13 +215,13 @@ def _convert(annotation: Any) -> Convert:
         others = [argument for argument in arguments if argument is not NoneType]
         return _convert(others[0]) if len(others) == 1 else _one_of(others)
     if origin is tuple and arguments[1:] == (...,):
-        return _tuple(_convert(arguments[0]))
+        return _Tuple(_convert(arguments[0]))
     if origin is dict:
         return _map_of(arguments[1])
     if isinstance(annotation, type) and issubclass(annotation, OpenEnum):
         return _word(annotation)
     if isinstance(annotation, type) and issubclass(annotation, Contract):
-        return _part(annotation)
+        return _Part(annotation)
     return _never
 
 
@@ -195,13 +258,15 @@ def _int64(value: Any) -> int:
     return int(value)
 
 
-def _tuple(convert: Convert) -> Convert:
-    def every(value: Any) -> Any:
+class _Tuple:
+    def __init__(self, each: Convert) -> None:
+        self.each = each
+
+    def __call__(self, value: Any) -> Any:
         if type(value) is not list:
             raise _UnexpectedError
-        return tuple([convert(one) for one in cast("list[object]", value)])
-
-    return every
+        each = self.each
+        return tuple([each(one) for one in cast("list[object]", value)])
 
 
 def _map_of(kind: Any) -> Convert:
@@ -229,12 +294,15 @@ def _word(of: type[OpenEnum]) -> Convert:
     return convert
 
 
-def _part(of: type[Contract]) -> Convert:
-    table: list[_Table] = []  # found at first use: the class may contain itself
+class _Part:
+    def __init__(self, of: type[Contract]) -> None:
+        self._of = of
+        self._table: _Table | None = None  # found at first use: the class may contain itself
 
-    def convert(value: Any) -> Any:
-        if not table:
-            table.append(_table(of))
-        return table[0].build(value)
+    def table(self) -> _Table:
+        if self._table is None:
+            self._table = _table(self._of)
+        return self._table
 
-    return convert
+    def __call__(self, value: Any) -> Any:
+        return self.table().build(value)

@@ -14,7 +14,7 @@ from eaves.controller.domain.render import adapters, apps, items, netinsts, stor
 from eaves.controller.domain.render.enrolment import port_access
 from eaves.controller.domain.render.patches import patches
 from eaves.controller.domain.render.secrets import Secrets, open_secrets
-from eaves.controller.domain.signed_images import ANY_IMAGE, ImageTrust
+from eaves.controller.domain.signed_images import ImageTrust
 from eaves.evapi.config import (
     AppInstanceConfig,
     BaseOS,
@@ -41,19 +41,31 @@ class Rendered:
 class _Gathered:
     """What apps, volumes and the base OS bring together: each thing once."""
 
+    inputs: DeviceInputs
     volumes: dict[str, Volume] = field(default_factory=dict[str, Volume])
     trees: dict[str, ContentTree] = field(default_factory=dict[str, ContentTree])
     stores: set[str] = field(default_factory=set[str])
     missing: list[str] = field(default_factory=list[str])
-    trust: ImageTrust = ANY_IMAGE
+
+    @property
+    def trust(self) -> ImageTrust:
+        return self.inputs.trust
 
     def use(self, image: ImageConfig | None) -> None:
         if image is not None:
-            tree = storage.signed_tree(image, self.trust)
+            tree = self.inputs.once(
+                "signed tree",
+                (image, self.trust),
+                lambda: storage.signed_tree(image, self.trust),
+            )
             refused = "" if tree.uuid in self.trees else self.trust.refusal(image)
             self.missing += [refused] if refused else []
             self.trees[tree.uuid] = tree
             self.stores.update(storage.datastore_ids(image))
+
+    def content_info(self) -> tuple[ContentTree, ...]:
+        in_order = tuple(self.trees[key] for key in sorted(self.trees))
+        return self.inputs.once_all("content trees", in_order, lambda: in_order)
 
 
 def render_device(inputs: DeviceInputs, facts: ControllerFacts) -> Rendered:
@@ -67,7 +79,7 @@ def render_device(inputs: DeviceInputs, facts: ControllerFacts) -> Rendered:
 def _render(inputs: DeviceInputs, facts: ControllerFacts) -> Rendered:
     secrets = open_secrets(inputs, facts)
     device = inputs.device
-    gathered = _Gathered(trust=inputs.trust)
+    gathered = _Gathered(inputs)
     for own in inputs.volumes:
         volume, image = storage.own_volume(own, inputs)
         gathered.volumes[volume.uuid] = volume
@@ -92,14 +104,14 @@ def _render(inputs: DeviceInputs, facts: ControllerFacts) -> Rendered:
             datastores=datastores,
             reboot=items.reboot(device),
             shutdown=items.shutdown(device),
-            config_items=items.config_items(device, inputs.trust),
+            config_items=items.config_items(inputs),
             system_adapter_list=adapters.system_adapters(inputs),
             device_io_list=adapters.physical_ios(inputs),
             manufacturer=model.brand_name if model is not None else "",
             product_name=model.name if model is not None else "",
             network_instances=netinsts.network_instances(inputs),
             cipher_contexts=(secrets.sealer.context,) if secrets.sealer is not None else (),
-            content_info=tuple(gathered.trees[key] for key in sorted(gathered.trees)),
+            content_info=gathered.content_info(),
             volumes=tuple(gathered.volumes[key] for key in sorted(gathered.volumes)),
             controllercert_confighash=facts.controllercert_confighash,
             controller_epoch=inputs.epoch,
@@ -152,8 +164,14 @@ def _datastores(
     inputs: DeviceInputs, secrets: Secrets, gathered: _Gathered
 ) -> tuple[DatastoreConfig, ...]:
     """Those that some content tree names, sorted by id."""
+    wanted = sorted(gathered.stores)
+    found = tuple(inputs.datastores[key] for key in wanted if key in inputs.datastores)
+    if len(found) == len(wanted) and all(storage.is_public(one, secrets) for one in found):
+        return inputs.once_all(
+            "datastores", found, lambda: tuple(storage.datastore(s, secrets)[0] for s in found)
+        )
     rendered: list[DatastoreConfig] = []
-    for store_id in sorted(gathered.stores):
+    for store_id in wanted:
         store = inputs.datastores.get(store_id)
         if store is None:
             gathered.missing.append(

@@ -95,14 +95,19 @@ def physical_ios(inputs: DeviceInputs) -> tuple[eve.PhysicalIO, ...]:
     """In the order of the model; the usage on the device wins over that of the model."""
     if inputs.model is None:
         return ()
-    own = {port.intfname: port.intf_usage for port in inputs.device.interfaces}
-    key = ("physical I/O", inputs.model.id, tuple(own.items()))
-    known = inputs.memo.get(key)
-    if known is None:
-        members = inputs.model.io_member_list
-        known = inputs.shared.keep(tuple(_physical_io(member, own) for member in members))
-        inputs.memo[key] = known
-    return cast("tuple[eve.PhysicalIO, ...]", known)
+    model, ports = inputs.model, inputs.device.interfaces
+
+    def make() -> tuple[eve.PhysicalIO, ...]:
+        own = {port.intfname: port.intf_usage for port in ports}
+        # ports with addresses of their own are others on each device, and used alike
+        key = ("physical I/O by usage", id(model), *own.items())
+        known = inputs.memo.get(key)
+        if known is None:
+            known = tuple(_physical_io(member, own) for member in model.io_member_list)
+            inputs.memo[key] = known
+        return cast("tuple[eve.PhysicalIO, ...]", known)
+
+    return inputs.once_all("physical I/O", (model, ports), make)
 
 
 def _physical_io(member: IoMember, own: dict[str, AdapterUsage]) -> eve.PhysicalIO:
@@ -147,6 +152,28 @@ def usage_of(label: str, port: SysInterface, inputs: DeviceInputs) -> AdapterUsa
 
 
 def system_adapters(inputs: DeviceInputs) -> tuple[eve.SystemAdapter, ...]:
+    if not _has_common_networks(inputs):
+        return _system_adapters(inputs)
+    of = (inputs.device.interfaces, inputs.model, inputs.networks)
+    return inputs.once_all("system adapters", of, lambda: _system_adapters(inputs))
+
+
+def _has_common_networks(inputs: DeviceInputs) -> bool:
+    """Plain ports, with networks that all devices have alike: nothing is made from its own id."""
+    device = inputs.device
+    if device.vlan_adapters or device.bond_adapter:
+        return False
+
+    def make() -> bool:
+        found = (_network_of(label, port, inputs) for label, port in ports_of(device))
+        used = [network for network in found if network is not None]
+        return all(one.wireless is None and one.id in inputs.networks for one in used)
+
+    of = (device.interfaces, inputs.model, inputs.networks)
+    return inputs.once("common networks", of, make)
+
+
+def _system_adapters(inputs: DeviceInputs) -> tuple[eve.SystemAdapter, ...]:
     adapters: list[eve.SystemAdapter] = []
     for label, port in ports_of(inputs.device):
         usage = usage_of(label, port, inputs)
@@ -194,6 +221,15 @@ def networks(
     inputs: DeviceInputs, secrets: Secrets
 ) -> tuple[tuple[eve.NetworkConfig, ...], tuple[str, ...]]:
     """The networks that ports use, sorted by id, and what of them could not be delivered."""
+    if not _has_common_networks(inputs):
+        return _networks(inputs, secrets)
+    of = (inputs.device.interfaces, inputs.model, inputs.networks)
+    return inputs.once_all("networks", of, lambda: _networks(inputs, secrets)[0]), ()
+
+
+def _networks(
+    inputs: DeviceInputs, secrets: Secrets
+) -> tuple[tuple[eve.NetworkConfig, ...], tuple[str, ...]]:
     used: dict[str, NetConfig] = {}
     for label, port in ports_of(inputs.device):
         network = _network_of(label, port, inputs)
@@ -213,11 +249,7 @@ def _shared_network(
     network: NetConfig, inputs: DeviceInputs, secrets: Secrets
 ) -> eve.NetworkConfig:
     """One that is the same for every device: no secret is in it."""
-    key = ("network", network.id)
-    known = inputs.memo.get(key)
-    if known is None:
-        known = inputs.memo[key] = _network(network, secrets, [])
-    return cast("eve.NetworkConfig", known)
+    return inputs.once("network", (network,), lambda: _network(network, secrets, []))
 
 
 def _network(network: NetConfig, secrets: Secrets, missing: list[str]) -> eve.NetworkConfig:

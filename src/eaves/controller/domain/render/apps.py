@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from eaves.controller.domain.admission import DeviceLoad
 from eaves.controller.domain.contract.apps import (
+    App,
     AppACE,
     AppInstance,
     AppInterface,
@@ -143,6 +144,11 @@ def _snapshots(instance: AppInstance, snapshots: tuple[Snapshot, ...]) -> Snapsh
 
 
 def _resources(instance: AppInstance, manifest: VMManifest, inputs: DeviceInputs) -> VmConfig:
+    of = (instance.vminfo, instance.logs, inputs.bundles[instance.app_id], inputs.project)
+    return inputs.once("resources", of, lambda: _resources_of(instance, manifest, inputs))
+
+
+def _resources_of(instance: AppInstance, manifest: VMManifest, inputs: DeviceInputs) -> VmConfig:
     load = DeviceLoad(inputs.device, bundles=inputs.bundles)
     info = load.vminfo_of(instance)
     cpus = max(1, info.cpus)
@@ -200,7 +206,9 @@ def _connections(
                 f"instance {named!r}, which is not on the device; create it or change the interface"
             )
             continue
-        rules = effective_rules(interface, inputs.bundles.get(instance.app_id))
+        rules = interface.acls or _rules_of_bundle(
+            interface, inputs.bundles[instance.app_id], inputs
+        )
         interfaces.append(
             NetworkAdapter(
                 name=interface.intfname or (names[index] if index < len(names) else f"eth{number}"),
@@ -208,7 +216,7 @@ def _connections(
                 addr=interface.ipaddr,
                 mac_address=interface.macaddr,
                 acls=tuple(
-                    _ace(rule, acl_id(instance.id, index, place))
+                    _ace(rule, acl_id(instance.id, index, place), inputs)
                     for place, rule in enumerate(rules)
                 ),
                 access_vlan_id=interface.access_vlan_id,
@@ -219,23 +227,38 @@ def _connections(
     return interfaces, adapters, missing
 
 
-def _ace(rule: AppACE, rule_id: int) -> ACE:
-    return ACE(
-        matches=tuple(ACEMatch(type=m.type.lower(), value=m.value) for m in rule.matches),
-        actions=tuple(
-            ACEAction(
-                drop=action.drop,
-                limit=action.limit,
-                limitrate=action.limitrate,
-                limitunit=action.limitunit,
-                limitburst=action.limitburst,
-                portmap=action.portmap,
-                app_port=action.mapparams.port if action.mapparams is not None else 0,
-            )
-            for action in rule.actions
-        ),
-        name=rule.name,
-        id=rule_id,
+def _rules_of_bundle(
+    interface: AppInterface, bundle: App, inputs: DeviceInputs
+) -> tuple[AppACE, ...]:
+    """By name of the interface; those of a bundle are the same in every instance."""
+    known = inputs.once("rules of a bundle", (bundle,), dict[str, tuple[AppACE, ...]])
+    name = interface.intfname
+    if name not in known:
+        known[name] = effective_rules(interface, bundle)
+    return known[name]
+
+
+def _ace(rule: AppACE, rule_id: int, inputs: DeviceInputs) -> ACE:
+    matches, actions = inputs.once("rule", (rule,), lambda: (_matches(rule), _actions(rule)))
+    return ACE(matches=matches, actions=actions, name=rule.name, id=rule_id)
+
+
+def _matches(rule: AppACE) -> tuple[ACEMatch, ...]:
+    return tuple(ACEMatch(type=m.type.lower(), value=m.value) for m in rule.matches)
+
+
+def _actions(rule: AppACE) -> tuple[ACEAction, ...]:
+    return tuple(
+        ACEAction(
+            drop=action.drop,
+            limit=action.limit,
+            limitrate=action.limitrate,
+            limitunit=action.limitunit,
+            limitburst=action.limitburst,
+            portmap=action.portmap,
+            app_port=action.mapparams.port if action.mapparams is not None else 0,
+        )
+        for action in rule.actions
     )
 
 

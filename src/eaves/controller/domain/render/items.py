@@ -19,10 +19,16 @@ DEBUG = dict.fromkeys(SECURE_DEFAULTS, "true")
 SSH = "debug.enable.ssh"
 
 
-def config_items(device: DeviceConfig, trust: ImageTrust) -> tuple[ConfigItem, ...]:
+def config_items(inputs: DeviceInputs) -> tuple[ConfigItem, ...]:
     """Sorted by key; what the device record says wins over the secure defaults, debug access over
     both, for as long as it is granted, and the image policy of its project over all.
     """
+    device, trust = inputs.device, inputs.trust
+    of = (device.config_item, device.debug_knob, trust)
+    return inputs.once_all("config items", of, lambda: _config_items(device, trust))
+
+
+def _config_items(device: DeviceConfig, trust: ImageTrust) -> tuple[ConfigItem, ...]:
     values = SECURE_DEFAULTS | {item.key: _text(item) for item in device.config_item if item.key}
     knob = device.debug_knob
     if knob is not None and knob.debug_knob:

@@ -2,9 +2,10 @@
 
 import hashlib
 import ipaddress
-from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache, lru_cache
 
+from eaves.controller.domain.contract.catalogue import SysModel
 from eaves.controller.domain.contract.netinsts import (
     DhcpServerConfig,
     NetInstConfig,
@@ -104,11 +105,14 @@ def _port(netinst: NetInstConfig, inputs: DeviceInputs) -> Adapter | None:
     """None: no port, an air-gapped network."""
     if not netinst.port:
         return None
-    members = inputs.model.io_member_list if inputs.model is not None else ()
-    kinds = {member.logicallabel: member.ztype for member in members}
-    kind = kinds.get(netinst.port)
-    ptype = IO_TYPES.get(kind, PhyIoType.PhyIoNoop) if kind is not None else PhyIoType.PhyIoNoop
-    return Adapter(type=ptype, name=netinst.port)
+    of = (inputs.model,)
+    types = inputs.once("types of ports", of, lambda: _types_of_ports(inputs.model))
+    return Adapter(type=types.get(netinst.port, PhyIoType.PhyIoNoop), name=netinst.port)
+
+
+def _types_of_ports(model: SysModel | None) -> Mapping[str, PhyIoType]:
+    members = model.io_member_list if model is not None else ()
+    return {one.logicallabel: IO_TYPES.get(one.ztype, PhyIoType.PhyIoNoop) for one in members}
 
 
 def _automatic_subnets(in_order: Sequence[NetInstConfig]) -> dict[str, str]:
@@ -145,7 +149,7 @@ def _addresses(ip: DhcpServerConfig | None, automatic: str) -> Ipspec:
 
     EVE devices want a range; a fixed address of an app has to lie outside of it.
     """
-    wanted = ip or DhcpServerConfig()
+    wanted = ip or _no_addresses()
     subnet = cidr(wanted.subnet, wanted.mask) or automatic
     gateway, leases = _gateway_and_leases(subnet, wanted.gateway)
     lease = wanted.dhcp_range
@@ -164,6 +168,11 @@ def _addresses(ip: DhcpServerConfig | None, automatic: str) -> Ipspec:
         dns=wanted.dns,
         dhcp_range=leases,
     )
+
+
+@cache
+def _no_addresses() -> DhcpServerConfig:
+    return DhcpServerConfig()
 
 
 def _gateway_and_leases(subnet: str, given: str) -> tuple[str, IpRange | None]:

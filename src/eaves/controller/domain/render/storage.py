@@ -107,7 +107,8 @@ def app_disks(instance: AppInstance, bundle: App, inputs: DeviceInputs) -> AppDi
                 "not there; create the image or change the drive"
             )
             continue
-        volume = _implicit_volume(instance, number, drive, template, image)
+        origin = _shared_origin(image, inputs)
+        volume = _implicit_volume(instance, number, drive, template, origin)
         disks.volumes.append(volume)
         if image is not None:
             disks.images.append(image)
@@ -125,10 +126,11 @@ def _drives(
     drives: tuple[Drive, ...], templates: tuple[VMManifestImage, ...]
 ) -> Iterable[tuple[Drive, VMManifestImage]]:
     """Each drive of the instance with that of the manifest; drives left out are the manifest's."""
-    nothing = VMManifestImage()
     if not drives:
         return [(Drive(), template) for template in templates]
-    rest = [nothing] * max(0, len(drives) - len(templates))
+    if len(drives) <= len(templates):
+        return zip(drives, templates, strict=False)
+    rest = [VMManifestImage()] * (len(drives) - len(templates))
     return zip(drives, [*templates, *rest], strict=False)
 
 
@@ -156,14 +158,14 @@ def _implicit_volume(
     number: int,
     drive: Drive,
     template: VMManifestImage,
-    image: ImageConfig | None,
+    origin: VolumeContentOrigin,
 ) -> Volume:
     keeps = drive.ignorepurge or template.ignorepurge
     purges = instance.purge.counter if instance.purge is not None and not keeps else 0
     target = (drive.target or template.target).lower()
     return Volume(
         uuid=implicit_volume_id(instance.id, number),
-        origin=_origin(image),
+        origin=origin,
         generation_count=purges,
         maxsizebytes=(drive.maxsize or template.maxsize) * KIB,
         readonly=drive.readonly or template.readonly or drive.drvtype == "CDROM",
@@ -171,6 +173,10 @@ def _implicit_volume(
         clear_text=drive.cleartext or template.cleartext,
         target=TARGETS.get(target, Target.TgtUnknown),
     )
+
+
+def _shared_origin(image: ImageConfig | None, inputs: DeviceInputs) -> VolumeContentOrigin:
+    return inputs.once("origin", (image,), lambda: _origin(image))
 
 
 def _origin(image: ImageConfig | None) -> VolumeContentOrigin:
@@ -238,6 +244,12 @@ def _own_store(store: DatastoreInfo, device_id: str, facts: ControllerFacts) -> 
 def datastore_ids(image: ImageConfig) -> tuple[str, ...]:
     """In the order in which the device tries them."""
     return image.datastore_id_list or ((image.datastore_id,) if image.datastore_id else ())
+
+
+def is_public(store: DatastoreInfo, secrets: Secrets) -> bool:
+    """The same for every device: nothing is sealed, and no path is its own."""
+    held = secrets.has(store.id, "apiKey") or secrets.has(store.id, "apiPasswd") or store.api_key
+    return not held and store.ds_type is not DatastoreType.FILE_STORAGE
 
 
 def datastore(store: DatastoreInfo, secrets: Secrets) -> tuple[DatastoreConfig, tuple[str, ...]]:
