@@ -2,8 +2,9 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 from store.conftest import ACME, NOW, STAMP, draft
 from unit.controller import worlds
@@ -25,13 +26,18 @@ from eaves.controller.store.sealed import put_secret
 from eaves.controller.store.tables import Kind
 from eaves.controller.store.unit import Db, unit_of_work
 from eaves.evapi.config import decode_edge_dev_config
-from eaves.ids import DeviceId
+from eaves.ids import ConfigHash, DeviceId
 
 EDGE = DeviceId(worlds.DEVICE.id)
 
 
 def render(inputs: DeviceInputs) -> Rendered:
     return render_device(inputs, worlds.FACTS)
+
+
+async def rendered_at(db: Db, now: datetime) -> ConfigHash | None:
+    """The new hash, None if unchanged."""
+    return (await render_and_store(db, (EDGE,), render, now)).get(EDGE)
 
 
 async def put(db: Db, kind: Kind, item: Contract, object_id: str, name: str) -> None:
@@ -83,7 +89,7 @@ async def test_after_a_backup_was_restored_devices_get_something_newer(
     held, restored = NOW + timedelta(hours=1), NOW + timedelta(hours=2)
     async with unit_of_work(engine) as db:
         await store_world(db)
-        before = await render_and_store(db, EDGE, render, NOW)
+        before = await rendered_at(db, NOW)
         await put_mark(db, PUBLISHED, "certificates")
         epochs = {await find_epoch(db)}
         for at in (restored, restored + timedelta(seconds=1)):
@@ -91,7 +97,7 @@ async def test_after_a_backup_was_restored_devices_get_something_newer(
             epochs.add(await find_epoch(db))
         assert len(epochs) == 3
         assert await find_mark(db, PUBLISHED) == ""  # a start renders every device
-        after = await render_and_store(db, EDGE, render, restored)
+        after = await rendered_at(db, restored)
         assert after not in (None, before)
         rendered = await find_rendered(db, EDGE)
     assert rendered is not None
@@ -104,16 +110,16 @@ async def test_the_hash_and_timestamp_change_only_with_the_configuration(
 ) -> None:
     async with unit_of_work(engine) as db:
         await store_world(db)
-        first = await render_and_store(db, EDGE, render, NOW)
+        first = await rendered_at(db, NOW)
         assert first is not None
-        assert await render_and_store(db, EDGE, render, NOW + timedelta(hours=1)) is None
+        assert await rendered_at(db, NOW + timedelta(hours=1)) is None
         in_force = await find_in_force(db, EDGE)
         assert in_force is not None
         assert (in_force.config_hash, in_force.config_timestamp) == (first, NOW)
         assert len(in_force.missing) == 2  # no ECDH certificate yet
         ecdh = devices.EdgeNodeCertificate(devices.ECDH_TYPE, b"d" * 16, worlds.ECDH_PEM, NOW)
         assert await devices.put_device_certificates(db, EDGE, (ecdh,))
-        second = await render_and_store(db, EDGE, render, NOW - timedelta(days=1))
+        second = await rendered_at(db, NOW - timedelta(days=1))
         assert second not in (None, first)
         rendered = await find_rendered(db, EDGE)
         assert rendered is not None
@@ -125,15 +131,46 @@ async def test_the_hash_and_timestamp_change_only_with_the_configuration(
         assert after.missing == ()
 
 
+async def test_several_devices_take_the_statements_of_one_and_get_what_each_gets_alone(
+    engine: AsyncEngine,
+) -> None:
+    more = [DeviceId(f"{number:08}-1111-4111-8111-111111111111") for number in range(5)]
+    count = 0
+
+    def note(*_of_the_statement: object) -> None:
+        nonlocal count
+        count += 1
+
+    async with unit_of_work(engine) as db:
+        await store_world(db)
+        for one in more:
+            name = f"edge-{one[:8]}"
+            device = worlds.DEVICE.model_copy(update={"model_id": "m1", "name": name})
+            await put(db, Kind.DEVICE, device, one, name)
+        together = await render_and_store(db, (EDGE, *more), render, NOW)
+        assert together.keys() == {EDGE, *more}
+        assert len(set(together.values())) == len(together)
+        event.listen(engine.sync_engine, "before_cursor_execute", note)
+        of_each: list[int] = []
+        for one in together:  # alone none of them gets anything else
+            count = 0
+            assert await render_and_store(db, (one,), render, NOW + timedelta(hours=1)) == {}
+            of_each.append(count)
+        count = 0
+        assert await render_and_store(db, together, render, NOW + timedelta(hours=1)) == {}
+        event.remove(engine.sync_engine, "before_cursor_execute", note)
+    assert count <= max(of_each)
+
+
 async def test_of_two_changes_at_once_the_later_one_renders_both(engine: AsyncEngine) -> None:
     async with unit_of_work(engine) as db:
         await store_world(db)
-        await render_and_store(db, EDGE, render, NOW)
+        await rendered_at(db, NOW)
 
     async def delete(instance_id: str) -> None:
         async with unit_of_work(engine) as db:
             await objects.delete_object(db, ACME, Kind.APP_INSTANCE, instance_id)
-            await render_and_store(db, EDGE, render, NOW)
+            await rendered_at(db, NOW)
 
     await asyncio.gather(delete(worlds.WEB.id), delete(worlds.VM.id))
     async with unit_of_work(engine) as db:

@@ -19,16 +19,8 @@ from eaves.controller.northbound.problems import Problem, Target
 from eaves.controller.northbound.work import Work
 from eaves.controller.store import render_jobs
 from eaves.controller.store.affected import devices_affected, models_affected
-from eaves.controller.store.inputs import (
-    Render,
-    load_all_inputs,
-    load_to_render,
-    lock_devices,
-    outcome_of,
-    render_and_store,
-)
+from eaves.controller.store.inputs import Render, load_all_inputs, render_and_store
 from eaves.controller.store.render_jobs import NewJob
-from eaves.controller.store.rendered import put_outcomes
 from eaves.controller.store.unit import Db
 from eaves.errors import EavesError
 from eaves.evapi.config import undated
@@ -68,8 +60,7 @@ async def render_changed(
     if len(work.changed) > AT_ONCE:
         await _leave_to_job(work, kind, target, render)
         return
-    for device_id in sorted(work.changed):
-        await render_and_store(work.db, device_id, render, work.now)
+    await render_and_store(work.db, sorted(work.changed), render, work.now)
     work.told.update(work.changed)
 
 
@@ -85,18 +76,7 @@ async def render_all(
     Raises what rendering raises: the caller undoes the transaction.
     """
     facts = controller_facts(keys)
-    await lock_devices(db, device_ids)
-    found = await load_to_render(db, device_ids)
-    outcomes = [
-        outcome_of(
-            lambda one: render_device(one, facts),
-            inputs,
-            found.in_force.get(DeviceId(inputs.device.id)),
-            now,
-        )
-        for inputs in found.inputs
-    ]
-    await put_outcomes(db, outcomes, now)
+    await render_and_store(db, device_ids, lambda one: render_device(one, facts), now)
 
 
 async def _leave_to_job(work: Work, kind: str, target: Target, render: Render) -> None:

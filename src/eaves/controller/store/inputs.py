@@ -196,22 +196,24 @@ async def _of_enterprise(
 
 
 async def render_and_store(
-    db: Db, device_id: DeviceId, render: Render, now: datetime
-) -> ConfigHash | None:
-    """Render a device again, in the transaction of the change; the new hash, None if unchanged.
+    db: Db, device_ids: Collection[DeviceId], render: Render, now: datetime
+) -> Mapping[DeviceId, ConfigHash]:
+    """Render devices again, in the transaction of the change; the new hashes of those that have
+    another configuration.  At most `AT_ONCE`, and all together: so many statements cost one too.
 
-    The timestamp moves forward, and only with a change.  The row of the device is locked until the
-    end of the transaction, so that of two changes at once the later one renders both; render
-    several devices in the order of their ids.
+    The timestamp moves forward, and only with a change.  The rows of the devices are locked until
+    the end of the transaction, so that of two changes at once the later one renders both.
     """
-    await lock_devices(db, (device_id,))
-    found = await load_to_render(db, (device_id,))
-    for inputs in found.inputs:
-        outcome = outcome_of(render, inputs, found.in_force.get(device_id), now)
-        await put_outcomes(db, (outcome,), now)
-        if outcome.rendered is not None:
-            return outcome.rendered.config_hash
-    return None
+    if not device_ids:
+        return {}
+    await lock_devices(db, device_ids)
+    found = await load_to_render(db, device_ids)
+    outcomes = [
+        outcome_of(render, inputs, found.in_force.get(DeviceId(inputs.device.id)), now)
+        for inputs in found.inputs
+    ]
+    await put_outcomes(db, outcomes, now)
+    return {one.device_id: one.rendered.config_hash for one in outcomes if one.rendered is not None}
 
 
 async def lock_devices(db: Db, device_ids: Collection[DeviceId]) -> None:
