@@ -33,7 +33,10 @@ from eaves.evapi.event_log_form import (
     program,
     variable,
 )
+from eaves.evapi.keys import Signer
 from eaves.fleet.signing import signer_of
+
+SIGNERS_KEPT = 20_000
 
 
 @functools.lru_cache(maxsize=8)
@@ -128,23 +131,29 @@ def quoter_of(der: bytes, now: Callable[[], datetime]) -> Callable[[bytes], ZAtt
     """
 
     def quote(nonce: bytes) -> ZAttestQuote:
-        key = load_der_private_key(der, None)
-        if not isinstance(key, ec.EllipticCurvePrivateKey):
-            raise TypeError("an attestation key of a fleet is not on an elliptic curve")
-        pcrs, said = _ordinary()
-        tpm = SoftTpm(key, resets=1, clock_ms=int(now().timestamp() * 1000))
-        tpm.pcrs = pcrs
+        booted, said = _ordinary()
+        tpm = replace(booted, clock_ms=int(now().timestamp() * 1000))
+        tpm.pcrs = booted.pcrs
         data = tpm.attested(nonce)
-        raw = signer_of(key).sign_digest(hashlib.sha256(data).digest())
+        raw = _signer(der).sign_digest(hashlib.sha256(data).digest())
         r, s = (int.from_bytes(half, "big") for half in (raw[:32], raw[32:]))
         return replace(said, attest_data=data, signature=encode_dss_signature(r, s))
 
     return quote
 
 
+@functools.lru_cache(maxsize=SIGNERS_KEPT)
+def _signer(der: bytes) -> Signer:
+    """Kept: a device attests again, and to read its key costs as much as a signature."""
+    key = load_der_private_key(der, None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise TypeError("an attestation key of a fleet is not on an elliptic curve")
+    return signer_of(key)
+
+
 @functools.cache
-def _ordinary() -> tuple[dict[int, bytes], ZAttestQuote]:
-    """The PCRs of all, and what all say beside what they sign."""
+def _ordinary() -> tuple[SoftTpm, ZAttestQuote]:
+    """One of them after its boot, and what all say beside what they sign."""
     tpm = SoftTpm()
     tpm.boot()
-    return tpm.pcrs, tpm.quote(b"")
+    return tpm, tpm.quote(b"")
