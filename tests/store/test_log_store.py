@@ -11,6 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from store.conftest import ACME, NOW, OTHER
 
 from eaves.controller.domain.scope import Scope
+from eaves.controller.domain.why import Denied
+from eaves.controller.northbound.denied import LATELY, denied_lately
 from eaves.controller.store import log_bounds, log_store
 from eaves.controller.store.files import open_telemetry, prepare_files
 from eaves.controller.store.flow_store import FlowQuery, Reading, read_flow_rows
@@ -298,6 +300,20 @@ async def test_flows_of_a_message_are_kept_once_and_equal_ones_are_counted(
     denied = await flow_rows(reader, FlowQuery(EDGE, denied=True))
     assert {row[0] for row in denied} == {"app-1"}
     assert await flow_rows(reader, FlowQuery(EDGE, from_at=AT + 1)) == []
+
+
+async def test_what_was_denied_lately_is_told_by_rule(logs: Engine, reader: Reader) -> None:
+    dropped = [flow(number, drop=True) for number in range(2)]
+    elsewhere = flow(3, drop=True, remote="198.51.100.9")
+    fold(logs, flow_report([flow(4), elsewhere, *dropped]))
+    engine = open_engine(reader.url)
+    async with snapshot(engine) as db:
+        told = [
+            await denied_lately(db, ACME, EDGE, app, at)
+            for app, at in (("app-1", NOW), ("app-2", NOW), ("app-1", NOW + 2 * LATELY))
+        ]
+    await engine.dispose()
+    assert told == [(Denied(3, "", 3, "192.0.2.1", 443),), (), ()]
 
 
 @pytest.mark.parametrize("most", [0, 1, 63, 64, 65, 129, 130, 131])

@@ -18,6 +18,7 @@ from eaves.controller.domain.contract.statuses import RunState, SWState
 from eaves.controller.domain.status.devices import DeviceReports, device_status
 from eaves.controller.domain.status.liveness import Contact, Liveness, in_words, liveness
 from eaves.controller.domain.why import (
+    Denied,
     DeviceFacts,
     Why,
     why_app,
@@ -182,6 +183,16 @@ def test_why_names_what_rendering_lacked() -> None:
     missing = missing_of(WEB, texts)
     assert missing == ("app instance 'web-1': no image",)
     assert "no image" in causes(why_app(WEB, HOLDER, AppReports(missing=missing)))
+
+
+def test_why_tells_what_the_rules_of_a_running_app_denied() -> None:
+    denied = (Denied(7, "no-ssh", 3, "203.0.113.9", 22), Denied(0, "", 1, "198.51.100.1", 53))
+    why = why_app(WEB, HOLDER, AppReports(RUNNING), denied)
+    assert why.met
+    by_rule, by_none = [cause.what for cause in why.causes][1:]
+    assert by_rule.startswith("rule 7 (no-ssh) denied 3 connections within the last hour, most of ")
+    assert by_none.endswith("most of them with 198.51.100.1 port 53")
+    assert by_none.startswith("no rule allowed 1 connection within")
 
 
 def test_why_says_that_all_is_well() -> None:

@@ -1,5 +1,8 @@
 """Flow records summed up: who talked most, and how much went where."""
 
+from dataclasses import replace
+
+import msgspec
 import pytest
 
 from eaves.controller.domain.talkers import (
@@ -9,7 +12,10 @@ from eaves.controller.domain.talkers import (
     Level,
     Sums,
     Told,
+    denial_key,
 )
+from eaves.controller.domain.why import Denied
+from eaves.controller.northbound.denied import by_rule
 from eaves.evapi.flow_records import ACCEPT, DROP, FlowRecord
 
 
@@ -49,6 +55,20 @@ def test_who_talked_most_comes_first(by: str, first: tuple[object, ...], sent: i
         sums.add(flow)
     key, found = sums.largest(lambda one: one.bytes)[0]
     assert (key, found.tx_bytes) == (first, sent)
+
+
+def test_what_a_rule_denied_is_told_by_rule_with_whom_it_denied_most() -> None:
+    sums = Sums(denial_key)
+    for flow in (*FLOWS, replace(FLOWS[3], record=default_drop(FLOWS[3].record))):
+        sums.add(flow)
+    assert by_rule(sums) == (
+        Denied(3, "web", 5, "example.org", 443),
+        Denied(0, "", 1, "203.0.113.9", 443),
+    )
+
+
+def default_drop(record: FlowRecord) -> FlowRecord:
+    return msgspec.structs.replace(record, acl_id=0, acl_name="")
 
 
 @pytest.mark.parametrize(

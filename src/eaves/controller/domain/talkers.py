@@ -114,6 +114,13 @@ def service_port(record: FlowRecord) -> int:
     return record.local_port if record.inbound else record.remote_port
 
 
+def denial_key(told: Told) -> Key:
+    """By rule, then by who was at the other end."""
+    record = told.record
+    remote = told.host or record.remote_addr
+    return (record.acl_id, record.acl_name, remote, service_port(record))
+
+
 class Sums:
     """Sums by key, of a bounded number of keys."""
 

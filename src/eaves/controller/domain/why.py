@@ -44,6 +44,17 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
+class Denied:
+    """What one rule of an app kept away lately; rule 0 is that no rule allowed it."""
+
+    rule: int
+    name: str
+    connections: int
+    remote: str  # the one that was denied most, and its port
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
 class Why:
     """`met`: it is as it should be, and `causes` says what speaks for it."""
 
@@ -162,7 +173,10 @@ def _contact(device: DeviceConfig, alive: Liveness, unclaimed: tuple[str, ...] =
             ]
 
 
-def why_app(instance: AppInstance, holder: Holder, reports: AppReports) -> Why:
+def why_app(
+    instance: AppInstance, holder: Holder, reports: AppReports, denied: Iterable[Denied] = ()
+) -> Why:
+    """`denied` says what its rules keep away from an app that runs; the rule may be meant so."""
     subject = f"app instance {instance.name}"
     causes: list[Cause] = []
     if not instance.activate:
@@ -183,10 +197,26 @@ def why_app(instance: AppInstance, holder: Holder, reports: AppReports) -> Why:
     contact = _contact(holder.device, holder.alive)
     causes = list({cause.what: cause for cause in (*causes, *deeper, *contact)}.values())
     if running and not causes:
-        return Why(subject, met=True, causes=(Cause(f"running; {_heard(holder.alive)}"),))
+        evidence = (Cause(f"running; {_heard(holder.alive)}"), *map(_denial, denied))
+        return Why(subject, met=True, causes=evidence)
     if not causes:
         causes.append(_waiting(subject, info.state if info is not None else None))
     return Why(subject, met=False, causes=tuple(causes))
+
+
+def _denial(one: Denied) -> Cause:
+    count = f"{one.connections} connection{'' if one.connections == 1 else 's'}"
+    told = f"{count} within the last hour, most of them with {one.remote} port {one.port}"
+    if not one.rule:
+        return Cause(
+            f"no rule allowed {told}",
+            "add a rule if the app needs them",
+        )
+    name = f" ({one.name})" if one.name else ""
+    return Cause(
+        f"rule {one.rule}{name} denied {told}",
+        "change the rule if the app needs them",
+    )
 
 
 def _waiting(subject: str, state: ZSwState | None) -> Cause:

@@ -20,6 +20,7 @@ from eaves.controller.domain.why import (
 )
 from eaves.controller.northbound import catalog, crud, policies, records
 from eaves.controller.northbound.context import Context
+from eaves.controller.northbound.denied import denied_lately
 from eaves.controller.northbound.identities import fresh_device, issue
 from eaves.controller.northbound.problems import Problem, not_found
 from eaves.controller.northbound.render_jobs import with_waiting
@@ -143,7 +144,8 @@ async def _why_instance(context: Context, work: Work, object_id: str) -> Why:
     item = await crud.find(work, catalog.INSTANCES, object_id=object_id)
     fleet = await read_fleet(work, limits_in(context), (item.device_id,))
     images = await images_of(work, (item,))
-    told = why_app(item, fleet.holders[item.device_id], fleet.app(item, images))
+    denied = await denied_lately(work.db, work.scope, DeviceId(item.device_id), item.id, work.now)
+    told = why_app(item, fleet.holders[item.device_id], fleet.app(item, images), denied)
     return await with_waiting(work, item.device_id, told)
 
 
