@@ -1,6 +1,6 @@
 /** Every address of the console; what a view needs is loaded when it is gone to. */
-import { type ComponentType, lazy } from "react";
-import { createBrowserRouter, isRouteErrorResponse, useRouteError } from "react-router";
+import { type ComponentType, Fragment, lazy, type ReactNode } from "react";
+import { createBrowserRouter, isRouteErrorResponse, useParams, useRouteError } from "react-router";
 import { Live } from "./live/Live";
 import { SessionGate } from "./session/Session";
 import { SignedIn } from "./session/SignedIn";
@@ -10,8 +10,18 @@ import { Overview } from "./views/overview/Overview";
 
 const later = (load: () => Promise<ComponentType>) => {
   const View = lazy(async () => ({ default: await load() }));
-  return <View />;
+  return (
+    <OfOne>
+      <View />
+    </OfOne>
+  );
 };
+
+/** Of another object nothing stays: no dialogue that was opened, no text that was written. */
+function OfOne({ children }: { readonly children: ReactNode }) {
+  const { kind = "", id = "" } = useParams();
+  return <Fragment key={`${kind}/${id}`}>{children}</Fragment>;
+}
 
 function Broken() {
   const error = useRouteError();

@@ -6,7 +6,6 @@ import {
   FormSelect,
   FormSelectOption,
   Pagination,
-  SearchInput,
   Title,
   Toolbar,
   ToolbarContent,
@@ -16,12 +15,13 @@ import {
 } from "@patternfly/react-core";
 import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
 import type { UseQueryResult } from "@tanstack/react-query";
-import { type ReactNode, useEffect, useState } from "react";
+import { type ReactNode, useState } from "react";
 import type { Listed } from "../api/types";
 import { Problem } from "../ui/Problem";
 import { Waiting } from "../ui/Waiting";
 import { allChosen, allOf, type Chosen, toggled } from "./selection";
 import { filtered, type ListState, SIZES, sorted } from "./state";
+import { Typed } from "./Typed";
 
 export interface Column<T> {
   readonly title: string;
@@ -121,7 +121,11 @@ function Tools<T>({
                 ))}
               </FormSelect>
             ) : (
-              <Typed filter={one} state={state} onState={onState} />
+              <Typed
+                label={one.label}
+                value={state.filters[one.name] ?? ""}
+                onValue={(text) => onState(filtered(state, one.name, text), true)}
+              />
             )}
           </ToolbarFilter>
         ))}
@@ -139,37 +143,6 @@ function Tools<T>({
         </ToolbarItem>
       </ToolbarContent>
     </Toolbar>
-  );
-}
-
-const TYPED_MS = 250;
-
-/** Text is asked for when the typing rests. */
-function Typed({
-  filter,
-  state,
-  onState,
-}: {
-  readonly filter: Filter;
-  readonly state: ListState;
-  readonly onState: (state: ListState, replace?: boolean) => void;
-}) {
-  const current = state.filters[filter.name] ?? "";
-  const [text, setText] = useState(current);
-  useEffect(() => setText(current), [current]);
-  useEffect(() => {
-    if (text === current) return undefined;
-    const timer = setTimeout(() => onState(filtered(state, filter.name, text), true), TYPED_MS);
-    return () => clearTimeout(timer);
-  }, [text, current, filter.name, state, onState]);
-  return (
-    <SearchInput
-      aria-label={filter.label}
-      placeholder={filter.label}
-      value={text}
-      onChange={(_event, value) => setText(value)}
-      onClear={() => setText("")}
-    />
   );
 }
 
@@ -273,6 +246,16 @@ function Nothing<T>({
   onState,
   empty,
 }: Props<T> & { readonly filtered: boolean }) {
+  if (state.page > 1)
+    return (
+      <EmptyState headingLevel="h2" titleText="The list ends before this page">
+        <EmptyStateBody>
+          <Button variant="link" onClick={() => onState({ ...state, page: 1 })}>
+            Go to its beginning
+          </Button>
+        </EmptyStateBody>
+      </EmptyState>
+    );
   if (!narrowed) return <>{empty}</>;
   return (
     <EmptyState headingLevel="h2" titleText="Nothing fits these filters">

@@ -105,7 +105,7 @@ function Within({ held, children }: { readonly held: Held; readonly children: Re
       const step = next(answer);
       if (step?.at !== "in") throw new Error("the controller gave no session in this tenant");
       queries.clear();
-      vault.put({ ...step.held, home: held });
+      vault.follow(held, { ...step.held, home: held });
     },
     [api, queries, held],
   );
@@ -155,7 +155,7 @@ function useExtended(api: Api, held: Held): void {
       const answer = (await api.put("/v1/sessions/refresh", { body: {} })) as SignedIn;
       const step = next(answer);
       if (step?.at === "in" && step.held.expires > held.expires)
-        vault.put({ ...held, ...step.held });
+        vault.follow(held, { ...held, ...step.held });
     };
     const timer = setInterval(() => {
       if (document.visibilityState === "visible") extend().catch(() => undefined); // a 401 ends it

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { outermost, readHeld } from "./vault";
+import { isStill, outermost, readHeld } from "./vault";
 
 describe("what a tab kept", () => {
   it("is taken while it holds", () => {
@@ -16,4 +16,11 @@ describe("what a tab kept", () => {
     "is nothing else: %s",
     (text) => expect(readHeld(text, 10)).toBeUndefined(),
   );
+});
+
+it("is not taken up again by who left it while an answer was on its way", () => {
+  const asked = { token: "t", expires: 20 };
+  expect(isStill({ token: "t", expires: 30 }, asked)).toBe(true);
+  expect(isStill({ token: "other", expires: 20, home: asked }, asked)).toBe(false);
+  expect(isStill(undefined, asked)).toBe(false);
 });

@@ -41,6 +41,9 @@ function heldOf(value: unknown, now: number): Held | undefined {
 
 export const outermost = (held: Held): Held => (held.home ? outermost(held.home) : held);
 
+/** An answer may come late: whoever signed out meanwhile, or went to another tenant, stays there. */
+export const isStill = (now: Held | undefined, asked: Held) => now?.token === asked.token;
+
 export class Vault {
   #held: Held | undefined;
   readonly #channel = new BroadcastChannel(CHANNEL);
@@ -68,6 +71,11 @@ export class Vault {
 
   put(held: Held): void {
     this.#keep(held);
+  }
+
+  /** Keeps what an answer gives to who asked with `asked`, unless that session is left by now. */
+  follow(asked: Held, held: Held): void {
+    if (isStill(this.#held, asked)) this.#keep(held);
   }
 
   /** Signed out, here and in every tab. */

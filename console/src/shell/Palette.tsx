@@ -15,6 +15,7 @@ import { type KeyboardEvent, useDeferredValue, useEffect, useRef, useState } fro
 import { useNavigate } from "react-router";
 import type { AppRow, Listed, NodeRow } from "../api/types";
 import { useSession } from "../session/Session";
+import { type Found, meant, PAGES } from "./found";
 import { fits, visible } from "./places";
 
 const SHOWN = 8;
@@ -23,18 +24,15 @@ interface Props {
   readonly onClose: () => void;
 }
 
-interface Found {
-  readonly to: string;
-  readonly title: string;
-  readonly group: string;
-}
+/** Once: an answer that comes later leaves the focus where somebody has moved it. */
+const focused = (element: HTMLInputElement | null) => element?.focus();
 
 export function Palette({ onClose }: Props) {
   const [text, setText] = useState("");
   const navigate = useNavigate();
   const list = useRef<HTMLDivElement>(null);
   const shown = useDeferredValue(text.trim());
-  const found = useFound(shown);
+  const { found, complete } = useFound(shown);
   const [entered, setEntered] = useState<string | undefined>();
   const write = (value: string) => {
     setText(value);
@@ -46,8 +44,8 @@ export function Palette({ onClose }: Props) {
   };
   useEffect(() => {
     // what is shown may still be of fewer letters: Enter means what was typed, once it is found
-    const first = found[0];
-    if (entered !== undefined && entered === shown && first) go(first.to);
+    const first = entered === shown ? meant(found, complete) : undefined;
+    if (first) go(first.to);
   });
   const typed = (event: KeyboardEvent) => {
     if (event.key === "Enter") setEntered(text.trim());
@@ -65,7 +63,7 @@ export function Palette({ onClose }: Props) {
           onChange={(_event, value) => write(value)}
           onClear={() => write("")}
           onKeyDown={typed}
-          ref={(element: HTMLInputElement | null) => element?.focus()}
+          ref={focused}
         />
         <div ref={list}>
           <Menu isPlain isScrollable onSelect={(_event, to) => go(String(to))}>
@@ -91,7 +89,7 @@ export function Palette({ onClose }: Props) {
   );
 }
 
-function useFound(text: string): readonly Found[] {
+function useFound(text: string): { found: readonly Found[]; complete: boolean } {
   const { api, token, may } = useSession();
   const query = { namePattern: text, "next.pageSize": SHOWN };
   const nodes = useQuery({
@@ -109,8 +107,8 @@ function useFound(text: string): readonly Found[] {
   const pages = visible((area) => may(area, "Read"))
     .flatMap((group) => group.places)
     .filter((place) => fits(place.title, text));
-  return [
-    ...pages.map((one) => ({ to: one.path, title: one.title, group: "Pages" })),
+  const found = [
+    ...pages.map((one) => ({ to: one.path, title: one.title, group: PAGES })),
     ...(nodes.data?.list ?? []).map((one) => ({
       to: `/nodes/${one.id}`,
       title: one.name,
@@ -122,4 +120,5 @@ function useFound(text: string): readonly Found[] {
       group: "App instances",
     })),
   ];
+  return { found, complete: !nodes.isLoading && !instances.isLoading };
 }

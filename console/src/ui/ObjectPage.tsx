@@ -8,7 +8,7 @@ import {
   StackItem,
   Title,
 } from "@patternfly/react-core";
-import { type ReactNode, useEffect, useState } from "react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
 import { Link, useNavigate } from "react-router";
 import { parse, stringify } from "yaml";
 import type { PathOf } from "../api/client";
@@ -88,12 +88,15 @@ export function ObjectText({ id, noun, list, area, path, object, plan, stays = f
   const [text, setText] = useState(shown);
   const params = { id };
   const changed = text !== base;
-  // what somebody else changed shows at once, but never in the place of what is being written
+  const seen = useRef(shown);
+  // what somebody else changed shows at once, but never in the place of what is being written; what
+  // was read before it was saved is no change
   useEffect(() => {
-    if (changed || base === shown) return;
+    if (changed || seen.current === shown) return;
+    seen.current = shown;
     setBase(shown);
     setText(shown);
-  }, [changed, base, shown]);
+  }, [changed, shown]);
   return (
     <>
       <Editor

@@ -1,19 +1,12 @@
 /** Who did what, with before and after; and whether the chain of the log is whole. */
-import {
-  Alert,
-  Button,
-  SearchInput,
-  Title,
-  Toolbar,
-  ToolbarContent,
-  ToolbarItem,
-} from "@patternfly/react-core";
+import { Alert, Button, Title, Toolbar, ToolbarContent, ToolbarItem } from "@patternfly/react-core";
 import { ExpandableRowContent, Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
 import { useInfiniteQuery, useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { useSearchParams } from "react-router";
 import { stringify } from "yaml";
 import type { Paged } from "../../api/own";
+import { Typed } from "../../list/Typed";
 import { useSession } from "../../session/Session";
 import { Age } from "../../ui/Age";
 import { Problem } from "../../ui/Problem";
@@ -69,12 +62,10 @@ export function Audit() {
         <ToolbarContent>
           {FILTERS.map(([name, label]) => (
             <ToolbarItem key={name}>
-              <SearchInput
-                aria-label={label}
-                placeholder={label}
+              <Typed
+                label={label}
                 value={asked[name] ?? ""}
-                onChange={(_event, text) => change(name, text)}
-                onClear={() => change(name, "")}
+                onValue={(text) => change(name, text)}
               />
             </ToolbarItem>
           ))}

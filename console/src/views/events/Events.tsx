@@ -3,7 +3,6 @@ import {
   Button,
   FormSelect,
   FormSelectOption,
-  SearchInput,
   Title,
   Toolbar,
   ToolbarContent,
@@ -13,6 +12,7 @@ import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useSearchParams } from "react-router";
 import type { EventRow, Listed } from "../../api/types";
+import { Typed } from "../../list/Typed";
 import { useSession } from "../../session/Session";
 import { Age } from "../../ui/Age";
 import { Problem } from "../../ui/Problem";
@@ -51,12 +51,11 @@ export function Events() {
       <Toolbar aria-label="Filters">
         <ToolbarContent>
           <ToolbarItem>
-            <SearchInput
-              aria-label="Words of the description"
-              placeholder="Search"
+            <Typed
+              label="Words of the description"
+              hint="Search"
               value={search}
-              onChange={(_event, text) => change("search", text)}
-              onClear={() => change("search", "")}
+              onValue={(text) => change("search", text)}
             />
           </ToolbarItem>
           <ToolbarItem>
@@ -72,13 +71,7 @@ export function Events() {
             </FormSelect>
           </ToolbarItem>
           <ToolbarItem>
-            <SearchInput
-              aria-label="User"
-              placeholder="User"
-              value={user}
-              onChange={(_event, text) => change("user", text)}
-              onClear={() => change("user", "")}
-            />
+            <Typed label="User" value={user} onValue={(text) => change("user", text)} />
           </ToolbarItem>
         </ToolbarContent>
       </Toolbar>
