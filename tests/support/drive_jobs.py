@@ -230,6 +230,16 @@ for key in ("id/{id}", "name/{name}", "id/{objid}/events", "name/{objname}/event
     _of_profile(f"/v1/authorization/profiles/{key}")
 
 
+@step("POST", "/v1/ext/authorization/profiles/id/{id}/test")
+async def _try_provider(driver: Driver) -> httpx.Response:
+    base = "/v1/authorization/profiles"
+    made = await driver.fresh(base)
+    body = await driver.alice.get(f"{base}/id/{made}")
+    nobody = body["oauthProfile"] | {"OIDCEndPoint": "https://localhost:1"}  # answers there
+    await driver.alice.put(f"{base}/id/{made}", body | {"oauthProfile": nobody})
+    return await driver.call("POST", f"/v1/ext/authorization/profiles/id/{made}/test")
+
+
 @step("POST", "/v1/eaves/audit/acknowledge")
 async def _acknowledge(driver: Driver) -> httpx.Response:
     told = await driver.alice.get("/v1/eaves/audit/verify")

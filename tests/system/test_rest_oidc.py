@@ -320,6 +320,32 @@ async def test_a_provider_that_is_away_leaves_the_administrator_a_way_in(site: S
         assert (await http.post("/v1/login/external", json={})).status_code == 504
 
 
+async def test_a_provider_is_tried_before_anybody_is_sent_there(site: Site) -> None:
+    async def tried() -> dict[str, str]:
+        path = f"/v1/ext/authorization/profiles/id/{site.profile}/test"
+        answer = await site.alice.http.post(path)
+        assert answer.status_code == 200, answer.text
+        told: Json = answer.json()
+        assert told["redirectUri"] == REDIRECT
+        assert CLIENT_SECRET not in str(told)
+        outcomes = {one["check"]: one["outcome"] for one in told["checks"]}
+        assert told["works"] is ("FAILED" not in outcomes.values())
+        return outcomes
+
+    provider = (await site.alice.get(f"{PROFILES}/id/{site.profile}"))["oauthProfile"]
+    good = await tried()
+    assert (good["DISCOVERY"], good["KEYS"]) == ("PASSED", "PASSED")
+    assert good["CLIENT"] != "FAILED"
+    other_keys = provider | {"jwtAuthProfile": {"alg": "RS512"}}
+    await site.change_profile(revision=None, oauthProfile=other_keys)
+    assert (await tried())["KEYS"] == "FAILED"
+    away = provider | {"OIDCEndPoint": "https://localhost:1"}
+    await site.change_profile(revision=None, oauthProfile=away)
+    assert await tried() == {"DISCOVERY": "FAILED", "KEYS": "NOT_TRIED", "CLIENT": "NOT_TRIED"}
+    # it is the button of somebody who looks at it: no event tells it to the others
+    assert await site.causes() == []
+
+
 async def test_nobody_puts_another_provider_under_a_sign_in_that_is_on_its_way(site: Site) -> None:
     carol = await Browser.of(site.provider, "carol")
     path = f"{PROFILES}/id/{site.profile}"

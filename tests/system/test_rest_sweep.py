@@ -48,6 +48,7 @@ NAMED: Mapping[str, str] = {
     "/v1/tokens": "token",
     "/v1/enterprises": "enterprise",
     "/v1/authorization/profiles": "auth_profile",
+    "/v1/ext/authorization/profiles": "auth_profile",
     "/v1/render-jobs": "render_job",
     "/v1/jobs": "job",
     "/v2/apps/instances": "instance",

@@ -107,6 +107,18 @@ export interface Spreading {
   readonly more: boolean;
 }
 
+/** `POST /v1/ext/authorization/profiles/id/{id}/test`: whether a sign-in there would work. */
+export interface ProviderTried {
+  readonly works: boolean;
+  /** What the provider has to know. */
+  readonly redirectUri: string;
+  readonly checks: readonly {
+    readonly check: "DISCOVERY" | "KEYS" | "CLIENT";
+    readonly outcome: "PASSED" | "FAILED" | "UNCLEAR" | "NOT_TRIED";
+    readonly text: string;
+  }[];
+}
+
 export interface Paged<T> {
   readonly list: readonly T[];
   readonly next?: { readonly pageToken?: string };

@@ -4,6 +4,7 @@ import { Do } from "../../ui/Do";
 import { ObjectPage } from "../../ui/ObjectPage";
 import { Problem } from "../../ui/Problem";
 import { KINDS } from "./kinds";
+import { TryProvider } from "./TryProvider";
 
 export function LibraryObject() {
   const { kind: word = "", id = "" } = useParams();
@@ -17,9 +18,16 @@ export function LibraryObject() {
       list={`/library/${word}`}
       area={kind.area}
       path={kind.one}
-      more={word === "images" ? <Resolve id={id} /> : undefined}
+      more={moreOf(word, id)}
     />
   );
+}
+
+/** What can be done with one beside changing its text. */
+function moreOf(word: string, id: string) {
+  if (word === "images") return <Resolve id={id} />;
+  if (word === "auth-profiles") return <TryProvider id={id} />;
+  return undefined;
 }
 
 /** What the datastore has under this name becomes the content of the image. */

@@ -58,6 +58,7 @@ from eaves.controller.northbound import (
     problems,
     profiles,
     project_status,
+    provider_tests,
     render_jobs,
     replacing,
     second_factor,
@@ -130,6 +131,7 @@ VERBS: Final = {
 ROUTES: Final = (
     *auth.ROUTES,
     *external.ROUTES,
+    *provider_tests.ROUTES,
     *second_factor.ROUTES,
     *tokens.ROUTES,
     *own.ROUTES,

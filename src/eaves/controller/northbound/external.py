@@ -165,7 +165,7 @@ async def _enterprise(db: Db, sent: LoginWithOauthRequest) -> EnterpriseId | Non
 # --- there --------------------------------------------------------------------------------------
 
 
-async def _redirect_uri(db: Db, request: Request, owner: EnterpriseId) -> str:
+async def redirect_uri_of(db: Db, request: Request, owner: EnterpriseId) -> str:
     """By the address that the enterprise has of this controller, else by the one that was called.
 
     The provider refuses an address that is not registered with it.
@@ -177,7 +177,7 @@ async def _redirect_uri(db: Db, request: Request, owner: EnterpriseId) -> str:
     return f"https://{request.headers.get('host', 'localhost')}{CALLBACK}"
 
 
-async def _secret(context: Context, db: Db, profile_id: str) -> str:
+async def client_secret(context: Context, db: Db, profile_id: str) -> str:
     name = SecretName(profile_id, CLIENT_SECRET)
     found = (await sealed.find_secrets(db, (profile_id,))).get(name)
     return "" if found is None else context.keys.open(name.purpose, found).decode()
@@ -203,7 +203,7 @@ async def begin(context: Context, request: Request) -> Response:
                 "no provider of identities is active for this user; name the enterprise, or log in "
                 "with a password",
             )
-        redirect_uri = await _redirect_uri(db, request, chosen.owner)
+        redirect_uri = await redirect_uri_of(db, request, chosen.owner)
     try:
         metadata = await context.providers.metadata(chosen.provider.oidc_end_point, now)
     except (ProviderAway, ProviderUnusable) as error:
@@ -326,7 +326,7 @@ async def finish(context: Context, request: Request) -> Response:
         return _unknown(context)
     async with snapshot(context.engine) as db:
         chosen = await _as_begun(db, way)
-        secret = await _secret(context, db, way.profile_id)
+        secret = await client_secret(context, db, way.profile_id)
     if chosen is None:
         return _changed(context)
     client = Client(chosen.provider.client_id, secret, way.redirect_uri)

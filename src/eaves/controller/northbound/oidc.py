@@ -67,9 +67,12 @@ class Providers:
         default_factory=WeakValueDictionary[str, asyncio.Lock]
     )
 
-    async def metadata(self, end_point: str, now: datetime) -> Metadata:
-        """Raises ProviderAway, ProviderUnusable."""
-        return read_metadata(end_point, await self._document(discovery_url(end_point), now))
+    async def metadata(self, end_point: str, now: datetime, *, fresh: bool = False) -> Metadata:
+        """`fresh`: as it is told now.  Raises ProviderAway, ProviderUnusable."""
+        url = discovery_url(end_point)
+        if fresh:
+            self._kept.pop(url, None)
+        return read_metadata(end_point, await self._document(url, now))
 
     async def keys(
         self, metadata: Metadata, now: datetime, *, fresh: bool = False
@@ -83,8 +86,7 @@ class Providers:
         self, metadata: Metadata, client: Client, *, code: str, verifier: str
     ) -> Mapping[str, object]:
         """What a code is worth.  Raises ProviderAway, ProviderUnusable."""
-        asked = token_request(metadata, client, code=code, verifier=verifier)
-        status, told = await self._call(metadata.token_endpoint, asked)
+        status, told = await self.ask_for_token(metadata, client, code=code, verifier=verifier)
         if status == OK:
             return told
         why = str(told.get("error") or f"HTTP {status}")[:100]
@@ -92,6 +94,13 @@ class Providers:
             f"{metadata.issuer} gives no token for this sign-in: {why}; sign in again, and check "
             f"clientID, clientSecret and that it knows {client.redirect_uri}"
         )
+
+    async def ask_for_token(
+        self, metadata: Metadata, client: Client, *, code: str, verifier: str
+    ) -> tuple[int, Mapping[str, object]]:
+        """Status and answer, whichever they are.  Raises ProviderAway, ProviderUnusable."""
+        asked = token_request(metadata, client, code=code, verifier=verifier)
+        return await self._call(metadata.token_endpoint, asked)
 
     async def _document(self, url: str, now: datetime) -> Mapping[str, object]:
         """Asked for once, however many wait for it, and whatever comes of it."""
