@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from eaves.controller.content_settings import ContentSettings, read_content_settings
+from eaves.controller.domain.trusted import Network
 from eaves.controller.key_settings import KeySettings, read_key_settings
 from eaves.controller.notify_settings import NotifySettings, read_notify_settings
 from eaves.controller.sink_settings import SinkSettings, read_sink_settings
@@ -173,8 +174,9 @@ class Settings:
     audit_folder: Path | None = None  # old rows of the audit logs; else audit/ in the state folder
     installer_images: Path | None = None  # folder of generic images, by tag; None: there are none
     signup_open: bool = False  # enterprises and users may sign themselves up
-    # whose X-Forwarded-For says where a user is, for what is counted by address
-    trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+    device_proxy_listen: Endpoint | None = None  # for balancers that speak the PROXY protocol
+    # whose word, in X-Forwarded-For or in the PROXY protocol, says where somebody is
+    trusted_proxies: tuple[Network, ...] = ()
     own_tls: OwnTls | None = None
     own_signing: OwnSigning | None = None
     intervals: Intervals = field(default_factory=Intervals)
@@ -249,7 +251,7 @@ def read_settings(options: Options, environment: Mapping[str, str] = os.environ)
 
     database_url = given("database_url") or environment.get("EAVES_DATABASE", "")
     state_dir = Path(given("state_dir") or "/var/lib/eaves/controller")
-    return Settings(
+    settings = Settings(
         state_dir=state_dir,
         device_listen=parse_endpoint(
             given("device_listen"), name="--device-listen", default_port=8443
@@ -262,6 +264,7 @@ def read_settings(options: Options, environment: Mapping[str, str] = os.environ)
         audit_folder=_path(environment.get("EAVES_AUDIT_FOLDER", "")),
         installer_images=_path(environment.get("EAVES_INSTALLER_IMAGES", "")),
         signup_open=_signup(environment.get("EAVES_SIGNUP", "")),
+        device_proxy_listen=_proxy_listen(environment.get("EAVES_DEVICE_PROXY_LISTEN", "")),
         trusted_proxies=_proxies(environment.get("EAVES_TRUSTED_PROXIES", "")),
         own_tls=_own_tls(
             _path(given("tls_certificate")), _path(given("tls_key")), _path(given("tls_root"))
@@ -284,6 +287,7 @@ def read_settings(options: Options, environment: Mapping[str, str] = os.environ)
         notify=_notify(environment),
         keys=_keys(environment),
     )
+    return _with_a_usable_door(settings)
 
 
 def _keys(environment: Mapping[str, str]) -> KeySettings:
@@ -332,8 +336,29 @@ def _signup(word: str) -> bool:
     return word == "open"
 
 
-def _proxies(text: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
-    found: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
+def _proxy_listen(text: str) -> Endpoint | None:
+    name = "EAVES_DEVICE_PROXY_LISTEN"
+    return parse_endpoint(text, name=name, default_port=8444) if text else None
+
+
+def _with_a_usable_door(settings: Settings) -> Settings:
+    """Raises BadSetting."""
+    if settings.device_proxy_listen is None:
+        return settings
+    told = f"EAVES_DEVICE_PROXY_LISTEN is {settings.device_proxy_listen}"
+    if not settings.trusted_proxies:
+        raise BadSetting(
+            f"{told}, and nobody would be let in there; name the balancers in EAVES_TRUSTED_PROXIES"
+        )
+    if settings.shared_port:
+        raise BadSetting(
+            f"{told}, and users share the port of devices; give them ports of their own"
+        )
+    return settings
+
+
+def _proxies(text: str) -> tuple[Network, ...]:
+    found: list[Network] = []
     for word in filter(None, (part.strip() for part in text.split(","))):
         try:
             found.append(ipaddress.ip_network(word))

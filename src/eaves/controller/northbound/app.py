@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from eaves.controller.domain.authz import Anybody, Rule, Verb
 from eaves.controller.domain.contract.base import Contract
 from eaves.controller.domain.contract.envelope import ZcOpsType
+from eaves.controller.domain.trusted import Network
 from eaves.controller.keys import KeyStore
 from eaves.controller.live import Live
 from eaves.controller.northbound import (
@@ -78,7 +79,7 @@ from eaves.controller.northbound.console import Console, Files, built_folder
 from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.crud import Resource
 from eaves.controller.northbound.forwarded import HEADER as FORWARDED
-from eaves.controller.northbound.forwarded import Network, client_behind
+from eaves.controller.northbound.forwarded import client_behind
 from eaves.controller.northbound.oidc import Providers
 from eaves.controller.northbound.operations import BASE_PATH, Operations, read_operations
 from eaves.controller.northbound.pages import Metered, Pages

@@ -36,6 +36,7 @@ from eaves.controller.southbound.configs import Configs, ReadConfigs
 from eaves.controller.southbound.context import Clock, Random, RateLimits, Southbound
 from eaves.controller.southbound.database import Database, open_database
 from eaves.controller.southbound.decoding import Decoding
+from eaves.controller.southbound.door import Door
 from eaves.controller.southbound.gate import Gate
 from eaves.controller.southbound.http import Answering, rsgi_application
 from eaves.controller.southbound.pressure import Worth
@@ -98,6 +99,12 @@ class DeviceService:
         self._stop: asyncio.Event | None = None
         self._listener: Listener | None = None
         self._telemetry: Telemetry | None = None
+        settings = parts.settings
+        self._door = (
+            Door(settings.device_proxy_listen, settings.trusted_proxies)
+            if settings.device_proxy_listen is not None
+            else None
+        )
         self.ended: Callable[[], None] = lambda: None  # called in the thread when it ends
 
     def start(self) -> Endpoint:
@@ -144,6 +151,11 @@ class DeviceService:
         return self._telemetry
 
     @property
+    def proxied(self) -> Endpoint | None:
+        """Where balancers come that say whom they forward; None where that was not asked for."""
+        return None if self._door is None else self._door.bound
+
+    @property
     def error(self) -> BaseException | None:
         """Why the thread ended, if not by `stop`."""
         return self._error
@@ -178,10 +190,16 @@ class DeviceService:
             gc.set_threshold(*GARBAGE)
             parts.live.bind(self._loop)
             context = _context(parts, database, telemetry, feed, self._loop)
-            self._listener = self._listen(endpoints(context))
-            self._endpoint = self._listener.bind()
+            answering = endpoints(context)
+            if self._door is not None:
+                answering = self._door.telling(answering)
+            self._listener = self._listen(answering)
+            listening = self._listener.bind()
+            if self._door is not None:
+                log.info("proxied_devices_served", listen=str(self._door.bind()))
+            self._endpoint = listening
             try:
-                await self._serve_until_stopped(context, self._listener, self._stop)
+                await self._serve_until_stopped(context, self._listener, listening, self._stop)
             finally:
                 parts.live.unbind()
                 await feed.close()
@@ -190,7 +208,8 @@ class DeviceService:
         settings, keys = self._parts.settings, self._parts.keys
         bounds = settings.bounds
         wanted = bounds.waiters + bounds.concurrent_requests
-        allowed = raise_file_limit(wanted + SPARE_FILES) - SPARE_FILES
+        each = 1 if self._door is None else 3  # the listener's, and both ends of what is forwarded
+        allowed = (raise_file_limit(wanted * each + SPARE_FILES) - SPARE_FILES) // each
         if allowed < wanted:
             log.warning(
                 "fewer_waiters",
@@ -210,7 +229,7 @@ class DeviceService:
         )
 
     async def _serve_until_stopped(
-        self, context: Southbound, listener: Listener, stop: asyncio.Event
+        self, context: Southbound, listener: Listener, listening: Endpoint, stop: asyncio.Event
     ) -> None:
         async with asyncio.TaskGroup() as tasks:
             following = tasks.create_task(
@@ -233,12 +252,24 @@ class DeviceService:
             attesting = tasks.create_task(context.attesting.run_forever(), name="attest")
             writing = tasks.create_task(context.writer.run_forever(), name="writer")
             serving = tasks.create_task(listener.serve(), name="listener")
+            forwarding: list[asyncio.Task[None]] = []
+            if self._door is not None:
+                forwarding.append(tasks.create_task(self._door.serve(listening), name="door"))
             self._started.set()
             await _first_of(stop, serving)
             context.live.close()
             listener.stop()
             await serving
-            for task in (following, waking, reading, watching, pressed, feeding, flushing):
+            for task in (
+                *forwarding,
+                following,
+                waking,
+                reading,
+                watching,
+                pressed,
+                feeding,
+                flushing,
+            ):
                 task.cancel()
             await _flush_seen(context)
             context.registering.stop()
