@@ -1,5 +1,6 @@
 """The vault on a real file system with a TPM in software: what opens it, and what never does."""
 
+import asyncio
 import os
 import shutil
 from collections.abc import Generator
@@ -12,6 +13,8 @@ from support.encrypted_disk import make_image, mounted
 from support.vault_ground import OTHER_LOADER, USUAL, Machine, machine, software_tpm, values_of
 
 from eaves.evapi.keys import SoftKeyAgreement
+from eaves.node.runtime.safekeeping import Safekeeping
+from eaves.node.runtime.vault_status import vault_text
 from eaves.node.tpm.device import Tpm
 from eaves.node.tpm.errors import NotThisTpm, PolicyMismatch
 from eaves.node.vault.escrow import EscrowUnusable, escrowed, given_back
@@ -183,6 +186,41 @@ def test_two_of_three_must_agree(ground: Machine) -> None:
     changed.give_recovery(printed)
     assert changed.closed() == ""
     assert file(ground).read_bytes() == SECRET
+
+
+def test_a_controller_asks_for_more_holders_and_never_for_fewer(ground: Machine) -> None:
+    vault = filled(ground)
+    own, device = (ec.generate_private_key(ec.SECP256R1()) for _ in "12")
+    due: list[bool] = []
+    keeping = Safekeeping(
+        vault,
+        SoftKeyAgreement(own),
+        device.public_key(),
+        opened=lambda: None,
+        due=lambda: due.append(True),
+        changed=lambda: None,
+    )
+
+    def asked(needed: int) -> Plan:
+        asyncio.run(keeping.require(needed))
+        return vault.plan()
+
+    vault.escrow_stored(digest(vault))
+    asked(0)
+    assert asked(2) == Plan(2, EVERYBODY[:2])
+    assert due  # the controller is to keep a share of the new key
+    vault.escrow_stored(digest(vault))
+    assert [asked(needed).needed for needed in (1, 0, 3)] == [2, 2, 2]
+    assert "print a recovery key" in vault_text(keeping.seen())
+    vault.new_recovery()
+    assert asked(3) == Plan(3, EVERYBODY)
+    assert "asked for" not in vault_text(keeping.seen())
+    share = escrow(vault)
+    vault.escrow_stored(digest(vault))
+    ground.power_cut()
+    alone = ground.vault()
+    alone.give(Holder.ESCROW, share)
+    assert "2 of 3 shares" in alone.closed()
 
 
 def digest(vault: Vault) -> bytes:

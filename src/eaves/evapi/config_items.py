@@ -241,6 +241,7 @@ _TABLE = (
     _seconds("drain.skip.k8sapinotreachable.timeout", 300, 1, MOST, "then skip the drain"),
     _text(IMAGE_POLICY, ANY, "what images need to come here", ANY, SIGNED_ONLY),
     _text(IMAGE_KEYS, "", "public keys in PEM that signatures of images count by"),
+    _count("vault.needed.holders", 0, 0, 3, "so many of TPM, escrow, recovery key open the vault"),
     _text("k3s.config.override", "", "configuration of the cluster, base64"),
     _text("k3s.version", "", "version of the cluster software"),
     _text("kubernetes.vmi.deschedule.events", "", "events that move apps, such as boot"),

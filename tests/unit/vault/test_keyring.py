@@ -28,6 +28,7 @@ from eaves.node.vault.keyring import (
     new_keys,
     not_measured,
     pcrs_text,
+    stricter_plan,
     unlock,
     wrap,
 )
@@ -125,6 +126,20 @@ def test_a_plan_without_the_tpm_or_with_too_many_is_refused(plan: Plan) -> None:
 
 def _sealed(values: Mapping[int, bytes]) -> Sealed:
     return Sealed(b"", b"", dict(values))
+
+
+@pytest.mark.parametrize("holders", [EVERYBODY[:2], EVERYBODY], ids=len)
+@pytest.mark.parametrize("before", [1, 2])
+@pytest.mark.parametrize("asked", range(4))
+def test_a_controller_asks_for_more_holders_and_never_for_fewer(
+    holders: tuple[Holder, ...], before: int, asked: int
+) -> None:
+    plan = Plan(before, holders)
+    if asked > len(holders):
+        with pytest.raises(PlanUnusable, match="recovery-key"):
+            stricter_plan(plan, asked)
+    else:
+        assert (stricter_plan(plan, asked) or plan) == Plan(max(before, asked), holders)
 
 
 def test_the_pcrs_named_are_those_of_the_nearest_seal() -> None:

@@ -1,5 +1,7 @@
 """What the node tells of its vault: to the controller in the words of EVE, to a person in ours."""
 
+from dataclasses import replace
+
 import pytest
 
 from eaves.evapi.info import DataSecAtRestStatus, PCRStatus
@@ -50,6 +52,15 @@ def test_the_controller_is_told_as_eve_tells_it(
     assert vault.name == "Application Data Store"
     assert (vault.vault_err.description if vault.vault_err else "") == error
     assert told.info == vault_text(one)
+
+
+def test_both_are_told_that_too_few_holders_are_there() -> None:
+    one = replace(seen(Phase.OPEN), plan_error="more holders are asked for: 3 of 2")
+    (vault,) = data_sec_at_rest(one).vault_list
+    assert vault.vault_err is not None
+    assert vault.vault_err.description == "more holders are asked for: 3 of 2"
+    assert vault.status is DataSecAtRestStatus.DATASEC_AT_REST_ENABLED
+    assert vault_text(one).endswith("; more holders are asked for: 3 of 2")
 
 
 def test_a_person_is_told_who_opens_it_and_what_is_missing() -> None:

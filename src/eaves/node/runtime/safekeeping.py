@@ -17,7 +17,7 @@ from eaves.evapi.keys import KeyAgreement
 from eaves.node.runtime.vault_status import VaultSeen
 from eaves.node.vault.escrow import escrowed, given_back
 from eaves.node.vault.keeper import Vault
-from eaves.node.vault.keyring import Holder, accepted_pcrs
+from eaves.node.vault.keyring import Holder, accepted_pcrs, stricter_plan
 from eaves.node.vault.states import Phase
 
 log = structlog.get_logger(__name__)
@@ -49,6 +49,7 @@ class Safekeeping:
         self._changed = changed
         self._lock = asyncio.Lock()
         self._escrow_error = ""
+        self._plan_error = ""
         self._told: Phase = vault.standing().phase
         self._said_due = vault.standing().escrow_due  # each start attests, and then sends it
         self._offered: bytes | None = None  # digest of the share that is on its way
@@ -58,7 +59,9 @@ class Safekeeping:
     # For reports
 
     def seen(self) -> VaultSeen:
-        return VaultSeen(self.vault.standing(), self.vault.closed(), self._escrow_error)
+        return VaultSeen(
+            self.vault.standing(), self.vault.closed(), self._escrow_error, self._plan_error
+        )
 
     def reasons(self, cutoff_s: float) -> tuple[MaintenanceModeReason, ...]:
         """VAULT_LOCKED_UP once it has been locked for the time of timer.vault.ready.cutoff."""
@@ -173,6 +176,27 @@ class Safekeeping:
                     await asyncio.to_thread(self.vault.reseal)
             except EavesError as error:
                 log.warning("vault_not_settled", error=str(error))
+
+    async def require(self, needed: int) -> None:
+        """Have at least so many holders agree from now on, as the controller asks."""
+        async with self._lock:
+            before, self._plan_error = self._plan_error, ""
+            try:
+                await asyncio.to_thread(self._require, needed)
+            except EavesError as error:
+                self._plan_error = f"more holders are asked for: {error}"
+            if self._plan_error != before:
+                log.info("vault_holders", needed=needed, error=self._plan_error)
+                self._changed()
+            self._note()
+
+    def _require(self, needed: int) -> None:
+        keyring = self.vault.standing().keyring
+        if keyring is None or not self.vault.encrypted or self.vault.closed():
+            return
+        plan = stricter_plan(keyring.plan, needed)
+        if plan is not None:
+            self.vault.rotate(plan)
 
     def _note(self) -> None:
         """Tell whom it concerns, each thing once."""

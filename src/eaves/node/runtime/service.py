@@ -350,10 +350,13 @@ class Service:
         raise RestartNode
 
     async def _settle_vault(self) -> None:
-        """An update that was let in by the controller for its time on trial has proven itself."""
+        """Who opens it, as the controller asks; and the seals to it alone once an update that was
+        let in by the controller for its time on trial has proven itself.
+        """
         system = self._parts.base_os
         if system is not None and system.on_trial():
             return  # the one before may have to open it again
+        await self._parts.safekeeping.require(self._shared.items.count("vault.needed.holders"))
         at = self._parts.conversation.attesting.proof.at
         trial = timedelta(seconds=self._shared.items.seconds("timer.test.baseimage.update"))
         if at is not None and self._parts.now() - at >= trial:

@@ -22,6 +22,7 @@ class VaultSeen:
     standing: Standing
     closed: str  # why nothing in it can be used; empty: it is open, or there is none
     escrow_error: str = ""  # why what the controller gave back did not help
+    plan_error: str = ""  # why fewer holders open it than the controller asks for
 
 
 def data_sec_at_rest(seen: VaultSeen) -> DataSecAtRest:
@@ -51,13 +52,12 @@ def vault_text(seen: VaultSeen) -> str:
     if standing.phase is Phase.DISABLED:
         return f"not encrypted: {standing.why}"
     said = [*_opened_by(standing)]
-    if standing.why:
-        said.append(standing.why)
+    said += [text for text in (standing.why, seen.plan_error) if text]
     return f"vault open; {'; '.join(said)}" if said else "vault open"
 
 
 def vault_error(seen: VaultSeen) -> str:
-    parts = [text for text in (seen.closed, seen.escrow_error) if text]
+    parts = [text for text in (seen.closed, seen.escrow_error, seen.plan_error) if text]
     return "; ".join(parts)
 
 

@@ -131,6 +131,21 @@ def check_plan(plan: Plan) -> None:
         )
 
 
+def stricter_plan(plan: Plan, needed: int) -> Plan | None:
+    """At least so many holders must agree; None: it is so.  Raises PlanUnusable.
+
+    What was decided on the machine is never weakened.
+    """
+    if needed <= plan.needed:
+        return None
+    if needed > len(plan.holders):
+        raise PlanUnusable(
+            f"{needed} holders are to agree and there are {len(plan.holders)}"
+            f" ({', '.join(plan.holders)}): print a recovery key, `eaves node vault recovery-key`"
+        )
+    return Plan(needed, plan.holders)
+
+
 def new_keys(plan: Plan, random: Random, data_key: bytes | None = None) -> Keys:
     """A new vault key, and a new data key unless one is given."""
     check_plan(plan)
