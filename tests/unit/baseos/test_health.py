@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from eaves.node.baseos.health import (
     Check,
     Failure,
@@ -85,6 +87,16 @@ def test_a_long_reason_keeps_its_end() -> None:
     why = barred({}, Bar("2", None, "x" * MOST_WHY + "the end", AT))["2"].why
     assert len(why) == MOST_WHY
     assert why.endswith("the end")
+
+
+@pytest.mark.parametrize("size", [10, MOST_WHY, 50_000])
+def test_the_reason_stands_above_the_end_of_a_long_log(size: int) -> None:
+    """Seen on a booted image: the log of the boot before had pushed it out."""
+    log = "last lines of its log:\n" + "x" * size + "the end"
+    why = barred({}, Bar("2", None, f"it was not committed\n{log}", AT))["2"].why
+    assert why.splitlines()[0] == "it was not committed"
+    assert why.endswith("the end")
+    assert len(why) <= MOST_WHY
 
 
 def test_the_last_lines_are_whole() -> None:

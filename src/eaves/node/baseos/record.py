@@ -17,7 +17,7 @@ TRIAL_FACT, BARS_FACT = "baseos_trial", "baseos_bars"
 RETRY_FACT, FORCED_FACT = "baseos_retry", "baseos_forced"
 
 MOST_BARS = 8  # the oldest goes
-MOST_WHY = 1600  # characters, kept from the end
+MOST_WHY = 1600  # characters: the reason, and the end of the log below it
 LAST_LINES = 200
 
 T = TypeVar("T")
@@ -77,8 +77,17 @@ def told(one: Trial | Iterable[Bar]) -> str:
 def barred(bars: Mapping[str, Bar], bar: Bar) -> dict[str, Bar]:
     """With one more; of the same version, the newer."""
     kept = [one for one in bars.values() if one.version != bar.version]
-    kept.append(msgspec.structs.replace(bar, why=bar.why[-MOST_WHY:]))
+    kept.append(msgspec.structs.replace(bar, why=_shortened(bar.why)))
     return {one.version: one for one in kept[-MOST_BARS:]}
+
+
+def _shortened(why: str) -> str:
+    """A long log must not push out the sentence above it."""
+    reason, line, rest = why.partition("\n")
+    if len(why) <= MOST_WHY or not line:
+        return why[-MOST_WHY:]
+    reason = reason[: MOST_WHY // 2]
+    return f"{reason}\n{rest[len(reason) + 1 - MOST_WHY :]}"
 
 
 def unbarred(bars: Mapping[str, Bar], version: str) -> dict[str, Bar]:
