@@ -15,7 +15,6 @@ _GEO = "the place of an address is never asked of a service on the Internet"
 _NETDUMP = "no packets are captured; an archive in netdump says what a download met"
 _VECTOR = "logs go to the controller without a router between"
 _LOCAL = "not asked of a local profile server yet"
-_ACCESS = "the host's own operating system decides who may use it"
 
 WITHOUT_EFFECT: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -28,9 +27,6 @@ WITHOUT_EFFECT: Final[Mapping[str, str]] = MappingProxyType(
         "timer.lps.appbootinfo.interval": _LOCAL,
         "wwan.query.visible.providers": "no other providers are looked for: it cuts a modem off",
         "debug.disable.dhcp.all-ones.netmask": "has no effect in EVE-OS either",
-        "debug.enable.usb": _ACCESS,
-        "debug.enable.vga": _ACCESS,
-        "debug.enable.console": _ACCESS,
         "debug.enable.ssh": "the node opens no SSH server; that of the host has keys of its own",
         "debug.enable.vnc.shim.vm": "no machine is made around a container with such a console",
         "debug.qemu.guest.core": "no memory of a guest is kept; debug.qemu.pause.on.crash stops it",

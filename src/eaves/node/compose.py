@@ -39,6 +39,7 @@ from eaves.node.enrolment.kept import Store
 from eaves.node.enrolment.scep import Ask
 from eaves.node.host import affinity
 from eaves.node.host.inventory import Sysfs
+from eaves.node.host.isolation import Isolation
 from eaves.node.host.journal import LogGate
 from eaves.node.host.machine import Host, Machine
 from eaves.node.host.notify import own_notifier
@@ -47,11 +48,12 @@ from eaves.node.host.vfio import PciTaker
 from eaves.node.ios.subsystem import IosSubsystem
 from eaves.node.network.refusals import Facts, clamps_mss, has_legacy_macs
 from eaves.node.network.subsystem import NetworkSubsystem
-from eaves.node.refs import PortCredentials
+from eaves.node.refs import Passed, PortCredentials
 from eaves.node.runtime.budget import Budget, budget_of
 from eaves.node.runtime.conversation import Conversation
 from eaves.node.runtime.device_status import Identity
 from eaves.node.runtime.engine import Engine, Surroundings
+from eaves.node.runtime.isolating import Isolating
 from eaves.node.runtime.local_console import LocalConsole
 from eaves.node.runtime.local_decisions import LocalDecisions
 from eaves.node.runtime.log_store import LogStore
@@ -323,6 +325,7 @@ class Node:
             now=now,
             version=self.version,
             base_os=self.system,
+            isolating=self._isolating() if self.system else None,
             notifier=own_notifier(),
             table=settings.table,
             prober=self.prober,
@@ -336,6 +339,13 @@ class Node:
             diagnose=lambda: diagnosis(settings),
             enroller=self.enroller,
         )
+
+    def _isolating(self) -> Isolating:
+        def passed() -> tuple[Passed, ...]:
+            wish = self.engine.wish
+            return tuple(wish.assigned.passed.values()) if wish else ()
+
+        return Isolating(Isolation(), lambda: self.service.items, passed)
 
     def _enroller(self) -> Enroller:
         async def over_uplinks(url: str, ask: Ask) -> bytes:

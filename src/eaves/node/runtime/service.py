@@ -314,6 +314,8 @@ class Service:
             if system is not None:
                 tasks.create_task(forever("base os", system.run_forever))
                 tasks.create_task(forever("release held", self._release_forever))
+            if (isolating := self._parts.isolating) is not None:
+                tasks.create_task(forever("isolate ports", isolating.run_forever))
             ping = pinger(conversation.link.transport)
             uplinks = self._parts.uplinks
             tasks.create_task(forever("uplinks", lambda: uplinks.run_forever(ping)))
