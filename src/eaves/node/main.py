@@ -19,6 +19,7 @@ from eaves.node.comms.folder import ConfigFolder, FolderIncomplete, read_folder
 from eaves.node.comms.transport import Limits, Transport
 from eaves.node.compose import Node, now
 from eaves.node.connectivity import diag
+from eaves.node.console.command import console
 from eaves.node.host.journal import log_to_file
 from eaves.node.host.machine import Host
 from eaves.node.host.notify import own_notifier
@@ -166,6 +167,7 @@ def status(settings: Settings, form: str) -> None:
 command.add_command(install)
 command.add_command(vault_command)
 command.add_command(diag)
+command.add_command(console)
 
 
 async def run_node(settings: Settings) -> Ending:

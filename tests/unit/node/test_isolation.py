@@ -173,6 +173,12 @@ def test_the_display_is_let_go_and_taken_back(kernel: Kernel) -> None:
     assert (kernel.display / "driver").exists()
 
 
+def test_the_console_on_a_serial_line_is_shut_unless_the_controller_opens_it() -> None:
+    assert access_of(OPEN).serial
+    assert not access_of(SHUT).serial
+    assert access_of(opened("debug.enable.console")) == Access(usb=False, display=False)
+
+
 def test_one_write_that_fails_keeps_no_other_from_being_made(kernel: Kernel) -> None:
     def refuse(path: Path, text: str) -> None:
         if path.parent.name.startswith(KEYBOARD):

@@ -24,6 +24,7 @@ from eaves.node.comms.outbox import Outbox
 from eaves.node.host.inventory import Sysfs
 from eaves.node.host.process import identify
 from eaves.node.ios.assign import Assigned
+from eaves.node.ios.isolation import access_of
 from eaves.node.network import status as network_status
 from eaves.node.runtime.commands import REBOOT_COUNTER, SHUTDOWN_COUNTER
 from eaves.node.runtime.device_status import Moment, device_info
@@ -279,7 +280,7 @@ class Reporter:
         parts, heard = self._parts, self._parts.conversation.heard
         link, proof = parts.conversation.link, parts.conversation.attesting.proof
         report, wish = parts.engine.reconciler.report(), parts.engine.wish
-        me = identify(os.getpid())
+        me, access = identify(os.getpid()), access_of(self._shared.items)
         status = NodeStatus(
             at=parts.now().isoformat(timespec="seconds"),
             version=parts.version,
@@ -295,6 +296,8 @@ class Reporter:
                 keys=parts.security.text(),
                 vault=vault_text(parts.safekeeping.seen()),
                 system=parts.base_os.text() if parts.base_os else "",
+                screen=access.display,
+                serial_line=access.serial,
             ),
             controller=ControllerStatus(
                 url=link.transport.base_url,

@@ -25,6 +25,8 @@ class DeviceStatus(msgspec.Struct, frozen=True):
     keys: str = ""  # where they are, or what is wrong with their TPM
     system: str = ""  # the slots of an OS image; empty: the host's own operating system
     vault: str = ""  # open, locked and why, or why there is none
+    screen: bool = True  # the console may be shown there
+    serial_line: bool = True
 
 
 class ControllerStatus(msgspec.Struct, frozen=True):
