@@ -41,6 +41,7 @@ from eaves.node.host import affinity
 from eaves.node.host.inventory import Sysfs
 from eaves.node.host.isolation import Isolation
 from eaves.node.host.journal import LogGate
+from eaves.node.host.leds import Leds
 from eaves.node.host.machine import Host, Machine
 from eaves.node.host.notify import own_notifier
 from eaves.node.host.sriov import FunctionMaker
@@ -54,6 +55,7 @@ from eaves.node.runtime.conversation import Conversation
 from eaves.node.runtime.device_status import Identity
 from eaves.node.runtime.engine import Engine, Surroundings
 from eaves.node.runtime.isolating import Isolating
+from eaves.node.runtime.light import Light, Standing
 from eaves.node.runtime.local_console import LocalConsole
 from eaves.node.runtime.local_decisions import LocalDecisions
 from eaves.node.runtime.log_store import LogStore
@@ -326,6 +328,7 @@ class Node:
             version=self.version,
             base_os=self.system,
             isolating=self._isolating() if self.system else None,
+            light=Light(Leds(), self._standing) if self.system else None,
             notifier=own_notifier(),
             table=settings.table,
             prober=self.prober,
@@ -346,6 +349,16 @@ class Node:
             return tuple(wish.assigned.passed.values()) if wish else ()
 
         return Isolating(Isolation(), lambda: self.service.items, passed)
+
+    def _standing(self) -> Standing:
+        heard, link = self.conversation.heard, self.link
+        return Standing(
+            addressed=any(port.addresses for port in self.engine.ports),
+            answered=link.transport.counts.last_success is not None,
+            onboarded=link.device_id is not None,
+            problem=heard.unreachable or link.standing.waiting_for,
+            radio_silence=self.local.state.radio_silence,
+        )
 
     def _enroller(self) -> Enroller:
         async def over_uplinks(url: str, ask: Ask) -> bytes:

@@ -139,9 +139,9 @@ def test_a_line_that_the_controller_shut_shows_nothing_but_that() -> None:
 def leaves(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
     """Where something stands, inner places first."""
     found: list[tuple[str | int, ...]] = []
-    steps = value.items() if isinstance(value, dict) else enumerate(value)
+    steps: Any = value.items() if hasattr(value, "items") else enumerate(value)
     for key, inner in steps:
-        if isinstance(inner, dict | list):
+        if type(inner) in {dict, list}:
             found += leaves(inner, (*path, key))
         found.append((*path, key))
     return found

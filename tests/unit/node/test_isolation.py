@@ -217,11 +217,15 @@ INTERFACES = st.builds(
     kind=st.sampled_from([*KEPT_AWAY, 0x02, 0x09, 0xFF]),
     authorized=st.booleans(),
 )
+
+
+def of_kind(vendor: int, product: int) -> UsbRule:
+    return UsbRule(0, "", f"{vendor:04x}", f"{product:04x}")
+
+
 RULES = st.one_of(
     st.builds(UsbRule, st.integers(1, 2), st.sampled_from(["1", "2", "1.1"])),
-    st.builds(
-        lambda v, p: UsbRule(0, "", f"{v:04x}", f"{p:04x}"), st.integers(0, 3), st.integers(0, 3)
-    ),
+    st.builds(of_kind, st.integers(0, 3), st.integers(0, 3)),
 )
 SEEN = st.builds(
     Seen,

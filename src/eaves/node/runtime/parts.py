@@ -20,6 +20,7 @@ from eaves.node.runtime.conversation import Conversation
 from eaves.node.runtime.device_status import Identity
 from eaves.node.runtime.engine import Engine
 from eaves.node.runtime.isolating import Isolating
+from eaves.node.runtime.light import Light
 from eaves.node.runtime.local_decisions import LocalDecisions
 from eaves.node.runtime.log_store import LogStore
 from eaves.node.runtime.patch_shelf import PatchShelf
@@ -72,6 +73,7 @@ class Parts:
     diagnose: Callable[[], str]  # how the node is, for a person; nothing of its apps
     base_os: BaseOs | None = None  # of a machine that booted an image of ours
     isolating: Isolating | None = None  # of such a machine too: elsewhere its owner decides
+    light: Light | None = None  # likewise
     notifier: Notifier = NO_NOTIFIER
 
 

@@ -316,6 +316,8 @@ class Service:
                 tasks.create_task(forever("release held", self._release_forever))
             if (isolating := self._parts.isolating) is not None:
                 tasks.create_task(forever("isolate ports", isolating.run_forever))
+            if (light := self._parts.light) is not None:
+                tasks.create_task(forever("light", light.run_forever))
             ping = pinger(conversation.link.transport)
             uplinks = self._parts.uplinks
             tasks.create_task(forever("uplinks", lambda: uplinks.run_forever(ping)))
