@@ -26,9 +26,11 @@ from eaves.evapi.evecommon import (
 from eaves.ids import NetworkInstanceId
 from eaves.node.network.addresses import legacy_vif_mac
 from eaves.node.network.configurators import programs
+from eaves.node.network.dhcp import hosts_line
 from eaves.node.network.items import (
     AppFirewall,
     Bridge,
+    DhcpHost,
     NftBase,
     Switch,
     SwitchFirewall,
@@ -42,6 +44,7 @@ from eaves.node.network.routing import UserProbe, Wanted, plan_routes
 from eaves.node.refs import AppInForce, Port
 from eaves.node.runtime.metadata_server import caller_of
 from eaves.node.runtime.wish import Wish, make_wish
+from eaves.reconcile.item import Item
 
 NI = "11111111-0000-4000-8000-000000000001"
 
@@ -139,6 +142,27 @@ def test_apps_have_ipv4_addresses_and_others_are_refused(kind: AddressType) -> N
     assert is_made == (kind == AddressType.IPV4)
     told = wish.refusals.get(NI, "")
     assert (f"cannot be given {kind.name} addresses; use IPV4" in told) == (not is_made)
+
+
+@pytest.mark.parametrize("kind", [ZNetworkInstType.ZnetInstLocal, ZNetworkInstType.ZnetInstSwitch])
+def test_a_network_instance_is_made_once_it_is_activated(kind: ZNetworkInstType) -> None:
+    def bridges(wish: Wish) -> list[Item]:
+        return [i for i in wish.graph.values() if isinstance(i, Bridge | Switch)]
+
+    ni = replace(INSTANCE, inst_type=kind)
+    assert bridges(made(ni, ONE))
+    idle = made(replace(ni, activate=False), ONE)
+    assert not bridges(idle)
+    assert "it is not activated" in idle.refusals[ONE.app]
+    unused = made(replace(ni, activate=False), replace(ONE, activate=False))
+    assert NI not in unused.refusals
+
+
+def test_an_interface_is_called_by_its_host_name_and_that_of_its_app() -> None:
+    named = replace(interface(NI, ace(1, ip="0.0.0.0/0")), hostname="Camera 1")
+    wish = made(INSTANCE, app(1, "shop", named))
+    (host,) = [i for i in wish.graph.values() if isinstance(i, DhcpHost)]
+    assert hosts_line(host) == f"{host.address} camera-1 shop\n"
 
 
 @pytest.mark.parametrize("quiet", [False, True])

@@ -50,7 +50,10 @@ def app(name: UUIDandVersion) -> AppInstanceConfig:
 
 def network(name: UUIDandVersion) -> NetworkInstanceConfig:
     return NetworkInstanceConfig(
-        uuidandversion=name, displayname="net", inst_type=ZNetworkInstType.ZnetInstLocal
+        uuidandversion=name,
+        displayname="net",
+        inst_type=ZNetworkInstType.ZnetInstLocal,
+        activate=True,
     )
 
 

@@ -131,6 +131,7 @@ def intent(
     `table` names the node's nftables tables and seeds the bridge MACs.
     """
     refusals = Refusals()
+    config = _activated(config, apps, refusals)
     switches = plan_switches(config, allocations, ports, facts.tracking, refusals)
     taken = {p.ifname: s.config.displayname for s in switches.values() for p in s.ports}
     free = tuple(p for p in ports if p.ifname not in taken)
@@ -162,6 +163,24 @@ def intent(
         replace(i, each_packet=_each_packet(items)) if isinstance(i, NftBase) else i for i in items
     )
     return tuple(found), refusals.as_mapping()
+
+
+def _activated(
+    config: EdgeDevConfig, apps: Sequence[AppInForce], refusals: Refusals
+) -> EdgeDevConfig:
+    """Without the network instances that are not to be made; an app that needs one is told."""
+    used = {n.network_id for app in apps if app.activate for n in app.config.interfaces}
+    for ni in config.network_instances:
+        ni_id = network_instance_id(ni)
+        if not ni.activate and ni_id in used:
+            refusals.add(
+                ni_id,
+                f"network instance {ni.displayname}: it is not activated, and an app has an "
+                "interface in it; activate it",
+            )
+    return replace(
+        config, network_instances=tuple(ni for ni in config.network_instances if ni.activate)
+    )
 
 
 def _each_packet(items: Iterable[NetworkItem]) -> bool:
@@ -440,6 +459,8 @@ def _vif_items(
 ) -> tuple[NetworkItem, ...]:
     app, index, local = attachment.app, attachment.index, attachment.local
     name = vif_name(app.number, index)
+    adapter = app.config.interfaces[index]
+    names = (dns_name(adapter.hostname), dns_name(app.config.displayname))
     maps = any(ace.action is Action.PORTMAP for ace in attachment.aces)
     host = DhcpHost(
         app.app,
@@ -448,7 +469,7 @@ def _vif_items(
         local.bridge,
         attachment.mac,
         attachment.address,
-        dns_name(app.config.displayname),
+        " ".join(dict.fromkeys(name for name in names if name)),
     )
     firewall = AppFirewall(
         app.app,

@@ -347,7 +347,7 @@ class DhcpHost:
     bridge: str
     mac: str
     address: str
-    host_name: str
+    host_name: str  # one or several with blanks between, each a name of DNS
 
     @property
     def ref(self) -> ItemRef:

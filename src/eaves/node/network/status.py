@@ -130,7 +130,7 @@ def _info(
     routes: Sequence[Route],
 ) -> ZInfoNetworkInstance:
     ni_id = network_instance_id(ni)
-    state = _ni_state(ni_id, made, report)
+    state = _ni_state(ni, made, report)
     labels = {p.ifname: p.logical_label for p in ports}
     by_address = {v.address: v.app for v in vifs if v.address}
     online = state == ZNetworkInstanceState.ZNETINST_STATE_ONLINE
@@ -179,9 +179,11 @@ def _state(report: Report, ref: ItemRef) -> ItemState | None:
 
 
 def _ni_state(
-    ni_id: NetworkInstanceId, made: Bridge | Switch | None, report: Report
+    ni: NetworkInstanceConfig, made: Bridge | Switch | None, report: Report
 ) -> ZNetworkInstanceState:
-    states = {_state(report, ref) for ref in _parts(ni_id, made)}
+    if made is None and not ni.activate:
+        return ZNetworkInstanceState.ZNETINST_STATE_INIT
+    states = {_state(report, ref) for ref in _parts(network_instance_id(ni), made)}
     if made is None or ItemState.FAILED in states:
         return ZNetworkInstanceState.ZNETINST_STATE_ERROR
     if states == {ItemState.PRESENT}:
