@@ -7,6 +7,7 @@ import subprocess
 import urllib.request
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from eaves.node.domains.items import Disk, Domain, Firmware, Nic
 from eaves.node.domains.monitor import monitor, run_state, tell
 from eaves.node.domains.qemu import FIRST_UID
 from eaves.node.domains.subsystem import DomainsSubsystem
+from eaves.node.domains.vtpm import tpm_state_name
 from eaves.node.host import cgroups
 from eaves.node.host.accel import boot_probe
 from eaves.node.host.applogs import read_lines
@@ -143,7 +145,7 @@ def statuses(process: ProcessId) -> list[dict[str, str]]:
 async def test_a_machine_answers_is_adopted_and_goes_down_by_its_power_button(
     node: Node, tap: str
 ) -> None:
-    item = node.item("hi there", (Nic(0, tap, MAC),))
+    item = replace(node.item("hi there", (Nic(0, tap, MAC),)), vtpm=True)
     await node.make(item)
     await until(http)
     assert http() == "hello from a virtual machine, GREETING=hi there\n"
@@ -159,6 +161,8 @@ async def test_a_machine_answers_is_adopted_and_goes_down_by_its_power_button(
     assert not seen.faults
     assert node.process == process
 
+    tpm = node.base / "state/domains" / node.app / tpm_state_name(item) / "tpm2-00.permall"
+    assert tpm.stat().st_size > 0
     facts = node.subsystem.facts(node.app)
     assert facts is not None
     assert facts.usage is not None
@@ -171,6 +175,7 @@ async def test_a_machine_answers_is_adopted_and_goes_down_by_its_power_button(
     assert identify(process.pid) is None
     assert "power button, going down" in node.console()
     assert not node.run_dir.joinpath("domains", node.app).exists()
+    assert tpm.exists(), "the guest finds its keys again"
 
 
 async def test_a_guest_that_powers_itself_off_is_reported_and_starts_again(node: Node) -> None:

@@ -11,15 +11,20 @@ from eaves.evapi.config import (
     ConfigItem,
     EdgeDevConfig,
     MetaDataType,
+    Target,
     UUIDandVersion,
     VmConfig,
     VmMode,
+    Volume,
+    VolumeContentOrigin,
+    VolumeContentOriginType,
     VolumeRef,
 )
 from eaves.evapi.config.appconfig import AppInstanceConfig
 from eaves.evapi.evecommon import BootOrder, EncryptionBlock
-from eaves.node.domains.items import Domain, Firmware, Vnc
-from eaves.node.domains.qemu import Place, qemu_argv
+from eaves.node.domains.items import Disk, Domain, Firmware, Vnc
+from eaves.node.domains.qemu import Place, keeper_argv, qemu_argv
+from eaves.node.domains.vtpm import TpmProbe, make_tpm_state, tpm_state_name
 from eaves.node.host.accel import Accel
 from eaves.node.refs import AppInForce
 from eaves.node.runtime.wish import Wish, make_wish
@@ -27,9 +32,9 @@ from eaves.node.runtime.wish import Wish, make_wish
 VM = app(1, "shop").config
 
 
-def wished(config: AppInstanceConfig, *items: ConfigItem) -> Wish:
+def wished(config: AppInstanceConfig, *items: ConfigItem, volumes: tuple[Volume, ...] = ()) -> Wish:
     one = AppInForce(config, app(1, "shop").app, 1, True, 1)
-    told = EdgeDevConfig(apps=(config,), config_items=items)
+    told = EdgeDevConfig(apps=(config,), config_items=items, volumes=volumes)
     return make_wish(
         told, (one,), allocations(told, [one]), (), {}, lambda _: EncryptionBlock(), "eaves-test"
     )
@@ -37,8 +42,12 @@ def wished(config: AppInstanceConfig, *items: ConfigItem) -> Wish:
 
 def domain(config: AppInstanceConfig, *items: ConfigItem) -> Domain:
     wish = wished(config, *items)
-    (made,) = [item for item in wish.graph.values() if isinstance(item, Domain)]
+    (made,) = domains_of(wish)
     return made
+
+
+def domains_of(wish: Wish) -> list[Domain]:
+    return [item for item in wish.graph.values() if isinstance(item, Domain)]
 
 
 def on(key: str) -> ConfigItem:
@@ -122,13 +131,121 @@ def test_a_display_of_an_unknown_size_is_refused() -> None:
     assert "vm_resolution '12x9' is unknown; use one of 1024x768" in wish.refusals[wish.apps[0].app]
 
 
-@pytest.mark.parametrize("field", ["kernel", "ramdisk", "extraargs"])
-def test_a_kernel_from_outside_its_volumes_is_refused(field: str) -> None:
-    told = {"kernel": VmConfig(kernel="/k"), "ramdisk": VmConfig(ramdisk="/k")}
-    resources = told.get(field, VmConfig(extraargs="/k"))
-    wish = wished(replace(VM, fixedresources=resources))
-    assert f"app shop: {field} '/k' cannot be given" in wish.refusals[wish.apps[0].app]
-    assert not any(isinstance(item, Domain) for item in wish.graph.values())
+def file(number: int, name: str, target: Target) -> Volume:
+    return Volume(
+        uuid=f"20000000-0000-0000-0000-{number:012}",
+        display_name=name,
+        target=target,
+        origin=VolumeContentOrigin(
+            type=VolumeContentOriginType.VCOT_DOWNLOAD, download_content_tree_id=TREE
+        ),
+    )
+
+
+TREE = "10000000-0000-0000-0000-000000000001"
+FILES = (
+    file(1, "root", Target.Disk),
+    file(2, "old", Target.Kernel),
+    file(3, "new", Target.Kernel),
+    file(4, "small", Target.Initrd),
+    file(5, "large", Target.RamDisk),
+    file(6, "notes", Target.AppCustom),
+)
+
+
+def booted(resources: VmConfig, *volumes: Volume) -> Wish:
+    used = tuple(VolumeRef(uuid=volume.uuid) for volume in volumes)
+    return wished(
+        replace(VM, fixedresources=resources, volume_ref_list=used), volumes=tuple(volumes)
+    )
+
+
+def named(disk: Disk | None) -> str:
+    return next((v.display_name for v in FILES if disk and v.uuid == disk.volume), "")
+
+
+@pytest.mark.parametrize(
+    ("resources", "kernel", "ramdisk"),
+    [
+        (VmConfig(), "old", "small"),
+        (VmConfig(kernel="new"), "new", "small"),
+        (VmConfig(ramdisk=FILES[4].uuid), "old", "large"),
+    ],
+)
+def test_a_machine_boots_a_kernel_from_its_volumes(
+    resources: VmConfig, kernel: str, ramdisk: str
+) -> None:
+    (made,) = domains_of(booted(resources, *FILES))
+    assert [named(disk) for disk in made.disks] == ["root"]
+    assert (named(made.kernel), named(made.ramdisk)) == (kernel, ramdisk)
+    assert len(made.needs()) == len(FILES), "it waits for all of them"
+
+
+def test_a_kernel_has_the_arguments_of_the_app() -> None:
+    (made,) = domains_of(booted(VmConfig(extraargs="quiet a=b"), *FILES))
+    assert made.arguments == "quiet a=b"
+    accel = Accel(kvm=False, reason="test")
+    at = Place(Path("/r"), Path("/s"), accel, (), None, None, (), Path("/b/k"), Path("/b/i"))
+    assert "-kernel /b/k -initrd /b/i -append quiet a=b " in " ".join(qemu_argv(made, at))
+    (plain,) = domains_of(booted(VmConfig(), FILES[0]))
+    assert "-kernel" not in qemu_argv(plain, replace(at, kernel=None, ramdisk=None))
+
+
+@pytest.mark.parametrize(
+    ("resources", "told"),
+    [
+        (
+            VmConfig(kernel="root"),
+            "kernel 'root' names no volume of the app whose target is Kernel",
+        ),
+        (VmConfig(ramdisk="x"), "ramdisk 'x' names no volume of the app whose target is Initrd or"),
+        (VmConfig(extraargs="quiet"), "extraargs is for a kernel, and no volume of the app is one"),
+    ],
+)
+def test_what_cannot_be_booted_is_refused(resources: VmConfig, told: str) -> None:
+    wish = booted(resources, FILES[0])
+    assert f"app shop: {told}" in wish.refusals[wish.apps[0].app]
+    assert not domains_of(wish)
+
+
+def test_a_machine_has_a_tpm_unless_it_wants_none() -> None:
+    assert domain(VM).vtpm
+    assert not domain(replace(VM, fixedresources=VmConfig(disable_vtpm=True))).vtpm
+
+
+def test_a_tpm_belongs_to_the_disks_of_its_machine() -> None:
+    (before,) = domains_of(booted(VmConfig(), FILES[0]))
+    purged = replace(before, disks=(replace(before.disks[0], generation=1),))
+    again = replace(before, incarnation=before.incarnation + 1)
+    assert tpm_state_name(again) == tpm_state_name(before) != tpm_state_name(purged)
+
+
+def test_a_tpm_is_there_before_its_machine_and_ends_with_it() -> None:
+    accel = Accel(kvm=False, reason="test")
+    place = Place(Path("/r"), Path("/s"), accel, (), None, None, tpm_state=Path("/v/tpm one"))
+    line = " ".join(keeper_argv(domain(VM), place))
+    assert "swtpm socket --tpm2 --tpmstate 'dir=/v/tpm one,mode=0600' " in line
+    assert "--ctrl type=unixio,path=/r/tpm.sock,mode=0600 --terminate --daemon || exit" in line
+    assert "-chardev socket,id=tpm,path=/r/tpm.sock -tpmdev emulator,id=tpm0" in line
+
+
+async def test_a_node_without_the_emulator_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    told = await TpmProbe(tmp_path / "state", tmp_path / "run").fault()
+    assert "install the package swtpm on this node" in told
+
+
+def test_the_tpm_of_disks_that_are_gone_is_removed(tmp_path: Path) -> None:
+    old, new = tmp_path / "tpm-1", tmp_path / "tpm-2"
+    make_tpm_state(old)
+    (old / "tpm2-00.permall").write_bytes(b"x")
+    make_tpm_state(old)
+    assert (old / "tpm2-00.permall").exists()
+    make_tpm_state(new)
+    assert [path.name for path in tmp_path.iterdir()] == ["tpm-2"]
+    assert new.stat().st_mode & 0o777 == 0o700
 
 
 def test_a_machine_has_the_windows_licence_of_its_hardware_or_is_refused() -> None:

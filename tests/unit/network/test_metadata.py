@@ -7,7 +7,16 @@ from datetime import UTC, datetime
 import pytest
 from support.network_node import app, interface
 
-from eaves.evapi.config import MetaDataType
+from eaves.evapi.config import (
+    ContentTree,
+    EdgeDevConfig,
+    MetaDataType,
+    Target,
+    Volume,
+    VolumeContentOrigin,
+    VolumeContentOriginType,
+    VolumeRef,
+)
 from eaves.evapi.info import AppInstMetaDataType
 from eaves.ids import AppInstanceId, NetworkInstanceId
 from eaves.node.network.metadata import (
@@ -19,6 +28,7 @@ from eaves.node.network.metadata import (
     PortCounters,
     Question,
     answer,
+    blobs_of,
 )
 from eaves.node.refs import Position
 
@@ -103,13 +113,33 @@ def test_whoever_is_no_app_is_told_nothing(path: str) -> None:
         ("/eve/v1/location.json", 204),
         ("/eve/v1/wwan/status.json", 204),
         ("/eve/v1/tpm/signer", 501),
-        ("/eve/app-custom-blobs/x", 501),
+        ("/eve/app-custom-blobs/x", 404),
         ("/eve/v1/nothing", 404),
         ("/openstack/latest/meta_data.json", 404),
     ],
 )
 def test_what_is_not_there_says_so(path: str, status: int) -> None:
     assert get(path)[0] == status
+
+
+def test_an_app_is_told_of_the_volumes_that_it_may_fetch() -> None:
+    assert json.loads(get("/eve/v1/app/info.json")[1]) == {"appCustomBlobs": []}
+    origin = VolumeContentOrigin(
+        type=VolumeContentOriginType.VCOT_DOWNLOAD, download_content_tree_id="tree"
+    )
+    notes = Volume(uuid="one", display_name="my notes", origin=origin, target=Target.AppCustom)
+    disk = replace(notes, uuid="two", target=Target.Disk)
+    others = replace(notes, uuid="three")
+    tree = ContentTree(uuid="tree", custom_meta_data='{"for": "me"}')
+    config = EdgeDevConfig(volumes=(notes, disk, others), content_info=(tree,))
+    mine = replace(APP.config, volume_ref_list=(VolumeRef(uuid="one"), VolumeRef(uuid="two")))
+    caller = replace(CALLER, config=mine, blobs=blobs_of(config, mine))
+    assert json.loads(get("/eve/v1/app/info.json", caller)[1])["appCustomBlobs"] == [
+        {
+            "custom-meta": '{"for": "me"}',
+            "download-url": "http://169.254.169.254/eve/app-custom-blobs/my%20notes",
+        }
+    ]
 
 
 def test_neighbours_are_shown_only_to_an_interface_that_may_see_them() -> None:

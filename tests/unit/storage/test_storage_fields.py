@@ -38,6 +38,14 @@ DISK: Final = ContentTree(
     uuid=TREE, ds_ids_list=(STORE,), url="disk.img", iformat=Format.RAW, sha256="ab" * 32
 )
 
+DOWNLOAD: Final = replace(
+    BLANK,
+    maxsizebytes=0,
+    origin=VolumeContentOrigin(
+        type=VolumeContentOriginType.VCOT_DOWNLOAD, download_content_tree_id=TREE
+    ),
+)
+
 
 def made_volume(told: Volume) -> items.Volume:
     (made,) = intent(EdgeDevConfig(volumes=(told,))).items
@@ -67,10 +75,33 @@ def test_a_refused_volume_is_named_as_a_person_does() -> None:
     assert "volume spool" in refusal.text
 
 
-def test_a_volume_that_is_no_disk_is_refused_unless_it_is_there() -> None:
+@pytest.mark.parametrize(
+    ("target", "as_is"),
+    [
+        (Target.TgtUnknown, False),
+        (Target.Disk, False),
+        (Target.Kernel, True),
+        (Target.Initrd, True),
+        (Target.RamDisk, True),
+        (Target.AppCustom, True),
+    ],
+)
+def test_a_volume_that_is_no_disk_is_the_file_it_was_made_from(
+    target: Target, *, as_is: bool
+) -> None:
+    _, made = intent(
+        EdgeDevConfig(
+            content_info=(DISK,), datastores=(HTTPS,), volumes=(replace(DOWNLOAD, target=target),)
+        )
+    ).items
+    assert isinstance(made, items.Volume)
+    assert made.as_is is as_is
+
+
+def test_a_volume_that_cannot_be_its_target_is_refused_unless_it_is_there() -> None:
     told = EdgeDevConfig(volumes=(replace(BLANK, target=Target.Initrd),))
     (refusal,) = intent(told).refusals
-    assert "target Initrd is not built yet" in refusal.text
+    assert "target Initrd needs one file that is downloaded as it is" in refusal.text
     there = made_volume(replace(BLANK, target=Target.Disk))
     assert intent(told, {there.ref: there}).items == (there,), "its data stay"
 

@@ -42,19 +42,26 @@ def intent(
     containers: AbstractSet[AppInstanceId],
     user_data: Mapping[AppInstanceId, str],
     gateways: Mapping[ItemRef, str],
+    fetched: AbstractSet[ItemRef] = frozenset(),
 ) -> tuple[Container, ...]:
     """One item for each active container app.
 
-    `user_data` is decrypted and decoded; `gateways` tells for a vif the address that answers DNS.
+    `user_data` is decrypted and decoded; `gateways` tells for a vif the address that answers DNS;
+    `fetched` are volumes that an app reads from the metadata service, so they are not mounted.
     """
     return tuple(
-        _container(app, user_data.get(app.app, ""), gateways)
+        _container(app, user_data.get(app.app, ""), gateways, fetched)
         for app in apps
         if app.activate and app.app in containers
     )
 
 
-def _container(app: AppInForce, user_data: str, gateways: Mapping[ItemRef, str]) -> Container:
+def _container(
+    app: AppInForce,
+    user_data: str,
+    gateways: Mapping[ItemRef, str],
+    fetched: AbstractSet[ItemRef],
+) -> Container:
     resources = app.config.fixedresources
     volumes = app.config.volume_ref_list
     vifs = [refs.vif(app.app, n) for n in range(len(app.config.interfaces))]
@@ -68,6 +75,7 @@ def _container(app: AppInForce, user_data: str, gateways: Mapping[ItemRef, str])
         mounts=tuple(
             Mount(VolumeId(v.uuid), v.generation_count, v.mount_dir or DEFAULT_MOUNT_DIR)
             for v in volumes[1:]
+            if refs.volume(VolumeId(v.uuid), v.generation_count) not in fetched
         ),
         vifs=len(vifs),
         name_servers=tuple(gateways[vif] for vif in vifs if gateways.get(vif)),

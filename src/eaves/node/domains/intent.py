@@ -6,9 +6,10 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from eaves.evapi.config import AppInstanceConfig, MetaDataType, VmBootMode, VmConfig, VmMode
-from eaves.ids import AppInstanceId, VolumeId
+from eaves.ids import AppInstanceId
 from eaves.node import refs
-from eaves.node.domains.items import Disk, Domain, Firmware, Nic, Vnc
+from eaves.node.domains.direct_boot import Volumes, boot_of
+from eaves.node.domains.items import Domain, Firmware, Nic, Vnc
 from eaves.node.domains.options import Options, boot_order, resolution
 from eaves.node.refs import AppInForce, Passed
 from eaves.reconcile.item import ItemRef
@@ -24,6 +25,7 @@ def intent(
     overhead_kib: Callable[[AppInstanceConfig], int] = lambda _: 0,
     node: Options = Options(),  # noqa: B008 - frozen, and the same for all
     passed: Mapping[AppInstanceId, Passed] = MappingProxyType({}),
+    volumes: Volumes = MappingProxyType({}),
 ) -> tuple[Domain, ...]:
     """One item for each active app that is not in `containers`.
 
@@ -32,7 +34,7 @@ def intent(
     """
     return tuple(
         replace(
-            _domain(app, user_data.get(app.app, ""), macs, node),
+            _domain(app, user_data.get(app.app, ""), macs, node, volumes),
             overhead_kib=overhead_kib(app.config),
             passed=passed.get(app.app, Passed()),
         )
@@ -41,8 +43,11 @@ def intent(
     )
 
 
-def _domain(app: AppInForce, user_data: str, macs: Mapping[ItemRef, str], node: Options) -> Domain:
+def _domain(
+    app: AppInForce, user_data: str, macs: Mapping[ItemRef, str], node: Options, volumes: Volumes
+) -> Domain:
     config = app.config
+    boot = boot_of(config, volumes)
     resources = config.fixedresources or VmConfig()
     mode = resources.virtualization_mode
     version = config.uuidandversion.version if config.uuidandversion else ""
@@ -53,13 +58,16 @@ def _domain(app: AppInForce, user_data: str, macs: Mapping[ItemRef, str], node: 
         memory_kib=max(resources.memory, LEAST_MEMORY_KIB),
         vcpus=max(1, resources.vcpus),
         firmware=_firmware(resources),
-        disks=tuple(Disk(VolumeId(v.uuid), v.generation_count) for v in config.volume_ref_list),
+        disks=boot.disks,
         nics=tuple(_nic(app, n, macs) for n in range(len(config.interfaces))),
         legacy_devices=mode == VmMode.LEGACY,
         hide_hypervisor=mode == VmMode.FML,
         vnc=_vnc(config, resources, node),
         seed=config.meta_data_type
         in {MetaDataType.MetaDataDrive, MetaDataType.MetaDataDriveMultipart},
+        kernel=boot.kernel,
+        ramdisk=boot.ramdisk,
+        arguments=boot.arguments,
         name=config.displayname,
         user_data=user_data,
         # A plain restart must not run cloud-init again, so the counters are not part of it.
@@ -77,6 +85,8 @@ def _domain(app: AppInForce, user_data: str, macs: Mapping[ItemRef, str], node: 
         traced=node.traced,
         firmware_log=node.firmware_log,
         multipart=node.multipart or config.meta_data_type == MetaDataType.MetaDataDriveMultipart,
+        vtpm=not resources.disable_vtpm,
+        others=boot.others,
     )
 
 

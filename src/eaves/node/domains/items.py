@@ -68,6 +68,9 @@ class Domain:
     vnc: Vnc | None = None
     seed: bool = True  # a NoCloud CD is attached
     passed: Passed = field(default_factory=Passed)
+    kernel: Disk | None = None  # booted without firmware looking for it
+    ramdisk: Disk | None = None
+    arguments: str = ""  # of the kernel
     # Read at the next start only; a change alone is no reason to stop a guest, and a secret that
     # cannot be decrypted at the moment must not be one either.
     name: str = field(default="", compare=False)
@@ -87,13 +90,16 @@ class Domain:
     traced: tuple[str, ...] = field(default=(), compare=False)  # events of the emulator
     firmware_log: bool = field(default=False, compare=False)
     multipart: bool = field(default=False, compare=False)  # user data is files of the seed
+    vtpm: bool = field(default=False, compare=False)
+    others: tuple[Disk, ...] = field(default=(), compare=False)  # not the guest's, yet the app's
 
     @property
     def ref(self) -> ItemRef:
         return refs.domain(self.app)
 
     def needs(self) -> frozenset[ItemRef]:
-        volumes = {disk.ref for disk in self.disks}
+        files = [file for file in (self.kernel, self.ramdisk, *self.others) if file is not None]
+        volumes = {disk.ref for disk in (*self.disks, *files)}
         devices = {refs.pci_device(address) for address in self.passed.pci}
         return frozenset(volumes | devices | {refs.vif(self.app, nic.index) for nic in self.nics})
 

@@ -3,6 +3,7 @@
 Each disk and each interface has a PCIe root port of its own, disks first, in configured order.
 """
 
+import shlex
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -63,6 +64,9 @@ class Place:
     seed: Path | None
     ovmf: Ovmf | None
     licence: tuple[Path, ...] = ()  # tables of this machine's firmware
+    kernel: Path | None = None
+    ramdisk: Path | None = None
+    tpm_state: Path | None = None  # None: the guest has no TPM
 
     @property
     def trace(self) -> Path:
@@ -75,6 +79,10 @@ class Place:
     @property
     def gdb(self) -> Path:
         return self.folder / "gdb.sock"
+
+    @property
+    def tpm(self) -> Path:
+        return self.folder / "tpm.sock"
 
     @property
     def qmp(self) -> Path:
@@ -91,7 +99,7 @@ class Place:
 
 def keeper_argv(item: Domain, place: Place) -> tuple[str, ...]:
     return (
-        *("/bin/sh", "-c", KEEPER, "eaves-vm", str(place.exit_file), _core_limit(item)),
+        *("/bin/sh", "-c", _script(place), "eaves-vm", str(place.exit_file), _core_limit(item)),
         *_pipes(item, place),
         "--",
         *qemu_argv(item, place),
@@ -120,6 +128,25 @@ def _pipe(place: Place, file: Path) -> Path:
     return place.folder / f"{file.name}.pipe"
 
 
+def _script(place: Place) -> str:
+    if place.tpm_state is None:
+        return KEEPER
+    return f"{shlex.join(tpm_argv(place.tpm_state, place.tpm))} || exit; {KEEPER}"
+
+
+def tpm_argv(state: Path, socket: Path) -> tuple[str, ...]:
+    """A TPM in software for this guest: it returns once it listens, and ends with QEMU.
+
+    A guest that breaks it finds no capability, no way to get one, and the calls that swtpm allows
+    itself.
+    """
+    return (
+        *("setpriv", "--inh-caps=-all", "--bounding-set=-all", "--no-new-privs"),
+        *("swtpm", "socket", "--tpm2", "--tpmstate", f"dir={state},mode=0600"),
+        *("--ctrl", f"type=unixio,path={socket},mode=0600", "--terminate", "--daemon"),
+    )
+
+
 def qemu_argv(item: Domain, place: Place) -> tuple[str, ...]:
     if len(str(place.qmp)) > LONGEST_SOCKET_PATH:
         raise Rejected(f"{place.qmp}: path too long for a socket; give the node a shorter name")
@@ -138,6 +165,8 @@ def qemu_argv(item: Domain, place: Place) -> tuple[str, ...]:
         *("-chardev", f"socket,id=qmp,path={_text(place.qmp)},server=on,wait=off"),
         *("-mon", "chardev=qmp,mode=control"),
         *_boot_order(item),
+        *_kernel(item, place),
+        *_tpm(place),
         *_console(place),
         *_debug(item, place),
         *_licence(item, place),
@@ -175,6 +204,24 @@ def _boot_order(item: Domain) -> tuple[str, ...]:
     if not item.boot_order:
         return ()
     return ("-fw_cfg", f"name=opt/eve.bootorder,string={item.boot_order}")
+
+
+def _kernel(item: Domain, place: Place) -> tuple[str, ...]:
+    argv: list[str] = []
+    if place.kernel is not None:
+        argv += ["-kernel", str(place.kernel)]
+        argv += ["-initrd", str(place.ramdisk)] if place.ramdisk is not None else []
+        argv += ["-append", item.arguments] if item.arguments else []
+    return tuple(argv)
+
+
+def _tpm(place: Place) -> tuple[str, ...]:
+    if place.tpm_state is None:
+        return ()
+    return (
+        *("-chardev", f"socket,id=tpm,path={_text(place.tpm)}"),
+        *("-tpmdev", "emulator,id=tpm0,chardev=tpm", "-device", "tpm-tis,tpmdev=tpm0"),
+    )
 
 
 def _console(place: Place) -> tuple[str, ...]:

@@ -3,31 +3,27 @@
 from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 
-from eaves.evapi.config import AppInstanceConfig, VmConfig
+from eaves.evapi.config import AppInstanceConfig
 from eaves.ids import AppInstanceId
+from eaves.node.domains.direct_boot import Volumes, boot_of
 from eaves.node.domains.options import SIZES
 from eaves.node.refs import AppInForce
 
 
 def refuse(
-    apps: Iterable[AppInForce], containers: AbstractSet[AppInstanceId]
+    apps: Iterable[AppInForce], containers: AbstractSet[AppInstanceId], volumes: Volumes
 ) -> dict[AppInstanceId, str]:
-    found = {app.app: "; ".join(_faults(app.config)) for app in apps if app.app not in containers}
+    found = {
+        app.app: "; ".join(_faults(app.config, volumes))
+        for app in apps
+        if app.app not in containers
+    }
     return {app: text for app, text in found.items() if text}
 
 
-def _faults(config: AppInstanceConfig) -> Iterator[str]:
-    resources, name = config.fixedresources or VmConfig(), config.displayname
-    for what, value in (
-        ("kernel", resources.kernel),
-        ("ramdisk", resources.ramdisk),
-        ("extraargs", resources.extraargs),
-    ):
-        if value:
-            yield (
-                f"app {name}: {what} {value[:80]!r} cannot be given to a virtual machine, which "
-                f"boots from its first volume; put it there and leave {what} blank"
-            )
+def _faults(config: AppInstanceConfig, volumes: Volumes) -> Iterator[str]:
+    name = config.displayname
+    yield from (f"app {name}: {fault}" for fault in boot_of(config, volumes).faults)
     if config.vm_resolution and config.vm_resolution not in SIZES:
         yield (
             f"app {name}: vm_resolution {config.vm_resolution[:80]!r} is unknown; "

@@ -13,10 +13,11 @@ import structlog
 
 from eaves.errors import Transient
 from eaves.ids import AppInstanceId, VolumeId
-from eaves.node.domains.items import Domain, Firmware
+from eaves.node.domains.items import Disk, Domain, Firmware
 from eaves.node.domains.monitor import monitor, run_state, tell
 from eaves.node.domains.qemu import DiskFile, Ovmf, Place, keeper_argv, memory_limit_bytes
 from eaves.node.domains.seed import write_seed
+from eaves.node.domains.vtpm import TpmProbe, make_tpm_state, tpm_state_name
 from eaves.node.host import cgroups
 from eaves.node.host.accel import Accel, AccelProbe
 from eaves.node.host.applogs import LogFormat, LogSource
@@ -81,6 +82,7 @@ class Workshop:
         self.clock = clock
         self.stop_grace_s = stop_grace_s
         self.probe = AccelProbe(state_dir / "domains")
+        self.tpm_probe = TpmProbe(state_dir / "domains", run_dir)
         self._folder = run_dir / "domains"
         self._state_dir = state_dir / "domains"
         self._disks = disks
@@ -127,6 +129,8 @@ class Workshop:
         argv = keeper_argv(item, place)
         place.folder.mkdir(parents=True, mode=0o700)
         atomic_write(place.folder / "item.json", msgspec.json.encode(item))
+        if place.tpm_state is not None:
+            await asyncio.to_thread(make_tpm_state, place.tpm_state)
         if place.seed is not None:
             await asyncio.to_thread(write_seed, place.seed, item)
         place.console.touch(mode=0o600)
@@ -136,6 +140,8 @@ class Workshop:
         process = await self._launched(place, keeper, output)
         # Recorded while the guest is still paused: a node that dies here finds this one again.
         note = f"{place.accel.name}: {place.accel.reason}"
+        if item.vtpm and place.tpm_state is None:
+            note += f"; without a TPM: {await self.tpm_probe.fault()}"
         write_run(place.folder, Run(process.pid, process.start_ticks, self.clock(), note))
         await self._limit(item, process, place.accel)
         async with monitor(place.qmp, ANSWER_TIMEOUT_S) as client:
@@ -150,7 +156,8 @@ class Workshop:
         folder = self.folder(item.app)
         kept = below(self._state_dir, item.app)
         kept.mkdir(parents=True, exist_ok=True, mode=0o700)
-        disks = (self._disks.volume_paths(d.volume, d.generation) for d in item.disks)
+        disks = (self._volume(disk) for disk in item.disks)
+        tpm = item.vtpm and not await self.tpm_probe.fault()
         return Place(
             folder=folder,
             console=self.log_source(item.app).path,
@@ -159,7 +166,13 @@ class Workshop:
             seed=folder / "cidata.iso" if item.seed else None,
             ovmf=_firmware(kept) if item.firmware is Firmware.UEFI else None,
             licence=tuple(table for table in LICENCE if table.exists()),
+            kernel=self._volume(item.kernel).path if item.kernel else None,
+            ramdisk=self._volume(item.ramdisk).path if item.ramdisk else None,
+            tpm_state=kept / tpm_state_name(item) if tpm else None,
         )
+
+    def _volume(self, disk: Disk) -> Volume:
+        return self._disks.volume_paths(disk.volume, disk.generation)
 
     async def _launched(self, place: Place, keeper: int, output: Path) -> ProcessId:
         """QEMU writes its pid once it is set up; before that it may end with a reason."""
@@ -226,7 +239,7 @@ class Workshop:
             await wait_gone(known.process, QUIT_TIMEOUT_S)
 
     def forget(self, app: AppInstanceId) -> None:
-        """The app is gone for good: its log and firmware variables go too."""
+        """The app is gone for good: its log, firmware variables and TPM go too."""
         shutil.rmtree(below(self._state_dir, app), ignore_errors=True)
 
 

@@ -8,12 +8,15 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
-from eaves.evapi.config import AppInstanceConfig, MetaDataType
+from eaves.evapi.config import AppInstanceConfig, EdgeDevConfig, MetaDataType, Target
 from eaves.evapi.info import AppInstMetaDataType
-from eaves.ids import AppInstanceId, NetworkInstanceId
+from eaves.ids import AppInstanceId, NetworkInstanceId, VolumeId
+from eaves.node.network.patches import BASE_URL
 from eaves.node.refs import Position
 
+BLOBS = "/eve/app-custom-blobs/"
 MOST_STATUS_BYTES = 32_768
 JSON_TYPE, TEXT_TYPE, METRICS_TYPE = (
     "application/json",
@@ -26,7 +29,6 @@ POSTED = {
 }
 NOT_SERVED = {
     "/eve/v1/tpm/": "this node keeps no TPM for apps",
-    "/eve/app-custom-blobs/": "this node hands out no custom blobs",
 }
 
 
@@ -47,6 +49,16 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Blob:
+    """A volume of an app whose target is AppCustom: the app fetches it."""
+
+    name: str
+    volume: VolumeId
+    generation: int
+    meta_data: str  # what its content tree says of it
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """One interface of an app, as it asks."""
 
@@ -57,6 +69,7 @@ class Caller:
     port: int  # it asks from
     egress_address: str  # of the port that its network instance leaves by now; empty: none
     discovers: bool = False  # its adapter may be told of its neighbours
+    blobs: tuple[Blob, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +151,7 @@ def _told(path: str, caller: Caller, facts: NodeFacts) -> Answer | None:
         case "/eve/v1/discover-network.json":
             return _discover(caller, facts)
         case "/eve/v1/app/info.json":
-            return _json({"appCustomBlobs": []})
+            return _json({"appCustomBlobs": [_blob(blob) for blob in caller.blobs]})
         case "/metrics":
             return _metrics(facts)
         case _:
@@ -203,6 +216,27 @@ def _network(caller: Caller, facts: NodeFacts) -> Answer:
 
 def _text(text: str) -> Answer:
     return Answer(200, body=text) if text else Answer(204)
+
+
+def blobs_of(config: EdgeDevConfig, app: AppInstanceConfig) -> tuple[Blob, ...]:
+    """`config` holds the volumes and content trees in force."""
+    told = {tree.uuid: tree.custom_meta_data for tree in config.content_info}
+    used = {(ref.uuid, ref.generation_count) for ref in app.volume_ref_list}
+    return tuple(
+        Blob(
+            one.display_name or one.uuid,
+            VolumeId(one.uuid.lower()),
+            one.generation_count,
+            told.get(one.origin.download_content_tree_id, "") if one.origin else "",
+        )
+        for one in config.volumes
+        if one.target == Target.AppCustom and (one.uuid, one.generation_count) in used
+    )
+
+
+def _blob(blob: Blob) -> dict[str, str]:
+    url = f"{BASE_URL}{BLOBS}{quote(blob.name, safe='')}"
+    return {"custom-meta": blob.meta_data, "download-url": url}
 
 
 def _port_metrics(port: PortCounters) -> dict[str, Any]:

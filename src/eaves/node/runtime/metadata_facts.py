@@ -34,6 +34,7 @@ def surface_of(parts: Parts, shared: Shared, reporter: Reporter) -> Surface:
         reporter.say,
         parts.patches,
         lambda: metrics_limits(shared.items),
+        lambda volume, generation: parts.storage.volume_paths(volume, generation).path,
     )
 
 

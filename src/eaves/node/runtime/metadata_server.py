@@ -10,14 +10,17 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_interface
+from pathlib import Path
 
 import structlog
 from aiohttp import web
 
+from eaves.errors import Transient
 from eaves.evapi.info import ZInfoAppInstMetaData, ZInfoMsg, ZInfoTypes
-from eaves.ids import AppInstanceId, NetworkInstanceId
+from eaves.ids import AppInstanceId, NetworkInstanceId, VolumeId
 from eaves.node.network.items import AppFirewall, Bridge, NetworkItem, Routes
 from eaves.node.network.metadata import (
+    BLOBS,
     MOST_STATUS_BYTES,
     Allowance,
     Answer,
@@ -26,6 +29,7 @@ from eaves.node.network.metadata import (
     NodeFacts,
     Question,
     answer,
+    blobs_of,
 )
 from eaves.node.network.routing import EVERYWHERE
 from eaves.node.network.rules import METADATA_PORT
@@ -53,6 +57,7 @@ class Surface:
     say: Callable[[str, ZInfoMsg], None]  # an info message under its key
     patches: PatchShelf | None = None  # None: it hands out none
     metrics_limits: Callable[[], tuple[float, int, float]] = lambda: (1.0, 10, 240.0)
+    find_file: Callable[[VolumeId, int], Path] | None = None  # of a volume; Transient: not yet
 
 
 def bridges_of(items: Iterable[NetworkItem]) -> Mapping[str, tuple[str, NetworkInstanceId]]:
@@ -85,6 +90,7 @@ def caller_of(
                 *peer,
                 egress_of(items, item.network_instance, ports),
                 adapter.allow_to_discover,
+                blobs_of(wish.config, app.config),
             )
     return None
 
@@ -201,6 +207,8 @@ class MetadataServer:
             if caller is None:
                 return web.Response(status=204)
             return await self._surface.patches.reply(request, caller.app)
+        if caller is not None and request.path.startswith(BLOBS):
+            return self._blob(request, caller)
         try:
             body = await read_body(request)
         except TimeoutError:
@@ -217,6 +225,18 @@ class MetadataServer:
             body=told.body.encode() if told.status != 204 else None,
             headers={"Content-Type": told.content_type} if told.body else None,
         )
+
+    def _blob(self, request: web.BaseRequest, caller: Caller) -> web.StreamResponse:
+        if request.method not in {"GET", "HEAD"}:
+            return web.Response(status=405, text=f"{request.path} is read with GET\n")
+        name = request.path.removeprefix(BLOBS)
+        blob = next((one for one in caller.blobs if one.name == name), None)
+        if blob is None or self._surface.find_file is None:
+            return web.Response(status=404, text="no volume of this app for it has that name\n")
+        try:
+            return web.FileResponse(self._surface.find_file(blob.volume, blob.generation))
+        except Transient as error:
+            return web.Response(status=503, text=f"{error}\n")
 
     def _allows(self, caller: str, path: str) -> bool:
         now_s = time.monotonic()

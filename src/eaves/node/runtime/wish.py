@@ -14,6 +14,7 @@ from eaves.ids import AppInstanceId, NetworkInstanceId
 from eaves.node import refs
 from eaves.node.containers import intent as containers
 from eaves.node.domains import intent as domains
+from eaves.node.domains.direct_boot import NO_DISKS, volumes_of
 from eaves.node.domains.items import Domain
 from eaves.node.domains.options import options_of
 from eaves.node.domains.refusals import refuse as refuse_machines
@@ -63,7 +64,9 @@ def make_wish(
 ) -> Wish:
     contained = containers.container_apps(config, apps)
     user_data, locked = open_user_data(apps, open_secret)
-    barred = refuse_machines(apps, contained)
+    volumes = volumes_of(config.volumes)
+    fetched = frozenset(ref for ref, told in volumes.items() if told.target in NO_DISKS)
+    barred = refuse_machines(apps, contained, volumes)
     apps = tuple(_hold_back(app, {**locked, **barred}, current) for app in apps)
     assigned = assign(config, apps, contained, _passed_now(apps, current), ports, parts)
     apps = _without(apps, assigned.refusals)
@@ -83,11 +86,12 @@ def make_wish(
             lambda config: vm_overhead_kib(config, budget),
             options_of(config.config_items),
             assigned.passed,
+            volumes,
         ),
         *(one for one in assigned.items if one.app not in grants.refusals),
         *assigned.cards,
         *grants.cpus,
-        *containers.intent(apps, contained, user_data, gateways),
+        *containers.intent(apps, contained, user_data, gateways, fetched),
     ]
     warnings = {a.app: containers.isolation_warning(a) for a in apps if a.app in contained}
     return Wish(

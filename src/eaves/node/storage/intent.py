@@ -61,6 +61,8 @@ KINDS = {
     DsType.DsAzureBlob: "azure",
     DsType.DsGoogleStorage: "google",
 }
+ONE_FILE = ("ISO", "RAW")  # formats whose volume may be the content itself
+FILES = frozenset({Target.Kernel, Target.Initrd, Target.RamDisk, Target.AppCustom})
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -125,11 +127,10 @@ def intent(
     for volume_wish in config.volumes:
         ref = refs.volume(VolumeId(volume_wish.uuid.lower()), volume_wish.generation_count)
         try:
+            asked = volume_config(volume_wish, trees, generations)
             if ref not in there:
-                admit_target(volume_wish)
-            volume = going_back.get(ref) or _standing_on(
-                volume_config(volume_wish, trees, generations), there.get(ref)
-            )
+                admit_target(volume_wish, asked)
+            volume = going_back.get(ref) or _standing_on(asked, there.get(ref))
         except Rejected as error:
             refused[ref] = str(error)
             continue
@@ -157,6 +158,7 @@ def _standing_on(volume: Volume, present: Item | None) -> Volume:
             volume,
             tree_generation=present.tree_generation,
             format=present.format,
+            as_is=present.as_is,
             restored=present.restored,
         )
     return volume
@@ -294,15 +296,19 @@ def volume_config(
         format=word,
         read_only=wish.readonly,
         encrypted=not wish.clear_text,
+        as_is=wish.target in FILES,
     )
 
 
-def admit_target(wish: VolumeConfig) -> None:
-    """Raises Rejected for a volume that is to be something else than a disk."""
-    if wish.target not in (Target.TgtUnknown, Target.Disk):
+def admit_target(wish: VolumeConfig, asked: Volume) -> None:
+    """Raises Rejected for a volume that cannot be what its target says."""
+    what = f"volume {wish.display_name or wish.uuid}: target {wish.target.name}"
+    if not asked.as_is and wish.target not in (Target.TgtUnknown, Target.Disk):
+        raise Rejected(f"{what} is not known; use Disk, Kernel, Initrd, RamDisk or AppCustom")
+    if asked.as_is and (asked.tree is None or asked.format not in ONE_FILE):
         raise Rejected(
-            f"volume {wish.display_name or wish.uuid}: target {wish.target.name} is not built yet; "
-            "volumes are disks of machines and folders of containers"
+            f"{what} needs one file that is downloaded as it is; make it from a content tree of "
+            f"format {' or '.join(ONE_FILE)}"
         )
 
 

@@ -68,6 +68,7 @@ class Volume:
     format: str = "RAW"  # of its content
     read_only: bool = False
     encrypted: bool = False  # carried for the status; not acted on yet
+    as_is: bool = False  # no disk: a file that is read as its content came
     restored: str = ""  # the roll-back that gave it its data: "<snapshot>/<counter>"
 
     @property

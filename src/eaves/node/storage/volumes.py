@@ -217,7 +217,7 @@ class VolumeStore:
             format=record.format,
             size_bytes=record.size_bytes,
             read_only=record.item.read_only or record.shared,
-            cdrom=record.shared,
+            cdrom=record.shared and not record.item.as_is,
             digest=record.digest,
         )
 
@@ -265,7 +265,7 @@ def _plan(item: Volume, tree: TreeRecord | None) -> VolumeRecord:
             image=tree.image,
             digest=tree.digest,
         )
-    if item.format == "ISO":
+    if item.format == "ISO" or item.as_is:
         return VolumeRecord(
             item,
             "disk",
