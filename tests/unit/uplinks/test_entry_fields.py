@@ -8,7 +8,7 @@ from support.ports import DHCP, T0, adapter, config, network, nic
 
 from eaves.evapi.config import EdgeDevConfig
 from eaves.evapi.config.devcommon import ConfigItem
-from eaves.evapi.config.devmodel import ArpMonitor, BondAdapter, MIIMonitor
+from eaves.evapi.config.devmodel import ArpMonitor, BondAdapter, MIIMonitor, PhyIOUsagePolicy
 from eaves.evapi.config.netconfig import (
     CellularConfig,
     CellularConnectivityProbe,
@@ -51,6 +51,17 @@ def only(given: EdgeDevConfig) -> PortPlan:
 
 def with_network(told: NetworkConfig) -> PortPlan:
     return only(config(adapter("eth0"), networks=[told]))
+
+
+def test_where_no_port_is_called_an_uplink_those_are_that_the_model_calls_free() -> None:
+    given = config(adapter("eth0", uplink=False), adapter("eth1", uplink=False))
+    assert [p.management for p in controller_entry(given, T0).ports] == [True, True]
+    told = tuple(
+        replace(io, usage_policy=PhyIOUsagePolicy(free_uplink=io.logicallabel == "eth1"))
+        for io in given.device_io_list
+    )
+    ports = controller_entry(replace(given, device_io_list=told), T0).ports
+    assert [p.management for p in ports] == [False, True]
 
 
 def test_a_port_is_an_uplink_by_either_flag() -> None:

@@ -113,10 +113,12 @@ def entry_of(encoded: bytes, source: Source, at: datetime) -> Entry:
     networks = {network.id: network for network in config.networks}
     usages = {_label(io): io.usage for io in config.device_io_list}
     old_format = not any(a.uplink or a.free_uplink for a in config.system_adapter_list)
+    free = {_label(io) for io in config.device_io_list if _is_free(io)}
     ports: list[PortPlan] = []
     for adapter in config.system_adapter_list:
         label = adapter.lower_layer_name or adapter.name
-        ports.append(_port(adapter, devices, networks, usages.get(label), everywhere=old_format))
+        by_model = old_format and (label in free or not free)
+        ports.append(_port(adapter, devices, networks, usages.get(label), by_model=by_model))
     asked = {pnac.logicallabel: pnac for pnac in config.pnacs}
     told = tuple(replace(p, access=_access(p, devices, asked)) for p in _checked(ports))
     return Entry(source, at, tuple(devices.values()), told, encoded)
@@ -176,6 +178,10 @@ def _wrong(port: PortPlan, why: str) -> PortPlan:
         wrong=text,
         usage=port.usage,
     )
+
+
+def _is_free(io: PhysicalIO) -> bool:
+    return io.usage_policy is not None and io.usage_policy.free_uplink
 
 
 def _label(io: PhysicalIO) -> str:
@@ -282,11 +288,13 @@ def _port(
     networks: Mapping[str, NetworkConfig],
     usage: PhyIoMemberUsage | None,
     *,
-    everywhere: bool,
+    by_model: bool,
 ) -> PortPlan:
-    """`everywhere`: no adapter says that it is an uplink, so all are, and free."""
-    management = adapter.uplink or adapter.free_uplink or everywhere
-    cost = 0 if everywhere else adapter.cost
+    """`by_model`: no adapter says that it is an uplink.  Those are, and free, whose device is by
+    the model; where it calls none so, all are.
+    """
+    management = adapter.uplink or adapter.free_uplink or by_model
+    cost = 0 if by_model else adapter.cost
     plain = PortPlan(
         adapter.name,
         adapter.lower_layer_name or adapter.name,
