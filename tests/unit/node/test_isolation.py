@@ -129,6 +129,53 @@ def test_storage_and_input_go_and_what_carries_the_network_stays(kernel: Kernel)
     assert kernel.drivers() == kernel.authorized() == kept
 
 
+def disk(kernel: Kernel, interface: str, name: str, number: str, holder: str = "") -> None:
+    """A disk behind `interface`, with one partition; what is built upon the latter."""
+    there = kernel.root / f"sys/devices/pci0000:00/usb1/{interface[:3]}/{interface}/host0/block"
+    blocks = kernel.root / "sys/class/block"
+    blocks.mkdir(parents=True, exist_ok=True)
+    for path, device in ((there / name, "8:0"), (there / name / f"{name}1", number)):
+        (path / "holders").mkdir(parents=True)
+        (path / "dev").write_text(device + "\n")
+        (blocks / path.name).symlink_to(path)
+    if holder:
+        (there / name / f"{name}1/holders" / holder).mkdir()
+
+
+def tell(kernel: Kernel, file: str, text: str) -> None:
+    path = kernel.root / "proc" / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+MOUNTED = "22 27 0:21 / /proc rw - proc proc rw\n29 27 8:1 / /config rw - ext4 /dev/sda1 rw\n"
+SWAPPED = "Filename Type Size Used Priority\n/dev/sda1 partition 1024 0 -2\n"
+
+
+@pytest.mark.parametrize(
+    ("holder", "mountinfo", "swaps"),
+    [("dm-0", "", ""), ("", MOUNTED, ""), ("", "", SWAPPED)],
+    ids=["verified or encrypted", "mounted", "swap"],
+)
+def test_a_disk_that_the_machine_runs_from_is_never_cut_off(
+    kernel: Kernel, holder: str, mountinfo: str, swaps: str
+) -> None:
+    disk(kernel, f"{STICK}:1.0", "sda", "8:1", holder)
+    tell(kernel, "self/mountinfo", mountinfo)
+    tell(kernel, "swaps", swaps)
+    look(kernel, SHUT)
+    kept = names(HUB, STICK, ADAPTER) | {f"{PHONE}:1.0"}
+    assert kernel.drivers() == kernel.authorized() == kept
+
+
+def test_a_disk_that_nothing_uses_is_cut_off(kernel: Kernel) -> None:
+    disk(kernel, f"{STICK}:1.0", "sda", "8:17")
+    tell(kernel, "self/mountinfo", MOUNTED)
+    tell(kernel, "swaps", SWAPPED.replace("sda1", "sdb1"))
+    look(kernel, SHUT)
+    assert not kernel.authorized() & names(STICK)
+
+
 def test_the_controller_opens_usb_and_shuts_it_again(kernel: Kernel) -> None:
     look(kernel, SHUT)
     look(kernel, opened("debug.enable.usb"))
@@ -216,6 +263,7 @@ INTERFACES = st.builds(
     product=st.integers(0, 3),
     kind=st.sampled_from([*KEPT_AWAY, 0x02, 0x09, 0xFF]),
     authorized=st.booleans(),
+    in_use=st.booleans(),
 )
 
 
@@ -253,5 +301,6 @@ def test_only_what_may_is_let_in_and_no_driver_is_asked_for_what_an_app_has(
         kinds = {(r.vendor, r.product) for r in rules if not r.bus}
         kind = (f"{one.vendor:04x}", f"{one.product:04x}")
         given_away = (one.bus, one.port) in places or kind in kinds
-        assert state[one.name] == (given_away or access.usb or one.kind not in KEPT_AWAY)
+        stays = one.in_use or one.kind not in KEPT_AWAY
+        assert state[one.name] == (given_away or access.usb or stays)
         assert not (given_away and one.name in probed)

@@ -32,6 +32,7 @@ class Interface:
     product: int
     kind: int  # class code
     authorized: bool
+    in_use: bool = False  # what this machine runs on lies on a disk behind it
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,7 @@ class Isolation:
         return tuple(failed)
 
     def _interfaces(self) -> Iterator[Interface]:
+        needed = self._disks_in_use()
         for folder in self._entries(f"{USB}/devices"):
             device, colon, _ = folder.name.partition(":")
             place = _DEVICE.fullmatch(device)
@@ -105,7 +107,23 @@ class Isolation:
                 _hex(above / "idProduct"),
                 _hex(folder / "bInterfaceClass"),
                 allowed == "1",
+                folder.name in needed,
             )
+
+    def _disks_in_use(self) -> frozenset[str]:
+        """What is on the way to each block device that is mounted, swapped to or under another."""
+        mounts = _text(self.root / "proc/self/mountinfo").splitlines()
+        mounted = {number for line in mounts for number in line.split()[2:3]}
+        swaps = _text(self.root / "proc/swaps").splitlines()[1:]
+        swapped = {Path(name).name for line in swaps for name in line.split()[:1]}
+        return frozenset(
+            part
+            for folder in self._entries("sys/class/block")
+            if _text(folder / "dev") in mounted
+            or folder.name in swapped
+            or _filled(folder / "holders")
+            for part in folder.resolve().parts
+        )
 
     def _buses(self) -> Iterator[tuple[str, bool]]:
         for folder in self._entries(f"{USB}/devices"):
@@ -127,6 +145,13 @@ class Isolation:
     def _entries(self, name: str) -> list[Path]:
         folder = self.root / name
         return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def _filled(folder: Path) -> bool:
+    try:
+        return any(folder.iterdir())
+    except OSError:
+        return False
 
 
 def _text(path: Path) -> str:

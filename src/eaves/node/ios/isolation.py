@@ -3,7 +3,8 @@
 Somebody who stands before the device brings a keyboard, a stick or a screen.  Unless the controller
 opens them (`debug.enable.usb`, `debug.enable.vga`), the machine itself takes none of them: a USB
 interface is let in for the app that it is assigned to, where no driver of the host is asked.
-What carries the network stays.  Source: node reference, section 11.3.
+What carries the network stays, and so does the disk that the machine runs from.
+Source: node reference, section 11.3.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -60,7 +61,7 @@ def _interfaces(
     opened: list[Interface] = []
     for one in interfaces:
         given = any(_matches(rule, one) for rule in rules)
-        wanted = given or access.usb or one.kind not in KEPT_AWAY
+        wanted = given or access.usb or one.in_use or one.kind not in KEPT_AWAY
         if wanted == one.authorized:
             continue
         yield Write(f"{USB}/devices/{one.name}/authorized", _flag(wanted))
