@@ -106,6 +106,12 @@ def test_graphics_of_the_processor_have_the_option_rom_that_is_named() -> None:
     assert "romfile=/" not in line(outside)
 
 
+def test_parts_of_user_data_keep_every_character() -> None:
+    told = domain(said("process.cloud-init.multipart"))
+    files = seed_files(replace(told, user_data=PARTS.replace("till", "tür-€")))
+    assert files["user-data"].decode() == "#cloud-config\nhostname: tür-€"
+
+
 def test_parts_of_user_data_are_files_if_the_node_says_so() -> None:
     told = replace(domain(), user_data=PARTS)
     assert seed_files(told)["user-data"].decode() == PARTS
@@ -128,15 +134,26 @@ def test_a_part_of_user_data_without_a_good_name_is_refused(name: str) -> None:
         seed_files(replace(item, user_data=told))
 
 
-def test_the_keeper_keeps_so_much_of_what_goes_through_a_pipe(tmp_path: Path) -> None:
-    pipe, kept, code = tmp_path / "pipe", tmp_path / "kept", tmp_path / "exit"
-    guest = ("sh", "-c", 'ulimit -c; printf 0123456789 > "$1"; exit 3', "guest", str(pipe))
+@pytest.mark.parametrize(
+    ("writes", "kept"),
+    [
+        ('printf 0123456789 > "$1"', b"0123"),
+        ('head -c 300000 /dev/zero > "$1"', bytes(4)),  # more than a pipe holds
+        (":", b""),  # it never opens the pipe
+    ],
+)
+def test_the_keeper_keeps_so_much_of_what_goes_through_a_pipe(
+    tmp_path: Path, writes: str, kept: bytes
+) -> None:
+    code, pipes = tmp_path / "exit", [tmp_path / "pipe", tmp_path / "other"]
+    given = [str(part) for p in pipes for part in (p, p.with_suffix(".kept"), 4)]
+    guest = ("sh", "-c", f"ulimit -c; {writes}; exit 3", "guest", str(pipes[0]))
     ran = subprocess.run(
-        ("/bin/sh", "-c", KEEPER, "vm", str(code), "7", str(pipe), str(kept), "4", "--", *guest),
+        ("/bin/sh", "-c", KEEPER, "vm", str(code), "7", *given, "--", *guest),
         check=True,
         stdout=subprocess.PIPE,
-        timeout=30,
+        timeout=60,
     )
     assert ran.stdout.strip() == b"7"
     assert code.read_text().strip() == "3"
-    assert kept.read_bytes() == b"0123"
+    assert [p.with_suffix(".kept").read_bytes() for p in pipes] == [kept, b""]

@@ -213,11 +213,13 @@ def test_a_machine_has_a_tpm_unless_it_wants_none() -> None:
     assert not domain(replace(VM, fixedresources=VmConfig(disable_vtpm=True))).vtpm
 
 
-def test_a_tpm_belongs_to_the_disks_of_its_machine() -> None:
+def test_a_tpm_belongs_to_the_first_disk_of_its_machine() -> None:
     (before,) = domains_of(booted(VmConfig(), FILES[0]))
     purged = replace(before, disks=(replace(before.disks[0], generation=1),))
     again = replace(before, incarnation=before.incarnation + 1)
     assert tpm_state_name(again) == tpm_state_name(before) != tpm_state_name(purged)
+    with_data = replace(before, disks=(*before.disks, replace(before.disks[0], generation=7)))
+    assert tpm_state_name(with_data) == tpm_state_name(before)
 
 
 def test_a_tpm_is_there_before_its_machine_and_ends_with_it() -> None:

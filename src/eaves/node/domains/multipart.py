@@ -12,7 +12,7 @@ MOST_PARTS = 32
 
 def parts_of(user_data: str) -> dict[str, bytes]:
     """Empty where the text is no MIME message.  Raises Rejected for a part without a good name."""
-    message = email.message_from_string(user_data)
+    message = email.message_from_bytes(user_data.encode())
     if not message.is_multipart():
         return {}
     parts = [part for part in message.walk() if not part.is_multipart()]

@@ -22,13 +22,16 @@ FIRST_PORT_SLOT = 2  # of bus 0; lower ones belong to the machine
 
 # Keeps QEMU and writes its exit code, whatever happens to the node meanwhile.
 # A guest with a device of its own has all its memory locked: QEMU may do that also as nobody.
-# What a guest can write without end goes through a pipe, of which so many bytes are kept.
+# What a guest can write without end goes through a pipe, of which so many bytes are kept; the rest
+# is read all the same, so that nobody waits for it.  The keeper holds both ends (3 and 4: there are
+# at most two) until QEMU is gone: no reader is left waiting where QEMU never opened its end.
 KEEPER = (
     "ulimit -l unlimited 2>/dev/null; "
-    'out="$1"; ulimit -c "$2" 2>/dev/null; shift 2; '
-    'while [ "$1" != -- ]; do '
-    'mkfifo -m 600 "$1"; head -c "$3" < "$1" > "$2" & shift 3; done; shift; '
-    '"$@"; echo $? > "$out.new"; mv "$out.new" "$out"'
+    'out="$1"; ulimit -c "$2" 2>/dev/null; shift 2; end=3; '
+    'while [ "$1" != -- ]; do mkfifo -m 600 "$1"; eval "exec $end<>\\"\\$1\\""; exec 5<"$1"; '
+    '{ head -c "$3" >"$2"; cat >/dev/null; } <&5 3>&- 4>&- 5<&- & '
+    "exec 5<&-; end=$((end + 1)); shift 3; done; shift; "
+    '"$@" 3>&- 4>&-; echo $? > "$out.new"; mv "$out.new" "$out"; exec 3>&- 4>&-; wait'
 )
 LARGEST_CORE_BYTES = 512 << 20
 LARGEST_CORE_WITH_GUEST = "unlimited"

@@ -1,6 +1,7 @@
 """Where the TPM of a guest keeps its state: in the vault, beside its firmware variables.
 
-It belongs to the disks of the app as they are.  A purge gives it others, and with them another TPM.
+It belongs to the first disk of the app: a purge gives it another, and with that another TPM; a disk
+of data that comes or goes does not.
 """
 
 import asyncio
@@ -17,8 +18,8 @@ PREFIX = "tpm-"
 
 
 def tpm_state_name(item: Domain) -> str:
-    disks = " ".join(disk.ref.name for disk in item.disks)
-    return PREFIX + sha256(disks.encode()).hexdigest()[:16]
+    first = "".join(disk.ref.name for disk in item.disks[:1])
+    return PREFIX + sha256(first.encode()).hexdigest()[:16]
 
 
 def make_tpm_state(folder: Path) -> None:
