@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -326,6 +327,10 @@ class Namespaces(Made):
 
 
 class Vifs(Made):
+    def begun(self, item: Vif) -> Vif:
+        """VLANs, addresses and routes come last."""
+        return replace(item, mtu=0)
+
     async def make(self, item: Vif, running: Vif | None) -> None:
         seen = await links.interfaces()
         if item.bridge not in seen.links:

@@ -1,6 +1,7 @@
 """Switches made: a bridge without address, its ports, VLANs and spanning tree."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from eaves.node.host import links
 from eaves.node.network.items import Switch, SwitchPort, Tracking, Vif
@@ -11,6 +12,10 @@ VLAN_TAGGED = "net.bridge.bridge-nf-filter-vlan-tagged"
 
 
 class Switches(Made):
+    def begun(self, item: Switch) -> Switch:
+        """VLANs of its ports come last."""
+        return replace(item, mtu=0)
+
     async def make(self, item: Switch, running: Switch | None) -> None:
         seen = await links.interfaces()
         wanted = {port.ifname for port in item.ports}

@@ -60,15 +60,29 @@ class Made(ABC):
     @abstractmethod
     async def unmake(self, item: Any) -> None: ...
 
+    def begun(self, item: Any) -> Any:
+        """The record while it is being made: enough to take down what a cut leaves.
+
+        Where the kernel does not show that an item is whole, it has an attribute that no
+        intention has, so that it is made again.
+        """
+        return item
+
+    def _begin(self, item: Any) -> Any:
+        """What was recorded so far, which goes on to say what there is to take down."""
+        written = self.shop.records.get(item.ref)
+        begun = self.begun(item if written is None else written)
+        if begun != written:
+            self.shop.records.put(begun)
+        return written
+
     async def create(self, item: Any, progress: ProgressSink, /) -> None:
-        running = self.shop.records.get(item.ref)
-        if running is None:
-            # Begun is as good as made for who looks: what a cut leaves is found, and taken down.
-            self.shop.records.put(item)
+        running = self._begin(item)
         await self.make(item, running)
         self.shop.records.put(item)
 
     async def modify(self, running: Any, item: Any, progress: ProgressSink, /) -> None:
+        self._begin(item)
         await self.make(item, running)
         self.shop.records.put(item)
 
