@@ -207,6 +207,34 @@ async def test_the_modem_manager_starts_anew_where_it_may(
     assert called.read_text() == "restart ModemManager\n"
 
 
+async def test_a_modem_manager_that_does_not_answer_starts_anew_and_bearers_stay(
+    modem: ModemManager, tmp_path: Path
+) -> None:
+    called = tmp_path / "restarted"
+    program = tmp_path / "systemctl"
+    program.write_text(f'#!/bin/sh\necho "$@" > {called}\n')
+    program.chmod(0o755)
+    modems, now = Modems(None), 0.0
+    modems.recovery = Recovery(restart_manager=True)
+    await modems.start(PLAN, "wwan0")
+    mmcli = tmp_path / "mmcli"
+    answering = mmcli.read_text()
+    # The list is answered and the modem is not: what raises is as with one that hangs.
+    mmcli.write_text(
+        '#!/bin/sh\n[ "$2" = -L ] || exit 1\n'
+        """echo '{"modem-list": ["/org/freedesktop/ModemManager1/Modem/0"]}'\n"""
+    )
+    for _ in range(len(LADDER) + 1):
+        assert not called.exists()
+        assert not await modems.mend(PORTS, now)
+        now += LONGEST_PAUSE_S
+    assert called.read_text() == "restart ModemManager\n"
+    assert modems.bearers == {"wwan0": LEASE}
+    mmcli.write_text(answering)
+    assert not await modems.mend(PORTS, now)
+    assert verbs(modem) == ["--enable", "--simple-connect"]  # nothing was done to the modem
+
+
 def test_drivers_of_modems_are_unloaded_before_what_they_use() -> None:
     told = "usb_wwan 24576 1 option, Live 0x0\nnf_tables 1 0\noption 45056 0 - Live 0x0\n"
     assert loaded_drivers(told) == ("option", "usb_wwan")

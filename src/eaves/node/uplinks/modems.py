@@ -103,7 +103,11 @@ class Modems:
         return self.bearers != before
 
     async def _mend(self, plan: PortPlan, ifname: str, now: float) -> None:
-        found = await self._seen(ifname)
+        try:
+            found = await self._seen(ifname)
+        except EavesError:
+            await self._wake_manager(plan, ifname, now)
+            raise
         if found is not None and found.connected and ifname in self.bearers:
             if not await self._is_dead(plan, ifname):
                 self._climbs.pop(ifname, None)
@@ -111,8 +115,7 @@ class Modems:
             log.info("modem_carries_nothing", port=plan.label)
             await modem.disconnect(found.index)
         self.bearers.pop(ifname, None)
-        before = self._climbs.get(ifname, Climb())
-        rung, self._climbs[ifname] = climb(before, now, self.recovery.ladder)
+        rung = self._climb(ifname, now)
         if rung is None:
             return
         log.info("modem_mended", port=plan.label, by=rung, state=found.state if found else "gone")
@@ -124,6 +127,18 @@ class Modems:
             await modem.reload_drivers()
         else:
             self.wants_reboot = True
+
+    def _climb(self, ifname: str, now: float) -> Rung | None:
+        before = self._climbs.get(ifname, Climb())
+        rung, self._climbs[ifname] = climb(before, now, self.recovery.ladder)
+        return rung
+
+    async def _wake_manager(self, plan: PortPlan, ifname: str, now: float) -> None:
+        """It does not answer, so no modem can be asked; what one of them carries may go on."""
+        rung = self._climb(ifname, now)
+        if rung is Rung.RESTART_MANAGER:
+            log.info("modem_mended", port=plan.label, by=rung, state="unknown")
+            await modem.restart_manager()
 
     async def _help(self, plan: PortPlan, ifname: str, rung: Rung, found: Modem) -> None:
         match rung:
