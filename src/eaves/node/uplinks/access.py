@@ -100,6 +100,14 @@ def told_by(status: str) -> Told:
     return Told(state, values.get("suppPortStatus") == "Authorized")
 
 
+def silent(before: Access, why: str) -> Access:
+    """A supplicant runs and does not answer: what it said last goes on.
+
+    One that was only just started is not ready yet, which is no error.
+    """
+    return replace(before, enabled=True, error=why if before.enabled else "")
+
+
 def failure(output: str) -> str:
     """Why the last try failed, of what a supplicant prints; blank: it did not."""
     why = ""

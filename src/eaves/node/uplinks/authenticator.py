@@ -20,6 +20,7 @@ from eaves.node.uplinks.access import (
     failure,
     files,
     reacquire,
+    silent,
     told_by,
 )
 from eaves.node.uplinks.layout import Layout
@@ -102,6 +103,8 @@ class Authenticator:
             unit = f"{self.mark}-pnac-{asked.ifname}"
             await wpa.ensure(folder, asked.ifname, text, unit, wpa.WIRED, files(given))
             told = told_by(await wpa.status(folder, asked.ifname))
+        except wpa.NoAnswer as error:
+            return silent(before, str(error)), None
         except (EavesError, OSError) as error:
             # One that runs goes on: what is missing now may have been there when it began.
             return Access(error=str(error), since=before.since), None
