@@ -156,6 +156,25 @@ async def test_a_port_gets_the_certificate_of_its_profile_and_its_authority(
         device.enroller.credentials(NAME)
 
 
+async def test_the_key_of_a_port_is_there_and_is_not_read(
+    server: ScepServer, tmp_path: Path
+) -> None:
+    device = Device(tmp_path)
+    await device.follow(profile(server))
+    given = device.enroller.credentials(NAME)
+    kept = device.store.load(NAME)
+    assert kept is not None
+    chain = device.store.certificates(NAME)
+    assert chain == (kept.holder.certificate, *kept.authorities)
+    assert given.chain == b"".join(c.public_bytes(Encoding.PEM) for c in chain)
+    given.key.write_bytes(b"no key")
+    assert device.enroller.credentials(NAME) == given
+    given.key.unlink()
+    assert device.store.certificates(NAME) == ()
+    with pytest.raises(NoCertificate, match="yet"):
+        device.enroller.credentials(NAME)
+
+
 async def test_a_certificate_says_what_its_profile_asks_for(
     server: ScepServer, tmp_path: Path
 ) -> None:

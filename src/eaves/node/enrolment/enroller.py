@@ -81,14 +81,13 @@ class Enroller:
         door = self._means.door()
         if door:
             raise NoCertificate(f"the key of profile {name!r} cannot be read: {door}")
-        kept = self._means.store.load(name)
-        if kept is None or expired(kept.holder.certificate, self._means.now()):
+        chain = self._means.store.certificates(name)  # asked often: the key is not loaded
+        if not chain or expired(chain[0], self._means.now()):
             last = self._last.get(name, LastTry())
             why = last.unusable or last.error or ("the server was asked" if last.waits else "")
             raise NoCertificate(
                 f"no certificate is enrolled by profile {name!r} yet; {why or 'it is asked for'}"
             )
-        chain = (kept.holder.certificate, *kept.authorities)
         trusted = b"\n".join(profile.ca_cert_pem)
         key = self._means.store.key_file(name)
         return PortCredentials(b"".join(c.public_bytes(Encoding.PEM) for c in chain), trusted, key)

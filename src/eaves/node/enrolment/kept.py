@@ -48,6 +48,14 @@ class Store:
         authorities = _certificates(read_or_none(place / AUTHORITIES))
         return Kept(Signer(chain[0], key), authorities, state.get("asked", ""))
 
+    def certificates(self, profile: str) -> tuple[x509.Certificate, ...]:
+        """The own one, then those of the authorities; none without a key.  It is not read."""
+        place = self.key_file(profile).parent
+        own = _certificates(read_or_none(place / CERTIFICATE))
+        if not own or not (place / KEY).is_file():
+            return ()
+        return (own[0], *_certificates(read_or_none(place / AUTHORITIES)))
+
     def key_file(self, profile: str) -> Path:
         """Of what `load` gives."""
         state = _document(self._of(profile) / STATE)
