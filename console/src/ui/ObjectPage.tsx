@@ -111,7 +111,10 @@ export function ObjectText({ id, noun, list, area, path, object, plan, stays = f
             <Do
               name="Save"
               consequence="The object becomes what the text says; nodes that use it are given the change. A member that is left out is set to nothing."
-              work={() => api.put(path, { params, body: parse(text) })}
+              work={async () => {
+                await api.put(path, { params, body: parse(text) });
+                seen.current = shown; // from before the save; what is read meanwhile may be its result
+              }}
               done={() => setBase(text)}
             >
               {plan && <Plan kind={plan} object={readable(text)} />}
