@@ -42,7 +42,8 @@ interface Props<T> {
   readonly about?: string;
   readonly query: UseQueryResult<Listed<T>>;
   readonly state: ListState;
-  readonly onState: (state: ListState, replace?: boolean) => void;
+  /** The change is of what the address says by then, not of what was rendered. */
+  readonly onState: (change: (state: ListState) => ListState, replace?: boolean) => void;
   readonly columns: readonly Column<T>[];
   readonly filters: readonly Filter[];
   readonly idOf: (row: T) => string;
@@ -100,20 +101,20 @@ function Tools<T>({
   total,
 }: Props<T> & { readonly total: number }) {
   return (
-    <Toolbar clearAllFilters={() => onState({ ...state, filters: {}, page: 1 })}>
+    <Toolbar clearAllFilters={() => onState((now) => ({ ...now, filters: {}, page: 1 }))}>
       <ToolbarContent>
         {filters.map((one) => (
           <ToolbarFilter
             key={one.name}
             labels={labelsOf(one, state)}
-            deleteLabel={() => onState(filtered(state, one.name, ""))}
+            deleteLabel={() => onState((now) => filtered(now, one.name, ""))}
             categoryName={one.label}
           >
             {one.choices ? (
               <FormSelect
                 aria-label={one.label}
                 value={state.filters[one.name] ?? ""}
-                onChange={(_event, value) => onState(filtered(state, one.name, value))}
+                onChange={(_event, value) => onState((now) => filtered(now, one.name, value))}
               >
                 <FormSelectOption value="" label={`${one.label}: any`} />
                 {one.choices.map((choice) => (
@@ -124,7 +125,7 @@ function Tools<T>({
               <Typed
                 label={one.label}
                 value={state.filters[one.name] ?? ""}
-                onValue={(text) => onState(filtered(state, one.name, text), true)}
+                onValue={(text) => onState((now) => filtered(now, one.name, text), true)}
               />
             )}
           </ToolbarFilter>
@@ -136,8 +137,8 @@ function Tools<T>({
             page={state.page}
             perPage={state.size}
             perPageOptions={SIZES.map((value) => ({ title: String(value), value }))}
-            onSetPage={(_event, page) => onState({ ...state, page })}
-            onPerPageSelect={(_event, size) => onState({ ...state, size, page: 1 })}
+            onSetPage={(_event, page) => onState((now) => ({ ...now, page }))}
+            onPerPageSelect={(_event, size) => onState((now) => ({ ...now, size, page: 1 }))}
             isCompact
           />
         </ToolbarItem>
@@ -223,7 +224,7 @@ function sortOf<T>(
   column: Column<T>,
   index: number,
   state: ListState,
-  onState: (state: ListState) => void,
+  onState: (change: (state: ListState) => ListState) => void,
 ) {
   const { sort } = column;
   if (!sort) return {};
@@ -235,7 +236,7 @@ function sortOf<T>(
         direction: state.sort?.down ? ("desc" as const) : ("asc" as const),
       },
       columnIndex: index,
-      onSort: () => onState(sorted(state, sort)),
+      onSort: () => onState((now) => sorted(now, sort)),
     },
   };
 }
@@ -250,7 +251,7 @@ function Nothing<T>({
     return (
       <EmptyState headingLevel="h2" titleText="The list ends before this page">
         <EmptyStateBody>
-          <Button variant="link" onClick={() => onState({ ...state, page: 1 })}>
+          <Button variant="link" onClick={() => onState((now) => ({ ...now, page: 1 }))}>
             Go to its beginning
           </Button>
         </EmptyStateBody>
@@ -260,7 +261,7 @@ function Nothing<T>({
   return (
     <EmptyState headingLevel="h2" titleText="Nothing fits these filters">
       <EmptyStateBody>
-        <Button variant="link" onClick={() => onState({ ...state, filters: {}, page: 1 })}>
+        <Button variant="link" onClick={() => onState((now) => ({ ...now, filters: {}, page: 1 }))}>
           Take the filters away
         </Button>
       </EmptyStateBody>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { asked, filtered, readState, sorted, writeState } from "./state";
+import { asked, changedAt, filtered, filteredAt, readState, sorted, writeState } from "./state";
 
 const read = (text: string) => readState(new URLSearchParams(text), ["namePattern", "runState"]);
 
@@ -33,6 +33,28 @@ describe("another filter or order", () => {
       true,
       undefined,
     ]);
+  });
+});
+
+describe("a change before the one before is rendered", () => {
+  const names = ["namePattern", "runState"];
+  it("leaves the other filter of a list", () => {
+    const one = changedAt("?sort=name:asc&page=3", names, (now) =>
+      filtered(now, "namePattern", "a"),
+    );
+    const both = changedAt(`?${one}`, names, (now) => filtered(now, "runState", "ONLINE"));
+    expect(read(both.toString())).toEqual({
+      filters: { namePattern: "a", runState: "ONLINE" },
+      sort: { by: "name", down: false },
+      page: 1,
+      size: 50,
+    });
+  });
+  it("leaves the other filter of a page that is no such list", () => {
+    const one = filteredAt("", "search", "a&b");
+    const both = filteredAt(`?${one}`, "user", "eve");
+    expect(both.toString()).toBe("search=a%26b&user=eve");
+    expect(filteredAt(`?${both}`, "search", "").toString()).toBe("user=eve");
   });
 });
 

@@ -42,6 +42,26 @@ export function writeState(state: ListState): URLSearchParams {
   return params;
 }
 
+/**
+ * The address after a change, from the one that stands there now: what is shown was rendered from
+ * an earlier one while a change before is not rendered yet.
+ */
+export function changedAt(
+  search: string,
+  names: readonly string[],
+  change: (state: ListState) => ListState,
+): URLSearchParams {
+  return writeState(change(readState(new URLSearchParams(search), names)));
+}
+
+/** As `changedAt`, for one filter of a page that is no such list. */
+export function filteredAt(search: string, name: string, value: string): URLSearchParams {
+  const params = new URLSearchParams(search);
+  if (value) params.set(name, value);
+  else params.delete(name);
+  return params;
+}
+
 /** Another filter begins at the first page again. */
 export function filtered(state: ListState, name: string, value: string): ListState {
   const { [name]: _before, ...rest } = state.filters;

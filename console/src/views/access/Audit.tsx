@@ -6,6 +6,7 @@ import { useState } from "react";
 import { useSearchParams } from "react-router";
 import { stringify } from "yaml";
 import type { Paged } from "../../api/own";
+import { filteredAt } from "../../list/state";
 import { Typed } from "../../list/Typed";
 import { useSession } from "../../session/Session";
 import { Age } from "../../ui/Age";
@@ -37,12 +38,8 @@ export function Audit() {
   const { api, token } = useSession();
   const [params, setParams] = useSearchParams();
   const asked = Object.fromEntries(FILTERS.map(([name]) => [name, params.get(name) ?? ""]));
-  const change = (name: string, value: string) => {
-    const next = new URLSearchParams(params);
-    if (value) next.set(name, value);
-    else next.delete(name);
-    setParams(next, { replace: true });
-  };
+  const change = (name: string, value: string) =>
+    setParams(filteredAt(window.location.search, name, value), { replace: true });
   const lines = useInfiniteQuery({
     queryKey: [PATH, token, asked],
     queryFn: ({ pageParam, signal }) =>

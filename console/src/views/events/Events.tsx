@@ -12,6 +12,7 @@ import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useSearchParams } from "react-router";
 import type { EventRow, Listed } from "../../api/types";
+import { filteredAt } from "../../list/state";
 import { Typed } from "../../list/Typed";
 import { useSession } from "../../session/Session";
 import { Age } from "../../ui/Age";
@@ -28,12 +29,8 @@ export function Events() {
   const severity = params.get("severity") ?? "";
   const search = params.get("search") ?? "";
   const user = params.get("user") ?? "";
-  const change = (name: string, value: string) => {
-    const next = new URLSearchParams(params);
-    if (value) next.set(name, value);
-    else next.delete(name);
-    setParams(next, { replace: true });
-  };
+  const change = (name: string, value: string) =>
+    setParams(filteredAt(window.location.search, name, value), { replace: true });
   const events = useInfiniteQuery({
     queryKey: [PATH, token, severity, search, user],
     queryFn: ({ pageParam, signal }) =>
