@@ -175,7 +175,8 @@ class Settings:
     installer_images: Path | None = None  # folder of generic images, by tag; None: there are none
     signup_open: bool = False  # enterprises and users may sign themselves up
     device_proxy_listen: Endpoint | None = None  # for balancers that speak the PROXY protocol
-    # whose word, in X-Forwarded-For or in the PROXY protocol, says where somebody is
+    device_proxies: tuple[Network, ...] = ()  # those balancers; believed at that port alone
+    # whose X-Forwarded-For says where a user is, at the REST port alone
     trusted_proxies: tuple[Network, ...] = ()
     own_tls: OwnTls | None = None
     own_signing: OwnSigning | None = None
@@ -265,7 +266,8 @@ def read_settings(options: Options, environment: Mapping[str, str] = os.environ)
         installer_images=_path(environment.get("EAVES_INSTALLER_IMAGES", "")),
         signup_open=_signup(environment.get("EAVES_SIGNUP", "")),
         device_proxy_listen=_proxy_listen(environment.get("EAVES_DEVICE_PROXY_LISTEN", "")),
-        trusted_proxies=_proxies(environment.get("EAVES_TRUSTED_PROXIES", "")),
+        device_proxies=_proxies(environment, "EAVES_DEVICE_PROXIES"),
+        trusted_proxies=_proxies(environment, "EAVES_TRUSTED_PROXIES"),
         own_tls=_own_tls(
             _path(given("tls_certificate")), _path(given("tls_key")), _path(given("tls_root"))
         ),
@@ -346,9 +348,9 @@ def _with_a_usable_door(settings: Settings) -> Settings:
     if settings.device_proxy_listen is None:
         return settings
     told = f"EAVES_DEVICE_PROXY_LISTEN is {settings.device_proxy_listen}"
-    if not settings.trusted_proxies:
+    if not settings.device_proxies:
         raise BadSetting(
-            f"{told}, and nobody would be let in there; name the balancers in EAVES_TRUSTED_PROXIES"
+            f"{told}, and nobody would be let in there; name the balancers in EAVES_DEVICE_PROXIES"
         )
     if settings.shared_port:
         raise BadSetting(
@@ -357,15 +359,15 @@ def _with_a_usable_door(settings: Settings) -> Settings:
     return settings
 
 
-def _proxies(text: str) -> tuple[Network, ...]:
+def _proxies(environment: Mapping[str, str], name: str) -> tuple[Network, ...]:
     found: list[Network] = []
-    for word in filter(None, (part.strip() for part in text.split(","))):
+    for word in filter(None, (part.strip() for part in environment.get(name, "").split(","))):
         try:
             found.append(ipaddress.ip_network(word))
         except ValueError as error:
             raise BadSetting(
-                f"EAVES_TRUSTED_PROXIES has {word!r} ({error}); give addresses or networks, such "
-                "as 192.0.2.7,2001:db8::/64"
+                f"{name} has {word!r} ({error}); give addresses or networks, such as "
+                "192.0.2.7,2001:db8::/64"
             ) from error
     return tuple(found)
 

@@ -84,13 +84,26 @@ def test_a_balancer_that_speaks_for_itself_names_nobody() -> None:
 
 def test_the_door_needs_somebody_to_believe_and_a_port_of_its_own() -> None:
     given_ = {"EAVES_DEVICE_PROXY_LISTEN": "127.0.0.1:8444"}
-    with pytest.raises(BadSetting, match="EAVES_TRUSTED_PROXIES"):
-        read_settings(Options(), given_)
-    given_["EAVES_TRUSTED_PROXIES"] = "192.0.2.7"
+    for nobody in ("", "balancer"):
+        with pytest.raises(BadSetting, match="EAVES_DEVICE_PROXIES"):
+            read_settings(Options(), given_ | {"EAVES_DEVICE_PROXIES": nobody})
+    given_["EAVES_DEVICE_PROXIES"] = "192.0.2.7"
     assert read_settings(Options(), given_).device_proxy_listen == Endpoint("127.0.0.1", 8444)
     with pytest.raises(BadSetting, match="ports of their own"):
         read_settings(Options(device_listen=":9443"), given_)
     assert read_settings(Options(), {}).device_proxy_listen is None
+
+
+def test_who_is_believed_at_one_port_is_not_at_the_other() -> None:
+    """A balancer that passes TLS through passes X-Forwarded-For of any client through as well."""
+    door = {"EAVES_DEVICE_PROXY_LISTEN": ":8444"}
+    of_door = read_settings(Options(), door | {"EAVES_DEVICE_PROXIES": "192.0.2.7"})
+    assert of_door.device_proxies == (ipaddress.ip_network("192.0.2.7"),)
+    assert of_door.trusted_proxies == ()
+    of_rest = {"EAVES_TRUSTED_PROXIES": "192.0.2.7"}
+    assert read_settings(Options(), of_rest).device_proxies == ()
+    with pytest.raises(BadSetting, match="EAVES_DEVICE_PROXIES"):
+        read_settings(Options(), door | of_rest)
 
 
 @contextlib.asynccontextmanager
@@ -98,7 +111,7 @@ async def opened(state_dir: Path, trusted: Network = LOOPBACK) -> AsyncGenerator
     bounds = Bounds(registrations_per_minute=1)
     door = Endpoint("127.0.0.1", 0)
     async with in_process(
-        state_dir, device_proxy_listen=door, trusted_proxies=(trusted,), bounds=bounds
+        state_dir, device_proxy_listen=door, device_proxies=(trusted,), bounds=bounds
     ) as controller:
         yield controller
 
@@ -149,7 +162,7 @@ async def test_who_was_not_named_is_hung_up_on_whatever_it_says(tmp_path: Path) 
             assert await ask(controller, header("192.0.2.1"), path, body) is None
             assert (await controller.post(path, body)).status == 403  # the usual door is open
     (told,) = [line for line in logs if line["event"] == "not_forwarded"]
-    assert "EAVES_TRUSTED_PROXIES" in told["why"]
+    assert "EAVES_DEVICE_PROXIES" in told["why"]
 
 
 async def test_a_balancer_without_the_header_is_hung_up_on(tmp_path: Path) -> None:

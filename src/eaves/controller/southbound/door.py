@@ -111,7 +111,7 @@ class Door:
         reader, writer = balancer
         peer = address_of(str(writer.get_extra_info("peername")[0]))
         if not is_trusted(peer, self.trusted):
-            raise NotProxied("it is not named in EAVES_TRUSTED_PROXIES")
+            raise NotProxied("it is not named in EAVES_DEVICE_PROXIES")
         async with asyncio.timeout(HEADER_S):
             head = read_head(await reader.readexactly(HEAD_BYTES))
             return read_source(head, await reader.readexactly(head.rest))

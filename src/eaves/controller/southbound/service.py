@@ -101,7 +101,7 @@ class DeviceService:
         self._telemetry: Telemetry | None = None
         settings = parts.settings
         self._door = (
-            Door(settings.device_proxy_listen, settings.trusted_proxies)
+            Door(settings.device_proxy_listen, settings.device_proxies)
             if settings.device_proxy_listen is not None
             else None
         )
