@@ -146,14 +146,14 @@ async def _call(url: str, form: TokenRequest | None) -> tuple[int, Mapping[str, 
         verify=ssl.create_default_context(), timeout=TIMEOUT_S, follow_redirects=False
     ) as http:
         headers = {"Accept": "application/json"}
-        if form is None:
-            request = http.build_request("GET", url, headers=headers)
-        else:
+        method, body = "GET", None
+        if form is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
-            request = http.build_request("POST", url, headers=headers, content=form.body)
+            method, body = "POST", form.body
         basic = form.basic if form is not None else None
         auth = httpx.BasicAuth(*basic) if basic is not None else None
         try:
+            request = http.build_request(method, url, headers=headers, content=body)
             answer = await http.send(request, auth=auth, stream=True)
             content = bytearray()
             async for part in answer.aiter_bytes():
@@ -166,6 +166,11 @@ async def _call(url: str, form: TokenRequest | None) -> tuple[int, Mapping[str, 
             raise ProviderAway(
                 f"{url} does not answer ({type(error).__name__}: {error}); try again, and check "
                 "OIDCEndPoint and that the controller trusts its certificate"
+            ) from error
+        except (httpx.InvalidURL, ValueError) as error:  # such as a port that is no number
+            raise ProviderUnusable(
+                f"{url[:200]!r} is no address that can be asked ({error}); correct OIDCEndPoint, "
+                "or what the provider tells there"
             ) from error
     return answer.status_code, _object(url, bytes(content), answer.status_code)
 

@@ -66,7 +66,7 @@ def read_metadata(end_point: str, told: Mapping[str, object]) -> Metadata:
         for name in ("authorization_endpoint", "token_endpoint", "jwks_uri", "end_session_endpoint")
     }
     for name, url in ends.items():
-        if (url or name != "end_session_endpoint") and urlsplit(url).scheme != "https":
+        if (url or name != "end_session_endpoint") and not _is_https(url):
             raise ProviderUnusable(
                 f"{issuer}: its {name} is {url[:200]!r}, not an https:// address"
             )
@@ -78,6 +78,13 @@ def read_metadata(end_point: str, told: Mapping[str, object]) -> Metadata:
         names_itself=told.get("authorization_response_iss_parameter_supported") is True,
         **ends,
     )
+
+
+def _is_https(url: str) -> bool:
+    try:
+        return urlsplit(url).scheme == "https"
+    except ValueError:  # brackets that hold no IPv6 address
+        return False
 
 
 def authorization_url(

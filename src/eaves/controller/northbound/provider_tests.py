@@ -12,7 +12,12 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
 from eaves.controller.domain.authz import Area, Rule, Verb
-from eaves.controller.domain.contract.auth_profiles import JwtAlgorithm, OAuthProfile
+from eaves.controller.domain.contract.auth_profiles import (
+    AuthorizationProfile,
+    JwtAlgorithm,
+    OAuthProfile,
+)
+from eaves.controller.domain.contract.users import AuthType
 from eaves.controller.northbound import catalog, crud
 from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.external import client_secret, redirect_uri_of
@@ -66,6 +71,19 @@ class Trial:
         return profile.alg.value
 
 
+def provider_of(profile: AuthorizationProfile) -> OAuthProfile:
+    """Raises Problem.  The address of a provider is admitted only with a profile of type OAUTH;
+    another type may hold any, and the controller asks none of those.
+    """
+    if profile.type is not AuthType.OAUTH or profile.oauth_profile is None:
+        raise Problem(
+            400,
+            f"authorization profile {profile.name!r} has no provider to try; one of type "
+            "AUTH_TYPE_OAUTH has",
+        )
+    return profile.oauth_profile
+
+
 async def try_provider(context: Context, request: Request) -> Response:
     """Whether a sign-in with this profile would work: reads what the provider tells of itself and
     its keys, and asks it for a token with a code that is none.  `redirectUri` is what the provider
@@ -73,13 +91,7 @@ async def try_provider(context: Context, request: Request) -> Response:
     """
     async with context.reading(request) as work:
         profile = await crud.find(work, catalog.AUTH_PROFILES, object_id=request.path_params["id"])
-        provider = profile.oauth_profile
-        if provider is None:
-            raise Problem(
-                400,
-                f"authorization profile {profile.name!r} has no provider to try; one of type "
-                "AUTH_TYPE_OAUTH has",
-            )
+        provider = provider_of(profile)
         redirect_uri = await redirect_uri_of(work.db, request, work.scope.enterprise)
         secret = await client_secret(context, work.db, profile.id)
     trial = Trial(context, provider, Client(provider.client_id, secret, redirect_uri))
