@@ -162,6 +162,32 @@ async def test_several_devices_take_the_statements_of_one_and_get_what_each_gets
     assert count <= max(of_each)
 
 
+async def test_others_have_a_turn_between_two_devices(engine: AsyncEngine) -> None:
+    more = [DeviceId(f"{number:08}-1111-4111-8111-111111111111") for number in range(3)]
+    turns = 0
+    seen: list[int] = []
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    def noting(inputs: DeviceInputs) -> Rendered:
+        seen.append(turns)
+        return render(inputs)
+
+    async with unit_of_work(engine) as db:
+        await store_world(db)
+        for one in more:
+            device = worlds.DEVICE.model_copy(update={"model_id": "m1", "name": one})
+            await put(db, Kind.DEVICE, device, one, one)
+        other = asyncio.create_task(take_turns())
+        await render_and_store(db, (EDGE, *more), noting, NOW)
+        other.cancel()
+    assert len(set(seen)) == 4
+
+
 async def test_of_two_changes_at_once_the_later_one_renders_both(engine: AsyncEngine) -> None:
     async with unit_of_work(engine) as db:
         await store_world(db)

@@ -191,7 +191,7 @@ def test_why_tells_what_the_rules_of_a_running_app_denied() -> None:
     assert why.met
     by_rule, by_none = [cause.what for cause in why.causes][1:]
     assert by_rule.startswith("rule 7 (no-ssh) denied 3 connections within the last hour, most of ")
-    assert by_none.endswith("most of them with 198.51.100.1 port 53")
+    assert by_none.endswith("most of them with 198.51.100.1, to port 53")
     assert by_none.startswith("no rule allowed 1 connection within")
 
 

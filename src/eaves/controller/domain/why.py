@@ -206,7 +206,7 @@ def why_app(
 
 def _denial(one: Denied) -> Cause:
     count = f"{one.connections} connection{'' if one.connections == 1 else 's'}"
-    told = f"{count} within the last hour, most of them with {one.remote} port {one.port}"
+    told = f"{count} within the last hour, most of them with {one.remote}, to port {one.port}"
     if not one.rule:
         return Cause(
             f"no rule allowed {told}",

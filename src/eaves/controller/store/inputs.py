@@ -6,6 +6,7 @@ what they share (models, networks, bundles, images) is read and decoded once.
 This module imports the contract types and so is not for the path that starts or serves polls.
 """
 
+import asyncio
 import itertools
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -208,10 +209,11 @@ async def render_and_store(
         return {}
     await lock_devices(db, device_ids)
     found = await load_to_render(db, device_ids)
-    outcomes = [
-        outcome_of(render, inputs, found.in_force.get(DeviceId(inputs.device.id)), now)
-        for inputs in found.inputs
-    ]
+    outcomes: list[Outcome] = []
+    for inputs in found.inputs:
+        before = found.in_force.get(DeviceId(inputs.device.id))
+        outcomes.append(outcome_of(render, inputs, before, now))
+        await asyncio.sleep(0)  # others on this loop have a turn
     await put_outcomes(db, outcomes, now)
     return {one.device_id: one.rendered.config_hash for one in outcomes if one.rendered is not None}
 
