@@ -8,7 +8,6 @@ would count as its own.
 """
 
 import asyncio
-import contextlib
 import socket
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
@@ -26,12 +25,12 @@ from eaves.controller.southbound.proxied import (
     read_head,
     read_source,
 )
+from eaves.controller.southbound.streams import closed, copied, peer_of
 
 log = structlog.get_logger()
 
 HEADER_S: Final = 5.0  # balancers write it at once
 BACKLOG: Final = 4096
-PART: Final = 64 * 1024
 TOLD_EVERY_S: Final = 60.0  # of refusals, whoever knocks
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -61,10 +60,12 @@ class Door:
 
     def bind(self) -> Endpoint:
         """Open the socket; connections wait in its queue until `serve`.  Raises CannotListen."""
-        family = socket.AF_INET6 if ":" in self.listen.host else socket.AF_INET
         try:
             self._socket = socket.create_server(
-                (self.listen.host, self.listen.port), family=family, backlog=BACKLOG
+                (self.listen.host, self.listen.port),
+                family=socket.AF_INET6 if ":" in self.listen.host else socket.AF_INET,
+                backlog=BACKLOG,
+                dualstack_ipv6=self.listen.host == "::" and socket.has_dualstack_ipv6(),
             )
         except OSError as error:
             raise CannotListen(
@@ -82,35 +83,35 @@ class Door:
             def come(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
                 tasks.create_task(self._forward((reader, writer), to), name="forwarded")
 
-            server = await asyncio.start_server(come, sock=self._socket)
+            server = await asyncio.start_server(come, sock=self._socket, backlog=BACKLOG)
             try:
                 await server.serve_forever()
             finally:
                 server.close()
 
     async def _forward(self, balancer: Streams, to: Endpoint) -> None:
+        peer = ""
         try:
-            source = await self._admitted(balancer)
+            peer = peer_of(balancer[1])
+            source = await self._admitted(balancer[0], peer)
             devices = await asyncio.open_connection(to.host, to.port)
             try:
                 await self._passed(balancer, devices, source)
             finally:
-                await _closed(devices[1])
+                await closed(devices[1])
         except NotProxied as error:
-            self._refuse(balancer[1], str(error))
+            self._refuse(peer, str(error))
         except (OSError, EOFError, TimeoutError) as error:
             log.debug("forwarding_ended", why=str(error))
         except Exception:
             # one connection; the others and those who poll without a balancer go on
             log.exception("forwarding_failed")
         finally:
-            await _closed(balancer[1])
+            await closed(balancer[1])
 
-    async def _admitted(self, balancer: Streams) -> str | None:
+    async def _admitted(self, reader: asyncio.StreamReader, peer: str) -> str | None:
         """Who comes; None: the balancer itself.  Raises NotProxied."""
-        reader, writer = balancer
-        peer = address_of(str(writer.get_extra_info("peername")[0]))
-        if not is_trusted(peer, self.trusted):
+        if not is_trusted(address_of(peer), self.trusted):
             raise NotProxied("it is not named in EAVES_DEVICE_PROXIES")
         async with asyncio.timeout(HEADER_S):
             head = read_head(await reader.readexactly(HEAD_BYTES))
@@ -123,35 +124,20 @@ class Door:
             self._behind[name] = source  # before the first byte, so before the first request
         try:
             async with asyncio.TaskGroup() as both:
-                asking = both.create_task(_copied(balancer[0], devices[1]))
-                await _copied(devices[0], balancer[1])
+                asking = both.create_task(copied(balancer[0], devices[1]))
+                await copied(devices[0], balancer[1])
                 asking.cancel()  # the listener hung up, and takes no more
         except* OSError as group:  # one side went; the other one has nobody to talk to
             log.debug("forwarding_cut", why=str(group.exceptions[0]))
         finally:
             self._behind.pop(name, None)  # before the port may be another connection's
 
-    def _refuse(self, writer: asyncio.StreamWriter, why: str) -> None:
+    def _refuse(self, peer: str, why: str) -> None:
         self._refused += 1
         now = asyncio.get_running_loop().time()
         if now - self._told_at >= TOLD_EVERY_S:
-            peer = writer.get_extra_info("peername")
-            log.warning("not_forwarded", client=str(peer[0]), why=why, refused=self._refused)
+            log.warning("not_forwarded", client=peer, why=why, refused=self._refused)
             self._told_at, self._refused = now, 0
-
-
-async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while part := await reader.read(PART):
-        writer.write(part)
-        await writer.drain()
-    if writer.can_write_eof():
-        writer.write_eof()
-
-
-async def _closed(writer: asyncio.StreamWriter) -> None:
-    writer.close()
-    with contextlib.suppress(OSError):  # it was reset: closed all the same
-        await writer.wait_closed()
 
 
 @dataclass(frozen=True, slots=True)
