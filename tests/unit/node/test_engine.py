@@ -16,7 +16,9 @@ from eaves.evapi.config import (
     EdgeDevConfig,
     EncryptionBlock,
     NetworkInstanceConfig,
+    PhysicalIO,
     UUIDandVersion,
+    VfList,
     VmConfig,
     Volume,
     ZNetworkInstType,
@@ -26,6 +28,8 @@ from eaves.ids import AppInstanceId, NetworkInstanceId
 from eaves.node import refs
 from eaves.node.checkpoint import Checkpoint
 from eaves.node.domains.items import Domain, Firmware
+from eaves.node.host.inventory import Nic, Parts, Pci
+from eaves.node.ios.items import VirtualFunctions
 from eaves.node.local.state import AppOrders, LocalState
 from eaves.node.network.items import Bridge
 from eaves.node.refs import Port
@@ -338,3 +342,50 @@ async def test_a_reboot_does_not_wait_for_networks_that_cannot_be_removed(tmp_pa
     assert await stop(tmp_path, "", 300.0, 300.0) == set()
     assert await stop(tmp_path, "bridge", 300.0, 0.0) == {"bridge"}
     assert await stop(tmp_path, "domain", 0.1, 0.0) >= {"domain"}
+
+
+CARD = "0000:02:00.0"
+MACHINE = Parts(
+    (Pci((0, 2, 0, 0), None, 0x8086, 0x1572, 0, 0, 0x020000, "i40e", "12", most_functions=4),),
+    (),
+    (Nic("eth1", "02:00:00:00:00:01", 0, wireless=False, pci=(0, 2, 0, 0)),),
+    (),
+    0,
+    "",
+)
+
+
+@pytest.mark.parametrize(
+    ("addresses", "functions", "cards", "looks"),
+    [
+        ({"ifname": "eth1"}, VfList(vf_count=2), (VirtualFunctions(CARD, 2),), 1),
+        ({"PciLong": CARD}, None, (), 1),
+        ({"ifname": "eth1"}, None, (), 0),
+    ],
+    ids=["virtual functions", "PCI address", "name alone"],
+)
+async def test_a_model_is_held_against_the_machine_before_an_app_asks(
+    tmp_path: Path,
+    around: Around,
+    addresses: Mapping[str, str],
+    functions: VfList | None,
+    cards: tuple[VirtualFunctions, ...],
+    looks: int,
+) -> None:
+    looked: list[Parts] = []
+
+    def parts() -> Parts:
+        looked.append(MACHINE)
+        return MACHINE
+
+    checkpoint = Checkpoint(tmp_path)
+    surroundings = Surroundings(around.ports, open_secret, "eaves-test", parts=parts)
+    engine = Engine(checkpoint, (), surroundings, lambda: NOW, lambda: None)
+    lan = PhysicalIO(logicallabel="lan", phyaddrs=addresses, vflist=functions)
+    await engine.follow(EdgeDevConfig(device_io_list=(lan,)))
+    assert engine.wish is not None
+    assert "lan" not in engine.wish.assigned.errors
+    assert engine.wish.assigned.cards == cards
+    assert {card.ref for card in cards} <= engine.wish.graph.keys()
+    assert len(looked) == looks
+    checkpoint.close()

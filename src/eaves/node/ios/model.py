@@ -52,6 +52,11 @@ class Group:
         return ", ".join(self.names)
 
 
+def names_hardware(ios: Iterable[PhysicalIO]) -> bool:
+    """Does the model tell what only the machine's parts confirm, whether an app asks or not?"""
+    return any(io.vflist or any(key.lower() == "pcilong" for key in io.phyaddrs) for io in ios)
+
+
 def members_of(ios: Iterable[PhysicalIO], parts: Parts) -> tuple[Member, ...]:
     found: list[Member] = []
     for io in ios:

@@ -18,6 +18,7 @@ from eaves.ids import AppInstanceId, NetworkInstanceId
 from eaves.node import refs
 from eaves.node.checkpoint import Checkpoint
 from eaves.node.host.inventory import NO_PARTS, Parts
+from eaves.node.ios.model import names_hardware
 from eaves.node.network.refusals import Facts
 from eaves.node.refs import AppInForce, Port
 from eaves.node.runtime.apps_in_force import Decided, decide_apps, with_what_is_held
@@ -189,7 +190,7 @@ class Engine:
             tuple(snapshot for one in decided.values() for snapshot in one.snapshots),
             tuple(volume for one in decided.values() for volume in one.restored),
             self._around.budget(),
-            self._around.parts() if any(app.config.adapters for app in apps) else NO_PARTS,
+            self._around.parts() if _asks_hardware(held, apps) else NO_PARTS,
         )
         unnumbered = [one.config for app, one in decided.items() if app not in numbers]
         refusals = {**wish.refusals, **misnamed, **refuse(unnumbered)}
@@ -278,3 +279,8 @@ class Engine:
     async def close(self) -> None:
         for one in self._subsystems:
             await one.close()
+
+
+def _asks_hardware(config: EdgeDevConfig, apps: tuple[AppInForce, ...]) -> bool:
+    """Reading all parts takes its time: only for a configuration that speaks of them."""
+    return names_hardware(config.device_io_list) or any(app.config.adapters for app in apps)
