@@ -4,6 +4,7 @@ import pytest
 
 from eaves.evapi.config import ConfigItem, DeviceOpsCmd, EdgeDevConfig
 from eaves.evapi.config_items import apply_items
+from eaves.evapi.info import ZDeviceState
 from eaves.node.runtime.commands import (
     REBOOT_COUNTER,
     SHUTDOWN_COUNTER,
@@ -12,6 +13,7 @@ from eaves.node.runtime.commands import (
     decide_command,
     epoch_moved,
     maintenance_of,
+    stays_stopped,
 )
 
 ROWS = {
@@ -57,3 +59,11 @@ def test_another_counter_is_a_command(config: EdgeDevConfig, acts: str) -> None:
     decided = {n: decide_command(c, stored.get(n)) for n, c in commands_of(config).items()}
     assert decided.pop(acts) is Reboot.ACT
     assert set(decided.values()) == {Reboot.NOTHING}
+
+
+def test_only_a_start_of_the_node_brings_back_apps_that_a_command_stopped() -> None:
+    unplugged = ZDeviceState.ZDEVICE_STATE_PREPARED_POWEROFF
+    assert {state for state in ZDeviceState if stays_stopped(state, going_down=False)} == {
+        unplugged
+    }
+    assert all(stays_stopped(state, going_down=True) for state in ZDeviceState)

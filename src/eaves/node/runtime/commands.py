@@ -12,7 +12,7 @@ from typing import Final
 
 from eaves.evapi.config import DeviceOpsCmd, EdgeDevConfig
 from eaves.evapi.config_items import ItemValues, Tri
-from eaves.evapi.info import BootReason
+from eaves.evapi.info import BootReason, ZDeviceState
 from eaves.node.host.traces import Traces
 
 REBOOT_COUNTER, SHUTDOWN_COUNTER = "reboot_counter", "shutdown_counter"
@@ -31,6 +31,11 @@ def decide_command(command: DeviceOpsCmd | None, stored: int | None) -> Reboot:
     if stored is None:
         return Reboot.REMEMBER
     return Reboot.NOTHING if command.counter == stored else Reboot.ACT
+
+
+def stays_stopped(state: ZDeviceState, *, going_down: bool) -> bool:
+    """Apps were stopped for a reboot or to be unplugged: they start at the next start only."""
+    return going_down or state == ZDeviceState.ZDEVICE_STATE_PREPARED_POWEROFF
 
 
 def maintenance_of(config: EdgeDevConfig, items: ItemValues) -> bool:

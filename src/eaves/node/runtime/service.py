@@ -22,6 +22,7 @@ from eaves.node.runtime.commands import (
     decide_command,
     epoch_moved,
     maintenance_of,
+    stays_stopped,
 )
 from eaves.node.runtime.connect import pinger
 from eaves.node.runtime.conversation import not_applied
@@ -174,8 +175,9 @@ class Service:
         system = self._parts.base_os
         if system is not None and system.on_trial():
             self._held = config
-            return False
-        return await self._take_commands(config)
+        else:
+            await self._take_commands(config)
+        return stays_stopped(self._shared.state, going_down=self._going_down.is_set())
 
     def _hold_back(self, config: EdgeDevConfig, before: EdgeDevConfig | None) -> EdgeDevConfig:
         """Apps may need what only the system that is about to boot can do: they stay as they are.
@@ -226,15 +228,12 @@ class Service:
         self._parts.storage.configure(settings_of({i.key: i.value for i in config.config_items}))
         self._parts.workloads.set_boot_retry(boot_retry(items))
 
-    async def _take_commands(self, config: EdgeDevConfig) -> bool:
-        """Store counters before acting on them; True: nothing else of this config applies."""
+    async def _take_commands(self, config: EdgeDevConfig) -> None:
+        """Store counters before acting on them."""
         if self._counted(REBOOT_COUNTER, config):
             self._reboot(BootReason.BOOT_REASON_REBOOT_CMD)
-            return True
-        if self._counted(SHUTDOWN_COUNTER, config):
+        elif self._counted(SHUTDOWN_COUNTER, config):
             await self._shut_down()
-        # A node that is ready to be unplugged starts its apps at its next start only.
-        return self._shared.state == ZDeviceState.ZDEVICE_STATE_PREPARED_POWEROFF
 
     def _reboot(self, reason: BootReason) -> None:
         self._go_down(reason)
