@@ -11,7 +11,7 @@ from eaves.evapi.config import ConfigItem
 from eaves.evapi.config_items import apply_items
 from eaves.evapi.logs import decode_log_file
 from eaves.node.checkpoint import Checkpoint
-from eaves.node.host.machine_journal import JournalLine, parse_journal
+from eaves.node.host.machine_journal import LONGEST_LINE, JournalLine, journal_argv, parse_journal
 from eaves.node.runtime.log_store import LogStore, device_origin
 from eaves.node.runtime.machine_logs import LARGEST_FILE_BYTES, POSITION, MachineLogs, append
 
@@ -98,6 +98,12 @@ def test_what_is_no_line_of_a_journal_is_left_out() -> None:
     assert list(parse_journal("no json\n[]\n")) == []
     (line,) = parse_journal(json.dumps({"MESSAGE": [104, 105, 255], "PRIORITY": "x"}))
     assert (line.program, line.priority, line.text) == ("syslog", 6, "hi\ufffd")
+
+
+def test_a_long_message_is_asked_for_whole_and_cut_here() -> None:
+    assert "--all" in journal_argv("--boot")
+    (line,) = parse_journal(json.dumps({"MESSAGE": "x" * (LONGEST_LINE + 1)}))
+    assert line.text == "x" * LONGEST_LINE
 
 
 def test_a_file_that_is_full_makes_place_for_the_next(tmp_path: Path) -> None:

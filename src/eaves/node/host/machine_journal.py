@@ -41,9 +41,14 @@ async def read_journal(cursor: str) -> tuple[JournalLine, ...]:
     if shutil.which("journalctl") is None:
         return ()
     begin = f"--after-cursor={cursor}" if cursor else "--boot"
-    argv = ["journalctl", "--quiet", "--no-pager", "--output=json", f"--output-fields={FIELDS}"]
-    done = await run([*argv, f"--lines={MOST_LINES}", begin], timeout_s=READ_S)
+    done = await run(journal_argv(begin), timeout_s=READ_S)
     return tuple(parse_journal(done.out))
+
+
+def journal_argv(begin: str) -> tuple[str, ...]:
+    """All of each field: without that, one of more than 4096 bytes is told as null."""
+    told = ("journalctl", "--quiet", "--no-pager", "--all", "--output=json")
+    return (*told, f"--output-fields={FIELDS}", f"--lines={MOST_LINES}", begin)
 
 
 def parse_journal(told: str) -> Iterator[JournalLine]:
