@@ -180,13 +180,14 @@ class Safekeeping:
     async def require(self, needed: int) -> None:
         """Have at least so many holders agree from now on, as the controller asks."""
         async with self._lock:
-            before, self._plan_error = self._plan_error, ""
+            found = ""
             try:
                 await asyncio.to_thread(self._require, needed)
             except EavesError as error:
-                self._plan_error = f"more holders are asked for: {error}"
-            if self._plan_error != before:
-                log.info("vault_holders", needed=needed, error=self._plan_error)
+                found = f"more holders are asked for: {error}"
+            if found != self._plan_error:
+                self._plan_error = found
+                log.info("vault_holders", needed=needed, error=found)
                 self._changed()
             self._note()
 
