@@ -69,6 +69,7 @@ MASKED = (  # units that a device has no use for; pcrphase would change PCR 11 a
     "e2scrub_reap.service",
     "e2scrub_all.timer",
     "dpkg-db-backup.timer",
+    "wpa_supplicant.service",  # the node starts one for each port that needs it
 )
 DRIVERS = (  # below kernel/; a folder that is not listed goes
     "arch",

@@ -1,0 +1,25 @@
+"""What an image installs: each list is in the lock, and the usual one has what every node needs."""
+
+from pathlib import Path
+
+import pytest
+
+IMAGE = Path(__file__).parents[2] / "image"
+USUAL, RADIO = "packages.txt", "packages.radio.txt"
+
+
+def names(file: str) -> set[str]:
+    """Of the packages that a list asks for on amd64."""
+    lines = (line.partition("#")[0].split() for line in (IMAGE / file).read_text().splitlines())
+    return {words[0] for words in lines if words and "amd64" in (words[1:] or ["amd64"])}
+
+
+@pytest.mark.parametrize("file", [USUAL, RADIO])
+def test_what_is_asked_for_is_locked(file: str) -> None:
+    lines = (line.split() for line in (IMAGE / "packages.lock").read_text().splitlines())
+    assert names(file) <= {words[1] for words in lines if words[0] == "amd64"}
+
+
+def test_the_usual_image_authenticates_wired_ports() -> None:
+    assert "wpasupplicant" in names(USUAL)  # 802.1X is no matter of radios
+    assert not names(USUAL) & names(RADIO)
