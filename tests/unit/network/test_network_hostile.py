@@ -120,7 +120,7 @@ def lines_of(item: DhcpDns) -> int:
     return len(conf_text(item, Path("/run/x"), "nobody").splitlines())
 
 
-@settings(max_examples=2000)
+@settings(max_examples=1000)
 @given(
     st.tuples(*(network_instances(ni) for ni in NETWORKS)),
     st.lists(st.tuples(hostile, st.lists(adapters, max_size=2)), max_size=2),
