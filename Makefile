@@ -3,7 +3,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: tpm console console-check screenshots demo image test-image test test-system check audit sbom bench dist packages test-packages runtime develop proto clean
+.PHONY: tpm console console-check screenshots demo image test-image test test-system check check-mypy check-pyright check-rest audit sbom bench dist packages test-packages runtime develop proto clean
 
 demo: runtime $(if $(TPM),tpm)  ## a controller, a node, a container and a VM on this machine; CHECK=1 proves each step and ends; TPM=1: measured boots instead
 	@($(MAKE) --silent $(VENV)/.console >/dev/null 2>&1; exec nice -n 19 setpriv --pdeathsig TERM $(PYTHON) packaging/console.py --if-able) & console=$$!; \
@@ -56,8 +56,15 @@ $(VENV)/.develop: requirements/dev.lock pyproject.toml | $(VENV)/bin/python
 check: $(VENV)/.develop $(VENV)/.console  ## static only: format, lint, types, structure; of the console too, with its unit tests
 	ruff format --check .
 	ruff check .
+	$(MAKE) --no-print-directory -j2 -Otarget check-mypy check-pyright check-rest
+
+check-mypy:
 	mypy
+
+check-pyright:
 	basedpyright
+
+check-rest:
 	lint-imports
 	$(PYTHON) packaging/console.py check
 	$(PYTHON) packaging/supply_chain.py check
