@@ -94,6 +94,10 @@ class Site:
             yield Caller(http)
 
 
+POSTGRES = pytest.param("postgres", marks=[pytest.mark.postgres, pytest.mark.nightly])
+on_both = pytest.mark.parametrize("site", ["sqlite", POSTGRES], indirect=True)
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
     with ExitStack() as stack:
@@ -310,6 +314,7 @@ def old_audit_rows(state: Path, content: bytes) -> Path:
     return moved
 
 
+@on_both
 def test_a_restore_refuses_what_it_should_not_touch(site: Site) -> None:
     state, passphrase = site.process.state_dir, str(site.folder / "passphrase")
     backup = site.folder / "backup.eaves"
@@ -368,6 +373,7 @@ STEPS = {
 }
 
 
+@on_both
 def test_a_restore_that_was_cut_off_serves_nothing_and_is_done_again(site: Site) -> None:
     state, passphrase = site.process.state_dir, str(site.folder / "passphrase")
     backup = site.folder / "backup.eaves"

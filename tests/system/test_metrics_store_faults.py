@@ -100,6 +100,7 @@ async def chart(found: Several, entry: Entry) -> tuple[int, str]:
         return answer.status_code, answer.text
 
 
+@pytest.mark.nightly
 async def test_a_store_that_is_away_for_a_minute_slows_no_device_and_misses_nothing(
     tmp_path: Path, cluster: Cluster, victoria: Victoria
 ) -> None:

@@ -242,6 +242,7 @@ async def test_killed_processes_and_stream_servers_lose_nothing(
         await require_all_at_each(found, ledger)
 
 
+@pytest.mark.nightly
 @pytest.mark.jetstream
 @pytest.mark.postgres
 async def test_sinks_that_are_away_stop_no_device_and_get_everything(
