@@ -10,12 +10,13 @@ import time
 from pathlib import Path
 from typing import Final
 
-from support.demo_node import FIRST_APPS, apply, demonstration, node_pid
+from support.demo_node import FIRST_APPS, apply, container, demonstration, node_pid
 from support.row import finish
 
 from eaves.cli.demo.scene import Scene
 
 APPS: Final = 20
+MEMORY_KIB: Final = 16384  # of each
 SETTLE_S, MEASURED_S = 30.0, 120.0
 MEMORY_LIMIT_MB, CPU_LIMIT = 110.0, 0.02
 DEVICE = """
@@ -33,26 +34,13 @@ configItem:
   - {key: timer.config.interval, stringValue: "10"}
   - {key: timer.metric.interval, stringValue: "10"}
 """
-INSTANCE = """
-kind: instance
-name: NAME
-app: hello
-device: demo-node
-project: first-light
-appType: APP_TYPE_CONTAINER
-vminfo: {cpus: 1, memory: 16384, mode: HV_NOHYPER}
-drives:
-  - {imagename: hello, drvtype: HDD, target: Disk}
-interfaces:
-  - {intfname: eth0, intforder: 1, netinstname: apps, acls: []}
-"""
 
 
 def bring(scene: Scene) -> None:
     """All apps run, and the node is as it then stays."""
     names = [f"idle-{number}" for number in range(APPS - FIRST_APPS)]
     apply(scene, "device.yaml", DEVICE)
-    apply(scene, "idle.yaml", "---".join(INSTANCE.replace("NAME", name) for name in names))
+    apply(scene, "idle.yaml", "---".join(container(name, MEMORY_KIB) for name in names))
     for name in names:
         scene.eaves("wait", "instance", name, "--timeout", "60")
     time.sleep(SETTLE_S)

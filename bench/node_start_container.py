@@ -4,26 +4,14 @@ From the configuration that asks for it, as the node has it, to its process: int
 container are made.  The median of five, each of an instance of its own.
 """
 
-from support.demo_node import measure_starts
+from support.demo_node import container, measure_starts
 
 LIMIT_S = 0.7
-INSTANCE = """
-kind: instance
-name: NAME
-app: hello
-device: demo-node
-project: first-light
-appType: APP_TYPE_CONTAINER
-vminfo: {cpus: 1, memory: 65536, mode: HV_NOHYPER}
-drives:
-  - {imagename: hello, drvtype: HDD, target: Disk}
-interfaces:
-  - {intfname: eth0, intforder: 1, netinstname: apps, acls: []}
-"""
+MEMORY_KIB = 65536
 
 
 def instance(name: str) -> str:
-    return INSTANCE.replace("NAME", name)
+    return container(name, MEMORY_KIB)
 
 
 def main() -> int:

@@ -30,6 +30,25 @@ START_TIMEOUT_S: Final = 120.0
 SETTLE_S: Final = 5.0  # what was taken away leaves the machine to itself
 FIRST_APPS: Final = 2  # those of the story
 
+CONTAINER: Final = """
+kind: instance
+name: NAME
+app: hello
+device: demo-node
+project: first-light
+appType: APP_TYPE_CONTAINER
+vminfo: {cpus: 1, memory: MEMORY_KIB, mode: HV_NOHYPER}
+drives:
+  - {imagename: hello, drvtype: HDD, target: Disk}
+interfaces:
+  - {intfname: eth0, intforder: 1, netinstname: apps, acls: []}
+"""
+
+
+def container(name: str, memory_kib: int) -> str:
+    """An instance of the story's container, as it is applied."""
+    return CONTAINER.replace("NAME", name).replace("MEMORY_KIB", str(memory_kib))
+
 
 @contextlib.contextmanager
 def demonstration() -> Generator[Scene]:
