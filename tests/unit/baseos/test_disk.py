@@ -1,13 +1,14 @@
 """Writing a slot: it is whole or nothing, and the one that runs is never touched."""
 
 import threading
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
 from support.os_updates import Computer, Release
 
 from eaves.node.baseos.bundle import BundleUnusable
-from eaves.node.baseos.device import SlotNotWritten, Stopped
+from eaves.node.baseos.device import SlotDevice, SlotNotWritten, Stopped
 from eaves.node.baseos.loader import BootPartitionFailed
 from eaves.node.baseos.slots import Slot
 
@@ -113,19 +114,43 @@ def test_an_unusable_update_changes_nothing(
     assert computer.devices["b"].path.read_bytes() == before
 
 
-def test_a_root_that_is_not_what_was_signed_is_never_booted(computer: Computer) -> None:
-    release = computer.release("2", wrong={"root": {"size": 90_000, "sha256": "0" * 64}})
-    release.root = b"r" * 90_000
-    with pytest.raises(SlotNotWritten, match="reads back"):
+@pytest.mark.parametrize("part", ["root", "uki"])
+def test_what_is_not_what_was_signed_is_refused_and_changes_nothing(
+    computer: Computer, part: str
+) -> None:
+    write(computer, computer.release("1.5"))
+    before = computer.devices["b"].path.read_bytes()
+    release = computer.release("2", wrong={part: {"size": 9000, "sha256": "0" * 64}})
+    setattr(release, part, b"r" * 9000)
+    with pytest.raises(BundleUnusable, match="its signed manifest says 0000"):
         write(computer, release)
+    assert computer.devices["b"].path.read_bytes() == before
+    assert computer.disk().whole() == "1.5"
+
+
+class Failing(SlotDevice):
+    """Of what is written, one byte comes back as another."""
+
+    def write(
+        self, data: Iterable[bytes], stop: threading.Event, told: Callable[[int], None]
+    ) -> int:
+        written = super().write(data, stop, told)
+        with self.path.open("r+b") as file:
+            file.seek(4000)
+            file.write(b"\xff")
+        return written
+
+
+def test_what_a_failing_disk_gives_back_is_never_booted(computer: Computer) -> None:
+    computer.devices["b"] = Failing(computer.devices["b"].path)
+    with pytest.raises(SlotNotWritten, match="reads back"):
+        write(computer, computer.release("2"))
     assert computer.disk().whole() == ""
 
 
-def test_a_kernel_that_is_not_what_was_signed_is_never_booted(computer: Computer) -> None:
-    release = computer.release("2", wrong={"uki": {"size": 4000, "sha256": "0" * 64}})
-    release.uki = b"k" * 4000
+def test_a_kernel_that_reads_back_as_another_is_never_booted(computer: Computer) -> None:
     with pytest.raises(BootPartitionFailed, match="reads back"):
-        write(computer, release)
+        computer.loader.put_kernel("b", [b"k" * 4000], "0" * 64)
     assert computer.disk().whole() == ""
 
 

@@ -119,6 +119,26 @@ def read_bundle(file: BinaryIO, size: int, keys: Iterable[ec.EllipticCurvePublic
     return Bundle(manifest, raw, signature, members[UKI], members[ROOT])
 
 
+def check_parts(file: BinaryIO, bundle: Bundle) -> None:
+    """Are kernel image and root those that were signed?  Raises BundleUnusable.
+
+    What was fetched is what the controller named; this is about how it was built.
+    """
+    manifest = bundle.manifest
+    for name, member, part in (
+        (UKI, bundle.uki, manifest.uki),
+        (ROOT, bundle.root, manifest.root),
+    ):
+        digest = hashlib.sha256()
+        for chunk in chunks(file, member):
+            digest.update(chunk)
+        if digest.hexdigest() != part.sha256:
+            raise BundleUnusable(
+                f"{name} has sha256 {digest.hexdigest()}, its signed manifest says {part.sha256};"
+                " build it again"
+            )
+
+
 def is_signed(raw: bytes, signature: bytes, keys: Iterable[ec.EllipticCurvePublicKey]) -> bool:
     for key in keys:
         try:

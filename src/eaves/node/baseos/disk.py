@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from eaves.node.baseos.bundle import Manifest, Place, admit, chunks, read_bundle
+from eaves.node.baseos.bundle import Manifest, Place, admit, check_parts, chunks, read_bundle
 from eaves.node.baseos.device import SlotDevice, SlotNotWritten, Stopped
 from eaves.node.baseos.entries import other
 from eaves.node.baseos.loader import Loader
@@ -90,6 +90,7 @@ class Disk:
 
             if self._holds(slot, bundle.raw, manifest, stop, read_back):
                 return manifest
+            check_parts(file, bundle)
             with self._writable():
                 self._loader.drop(self._other)
                 slot.clear()
