@@ -1,4 +1,8 @@
-"""Polls of devices that hold an older configuration: each answer is 11 KB, signed anew."""
+"""Polls of devices that hold an older configuration: each answer is 11 KB and signed.
+
+A device that asks again for what it was given gets the same envelope, so the first answer to each
+device is signed and later ones are not; the first run has more of the former.
+"""
 
 import hashlib
 import http.client

@@ -6,9 +6,12 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
-from eaves.controller.southbound.configs import READ_AT_ONCE, Configs
+from eaves.controller.southbound.configs import READ_AT_ONCE, Configs, SealedConfig
 from eaves.controller.store.rendered import RenderedConfig
+from eaves.evapi.envelope import Sender
+from eaves.evapi.keys import KeySigner
 from eaves.ids import ConfigHash, DeviceId
 
 SIZE = 10_000
@@ -135,3 +138,40 @@ def test_that_a_configuration_was_served_is_news_once() -> None:
         for config_hash in ("one", "one", "two", "two", "one")
     ]
     assert served == [True, False, True, False, True]
+
+
+def _sender() -> Sender:
+    return Sender(KeySigner(ec.generate_private_key(ec.SECP256R1())), b"h" * 32)
+
+
+async def test_who_asks_again_gets_the_envelope_of_before_while_nothing_changed() -> None:
+    store, device, sender = Store(), DeviceId("d"), _sender()
+    store.hashes[device] = ConfigHash("one")
+    async with _serving(store) as configs:
+        await configs.find(device, ConfigHash("one"))
+        assert configs.sealed(device, ConfigHash("one"), sender) is None
+        configs.keep_sealed(device, SealedConfig(ConfigHash("one"), sender, b"e" * SIZE))
+        assert configs.sealed(device, ConfigHash("one"), sender) == b"e" * SIZE
+        assert configs.sealed(device, ConfigHash("two"), sender) is None
+        assert configs.sealed(DeviceId("other"), ConfigHash("one"), sender) is None
+
+
+async def test_after_an_exchange_of_the_key_no_older_envelope_is_given_out() -> None:
+    store, device = Store(), DeviceId("d")
+    store.hashes[device] = ConfigHash("one")
+    async with _serving(store) as configs:
+        configs.keep_sealed(device, SealedConfig(ConfigHash("one"), _sender(), b"e" * SIZE))
+        assert configs.sealed(device, ConfigHash("one"), _sender()) is None
+        found = await configs.find(device, ConfigHash("one"))  # read again to seal it anew
+        assert found is not None
+        assert store.readings == [1]
+
+
+async def test_envelopes_count_to_the_bound_of_what_is_kept() -> None:
+    async with _serving(Store(), kept_bytes=20 * SIZE) as configs:
+        sender = _sender()
+        for one in _many(200):
+            configs.keep_sealed(one, SealedConfig(ConfigHash("one"), sender, bytes(SIZE)))
+            assert configs.size <= 20 * SIZE
+        assert configs.sealed(_many(200)[-1], ConfigHash("one"), sender) is not None
+        assert configs.sealed(_many(200)[0], ConfigHash("one"), sender) is None

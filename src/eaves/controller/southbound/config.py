@@ -19,9 +19,11 @@ from eaves.controller.domain.poll import (
     is_unchanged,
 )
 from eaves.controller.live import LiveDevice
+from eaves.controller.southbound.configs import SealedConfig
 from eaves.controller.southbound.context import DOUBT, FORBIDDEN, NOT_MODIFIED, Call, Southbound
 from eaves.controller.southbound.http import Answer
 from eaves.controller.southbound.unproven import OVERDUE
+from eaves.evapi.envelope import seal
 from eaves.evapi.errors import MalformedMessage
 from eaves.evapi.poll import PollResponse, encode_poll_response, poll_fields
 
@@ -94,17 +96,26 @@ async def _tell_unproven(context: Southbound, device: LiveDevice) -> None:
 
 
 async def _stored(context: Southbound, call: Call, known: str) -> Answer:
-    rendered = await context.configs.find(call.device.device_id, call.device.config_hash)
+    device = call.device
+    again = context.configs.sealed(device.device_id, device.config_hash, context.keys.sender)
+    if again is not None:
+        return Answer(200, again)
+    rendered = await context.configs.find(device.device_id, device.config_hash)
     if rendered is None:
         return DOUBT  # deleted since, or not rendered again yet; the next poll knows
     if rendered.config_hash == known:
         return NOT_MODIFIED  # the memory was one change behind
-    if context.configs.first_served(call.device.device_id, rendered.config_hash):
+    if context.configs.first_served(device.device_id, rendered.config_hash):
         log.info(
             "config_served",
-            device_id=call.device.device_id,
+            device_id=device.device_id,
             config_hash=rendered.config_hash,
             bytes=len(rendered.config),
         )
     response = PollResponse(config=rendered.config, config_hash=rendered.config_hash)
-    return context.sealed(encode_poll_response(response))
+    sender = context.keys.sender
+    envelope = seal(encode_poll_response(response), sender)
+    context.configs.keep_sealed(
+        device.device_id, SealedConfig(rendered.config_hash, sender, envelope)
+    )
+    return Answer(200, envelope)

@@ -2,15 +2,19 @@
 
 A change makes many devices ask at once.  Each reading of the database takes all who wait, so that
 a thousand polls cost a few readings; and what was read is kept, up to a bound in bytes, for those
-who ask again (a device that attests first, or whose answer was lost on the way).
+who ask again (a device that attests first, or whose answer was lost on the way).  Once it was
+sealed, the envelope is kept instead: who asks again for the same gets the same bytes, for as long
+as the same key seals.
 """
 
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from eaves.controller.store.rendered import RenderedConfig
+from eaves.evapi.envelope import Sender
 from eaves.ids import ConfigHash, DeviceId
 
 READ_AT_ONCE: Final = 64
@@ -25,12 +29,24 @@ ReadConfigs = Callable[[Sequence[DeviceId]], Awaitable[Mapping[DeviceId, Rendere
 """Reads what is in force for these devices; those without a configuration are left out."""
 
 
+@dataclass(frozen=True, slots=True)
+class SealedConfig:
+    """What a device was answered; `sender` is whose envelope it is."""
+
+    config_hash: ConfigHash
+    sender: Sender = field(repr=False)
+    envelope: bytes = field(repr=False)
+
+
+Kept = RenderedConfig | SealedConfig
+
+
 class Configs:
     """Lives on the loop that serves devices; `read_forever` must run there."""
 
     def __init__(self, read: ReadConfigs, *, kept_bytes: int) -> None:
         self._read, self._kept_bytes = read, kept_bytes
-        self._kept: OrderedDict[DeviceId, RenderedConfig] = OrderedDict()
+        self._kept: OrderedDict[DeviceId, Kept] = OrderedDict()
         self._size = 0
         self._waiting: dict[DeviceId, list[asyncio.Future[RenderedConfig | None]]] = {}
         self._served: dict[DeviceId, ConfigHash] = {}
@@ -47,13 +63,29 @@ class Configs:
         Raises what the database raises.
         """
         kept = self._kept.get(device_id)
-        if kept is not None and kept.config_hash == in_force:
+        if isinstance(kept, RenderedConfig) and kept.config_hash == in_force:
             self._kept.move_to_end(device_id)
             return kept
         answer: asyncio.Future[RenderedConfig | None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(device_id, []).append(answer)
         self._wake.set()
         return await answer
+
+    def sealed(self, device_id: DeviceId, in_force: ConfigHash, sender: Sender) -> bytes | None:
+        """The envelope in which the device was given what is in force; None: make one."""
+        kept = self._kept.get(device_id)
+        if (
+            not isinstance(kept, SealedConfig)
+            or kept.config_hash != in_force
+            or kept.sender is not sender
+        ):
+            return None
+        self._kept.move_to_end(device_id)
+        return kept.envelope
+
+    def keep_sealed(self, device_id: DeviceId, sealed: SealedConfig) -> None:
+        """In place of the configuration in it."""
+        self._keep(device_id, sealed)
 
     def first_served(self, device_id: DeviceId, config_hash: ConfigHash) -> bool:
         """Is this news?  A device that asks again and again for the same is told of once."""
@@ -87,17 +119,22 @@ class Configs:
                         self._keep(device_id, rendered)
                         _tell(answers, rendered)
 
-    def _keep(self, device_id: DeviceId, rendered: RenderedConfig | None) -> None:
+    def _keep(self, device_id: DeviceId, what: Kept | None) -> None:
         before = self._kept.pop(device_id, None)
         if before is not None:
-            self._size -= len(before.config) + _OVERHEAD
-        if rendered is None:
+            self._size -= _size(before)
+        if what is None:
             return
-        self._kept[device_id] = rendered
-        self._size += len(rendered.config) + _OVERHEAD
+        self._kept[device_id] = what
+        self._size += _size(what)
         while self._size > self._kept_bytes:
             _, oldest = self._kept.popitem(last=False)
-            self._size -= len(oldest.config) + _OVERHEAD
+            self._size -= _size(oldest)
+
+
+def _size(kept: Kept) -> int:
+    held = kept.config if isinstance(kept, RenderedConfig) else kept.envelope
+    return len(held) + _OVERHEAD
 
 
 Answers = Sequence["asyncio.Future[RenderedConfig | None]"]
