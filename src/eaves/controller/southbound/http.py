@@ -89,6 +89,12 @@ AT_ONCE: Final = 4096
 """Bodies that say they are no larger are awaited whole: so much, times the connections, is little.
 """
 
+MORE_AT_ONCE: Final = 16 * 1024
+MORE_AWAITED: Final = 256
+"""Nor are so large ones read in parts while few are awaited: each part costs two crossings between
+the threads, and metrics have 10 KB.  The server holds 4 MiB for those that do not come.
+"""
+
 
 class RsgiHeaders(Protocol):
     def get(self, key: str, default: Any = None) -> Any: ...
@@ -117,13 +123,36 @@ def _length(text: str | None) -> int | None:
     return int(text) if text is not None and text.isdecimal() else None
 
 
+class Awaited:
+    """How many bodies of some size are awaited whole.  Lives on one event loop."""
+
+    __slots__ = ("_count", "_most")
+
+    def __init__(self, most: int = MORE_AWAITED) -> None:
+        self._count, self._most = 0, most
+
+    def begin(self) -> bool:
+        """May one more be?  If so, `end` must follow."""
+        if self._count >= self._most:
+            return False
+        self._count += 1
+        return True
+
+    def end(self) -> None:
+        self._count -= 1
+
+
 class RsgiRequest:
     """A request of Granian.  What the server knows is fetched over the border when it is needed."""
 
-    __slots__ = ("_coming", "_protocol", "_scope", "content_length", "method", "path", "whole")
+    __slots__ = (
+        *("_awaited", "_coming", "_protocol", "_scope"),
+        *("content_length", "method", "path", "whole"),
+    )
 
-    def __init__(self, scope: RsgiScope, protocol: RsgiProtocol) -> None:
+    def __init__(self, scope: RsgiScope, protocol: RsgiProtocol, awaited: Awaited) -> None:
         self._scope, self._protocol, self.whole = scope, protocol, False
+        self._awaited = awaited
         self._coming: Any = None  # the parts of the body, once some were asked for
         self.method, self.path = scope.method, scope.path
         self.content_length = _length(scope.headers.get("content-length"))
@@ -145,10 +174,12 @@ class RsgiRequest:
     async def _body(self, limit: int, charge: Charge) -> bytes:
         length = self.content_length
         if length is not None and length <= min(AT_ONCE, limit):
-            body = await self._protocol()  # the server takes no more than was announced
-            self.whole = True
-            charge(len(body))
-            return body
+            return await self._whole_body(charge)
+        if length is not None and length <= min(MORE_AT_ONCE, limit) and self._awaited.begin():
+            try:
+                return await self._whole_body(charge)
+            finally:
+                self._awaited.end()
         parts: list[bytes] = []
         size = 0
         while (part := await self._part()) is not None:
@@ -159,6 +190,12 @@ class RsgiRequest:
             parts.append(part)
         self.whole = True
         return b"".join(parts)
+
+    async def _whole_body(self, charge: Charge) -> bytes:
+        body = await self._protocol()  # the server takes no more than was announced
+        self.whole = True
+        charge(len(body))
+        return body
 
     async def _part(self) -> bytes | None:
         """Some of the body; None at its end.  The server gives out one iterator for it.
@@ -189,12 +226,13 @@ class RsgiRequest:
 
 def rsgi_application(answering: Answering) -> Callable[[RsgiScope, RsgiProtocol], Awaitable[None]]:
     """Serve the endpoints by RSGI."""
+    awaited = Awaited()
 
     async def application(scope: RsgiScope, protocol: RsgiProtocol) -> None:
         if scope.proto != "http":
             protocol.close(403)
             return
-        request = RsgiRequest(scope, protocol)
+        request = RsgiRequest(scope, protocol, awaited)
         answer = await answering(request)
         if answer.body:
             protocol.response_bytes(answer.status, answer.headers(), answer.body)
