@@ -92,7 +92,7 @@ async def test_what_was_removed_long_ago_is_forgotten(engine: AsyncEngine) -> No
 async def test_what_waited_in_a_stream_is_rolled_up_again(engine: AsyncEngine) -> None:
     start = microseconds(NOW)
     now = start + 20 * SECOND
-    fold = SeriesFold(lambda: now)
+    fold = SeriesFold(lambda: now, Shapes())
     files = attachable(engine.url)
     series = open_telemetry(files["metrics"]) if files else open_sync_engine(engine.url)
 

@@ -20,6 +20,7 @@ from eaves.controller.store.sync import open_sync_engine
 from eaves.controller.store.unit import attachable
 from eaves.controller.telemetry.embedded import EmbeddedCommitter
 from eaves.controller.telemetry.reports import MetricsReport, digest_of, microseconds
+from eaves.controller.telemetry.rollups import Shapes
 from eaves.controller.telemetry.series_fold import SeriesFold
 
 HOURS = 6
@@ -36,7 +37,7 @@ Writer = EmbeddedCommitter[MetricsReport, None]
 def writer(engine: AsyncEngine) -> Iterator[Writer]:
     files = attachable(engine.url)
     of_metrics = open_telemetry(files["metrics"]) if files else open_sync_engine(engine.url)
-    writer = Writer(of_metrics, SeriesFold(lambda: microseconds(NOW)), name="metrics")
+    writer = Writer(of_metrics, SeriesFold(lambda: microseconds(NOW), Shapes()), name="metrics")
     yield writer
     writer.close()
 

@@ -1,5 +1,6 @@
 """Info, events and series in the files of SQLite and in PostgreSQL: folded, moved, rolled up."""
 
+from array import array
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +16,14 @@ from eaves.controller.store import reports, state_store
 from eaves.controller.store.events import list_events
 from eaves.controller.store.files import open_telemetry, prepare_files
 from eaves.controller.store.leases import Lease, LeaseLost, take_lease
-from eaves.controller.store.series_store import FIVE_MINUTES, HOUR, SECOND
+from eaves.controller.store.packed import unpack_numbers
+from eaves.controller.store.series_store import (
+    FIVE_MINUTES,
+    HOUR,
+    SECOND,
+    Rollup,
+    rollups_between,
+)
 from eaves.controller.store.sync import open_sync_engine, writing
 from eaves.controller.store.unit import attachable, snapshot, unit_of_work
 from eaves.controller.telemetry.embedded import EmbeddedCommitter
@@ -31,6 +39,7 @@ from eaves.evapi.metrics import (
     ZMetricMsg,
     encode_z_metric_msg,
 )
+from eaves.evapi.metrics_fold import KINDS
 from eaves.ids import DeviceId
 
 EDGE = DeviceId("edge-1")
@@ -171,6 +180,53 @@ async def test_metrics_are_stored_once_and_rolled_up(engine: AsyncEngine) -> Non
         assert min(grown) >= 0
         assert abs(sum(grown) - (59 * 3 + 59 * 3) * 10**9) < 10**5
     assert charts[HOUR].times[0] * SECOND == microseconds(start)
+
+
+async def test_spans_of_many_devices_are_rolled_up_as_those_of_one(engine: AsyncEngine) -> None:
+    start, hour = NOW - timedelta(hours=2), timedelta(hours=1)
+    batch: list[MetricsReport] = []
+    for number in range(4):
+        # two of each length; the last two miss the second half of the hour
+        for minute in range(60 if number < 2 else 30):
+            at = start + timedelta(minutes=minute)
+            device = DeviceId(f"edge-{number}")
+            batch.append(metrics_report(device, measured(at, 100 * number, minute), at))
+    fold_series(engine.url, *batch)
+    files = attachable(engine.url)
+    series = open_telemetry(files["metrics"]) if files else open_sync_engine(engine.url)
+    shapes, later = Shapes(), microseconds(NOW + hour)
+    try:
+        with writing(series) as connection:
+            assert len(roll_up(connection, later, shapes)) == 2 * 12 + 2 * 6
+            assert len(roll_up(connection, later, shapes)) == 4
+            assert roll_up(connection, later, shapes) == ()
+        with writing(series) as connection:
+            told = [
+                rollups_between(
+                    connection,
+                    f"edge-{number}",
+                    HOUR,
+                    microseconds(start),
+                    microseconds(start + hour),
+                )
+                for number in range(4)
+            ]
+    finally:
+        series.dispose()
+    assert [[rollup.samples for rollup in one] for one in told] == [[60], [60], [30], [30]]
+    grown_mean_high = [numbers_of(one[0]) for one in told]
+    for number, (grown, mean, highest) in enumerate(grown_mean_high):
+        assert grown == pytest.approx((59 if number < 2 else 29) * 10**9)
+        assert mean == highest == 100 * number
+
+
+def numbers_of(rollup: Rollup) -> tuple[float, float, float]:
+    """Growth of the processor time, mean and highest of the memory."""
+    values = array("f")
+    values.frombytes(unpack_numbers(rollup.numbers))
+    fields = KINDS["d"].fields
+    used, width = fields.index("used_mem"), len(fields)
+    return values[fields.index("cpu_ns")], values[used], values[2 * width + used]
 
 
 def test_what_objects_said_before_is_found_by_their_keys(tmp_path: Path) -> None:

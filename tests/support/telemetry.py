@@ -20,6 +20,7 @@ from eaves.controller.telemetry.reports import (
     digest_of,
     microseconds,
 )
+from eaves.controller.telemetry.rollups import Shapes
 from eaves.controller.telemetry.series_fold import SeriesFold, SeriesReport
 from eaves.controller.telemetry.state_fold import StateFold, StateReport
 from eaves.evapi.info.fold import fold_info
@@ -50,7 +51,7 @@ def fold_state(url: str | URL, *reports: StateReport) -> None:
 
 def fold_series(url: str | URL, *reports: SeriesReport) -> None:
     """Store metrics."""
-    _fold(url, "metrics", SeriesFold(lambda: reports[-1].received_at), reports)
+    _fold(url, "metrics", SeriesFold(lambda: reports[-1].received_at, Shapes()), reports)
 
 
 def _fold(url: str | URL, file: str, fold: Fold[R, None], reports: Sequence[R]) -> None:

@@ -20,7 +20,7 @@ from eaves.controller.store.tables_telemetry import info_latest, metrics_latest
 from eaves.controller.store.unit import snapshot
 from eaves.controller.telemetry.pipelines import Telemetry
 from eaves.controller.telemetry.reports import microseconds
-from eaves.controller.telemetry.rollups import Shapes, roll_up
+from eaves.controller.telemetry.rollups import roll_up
 
 W = TypeVar("W")
 
@@ -46,10 +46,10 @@ class StorageUse:
 
 async def roll_up_all(telemetry: Telemetry, now: datetime) -> int:
     """Make all roll-ups that are due; how many."""
-    done, shapes = 0, Shapes()
+    done = 0
 
     def some(connection: Connection) -> tuple[Due, ...]:
-        spans = roll_up(connection, microseconds(now), shapes)
+        spans = roll_up(connection, microseconds(now), telemetry.shapes)
         telemetry.series.rolled_up(spans)
         return spans
 

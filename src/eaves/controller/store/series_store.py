@@ -5,8 +5,10 @@ says what each is.  The time of a sample is in microseconds, of which the last t
 its digest: the same message again is the same row, and two messages of one millisecond are two.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -132,15 +134,19 @@ def put_due(connection: Connection, rows: Iterable[Due]) -> None:
 
 
 def delete_due(connection: Connection, spans: Sequence[Due]) -> None:
-    for start in range(0, len(spans), _AT_ONCE):
-        some = spans[start : start + _AT_ONCE]
-        places = ", ".join(["(?, ?, ?, ?)"] * len(some))
-        execute(
-            connection,
-            "DELETE FROM metric_due "  # noqa: S608 - places only
-            f"WHERE (level, start, enterprise_id, device_id) IN (VALUES {places})",
-            [v for d in some for v in (d.level, d.start, d.enterprise_id, d.device_id)],
-        )
+    """By the columns of its key in order: SQLite reads all of a table for a list of pairs."""
+    alike: dict[tuple[int, int, str], list[str]] = defaultdict(list)
+    for due in spans:
+        alike[due.level, due.start, due.enterprise_id].append(due.device_id)
+    for key, devices in alike.items():
+        for start in range(0, len(devices), _AT_ONCE):
+            some = devices[start : start + _AT_ONCE]
+            execute(
+                connection,
+                "DELETE FROM metric_due WHERE level = ? AND start = ? AND enterprise_id = ? "  # noqa: S608 - marks only
+                f"AND device_id IN ({marks(len(some))})",
+                (*key, *some),
+            )
 
 
 def forget_device(connection: Connection, enterprise_id: str, device_id: str) -> None:
@@ -184,73 +190,91 @@ def samples_between(
     )
 
 
-def samples_due(connection: Connection, spans: Sequence[Due]) -> list[tuple[Due, Sample]]:
-    """The samples of each span and the one before it, as far as an hour back; oldest first."""
+def samples_due(connection: Connection, spans: Sequence[Due]) -> list[tuple[int, Sample]]:
+    """The samples of each span and the one before it, as far as an hour back; oldest first.
+
+    Each with the place of its span in `spans`.
+    """
     rows = _of_spans(
         connection,
         spans,
-        "due.column1, due.column2, due.column3, s.time, s.layout, s.numbers",
+        "s.time, s.layout, s.numbers",
         "metric_samples",
         "s.time < due.column4 AND s.time >= coalesce((SELECT max(b.time) FROM metric_samples AS b "
         "WHERE b.enterprise_id = due.column1 AND b.device_id = due.column2 "
         "AND b.time < due.column3 AND b.time >= due.column5), due.column3)",
-        "s.time",
     )
-    by_key = {(due.enterprise_id, due.device_id, due.start): due for due in spans}
     return [
-        (by_key[a, b, start], Sample(a, b, time, read_bytes(layout), read_bytes(numbers)))
-        for a, b, start, time, layout, numbers in rows
+        (number, Sample(*_owner(spans[int(number)]), time, read_bytes(layout), read_bytes(numbers)))
+        for number, time, layout, numbers in rows
     ]
 
 
 def rollups_due(
     connection: Connection, spans: Sequence[Due], level: int
-) -> list[tuple[Due, Rollup]]:
-    """The roll-ups of a finer level that each span is made of, oldest first."""
+) -> list[tuple[int, Rollup]]:
+    """The roll-ups of a finer level that each span is made of, oldest first.
+
+    Each with the place of its span in `spans`.
+    """
     rows = _of_spans(
         connection,
         spans,
-        "due.column1, due.column2, due.column3, s.start, s.layout, s.samples, s.numbers",
+        "s.start, s.layout, s.samples, s.numbers",
         "metric_rollups",
         f"s.level = {level:d} AND s.start >= due.column3 AND s.start < due.column4",
-        "s.start",
     )
-    by_key = {(due.enterprise_id, due.device_id, due.start): due for due in spans}
     return [
         (
-            by_key[a, b, start],
-            Rollup(a, b, level, at, read_bytes(layout), samples, read_bytes(numbers)),
+            number,
+            Rollup(
+                *_owner(spans[int(number)]),
+                level,
+                at,
+                read_bytes(layout),
+                samples,
+                read_bytes(numbers),
+            ),
         )
-        for a, b, start, at, layout, samples, numbers in rows
+        for number, at, layout, samples, numbers in rows
     ]
 
 
+def _owner(due: Due) -> tuple[str, str]:
+    return due.enterprise_id, due.device_id
+
+
 def _of_spans(
-    connection: Connection, spans: Sequence[Due], columns: str, table: str, where: str, order: str
-) -> "Iterable[Sequence[Any]]":
-    """Rows of a table (`s`) in each span: `due.column1` to 5 are enterprise, device, start, end,
-    and an hour before the start.  CROSS JOIN: the spans come first, each looks up its rows.
+    connection: Connection, spans: Sequence[Due], columns: str, table: str, where: str
+) -> "Sequence[Sequence[Any]]":
+    """Rows of a table (`s`) in each span: the place of the span, then `columns`; by these two.
+
+    `due.column1` to 5 are enterprise, device, start, end, and an hour before the start.
+    CROSS JOIN: the spans come first, each looks up its rows.
     """
     if not spans:
         return ()
     values = [
         value
-        for due in spans
+        for number, due in enumerate(spans)
         for value in (
             *(due.enterprise_id, due.device_id, due.start),
-            *(due.start + due.level * SECOND, due.start - HOUR * SECOND),
+            *(due.start + due.level * SECOND, due.start - HOUR * SECOND, number),
         )
     ]
     kinds = "CAST(? AS text), CAST(? AS text), CAST(? AS bigint), CAST(? AS bigint)"
-    first = f"({kinds}, CAST(? AS bigint))"  # PostgreSQL takes the types of the others from it
-    places = ", ".join([first, *["(?, ?, ?, ?, ?)"] * (len(spans) - 1)])
-    return execute(
+    # PostgreSQL takes the types of the others from it
+    first = f"({kinds}, CAST(? AS bigint), CAST(? AS integer))"
+    places = ", ".join([first, *["(?, ?, ?, ?, ?, ?)"] * (len(spans) - 1)])
+    rows = execute(
         connection,
-        f"SELECT {columns} FROM (VALUES {places}) AS due "  # noqa: S608 - from above
+        f"SELECT due.column6, {columns} FROM (VALUES {places}) AS due "  # noqa: S608 - from above
         f"CROSS JOIN {table} AS s WHERE s.enterprise_id = due.column1 "
-        f"AND s.device_id = due.column2 AND {where} ORDER BY {order}",
+        f"AND s.device_id = due.column2 AND {where}",
         values,
-    )
+    ).fetchall()
+    # they come in order; to be told so, SQLite would copy all of them
+    return sorted(rows, key=itemgetter(0, 1))
 
 
 def is_latest(connection: Connection, enterprise_id: str, device_id: str, digest: bytes) -> bool:

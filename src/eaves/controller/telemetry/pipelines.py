@@ -19,6 +19,7 @@ from eaves.controller.telemetry.embedded import EmbeddedCommitter
 from eaves.controller.telemetry.log_fold import LogFold, LogReport
 from eaves.controller.telemetry.pipeline import Committer, Pipeline
 from eaves.controller.telemetry.reports import microseconds
+from eaves.controller.telemetry.rollups import Shapes
 from eaves.controller.telemetry.series_fold import SeriesFold, SeriesReport
 from eaves.controller.telemetry.state_fold import StateFold, StateReport
 from eaves.controller.telemetry.stream.layout import Topic
@@ -49,6 +50,7 @@ class Telemetry:
     metrics_writer: EmbeddedCommitter[SeriesReport, object]
     metrics_way: Committer[SeriesReport, object]  # where a batch becomes durable, from any loop
     series: SeriesFold  # of the metrics writer; for its thread only
+    shapes: Shapes  # as `series`
     logs: Pipeline[LogReport, object]
     log_writer: EmbeddedCommitter[LogReport, bool]
     news: threading.Event = field(default_factory=threading.Event)  # events wait for the journal
@@ -144,7 +146,8 @@ async def running_telemetry(
     meters = meters or Meters()
     news = threading.Event()
     news.set()  # of the process before
-    series = SeriesFold(lambda: microseconds(clock()))
+    shapes = Shapes()
+    series = SeriesFold(lambda: microseconds(clock()), shapes)
     state_fold = StateFold(health_kept=settings.retention.health_rows_per_device, news=news.set)
     outboxes = Outboxes()
     log_fold = fold_and_keep(settings, LogFold(settings.bounds.inflated_log_bytes), outboxes.logs)
@@ -178,6 +181,7 @@ async def running_telemetry(
             metrics_writer=metrics_writer,
             metrics_way=metrics_way,
             series=series,
+            shapes=shapes,
             logs=_pipeline(settings, ways.committer(of_logs), meters, "logs"),
             log_writer=log_writer,
             news=news,

@@ -9,8 +9,9 @@ Spans of many devices are made at once: one statement reads them, and devices th
 kinds of objects and as many samples are computed as one table.
 """
 
+import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection
@@ -28,46 +29,58 @@ if TYPE_CHECKING:
 GRACE: Final = 60 * SECOND  # after a span, for reports that are under way
 SPANS_AT_ONCE: Final = 200  # in one transaction: reports wait meanwhile
 REMEMBERED: Final = 50_000  # layouts
+REMEMBERED_MASKS: Final = 1000
 
 
 class Shapes:
-    """Which numbers of each layout are counters.  Few shapes: devices differ in names only."""
+    """Which numbers of each layout are counters.  Few shapes: devices differ in names only.
+
+    A layout never changes, so what is known of it stays right.
+    """
 
     def __init__(self) -> None:
         self._by_kinds: dict[str, NDArray[bool_]] = {}
         self._kinds: dict[bytes, str] = {}  # of the objects of a layout, in order
 
+    def note(self, layout: bytes, objects: str) -> None:
+        """Know the layout with these lines."""
+        if len(self._kinds) >= REMEMBERED:
+            self._kinds.clear()
+        self._kinds[layout] = sys.intern(_kinds(objects))
+
     def learn(self, connection: Connection, layouts: Iterable[bytes]) -> None:
         """Read what is not known of these."""
-        if len(self._kinds) > REMEMBERED:
-            self._kinds.clear()
         missing = {*layouts} - self._kinds.keys()
-        lines: Mapping[bytes, str] = {}
         if missing:
-            lines = series_store.layouts(connection, missing)
-        for digest in missing:
-            self._kinds[digest] = _kinds(lines.get(digest, ""))
+            for digest, objects in series_store.layouts(connection, missing).items():
+                self.note(digest, objects)
 
     def kinds(self, layout: bytes) -> str:
         """What `layout` has in common with others; for `mask`."""
-        return self._kinds[layout]
+        return self._kinds.get(layout, "")
 
     def mask(self, kinds: str) -> "NDArray[bool_]":
         import numpy as np  # noqa: PLC0415 - a start need not wait for it
 
         mask = self._by_kinds.get(kinds)
         if mask is None:
+            if len(self._by_kinds) >= REMEMBERED_MASKS:
+                self._by_kinds.clear()
             of = [(KINDS[letter], name) for letter in kinds for name in KINDS[letter].fields]
             mask = np.array([name in kind.counters for kind, name in of], bool)
             self._by_kinds[kinds] = mask
         return mask
 
 
+_KNOWN: Final = frozenset(KINDS)
+
+
 def _kinds(objects: str) -> str:
     """The letters of the objects, up to the first that this release does not know."""
-    letters = "".join(line[:1] for line in objects.split("\n"))
-    known = next((at for at, letter in enumerate(letters) if letter not in KINDS), None)
-    return letters[:known]
+    letters = "".join([line[:1] for line in objects.split("\n")])
+    if _KNOWN.issuperset(letters):
+        return letters
+    return letters[: next(at for at, letter in enumerate(letters) if letter not in _KNOWN)]
 
 
 def roll_up(connection: Connection, now: int, shapes: Shapes) -> tuple[Due, ...]:
@@ -96,14 +109,15 @@ def roll_up(connection: Connection, now: int, shapes: Shapes) -> tuple[Due, ...]
 def _from_samples(connection: Connection, spans: Sequence[Due], shapes: Shapes) -> Iterator[Rollup]:
     import numpy as np  # noqa: PLC0415 - a start need not wait for it
 
-    rows: dict[tuple[Due, bytes], list[series_store.Sample]] = defaultdict(list)
-    for due, sample in series_store.samples_due(connection, spans):
-        rows[due, sample.layout].append(sample)
+    rows: dict[tuple[int, bytes], list[series_store.Sample]] = defaultdict(list)
+    for number, sample in series_store.samples_due(connection, spans):
+        rows[number, sample.layout].append(sample)
     shapes.learn(connection, (layout for _, layout in rows))
     # kinds of objects, samples, those of them inside the span -> what has so many
-    alike: dict[tuple[str, int, int], list[tuple[Due, bytes]]] = defaultdict(list)
+    alike: dict[tuple[str, int, int], list[tuple[int, bytes]]] = defaultdict(list)
     for key, samples in rows.items():
-        inside = sum(sample.time >= key[0].start for sample in samples)
+        start = spans[key[0]].start
+        inside = sum(sample.time >= start for sample in samples)
         alike[shapes.kinds(key[1]), len(samples), inside].append(key)
     for (kinds, count, inside), keys in alike.items():
         mask = shapes.mask(kinds)
@@ -122,8 +136,8 @@ def _from_samples(connection: Connection, spans: Sequence[Due], shapes: Shapes) 
         lowest: NDArray[float64] = np.where(mask, 0.0, table.min(axis=1))
         highest: NDArray[float64] = np.where(mask, 0.0, table.max(axis=1))
         made = np.concatenate((first, lowest, highest), axis=1).astype("<f4")
-        for (due, layout), numbers in zip(whole, made, strict=True):
-            yield _rollup(due, layout, inside, numbers)
+        for (number, layout), numbers in zip(whole, made, strict=True):
+            yield _rollup(spans[number], layout, inside, numbers)
 
 
 def _rollup(due: Due, layout: bytes, samples: int, numbers: "NDArray[float32]") -> Rollup:
@@ -137,20 +151,30 @@ def _rollup(due: Due, layout: bytes, samples: int, numbers: "NDArray[float32]") 
 def _from_rollups(connection: Connection, spans: Sequence[Due], shapes: Shapes) -> Iterator[Rollup]:
     import numpy as np  # noqa: PLC0415 - as above
 
-    parts: dict[tuple[Due, bytes], list[Rollup]] = defaultdict(list)
-    for due, part in series_store.rollups_due(connection, spans, FIVE_MINUTES):
-        parts[due, part.layout].append(part)
+    parts: dict[tuple[int, bytes], list[Rollup]] = defaultdict(list)
+    for number, part in series_store.rollups_due(connection, spans, FIVE_MINUTES):
+        parts[number, part.layout].append(part)
     shapes.learn(connection, (layout for _, layout in parts))
-    for (due, layout), rows in parts.items():
-        mask = shapes.mask(shapes.kinds(layout))
-        if not len(mask):
+    alike: dict[tuple[str, int], list[tuple[int, bytes]]] = defaultdict(list)
+    for key, rows in parts.items():
+        alike[shapes.kinds(key[1]), len(rows)].append(key)
+    for (kinds, count), keys in alike.items():
+        mask = shapes.mask(kinds)
+        width = len(mask)
+        unpacked = [b"".join(unpack_numbers(part.numbers) for part in parts[k]) for k in keys]
+        whole = [k for k, one in zip(keys, unpacked, strict=True) if len(one) == 12 * width * count]
+        if not width or not whole:
             continue
-        joined = b"".join(unpack_numbers(part.numbers) for part in rows)
-        table = np.frombuffer(joined, "<f4").reshape(-1, 3, len(mask)).astype("f8")
-        weights = np.array([part.samples for part in rows], "f8")
-        grown: NDArray[float64] = table[:, 0].sum(axis=0)
-        mean: NDArray[float64] = (table[:, 0] * weights[:, None]).sum(axis=0) / weights.sum()
+        joined = b"".join(one for one in unpacked if len(one) == 12 * width * count)
+        table = np.frombuffer(joined, "<f4").reshape(-1, count, 3, width).astype("f8")
+        weights = np.array([[part.samples for part in parts[k]] for k in whole], "f8")
+        grown: NDArray[float64] = table[:, :, 0].sum(axis=1)
+        weighed: NDArray[float64] = (table[:, :, 0] * weights[:, :, None]).sum(axis=1)
+        mean = weighed / weights.sum(axis=1)[:, None]
         first: NDArray[float64] = np.where(mask, grown, mean)
-        whole = np.concatenate((first, table[:, 1].min(axis=0), table[:, 2].max(axis=0)))
-        samples = sum(part.samples for part in rows)
-        yield _rollup(due, layout, samples, whole.astype("<f4"))
+        lowest, highest = table[:, :, 1].min(axis=1), table[:, :, 2].max(axis=1)
+        made = np.concatenate((first, lowest, highest), axis=1).astype("<f4")
+        for key, numbers in zip(whole, made, strict=True):
+            number, layout = key
+            samples = sum(part.samples for part in parts[key])
+            yield _rollup(spans[number], layout, samples, numbers)

@@ -12,6 +12,7 @@ from eaves.controller.store.partitions import HOUR_US, Partitions
 from eaves.controller.store.series_store import FIVE_MINUTES, SECOND, Due, Latest, Sample
 from eaves.controller.store.sync import is_postgresql, lock_devices
 from eaves.controller.telemetry.reports import DIGEST_BYTES, DeviceForgotten, MetricsReport
+from eaves.controller.telemetry.rollups import Shapes
 
 K = TypeVar("K")
 
@@ -26,9 +27,9 @@ _DIGITS: Final = 1000  # of the time, that come from the digest
 class SeriesFold:
     """Folding a batch twice changes nothing: a sample is known by device, time and digest."""
 
-    def __init__(self, clock: Callable[[], int]) -> None:
-        """`clock`: microseconds since 1970."""
-        self._clock = clock
+    def __init__(self, clock: Callable[[], int], shapes: Shapes) -> None:
+        """`clock`: microseconds since 1970; `shapes` is told of layouts, for the roll-ups."""
+        self._clock, self._shapes = clock, shapes
         self._layouts: OrderedDict[tuple[str, bytes], None] = OrderedDict()
         self._due: OrderedDict[Due, None] = OrderedDict()
         self._timeless: OrderedDict[tuple[str, bytes], None] = OrderedDict()
@@ -75,6 +76,7 @@ class SeriesFold:
             layout = layout_of(report.objects)
             if _new(self._layouts, (report.enterprise_id, layout)):
                 layouts.append((report.enterprise_id, layout, report.objects))
+                self._shapes.note(layout, report.objects)
             time = time_of(report)
             samples.append(Sample(*owner, time, layout, report.values))
             span = Due(*owner, FIVE_MINUTES, time - time % (FIVE_MINUTES * SECOND))
