@@ -89,7 +89,11 @@ def _token(path: Path | None) -> str:
 def _gauges(seen: Seen, meters: Meters) -> None:
     live, keys, state_dir = seen.live, seen.keys, seen.settings.state_dir
     meters.gauge("eaves_devices", "Devices held in memory.", lambda: len(live))
-    meters.gauge("eaves_waiters", "Devices that wait for a change.", lambda: live.waiter_count)
+    meters.gauge(
+        "eaves_waiters",
+        "Devices whose request waits: for a change, or their turn to attest.",
+        lambda: live.waiter_count,
+    )
     meters.gauge(
         "eaves_render_backlog_devices",
         "Devices whose configuration is to be made again.",

@@ -7,7 +7,7 @@ and the policy.
 from dataclasses import dataclass, field
 
 from eaves.evapi.certs import ZCert
-from eaves.evapi.codec import Codec, OpenEnum
+from eaves.evapi.codec import Codec, OpenEnum, SharedParts, varint
 from eaves.evapi.pb.attest import attest_pb2
 
 NONCE_BYTES = range(12, 33)  # outside of it the TPM of a device gives an empty quote
@@ -184,6 +184,16 @@ class ZAttestResponse:
 _Z_ATTEST_REQ = Codec(ZAttestReq, attest_pb2.ZAttestReq)
 decode_z_attest_req = _Z_ATTEST_REQ.decode
 encode_z_attest_req = _Z_ATTEST_REQ.encode
+
+_Z_ATTEST_QUOTE = Codec(ZAttestQuote, attest_pb2.ZAttestQuote)
+
+
+def encode_quote_request(quote: ZAttestQuote, shared: SharedParts) -> bytes:
+    """As `encode_z_attest_req` of a request with this quote, where many say the same in parts."""
+    message = _Z_ATTEST_QUOTE.message(quote, shared)
+    said = message.SerializeToString(deterministic=True)
+    return b"".join((b"\x08\x03\x12", varint(len(said)), said))
+
 
 _Z_ATTEST_RESPONSE = Codec(ZAttestResponse, attest_pb2.ZAttestResponse)
 decode_z_attest_response = _Z_ATTEST_RESPONSE.decode

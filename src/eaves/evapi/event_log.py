@@ -109,6 +109,14 @@ def inflated(packed: bytes) -> bytes:
     return raw
 
 
+def inflates_beyond(packed: bytes, most: int) -> bool:
+    """Is the log longer than so many bytes?  What is no gzip has none."""
+    try:
+        return len(zlib.decompressobj(wbits=31).decompress(packed, most + 1)) > most
+    except zlib.error:
+        return False
+
+
 def parse_event_log(raw: bytes) -> tuple[LogEvent, ...]:
     """Every event after the header.  Raises EventLogError."""
     return read_event_log(raw).events()

@@ -39,7 +39,7 @@ from eaves.evapi.flows.trust import Trust
 from eaves.evapi.keys import KeyAgreement, KeySigner, SoftKeyAgreement
 from eaves.evapi.paths import Endpoint
 from eaves.evapi.pem import load_certificate, load_private_key
-from eaves.fleet.measured import quoter_of
+from eaves.fleet.measured import encode_asked, quoter_of
 from eaves.ids import AppInstanceId, DeviceId
 
 EVE_VERSION = "0.0.0-eaves-soft"
@@ -162,6 +162,7 @@ class SoftDevice:
             self.identity.certs,
             quoter_of(key, self._clock) if key else versions_only(EVE_VERSION),
             escrow,
+            encode_asked,
         )
         flow = prove if again else attest
         done = yield from flow(attester, standing.trust, self._clock)

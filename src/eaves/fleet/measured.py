@@ -19,7 +19,11 @@ from eaves.evapi.attest import (
     TpmHashAlgo,
     TpmPCRValue,
     ZAttestQuote,
+    ZAttestReq,
+    encode_quote_request,
+    encode_z_attest_req,
 )
+from eaves.evapi.codec import SharedParts
 from eaves.evapi.event_log_form import (
     EFI_APPLICATION,
     EFI_BOOT,
@@ -37,6 +41,7 @@ from eaves.evapi.keys import Signer
 from eaves.fleet.signing import signer_of
 
 SIGNERS_KEPT = 20_000
+_SHARED = SharedParts()
 
 
 @functools.lru_cache(maxsize=8)
@@ -156,4 +161,14 @@ def _ordinary() -> tuple[SoftTpm, ZAttestQuote]:
     """One of them after its boot, and what all say beside what they sign."""
     tpm = SoftTpm()
     tpm.boot()
-    return tpm, tpm.quote(b"")
+    said = tpm.quote(b"")
+    for part in (said.pcr_values, said.versions):
+        _SHARED.keep(part)
+    return tpm, said
+
+
+def encode_asked(request: ZAttestReq) -> bytes:
+    """As `encode_z_attest_req`; what all quotes say is encoded once."""
+    if request.quote is None:
+        return encode_z_attest_req(request)
+    return encode_quote_request(request.quote, _SHARED)

@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 
 from eaves.evapi import event_log_form as form
 from eaves.evapi.errors import EventLogError
-from eaves.evapi.event_log import MOST_BYTES, inflated, parse_event_log, read_event_log
+from eaves.evapi.event_log import (
+    MOST_BYTES,
+    inflated,
+    inflates_beyond,
+    parse_event_log,
+    read_event_log,
+)
 from eaves.evapi.event_log_form import Step
 from eaves.fleet import measured
 from eaves.fleet.measured import SoftTpm
@@ -102,6 +108,16 @@ def test_any_bytes_are_read_or_refused(rest: bytes) -> None:
                 assert event.text()
         except EventLogError:
             pass
+
+
+def test_a_long_log_is_known_before_it_is_read() -> None:
+    """Whatever follows its end, and whatever it says of its own length."""
+    packed = gzip.compress(bytes(1000))
+    assert inflates_beyond(packed, 999)
+    assert inflates_beyond(packed + gzip.compress(b"short"), 999)
+    assert not inflates_beyond(packed, 1000)
+    assert not inflates_beyond(b"no gzip", 0)
+    assert not inflates_beyond(b"", 0)
 
 
 def test_only_so_much_is_inflated() -> None:

@@ -21,6 +21,7 @@ class Refreshes:
         async with self._turn:
             if device_id not in self._wanted:
                 return  # whoever had the turn before read it, after this call began
+            await asyncio.sleep(0)  # those whose commit was the same come with this one
             batch = (device_id, *(self._wanted - {device_id}))[:REFRESH_BATCH]
             self._wanted.difference_update(batch)
             try:

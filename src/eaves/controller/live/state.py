@@ -9,7 +9,8 @@ that serves devices owns the memory; other threads only say which device changed
 import asyncio
 import threading
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -56,6 +57,11 @@ class LiveDevice:
         object.__setattr__(self, "_verifier", made)  # frozen to others: what it says stays the same
         return made
 
+    def hand_verifier_to(self, after: "LiveDevice") -> None:
+        """What was made for a certificate is not made again for the same one."""
+        if self.certificate_der == after.certificate_der:
+            object.__setattr__(after, "_verifier", self._verifier)  # as above
+
 
 ReadRows = Callable[[Sequence[DeviceId]], Awaitable[Sequence[LiveDevice]]]
 
@@ -66,7 +72,7 @@ RETRY_S: Final = 0.5
 WAKE_AT_ONCE: Final = 6
 WAKE_EVERY_S: Final = 0.02
 MOST_WOKEN: Final = 64  # that are under way: more of them only wait for each other
-WOKEN_S: Final = 5.0  # until one that does not come makes room for others
+WOKEN_S: Final = 0.35  # until one that does not come, or has a slow TPM, makes room for others
 
 
 class NoWaiterPlace(Exception):  # an answer, not a failure: the device polls instead
@@ -136,6 +142,7 @@ class Live:
         if before is not None and before.certificate_hash != device.certificate_hash:
             self._forget_hash(before)
         if before is not None:
+            before.hand_verifier_to(device)
             self._of_enterprise[before.enterprise_id] -= 1
         self._of_enterprise[device.enterprise_id] += 1
         self._devices[device.device_id] = device
@@ -202,10 +209,11 @@ class Live:
         if device_id in self._missed:
             self._missed.discard(device_id)
             return True
-        if self._closed or self._waiter_count >= self._waiters:
-            raise NoWaiterPlace
+        with self.place():
+            return await self._wait_for_change(device_id, known, timeout_s)
+
+    async def _wait_for_change(self, device_id: DeviceId, known: str, timeout_s: float) -> bool:
         changed = asyncio.Event()
-        self._waiter_count += 1
         self._waiting.setdefault(device_id, set()).add(changed)
         try:
             async with asyncio.timeout(timeout_s):
@@ -220,11 +228,21 @@ class Live:
         except TimeoutError:
             return self._has_to_attest(device_id) and device_id not in self._in_line
         finally:
-            self._waiter_count -= 1
             waiting = self._waiting[device_id]
             waiting.discard(changed)
             if not waiting:
                 del self._waiting[device_id]
+
+    @contextmanager
+    def place(self) -> Generator[None]:
+        """A place of those whose request is kept for long.  Raises NoWaiterPlace."""
+        if self._closed or self._waiter_count >= self._waiters:
+            raise NoWaiterPlace
+        self._waiter_count += 1
+        try:
+            yield
+        finally:
+            self._waiter_count -= 1
 
     async def wake_forever(self) -> None:
         """Tell waiters that they have to attest, as fast as those told before have done so."""

@@ -6,6 +6,7 @@ after a restart, a token that a device holds is the one in force.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Final
 
 import structlog
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -37,6 +38,8 @@ from eaves.evapi.certs import ZCert, ZCertType, check_edge_node_cert
 from eaves.evapi.errors import MalformedMessage
 
 log = structlog.get_logger()
+
+KEPT_BYTES: Final = 512  # of a request that may wait for its turn; one for a nonce says its type
 
 UPLOADED = frozenset(
     {
@@ -128,8 +131,11 @@ async def _tell_swap(
 
 
 async def _nonce(context: Southbound, call: Call) -> Answer:
-    nonce = context.random(NONCE_BYTES)
-    await context.attesting.accept(NonceAsked(call.device.device_id, nonce, context.clock()))
+    device, nonce = call.device, context.random(NONCE_BYTES)
+    await context.turns.take(
+        device.device_id, device.enterprise_id, may_wait=len(call.payload) <= KEPT_BYTES
+    )
+    await context.attesting.accept(NonceAsked(device.device_id, nonce, context.clock()))
     return _sealed(
         context,
         ZAttestResponse(
@@ -143,6 +149,7 @@ async def _quote(context: Southbound, call: Call, asked: ZAttestReq) -> Answer:
     enforced = call.device.attestation_required
     sent = QuoteSent(device_id, asked.quote, enforced, token, context.clock())
     done = await context.attesting.accept(sent, len(call.payload))
+    context.turns.end(device_id)
     judged = done.judged
     if not isinstance(judged, Accepted):
         if judged is None:

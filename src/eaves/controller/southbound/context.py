@@ -21,6 +21,7 @@ from eaves.controller.southbound.decoding import Decoding
 from eaves.controller.southbound.gate import Gate
 from eaves.controller.southbound.http import Answer, Request
 from eaves.controller.southbound.registering import Asked, Decided
+from eaves.controller.southbound.turns import Turns
 from eaves.controller.southbound.unproven import Unproven
 from eaves.controller.telemetry.pipeline import Pipeline
 from eaves.controller.telemetry.pipelines import Telemetry
@@ -97,6 +98,7 @@ class Southbound:
     registrations: RateLimits
     registering: Pipeline[Asked, Decided]
     attesting: "Pipeline[Step, Done]"
+    turns: Turns
     refreshes: Refreshes
     bodies: InFlight
     readers: Readers

@@ -57,12 +57,19 @@ async def take_kept(db: Db, device_ids: Collection[DeviceId]) -> dict[DeviceId, 
     Who blocks a device does so before this or after the commit.
     """
     owners = await enterprises_of(db, device_ids)
-    keys = [{"enterprise_id": owner, "device_id": one} for one, owner in sorted(owners.items())]
-    await insert_missing(db, attestations, keys)
+    kept = await _locked(db, owners)
+    if new := sorted(owners.keys() - kept.keys()):
+        rows = [{"enterprise_id": owners[one], "device_id": one} for one in new]
+        await insert_missing(db, attestations, rows)
+        kept |= await _locked(db, new)
+    return kept
+
+
+async def _locked(db: Db, device_ids: Collection[DeviceId]) -> dict[DeviceId, Kept]:
     c = attestations.c
     columns = (c.enterprise_id, c.device_id, c.state, c.detail, c.nonce, c.nonce_at)
     more = (c.integrity_token, c.escrow, c.had_tpm, c.counters, c.counted_by, c.blocked)
-    query = select(*columns, *more).where(c.device_id.in_(owners)).order_by(c.device_id)
+    query = select(*columns, *more).where(c.device_id.in_(device_ids)).order_by(c.device_id)
     return {
         DeviceId(row.device_id): Kept(
             enterprise_id=row.enterprise_id,

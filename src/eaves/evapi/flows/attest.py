@@ -66,6 +66,7 @@ class Attester:
     certs: tuple[ZCert, ...]  # ECDH, attestation and, with a TPM, endorsement
     quoter: Quoter
     escrow: tuple[AttestVolumeKey, ...] = field(default=(), repr=False)  # empty without a TPM
+    encode: Callable[[ZAttestReq], bytes] = encode_z_attest_req
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ def _exchange(attester: Attester, request: ZAttestReq, trust: Trust, now: Clock)
         endpoint,
         "POST",
         endpoint_path(endpoint, attester.device_id),
-        seal(encode_z_attest_req(request), attester.device),
+        seal(attester.encode(request), attester.device),
         stop_on_refusal=request.req_type != ZAttestReqType.ATTEST_REQ_CERT,
     )
     asked = yield from ask(send, trust, now)

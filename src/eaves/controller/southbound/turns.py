@@ -1,0 +1,134 @@
+"""Whose turn it is to attest, when a whole fleet has to.
+
+A fleet whose tokens are all gone asks for nonces within a minute, beside all that it asks anyhow.
+To serve all of them at once would hold up every poll, and whoever is turned away pays for another
+connection and comes back before its turn.  So a nonce waits: in the order of coming, enterprises
+one after the other, and well within what a device waits for an answer (120 s).
+"""
+
+import asyncio
+from collections import OrderedDict
+from typing import Final
+
+from eaves.controller.live import Live, NoWaiterPlace
+from eaves.controller.telemetry.pipeline import Busy, Stopped
+from eaves.ids import DeviceId
+
+AT_ONCE: Final = 64  # devices between nonce and verdict: more of them only wait for each other
+COUNTED_S: Final = 0.35  # one with a slow TPM makes room for others: 180 begin in a second at least
+LINE_S: Final = 45.0  # a connection that idles longer may be cut on its way
+
+_Line = OrderedDict[DeviceId, asyncio.Future[None]]
+
+
+class Turns:
+    """Lives on one event loop.  Who waits holds one of the places for long polls."""
+
+    def __init__(
+        self, live: Live, loop: asyncio.AbstractEventLoop, longest_s: float = LINE_S
+    ) -> None:
+        self._live, self._loop, self._longest_s = live, loop, longest_s
+        self._begun: OrderedDict[DeviceId, float] = OrderedDict()  # until when each counts
+        self._lines: OrderedDict[str, _Line] = OrderedDict()  # by enterprise, the next one first
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    def __len__(self) -> int:
+        """How many devices wait."""
+        return sum(map(len, self._lines.values()))
+
+    async def take(self, device_id: DeviceId, enterprise_id: str, *, may_wait: bool) -> None:
+        """Return when it is the turn of this device.
+
+        Raises Busy when there is no place, when it took too long, and when the device asked again:
+        then its later request has the place.  Raises Stopped.
+        """
+        if not self._lines and self._has_room():
+            self._begin(device_id)
+            return
+        if self._closed:
+            raise Stopped("the controller is stopping; send again")
+        if not may_wait:
+            raise Busy("others wait to attest, and this request is too large to be kept")
+        try:
+            with self._live.place():
+                await self._wait(device_id, enterprise_id)
+        except NoWaiterPlace:
+            raise Busy("every place of those who wait is taken; send again later") from None
+        except TimeoutError:
+            raise Busy(f"no turn to attest came within {self._longest_s:g} s; send again") from None
+
+    def end(self, device_id: DeviceId) -> None:
+        """Its quote is judged."""
+        if self._begun.pop(device_id, None) is not None:
+            self._serve()
+
+    def close(self) -> None:
+        """Nobody waits any more: the controller stops."""
+        self._closed = True
+        for line in self._lines.values():
+            for turn in line.values():
+                if not turn.done():
+                    turn.set_exception(Stopped("the controller is stopping; send again"))
+        self._lines.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    async def _wait(self, device_id: DeviceId, enterprise_id: str) -> None:
+        line = self._lines.setdefault(enterprise_id, OrderedDict())
+        turn: asyncio.Future[None] = self._loop.create_future()
+        before = line.get(device_id)
+        if before is not None and not before.done():
+            before.set_exception(Busy("the device asked for a nonce again; that one is answered"))
+        line[device_id] = turn
+        self._look_later()
+        try:
+            async with asyncio.timeout(self._longest_s):
+                await turn
+        finally:
+            self._leave(device_id, enterprise_id, turn)
+
+    def _leave(self, device_id: DeviceId, enterprise_id: str, turn: "asyncio.Future[None]") -> None:
+        """Out of the line, if it still stands there."""
+        line = self._lines.get(enterprise_id)
+        if line is not None and line.get(device_id) is turn:
+            del line[device_id]
+            if not line:
+                del self._lines[enterprise_id]
+
+    def _has_room(self) -> bool:
+        now = self._loop.time()
+        while self._begun:
+            device_id, until = next(iter(self._begun.items()))
+            if until > now:
+                break
+            del self._begun[device_id]
+        return len(self._begun) < AT_ONCE
+
+    def _begin(self, device_id: DeviceId) -> None:
+        self._begun[device_id] = self._loop.time() + COUNTED_S
+        self._begun.move_to_end(device_id)
+
+    def _serve(self) -> None:
+        """Let those at the head of the lines begin, as many as there is room for."""
+        while self._lines and self._has_room():
+            enterprise_id, line = next(iter(self._lines.items()))
+            device_id, turn = line.popitem(last=False)
+            if line:
+                self._lines.move_to_end(enterprise_id)
+            else:
+                del self._lines[enterprise_id]
+            if not turn.done():
+                self._begin(device_id)
+                turn.set_result(None)
+
+    def _look_later(self) -> None:
+        """When the one who counts longest makes room, if there is somebody to make room for."""
+        if self._timer is None and self._lines:
+            first = next(iter(self._begun.values()), self._loop.time())
+            self._timer = self._loop.call_at(first, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        self._serve()
+        self._look_later()
