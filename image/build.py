@@ -40,6 +40,7 @@ HERE = Path(__file__).parent
 PROJECT = HERE.parent
 FLAVOUR = "standard"
 SECURITY_EPOCH = 1
+MEDIA = ("all", "disk", "none")  # besides the update: everything, a disk alone, nothing
 MOST_SLOT = 350 * 1000 * 1000  # bytes; a larger one needs a reason and another number here
 STUBS = {"amd64": "linuxx64.efi.stub", "arm64": "linuxaa64.efi.stub"}
 LOADERS = {"amd64": "systemd-bootx64.efi", "arm64": "systemd-bootaa64.efi"}
@@ -61,6 +62,7 @@ class Wish(NamedTuple):
     time: int  # SOURCE_DATE_EPOCH
     radio: bool
     secure_boot: Path | None  # folder with db.key and db.crt
+    media: str  # one of MEDIA
 
 
 def main() -> int:
@@ -84,13 +86,14 @@ def read_wish() -> Wish:
     parser.add_argument("--time", type=int, default=int(os.environ.get("SOURCE_DATE_EPOCH", "0")))
     parser.add_argument("--radio", action="store_true")
     parser.add_argument("--secure-boot", type=Path)
+    parser.add_argument("--media", choices=MEDIA, default=MEDIA[0])
     said = parser.parse_args()
     if os.geteuid() != 0:
         raise SystemExit(f"image: a root file system is made by root: sudo {' '.join(sys.argv)}")
     out = said.out or PROJECT / f"build/image/eaves-os-{said.version}-{said.arch}"
     return Wish(
         said.version, said.arch, said.key, out.resolve(), said.cache, said.time or last_change(),
-        said.radio, said.secure_boot,
+        said.radio, said.secure_boot, said.media,
     )  # fmt: skip
 
 
@@ -163,7 +166,11 @@ def build(wish: Wish, work: Path) -> None:
     loader = signed(wish, boot / LOADERS[wish.arch])
     write_pcrs(wish.out / "pcrs.json", loader, kernels)
     write_measurements(wish, private, loader, kernels["uki.efi"])
-    media.write_all(media.Made(wish.out, wish.arch, wish.version, loader, raw, signature))
+    made = media.Made(wish.out, wish.arch, wish.version, loader, raw, signature)
+    if wish.media != "none":
+        media.write_disk(made)
+    if wish.media == "all":
+        media.write_others(made)
 
 
 def key_of(names: tuple[str, ...], locked: tuple[fetch.Locked, ...]) -> str:

@@ -47,9 +47,10 @@ class Made(NamedTuple):
         return uuid.uuid5(uuid.NAMESPACE_URL, f"eaves-os/{self.arch}/{self.version}")
 
 
-def write_all(made: Made) -> None:
+def write_others(made: Made) -> None:
+    """All that is made of a root besides `write_disk`, from which some of it is made."""
     write_oci(made)
-    write_disk(made)
+    write_qcow2(made)
     write_medium(made)
     write_iso(made)
     write_netboot(made)
@@ -68,6 +69,10 @@ def write_disk(made: Made) -> None:
     put_slot(disk, layout["IMGA"], made)
     put_fat(disk, layout["CONFIG"], "CONFIG", {})
     put_state(disk, layout["STATE"], made.seed)
+
+
+def write_qcow2(made: Made) -> None:
+    disk = made.out / "disk.raw"
     subprocess.run(
         ["qemu-img", "convert", "-O", "qcow2", "-c", str(disk), str(disk.with_suffix(".qcow2"))],
         check=True,

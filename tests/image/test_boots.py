@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from support.controller import Process
 from support.image_builds import Images, Store, variant
 from support.image_disk import ImageDisk, fault
@@ -326,6 +327,10 @@ def why_left(eaves: Eaves, version: str) -> str:
     [
         pytest.param("3.0-test", "rdinit=/none", id="that panics"),
         pytest.param("4.0-test", "systemd.mask=eaves-node.service", id="without a node"),
+        pytest.param("5.0-test", "module_blacklist=virtio_net", id="without a network"),
+        pytest.param("6.0-test", "systemd.unit=emergency.target", id="that cannot go on"),
+        pytest.param("7.0-test", "systemd.unit=sysinit.target", id="that gets nowhere"),
+        pytest.param("8.0-test", "systemd.mask=eaves-mounts.service", id="without its disk"),
     ],
 )
 def test_an_update_is_left_and_says_why(
@@ -338,7 +343,7 @@ def test_an_update_is_left_and_says_why(
     words: str,
     record_property: Callable[[str, object], None],
 ) -> None:
-    bad = variant(images, version, words, tmp_path / "bad")
+    bad = variant(images, version, words, tmp_path)
     shutil.copyfile(bad, store.files / f"{version}.eos")
     eaves.upgrade(store, f"{version}.eos", version)
 
@@ -347,3 +352,32 @@ def test_an_update_is_left_and_says_why(
     assert runs(eaves, "2.0-test", Slot.ACTIVE)
     assert version in eaves.run("why", "device", "on-image")
     until("answering all the same", lambda: answers(machine))
+
+
+@pytest.mark.parametrize(
+    "version", ["9.0-test", "10.0-test"], ids=["of a stranger", "with other bytes"]
+)
+def test_an_update_that_is_not_what_was_signed_is_refused_and_says_why(
+    images: Images,
+    eaves: Eaves,
+    store: Store,
+    tmp_path: Path,
+    version: str,
+    record_property: Callable[[str, object], None],
+) -> None:
+    """Nothing is booted: the other slot stays what it is, or is empty."""
+    if version == "9.0-test":
+        somebody = ec.generate_private_key(ec.SECP256R1())
+        bad, words = variant(images, version, "", tmp_path, somebody), "signed"
+    else:
+        bad, words = variant(images, version, "", tmp_path), "sha256"
+        with bad.open("r+b") as file:
+            file.seek(-(1 << 20), os.SEEK_END)
+            file.write(b"other bytes")
+    shutil.copyfile(bad, store.files / f"{version}.eos")
+    eaves.upgrade(store, f"{version}.eos", version)
+
+    until("refused", lambda: bool(why_left(eaves, version)), UPDATE_S)
+    record_property(EVIDENCE, why_left(eaves, version))
+    assert words in why_left(eaves, version)
+    assert runs(eaves, "2.0-test", Slot.ACTIVE)

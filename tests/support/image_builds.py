@@ -1,13 +1,13 @@
 """Images for tests: built once, or taken as they were built before; and how long to test them."""
 
-import hashlib
 import importlib
-import json
 import os
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric import ec
 
 ROOT = Path(__file__).parents[2]
 OUT = Path(os.environ.get("EAVES_IMAGE", ROOT / "build/image/test"))
@@ -55,36 +55,24 @@ def both() -> Images:
     return Images(build("1.0-test"), build("2.0-test"))
 
 
-def variant(images: Images, version: str, words: str, folder: Path) -> Path:
+def variant(
+    images: Images,
+    version: str,
+    words: str,
+    folder: Path,
+    key: ec.EllipticCurvePrivateKey | None = None,
+) -> Path:
     """The second system under another version, whose kernel gets more words; answers its update.
 
-    `rdinit=/none` panics, `systemd.mask=systemd-networkd.service` has no network,
-    `systemd.mask=eaves-node.service` has no node.
+    Without a key of its own it is signed as all are.
     """
     sys.path.insert(0, str(ROOT / "image"))
     try:
-        make = importlib.import_module("build")
-        pe, uki = importlib.import_module("pe"), importlib.import_module("uki")
+        make = importlib.import_module("variant").make
+        own, _ = importlib.import_module("build").update_key(OUT / "update.key")
     finally:
         sys.path.remove(str(ROOT / "image"))
-    folder.mkdir()
-    before = pe.read_program((images.second / "uki.efi").read_bytes())
-    line = before.content(".cmdline").rstrip(b"\0") + b" " + words.encode()
-    parts: dict[str, Path] = {}
-    for name in (".osrel", ".cmdline", ".linux", ".initrd"):
-        parts[name] = folder / name[1:]
-        parts[name].write_bytes(line if name == ".cmdline" else before.content(name))
-    stub = Path("/usr/lib/systemd/boot/efi/linuxx64.efi.stub")
-    uki.make_uki(stub, parts, folder / "uki.efi")
-    kernel = (folder / "uki.efi").read_bytes()
-    said = json.loads((images.second / "manifest.json").read_bytes())
-    said |= {"version": version, "measures": uki.measures(kernel)}
-    said["uki"] = {"size": len(kernel), "sha256": hashlib.sha256(kernel).hexdigest()}
-    raw = json.dumps(said, sort_keys=True, separators=(",", ":")).encode()
-    key, _ = make.update_key(OUT / "update.key")
-    target = folder / "system.eos"
-    root = images.second / "root.img"
-    make.write_bundle(target, raw, make.sign(key, raw), folder / "uki.efi", root)
+    target: Path = make(images.second, version, words, key or own, folder / f"{version}.eos")
     return target
 
 

@@ -1,25 +1,17 @@
-"""A computer in QEMU with UEFI and a TPM, that boots our image; its power can be cut.
-
-OVMF and swtpm as the image's users have them.  The accelerator is TCG, which every machine has: a
-boot takes half a minute on an idle core, so what waits for one waits long.
-"""
+"""The demonstration's computer, as tests use it: its console is read, its writes are logged."""
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-FIRMWARE = {
-    "4M": (Path("/usr/share/OVMF/OVMF_CODE_4M.fd"), Path("/usr/share/OVMF/OVMF_VARS_4M.fd")),
-    "2M": (Path("/usr/share/OVMF/OVMF_CODE.fd"), Path("/usr/share/OVMF/OVMF_VARS.fd")),
-}
+from eaves.cli.demo.computer import Computer, Forward
+
 BOOT_S = 300.0  # ten times what an idle machine takes
 DISK_BYTES = 12 * 1024**3
 
@@ -28,41 +20,21 @@ class GuestFault(Exception):
     """The guest did not come as far as was waited for; the end of its console says where it is."""
 
 
-@dataclass
-class ImageMachine:
-    """`folder` is its case: disks, firmware variables, TPM state and console survive in it."""
+def start(argv: list[str], log: Path) -> "subprocess.Popen[bytes]":
+    with log.open("ab") as sink:
+        return subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT
+        )
 
-    folder: Path
-    firmware: str = "4M"
-    memory_mib: int = 2048
-    extra: tuple[str, ...] = ()
-    process: "subprocess.Popen[bytes] | None" = None
-    swtpm: "subprocess.Popen[bytes] | None" = None
-    seen: int = 0  # bytes of the console that were looked at
-    serial: str = "EAVES-0001"
-    web_port: int = 0  # of this machine, led to port 8080 of the guest; 0: none
-    boots: list[float] = field(default_factory=list[float])
 
-    def __post_init__(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        code, variables = FIRMWARE[self.firmware]
-        if not code.exists():
-            raise GuestFault(f"{code} is missing: `apt install ovmf`")
-        if not self.variables.exists():
-            shutil.copyfile(variables, self.variables)
-        self._make_tpm()
-
-    @property
-    def disk(self) -> Path:
-        return self.folder / "disk.raw"
-
-    @property
-    def variables(self) -> Path:
-        return self.folder / "vars.fd"
-
-    @property
-    def console(self) -> Path:
-        return self.folder / "console.log"
+class ImageMachine(Computer):
+    def __init__(self, folder: Path, *, web_port: int = 0, **fields: Any) -> None:
+        """`web_port`: of this machine, led to port 8080 of the guest; 0: none."""
+        led = (Forward("127.0.0.1", web_port, 8080),) if web_port else ()
+        super().__init__(folder, start, forwards=led, **fields)
+        self.web_port = web_port
+        self.seen = 0  # bytes of the console that were looked at
+        self.log_writes = False
 
     @property
     def write_log(self) -> Path:
@@ -73,68 +45,31 @@ class ImageMachine:
             file.truncate(DISK_BYTES)
 
     def take_disk(self, source: Path) -> None:
-        """Holes stay holes."""
-        subprocess.run(["cp", "--sparse=always", str(source), str(self.disk)], check=True)
+        """With room behind it, as a disk has on which the image was written."""
+        super().take_disk(source)
         os.truncate(self.disk, DISK_BYTES)
         subprocess.run(["sfdisk", "--relocate", "gpt-bak-std", str(self.disk)], check=True)
 
     def power_on(self, *, medium: Path | None = None, log_writes: bool = False) -> None:
-        assert self.process is None, "it is on"
-        self._start_tpm()
+        self.log_writes = log_writes
         self.seen = self.console.stat().st_size if self.console.exists() else 0
-        code, _ = FIRMWARE[self.firmware]
-        argv = ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", "-machine", "q35,accel=tcg"]
-        argv += ["-cpu", "max", "-smp", "2", "-m", str(self.memory_mib), "-nodefaults"]
-        argv += ["-display", "none", "-no-reboot" if medium else "-no-user-config"]
-        argv += ["-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={code}"]
-        argv += ["-drive", f"if=pflash,format=raw,unit=1,file={self.variables}"]
-        argv += ["-chardev", f"socket,id=tpm,path={self.folder}/tpm.sock"]
-        argv += ["-tpmdev", "emulator,id=tpm0,chardev=tpm", "-device", "tpm-crb,tpmdev=tpm0"]
-        argv += ["-chardev", f"file,id=con,path={self.console},append=on", "-serial", "chardev:con"]
-        argv += ["-qmp", f"unix:{self.folder}/qmp.sock,server=on,wait=off"]
-        argv += ["-smbios", f"type=1,serial={self.serial},manufacturer=QEMU,product=Eaves"]
-        argv += ["-device", "i6300esb", "-action", "watchdog=reset"]
-        led = f",hostfwd=tcp:127.0.0.1:{self.web_port}-:8080" if self.web_port else ""
-        argv += ["-netdev", f"user,id=net0{led}", "-device", "virtio-net-pci,netdev=net0"]
-        argv += ["-object", "rng-random,id=rng0,filename=/dev/urandom"]
-        argv += ["-device", "virtio-rng-pci,rng=rng0"]
-        argv += self._disk_words(log_writes=log_writes)
-        if medium is not None:
-            argv += ["-drive", f"if=none,id=usb,format=raw,readonly=on,file={medium}"]
-            argv += ["-device", "qemu-xhci", "-device", "usb-storage,drive=usb,bootindex=1"]
-        with (self.folder / "qemu.log").open("ab") as sink:
-            self.process = subprocess.Popen(
-                [*argv, *self.extra],
-                stdin=subprocess.DEVNULL,
-                stdout=sink,
-                stderr=subprocess.STDOUT,
-            )
-        self.boots.append(time.monotonic())
+        super().power_on(medium=medium)
 
-    def _disk_words(self, *, log_writes: bool) -> list[str]:
-        file = {"driver": "file", "filename": str(self.disk)}
-        node: dict[str, object] = {"driver": "raw", "node-name": "disk0", "file": file}
-        if log_writes:
-            self.write_log.unlink(missing_ok=True)
-            self.write_log.touch()
-            node = {
-                "driver": "blklogwrites",
-                "node-name": "disk0",
-                "file": {"driver": "raw", "file": file},
-                "log": {"driver": "file", "filename": str(self.write_log)},
-                "log-sector-size": 512,
-                "log-super-update-interval": 1,
-            }
-        device = "virtio-blk-pci,drive=disk0,bootindex=2,write-cache=on"
-        return ["-blockdev", json.dumps(node), "-device", device]
-
-    def power_cut(self) -> None:
-        """Nothing is told to anybody."""
-        process, self.process = self.process, None
-        if process is not None:
-            process.kill()
-            process.wait()
-        self._end_tpm()
+    def _disk_node(self) -> dict[str, object]:
+        node = super()._disk_node()
+        if not self.log_writes:
+            return node
+        self.write_log.unlink(missing_ok=True)
+        self.write_log.touch()
+        del node["node-name"]
+        return {
+            "driver": "blklogwrites",
+            "node-name": "disk0",
+            "file": node,
+            "log": {"driver": "file", "filename": str(self.write_log)},
+            "log-sector-size": 512,
+            "log-super-update-interval": 1,
+        }
 
     def wait_off(self, timeout_s: float = BOOT_S) -> None:
         assert self.process is not None
@@ -173,46 +108,6 @@ class ImageMachine:
             json.loads(stream.readline())
             _ask(stream, "qmp_capabilities", {})
             return _ask(stream, command, arguments)
-
-    def _make_tpm(self) -> None:
-        state = self.folder / "tpm"
-        if state.exists():
-            return
-        state.mkdir(mode=0o700)
-        subprocess.run(
-            ["swtpm_setup", "--tpm2", "--tpmstate", str(state), "--pcr-banks", "sha256"],
-            check=True,
-            capture_output=True,
-        )
-
-    def clear_tpm(self) -> None:
-        """Another TPM stands where it was."""
-        shutil.rmtree(self.folder / "tpm")
-        self._make_tpm()
-
-    def _start_tpm(self) -> None:
-        path = self.folder / "tpm.sock"
-        path.unlink(missing_ok=True)
-        argv = ["setpriv", "--pdeathsig", "KILL", "swtpm", "socket", "--tpm2", "--terminate"]
-        argv += ["--tpmstate", f"dir={self.folder}/tpm", "--ctrl", f"type=unixio,path={path}"]
-        argv += ["--flags", "not-need-init,startup-clear"]
-        with (self.folder / "swtpm.log").open("ab") as sink:
-            self.swtpm = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink)
-        deadline = time.monotonic() + 10
-        while not path.exists():
-            if time.monotonic() > deadline:
-                raise GuestFault(f"swtpm made no {path}")
-            time.sleep(0.02)
-
-    def _end_tpm(self) -> None:
-        swtpm, self.swtpm = self.swtpm, None
-        if swtpm is None:
-            return
-        try:
-            swtpm.wait(60)  # it goes with the connection
-        except subprocess.TimeoutExpired:
-            swtpm.kill()
-            swtpm.wait()
 
 
 def _ask(stream: TextIO, command: str, arguments: dict[str, Any]) -> Any:
