@@ -3,11 +3,11 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: tpm console console-check screenshots demo image test-image test test-system check check-mypy check-pyright check-rest audit sbom bench dist packages test-packages runtime develop proto clean
+.PHONY: tpm demo-image console console-check screenshots demo image test-image test test-system check check-mypy check-pyright check-rest audit sbom bench dist packages test-packages runtime develop proto clean
 
-demo: runtime $(if $(TPM),tpm)  ## a controller, a node, a container and a VM on this machine; CHECK=1 proves each step and ends; TPM=1: measured boots instead
+demo: runtime $(if $(TPM),tpm) $(if $(filter image,$(NODE)),demo-image)  ## a controller, a node, a container and a VM on this machine; CHECK=1 proves each step and ends; TPM=1: measured boots instead; NODE=image: the node is our OS in QEMU, updated and fallen back
 	@($(MAKE) --silent $(VENV)/.console >/dev/null 2>&1; exec nice -n 19 setpriv --pdeathsig TERM $(PYTHON) packaging/console.py --if-able) & console=$$!; \
-	$(PYTHON) -m eaves demo $(if $(TPM),--tpm,) $(if $(CHECK),--check,); status=$$?; \
+	$(PYTHON) -m eaves demo $(if $(TPM),--tpm,) $(if $(filter image,$(NODE)),--image build/image/demo,) $(if $(CHECK),--check,); status=$$?; \
 	kill $$console 2>/dev/null; wait $$console; exit $$status
 
 console: $(VENV)/.console  ## the page of the controller, if its sources changed since it was built
@@ -78,6 +78,10 @@ sbom: $(VENV)/.develop  ## what others made and a release ships, as CycloneDX an
 image: develop  ## root: the bootable OS of a node, below build/image; ARCH=arm64 RADIO=1 SECUREBOOT=1 IMAGE_VERSION=...
 	./packaging/ensure-packages --with-image
 	image/make $(if $(ARCH),--arch $(ARCH),) $(if $(RADIO),--radio,) $(if $(SECUREBOOT),--secure-boot build/image/secureboot,) $(if $(IMAGE_VERSION),--version $(IMAGE_VERSION),)
+
+demo-image: runtime
+	./packaging/ensure-packages --with-image
+	$(PYTHON) image/demo.py
 
 test-image: develop  ## root: boots of that image in QEMU, power cuts; FULL=1 takes hours, and goes on where it ended
 	./packaging/ensure-packages --with-image

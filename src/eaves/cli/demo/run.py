@@ -4,15 +4,18 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 from eaves.cli.demo import remains
 from eaves.cli.demo.checks import run_checks
 from eaves.cli.demo.footprint import Footprint
 from eaves.cli.demo.measured import MeasuredStory, measured_stage
+from eaves.cli.demo.on_image import Images, ImageStory, image_stage, images_in
 from eaves.cli.demo.place import Place, choose_place
 from eaves.cli.demo.processes import RUN_VARIABLE
 from eaves.cli.demo.scene import NODE_NAME, Scene, on_stage
@@ -25,15 +28,21 @@ SETTLE_S = 60.0
 TARGET_S = 60.0
 FIRST_LIGHT = "Eaves, first light: from nothing to real apps on a real node"
 MEASURED = "Eaves, measured boots: what a node booted decides what it gets"
+ON_IMAGE = "Eaves, its own operating system: onboarded, attested, updated, fallen back by itself"
 
 
 class Stopped(BaseException):
     """A person, or a service manager, asked for the end."""
 
 
-def run_demo(folder: Path, *, check: bool, tpm: bool = False) -> int:
+Play = Callable[[Place, remains.Record, Teller], bool]
+"""The demonstration on its stage; answers whether all of it held.  Without --check it goes on."""
+
+
+def run_demo(folder: Path, *, check: bool, tpm: bool = False, images: Path | None = None) -> int:
     """Exit code: 0 when all went well.  Raises EavesError when nothing could be started."""
     tell = Teller()
+    title, play = _chosen(check=check, tpm=tpm, images=images)
     with remains.only_one():
         if remains.remove_leftovers():
             tell.say("removed what an earlier demo had left behind")
@@ -45,12 +54,11 @@ def run_demo(folder: Path, *, check: bool, tpm: bool = False) -> int:
         marks = (record.token, f"{folder}/", f"{remains.NODE_RUN / NODE_NAME}/")
         before = Footprint.now(marks)
         place = choose_place(folder)
-        play = _play_measured if tpm else _play
-        tell.title(MEASURED if tpm else FIRST_LIGHT)
+        tell.title(title)
         went_well = False
         with stoppable():
             try:
-                went_well = play(place, record, tell, check=check)
+                went_well = play(place, record, tell)
             except Stopped:
                 went_well = not check
             except EavesError as error:
@@ -67,6 +75,16 @@ def run_demo(folder: Path, *, check: bool, tpm: bool = False) -> int:
             verdict = "all checks passed" if went_well and clean else "CHECK FAILED"
             tell.title(f"{verdict}, {tell.elapsed_s:.0f} s in all")
         return 0 if went_well and clean else 1
+
+
+def _chosen(*, check: bool, tpm: bool, images: Path | None) -> tuple[str, Play]:
+    """Its title, and what is played."""
+    if images is not None:
+        found = images_in(images)
+        return ON_IMAGE, partial(_play_on_image, found, check=check)
+    if tpm:
+        return MEASURED, partial(_play_measured, check=check)
+    return FIRST_LIGHT, partial(_play, check=check)
 
 
 def stretched(aim_s: float, load: float, cores: int) -> float:
@@ -101,11 +119,27 @@ def _play_measured(place: Place, record: remains.Record, tell: Teller, *, check:
         story = MeasuredStory(scene, machine, tell)
         story.tell_all()
         if not check:
-            tell.title("The controller runs on; Ctrl-C ends the demo and leaves nothing behind")
-            tell.say(f"REST API    {place.rest_url}/api   password in {place.password_file}")
-            while True:
-                signal.pause()
+            _until_stopped(place, tell)
         return story.holds
+
+
+def _play_on_image(
+    images: Images, place: Place, record: remains.Record, tell: Teller, *, check: bool
+) -> bool:
+    with image_stage(place, record) as (scene, computer):
+        story = ImageStory(scene, computer, images, tell)
+        story.tell_all()
+        if not check:
+            tell.say(f"screen      {computer.console}: what the node's console shows")
+            _until_stopped(place, tell)
+        return story.holds
+
+
+def _until_stopped(place: Place, tell: Teller) -> NoReturn:
+    tell.title("The controller runs on; Ctrl-C ends the demo and leaves nothing behind")
+    tell.say(f"REST API    {place.rest_url}/api   password in {place.password_file}")
+    while True:
+        signal.pause()
 
 
 def _how_to_go_on(scene: Scene, tell: Teller, first_answer_s: float) -> None:

@@ -165,7 +165,9 @@ class Scene:
         path.write_text(text)
         return path
 
-    def until(self, what: str, probe: Callable[[], T], timeout_s: float) -> T:
+    def until(
+        self, what: str, probe: Callable[[], T], timeout_s: float, pause_s: float = POLL_S
+    ) -> T:
         """The first true answer of `probe`.  Raises DemoFailed when it does not come, or when the
         controller or the node has ended, with the last lines of their logs.
         """
@@ -182,7 +184,7 @@ class Scene:
                     for name in self.children
                 )
                 raise DemoFailed(f"not within {timeout_s:g} s: {what}\n{logs}")
-            time.sleep(POLL_S)
+            time.sleep(pause_s)
         return answer
 
     def get(self, port: int, path: str = "/", timeout_s: float = 10.0) -> str:
