@@ -15,7 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import build
+import artifact
 import variant
 
 PROJECT = Path(__file__).parents[1]
@@ -38,7 +38,7 @@ def main() -> int:
         argv = [sys.executable, str(PROJECT / "image/build.py"), "--version", version]
         argv += ["--out", str(out), "--key", str(key), "--media", media]
         subprocess.run(argv, cwd=PROJECT, check=True)
-    private, _ = build.update_key(key)
+    private, _ = artifact.update_key(key)
     variant.make(OUT / "second", BAD, "rdinit=/none", private, OUT / "bad.eos")
     mark.write_text(now)
     return 0

@@ -13,7 +13,7 @@ import json
 import tempfile
 from pathlib import Path
 
-import build
+import artifact
 import pe
 import uki
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -37,5 +37,7 @@ def make(of: Path, version: str, words: str, key: ec.EllipticCurvePrivateKey, ta
         said |= {"version": version, "measures": uki.measures(kernel)}
         said["uki"] = {"size": len(kernel), "sha256": hashlib.sha256(kernel).hexdigest()}
         raw = json.dumps(said, sort_keys=True, separators=(",", ":")).encode()
-        build.write_bundle(target, raw, build.sign(key, raw), folder / "uki.efi", of / "root.img")
+        artifact.write_bundle(
+            target, raw, artifact.sign(key, raw), folder / "uki.efi", of / "root.img"
+        )
     return target

@@ -69,7 +69,7 @@ def variant(
     sys.path.insert(0, str(ROOT / "image"))
     try:
         make = importlib.import_module("variant").make
-        own, _ = importlib.import_module("build").update_key(OUT / "update.key")
+        own, _ = importlib.import_module("artifact").update_key(OUT / "update.key")
     finally:
         sys.path.remove(str(ROOT / "image"))
     target: Path = make(images.second, version, words, key or own, folder / f"{version}.eos")
