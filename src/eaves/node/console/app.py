@@ -46,6 +46,7 @@ class Console(App[None], inherit_bindings=False):
         self._stays = stays
         self._number = 0
         self._pages: tuple[Page, ...] = ()
+        self._drawn: dict[str, str] = {}
 
     def compose(self) -> ComposeResult:
         yield Static(id="heading", markup=False)
@@ -97,6 +98,10 @@ class Console(App[None], inherit_bindings=False):
         self._put("keys", f"1-4 or arrows: page   up, down: more{leave}")
 
     def _put(self, name: str, text: str) -> None:
+        """What stands there already is not drawn again: a small processor has other work."""
         lines = text.split("\n")
         plain = "\n".join(clean(line, len(line)) for line in lines)
+        if self._drawn.get(name) == plain:
+            return
+        self._drawn[name] = plain
         self.query_one(f"#{name}", Static).update(Content(plain))
