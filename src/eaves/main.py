@@ -45,7 +45,7 @@ SECTIONS: Mapping[str, Mapping[str, Part]] = {
         ),
         "plan": Part(
             "eaves.cli.plan:plan",
-            "Show what a change of a policy would do to its nodes.",
+            "Show what a change would do to nodes, before it is made.",
         ),
         "logs": Part("eaves.cli.logs:logs", "Show log lines of an app instance or a device."),
         "flows": Part(

@@ -169,6 +169,32 @@ def test_diff_tells_each_field_and_changes_nothing(site: Cli) -> None:
     assert "Mitte" not in site.ok_inside("get", "project")
 
 
+def test_a_plan_tells_what_a_change_does_to_nodes_and_changes_nothing(site: Cli) -> None:
+    same = site.inside("plan", "-f", "site", "-f", "catalogue.yaml")
+    assert (same.code, same.out) == (1, "")
+    assert "a brand reaches no node" in same.err
+    same = site.inside("plan", "-f", "site")
+    assert (same.code, same.err.count("no node changes")) == (0, 6), same
+    stopped = APP.replace("drives:", "activate: false\ndrives:")
+    done = site.inside("plan", "-f", "-", stdin=stopped)
+    assert done.code == 0, done
+    (line,) = [one for one in done.out.splitlines() if one.startswith("edge-berlin")]
+    assert line.endswith("changed: app instance web (stops)")
+    told = site.ok_inside("plan", "instance/web", "--delete", "-o", "json")
+    assert "app instance web" in json.loads(told)["list"][0]["deleted"]
+    used = site.inside("plan", "--delete", "image", "web")
+    assert (used.code, "refused: " in used.out) == (1, True)
+    new = "{kind: datastore, name: second, dsType: HTTP, dsFQDN: 'http://192.0.2.9'}"
+    both = f"{new}\n---\n{{kind: image, name: two, datastore: second, imageFormat: RAW}}\n"
+    later = site.inside("plan", "-f", "-", stdin=both)
+    assert "image/two: not planned: it needs datastore second" in later.out
+    assert (later.code, "datastore/second: no node is reached" in later.err) == (0, True)
+    for words in (("plan",), ("plan", "device", "edge-berlin"), ("plan", "--delete", "device")):
+        assert site.inside(*words).code == 2
+    assert "ACTIVE" in site.ok_inside("get", "device", "edge-berlin", "-o", "wide")
+    assert site.ok_inside("apply", "-f", "site").count("unchanged") == 6
+
+
 def test_selectors_narrow_by_tags_of_the_server(site: Cli) -> None:
     tags = {"a": "{site: north, tier: gold}", "b": "{site: north}", "c": "{site: south}"}
     records = "\n---\n".join(

@@ -1,75 +1,136 @@
-"""What a change of policies would do, node by node, before it is made."""
+"""What a change would do, node by node, before it is made."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import click
-import yaml
 
+from eaves.cli.apply import FILES, UNMADE, Ids, compare, refuse_unknown_references
 from eaves.cli.client import Client
-from eaves.cli.json_values import Json, is_object, list_of, object_of, objects_of
-from eaves.cli.kinds import find_kind
+from eaves.cli.completion import complete_names
+from eaves.cli.documents import documents_in, merged
+from eaves.cli.json_values import Json, is_list, is_object, list_of, objects_of
+from eaves.cli.kinds import Kind, KindType, OfObjects, find_kind
 from eaves.cli.output import FORM, one_line, show_table, show_value, size_text
 from eaves.cli.session import load_session
 
-PLANNED = ("project", "deployment", "profiledeployment", "assetgroup")
+PLANNED = (
+    *("project", "cep", "model", "network", "datastore", "image", "app", "patchenvelope"),
+    *("device", "deployment", "appprofile", "assetgroup", "profiledeployment"),
+    *("netinst", "volume", "instance"),
+)
+_WORDS = ("created", "changed", "restarted", "purged", "deleted")
 
 
-@click.command()
+@click.command(cls=OfObjects)
+@click.argument("kind", required=False, type=KindType(*PLANNED))
+@click.argument("names", nargs=-1, shell_complete=complete_names)
 @click.option(
     "-f",
     "--file",
-    "file",
-    required=True,
-    type=click.Path(path_type=Path, exists=True, allow_dash=True),
-    help="A YAML file with the object as it would be: `kind` and the fields of the REST contract.",
+    "files",
+    multiple=True,
+    type=FILES,
+    help="A YAML file, a folder of them, or - for standard input; may be repeated.",
 )
-@click.option("--delete", is_flag=True, help="Plan that the object goes.")
+@click.option("--delete", is_flag=True, help="Plan that the objects go.")
+@click.option("--project", help="In which they lie, where that is not clear from the name.")
 @FORM
-def plan(file: Path, form: str, *, delete: bool) -> None:
-    """Show what a change of a policy would do to its nodes.
+def plan(
+    kind: Kind | None,
+    names: tuple[str, ...],
+    files: tuple[Path, ...],
+    form: str,
+    project: str | None,
+    *,
+    delete: bool,
+) -> None:
+    """Show what a change would do to nodes, before it is made.
 
-    For a project, a deployment, a profile deployment or an asset group.  Nothing is written.  Ends
-    with status 1 when the change, or an object on a node, would be refused.
+    With -f as `apply` would change them, with --delete as `delete` would.  Of each node: what is
+    made, changed, restarted, purged and deleted, what it pulls, how full its disk gets, and what
+    would be refused.  Each document is planned by itself, as if it alone were applied now.
+
+    Nothing is written.  Ends with status 1 when something would be refused.
     """
+    if bool(files) == bool(kind):
+        raise click.UsageError("name files with -f, or --delete with a kind and names")
+    if kind is not None and not (delete and names):
+        raise click.UsageError(f"to plan that {kind.a} goes: --delete {kind.name} NAME")
     refused = False
     with Client(load_session()) as client:
-        for document in _documents(file):
-            body = _resolved(client, document)
-            kind = str(body.pop("kind"))
-            told = client.call(
-                "POST", "/v1/eaves/plan", {"kind": kind, "object": body, "delete": delete}
-            )
+        asked = (
+            _of_files(client, files, delete=delete)
+            if kind is None
+            else _of_names(client, kind, names, project)
+        )
+        for title, request in asked:
+            told = client.call("POST", "/v1/eaves/plan", request)
             if form != "table":
                 show_value(told, form)
             else:
-                _show(f"{kind}/{body.get('name', '')}", told)
+                _show(title, told)
             if told.get("warning"):
-                click.echo(f"warning: {told['warning']}", err=True)
+                click.echo(f"warning: {title}: {told['warning']}", err=True)
             refused |= bool(told.get("refused") or told.get("refusedOnNodes"))
     if refused:
         raise click.exceptions.Exit(1)
 
 
-def _documents(file: Path) -> list[Json]:
-    with click.open_file(str(file), encoding="utf-8") as opened:
-        try:
-            found: list[Any] = [one for one in yaml.safe_load_all(opened) if one is not None]
-        except yaml.YAMLError as error:
-            raise click.ClickException(f"{file} is no YAML: {error}") from error
-    for document in found:
-        if not is_object(document) or document.get("kind") not in PLANNED:
-            raise click.ClickException(f"{file}: `kind` is one of {', '.join(PLANNED)}")
-    return [object_of(document) for document in found]
+def _of_names(
+    client: Client, kind: Kind, names: tuple[str, ...], project: str | None
+) -> Iterator[tuple[str, Json]]:
+    within = {"projectId": client.get(find_kind("project"), project)["id"]} if project else {}
+    for row in [client.get(kind, name, within) for name in names]:
+        yield kind.title_of(row), _request(kind, {"id": row["id"]}, delete=True)
 
 
-def _resolved(client: Client, document: Json) -> Json:
-    """`project: NAME` stands for `projectId`."""
-    body = dict(document)
-    name = body.pop("project", None)
-    if name is not None:
-        body["projectId"] = client.get(find_kind("project"), str(name))["id"]
-    return body
+def _of_files(
+    client: Client, files: tuple[Path, ...], *, delete: bool
+) -> Iterator[tuple[str, Json]]:
+    documents = documents_in(files)
+    for document in documents:
+        if document.kind.name not in PLANNED:
+            raise click.ClickException(
+                f"{document.where}: {document.kind.a} reaches no node; a plan is of "
+                f"{', '.join(PLANNED)}"
+            )
+    for warning in (w for d in documents for w in d.warnings):
+        click.echo(f"warning: {warning}", err=True)
+    if not delete:
+        refuse_unknown_references(client, documents)
+    ids = Ids(client)
+    for document in documents:
+        compared = compare(client, document, ids, send_secrets=True)
+        current = compared.current
+        if delete:
+            if current is None:
+                click.echo(f"{document.title} is not there")
+                continue
+            yield document.title, _request(document.kind, {"id": current["id"]}, delete=True)
+            continue
+        body = compared.after if current is None else merged(current, compared.wanted)
+        unmade = next(_unmade(body), "")
+        if unmade:
+            click.echo(f"{document.title}: not planned: it needs {unmade}, which is not there yet")
+            continue
+        yield document.title, _request(document.kind, body)
+
+
+def _request(kind: Kind, body: Json, *, delete: bool = False) -> Json:
+    return {"kind": kind.name, "object": body, "delete": delete}
+
+
+def _unmade(value: object) -> Iterator[str]:
+    """What an object refers to and what another document of the same files makes."""
+    if is_object(value):
+        for inner in value.values():
+            yield from _unmade(inner)
+    elif is_list(value):
+        for inner in value:
+            yield from _unmade(inner)
+    elif isinstance(value, str) and value.startswith(UNMADE):
+        yield value.removeprefix(UNMADE).removesuffix(")")
 
 
 def _show(title: str, told: Json) -> None:
@@ -78,13 +139,14 @@ def _show(title: str, told: Json) -> None:
     click.echo(f"  to pull: {size_text(told.get('pullBytes', 0))}")
     for reason in objects_of(told.get("refused")):
         click.echo(f"  refused: {one_line(reason.get('details'))}")
-    rows = [(row.get("name"), _does(row), _sizes(row)) for row in objects_of(told.get("list"))]
-    show_table(("NODE", "WHAT HAPPENS", "PULL / PEAK / DISK"), rows, "no node changes")
+    rows = [(row.get("name"), _sizes(row), _does(row)) for row in objects_of(told.get("list"))]
+    show_table(("NODE", "PULL / PEAK / DISK", "WHAT HAPPENS"), rows, "no node changes")
     if told.get("more"):
         click.echo(f"and {told['more']} more nodes")
-
-
-_WORDS = ("created", "changed", "restarted", "purged", "deleted")
+    if told.get("notLookedAt"):
+        click.echo(f"and {told['notLookedAt']} more nodes that were not looked at one by one")
+    if told.get("settingsNotLookedAt"):
+        click.echo(f"settings of {told['settingsNotLookedAt']} more nodes were not looked at")
 
 
 def _does(row: Json) -> str:
@@ -93,8 +155,11 @@ def _does(row: Json) -> str:
         f"refused: {one.get('object')} ({'; '.join(list_of(one.get('reasons')))})"
         for one in objects_of(row.get("refused"))
     ]
+    parts += [f"lacks: {one}" for one in list_of(row.get("lacks"))]
     if row.get("tooFull"):
         parts.append("more than the disk holds")
+    if row.get("locked"):
+        parts.append("waits: the configuration is locked")
     return "; ".join(parts)
 
 

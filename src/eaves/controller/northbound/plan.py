@@ -1,21 +1,26 @@
-"""What a change of policies would do, node by node, before it is made; nothing is written.
+"""What a change would do, node by node, before it is made; nothing is written.
 
-The change is admitted as its write would be, and every node that it reaches, or that the policy in
-force reaches, is settled in memory: by the same decision that carries the change out.
+A policy is admitted as its write would be, and every node that it reaches, or that the policy in
+force reaches, is settled in memory: by the same decision that carries the change out.  Any other
+object is written in a transaction that is undone; see `trials`.  Who asks needs the right of the
+write itself.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeVar
 
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
 from eaves.controller.domain.admission import Refusal
+from eaves.controller.domain.authz import Anybody, Rule, Verb
 from eaves.controller.domain.contract.base import Contract, JsonObject
 from eaves.controller.domain.contract.deployments import Deployment
 from eaves.controller.domain.contract.profiles import AssetGroupRead, ProfileDeployment
 from eaves.controller.domain.contract.projects import Tag
+from eaves.controller.domain.planned import Both
 from eaves.controller.domain.policies.entries import (
     Entry,
     Profiled,
@@ -25,12 +30,16 @@ from eaves.controller.domain.policies.entries import (
 )
 from eaves.controller.domain.policies.preview import NodePlan, preview
 from eaves.controller.domain.policies.settle import settle_in_turn
+from eaves.controller.domain.render.enrolment import profile_id_of
 from eaves.controller.northbound import catalog, crud, deployments, policies, records
-from eaves.controller.northbound.context import Context
+from eaves.controller.northbound.context import Context, scope_for
 from eaves.controller.northbound.crud import Resource
-from eaves.controller.northbound.problems import Problem
-from eaves.controller.northbound.routes import CHANGE_DEVICES, Route
-from eaves.controller.northbound.work import Work
+from eaves.controller.northbound.problems import Problem, Target
+from eaves.controller.northbound.routes import AREAS, Route
+from eaves.controller.northbound.trials import MOST, Tried, planned, try_write
+from eaves.controller.northbound.work import Principal, Work
+from eaves.controller.store import objects
+from eaves.controller.store.inputs import load_all_inputs
 from eaves.controller.store.policy_sites import (
     NONE,
     ProjectPolicies,
@@ -40,18 +49,34 @@ from eaves.controller.store.policy_sites import (
     load_sites,
     with_seals,
 )
+from eaves.controller.store.unit import snapshot
 from eaves.ids import DeviceId
 
 T = TypeVar("T", bound=Contract)
 
 AT_ONCE = 200  # nodes read together
 MOST_SHOWN = 1000
-RESOURCES: Mapping[str, Resource[Any]] = {
+POLICIES: Mapping[str, Resource[Any]] = {
     "project": catalog.PROJECTS,
     "deployment": deployments.DEPLOYMENTS,
     "profiledeployment": catalog.PROFILE_DEPLOYMENTS,
     "assetgroup": catalog.ASSET_GROUPS,
 }
+TRIED: Mapping[str, Resource[Any]] = {
+    "model": catalog.MODELS,
+    "network": catalog.NETWORKS,
+    "datastore": catalog.DATASTORES,
+    "image": catalog.IMAGES,
+    "app": catalog.APPS,
+    "appprofile": catalog.APP_PROFILES,
+    "cep": catalog.CEPS,
+    "patchenvelope": catalog.PATCH_ENVELOPES,
+    "device": catalog.DEVICES,
+    "netinst": catalog.NETINSTS,
+    "volume": catalog.VOLUMES,
+    "instance": catalog.INSTANCES,
+}
+RESOURCES: Mapping[str, Resource[Any]] = {**POLICIES, **TRIED}
 
 
 class PlanRequest(Contract):
@@ -82,33 +107,77 @@ class Change:
 
 
 async def endpoint(context: Context, request: Request) -> Response:
+    """What a change would do to each node that it reaches; nothing is written.
+
+    `kind` is one of the words of the command line; `object` is as it would be sent to its own path.
+    """
     sent = await crud.read_body(request, PlanRequest)
     resource = RESOURCES.get(sent.kind)
     if resource is None:
         raise Problem(
             400, f"kind is {sent.kind!r}; it is one of {', '.join(RESOURCES)}", location="kind"
         )
+    wanted = crud.checked(resource.of.contract.from_json(sent.object or {}))
+    request.state.needs = await _needs(context, request, resource, sent, wanted)
+    if sent.kind in TRIED:
+        tried = await try_write(context, request, partial(_write, resource, sent, wanted))
+        return JSONResponse(_answer(tried))
     async with context.reading(request) as work:
-        change = await _change(work, resource, sent)
+        change = await _change(work, resource, sent, wanted)
         plans: list[NodePlan] = []
         for project_id in change.projects:
             plans += await _plans(work, change, project_id)
-    return JSONResponse(_answer(change, plans))
+        settings, beyond = await _settings(work, change, plans)
+    refused = tuple((one.member, one.details) for one in change.refusals)
+    tried = await planned(context.keys, settings, 0)
+    together = _with_settings(plans, tried.plans)
+    answer = _answer(Tried((*refused, *tried.refused), together))
+    return JSONResponse(answer | ({"settingsNotLookedAt": beyond} if beyond else {}))
 
 
-async def _change(work: Work, resource: Resource[T], sent: PlanRequest) -> Change:
-    body = sent.object or {}
-    wanted = resource.of.contract.from_json(body)
-    object_id, name = str(body.get("id") or ""), resource.stored_name(wanted)
-    current: T | None = None
-    if object_id or name:
-        try:
-            current = await crud.find(
-                work, resource, object_id=object_id, name="" if object_id else name
-            )
-        except Problem:
-            if object_id or sent.delete:
-                raise
+async def _needs(
+    context: Context, request: Request, resource: Resource[T], sent: PlanRequest, wanted: T
+) -> Rule:
+    """What the write needs: another right for what is there already.  Raises Problem(403)."""
+    principal: Principal = request.state.principal
+    verb = Verb.DELETE if sent.delete else Verb.UPDATE
+    if not sent.delete and not (sent.object or {}).get("id"):
+        name = resource.stored_name(wanted)
+        async with snapshot(context.engine) as db:
+            there = await objects.find_object_by_name(db, principal.scope, resource.of.kind, name)
+        verb = Verb.UPDATE if there is not None else Verb.CREATE
+    needs = Rule(AREAS[resource.of.kind], verb)
+    scope_for(principal, needs)
+    return needs
+
+
+async def _write(resource: Resource[T], sent: PlanRequest, wanted: T, work: Work) -> Target:
+    current = await _current(work, resource, sent, wanted)
+    if sent.delete:
+        return await crud.delete(work, resource, str(getattr(current, "id", "")))
+    if current is None:
+        return await crud.create(work, resource, wanted)
+    return await crud.replace(work, resource, str(getattr(current, "id", "")), wanted)
+
+
+async def _current(work: Work, resource: Resource[T], sent: PlanRequest, wanted: T) -> T | None:
+    """What is there under the id or the name that was sent.  Raises Problem(404)."""
+    object_id = str((sent.object or {}).get("id") or "")
+    name = resource.stored_name(wanted)
+    if not object_id and not name:
+        if sent.delete:
+            raise Problem(400, "what is to go? send its id or its name", location="object")
+        return None
+    try:
+        return await crud.find(work, resource, object_id=object_id, name="" if object_id else name)
+    except Problem:
+        if object_id or sent.delete:
+            raise
+    return None
+
+
+async def _change(work: Work, resource: Resource[T], sent: PlanRequest, wanted: T) -> Change:
+    current = await _current(work, resource, sent, wanted)
     if sent.delete:
         return Change(None, current)
     id_ = str(getattr(current, "id", "")) or work.new_id()
@@ -188,12 +257,52 @@ async def _profiled(work: Work, given: ProfileDeployment) -> Profiled | None:
     return Profiled(given, version[0], group, version[1])
 
 
-def _answer(change: Change, plans: Sequence[NodePlan]) -> JsonObject:
+async def _settings(
+    work: Work, change: Change, plans: Sequence[NodePlan]
+) -> tuple[list[Both], int]:
+    """What a project says of its nodes beside what policies make: of some of them, and how many
+    more there are.
+    """
+    wanted, current = change.wanted, change.current
+    if not isinstance(wanted, Tag) or not isinstance(current, Tag):
+        return [], 0
+    ids = [DeviceId(plan.node_id) for plan in plans[:MOST]]
+    profile = await records.find(work.db, work.scope, records.CEP, profile_id_of(wanted))
+    enrolments = {} if profile is None else {profile.id: profile}
+    each = [
+        Both(one, replace(one, project=wanted, enrolments={**one.enrolments, **enrolments}))
+        for one in (await load_all_inputs(work.db, ids) if ids else ())
+    ]
+    return each, max(0, len(plans) - MOST)
+
+
+def _with_settings(plans: Sequence[NodePlan], settings: Sequence[NodePlan]) -> tuple[NodePlan, ...]:
+    of = {one.node_id: one for one in settings}
+    return tuple(
+        replace(
+            plan,
+            created=(*plan.created, *of[plan.node_id].created),
+            changed=(*plan.changed, *of[plan.node_id].changed),
+            restarted=(*plan.restarted, *of[plan.node_id].restarted),
+            deleted=(*plan.deleted, *of[plan.node_id].deleted),
+            lacks=of[plan.node_id].lacks,
+            locked=of[plan.node_id].locked,
+        )
+        if plan.node_id in of
+        else plan
+        for plan in plans
+    )
+
+
+def _answer(tried: Tried) -> JsonObject:
+    plans = tried.plans
     busy = [plan for plan in plans if not plan.quiet]
+    nobody = not plans and not tried.refused
     return {
-        "refused": [{"location": one.member, "details": one.details} for one in change.refusals],
-        "nodes": len(plans),
+        "refused": [{"location": where, "details": text} for where, text in tried.refused],
+        "nodes": len(plans) + tried.beyond,
         "unchanged": len(plans) - len(busy),
+        "notLookedAt": tried.beyond,
         "created": sum(len(plan.created) for plan in plans),
         "changed": sum(len(plan.changed) for plan in plans),
         "restarted": sum(len(plan.restarted) for plan in plans),
@@ -202,7 +311,7 @@ def _answer(change: Change, plans: Sequence[NodePlan]) -> JsonObject:
         "refusedOnNodes": sum(1 for plan in plans if plan.refused),
         "tooFull": sum(1 for plan in plans if plan.too_full),
         "pullBytes": sum(plan.pull_bytes for plan in plans),
-        **({} if plans else {"warning": "no node is reached by this policy"}),
+        **({"warning": "no node is reached by this"} if nobody else {}),
         "list": [_shown(plan) for plan in busy[:MOST_SHOWN]],
         "more": max(0, len(busy) - MOST_SHOWN),
     }
@@ -225,9 +334,9 @@ def _shown(plan: NodePlan) -> JsonObject:
             {"policy": one.source, "object": f"{one.makes.noun} {one.name}", "reasons": one.reasons}
             for one in plan.refused
         ],
+        "lacks": list(plan.lacks),
+        "locked": plan.locked,
     }
 
 
-ROUTES: tuple[Route, ...] = (
-    Route("POST", "/v1/eaves/plan", endpoint, CHANGE_DEVICES, PlanRequest),
-)
+ROUTES: tuple[Route, ...] = (Route("POST", "/v1/eaves/plan", endpoint, Anybody.USER, PlanRequest),)

@@ -29,6 +29,8 @@ class NodePlan:
     peak_bytes: int
     disk_bytes: int | None
     refused: tuple[Fault, ...]
+    lacks: tuple[str, ...] = ()  # what would not be delivered, and why
+    locked: bool = False  # what changes waits until the configuration is unlocked
 
     @property
     def quiet(self) -> bool:
@@ -39,6 +41,7 @@ class NodePlan:
             or self.purged
             or self.deleted
             or self.refused
+            or self.lacks
         )
 
     @property
