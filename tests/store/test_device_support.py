@@ -1,4 +1,4 @@
-"""What is found inside bodies, machines that had a record, debug windows, policy documents."""
+"""Tags and places in use, machines that had a record, debug windows, policy documents."""
 
 import json
 from datetime import timedelta
@@ -11,7 +11,7 @@ from eaves.controller.store import objects as store
 from eaves.controller.store import policy_documents as documents
 from eaves.controller.store.debug_windows import Window, expire, open_window, windows_due
 from eaves.controller.store.devices import claim_serial, mark_gone
-from eaves.controller.store.in_bodies import maps_in_use, places, tags_in_use
+from eaves.controller.store.in_use import places, port_tags_in_use, tags_in_use
 from eaves.controller.store.machines import (
     find_machine,
     holder_of_certificate,
@@ -20,7 +20,7 @@ from eaves.controller.store.machines import (
     note_left,
 )
 from eaves.controller.store.registering import Binding, register_binding
-from eaves.controller.store.tables import Kind, objects
+from eaves.controller.store.tables import Kind
 from eaves.controller.store.tables_lists import listed
 from eaves.controller.store.unit import Db, snapshot, unit_of_work
 from eaves.ids import DeviceId
@@ -33,7 +33,7 @@ async def device(db: Db, name: str, **body: object) -> None:
     await store.insert_object(db, ACME, wanted, STAMP)
 
 
-async def test_tags_and_places_are_found_inside_bodies(engine: AsyncEngine) -> None:
+async def test_tags_and_places_in_use_are_found(engine: AsyncEngine) -> None:
     async with unit_of_work(engine) as db:
         await device(
             db,
@@ -52,18 +52,19 @@ async def test_tags_and_places_are_found_inside_bodies(engine: AsyncEngine) -> N
         await device(db, "three", tags={}, location="hall 3")
         await device(db, "four", devLocation={"country": "FR", "loc": ""})
         await device(db, "five")
-    c = objects[Kind.DEVICE].c
+        await device(db, "six", devLocation="nowhere", interfaces={"tags": "none"})
+        switch = json.dumps({"name": "switch", "portTags": {"eth0": "lan"}})
+        await store.insert_object(db, ACME, draft(Kind.NETINST, "switch", body=switch), STAMP)
+    acme, other = (listed[Kind.DEVICE].c.enterprise_id == one for one in ("acme", "other"))
     async with snapshot(engine) as db:
-        assert await maps_in_use(db, Kind.DEVICE, true()) == ({"site": "north"},)
-        assert await tags_in_use(db, Kind.DEVICE, true()) == ({"site": "north"},)
-        ports = await maps_in_use(db, Kind.DEVICE, c.enterprise_id == "acme", array="interfaces")
-        assert ports == ({"cable": "blue"},)
-        virtual = await maps_in_use(
-            db, Kind.DEVICE, true(), array="vlanAdapters", member="interface.tags"
-        )
-        assert virtual == ({"vlan": "7"},)
-        assert await maps_in_use(db, Kind.DEVICE, c.enterprise_id == "other") == ()
-        found = await places(db, (listed[Kind.DEVICE].c.enterprise_id == "acme",))
+        assert await tags_in_use(db, Kind.DEVICE, acme) == ({"site": "north"},)
+        ports = await port_tags_in_use(db, Kind.DEVICE, acme)
+        assert sorted(ports, key=str) == [{"cable": "blue"}, {"vlan": "7"}]
+        assert await port_tags_in_use(db, Kind.NETINST, true()) == ({"eth0": "lan"},)
+        assert await tags_in_use(db, Kind.DEVICE, other) == ()
+        assert await port_tags_in_use(db, Kind.DEVICE, other) == ()
+        assert await places(db, (other,)) == ()
+        found = await places(db, (acme,))
     assert sorted(found) == [("52.5, 13.4", 1), ("Bern, CH", 1), ("FR", 1), ("hall 3", 1)]
 
 

@@ -16,6 +16,7 @@ from eaves.controller import store
 from eaves.controller.domain.builtin_roles import BUILTIN_ROLES, SYS_ADMIN
 from eaves.controller.domain.contract.roles import Role
 from eaves.controller.domain.scope import Scope
+from eaves.controller.store.listed import listed_row
 from eaves.controller.store.objects import list_objects
 from eaves.controller.store.schema import BASE, HEAD, NewerDatabase, migrate, upgrade
 from eaves.controller.store.tables import (
@@ -240,3 +241,41 @@ async def test_who_had_every_right_before_there_were_roles_keeps_it(
     admin = next(one.id for one in found if one.name == SYS_ADMIN)
     assert json.loads(user) == {"username": "alice", "roleId": admin}
     assert needed == [admin]
+
+
+async def test_places_and_port_tags_of_before_are_in_the_narrow_rows(
+    bare_engine: AsyncEngine,
+) -> None:
+    """As a write of this release puts them there."""
+    await migrate(bare_engine, "0036")
+    bodies: dict[str, dict[str, object]] = {
+        "one": {"devLocation": {"city": "Bern", "country": "CH"}, "interfaces": [{"tags": {}}]},
+        "two": {
+            "location": "hall 3",
+            "interfaces": [{"tags": {"cable": "blue"}}, {"name": "eth1"}],
+            "bondAdapter": [{"interface": {"tags": {"a": "1"}}}],
+        },
+        "three": {},
+    }
+    moments = {"created_at": 1, "updated_at": 1}
+    async with unit_of_work(bare_engine) as db:
+        for name, body in bodies.items():
+            ids = {"id": name, "enterprise_id": "acme"}
+            row = ids | moments | {"name": name, "body": json.dumps(body)}
+            for where, values in (
+                ("object_ids", ids),
+                ("devices", row | {"revision": 1, "revision_before": 0}),
+                ("listed_devices", ids | moments),
+            ):
+                await db.execute(insert(table(where, *map(column, values))).values(values))
+    await migrate(bare_engine, HEAD)
+    common = {"project_id": "", "device_id": "", "name": "", "title": "", "enterprise_id": "acme"}
+    common |= {"created_by": ""}
+    async with snapshot(bare_engine) as db:
+        query = text("SELECT id, place, port_tags FROM listed_devices")
+        found = {row.id: (row.place, row.port_tags) for row in (await db.execute(query)).all()}
+    for name, body in bodies.items():
+        row = common | moments | {"id": name, "body": json.dumps(body)}
+        now = listed_row(Kind.DEVICE, row)
+        assert found[name] == (now["place"], now["port_tags"]), name
+    assert found["one"] == ("Bern, CH", "")

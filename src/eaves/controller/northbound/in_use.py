@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
@@ -17,46 +17,30 @@ from eaves.controller.northbound.routes import READ_DEVICES, Endpoint, Route
 from eaves.controller.northbound.sources import device_states, visible_in
 from eaves.controller.northbound.status import limits_in
 from eaves.controller.northbound.work import Work
-from eaves.controller.store import in_bodies
-from eaves.controller.store.tables import Kind, objects
+from eaves.controller.store import in_use
+from eaves.controller.store.tables import Kind
 from eaves.controller.store.tables_lists import listed
 
 Maps = Iterable[Mapping[str, str]]
 Found = tuple[tuple[str, Maps], ...]  # what the tags are of, and the tags
 
-PORTS: Final = (("interfaces", "tags"), ("vlanAdapters", "interface.tags"))
-BONDS: Final = ("bondAdapter", "interface.tags")
-
 
 async def _of_devices(work: Work, _request: Request) -> Found:
     visible = visible_in(listed[Kind.DEVICE].c, work.scope)
-    return (("device", await in_bodies.tags_in_use(work.db, Kind.DEVICE, visible)),)
+    return (("device", await in_use.tags_in_use(work.db, Kind.DEVICE, visible)),)
 
 
 async def _of_ports(work: Work, _request: Request) -> Found:
-    visible = visible_in(objects[Kind.DEVICE].c, work.scope)
-    return tuple(
-        [
-            (
-                "device interface",
-                await in_bodies.maps_in_use(
-                    work.db, Kind.DEVICE, visible, array=array, member=member
-                ),
-            )
-            for array, member in (*PORTS, BONDS)
-        ]
-    )
+    visible = visible_in(listed[Kind.DEVICE].c, work.scope)
+    return (("device interface", await in_use.port_tags_in_use(work.db, Kind.DEVICE, visible)),)
 
 
 async def _of_netinsts(work: Work, _request: Request) -> Found:
-    visible = visible_in(objects[Kind.NETINST].c, work.scope)
-    own = visible_in(listed[Kind.NETINST].c, work.scope)
+    visible = visible_in(listed[Kind.NETINST].c, work.scope)
+    ports = await in_use.port_tags_in_use(work.db, Kind.NETINST, visible)
     return (
-        ("network instance", await in_bodies.tags_in_use(work.db, Kind.NETINST, own)),
-        (
-            "interface of a network instance",
-            await in_bodies.maps_in_use(work.db, Kind.NETINST, visible, member="portTags"),
-        ),
+        ("network instance", await in_use.tags_in_use(work.db, Kind.NETINST, visible)),
+        ("interface of a network instance", ports),
     )
 
 
@@ -118,7 +102,7 @@ async def locations(context: Context, request: Request) -> Response:
                 "runState, adminState, projectName, deviceName, tags or a part of a name",
                 next(iter(query.filters), "next.orderBy"),
             ) from None
-        found = await in_bodies.places(work.db, (source.visible, *plan.conditions))
+        found = await in_use.places(work.db, (source.visible, *plan.conditions))
     shown, cursor = _page(found, query)
     places = tuple(DeviceLocation(location=place, count=count) for place, count in shown)
     return JSONResponse(DeviceLocations(device_locations=places, next=cursor).to_json())

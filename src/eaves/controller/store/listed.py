@@ -1,7 +1,7 @@
 """Keep the narrow rows that lists read beside the objects."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import cast
 
@@ -33,8 +33,49 @@ def listed_row(kind: Kind, row: Mapping[str, object]) -> dict[str, object]:
         narrow[name] = str(body.get(name) or "")
     for name in members.numbers:
         narrow[name] = _number(body.get(name))
-    narrow["tags"] = json.dumps(body.get("tags") or {}, separators=(",", ":"), sort_keys=True)
+    narrow["tags"] = _json(body.get("tags") or {})
+    if kind is Kind.DEVICE:
+        narrow["place"] = place_of(body)
+        narrow["port_tags"] = _maps(_tags_of_ports(body))
+    elif kind is Kind.NETINST:
+        narrow["port_tags"] = _maps([body.get("portTags")])
     return narrow
+
+
+def place_of(body: Mapping[str, object]) -> str:
+    """Where a device says it is; the first that is there counts."""
+    at = _object(body.get("devLocation"))
+    town = ", ".join(filter(None, (_text(at.get("city")), _text(at.get("country")))))
+    return _text(at.get("loc")) or _text(at.get("latlong")) or _text(body.get("location")) or town
+
+
+def _tags_of_ports(body: Mapping[str, object]) -> list[object]:
+    found = [port.get("tags") for port in _objects(body.get("interfaces"))]
+    for name in ("vlanAdapters", "bondAdapter"):
+        found += [_object(one.get("interface")).get("tags") for one in _objects(body.get(name))]
+    return found
+
+
+def _maps(found: Iterable[object]) -> str:
+    """A list of the different ones, as JSON; empty where there is none."""
+    texts = sorted({_json(one) for one in found if _object(one)})
+    return f"[{','.join(texts)}]" if texts else ""
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), sort_keys=True)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _object(value: object) -> Mapping[str, object]:
+    return cast("Mapping[str, object]", value) if isinstance(value, dict) else {}
+
+
+def _objects(value: object) -> list[Mapping[str, object]]:
+    return [_object(one) for one in cast("list[object]", value)] if isinstance(value, list) else []
 
 
 async def note_reported(db: Db, states: Mapping[DeviceId, int | None]) -> None:

@@ -104,6 +104,7 @@ def _listed(kind: Kind) -> Table:
         Column("created_at", Moment, nullable=False),
         Column("updated_at", Moment, nullable=False),
         *_contact(kind),
+        *_told(kind),
         PrimaryKeyConstraint("enterprise_id", "id"),
         Index(None, "enterprise_id", "name", "id"),
         Index(None, "enterprise_id", "project_id", members.state),
@@ -126,6 +127,13 @@ def _contact(kind: Kind) -> tuple["Column[Any]", ...]:
         Column("last_seen_at", Moment, nullable=True),  # as in device_seen
         Column("reported_state", Integer, nullable=True),  # ZDeviceState; NULL: said nothing yet
     )
+
+
+def _told(kind: Kind) -> tuple["Column[Any]", ...]:
+    """What stands deep inside of a body, and is looked for over all of them."""
+    if kind is Kind.DEVICE:
+        return _word("place"), _word("port_tags")
+    return (_word("port_tags"),) if kind is Kind.NETINST else ()
 
 
 listed: Final[Mapping[Kind, Table]] = {kind: _listed(kind) for kind in MEMBERS}
