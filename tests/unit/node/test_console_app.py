@@ -1,13 +1,18 @@
 """The console as somebody sees it who stands before the device: 80x24, keys alone."""
 
 import msgspec
+import pytest
 from click.testing import CliRunner
 from textual.widgets import Static
 
+from eaves.evapi.config import ConfigItem
+from eaves.evapi.config_items import apply_items
 from eaves.node.console.app import Console
 from eaves.node.console.page import Line
 from eaves.node.console.readings import Readings
+from eaves.node.console.voice import Voice
 from eaves.node.main import command
+from eaves.node.runtime.log_policy import console_level
 from eaves.node.runtime.status_file import (
     AppStatus,
     ControllerStatus,
@@ -97,3 +102,29 @@ def test_without_a_terminal_the_other_commands_are_named() -> None:
     done = CliRunner().invoke(command, ["--name", "none", "console"])
     assert done.exit_code == 3
     assert "`eaves node status` and `eaves node diag` print instead" in done.output
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("off", []),
+        ("warn", ["apps.json is damaged"]),
+        ("INFO", ["apps.json is damaged", "shown on the terminal"]),
+        ("debug", ["apps.json is damaged", "shown on the terminal", "page Network"]),
+    ],
+)
+async def test_the_console_says_as_much_of_itself_as_the_controller_asks_for(
+    word: str, said: list[str]
+) -> None:
+    items, _ = apply_items([ConfigItem(key="debug.tui.loglevel", value=word)])
+    device = msgspec.structs.replace(STATUS.device, console_level=console_level(items))
+    seen = Readings(
+        msgspec.structs.replace(STATUS, device=device), damaged=("apps.json is damaged",)
+    )
+    lines: list[str] = []
+    voice = Voice(lambda _, text: lines.append(text))
+    app = Console(lambda: seen, Line.OTHER, stays=False, voice=voice)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("2")
+        app.refresh_pages()
+    assert lines == said

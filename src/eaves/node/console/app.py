@@ -15,6 +15,7 @@ from textual.widgets import Static
 
 from eaves.node.console.page import Line, Page, clean, heading, pages, shut
 from eaves.node.console.readings import Readings
+from eaves.node.console.voice import Level, Voice, level_of
 
 REFRESH_S: Final = 2.0
 SHUT_AGAIN: Final = "It is opened there, or by a new installation."
@@ -39,7 +40,9 @@ class Console(App[None], inherit_bindings=False):
         Binding("q", "leave"),
     ]
 
-    def __init__(self, read: Callable[[], Readings], line: Line, *, stays: bool) -> None:
+    def __init__(
+        self, read: Callable[[], Readings], line: Line, *, stays: bool, voice: Voice | None = None
+    ) -> None:
         super().__init__()
         self._read = read
         self._line = line
@@ -47,6 +50,8 @@ class Console(App[None], inherit_bindings=False):
         self._number = 0
         self._pages: tuple[Page, ...] = ()
         self._drawn: dict[str, str] = {}
+        self._voice = voice or Voice()
+        self._said: tuple[str, ...] = ()
 
     def compose(self) -> ComposeResult:
         yield Static(id="heading", markup=False)
@@ -64,6 +69,7 @@ class Console(App[None], inherit_bindings=False):
         """Read again, and draw what is new."""
         seen = self._read()
         why = shut(seen, self._line)
+        self._tell(seen, why)
         self._pages = () if why else pages(seen)
         self._put("heading", "Eaves edge node" if why else heading(seen))
         if why:
@@ -73,9 +79,22 @@ class Console(App[None], inherit_bindings=False):
             return
         self._draw()
 
+    def _tell(self, seen: Readings, why: str) -> None:
+        """Into the journal; what stays as it is, once."""
+        if seen.status is not None:
+            self._voice.level = level_of(seen.status.device.console_level)
+        said = (why, *seen.damaged)
+        if said != self._said:
+            self._said = said
+            for text in seen.damaged:
+                self._voice.say(Level.WARN, text)
+            self._voice.say(Level.INFO, why or f"shown on the {self._line}")
+        self._voice.say(Level.TRACE, "read again")
+
     def action_show(self, number: int) -> None:
         if number < len(self._pages):
             self._number = number
+            self._voice.say(Level.DEBUG, f"page {self._pages[number].title}")
             self._draw()
             self.query_one("#body").scroll_home(animate=False)
 

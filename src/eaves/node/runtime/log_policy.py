@@ -76,6 +76,11 @@ def policy_of(items: ItemValues) -> LogPolicy:
     )
 
 
+def console_level(items: ItemValues) -> str:
+    """Of the text console, a program of its own."""
+    return items.text("debug.tui.loglevel")
+
+
 def service_of(path: str) -> str:
     """Of a file of the source: `.../eaves/node/PACKAGE/...`; empty for what none does."""
     package = path.rpartition("eaves/node/")[2].partition("/")[0]

@@ -30,6 +30,7 @@ from eaves.node.runtime.commands import REBOOT_COUNTER, SHUTDOWN_COUNTER
 from eaves.node.runtime.device_status import Moment, device_info
 from eaves.node.runtime.guard import forever
 from eaves.node.runtime.hardware import hardware_info
+from eaves.node.runtime.log_policy import console_level
 from eaves.node.runtime.paces import device_info_pause_s
 from eaves.node.runtime.parts import Parts, Shared, pace
 from eaves.node.runtime.reports import (
@@ -298,6 +299,7 @@ class Reporter:
                 system=parts.base_os.text() if parts.base_os else "",
                 screen=access.display,
                 serial_line=access.serial,
+                console_level=console_level(self._shared.items),
             ),
             controller=ControllerStatus(
                 url=link.transport.base_url,

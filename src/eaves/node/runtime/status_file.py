@@ -27,6 +27,7 @@ class DeviceStatus(msgspec.Struct, frozen=True):
     vault: str = ""  # open, locked and why, or why there is none
     screen: bool = True  # the console may be shown there
     serial_line: bool = True
+    console_level: str = "info"  # how much the console says of itself
 
 
 class ControllerStatus(msgspec.Struct, frozen=True):
