@@ -85,7 +85,7 @@ def takeover_of(
 def download_ways(uplinks: Uplinks) -> Callable[[str], Awaitable[tuple[Uplink, ...]]]:
     async def choose(url: str) -> tuple[Uplink, ...]:
         ways = await uplinks.keeper.for_download(url, uplinks.properties.download_max_cost)
-        return tuple(Uplink(w.source, w.proxy, w.interface, w.roots, w.dns) for w in ways)
+        return tuple(Uplink(w.source, w.proxy, w.interface, w.roots, w.dns, w.names) for w in ways)
 
     return choose
 

@@ -130,6 +130,10 @@ class Port:
     alias: str = ""
 
 
+StaticNames = tuple[tuple[str, tuple[str, ...]], ...]
+"""Host names and their addresses, as a configuration has them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Way:
     """One way out: port and address to send from (blank: the kernel chooses), and its proxy."""
@@ -141,6 +145,7 @@ class Way:
     roots: tuple[str, ...] = ()  # PEM, trusted on this way only
     dns: tuple[str, ...] = ()  # servers of the port; none: the machine looks names up
     cost: int = 0
+    names: StaticNames = ()  # of the port's network, before any server
 
 
 @dataclass(frozen=True, slots=True)

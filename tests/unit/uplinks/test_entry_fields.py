@@ -30,8 +30,11 @@ from eaves.evapi.evecommon import (
     ZnetStaticDNSEntry,
 )
 from eaves.evapi.info import Severity
+from eaves.node.host.resolve import NameUnknown, port_resolver
+from eaves.node.storage.transfer import Uplink
 from eaves.node.uplinks.entries import controller_entry
 from eaves.node.uplinks.model import Bond, Kept, Option, PortPlan
+from eaves.node.uplinks.order import ways_of
 from eaves.node.uplinks.seen import Link, Seen, SeenPort
 from eaves.node.uplinks.service import Properties
 from eaves.node.uplinks.status import ports_of, system_adapter
@@ -144,13 +147,12 @@ def test_a_port_keeps_its_time_servers_and_domain() -> None:
 @pytest.mark.parametrize(
     ("told", "text"),
     [
-        ({"dns": (ZnetStaticDNSEntry(host_name="site.test"),)}, "dns: "),
         (
             {"wireless": cellular(probe=CellularConnectivityProbe(custom_probe=EMPTY_PROBE))},
             "probe: ",
         ),
     ],
-    ids=["dns", "probe"],
+    ids=["probe"],
 )
 def test_what_is_not_done_for_a_port_is_told_and_it_is_used(
     told: dict[str, Any], text: str
@@ -162,6 +164,27 @@ def test_what_is_not_done_for_a_port_is_told_and_it_is_used(
     assert info.err is not None
     assert info.err.severity is Severity.SEVERITY_WARNING
     assert info.err.description.startswith(f"port eth0: {text}")
+
+
+async def test_a_static_name_of_a_port_needs_no_server() -> None:
+    name = ZnetStaticDNSEntry(host_name="Site.test", address=("192.0.2.7", "2001:db8::7"))
+    port = with_network(replace(network(DHCP), dns=(name,)))
+    there = SeenPort(port, Link("lo", addresses=("192.0.2.9/24",)), managed=True)
+    (way,) = ways_of(there, "")
+    for found in (
+        port_resolver(way.dns, way.interface, way.source, way.names),
+        Uplink(way.source, interface=way.interface, names=way.names).resolver(),
+    ):
+        assert found is not None
+        assert await found.names("site.test.") == ("192.0.2.7", "2001:db8::7")
+        with pytest.raises(NameUnknown, match="by the machine"):
+            await found.names(f"{64 * 'x'}.test")
+
+
+def test_a_static_name_without_a_usable_address_makes_its_port_wrong() -> None:
+    wrong = ZnetStaticDNSEntry(host_name="site.test", address=("site",))
+    port = with_network(replace(network(DHCP), dns=(wrong,)))
+    assert port.wrong == "port eth0: static name site.test: 'site' is no address"
 
 
 def test_a_port_keeps_its_other_name() -> None:

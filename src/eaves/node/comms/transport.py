@@ -284,7 +284,7 @@ class Transport:
 
 def resolver_of(way: Way) -> AbstractResolver | None:
     """Of the port's own DNS servers; None: the machine looks names up."""
-    found = port_resolver(way.dns, way.interface, way.source)
+    found = port_resolver(way.dns, way.interface, way.source, way.names)
     return cast("AbstractResolver | None", found)  # the host layer knows no HTTP
 
 

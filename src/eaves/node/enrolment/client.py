@@ -55,7 +55,7 @@ async def _once(url: str, ask: Ask, way: Way) -> tuple[int, bytes]:
         ssl=_context(way),
         resolver=cast(
             "AbstractResolver | None",  # the host knows no HTTP
-            port_resolver(way.dns, way.interface, way.source),
+            port_resolver(way.dns, way.interface, way.source, way.names),
         ),
         socket_factory=make,
     )

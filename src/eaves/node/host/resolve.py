@@ -1,14 +1,15 @@
 """Looking names up at the DNS servers of one port, over that port.
 
-What `/etc/hosts` says comes first.  A server that says nothing is asked once more, then the next
-one; so a dead server on one port neither stops nor slows what goes over another.
+What `/etc/hosts` says comes first, then the static names of the port's network.  A server that
+says nothing is asked once more, then the next one; so a dead server on one port neither stops nor
+slows what goes over another.
 """
 
 import asyncio
 import secrets
 import socket
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -36,8 +37,15 @@ class Servers:
 class Resolver:
     """Of one port; keeps what it heard for a short time."""
 
-    def __init__(self, servers: Servers, clock: Callable[[], float], hosts: Path = HOSTS) -> None:
+    def __init__(
+        self,
+        servers: Servers,
+        clock: Callable[[], float],
+        hosts: Path = HOSTS,
+        names: Iterable[tuple[str, tuple[str, ...]]] = (),
+    ) -> None:
         self._servers = servers
+        self._names = {name.rstrip(".").lower(): found for name, found in names}
         self._clock = clock
         self._hosts = hosts
         self._kept: dict[str, tuple[float, tuple[str, ...]]] = {}
@@ -45,7 +53,7 @@ class Resolver:
     async def addresses(self, host: str) -> tuple[str, ...]:
         """All addresses of `host`, IPv4 first.  Raises NameUnknown."""
         name = host.rstrip(".").lower()
-        known = static_addresses(name, self._hosts)
+        known = static_addresses(name, self._hosts) or self._names.get(name, ())
         if known:
             return known
         until, kept = self._kept.get(name, (0.0, ()))
@@ -58,6 +66,8 @@ class Resolver:
         return found
 
     async def _ask(self, name: str) -> tuple[str, ...]:
+        if not self._servers.addresses:
+            return await _by_the_machine(name)
         said: list[str] = []
         for _ in range(TRIES):
             for server in self._servers.addresses:
@@ -107,6 +117,15 @@ class Resolver:
         source = self._servers.source
         if source and (":" in source) == (family == socket.AF_INET6):
             sock.bind((source, 0))
+
+
+async def _by_the_machine(name: str) -> tuple[str, ...]:
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise NameUnknown(f"{name} cannot be looked up by the machine: {error}") from error
+    return tuple(dict.fromkeys(str(address[0]) for *_, address in sorted(found)))
 
 
 def is_literal(host: str) -> bool:
@@ -210,9 +229,14 @@ class PortResolver:
         """Nothing is open between two questions."""
 
 
-def port_resolver(servers: tuple[str, ...], interface: str, source: str) -> PortResolver | None:
-    """None: the port has no servers of its own, and the machine looks names up."""
-    if not servers:
+def port_resolver(
+    servers: tuple[str, ...],
+    interface: str,
+    source: str,
+    names: tuple[tuple[str, tuple[str, ...]], ...] = (),
+) -> PortResolver | None:
+    """None: the port has neither servers nor `names` of its own; the machine looks names up."""
+    if not servers and not names:
         return None
     clock = asyncio.get_running_loop().time
-    return PortResolver(Resolver(Servers(servers, interface, source), clock))
+    return PortResolver(Resolver(Servers(servers, interface, source), clock, names=names))

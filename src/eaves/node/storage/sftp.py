@@ -22,7 +22,7 @@ from asyncssh.constants import FILEXFER_TYPE_REGULAR
 
 from eaves.errors import Rejected, Transient
 from eaves.node.host.files import atomic_write, read_or_none
-from eaves.node.host.resolve import is_literal, port_resolver
+from eaves.node.host.resolve import is_literal
 from eaves.node.host.sockets import AddressInfo, bound
 from eaves.node.storage.authorizers import Credentials
 from eaves.node.storage.partial import Partial
@@ -246,7 +246,7 @@ async def connected_socket(uplink: Uplink, host: str, port: int) -> socket.socke
 async def _addresses(uplink: Uplink, host: str, port: int) -> list[AddressInfo]:
     """By the DNS servers of the port, if it has any.  Raises OSError."""
     loop = asyncio.get_running_loop()
-    names = port_resolver(uplink.dns, uplink.interface, uplink.source_address)
+    names = uplink.resolver()
     hosts = [host] if names is None or is_literal(host) else await names.names(host)
     found: list[AddressInfo] = []
     for one in hosts:

@@ -15,6 +15,8 @@ from typing import Protocol
 import structlog
 
 from eaves.errors import EavesError, Rejected, Transient
+from eaves.node.host.resolve import PortResolver, port_resolver
+from eaves.node.refs import StaticNames
 from eaves.node.storage.partial import Partial, open_partial
 from eaves.node.storage.records import Layout
 
@@ -37,6 +39,11 @@ class Uplink:
     interface: str = ""
     roots: tuple[str, ...] = ()  # PEM, of a proxy that opens TLS
     dns: tuple[str, ...] = ()  # servers of the port; none: the machine looks names up
+    names: StaticNames = ()  # of the port's network, before any server
+
+    def resolver(self) -> PortResolver | None:
+        """None: the machine looks names up."""
+        return port_resolver(self.dns, self.interface, self.source_address, self.names)
 
 
 Pace = Callable[[str, int], Awaitable[None]]

@@ -20,7 +20,6 @@ from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from eaves.errors import Rejected, Transient
-from eaves.node.host.resolve import port_resolver
 from eaves.node.host.sockets import bound
 from eaves.node.storage.authorizers import (
     Anonymous,
@@ -249,7 +248,7 @@ class Transport:
     def _session(self, uplink: Uplink) -> aiohttp.ClientSession:
         session = self._sessions.get(uplink)
         if session is None:
-            resolver = port_resolver(uplink.dns, uplink.interface, uplink.source_address)
+            resolver = uplink.resolver()
             session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
                     ssl=tls_context((*self._ca_pem, *uplink.roots)),

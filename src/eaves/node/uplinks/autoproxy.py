@@ -135,7 +135,8 @@ class AutoProxy:
 
 def _resolver(port: SeenPort) -> PortResolver | None:
     ifname = port.link.ifname if port.link else ""
-    return port_resolver(port.dns, ifname, next(iter(port.sources), ""))
+    names = port.plan.ip.names if port.plan.ip else ()
+    return port_resolver(port.dns, ifname, next(iter(port.sources), ""), names)
 
 
 async def fetch(url: str, port: SeenPort) -> str:

@@ -33,7 +33,9 @@ from eaves.evapi.evecommon import (
     ProxyConfig,
     ProxyProto,
     WirelessType,
+    ZnetStaticDNSEntry,
 )
+from eaves.node.refs import StaticNames
 from eaves.node.uplinks.model import (
     LEAST_MTU,
     LONGEST_IFNAME,
@@ -347,23 +349,21 @@ def _with_network(plain: PortPlan, adapter: SystemAdapter, network: NetworkConfi
         plain.cost,
         plain.shared_labels,
         plain.network_id,
-        _ip(network.ip or Ipspec(dhcp=DHCPType.Client), network.type, adapter.addr),
+        replace(
+            _ip(network.ip or Ipspec(dhcp=DHCPType.Client), network.type, adapter.addr),
+            names=_names(network.dns),
+        ),
         _proxy(network.ent_proxy) if network.ent_proxy else ProxyPlan(),
         network.mtu,
         plain.usage,
         wifi,
         cellular,
         alias=plain.alias,
-        left_out="; ".join(_left_out(network, cellular)),
+        left_out="; ".join(_left_out(cellular)),
     )
 
 
-def _left_out(network: NetworkConfig, cellular: CellularConfig | None) -> Iterable[str]:
-    if network.dns:
-        yield (
-            "dns: static names in the network of a port are looked up by nobody; write them into "
-            "network instances, or into the site's DNS server"
-        )
+def _left_out(cellular: CellularConfig | None) -> Iterable[str]:
     if cellular is None:
         return
     try:
@@ -403,6 +403,14 @@ def _ip(spec: Ipspec, family: NetworkType, own: str) -> IpPlan:
         tuple(n for n in (spec.ntp, *spec.more_ntp) if n),
         _only(spec.dhcp_options_ignore),
     )
+
+
+def _names(told: Iterable[ZnetStaticDNSEntry]) -> StaticNames:
+    found = tuple((entry.host_name, entry.address) for entry in told if entry.host_name)
+    for name, addresses in found:
+        for address in addresses:
+            _check_address(address, f"static name {name}:")
+    return found
 
 
 def _only(ignored: DhcpOptionsIgnore | None) -> frozenset[Option]:

@@ -11,6 +11,7 @@ from enum import IntEnum, StrEnum
 
 from eaves.evapi.config.netconfig import PNAC, CellularConfig, WifiConfig
 from eaves.evapi.evecommon import BondMode, DHCPType, NetworkType, PhyIoMemberUsage
+from eaves.node.refs import StaticNames
 
 LEAST_MTU, MOST_MTU = 1280, 65535
 MOST_COST = 255
@@ -97,6 +98,7 @@ class IpPlan:
     dns: tuple[str, ...] = ()
     ntp: tuple[str, ...] = ()
     only: frozenset[Option] = frozenset()
+    names: StaticNames = ()
 
 
 @dataclass(frozen=True, slots=True)

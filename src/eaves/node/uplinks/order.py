@@ -41,6 +41,7 @@ def ways_of(port: SeenPort, proxy: str) -> tuple[Way, ...]:
             port.plan.proxy.roots,
             port.servers,
             port.plan.cost,
+            port.plan.ip.names if port.plan.ip else (),
         )
         for source in port.sources
     )

@@ -125,7 +125,7 @@ class SeenPort:
         return ""
 
     def dns_error(self) -> str:
-        if self.plan.ip is None or self.dns or self.host_resolves:
+        if self.plan.ip is None or self.dns or self.host_resolves or self.plan.ip.names:
             return ""
         return (
             f"port {self.plan.label} knows no DNS server; write one into its network, or have the"
