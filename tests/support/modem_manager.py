@@ -38,6 +38,11 @@ elif words == ["-J", "-m", "0"]:
     print(json.dumps({{"modem": {{"generic": generic}}}}))
 elif words == ["-J", "-m", "0", "--location-get"]:
     print(json.dumps({{"modem": {{"location": {{"gps": state["gps"]}}}}}}))
+elif words[:3] == ["-J", "-m", "0"] and verb == "--3gpp-scan":
+    become(scans=state["scans"] + 1)
+    if state["refuses"]:
+        sys.exit(1)
+    print(json.dumps({{"modem": {{"3gpp": {{"scan-networks": state["heard"]}}}}}}))
 elif words == ["-J", "-b", "4"]:
     print(json.dumps({{"bearer": {{"ipv4-config": state["ipv4"]}}}}))
 elif state["refuses"] and verb in state["refuses"]:
@@ -90,6 +95,8 @@ def modem_manager(folder: Path, ifname: str = "wwan0") -> ModemManager:
         "state": "disabled",
         "power": "on",
         "refuses": [],
+        "scans": 0,
+        "heard": [],
         "gps": {"latitude": "--", "longitude": "--", "altitude": "--", "utc": "--"},
         "ipv4": {"address": "10.64.0.5", "prefix": "30", "gateway": "10.64.0.6", "dns": []},
     }

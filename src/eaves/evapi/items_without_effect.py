@@ -25,7 +25,6 @@ WITHOUT_EFFECT: Final[Mapping[str, str]] = MappingProxyType(
         "timer.zfs.pool.trim.cron": _ZFS,
         "timer.lps.network.interval": _LOCAL,
         "timer.lps.appbootinfo.interval": _LOCAL,
-        "wwan.query.visible.providers": "no other providers are looked for: it cuts a modem off",
         "debug.disable.dhcp.all-ones.netmask": "has no effect in EVE-OS either",
         "debug.enable.ssh": "the node opens no SSH server; that of the host has keys of its own",
         "debug.enable.vnc.shim.vm": "no machine is made around a container with such a console",

@@ -19,14 +19,18 @@ from eaves.evapi.config.netconfig import (
 from eaves.evapi.config_items import apply_items
 from eaves.evapi.evecommon import ConnectivityProbe, ConnectivityProbeMethod, ProbeEndpoint
 from eaves.evapi.evecommon import RadioAccessTechnology as Rat
+from eaves.evapi.info import ZCellularProvider
 from eaves.node.host.modem import loaded_drivers
 from eaves.node.refs import Position
 from eaves.node.uplinks.ladder import LADDER, LONGEST_PAUSE_S, Climb, Recovery, Rung, climb
-from eaves.node.uplinks.model import PortPlan
+from eaves.node.uplinks.model import Entry, Kept, PortPlan, Source
 from eaves.node.uplinks.modems import Modems
 from eaves.node.uplinks.position import position_of
-from eaves.node.uplinks.seen import Lease
+from eaves.node.uplinks.providers import visible_providers
+from eaves.node.uplinks.seen import Lease, Link, Seen, SeenPort
 from eaves.node.uplinks.service import Properties
+from eaves.node.uplinks.status import system_adapter
+from eaves.node.uplinks.verify import Phase, State
 from eaves.node.uplinks.wireless import Probe
 
 CONFIG = CellularConfig(access_points=(CellularAccessPoint(apn="internet"),))
@@ -44,6 +48,55 @@ def modem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModemManager:
 
 def verbs(modem: ModemManager) -> list[str]:
     return [words[-1].partition("=")[0] for words in modem.calls()]
+
+
+HEARD = [
+    "operator-code: 26201, operator-name: A, Hall 4, access-technologies: lte, availability: current",
+    "operator-code: 26201, operator-name: A, access-technologies: umts, availability: available",
+    "operator-code: 26203, operator-name: --, access-technologies: lte, availability: forbidden",
+    "nothing of the kind",
+]
+PROVIDERS = (
+    ZCellularProvider(plmn="26201", description="A, Hall 4", current_serving=True),
+    ZCellularProvider(plmn="26203", forbidden=True),
+)
+
+
+async def test_providers_are_looked_for_once_an_hour_if_a_property_says_so(
+    modem: ModemManager,
+) -> None:
+    modem.become(heard=HEARD)
+    modems = Modems(None)
+    await modems.start(PLAN, "wwan0")
+    items, _ = apply_items((ConfigItem(key="wwan.query.visible.providers", value="true"),))
+    for asked, wanted in ((False, ()), (Properties.of(items).visible_providers, PROVIDERS)):
+        modems.looks_for_providers = asked
+        assert await modems.mend(PORTS, 0.0) is bool(wanted)
+        assert modems.providers.get("wwan0", ()) == wanted
+    modem.become(heard=[])
+    assert not await modems.mend(PORTS, 3599.0)
+    assert modem.state()["scans"] == 1
+    assert not await modems.mend(PORTS, 3600.0)
+    assert modem.state()["scans"] == 2
+    assert modems.providers["wwan0"] == PROVIDERS  # a scan that fails takes nothing away
+    modems.looks_for_providers = False
+    assert await modems.mend(PORTS, 3601.0)
+    assert not modems.providers
+
+
+def test_the_controller_hears_which_providers_a_modem_hears() -> None:
+    entry = Entry(Source.CONTROLLER, NOW, (), (PLAN,))
+    seen = Seen((SeenPort(PLAN, Link("wwan0"), providers=PROVIDERS),))
+    info = system_adapter(State((Kept(entry),), entry, Phase.IDLE), seen)
+    told = info.status[0].ports[0].wireless_status
+    assert told is not None
+    assert told.cellular is not None
+    assert told.cellular.providers == PROVIDERS
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"modem": {"3gpp": {"scan-networks": 4}}}'])
+def test_a_scan_that_cannot_be_read_heard_nobody(text: str) -> None:
+    assert visible_providers(text) == ()
 
 
 async def test_a_modem_is_connected_once(modem: ModemManager) -> None:

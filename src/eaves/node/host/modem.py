@@ -16,6 +16,7 @@ log = structlog.get_logger(__name__)
 
 CONNECT_S = 90.0  # searching a network takes as long as it takes
 ASK_S = 10.0
+SCAN_S = 300.0
 DRIVERS = ("qmi_wwan", "cdc_mbim", "cdc_wdm", "option", "qcserial", "usb_wwan")
 
 
@@ -134,6 +135,13 @@ async def location(index: str) -> str:
     """What its satellite receiver says, which is switched on for that; empty: it has none."""
     await run(["mmcli", "-m", index, "--location-enable-gps-raw"], timeout_s=ASK_S, check=False)
     done = await run(["mmcli", "-J", "-m", index, "--location-get"], timeout_s=ASK_S, check=False)
+    return done.out if done.code == 0 else ""
+
+
+async def scan(index: str) -> str:
+    """Networks that it hears; what it carries may stop for as long.  Empty: it cannot."""
+    argv = ["mmcli", "-J", "-m", index, f"--timeout={SCAN_S:.0f}", "--3gpp-scan"]
+    done = await run(argv, timeout_s=SCAN_S + ASK_S, check=False)
     return done.out if done.code == 0 else ""
 
 

@@ -202,6 +202,7 @@ class Machine:
             wireless=_is_wireless(entry, plan),
             managed=True,
             silent=silent,
+            providers=self.modems.providers.get(name.ifname, ()),
             access=self.access.seen.get(name.ifname) if plan.access else None,
         )
 

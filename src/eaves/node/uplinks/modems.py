@@ -8,11 +8,13 @@ import structlog
 
 from eaves.errors import EavesError, Transient
 from eaves.evapi.config.netconfig import CellularConfig
+from eaves.evapi.info import ZCellularProvider
 from eaves.node.host import modem, probes
 from eaves.node.refs import Position
 from eaves.node.uplinks.ladder import Climb, Recovery, Rung, climb
 from eaves.node.uplinks.model import PortPlan
 from eaves.node.uplinks.position import position_of
+from eaves.node.uplinks.providers import SCAN_EVERY_S, visible_providers
 from eaves.node.uplinks.seen import Lease
 from eaves.node.uplinks.wireless import (
     Modem,
@@ -63,6 +65,9 @@ class Modems:
         self._one_at_a_time = asyncio.Lock()
         self.bearers: dict[str, Lease] = {}
         self.recovery = Recovery()
+        self.looks_for_providers = False  # wwan.query.visible.providers
+        self.providers: dict[str, tuple[ZCellularProvider, ...]] = {}  # by interface
+        self._scan_at: dict[str, float] = {}
         self.wants_reboot = False  # nothing else helped, and the machine may restart for it
 
     async def start(self, plan: PortPlan, ifname: str) -> None:
@@ -89,18 +94,37 @@ class Modems:
         self.bearers[ifname] = Lease(found.address, gateways, found.dns)
 
     async def mend(self, ports: Mapping[str, PortPlan], now: float) -> bool:
-        """Help modems that lost their network; True: what one of them gives is another.
+        """Help modems that lost their network; True: what one of them gives or hears is another.
 
         `ports`: by interface, those that are to be connected.
         """
-        before = dict(self.bearers)
+        before = dict(self.bearers), dict(self.providers)
         async with self._one_at_a_time:
             for ifname, plan in ports.items():
                 try:
                     await self._mend(plan, ifname, now)
                 except EavesError as error:
                     log.warning("modem_not_mended", port=plan.label, error=str(error))
-        return self.bearers != before
+                    continue
+                await self._look_for_providers(ifname, now)
+        return (self.bearers, self.providers) != before
+
+    async def _look_for_providers(self, ifname: str, now: float) -> None:
+        """What was heard stands until the next time, also where that hears nothing."""
+        if not self.looks_for_providers:
+            self._scan_at.pop(ifname, None)
+            self.providers.pop(ifname, None)
+            return
+        if now < self._scan_at.get(ifname, now):
+            return
+        self._scan_at[ifname] = now + SCAN_EVERY_S
+        found = await self._seen(ifname)
+        told = await modem.scan(found.index) if found is not None else ""
+        if heard := visible_providers(told):
+            self.providers[ifname] = heard
+            log.info("providers_heard", interface=ifname, plmn=[p.plmn for p in heard])
+        else:
+            log.warning("no_provider_heard", interface=ifname)
 
     async def _mend(self, plan: PortPlan, ifname: str, now: float) -> None:
         try:

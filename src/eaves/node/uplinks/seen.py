@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_interface
 
 from eaves.evapi.evecommon import DHCPType, NetworkType
+from eaves.evapi.info import ZCellularProvider
 from eaves.node.uplinks.access import Access
 from eaves.node.uplinks.model import IpPlan, Option, PortPlan
 from eaves.node.uplinks.verify import Facts, Reason
@@ -88,6 +89,7 @@ class SeenPort:
     wireless: bool = False
     managed: bool = False  # its interface was handed over
     silent: bool = False  # in radio silence
+    providers: tuple[ZCellularProvider, ...] = ()  # that its modem hears
     access: Access | None = None  # 802.1X, where a supplicant is asked for
 
     @property

@@ -70,6 +70,7 @@ class Properties:
     vendor_class: bool = True
     reacquires: int = 4  # pnac.dhcp.reacquire.max.retries
     recovery: Recovery = field(default_factory=Recovery)  # of modems
+    visible_providers: bool = False  # wwan.query.visible.providers
     asked: tuple[str, ...] = ()  # URLs that tell a diagnosis whether the Internet is there
 
     @classmethod
@@ -90,6 +91,7 @@ class Properties:
                 items.flag("wwan.modem.recovery.reload.drivers"),
                 items.flag("wwan.modem.recovery.watchdog"),
             ),
+            items.flag("wwan.query.visible.providers"),
             asked_urls(
                 items.text("diag.probe.remote.http.endpoint"),
                 items.text("diag.probe.remote.https.endpoint"),
@@ -183,6 +185,7 @@ class Uplinks:
         self._tools.machine.vendor_class = properties.vendor_class
         self._tools.machine.access.most_tries = properties.reacquires
         self._tools.machine.modems.recovery = properties.recovery
+        self._tools.machine.modems.looks_for_providers = properties.visible_providers
 
     def follow_first(self, config: EdgeDevConfig, properties: Properties) -> None:
         """Of an installer, before any controller was heard."""

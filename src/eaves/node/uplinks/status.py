@@ -20,9 +20,11 @@ from eaves.evapi.info import (
     Severity,
     SupplicantState,
     SystemAdapterInfo,
+    WirelessStatus,
+    ZCellularStatus,
     ZInfoDNS,
 )
-from eaves.evapi.info.adapters import ProxyEntry, ProxyStatus
+from eaves.evapi.info.adapters import ProxyEntry, ProxyStatus, WirelessType
 from eaves.node import refs
 from eaves.node.uplinks.entries import SCHEMES
 from eaves.node.uplinks.model import Kept, PortPlan, PortResult, Source
@@ -101,7 +103,18 @@ def _port(
         cost=plan.cost,
         mtu=link.mtu if link else plan.mtu,
         config_source=PortConfigSource(origin=ORIGINS[source], submitted_at=at),
+        wireless_status=_wireless(plan, seen),
         pnac_status=_access(plan, seen),
+    )
+
+
+def _wireless(plan: PortPlan, seen: SeenPort | None) -> WirelessStatus | None:
+    """Of a mobile port whose modem was asked whom it hears."""
+    if plan.cellular is None or seen is None or not seen.providers:
+        return None
+    return WirelessStatus(
+        type=WirelessType.WIRELESS_TYPE_CELLULAR,
+        cellular=ZCellularStatus(providers=seen.providers),
     )
 
 
