@@ -9,6 +9,8 @@ from aiohttp import web
 
 from eaves.evapi.paths import PROTOBUF
 from eaves.evapi.profile import (
+    APP_BOOT_CONFIG_LIST,
+    APP_BOOT_INFO_LIST,
     LOCAL_APP_CMD_LIST,
     LOCAL_APP_INFO_LIST,
     LOCAL_DEV_CMD,
@@ -16,6 +18,9 @@ from eaves.evapi.profile import (
     LOCAL_PROFILE,
     RADIO_CONFIG,
     RADIO_STATUS,
+    AppBootConfig,
+    AppBootConfigList,
+    AppBootInfoList,
     AppCommand,
     LocalAppCmdList,
     LocalAppInfoList,
@@ -24,6 +29,13 @@ from eaves.evapi.profile import (
     LocalProfile,
     RadioConfig,
     RadioStatus,
+)
+from eaves.evapi.profile_network import (
+    LOCAL_NETWORK_CONFIG,
+    NETWORK_INFO,
+    LocalNetworkConfig,
+    NetworkInfo,
+    NetworkPortConfig,
 )
 
 
@@ -36,12 +48,16 @@ class ProfileServer:
     radio_silence: bool | None = None
     app_commands: tuple[AppCommand, ...] | None = None
     device_command: LocalDevCmd | None = None
+    boots: tuple[AppBootConfig, ...] | None = None
+    ports: tuple[NetworkPortConfig, ...] | None = None
     not_served: frozenset[str] = frozenset()
     address: str = ""
     asked: dict[str, int] = field(default_factory=dict[str, int])
     radio: RadioStatus = field(default_factory=RadioStatus)
     apps: LocalAppInfoList = field(default_factory=LocalAppInfoList)
     device: LocalDevInfo = field(default_factory=LocalDevInfo)
+    boot_info: AppBootInfoList = field(default_factory=AppBootInfoList)
+    network: NetworkInfo = field(default_factory=NetworkInfo)
 
     async def handle(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
@@ -78,6 +94,18 @@ class ProfileServer:
                 self.device = LOCAL_DEV_INFO.decode(body)
                 if self.device_command is not None:
                     return LOCAL_DEV_CMD.encode(self.device_command)
+            case "POST", "appbootinfo":
+                self.boot_info = APP_BOOT_INFO_LIST.decode(body)
+                if self.boots is not None:
+                    return APP_BOOT_CONFIG_LIST.encode(
+                        AppBootConfigList(server_token=self.token, app_configs=self.boots)
+                    )
+            case "POST", "network":
+                self.network = NETWORK_INFO.decode(body)
+                if self.ports is not None:
+                    return LOCAL_NETWORK_CONFIG.encode(
+                        LocalNetworkConfig(server_token=self.token, ports=self.ports)
+                    )
             case _:
                 return None
         return None

@@ -14,7 +14,6 @@ _ZFS = "of ZFS pools; storage of this node is a directory of the file system tha
 _GEO = "the place of an address is never asked of a service on the Internet"
 _NETDUMP = "no packets are captured; an archive in netdump says what a download met"
 _VECTOR = "logs go to the controller without a router between"
-_LOCAL = "not asked of a local profile server yet"
 
 WITHOUT_EFFECT: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -23,8 +22,6 @@ WITHOUT_EFFECT: Final[Mapping[str, str]] = MappingProxyType(
         "timer.appcontainer.stats.interval": "no app tells of containers inside of it yet",
         "timer.vault.trim.max.secs": _ZFS,
         "timer.zfs.pool.trim.cron": _ZFS,
-        "timer.lps.network.interval": _LOCAL,
-        "timer.lps.appbootinfo.interval": _LOCAL,
         "debug.disable.dhcp.all-ones.netmask": "has no effect in EVE-OS either",
         "debug.enable.ssh": "the node opens no SSH server; that of the host has keys of its own",
         "debug.enable.vnc.shim.vm": "no machine is made around a container with such a console",

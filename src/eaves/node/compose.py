@@ -263,7 +263,7 @@ class Node:
             self.checkpoint,
             (self.storage, self.network, domains, containers, cpus, ios),
             Surroundings(
-                self.network.ports,
+                lambda config: self.network.ports(self.local.localise(config)),
                 self.opened,
                 settings.table,
                 self._network_facts,

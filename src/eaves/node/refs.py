@@ -130,6 +130,9 @@ class Port:
     alias: str = ""
 
 
+ON_THE_SPOT = "on-the-spot:"
+"""Begins the identifier of a network that a local profile server described, and no controller."""
+
 StaticNames = tuple[tuple[str, tuple[str, ...]], ...]
 """Host names and their addresses, as a configuration has them."""
 

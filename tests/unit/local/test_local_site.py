@@ -10,25 +10,42 @@ from pathlib import Path
 import pytest
 from support.profile_server import ProfileServer, profile_server
 
-from eaves.evapi.config import EdgeDevConfig, LOCConfig
+from eaves.evapi.config import (
+    AppInstanceConfig,
+    BootOrder,
+    EdgeDevConfig,
+    LOCConfig,
+    SystemAdapter,
+    UUIDandVersion,
+)
 from eaves.evapi.config_items import PROPERTIES, ItemValues
 from eaves.evapi.info import BootReason, ZDeviceState, ZInfoApp, ZSwState
 from eaves.evapi.profile import (
+    AppBootConfig,
     AppCommand,
     AppCommandKind,
+    BootOrderSource,
     DevCommandKind,
     LocalDevCmd,
     LocalDevInfo,
 )
+from eaves.evapi.profile_network import NetworkPortConfig
 from eaves.ids import AppInstanceId
 from eaves.node.checkpoint import Checkpoint
-from eaves.node.local.messages import device_info_of
+from eaves.node.local.messages import Reached, boot_info_list, device_info_of, network_info
+from eaves.node.local.overlay import localised
+from eaves.node.local.ports import with_local_ports
 from eaves.node.local.state import LocalState
 from eaves.node.runtime.local_decisions import LocalDecisions
 from eaves.node.runtime.local_site import Doors, LocalSite
 
 APP = AppInstanceId("00000000-0000-4000-8000-00000000000a")
 TOKEN = "of the configuration"
+CONFIG = EdgeDevConfig(
+    local_profile_server="there",
+    apps=(AppInstanceConfig(uuidandversion=UUIDandVersion(uuid=APP), displayname="a"),),
+    system_adapter_list=(SystemAdapter(name="eth0", allow_local_modifications=True),),
+)
 BOOTED = datetime(2026, 1, 1, tzinfo=UTC)
 # As fast as the server answers.
 AT_ONCE = ItemValues({key: 0 for key in PROPERTIES if key.startswith("timer.lps.")})
@@ -55,6 +72,9 @@ class Node:
             apply=self._apply,
             command=self._command,
             silence=self._silence,
+            boots=lambda state: boot_info_list(CONFIG, state, ""),
+            network=lambda state: network_info(CONFIG, state, (), Reached()),
+            reconnect=self._reconnect,
         )
 
     def _device(self, state: LocalState) -> LocalDevInfo:
@@ -71,6 +91,10 @@ class Node:
         orders = self.decisions.state.apps.get(APP)
         counters = f" {orders.restarts}/{orders.purges}" if orders else ""
         self.done.append(f"apply {self.decisions.state.profile}{counters}")
+
+    async def _reconnect(self) -> None:
+        networks = with_local_ports(CONFIG, self.decisions.state).networks
+        self.done.append(f"reconnect {[n.id for n in networks]}")
 
     async def _command(self, kind: DevCommandKind) -> None:
         self.done.append(kind.name)
@@ -245,3 +269,40 @@ async def test_another_server_is_asked_at_once(node: Node) -> None:
             await rounds(first, "local_profile", 1)
             await site.follow(named(second.address, "other"))
             await until(lambda: node.decisions.state.profile == "day")
+
+
+async def test_a_boot_order_is_taken_told_and_cleared_by_a_server_that_knows_none(
+    node: Node,
+) -> None:
+    usb = BootOrder.BOOT_ORDER_USB
+    async with profile_server(TOKEN) as server, talking(node, server.address):
+        server.boots = (AppBootConfig(displayname="a", usb_boot=usb),)
+        await until(lambda: node.decisions.state.boots == {APP: usb})
+        (app,) = localised(CONFIG, node.decisions.state).apps
+        assert app.fixedresources is not None
+        assert app.fixedresources.boot_order == usb
+        server.boots = None
+        await rounds(server, "appbootinfo")
+        (told,) = server.boot_info.apps_boot_info
+        assert (told.boot_order, told.source) == (usb, BootOrderSource.BOOT_ORDER_SOURCE_LPS)
+        server.not_served = frozenset({"appbootinfo"})
+        await until(lambda: not node.decisions.state.boots)
+        assert node.done == ["apply ", "apply "]
+
+
+async def test_ports_are_changed_on_the_spot_and_told_which_were_not(node: Node) -> None:
+    async with profile_server(TOKEN) as server, talking(node, server.address) as site:
+        server.ports = (
+            NetworkPortConfig(logical_label="eth0", use_dhcp=True),
+            NetworkPortConfig(logical_label="eth1", use_dhcp=True),
+        )
+        await until(lambda: node.done == ["reconnect ['on-the-spot:eth0']"])
+        await rounds(server, "network")
+        assert server.network.local_config is not None
+        told = {p.logical_label: p for p in server.network.local_config.ports}
+        assert told["eth0"].config_applied
+        assert told["eth1"].error_message.endswith("is not in the configuration of this device")
+        (latest,) = server.network.latest_config
+        assert latest.local_modifications_allowed
+        await site.follow(EdgeDevConfig())
+        assert not node.decisions.state.ports

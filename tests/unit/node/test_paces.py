@@ -55,6 +55,8 @@ def test_the_hardware_is_looked_at_after_a_share_of_its_interval() -> None:
         ("timer.lps.radio.interval", "radio"),
         ("timer.lps.appinfo.interval", "appinfo"),
         ("timer.lps.devinfo.interval", "devinfo"),
+        ("timer.lps.network.interval", "network"),
+        ("timer.lps.appbootinfo.interval", "appbootinfo"),
     ],
 )
 def test_a_local_profile_server_is_asked_as_often_as_told(key: str, request_name: str) -> None:

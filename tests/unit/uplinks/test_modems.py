@@ -51,13 +51,13 @@ def verbs(modem: ModemManager) -> list[str]:
 
 
 HEARD = [
-    "operator-code: 26201, operator-name: A, Hall 4, access-technologies: lte, availability: current",
+    "operator-code: 26201, operator-name: A, Hall, access-technologies: lte, availability: current",
     "operator-code: 26201, operator-name: A, access-technologies: umts, availability: available",
     "operator-code: 26203, operator-name: --, access-technologies: lte, availability: forbidden",
     "nothing of the kind",
 ]
 PROVIDERS = (
-    ZCellularProvider(plmn="26201", description="A, Hall 4", current_serving=True),
+    ZCellularProvider(plmn="26201", description="A, Hall", current_serving=True),
     ZCellularProvider(plmn="26203", forbidden=True),
 )
 

@@ -1,5 +1,6 @@
 """A configuration as it counts on this device: profiles, and what was asked on the spot.  Pure.
 
+A boot order of an app, or a port, that was set on the spot counts instead of the controller's.
 An app with a list of profiles is active only in one of them; without a profile, all are.  A purge
 on the spot moves the app to new generations of its volumes, beside those of other apps.
 """
@@ -7,8 +8,17 @@ on the spot moves the app to new generations of its volumes, beside those of oth
 from collections.abc import Mapping
 from dataclasses import replace
 
-from eaves.evapi.config import AppInstanceConfig, EdgeDevConfig, InstanceOpsCmd, Volume, VolumeRef
+from eaves.evapi.config import (
+    AppInstanceConfig,
+    BootOrder,
+    EdgeDevConfig,
+    InstanceOpsCmd,
+    VmConfig,
+    Volume,
+    VolumeRef,
+)
 from eaves.ids import AppInstanceId
+from eaves.node.local.ports import with_local_ports
 from eaves.node.local.state import AppOrders, LocalState
 
 COUNTERS = 2**32  # they are 32 bits wide
@@ -24,7 +34,11 @@ def current_profile(config: EdgeDevConfig, state: LocalState) -> str:
 def localised(config: EdgeDevConfig, state: LocalState) -> EdgeDevConfig:
     """The same object when nothing was decided on the spot and no profile is in force."""
     profile = current_profile(config, state)
-    apps = tuple(_app(app, profile, _orders(app, state.apps)) for app in config.apps)
+    boots = state.boots if config.local_profile_server else {}
+    config = with_local_ports(config, state)
+    apps = tuple(
+        _booting(_app(app, profile, _orders(app, state.apps)), boots) for app in config.apps
+    )
     if apps == config.apps:
         return config
     return replace(config, apps=apps, volumes=_volumes(config, apps))
@@ -33,6 +47,14 @@ def localised(config: EdgeDevConfig, state: LocalState) -> EdgeDevConfig:
 def _orders(app: AppInstanceConfig, known: Mapping[AppInstanceId, AppOrders]) -> AppOrders:
     name = app.uuidandversion.uuid if app.uuidandversion else ""
     return known.get(AppInstanceId(name), NO_ORDERS)
+
+
+def _booting(app: AppInstanceConfig, boots: Mapping[AppInstanceId, int]) -> AppInstanceConfig:
+    order = boots.get(AppInstanceId(app.uuidandversion.uuid if app.uuidandversion else ""))
+    if order is None:
+        return app
+    resources = app.fixedresources or VmConfig()
+    return replace(app, fixedresources=replace(resources, boot_order=BootOrder(order)))
 
 
 def _app(app: AppInstanceConfig, profile: str, orders: AppOrders) -> AppInstanceConfig:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 import msgspec
 
 from eaves.evapi.profile import (
+    AppBootConfig,
     AppCommand,
     AppCommandKind,
     DevCommandKind,
@@ -47,6 +48,9 @@ class LocalState:
     device_done: int = 0
     compound: int = 0  # timestamp of the last answer of a local operator console
     apps: Mapping[AppInstanceId, AppOrders] = field(default_factory=dict[AppInstanceId, AppOrders])
+    boots: Mapping[AppInstanceId, int] = field(default_factory=dict[AppInstanceId, int])
+    """Boot orders that are not those of the controller, as their numbers."""
+    ports: bytes = b""  # the LocalNetworkConfig in force, encoded, without its token
 
 
 def encode_local_state(state: LocalState) -> bytes:
@@ -76,7 +80,9 @@ def forget(state: LocalState, *, console: bool = False) -> LocalState:
     So do the counters of apps.
     """
     silent = console and state.radio_silence and state.silenced_by_console
-    return replace(state, profile="", radio_silence=silent, silenced_by_console=silent)
+    return replace(
+        state, profile="", radio_silence=silent, silenced_by_console=silent, boots={}, ports=b""
+    )
 
 
 def take_app_commands(
@@ -103,6 +109,19 @@ def take_app_commands(
                 continue
         apps[app] = replace(orders, taken=command.timestamp)
     return replace(state, apps=apps)
+
+
+def take_boot_orders(
+    state: LocalState, told: Iterable[AppBootConfig], names: Mapping[AppInstanceId, str]
+) -> LocalState:
+    """Of apps that are not told, the controller's counts again."""
+    by_name = {name: app for app, name in names.items() if name}
+    orders = {
+        AppInstanceId(one.id.lower()) if one.id else by_name.get(one.displayname): one.usb_boot
+        for one in told
+    }
+    known = {app: int(order) for app, order in orders.items() if app in names and order}
+    return replace(state, boots={app: order for app, order in known.items() if app is not None})
 
 
 def complete(state: LocalState, ready: Iterable[AppInstanceId]) -> LocalState:

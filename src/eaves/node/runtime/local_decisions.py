@@ -12,6 +12,7 @@ class LocalDecisions:
     def __init__(self, checkpoint: Checkpoint) -> None:
         self._checkpoint = checkpoint
         self.state = decode_local_state(checkpoint.documents(DOCUMENT))
+        self._made: tuple[EdgeDevConfig, LocalState, EdgeDevConfig] | None = None
 
     def keep(self, state: LocalState) -> bool:
         """On disk before it counts; False: nothing new.  Raises StateNotWritable."""
@@ -22,4 +23,8 @@ class LocalDecisions:
         return True
 
     def localise(self, config: EdgeDevConfig) -> EdgeDevConfig:
-        return localised(config, self.state)
+        """The same object as long as neither changes: the engine asks every other second."""
+        made = self._made
+        if made is None or made[0] is not config or made[1] is not self.state:
+            made = self._made = (config, self.state, localised(config, self.state))
+        return made[2]

@@ -2,10 +2,11 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 
+from eaves.evapi.config import EdgeDevConfig
 from eaves.evapi.profile import DevCommandKind, LocalDevInfo
 from eaves.ids import AppInstanceId
 from eaves.node import refs
-from eaves.node.local.messages import device_info_of
+from eaves.node.local.messages import Reached, boot_info_list, device_info_of, network_info
 from eaves.node.local.state import LocalState
 from eaves.node.runtime.apps_in_force import app_id
 from eaves.node.runtime.local_site import Doors
@@ -19,6 +20,7 @@ def doors_of(
     shared: Shared,
     reporter: Reporter,
     command: Callable[[DevCommandKind], Awaitable[None]],
+    reconnect: Callable[[], Awaitable[None]],
 ) -> Doors:
     def device(state: LocalState) -> LocalDevInfo:
         return device_info_of(
@@ -44,7 +46,25 @@ def doors_of(
         apply=parts.engine.again,
         command=command,
         silence=silence,
+        boots=lambda state: boot_info_list(
+            configured(parts), state, shared.items.text("app.boot.order")
+        ),
+        network=lambda state: network_info(
+            configured(parts), state, parts.engine.ports, reached(parts)
+        ),
+        reconnect=reconnect,
     )
+
+
+def configured(parts: Parts) -> EdgeDevConfig:
+    """As the controller has it."""
+    return parts.conversation.heard.config or EdgeDevConfig()
+
+
+def reached(parts: Parts) -> Reached:
+    heard, counts = parts.conversation.heard, parts.conversation.link.transport.counts
+    why = heard.unreachable
+    return Reached(counts.last_success is not None and not why, why, counts.last_success)
 
 
 def app_names(parts: Parts) -> Mapping[AppInstanceId, str]:

@@ -14,6 +14,8 @@ from eaves.evapi.config import EdgeDevConfig
 from eaves.evapi.config_items import ItemValues
 from eaves.evapi.info import ZInfoApp
 from eaves.evapi.profile import (
+    APP_BOOT_CONFIG_LIST,
+    APP_BOOT_INFO_LIST,
     LOCAL_APP_CMD_LIST,
     LOCAL_APP_INFO_LIST,
     LOCAL_DEV_CMD,
@@ -21,20 +23,30 @@ from eaves.evapi.profile import (
     LOCAL_PROFILE,
     RADIO_CONFIG,
     RADIO_STATUS,
+    AppBootConfig,
+    AppBootInfoList,
     AppCommand,
     DevCommandKind,
     LocalDevCmd,
     LocalDevInfo,
     RadioStatus,
 )
+from eaves.evapi.profile_network import (
+    LOCAL_NETWORK_CONFIG,
+    NETWORK_INFO,
+    LocalNetworkConfig,
+    NetworkInfo,
+)
 from eaves.ids import AppInstanceId
 from eaves.node.local.client import NoAnswer, NotServed, Server, Told, ask
 from eaves.node.local.messages import app_info_list
+from eaves.node.local.ports import take_ports
 from eaves.node.local.state import (
     LocalState,
     complete,
     forget,
     take_app_commands,
+    take_boot_orders,
     take_device_command,
     take_silence,
 )
@@ -61,6 +73,9 @@ class Doors:
     apply: Callable[[], Awaitable[None]]  # what counts here has changed
     command: Callable[[DevCommandKind], Awaitable[None]]
     silence: Callable[[bool], Awaitable[str]]  # answers why it cannot
+    boots: Callable[[LocalState], AppBootInfoList]
+    network: Callable[[LocalState], NetworkInfo]
+    reconnect: Callable[[], Awaitable[None]]  # ports have changed
 
 
 class LocalSite:
@@ -97,6 +112,8 @@ class LocalSite:
             ("radio", RADIO_SELDOM_S, self._radio),
             ("appinfo", SELDOM_S, self._app_info),
             ("devinfo", SELDOM_S, self._device_info),
+            ("network", SELDOM_S, self._network),
+            ("appbootinfo", SELDOM_S, self._boot_info),
         )
         async with asyncio.TaskGroup() as tasks:
             for name, seldom_s, one in rounds:
@@ -190,6 +207,31 @@ class LocalSite:
                 pass
         return None
 
+    async def _network(self, server: Server) -> NoAnswer | NotServed | None:
+        told = NETWORK_INFO.encode(self._doors.network(self._decisions.state))
+        match await ask(server, "network", LOCAL_NETWORK_CONFIG, told):
+            case Told(message) if self._still(server):
+                await self.take_network(message)
+            case NoAnswer() | NotServed() as trouble:
+                return trouble
+            case _:
+                pass
+        return None
+
+    async def _boot_info(self, server: Server) -> NoAnswer | NotServed | None:
+        told = APP_BOOT_INFO_LIST.encode(self._doors.boots(self._decisions.state))
+        match await ask(server, "appbootinfo", APP_BOOT_CONFIG_LIST, told):
+            case Told(message) if self._still(server):
+                await self.take_boots(message.app_configs)
+            case NotServed() as trouble:
+                await self.take_boots(())
+                return trouble
+            case NoAnswer() as trouble:
+                return trouble
+            case _:
+                pass
+        return None
+
     def _still(self, server: Server) -> bool:
         """The configuration may have named another while this one thought."""
         return self._server == server
@@ -215,6 +257,17 @@ class LocalSite:
         if self._decisions.keep(state):
             log.info("local_app_commands", apps=sorted(_busy(state)))
             await self._doors.apply()
+
+    async def take_boots(self, told: tuple[AppBootConfig, ...]) -> None:
+        state = take_boot_orders(self._decisions.state, told, self._doors.names())
+        if self._decisions.keep(state):
+            log.info("local_boot_orders", apps=sorted(state.boots))
+            await self._doors.apply()
+
+    async def take_network(self, told: LocalNetworkConfig) -> None:
+        if self._decisions.keep(take_ports(self._decisions.state, told)):
+            log.info("local_ports", ports=[port.logical_label for port in told.ports])
+            await self._doors.reconnect()
 
     def take_device(self, command: LocalDevCmd) -> None:
         if self._doors.busy():

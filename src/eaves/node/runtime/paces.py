@@ -12,6 +12,8 @@ LOCAL_REQUESTS = {
     "radio": "timer.lps.radio.interval",
     "appinfo": "timer.lps.appinfo.interval",
     "devinfo": "timer.lps.devinfo.interval",
+    "network": "timer.lps.network.interval",
+    "appbootinfo": "timer.lps.appbootinfo.interval",
 }
 
 

@@ -80,7 +80,7 @@ class Service:
         self._system_moved = asyncio.Event()
         self._turn = asyncio.Lock()  # the controller and somebody on the spot: one after the other
         self.local = LocalSite(
-            parts.local, doors_of(parts, self._shared, self._reporter, self.obey)
+            parts.local, doors_of(parts, self._shared, self._reporter, self.obey, self.reconnect)
         )
         self.ending = Ending.RESTART
 
@@ -142,6 +142,13 @@ class Service:
                         self._enter(ZDeviceState.ZDEVICE_STATE_POWERING_OFF)
                 case _:
                     log.warning("local_command_not_known", command=command.name)
+
+    async def reconnect(self) -> None:
+        """Ports were changed on the spot."""
+        async with self._turn:
+            if (config := self._parts.conversation.heard.config) is not None:
+                self._follow_ports(config)
+        await self._parts.engine.again()
 
     async def follow(self, config: EdgeDevConfig) -> None:
         """Apply a config: properties first, then commands, then everything else."""
@@ -216,8 +223,12 @@ class Service:
 
     def _take_items(self, config: EdgeDevConfig) -> None:
         self._take_properties(config)
-        self._parts.uplinks.follow(config, Properties.of(self._shared.items))
+        self._follow_ports(config)
         self._parts.enroller.follow(config.scep_profiles)
+
+    def _follow_ports(self, config: EdgeDevConfig) -> None:
+        here = self._parts.local.localise(config)
+        self._parts.uplinks.follow(here, Properties.of(self._shared.items))
 
     def _take_properties(self, config: EdgeDevConfig) -> None:
         items, status = apply_items(config.config_items, self._shared.items)

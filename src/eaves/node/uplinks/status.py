@@ -102,10 +102,15 @@ def _port(
         network_uuid=plan.network_id,
         cost=plan.cost,
         mtu=link.mtu if link else plan.mtu,
-        config_source=PortConfigSource(origin=ORIGINS[source], submitted_at=at),
+        config_source=PortConfigSource(origin=_origin(plan, source), submitted_at=at),
         wireless_status=_wireless(plan, seen),
         pnac_status=_access(plan, seen),
     )
+
+
+def _origin(plan: PortPlan, source: Source) -> NetworkConfigOrigin:
+    local = plan.network_id.startswith(refs.ON_THE_SPOT)
+    return NetworkConfigOrigin.NETWORK_CONFIG_ORIGIN_LPS if local else ORIGINS[source]
 
 
 def _wireless(plan: PortPlan, seen: SeenPort | None) -> WirelessStatus | None:
