@@ -19,7 +19,6 @@ WITHOUT_EFFECT: Final[Mapping[str, str]] = MappingProxyType(
     {
         "timer.port.georedo": _GEO,
         "timer.port.georetry": _GEO,
-        "timer.appcontainer.stats.interval": "no app tells of containers inside of it yet",
         "timer.vault.trim.max.secs": _ZFS,
         "timer.zfs.pool.trim.cron": _ZFS,
         "debug.disable.dhcp.all-ones.netmask": "has no effect in EVE-OS either",

@@ -48,6 +48,10 @@ def local_pause_s(items: ItemValues, request: str) -> float:
     return items.seconds(LOCAL_REQUESTS[request])
 
 
+def nested_pause_s(items: ItemValues) -> float:
+    return items.seconds("timer.appcontainer.stats.interval")
+
+
 def collect_logs_pause_s(items: ItemValues) -> float:
     return COLLECT_FAST_S if items.flag("newlog.allow.fastupload") else COLLECT_S
 

@@ -8,10 +8,12 @@ from datetime import timedelta
 
 import structlog
 
+from eaves.evapi.config import AppInstanceConfig
 from eaves.evapi.config_items import ItemValues
 from eaves.evapi.flows.report import Delivered
 from eaves.evapi.metrics import AclMetric, ZMetricMsg, ZMetricProcess, encode_z_metric_msg
 from eaves.evapi.paths import Endpoint
+from eaves.ids import AppInstanceId
 from eaves.node.host.machine import MIB
 from eaves.node.host.machine_journal import read_journal
 from eaves.node.host.processes import Processes
@@ -26,6 +28,8 @@ from eaves.node.runtime.log_collect import Listed, LogCollector, listed_app
 from eaves.node.runtime.log_policy import policy_of
 from eaves.node.runtime.log_store import device_origin, upload_pause_s
 from eaves.node.runtime.machine_logs import MachineLogs
+from eaves.node.runtime.nested_apps import NestedApps
+from eaves.node.runtime.nested_stats import with_containers
 from eaves.node.runtime.paces import collect_logs_pause_s, disk_scan_pause_s, metrics_pause_s
 from eaves.node.runtime.parts import Parts, Shared, pace
 from eaves.node.runtime.workloads import network_items
@@ -51,6 +55,7 @@ class Telemetry:
         )
         self._flows = FlowReporter(parts, shared)
         self._health = HealthReporter(parts, shared)
+        self._nested = NestedApps(self._running, lambda: shared.items)
         self._listed_at = float("-inf")  # the processes
         self._scanned_at, self._stored = float("-inf"), StorageFacts()
 
@@ -62,6 +67,7 @@ class Telemetry:
             if self._parts.base_os is not None:
                 tasks.create_task(forever("machine logs", self._machine_logs_forever))
             tasks.create_task(forever("hardware health", self._health.run_forever))
+            tasks.create_task(forever("nested apps", self._nested.run_forever))
             tasks.create_task(forever("record flows", self._flows.record_forever))
             tasks.create_task(forever("send flows", self._flows.send_forever))
 
@@ -132,12 +138,17 @@ class Telemetry:
             dev_id=link.device_id or "",
             at_time_stamp=parts.now(),
             dm=replace(device, disk=(*device.disk, *disks)),
-            am=parts.patches.measured(app_metrics),
+            am=parts.patches.measured(with_containers(app_metrics, self._nested.found)),
             nm=ni_metrics,
             vm=storage_status.volume_metrics(wish.config, stored) if wish else (),
             pr=await self._processes(load.uptime_s, load.memory_total_mib * MIB),
         )
         return encode_z_metric_msg(message)
+
+    def _running(self) -> list[tuple[AppInstanceId, AppInstanceConfig]]:
+        wish, workloads = self._parts.engine.wish, self._parts.workloads
+        apps = wish.apps if wish else ()
+        return [(a.app, a.config) for a in apps if workloads.boot_time(a.app) is not None]
 
     async def _disks_scanned(self) -> StorageFacts:
         """timer.metric.diskscan.interval: how much is used is looked up no oftener."""
