@@ -6,7 +6,7 @@ and has no other effect.  Source: EVE API v2, configItems; EVE-OS configuration 
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Self
@@ -18,6 +18,7 @@ from eaves.evapi.image_signature import KEYS as IMAGE_KEYS
 from eaves.evapi.image_signature import POLICY as IMAGE_POLICY
 from eaves.evapi.info.device import ZInfoConfigItem, ZInfoConfigItemStatus
 from eaves.evapi.items_without_effect import missing
+from eaves.evapi.log_router import steps_of
 
 ItemValue = int | bool | str
 
@@ -49,6 +50,7 @@ class Property:
     least: int = 0
     most: int = MOST
     choices: tuple[str, ...] = ()  # of a text; none: any text
+    check: Callable[[str], object] | None = None  # of a text; raises Rejected with what is wrong
     unlisted: ItemValue | None = None  # once a controller configures the device; None: the default
 
     @property
@@ -210,7 +212,13 @@ _TABLE = (
     _text("log.count.filenames", "", "lines from these file:line places are only counted"),
     _text("log.filter.filenames", "", "lines from these file:line places are dropped"),
     _flag("vector.enabled", True, "logs pass through the log router"),
-    _text("vector.config", "", "configuration of the log router, base64"),
+    Property(
+        "vector.config",
+        Kind.TEXT,
+        "",
+        "filters and samples lines before they are sent: transforms of Vector, base64",
+        check=steps_of,
+    ),
     _flag("netdump.enable", True, "capture network traces of failures"),
     _seconds("netdump.topic.preonboard.interval", 3600, 60, MOST, "gap before onboarding"),
     _seconds("netdump.topic.postonboard.interval", DAY_S, 60, MOST, "gap after onboarding"),
@@ -296,11 +304,21 @@ def parse_item(of: Property, text: str) -> ItemValue:
         case Kind.TEXT:
             if of.choices and text.lower() not in of.choices:
                 raise BadItem(f"{text[:32]!r} is none of {', '.join(of.choices).lstrip(', ')}")
+            _check(of, text)
             return text.lower() if of.choices else text
         case Kind.CRON:
             if text and len(text.split()) != 5:
                 raise BadItem(f"{text[:32]!r} has not the five fields of a cron schedule")
             return text
+
+
+def _check(of: Property, text: str) -> None:
+    if of.check is None:
+        return
+    try:
+        of.check(text)
+    except Rejected as error:
+        raise BadItem(str(error)) from error
 
 
 def item_text(value: ItemValue) -> str:

@@ -14,6 +14,7 @@ from typing import Any, Final, cast
 
 from eaves.evapi.config_items import ItemValues
 from eaves.evapi.logs import LogEntry
+from eaves.node.runtime.log_router import LogRouter
 
 LEVELS: Final[Mapping[str, int]] = MappingProxyType(
     {
@@ -123,11 +124,12 @@ class SentLines:
 
     def __init__(self) -> None:
         self.policy = LogPolicy()
+        self.router = LogRouter()
         self._recent = Window()
 
     def of(self, entries: Sequence[LogEntry]) -> tuple[LogEntry, ...]:
         """In order, each with its level and place; a line that cannot be read is sent as it is."""
-        return tuple(self._of(_read(entries)))
+        return self.router.of(tuple(self._of(_read(entries))))
 
     def _of(self, lines: Iterable[tuple[LogEntry, str]]) -> Iterator[LogEntry]:
         policy, counts = self.policy, Counter[str]()

@@ -26,6 +26,7 @@ from eaves.node.runtime.health import disk_metrics, process_metrics
 from eaves.node.runtime.health_reports import HealthReporter
 from eaves.node.runtime.log_collect import Listed, LogCollector, listed_app
 from eaves.node.runtime.log_policy import policy_of
+from eaves.node.runtime.log_router import route_of
 from eaves.node.runtime.log_store import device_origin, upload_pause_s
 from eaves.node.runtime.machine_logs import MachineLogs
 from eaves.node.runtime.nested_apps import NestedApps
@@ -76,6 +77,7 @@ class Telemetry:
         policy = policy_of(items)
         self._parts.log_gate.writes = policy.writes
         self._collector.sent.policy = policy
+        self._collector.sent.router.follow(route_of(items))
 
     async def collect_last_logs(self) -> None:
         """Take over what is there now: the last lines before a reboot."""
