@@ -2,6 +2,7 @@
 
 import base64
 import json
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -135,7 +136,5 @@ def test_without_a_value_every_line_passes_again() -> None:
 
 @given(st.binary(max_size=300))
 def test_whatever_is_told_is_steps_or_unusable(data: bytes) -> None:
-    try:
-        steps_of(base64.b64encode(data).decode())
-    except RouterUnusable as error:
-        assert str(error)
+    with suppress(RouterUnusable):
+        assert steps_of(base64.b64encode(data).decode()) == ()
