@@ -33,7 +33,8 @@ from eaves.node.connectivity import download_ways, takeover_of, uplinks_of
 from eaves.node.containers.subsystem import ContainersSubsystem
 from eaves.node.cpus.subsystem import CpusSubsystem
 from eaves.node.domains.subsystem import DomainsSubsystem
-from eaves.node.enrolment.client import exchange
+from eaves.node.enrolment.client import by_controller, exchange
+from eaves.node.enrolment.decide import Server
 from eaves.node.enrolment.enroller import Enroller, Means
 from eaves.node.enrolment.kept import Store
 from eaves.node.enrolment.scep import Ask
@@ -361,13 +362,15 @@ class Node:
         )
 
     def _enroller(self) -> Enroller:
-        async def over_uplinks(url: str, ask: Ask) -> bytes:
-            return await exchange(url, ask, await self.uplinks.keeper.choose(url))
+        async def to_server(server: Server, ask: Ask) -> bytes:
+            if server.by_controller:
+                return await by_controller(server.profile, ask, self.link.pass_on)
+            return await exchange(server.url, ask, await self.uplinks.keeper.choose(server.url))
 
         return Enroller(
             Means(
                 Store(self.kept / "enrolment"),
-                over_uplinks,
+                to_server,
                 self.opened,
                 self.vault.closed,
                 lambda: self.service.items.seconds("scep.retry.interval"),

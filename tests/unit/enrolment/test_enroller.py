@@ -11,6 +11,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
+from support.scep_controller import PassingController
 from support.scep_server import CHALLENGE, FIRST_DAY, LIFE, ScepServer, scep_server, signer_of
 
 from eaves.evapi.config import (
@@ -27,7 +28,8 @@ from eaves.evapi.config import (
 )
 from eaves.evapi.config_items import ItemValues, apply_items
 from eaves.evapi.info import CertInfo, CertStatus
-from eaves.node.enrolment.client import exchange
+from eaves.node.enrolment.client import by_controller, exchange
+from eaves.node.enrolment.decide import Server
 from eaves.node.enrolment.enroller import Enroller, Means, NoCertificate
 from eaves.node.enrolment.kept import Store
 from eaves.node.enrolment.messages import MessageType, Signer
@@ -87,6 +89,7 @@ class Device:
         self.closed = closed
         self.items = ItemValues.before_any_config()
         self.changes = 0
+        self.controller = PassingController()
         self.store = Store(folder)
         self.enroller = Enroller(
             Means(
@@ -100,8 +103,10 @@ class Device:
             )
         )
 
-    async def _ask(self, url: str, ask: Ask) -> bytes:
-        return await exchange(url, ask, (Way(),))
+    async def _ask(self, server: Server, ask: Ask) -> bytes:
+        if server.by_controller:
+            return await by_controller(server.profile, ask, self.controller.pass_on)
+        return await exchange(server.url, ask, (Way(),))
 
     def _changed(self) -> None:
         self.changes += 1
@@ -332,10 +337,27 @@ async def test_nothing_is_asked_for_while_the_vault_is_locked(
     assert (await device.after(0)).status == CertStatus.CERT_STATUS_AVAILABLE
 
 
-async def test_the_controller_is_no_way_to_a_server(server: ScepServer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("posts", [True, False])
+async def test_the_controller_passes_on_what_a_device_cannot_ask_itself(
+    server: ScepServer, tmp_path: Path, *, posts: bool
+) -> None:
+    server.capabilities = f"SHA-256\nAES\n{'POSTPKIOperation' if posts else ''}\n"
+    device = Device(tmp_path)
+    device.controller.servers[NAME] = server.url
+    unreachable = replace(
+        profile(server), scep_url="http://127.0.0.1:1/", use_controller_proxy=True
+    )
+    told = await device.follow(unreachable)
+    assert told.status == CertStatus.CERT_STATUS_AVAILABLE, error_of(told)
+    assert {one.scep_profile_name for one in device.controller.asked} == {NAME}
+    assert server.methods == ["POST" if posts else "GET"]
+
+
+async def test_a_controller_that_passes_nothing_on_is_told(
+    server: ScepServer, tmp_path: Path
+) -> None:
     told = await Device(tmp_path).follow(replace(profile(server), use_controller_proxy=True))
-    assert told.status == CertStatus.CERT_STATUS_INVALID_CONFIG
-    assert "use_controller_proxy" in error_of(told)
+    assert "not among those of this device" in error_of(told)
     assert server.seen == []
 
 

@@ -29,9 +29,11 @@ from eaves.evapi.flows.poll import (
     poll,
 )
 from eaves.evapi.flows.report import Fate, report
+from eaves.evapi.flows.scep_proxy import Passed, pass_on
 from eaves.evapi.flows.steps import Flow, Reply, Send, Step, Wait
 from eaves.evapi.flows.trust import Failed, Trust, fetch_trust
 from eaves.evapi.paths import Endpoint
+from eaves.evapi.scep_proxy import SCEPProxyRequest
 from eaves.ids import AppInstanceId, DeviceId
 from eaves.node.comms.identity import Identity
 from eaves.node.comms.transport import Transport
@@ -165,6 +167,16 @@ class Link:
         return await self._drive(
             report(self.identity.sender, self._known(), endpoint, payload, app)
         )
+
+    async def pass_on(self, request: SCEPProxyRequest) -> Passed:
+        """To a SCEP server that only the controller reaches."""
+        if self.trust is None or self.device_id is None:
+            return Passed(problem="the controller does not know this device yet")
+        done = await self._drive(
+            pass_on(self.identity.sender, self.device_id, self.trust, self.certain_now, request)
+        )
+        self.trust = done.trust
+        return done.passed
 
     def _trusted(self) -> Trust:
         if self.trust is None:

@@ -1,17 +1,22 @@
-"""One request to a SCEP server over the node's uplinks.  Source: RFC 8894, section 4.1."""
+"""One request to a SCEP server, over the node's uplinks or by way of the controller.
+
+Source: RFC 8894, section 4.1; EVE API v2, section 13.
+"""
 
 import asyncio
 import base64
 import socket
 import ssl
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, cast
 from urllib.parse import urlencode
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
 
 from eaves.errors import Transient
+from eaves.evapi.flows.scep_proxy import Passed
+from eaves.evapi.scep_proxy import HTTPMethod, SCEPOperation, SCEPProxyRequest
 from eaves.node.enrolment.scep import Ask
 from eaves.node.host.resolve import port_resolver
 from eaves.node.host.sockets import bound
@@ -41,6 +46,30 @@ async def exchange(url: str, ask: Ask, ways: Sequence[Way]) -> bytes:
         seen = f"HTTP status {status} to {ask.operation}"
         break
     raise ServerSilent(url, seen[:300])
+
+
+OPERATIONS: Final[Mapping[str, SCEPOperation]] = {
+    "GetCACaps": SCEPOperation.SCEP_OPERATION_GET_CA_CAPS,
+    "GetCACert": SCEPOperation.SCEP_OPERATION_GET_CA_CERT,
+    "GetNextCACert": SCEPOperation.SCEP_OPERATION_GET_NEXT_CA_CERT,
+    "PKIOperation": SCEPOperation.SCEP_OPERATION_PKI_MESSAGE,
+}
+
+
+async def by_controller(
+    profile: str, ask: Ask, pass_on: Callable[[SCEPProxyRequest], Awaitable[Passed]]
+) -> bytes:
+    """The controller knows the server by the name of the profile.  Raises ServerSilent."""
+    request = SCEPProxyRequest(
+        scep_profile_name=profile,
+        operation=OPERATIONS[ask.operation],
+        message=ask.message,
+        http_method=HTTPMethod.HTTP_METHOD_POST if ask.post else HTTPMethod.HTTP_METHOD_GET,
+    )
+    passed = await pass_on(request)
+    if passed.problem:
+        raise ServerSilent(f"of profile {profile!r}, by the controller", passed.problem[:300])
+    return passed.message
 
 
 async def _once(url: str, ask: Ask, way: Way) -> tuple[int, bytes]:

@@ -31,10 +31,19 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class Server:
+    """Of a profile; `by_controller`: the device does not reach it, its controller does."""
+
+    profile: str
+    url: str
+    by_controller: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """A profile that can be followed."""
 
-    url: str
+    server: Server
     trusted: tuple[x509.Certificate, ...]
     subject: Subject
     renew_percent: int
@@ -43,11 +52,6 @@ class Terms:
 
 def terms_of(profile: SCEPProfile) -> Terms:
     """Raises ProfileUnusable."""
-    if profile.use_controller_proxy:
-        raise ProfileUnusable(
-            "the profile asks for the controller as the way to its server: this node reaches SCEP"
-            " servers itself only; take use_controller_proxy off"
-        )
     parts = urlsplit(profile.scep_url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ProfileUnusable(f"{profile.scep_url!r} is no http(s) address of a SCEP server")
@@ -63,7 +67,8 @@ def terms_of(profile: SCEPProfile) -> Terms:
     if not trusted:
         raise ProfileUnusable("ca_cert_pem is empty: the server could be anybody")
     percent = csr.renew_period_percent or RENEW_PERCENT
-    return Terms(profile.scep_url, trusted, subject_of(csr), percent, asked_by(profile))
+    server = Server(profile.profile_name, profile.scep_url, profile.use_controller_proxy)
+    return Terms(server, trusted, subject_of(csr), percent, asked_by(profile))
 
 
 def asked_by(profile: SCEPProfile) -> str:

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from eaves.errors import EavesError, Rejected
 from eaves.evapi.config import CipherBlock, EncryptionBlock, SCEPProfile
 from eaves.evapi.info import CertInfo
-from eaves.node.enrolment.decide import Kept, Need, Terms, expired, need, terms_of
+from eaves.node.enrolment.decide import Kept, Need, Server, Terms, expired, need, terms_of
 from eaves.node.enrolment.kept import Store
 from eaves.node.enrolment.messages import Signer
 from eaves.node.enrolment.request import ProfileUnusable, new_key
@@ -24,8 +24,8 @@ log = structlog.get_logger(__name__)
 
 LOOK_S = 60.0
 
-Exchange = Callable[[str, Ask], Awaitable[bytes]]
-"""What a server answers, by its address.  Raises EavesError."""
+Exchange = Callable[[Server, Ask], Awaitable[bytes]]
+"""What a server answers.  Raises EavesError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,7 @@ class Enroller:
             waits=waiting is not None,
         )
         outcome = await self._converse(
-            terms.url, enrol(request, self._means.now(), secrets.token_bytes)
+            terms.server, enrol(request, self._means.now(), secrets.token_bytes)
         )
         if isinstance(outcome, Pending):
             store.wait(name, terms.asked, key)
@@ -172,10 +172,10 @@ class Enroller:
         block = profile.scep_challenge_password
         return self._means.open_secret(block).scep_challenge_password if block is not None else ""
 
-    async def _converse(self, url: str, flow: Flow) -> Issued | Pending:
+    async def _converse(self, server: Server, flow: Flow) -> Issued | Pending:
         ask = next(flow)
         while True:
-            answer = await self._means.exchange(url, ask)
+            answer = await self._means.exchange(server, ask)
             try:
                 ask = flow.send(answer)
             except StopIteration as end:
