@@ -12,7 +12,6 @@ _GO = "tunes the Go runtime of EVE-OS; this node is written in Python"
 _CLUSTER = "of the Kubernetes variant of EVE-OS; this node is part of no cluster"
 _ZFS = "of ZFS pools; storage of this node is a directory of the file system that it is given"
 _GEO = "the place of an address is never asked of a service on the Internet"
-_NETDUMP = "no packets are captured; an archive in netdump says what a download met"
 
 WITHOUT_EFFECT: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -28,7 +27,6 @@ WITHOUT_EFFECT: Final[Mapping[str, str]] = MappingProxyType(
         "storage.longhorn.disk.reserved.gigabytes": _CLUSTER,
         "storage.longhorn.snapshot.cron": _CLUSTER,
         "storage.longhorn.node-drain-policy": _CLUSTER,
-        "netdump.downloader.with.pcap": _NETDUMP,
         "edgeview.authen.publickey": "there is no remote access yet",
         "gogc.memory.limit.bytes": _GO,
         "gogc.percent": _GO,

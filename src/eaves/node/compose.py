@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -187,6 +187,9 @@ class Node:
     def _not_brought(self, base: str, error: EavesError) -> None:
         self.service.traces.not_brought(base, error)
 
+    def _watched(self, base: str) -> AbstractContextManager[None]:
+        return self.service.traces.captures.around(base)
+
     def _reachable(self) -> None:
         self.service.reachable()
 
@@ -241,6 +244,7 @@ class Node:
             uplinks=download_ways(self.uplinks),
             pace=self.uplinks.keeper.pace,
             failed=self._not_brought,
+            watched=self._watched,
             door=self.vault.closed,
             retry=self._retry,
             pause=self._held,

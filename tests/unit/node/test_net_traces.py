@@ -2,7 +2,12 @@
 
 import io
 import json
+import os
+import socket
+import struct
 import tarfile
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +20,8 @@ from eaves.evapi.config_items import apply_items
 from eaves.evapi.flows.steps import NoConnection, Send
 from eaves.evapi.paths import Endpoint
 from eaves.node.comms.transport import Limits, Transport, Try
+from eaves.node.host.capture import FILE_HEADER
+from eaves.node.network.packets import read_packet
 from eaves.node.refs import Way
 from eaves.node.runtime.net_traces import NetTraces, tracing_of
 from eaves.node.storage.transfer import HttpError
@@ -103,6 +110,53 @@ def test_a_failed_download_is_traced_with_values_of_headers_only_if_asked(
     assert seen["datastore"] == "https://store.example"
     assert seen["failed"] == str(error)
     assert seen["headers"] == (answer if values else dict.fromkeys(answer, ""))
+
+
+PACKETS = pytest.mark.skipif(os.geteuid() != 0, reason="packets are for root")
+
+
+@PACKETS
+@pytest.mark.parametrize("asked", [True, False])
+async def test_packets_of_a_failed_download_are_kept_if_asked(
+    tmp_path: Path, *, asked: bool
+) -> None:
+    told = [("netdump.downloader.with.pcap", "true")] if asked else []
+    one = machine(tmp_path, *told)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as there,
+        socket.create_server(("127.0.0.1", 0)) as other,
+    ):
+        port, another = (one.getsockname()[1] for one in (there, other))
+        base = f"http://127.0.0.1:{port}"
+        with suppress(ConnectionError), one.traces.captures.around(base):
+            for server in (there, other):
+                socket.create_connection(server.getsockname()).close()
+            raise ConnectionError
+    one.traces.not_brought(base, HttpError(base, 503, "try again"))
+    (file,) = one.folder.iterdir()  # what was captured is in the archive alone
+    with tarfile.open(file) as tar:
+        data = tar.extractfile("packets.pcap") if asked else None
+        assert ("packets.pcap" in tar.getnames()) is asked
+        packets = packets_of(data.read() if data else b"")
+        seen = [read_packet(packet) for packet in packets]
+    ports = {end for one in seen if one for end in (one.ends.source_port, one.ends.dest_port)}
+    assert (port in ports) is asked
+    assert another not in ports
+
+
+async def test_packets_of_a_download_that_came_are_not_kept(tmp_path: Path) -> None:
+    one = machine(tmp_path, ("netdump.downloader.with.pcap", "true"))
+    with one.traces.captures.around("https://store.example"):
+        assert one.traces.captures.take("https://store.example") == b""
+    assert list(one.folder.iterdir()) == []
+
+
+def packets_of(data: bytes) -> Iterator[bytes]:
+    at = len(FILE_HEADER)
+    while at < len(data):
+        (length,) = struct.unpack_from("<I", data, at + 8)
+        yield data[at + 16 : at + 16 + length]
+        at += 16 + length
 
 
 async def test_a_request_that_nobody_answers_is_told_with_its_ways() -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -22,6 +23,7 @@ from eaves.evapi.config_items import ItemValues
 from eaves.evapi.flows.steps import NoConnection, Send
 from eaves.node.comms.transport import Try, proxy_name
 from eaves.node.host.files import atomic_write, read_or_none
+from eaves.node.runtime.captured import Captures
 from eaves.node.storage.transfer import HttpError
 from eaves.node.uplinks.status import Shown
 
@@ -35,6 +37,7 @@ class Tracing:
     enabled: bool
     gap_s: float  # between two archives of one topic
     most: int  # archives of one topic
+    packets: bool = False  # of downloads
     header_values: bool = False  # of answers from datastores, not the names alone
 
 
@@ -44,6 +47,7 @@ def tracing_of(items: ItemValues, *, onboarded: bool) -> Tracing:
         items.flag("netdump.enable"),
         items.seconds(after if onboarded else before),
         items.count("netdump.topic.maxcount"),
+        items.flag("netdump.downloader.with.pcap"),
         items.flag("netdump.downloader.http.with.fieldvalue"),
     )
 
@@ -63,6 +67,11 @@ class NetTraces:
         self._tracing = tracing
         self._clock = clock
         self._written: dict[str, datetime] = {}
+        self.captures = Captures(folder, self._wants_packets)
+
+    def _wants_packets(self) -> bool:
+        tracing = self._tracing()
+        return tracing.enabled and tracing.packets
 
     def failed(self, send: Send, tries: Sequence[Try]) -> None:
         """A request that nobody answered.  What it held is nobody's business."""
@@ -80,9 +89,15 @@ class NetTraces:
                 "headers": shown_headers(error, values=tracing.header_values),
             }
 
-        self._keep("downloader-fail", told)
+        packets = self.captures.take(base)
+        self._keep("downloader-fail", told, {"packets.pcap": packets} if packets else {})
 
-    def _keep(self, topic: str, told: Callable[[datetime, Tracing], dict[str, object]]) -> None:
+    def _keep(
+        self,
+        topic: str,
+        told: Callable[[datetime, Tracing], dict[str, object]],
+        beside: Mapping[str, bytes] = MappingProxyType({}),
+    ) -> None:
         now, tracing = self._clock(), self._tracing()
         before = self._written.get(topic)
         if not tracing.enabled:
@@ -91,13 +106,14 @@ class NetTraces:
             return
         self._written[topic] = now
         try:
-            self._write(topic, now, tracing.most, told(now, tracing))
+            request = json.dumps(told(now, tracing), indent=1).encode()
+            self._write(topic, now, tracing.most, {"request.json": request, **beside})
         except (OSError, EavesError) as error:
             log.warning("network_trace_not_kept", topic=topic, error=str(error))
 
-    def _write(self, topic: str, now: datetime, most: int, request: Mapping[str, object]) -> None:
+    def _write(self, topic: str, now: datetime, most: int, told: Mapping[str, bytes]) -> None:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        files = {"request.json": json.dumps(request, indent=1).encode(), "ports.json": self._seen()}
+        files = {**told, "ports.json": self._seen()}
         name = f"{topic}-{now:%Y%m%dT%H%M%S.%f}.tar.gz"
         atomic_write(self._folder / name, archive(files, now))
         for old in sorted(self._folder.glob(f"{topic}-*.tar.gz"))[:-most]:

@@ -27,7 +27,16 @@ from eaves.node.storage.registry import (
 )
 from eaves.node.storage.settings import StorageSettings
 from eaves.node.storage.space import NoSpace
-from eaves.node.storage.transfer import Carrier, Failed, Job, Note, Pace, Uplink, Wanted
+from eaves.node.storage.transfer import (
+    Carrier,
+    Failed,
+    Job,
+    Note,
+    Pace,
+    Uplink,
+    Wanted,
+    Watched,
+)
 from eaves.node.storage.transport import Transport
 from eaves.reconcile.apply import ProgressSink
 from eaves.reconcile.item import ItemRef, Progress
@@ -52,6 +61,7 @@ class ContentFetcher:
         uplinks: ChooseUplinks,
         pace: Pace,
         failed: Failed,
+        watched: Watched,
         now: Callable[[], float],
         platform: Platform,
     ) -> None:
@@ -64,6 +74,7 @@ class ContentFetcher:
         self._uplinks = uplinks
         self._pace = pace
         self._failed = failed
+        self._watched = watched
         self._now = now
         self._platform = platform
         self._places = asyncio.Semaphore(PARALLEL_TRANSFERS)
@@ -74,7 +85,8 @@ class ContentFetcher:
         failures: list[EavesError] = []
         for source in item.sources:
             try:
-                record = await self._bring_from(item, source, progress)
+                with self._watched(source.base):
+                    record = await self._bring_from(item, source, progress)
             except NoSpace:
                 raise
             except (Transient, Rejected) as error:

@@ -28,7 +28,15 @@ from eaves.node.storage.records import Layout, TreeRecord, VolumeRecord, load
 from eaves.node.storage.registry import Platform
 from eaves.node.storage.settings import StorageSettings
 from eaves.node.storage.snapshots import Pause, SnapshotConfigurator, SnapshotStore
-from eaves.node.storage.transfer import Failed, Pace, Uplink, at_once, nobody_told
+from eaves.node.storage.transfer import (
+    Failed,
+    Pace,
+    Uplink,
+    Watched,
+    at_once,
+    nobody_looks,
+    nobody_told,
+)
 from eaves.node.storage.volumes import VolumeStore
 from eaves.reconcile.apply import Clock, Configurator
 from eaves.reconcile.item import ItemRef, Observation
@@ -67,6 +75,7 @@ class StorageSubsystem:
         uplinks: ChooseUplinks = any_uplink,
         pace: Pace = at_once,
         failed: Failed = nobody_told,
+        watched: Watched = nobody_looks,
         settings: StorageSettings | None = None,
         door: Door = open_door,
         pause: Pause = nobody_runs,
@@ -93,6 +102,7 @@ class StorageSubsystem:
             uplinks=uplinks,
             pace=pace,
             failed=failed,
+            watched=watched,
             now=self._now,
             platform=Platform.here(),
         )

@@ -8,6 +8,7 @@ for its room again and again, and ends where that ends.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
@@ -56,6 +57,14 @@ async def at_once(_interface: str, _count: int) -> None:
 
 Failed = Callable[[str, EavesError], None]
 """Told of a datastore from which something could not be brought, and why."""
+
+
+Watched = Callable[[str], AbstractContextManager[None]]
+"""Looks at a download from the datastore of that address, as long as it lasts."""
+
+
+def nobody_looks(_base: str) -> AbstractContextManager[None]:
+    return nullcontext()
 
 
 def nobody_told(_base: str, _error: EavesError) -> None:
