@@ -22,7 +22,6 @@ WITHOUT_EFFECT: Final[Mapping[str, str]] = MappingProxyType(
         "debug.disable.dhcp.all-ones.netmask": "has no effect in EVE-OS either",
         "debug.enable.ssh": "the node opens no SSH server; that of the host has keys of its own",
         "debug.enable.vnc.shim.vm": "no machine is made around a container with such a console",
-        "debug.qemu.guest.core": "no memory of a guest is kept; debug.qemu.pause.on.crash stops it",
         "storage.zfs.reserved.percent": _ZFS,
         "storage.longhorn.disk.reserved.gigabytes": _CLUSTER,
         "storage.longhorn.snapshot.cron": _CLUSTER,

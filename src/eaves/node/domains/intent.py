@@ -79,6 +79,7 @@ def _domain(
         gdb=node.gdb,
         pause_on_crash=node.pause_on_crash,
         keep_core=node.keep_core,
+        keep_guest_core=node.keep_guest_core,
         guest_in_core=node.guest_in_core,
         graphics_without_mmap=node.graphics_without_mmap,
         graphics_rom=node.graphics_rom,

@@ -84,6 +84,7 @@ class Domain:
     gdb: bool = field(default=False, compare=False)  # a debugger may connect
     pause_on_crash: bool = field(default=False, compare=False)
     keep_core: bool = field(default=True, compare=False)  # of an emulator that crashes
+    keep_guest_core: bool = field(default=False, compare=False)  # of a guest that does
     guest_in_core: bool = field(default=False, compare=False)  # its memory too
     graphics_without_mmap: bool = field(default=False, compare=False)
     graphics_rom: str = field(default="", compare=False)  # base name of an option ROM

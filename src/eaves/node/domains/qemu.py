@@ -238,7 +238,7 @@ def _debug(item: Domain, place: Place) -> tuple[str, ...]:
     argv: list[str] = []
     if item.gdb:
         argv += ["-gdb", f"unix:{_text(place.gdb)},server=on,wait=off"]
-    if item.pause_on_crash:
+    if item.pause_on_crash or item.keep_guest_core:
         argv += ["-device", "pvpanic", "-action", "panic=pause"]
     for event in item.traced:
         argv += ["-trace", f"enable={event}"]

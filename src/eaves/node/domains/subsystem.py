@@ -1,12 +1,15 @@
 """Virtual machines as the runtime sees them."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+import structlog
+
+from eaves.errors import EavesError
 from eaves.ids import AppInstanceId
 from eaves.node.app_metrics import AppFacts
 from eaves.node.domains.configurators import Domains
@@ -20,8 +23,11 @@ from eaves.node.host.held import Holds
 from eaves.reconcile.apply import Configurator
 from eaves.reconcile.item import Observation
 
+log = structlog.get_logger(__name__)
+
 STOP_GRACE_S = 60.0
 WATCH_S = 1.0
+CRASHES_S = 20.0  # a guest that crashed stands still: nobody is in a hurry
 
 
 class DomainsSubsystem:
@@ -67,12 +73,23 @@ class DomainsSubsystem:
 
     async def watch_forever(self, changed: Callable[[], None]) -> None:
         """Call `changed` within about a second of an end: time to observe."""
-        running = self._running()
+        running, clock = self._running(), asyncio.get_running_loop().time
+        looked = clock()
         while True:
             await asyncio.sleep(WATCH_S)
             before, running = running, self._running()
             if before - running:
                 changed()
+            if clock() - looked >= CRASHES_S:
+                await self.keep_cores(running)
+                looked = clock()
+
+    async def keep_cores(self, apps: Iterable[AppInstanceId]) -> None:
+        for app in apps:
+            try:
+                await self._workshop.keep_core(app)
+            except (EavesError, OSError) as error:
+                log.info("guest_not_asked", app=app, error=str(error)[:200])
 
     async def accelerator(self) -> Accel:
         """Which one machines get here, and why; the first call may take 15 s."""

@@ -13,6 +13,8 @@ import structlog
 
 from eaves.errors import Transient
 from eaves.ids import AppInstanceId, VolumeId
+from eaves.node.domains.guest_core import NAME as GUEST_CORE
+from eaves.node.domains.guest_core import keep_core
 from eaves.node.domains.items import Disk, Domain, Firmware
 from eaves.node.domains.monitor import monitor, run_state, tell
 from eaves.node.domains.qemu import DiskFile, Ovmf, Place, keeper_argv, memory_limit_bytes
@@ -196,6 +198,19 @@ class Workshop:
             await cgroups.limit_scope(self.unit(item.app), memory, cpus)
         else:
             cgroups.adopt(self.cgroup(item.app), process.pid, memory, cpus)
+
+    async def keep_core(self, app: AppInstanceId) -> bool:
+        """Of a guest that crashed; False: it did not, or nobody wants it."""
+        item, run = self.recorded(app), self.run_of(app)
+        if item is None or not item.keep_guest_core or run is None or not run.alive:
+            return False
+        return await keep_core(
+            self.folder(app) / "qmp.sock",
+            below(self._state_dir, app) / GUEST_CORE,
+            item.memory_kib * 1024,
+            ANSWER_TIMEOUT_S,
+            goes_on=not item.pause_on_crash,
+        )
 
     async def monitored(self, app: AppInstanceId, command: str) -> None:
         """Tell a running machine's monitor one command."""

@@ -34,7 +34,8 @@ def current_profile(config: EdgeDevConfig, state: LocalState) -> str:
 def localised(config: EdgeDevConfig, state: LocalState) -> EdgeDevConfig:
     """The same object when nothing was decided on the spot and no profile is in force."""
     profile = current_profile(config, state)
-    boots = state.boots if config.local_profile_server else {}
+    nothing: Mapping[AppInstanceId, int] = {}
+    boots = state.boots if config.local_profile_server else nothing
     config = with_local_ports(config, state)
     apps = tuple(
         _booting(_app(app, profile, _orders(app, state.apps)), boots) for app in config.apps
