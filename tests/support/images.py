@@ -5,7 +5,8 @@ import json
 import shutil
 import subprocess
 import tarfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,7 @@ class Image:
     workdir: str = ""
     user: str = ""
     stop_signal: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 import base64
 import gzip
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ class Image:
     workdir: str = "/srv"
     user: str = ""
     stop_signal: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def app_in_force(mode: VmMode = VmMode.NOHYPER, *, activate: bool = True) -> AppInForce:

@@ -78,6 +78,7 @@ def _container(
             if refs.volume(VolumeId(v.uuid), v.generation_count) not in fetched
         ),
         vifs=len(vifs),
+        service=app.config.service,
         name_servers=tuple(gateways[vif] for vif in vifs if gateways.get(vif)),
         name=app.config.displayname,
         user_data=user_data,

@@ -37,6 +37,7 @@ class Container:
     root: Mount
     mounts: tuple[Mount, ...]
     vifs: int  # how many interfaces; 0: an empty network namespace of its own
+    service: bool = False  # it gets of the machine what its image says
     # Read at the next start only; see domains.items.
     name_servers: tuple[str, ...] = field(default=(), compare=False)
     name: str = field(default="", compare=False)
@@ -58,4 +59,12 @@ class Container:
             self.root,
             self.mounts,
             self.vifs,
-        ) != (running.number, running.incarnation, running.root, running.mounts, running.vifs)
+            self.service,
+        ) != (
+            running.number,
+            running.incarnation,
+            running.root,
+            running.mounts,
+            running.vifs,
+            running.service,
+        )

@@ -13,6 +13,7 @@ from typing import Protocol
 from eaves.errors import Rejected
 from eaves.node.containers.environment import COMMAND_KEY
 from eaves.node.containers.items import Container
+from eaves.node.containers.service import LABEL, service_of, with_service
 from eaves.node.host.cgroups import MOST_PIDS, PERIOD_US
 
 DEFAULT_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -120,6 +121,8 @@ class ImageWishes(Protocol):
     def user(self) -> str: ...
     @property
     def stop_signal(self) -> str: ...
+    @property
+    def labels(self) -> Mapping[str, str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +156,15 @@ def oci_spec(
     item: Container, image: ImageWishes, env: Sequence[str], user: User, place: Place
 ) -> dict[str, object]:
     """config.json as a value.  `env` is from user data and wins over the image's."""
+    spec = _of_app(item, image, env, user, place)
+    if not item.service:
+        return spec
+    return with_service(spec, service_of(image.labels.get(LABEL, "")))
+
+
+def _of_app(
+    item: Container, image: ImageWishes, env: Sequence[str], user: User, place: Place
+) -> dict[str, object]:
     return {
         "ociVersion": "1.0.2",
         "hostname": item.app,
