@@ -11,12 +11,9 @@ from typing import Final
 _GO = "tunes the Go runtime of EVE-OS; this node is written in Python"
 _CLUSTER = "of the Kubernetes variant of EVE-OS; this node is part of no cluster"
 _ZFS = "of ZFS pools; storage of this node is a directory of the file system that it is given"
-_GEO = "the place of an address is never asked of a service on the Internet"
 
 WITHOUT_EFFECT: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "timer.port.georedo": _GEO,
-        "timer.port.georetry": _GEO,
         "timer.vault.trim.max.secs": _ZFS,
         "timer.zfs.pool.trim.cron": _ZFS,
         "debug.disable.dhcp.all-ones.netmask": "has no effect in EVE-OS either",

@@ -55,6 +55,7 @@ from eaves.node.runtime.budget import Budget, budget_of
 from eaves.node.runtime.conversation import Conversation
 from eaves.node.runtime.device_status import Identity
 from eaves.node.runtime.engine import Engine, Surroundings
+from eaves.node.runtime.geolocation import Geolocation
 from eaves.node.runtime.isolating import Isolating
 from eaves.node.runtime.light import Light, Standing
 from eaves.node.runtime.local_console import LocalConsole
@@ -154,6 +155,13 @@ class Node:
         self.conversation = self._conversation()
         self.system = base_os(booted, boot, self._beside()) if booted else None
         self.enroller = self._enroller()
+        self.geolocation = Geolocation(
+            folder.geo_service,
+            self.uplinks.keeper.choose,
+            lambda: self.service.items,
+            time.monotonic,
+            self.changed,
+        )
         self.service = Service(self._parts(), Outbox(time.monotonic))
         self.conversation.console = LocalConsole(
             self.link, self.local, lambda: self.service.local, self.service.device_info
@@ -346,6 +354,7 @@ class Node:
             ),
             diagnose=lambda: diagnosis(settings),
             enroller=self.enroller,
+            geolocation=self.geolocation,
         )
 
     def _isolating(self) -> Isolating:

@@ -28,6 +28,7 @@ class ConfigFolder:
     onboard_cert: bytes | None = field(repr=False)
     onboard_key: bytes | None = field(repr=False)
     soft_serial: str = ""
+    geo_service: str = ""  # URL of who says where an address is; empty: nobody is asked
 
 
 def read_folder(folder: Path) -> ConfigFolder:
@@ -43,6 +44,7 @@ def read_folder(folder: Path) -> ConfigFolder:
     cert, key = read_or_none(folder / "onboard.cert.pem"), read_or_none(folder / "onboard.key.pem")
     both = bool(cert) and bool(key)
     serial = (read_or_none(folder / "soft_serial") or b"").decode(errors="replace").strip()
+    geo = (read_or_none(folder / "geo-service") or b"").decode(errors="replace").strip()
     return ConfigFolder(
-        server_url(server), root, cert if both else None, key if both else None, serial
+        server_url(server), root, cert if both else None, key if both else None, serial, geo
     )

@@ -28,6 +28,7 @@ from eaves.node.ios.isolation import access_of
 from eaves.node.network import status as network_status
 from eaves.node.runtime.commands import REBOOT_COUNTER, SHUTDOWN_COUNTER
 from eaves.node.runtime.device_status import Moment, device_info
+from eaves.node.runtime.geolocation import located
 from eaves.node.runtime.guard import forever
 from eaves.node.runtime.hardware import hardware_info
 from eaves.node.runtime.log_policy import console_level
@@ -255,7 +256,7 @@ class Reporter:
             at_rest=data_sec_at_rest(self._parts.safekeeping.seen()),
             software=system.software() if system else (),
             update_counter=system.counter() if system else 0,
-            system_adapter=self._parts.uplinks.info(),
+            system_adapter=located(self._parts.uplinks.info(), self._parts.geolocation.places()),
             assigned=wish.assigned if (wish := self._parts.engine.wish) else Assigned(),
             local_profile=self._parts.local.state.profile,
             enrolled=self._parts.enroller.info(),

@@ -46,6 +46,8 @@ class Upkeep:
             tasks.create_task(forever("memory", lambda: self._memory.run_forever(host)))
             tasks.create_task(forever("time sources", self._tell_time_forever))
             tasks.create_task(forever("position", self._locate_forever))
+            geolocation = self._parts.geolocation
+            tasks.create_task(forever("geolocation", geolocation.run_forever))
             tasks.create_task(forever("trim vault", self._trim_when_due, lambda: MINUTE_S / 3))
 
     async def _locate_forever(self) -> None:
