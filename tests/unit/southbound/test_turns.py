@@ -17,9 +17,9 @@ ONE, OTHER = "one enterprise", "another"
 class Line:
     """Requests for nonces; `begun` names the devices in the order of their turns."""
 
-    def __init__(self, loop: VirtualLoop, waiters: int = 100, longest_s: float = LINE_S) -> None:
+    def __init__(self, loop: VirtualLoop, waiters: int = 100) -> None:
         self.loop, self.live = loop, Live(waiters=waiters)
-        self.turns = Turns(self.live, loop, longest_s)
+        self.turns = Turns(self.live, loop)
         self.begun: list[str] = []
 
     def ask(self, name: str, of: str = ONE, *, may_wait: bool = True) -> "asyncio.Task[None]":
@@ -37,6 +37,12 @@ class Line:
             self.ask(f"first {number}")
         assert len(self.begun) == AT_ONCE
         self.begun.clear()
+
+    def give(self) -> None:
+        """All of the first get their nonce."""
+        for number in range(AT_ONCE):
+            self.turns.given(DeviceId(f"first {number}"))
+        self.loop.settle()
 
     def end(self, name: str) -> None:
         self.turns.end(DeviceId(name))
@@ -73,10 +79,39 @@ def test_a_slow_device_makes_room_for_the_next(loop: VirtualLoop) -> None:
     line = Line(loop)
     line.fill()
     line.ask("a")
+    line.give()
     loop.pass_by(COUNTED_S / 2)
     assert line.begun == []
     loop.pass_by(COUNTED_S)
     assert line.begun == ["a"]
+
+
+def test_what_is_under_way_here_makes_no_room_however_long_it_takes(loop: VirtualLoop) -> None:
+    """A slow database would otherwise be given more and more."""
+    line = Line(loop)
+    line.fill()
+    line.ask("a")
+    loop.pass_by(LINE_S / 3)
+    assert line.begun == []
+    line.give()
+    for number in range(AT_ONCE):
+        line.turns.quoted(DeviceId(f"first {number}"))
+    loop.pass_by(LINE_S / 3)
+    assert line.begun == []
+    line.end("first 7")
+    assert line.begun == ["a"]
+
+
+def test_a_turn_that_nobody_takes_is_given_to_the_next(loop: VirtualLoop) -> None:
+    line = Line(loop)
+    line.fill()
+    gone = line.ask("a")
+    line.ask("b")
+    line.turns.end(DeviceId("first 0"))  # its turn has come, and it has not seen it yet
+    gone.cancel()
+    loop.settle()
+    assert gone.cancelled()
+    assert line.begun == ["b"]
 
 
 def test_enterprises_take_turns_and_devices_keep_their_order(loop: VirtualLoop) -> None:
@@ -106,13 +141,15 @@ def test_who_asks_again_keeps_its_place_and_one_answer(loop: VirtualLoop) -> Non
 
 
 def test_who_waits_too_long_is_told_to_come_back(loop: VirtualLoop) -> None:
-    line = Line(loop, longest_s=COUNTED_S / 2)
+    line = Line(loop)
     line.fill()
     late = line.ask("a")
-    loop.pass_by(COUNTED_S / 2)
+    loop.pass_by(LINE_S / 2)
+    assert not late.done()
+    loop.pass_by(LINE_S / 2)
     assert isinstance(late.exception(), Busy)
     assert (len(line.turns), line.live.waiter_count) == (0, 0)
-    loop.pass_by(COUNTED_S)
+    line.end("first 0")
     assert line.begun == []
 
 

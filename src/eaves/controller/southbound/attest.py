@@ -135,7 +135,12 @@ async def _nonce(context: Southbound, call: Call) -> Answer:
     await context.turns.take(
         device.device_id, device.enterprise_id, may_wait=len(call.payload) <= KEPT_BYTES
     )
-    await context.attesting.accept(NonceAsked(device.device_id, nonce, context.clock()))
+    try:
+        await context.attesting.accept(NonceAsked(device.device_id, nonce, context.clock()))
+    except BaseException:
+        context.turns.end(device.device_id)
+        raise
+    context.turns.given(device.device_id)
     return _sealed(
         context,
         ZAttestResponse(
@@ -148,8 +153,11 @@ async def _quote(context: Southbound, call: Call, asked: ZAttestReq) -> Answer:
     device_id, token = call.device.device_id, context.random(TOKEN_BYTES)
     enforced = call.device.attestation_required
     sent = QuoteSent(device_id, asked.quote, enforced, token, context.clock())
-    done = await context.attesting.accept(sent, len(call.payload))
-    context.turns.end(device_id)
+    context.turns.quoted(device_id)
+    try:
+        done = await context.attesting.accept(sent, len(call.payload))
+    finally:
+        context.turns.end(device_id)
     judged = done.judged
     if not isinstance(judged, Accepted):
         if judged is None:

@@ -14,8 +14,8 @@ from eaves.controller.live import Live, NoWaiterPlace
 from eaves.controller.telemetry.pipeline import Busy, Stopped
 from eaves.ids import DeviceId
 
-AT_ONCE: Final = 64  # devices between nonce and verdict: more of them only wait for each other
-COUNTED_S: Final = 0.35  # one with a slow TPM makes room for others: 180 begin in a second at least
+AT_ONCE: Final = 96  # devices between nonce and verdict: more of them only wait for each other
+COUNTED_S: Final = 0.35  # while a device makes its quote: one with a slow TPM makes room for others
 LINE_S: Final = 45.0  # a connection that idles longer may be cut on its way
 
 _Line = OrderedDict[DeviceId, asyncio.Future[None]]
@@ -24,11 +24,10 @@ _Line = OrderedDict[DeviceId, asyncio.Future[None]]
 class Turns:
     """Lives on one event loop.  Who waits holds one of the places for long polls."""
 
-    def __init__(
-        self, live: Live, loop: asyncio.AbstractEventLoop, longest_s: float = LINE_S
-    ) -> None:
-        self._live, self._loop, self._longest_s = live, loop, longest_s
-        self._begun: OrderedDict[DeviceId, float] = OrderedDict()  # until when each counts
+    def __init__(self, live: Live, loop: asyncio.AbstractEventLoop) -> None:
+        self._live, self._loop = live, loop
+        self._busy: set[DeviceId] = set()  # a step of theirs is under way here
+        self._quoting: OrderedDict[DeviceId, float] = OrderedDict()  # until when each counts
         self._lines: OrderedDict[str, _Line] = OrderedDict()  # by enterprise, the next one first
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
@@ -38,7 +37,7 @@ class Turns:
         return sum(map(len, self._lines.values()))
 
     async def take(self, device_id: DeviceId, enterprise_id: str, *, may_wait: bool) -> None:
-        """Return when it is the turn of this device.
+        """Return when it is the turn of this device; `given` or `end` must follow.
 
         Raises Busy when there is no place, when it took too long, and when the device asked again:
         then its later request has the place.  Raises Stopped.
@@ -56,12 +55,24 @@ class Turns:
         except NoWaiterPlace:
             raise Busy("every place of those who wait is taken; send again later") from None
         except TimeoutError:
-            raise Busy(f"no turn to attest came within {self._longest_s:g} s; send again") from None
+            raise Busy(f"no turn to attest came within {LINE_S:.0f} s; send again") from None
+
+    def given(self, device_id: DeviceId) -> None:
+        """It has its nonce; what it does now is its own time."""
+        self._busy.discard(device_id)
+        self._quoting[device_id] = self._loop.time() + COUNTED_S
+        self._quoting.move_to_end(device_id)
+        self._look_later()
+
+    def quoted(self, device_id: DeviceId) -> None:
+        """Its quote is here, however late; `end` must follow."""
+        self._begin(device_id)
 
     def end(self, device_id: DeviceId) -> None:
-        """Its quote is judged."""
-        if self._begun.pop(device_id, None) is not None:
-            self._serve()
+        """Its quote is judged, or its step failed."""
+        self._busy.discard(device_id)
+        self._quoting.pop(device_id, None)
+        self._serve()
 
     def close(self) -> None:
         """Nobody waits any more: the controller stops."""
@@ -83,8 +94,12 @@ class Turns:
         line[device_id] = turn
         self._look_later()
         try:
-            async with asyncio.timeout(self._longest_s):
+            async with asyncio.timeout(LINE_S):
                 await turn
+        except BaseException:
+            if turn.done() and not turn.cancelled() and turn.exception() is None:
+                self.end(device_id)  # the turn came in the moment in which it was given up
+            raise
         finally:
             self._leave(device_id, enterprise_id, turn)
 
@@ -98,16 +113,16 @@ class Turns:
 
     def _has_room(self) -> bool:
         now = self._loop.time()
-        while self._begun:
-            device_id, until = next(iter(self._begun.items()))
+        while self._quoting:
+            device_id, until = next(iter(self._quoting.items()))
             if until > now:
                 break
-            del self._begun[device_id]
-        return len(self._begun) < AT_ONCE
+            del self._quoting[device_id]
+        return len(self._busy) + len(self._quoting) < AT_ONCE
 
     def _begin(self, device_id: DeviceId) -> None:
-        self._begun[device_id] = self._loop.time() + COUNTED_S
-        self._begun.move_to_end(device_id)
+        self._quoting.pop(device_id, None)
+        self._busy.add(device_id)
 
     def _serve(self) -> None:
         """Let those at the head of the lines begin, as many as there is room for."""
@@ -124,8 +139,8 @@ class Turns:
 
     def _look_later(self) -> None:
         """When the one who counts longest makes room, if there is somebody to make room for."""
-        if self._timer is None and self._lines:
-            first = next(iter(self._begun.values()), self._loop.time())
+        if self._timer is None and self._lines and self._quoting:
+            first = next(iter(self._quoting.values()))
             self._timer = self._loop.call_at(first, self._look)
 
     def _look(self) -> None:
