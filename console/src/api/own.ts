@@ -104,6 +104,13 @@ export interface Attention {
 export interface Spreading {
   readonly versions: Readonly<Record<string, number>>;
   readonly attestation: Readonly<Record<string, number>>;
+  /** What those have together that said what they have. */
+  readonly capacity: {
+    readonly nodes: number;
+    readonly processors: number;
+    readonly memoryMB: number;
+    readonly storageMB: number;
+  };
   readonly more: boolean;
 }
 

@@ -3,7 +3,7 @@
 import pytest
 
 from eaves.evapi.errors import MalformedMessage
-from eaves.evapi.info.state import reported_state, running_version
+from eaves.evapi.info.state import Machine, machine, reported_state
 from eaves.evapi.pb.info import info_pb2
 
 
@@ -28,16 +28,22 @@ def device(*slots: tuple[str, bool]) -> bytes:
 def test_a_device_runs_the_version_of_its_active_slot(
     slots: list[tuple[str, bool]], version: str
 ) -> None:
-    assert running_version(device(*slots)) == version
+    assert machine(device(*slots)).version == version
 
 
-def test_an_app_runs_no_base_os() -> None:
+def test_a_device_has_what_it_says() -> None:
+    message = info_pb2.ZInfoMsg()
+    message.dinfo.ncpu, message.dinfo.memory, message.dinfo.storage = 4, 8192, 100_000
+    assert machine(message.SerializeToString()) == Machine("", 4, 8192, 100_000)
+
+
+def test_an_app_is_no_machine() -> None:
     message = info_pb2.ZInfoMsg()
     message.ainfo.AppID = "one"
-    assert running_version(message.SerializeToString()) == ""
+    assert machine(message.SerializeToString()) == Machine()
 
 
-@pytest.mark.parametrize("read", [running_version, reported_state])
+@pytest.mark.parametrize("read", [machine, reported_state])
 def test_bytes_that_are_no_message_are_refused(read: object) -> None:
     assert callable(read)
     with pytest.raises(MalformedMessage, match="3 bytes"):

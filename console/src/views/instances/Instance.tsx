@@ -28,6 +28,7 @@ import { worded } from "../../ui/words";
 const CHARTS = [
   ["Processor", "CPU_USAGE"],
   ["Memory", "MEMORY_TOTAL"],
+  ["Disk", "STORAGE_UTILIZATION"],
   ["Network", "NETWORK_RATES"],
 ] as const;
 

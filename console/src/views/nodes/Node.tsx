@@ -33,6 +33,7 @@ import { Onboarding } from "./Onboarding";
 const CHARTS = [
   ["Processor", "CPU_USAGE"],
   ["Memory", "MEMORY_UTILIZATION"],
+  ["Disk", "STORAGE_UTILIZATION"],
   ["Network", "NETWORK_RATES"],
 ] as const;
 

@@ -5,6 +5,8 @@ import {
   CardBody,
   CardTitle,
   EmptyState,
+  List,
+  ListItem,
   Stack,
   StackItem,
   Title,
@@ -18,6 +20,7 @@ import type { AppRow, Listed } from "../../api/types";
 import { useReadOwn } from "../../api/useRead";
 import { useSession } from "../../session/Session";
 import { Age } from "../../ui/Age";
+import { bytes } from "../../ui/bytes";
 import { Problem } from "../../ui/Problem";
 import { State } from "../../ui/State";
 import { Waiting } from "../../ui/Waiting";
@@ -167,13 +170,30 @@ function Rows({ items }: { readonly items: readonly Item[] }) {
 function Fleet() {
   const spread = useReadOwn<Spreading>("/v1/ext/spread", { every: SELDOM_MS });
   if (!spread.data) return null;
-  const { versions, attestation, more } = spread.data;
+  const { versions, attestation, capacity, more } = spread.data;
   const of = more ? " of the first nodes" : "";
   return (
     <>
       <Figure title={`Versions${of}`} values={mostOf(versions)} to="/nodes" />
       <Figure title={`Attestation${of}`} values={attestation} to="/nodes" />
+      {capacity.nodes > 0 && <Capacity title={`Capacity${of}`} of={capacity} />}
     </>
+  );
+}
+
+function Capacity({ title, of }: { readonly title: string; readonly of: Spreading["capacity"] }) {
+  const size = (megabytes: number) => bytes(megabytes * 1024 ** 2);
+  return (
+    <Card isCompact>
+      <CardTitle component="h2">{title}</CardTitle>
+      <CardBody>
+        <List isPlain>
+          <ListItem>{of.processors.toLocaleString("en")} processors</ListItem>
+          <ListItem>{size(of.memoryMB)} of memory</ListItem>
+          <ListItem>{size(of.storageMB)} of disk</ListItem>
+        </List>
+      </CardBody>
+    </Card>
   );
 }
 

@@ -1,6 +1,7 @@
-"""How a fleet is spread, in one answer below `/v1/ext`: over versions, and over attestation.
+"""How a fleet is spread, in one answer below `/v1/ext`: versions, attestation, what machines have.
 
-What devices run is counted from their own reports: it is what they say, not what was asked for.
+What devices run and have is counted from their own reports: it is what they say, not what was
+asked for.
 """
 
 from collections import Counter
@@ -11,6 +12,7 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 from sqlalchemy import select
 
+from eaves.controller.domain.contract.base import JsonObject
 from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.reports import AT_ONCE
 from eaves.controller.northbound.routes import READ_DEVICES, Route
@@ -20,7 +22,7 @@ from eaves.controller.store import attestations, reports
 from eaves.controller.store.tables import Kind
 from eaves.controller.store.tables_lists import listed
 from eaves.evapi.info import ZInfoTypes
-from eaves.evapi.info.state import running_version
+from eaves.evapi.info.state import Machine, machine
 from eaves.ids import DeviceId
 
 MOST: Final = 20_000  # devices of one answer
@@ -28,29 +30,40 @@ NEVER: Final = "ATTEST_STATE_NONE"
 
 
 async def spread(context: Context, request: Request) -> Response:
-    """How many nodes say that they run which version, and how their last attestation ended.
+    """How many nodes say that they run which version, how their last attestation ended, and what
+    they have together.
 
     Nodes that said no version count under an empty one; `more`: there are more than were counted.
     """
-    versions: Counter[str] = Counter()
+    machines: list[Machine] = []
     attested: Counter[str] = Counter()
     async with context.reading(request) as work:
         found = await _ids(work, MOST + 1)
         for start in range(0, min(len(found), MOST), AT_ONCE):
             some = found[start : start + AT_ONCE]
             told = await reports.list_info(work.db, some, [int(ZInfoTypes.ZiDevice)])
-            versions.update(running_version(one.message) for one in told)
-            versions[""] += len(some) - len(told)  # one report of itself each, or none
+            machines += [machine(one.message) for one in told]
+            machines += [Machine()] * (len(some) - len(told))  # that said nothing of themselves
             tried = await attestations.find_attested(work.db, some)
             attested.update(one.state or NEVER for one in tried.values())
             attested[NEVER] += len(some) - len(tried)
     return JSONResponse(
         {
-            "versions": dict(sorted((+versions).items())),
+            "versions": dict(sorted(Counter(one.version for one in machines).items())),
             "attestation": dict(sorted((+attested).items())),
+            "capacity": _capacity(machines),
             "more": len(found) > MOST,
         }
     )
+
+
+def _capacity(machines: Sequence[Machine]) -> JsonObject:
+    return {
+        "nodes": sum(one != Machine() for one in machines),
+        "processors": sum(one.processors for one in machines),
+        "memoryMB": sum(one.memory_mb for one in machines),
+        "storageMB": sum(one.storage_mb for one in machines),
+    }
 
 
 async def _ids(work: Work, limit: int) -> Sequence[DeviceId]:

@@ -1,9 +1,10 @@
-"""The state and version that an info message reports, read straight from the message.
+"""What a fleet is counted by, read straight from the info messages of its devices.
 
 Lists of thousands of devices are filtered by the state, so it is kept beside the message; the
-versions of a fleet are counted from all of its messages.
+versions of a fleet and what its machines have are counted from all of its messages.
 """
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 from google.protobuf.message import DecodeError
@@ -33,14 +34,24 @@ def state_of(message: Any, content: str | None) -> int:
     return 0
 
 
-def running_version(data: bytes) -> str:
-    """The version of the base OS that a device says it runs; empty where it says none.
-
-    Raises MalformedMessage.
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What a device says of itself: the version of the base OS that it runs (empty where it says
+    none), its processors, its memory, and its disk for what is kept.
     """
-    message = _parsed(data)
-    running = (slot for slot in message.dinfo.swList if slot.activated)
-    return next((str(slot.shortVersion or slot.longVersion) for slot in running), "")
+
+    version: str = ""
+    processors: int = 0
+    memory_mb: int = 0
+    storage_mb: int = 0
+
+
+def machine(data: bytes) -> Machine:
+    """Raises MalformedMessage."""
+    told = _parsed(data).dinfo
+    running = (slot for slot in told.swList if slot.activated)
+    version = next((str(slot.shortVersion or slot.longVersion) for slot in running), "")
+    return Machine(version, int(told.ncpu), int(told.memory), int(told.storage))
 
 
 def _parsed(data: bytes) -> Any:
