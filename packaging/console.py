@@ -12,6 +12,7 @@ What npm fetches is what package-lock.json has the hash of, and none of it runs 
 import argparse
 import contextlib
 import fcntl
+import gzip
 import hashlib
 import importlib.util
 import json
@@ -36,6 +37,8 @@ API: Final = "src/eaves/controller/northbound"  # what the types are generated f
 OLDEST_NODE: Final = 22
 ADDRESS: Final = re.compile(r"https?://")
 ELSEWHERE: Final = re.compile(rb"(?:url\(\s*['\"]?|@import\s+['\"])https?:")
+PACKED: Final = frozenset({".css", ".html", ".js", ".json", ".mjs", ".svg", ".txt"})
+LEAST_SAVED: Final = 0.9  # of its size, that a packed file has to stay below
 INLINE: Final = re.compile(
     r"<script(?![^>]*\bsrc=)|<style|\son[a-z]+\s*=|\sstyle\s*=", re.IGNORECASE
 )
@@ -205,6 +208,7 @@ def build(node: Node) -> None:
     words = ("--outDir", str(made), "--emptyOutDir", "--logLevel", "warn")
     node.run("run", "--silent", "build", "--", *words)
     refuse(faults_of_build(made))
+    pack(made)
     (made / MADE_FROM).write_text(digest_of(source_files(REPOSITORY)), encoding="utf-8")
     DIST.parent.mkdir(parents=True, exist_ok=True)
     old = DIST.with_name("dist.old")
@@ -213,6 +217,19 @@ def build(node: Node) -> None:
         DIST.rename(old)
     shutil.move(made, DIST)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def pack(folder: Path) -> None:
+    """Beside each file what it is packed by gzip, once for all visits; not where it saves nothing.
+
+    The same files give the same bytes.  `northbound.console` sends them.
+    """
+    for path in sorted(folder.rglob("*")):
+        if path.suffix not in PACKED:
+            continue
+        packed = gzip.compress(body := path.read_bytes(), 9, mtime=0)
+        if len(packed) < LEAST_SAVED * len(body):
+            path.with_name(f"{path.name}.gz").write_bytes(packed)
 
 
 def is_from(folder: Path, digest: str) -> bool:

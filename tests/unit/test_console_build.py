@@ -1,5 +1,6 @@
 """What is checked of the console's lock and build before anybody gets it."""
 
+import gzip
 import importlib.util
 import json
 import subprocess
@@ -75,6 +76,22 @@ def test_styles_load_from_here_alone(console: ModuleType, tmp_path: Path) -> Non
     assert console.faults_of_build(tmp_path) == []
     (tmp_path / "b.css").write_text("a{background:url(https://x.example/y.png)}")
     assert console.faults_of_build(tmp_path) == ["b.css loads from another server"]
+
+
+def test_what_gains_by_it_is_packed_once_for_all_visits(
+    console: ModuleType, tmp_path: Path
+) -> None:
+    text = b"the same again and again\n" * 100
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets/a.js").write_bytes(text)
+    (tmp_path / "assets/b.js").write_bytes(b"0")
+    (tmp_path / "assets/c.woff2").write_bytes(text)
+    console.pack(tmp_path)
+    packed = (tmp_path / "assets/a.js.gz").read_bytes()
+    assert gzip.decompress(packed) == text
+    assert [path.name for path in tmp_path.rglob("*.gz")] == ["a.js.gz"]
+    console.pack(tmp_path)
+    assert (tmp_path / "assets/a.js.gz").read_bytes() == packed
 
 
 def test_another_source_makes_another_digest(console: ModuleType, tmp_path: Path) -> None:

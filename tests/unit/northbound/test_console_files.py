@@ -1,5 +1,6 @@
 """The files of the console: the page for every view, hashed files for ever, nothing else."""
 
+import gzip
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -20,6 +21,8 @@ def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "dist"
     (folder / "assets").mkdir(parents=True)
     (folder / "assets" / "index-Ab12.js").write_text(SCRIPT)
+    (folder / "assets" / "index-Ab12.js.gz").write_bytes(gzip.compress(SCRIPT.encode()))
+    (folder / "assets" / "small-Cd34.js").write_text("0")
     (folder / PAGE).write_text("<!doctype html><title>Eaves</title>")
     (tmp_path / "secret.txt").write_text("beside the folder")
     return folder
@@ -66,6 +69,13 @@ async def test_hashed_files_are_kept_for_ever_and_packed(client: httpx.AsyncClie
     assert "content-encoding" not in plain.headers
     head = await client.head("/assets/index-Ab12.js")
     assert (head.status_code, head.content) == (200, b"")
+
+
+async def test_what_the_build_did_not_pack_is_sent_as_it_is(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/assets/small-Cd34.js")
+    assert (answer.status_code, answer.text) == (200, "0")
+    assert "content-encoding" not in answer.headers
+    assert (await client.get("/assets/index-Ab12.js.gz")).status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,11 @@
 Everything below `/` that is neither the API nor a page of the controller belongs to it.  A path
 that names no file is a view of the console, which its one page opens; files below `/assets/` have
 the hash of their content in their name, so they are kept for ever, and the page is asked for anew
-each time.  A build that is made while the controller runs is found by itself.
+each time.  A build that is made while the controller runs is found by itself.  A file that the
+build packed (`NAME.gz` beside it) is sent as it is there to whoever takes gzip.
 """
 
 import asyncio
-import gzip
 import hashlib
 import mimetypes
 from collections.abc import Mapping
@@ -51,13 +51,12 @@ TYPES: Final[Mapping[str, str]] = {  # whatever the machine thinks
     ".webmanifest": "application/manifest+json",
     ".woff2": "font/woff2",
 }
-PACKED: Final = frozenset({".css", ".html", ".js", ".json", ".mjs", ".svg", ".txt"})
-LEAST_PACKED: Final = 1024  # bytes
+PACKED: Final = ".gz"
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """`packed`: by gzip; empty where that saves nothing."""
+    """`packed`: by gzip; empty where the build saw that it saves nothing."""
 
     body: bytes
     packed: bytes
@@ -73,13 +72,13 @@ def built_folder() -> Path:
 
 def read_file(path: Path, kept: str) -> File:
     body = path.read_bytes()
-    packs = path.suffix in PACKED and len(body) >= LEAST_PACKED
-    packed = gzip.compress(body, 6, mtime=0) if packs else b""
+    beside = path.with_name(f"{path.name}{PACKED}")
+    packed = beside.read_bytes() if beside.exists() else b""
     media = TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0]
     digest = hashlib.sha256(body).hexdigest()[:32]
     return File(
         body,
-        packed if len(packed) < len(body) else b"",
+        packed,
         media or "application/octet-stream",
         f'"{digest}"'.encode(),
         kept,
@@ -126,7 +125,7 @@ class Files:
         self._paths = {
             f"/{path.relative_to(self._folder).as_posix()}": path
             for path in found
-            if path.is_file()
+            if path.is_file() and path.suffix != PACKED
         }
         self._read, self._built_ns = {}, built_ns
 
