@@ -168,7 +168,7 @@ async def test_a_machine_answers_is_adopted_and_goes_down_by_its_power_button(
     assert facts.usage is not None
     assert facts.usage.memory_bytes > 32 * 1024 * 1024
     assert facts.usage.cpu_ns > 0
-    assert facts.runs_by.startswith(("TCG: ", "KVM: "))
+    assert facts.run.note.startswith(("TCG: ", "KVM: "))
     assert f"instance-id: {node.app}/4" in node.console()
 
     await node.take_away(item)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from eaves.evapi.metrics import (
     AppCpuMetric,
@@ -26,11 +25,6 @@ class AppFacts:
     run: Run
     usage: Usage | None
     memory_limit_bytes: int  # 0: none
-    runs_by: str  # the accelerator, or the OCI runtime
-
-    @property
-    def boot_time(self) -> datetime:
-        return self.run.started_at
 
 
 def app_metric(

@@ -49,7 +49,7 @@ from eaves.node.host.sriov import FunctionMaker
 from eaves.node.host.vfio import PciTaker
 from eaves.node.ios.subsystem import IosSubsystem
 from eaves.node.network.refusals import Facts, clamps_mss, has_legacy_macs
-from eaves.node.network.subsystem import NetworkSubsystem
+from eaves.node.network.watched import WatchedNetwork
 from eaves.node.refs import Passed, PortCredentials
 from eaves.node.runtime.budget import Budget, budget_of
 from eaves.node.runtime.conversation import Conversation
@@ -148,7 +148,7 @@ class Node:
         )
         transport.ways = self.uplinks.keeper
         self.storage = self._storage()
-        self.network = NetworkSubsystem(settings.table, settings.run_dir, self.uplinks.ports)
+        self.network = WatchedNetwork(settings.table, settings.run_dir, self.uplinks.ports)
         self.prober = RouteProber(self._routes, self.changed)
         self.controller = urlsplit(folder.server).hostname or ""
         self.engine, self.workloads = self._engine(device_log)

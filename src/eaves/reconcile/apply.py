@@ -76,18 +76,32 @@ class Reconciler:
         self._notify()
 
     def observed(self, kinds: frozenset[str], seen: Observation) -> None:
-        """Take what a subsystem saw as the truth about `kinds`; work under way is left alone."""
-        for ref in [r for r in self._current if r.kind in kinds and r not in self._tasks]:
-            if ref not in seen.present:
-                del self._current[ref]
-        for ref, item in seen.present.items():
-            if ref not in self._tasks:
-                self._current[ref] = item
-        for ref, fault in seen.faults.items():
-            if ref not in self._tasks and ref not in self._faults:
-                self._faults[ref] = fault
-                self._observed.add(ref)
-        self._notify()
+        """Take what a subsystem saw as the truth about `kinds`; work under way is left alone.
+
+        A look that shows nothing new wakes nobody.
+        """
+        gone = [
+            ref
+            for ref in self._current
+            if ref.kind in kinds and ref not in self._tasks and ref not in seen.present
+        ]
+        new = {
+            ref: item
+            for ref, item in seen.present.items()
+            if ref not in self._tasks and self._current.get(ref) != item
+        }
+        faults = {
+            ref: fault
+            for ref, fault in seen.faults.items()
+            if ref not in self._tasks and ref not in self._faults
+        }
+        for ref in gone:
+            del self._current[ref]
+        self._current.update(new)
+        self._faults.update(faults)
+        self._observed.update(faults)
+        if gone or new or faults:
+            self._notify()
 
     def retry(self, ref: ItemRef) -> None:
         """Forget a fault: the next plan tries again at once."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from eaves.node.containers.workshop import RootFs, RootFsProvider, Workshop
 from eaves.node.host import cgroups, runtimes
 from eaves.node.host.applogs import LogSource
 from eaves.node.host.held import Holds
+from eaves.node.host.workloads import Run
 from eaves.reconcile.apply import Configurator
 from eaves.reconcile.item import Observation
 
@@ -85,14 +87,20 @@ class ContainersSubsystem:
             if (run := self._workshop.run_of(app)) is not None
         }
 
-    def facts(self, app: AppInstanceId) -> AppFacts | None:
-        """Usage of a running container; None when it does not run."""
+    def run(self, app: AppInstanceId) -> Run | None:
+        """None when it does not run.  Its note names the runtime."""
         run = self._workshop.run_of(app)
         if run is None or not run.alive:
             return None
+        return replace(run, note=f"OCI runtime {run.note}")
+
+    def facts(self, app: AppInstanceId) -> AppFacts | None:
+        """Usage of a running container; None when it does not run."""
+        run = self.run(app)
+        if run is None:
+            return None
         group = self._workshop.cgroup(app)
-        limit = cgroups.memory_limit(group)
-        return AppFacts(run, cgroups.usage(group), limit, f"OCI runtime {run.note}")
+        return AppFacts(run, cgroups.usage(group), cgroups.memory_limit(group))
 
     def log_source(self, app: AppInstanceId) -> LogSource:
         return self._workshop.log_source(app)

@@ -21,12 +21,20 @@ class CpusSubsystem:
 
     def __init__(self, running: Running) -> None:
         self._running = running
+        self._sets = _CpuSets(running)
+        self._looked = False
 
     def configurators(self) -> Mapping[str, Configurator]:
-        return {CPUS: _CpuSets(self._running)}
+        return {CPUS: self._sets}
 
     async def observe(self) -> Observation:
-        return await asyncio.to_thread(self._see)
+        """Looks once for what an earlier process of the node left; then where one is set."""
+        if self._looked and not self._sets.may_be_set:
+            return Observation({}, {})
+        seen = await asyncio.to_thread(self._see)
+        self._looked = True
+        self._sets.may_be_set |= bool(seen.present)
+        return seen
 
     def _see(self) -> Observation:
         """A workload is where all its processes may run; the widest of them decides."""
@@ -45,8 +53,10 @@ class CpusSubsystem:
 class _CpuSets:
     def __init__(self, running: Running) -> None:
         self._running = running
+        self.may_be_set = False  # for any app, since this process began
 
     async def create(self, item: CpuSet, _: ProgressSink, /) -> None:
+        self.may_be_set = True
         await asyncio.to_thread(self._set, item, frozenset(item.cpus))
 
     async def modify(self, running: CpuSet, item: CpuSet, _: ProgressSink, /) -> None:

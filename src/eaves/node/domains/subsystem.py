@@ -20,6 +20,7 @@ from eaves.node.host import cgroups
 from eaves.node.host.accel import Accel
 from eaves.node.host.applogs import LogSource
 from eaves.node.host.held import Holds
+from eaves.node.host.workloads import Run
 from eaves.reconcile.apply import Configurator
 from eaves.reconcile.item import Observation
 
@@ -100,13 +101,18 @@ class DomainsSubsystem:
         runs = ((app, self._workshop.run_of(app)) for app in self._workshop.known_apps())
         return {app: frozenset({run.pid}) for app, run in runs if run is not None and run.alive}
 
+    def run(self, app: AppInstanceId) -> Run | None:
+        """None when it does not run.  Its note names the accelerator."""
+        run = self._workshop.run_of(app)
+        return run if run is not None and run.alive else None
+
     def facts(self, app: AppInstanceId) -> AppFacts | None:
         """Usage of a running machine; None when it does not run."""
-        run, item = self._workshop.run_of(app), self._workshop.recorded(app)
-        if run is None or item is None or not run.alive:
+        run, item = self.run(app), self._workshop.recorded(app)
+        if run is None or item is None:
             return None
         usage = cgroups.usage(self._workshop.cgroup(app))
-        return AppFacts(run, usage, item.memory_kib * 1024, run.note)
+        return AppFacts(run, usage, item.memory_kib * 1024)
 
     def log_source(self, app: AppInstanceId) -> LogSource:
         return self._workshop.log_source(app)

@@ -21,14 +21,17 @@ log = structlog.get_logger(__name__)
 class Records:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.changes = 0  # since this process began
 
     def _path(self, ref: ItemRef) -> Path:
         return self._folder / ref.kind / f"{quote(ref.name, safe='')}.json"
 
     def put(self, item: NetworkItem) -> None:
+        self.changes += 1
         atomic_write(self._path(item.ref), msgspec.json.encode(item))
 
     def drop(self, ref: ItemRef) -> None:
+        self.changes += 1
         self._path(ref).unlink(missing_ok=True)
 
     def get(self, ref: ItemRef) -> NetworkItem | None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -28,10 +28,10 @@ class Workshop:
     table: str
     folder: Path
     lock: asyncio.Lock
+    records: Records = field(init=False)
 
-    @property
-    def records(self) -> Records:
-        return Records(self.folder / "items")
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "records", Records(self.folder / "items"))
 
     def dnsmasq_folder(self, bridge: str) -> Path:
         return self.folder / "dnsmasq" / bridge

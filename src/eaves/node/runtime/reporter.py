@@ -215,13 +215,10 @@ class Reporter:
         boots: dict[AppInstanceId, datetime] = {}
         notes: dict[AppInstanceId, str] = {}
         for app in apps:
-            started = parts.workloads.boot_time(app.app)
-            if started is not None:
-                boots[app.app] = started
+            run = parts.workloads.run(app.app)
+            if run is not None:
+                boots[app.app], notes[app.app] = run.started_at, run.note
                 self._note_ran(app.app)
-            note = parts.workloads.runs_by(app.app)
-            if note:
-                notes[app.app] = note
         taken = tuple(
             item
             for item in parts.engine.reconciler.current.values()

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from eaves.evapi.config import VolumeRef
@@ -13,6 +13,7 @@ from eaves.node.app_metrics import app_metric
 from eaves.node.containers.subsystem import ContainersSubsystem
 from eaves.node.domains.subsystem import DomainsSubsystem
 from eaves.node.host.applogs import LogFormat, LogSource
+from eaves.node.host.workloads import Run
 from eaves.node.network import status as network_status
 from eaves.node.network.items import NetworkItem
 from eaves.node.network.learning import Learned
@@ -62,14 +63,9 @@ class Workloads:
             **{(app, True): pids for app, pids in self._containers.running().items()},
         }
 
-    def boot_time(self, app: AppInstanceId) -> datetime | None:
-        facts = self._containers.facts(app) or self._domains.facts(app)
-        return facts.boot_time if facts else None
-
-    def runs_by(self, app: AppInstanceId) -> str:
-        """What carries a running app: the accelerator, or the OCI runtime."""
-        facts = self._containers.facts(app) or self._domains.facts(app)
-        return facts.runs_by if facts else ""
+    def run(self, app: AppInstanceId) -> Run | None:
+        """Of a running app; its note says what carries it: the accelerator, or the OCI runtime."""
+        return self._containers.run(app) or self._domains.run(app)
 
     def device_log(self) -> LogSource:
         return self._device_log
