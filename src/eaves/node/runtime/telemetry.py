@@ -150,7 +150,7 @@ class Telemetry:
     def _running(self) -> list[tuple[AppInstanceId, AppInstanceConfig]]:
         wish, workloads = self._parts.engine.wish, self._parts.workloads
         apps = wish.apps if wish else ()
-        return [(a.app, a.config) for a in apps if workloads.boot_time(a.app) is not None]
+        return [(a.app, a.config) for a in apps if workloads.run(a.app) is not None]
 
     async def _disks_scanned(self) -> StorageFacts:
         """timer.metric.diskscan.interval: how much is used is looked up no oftener."""
