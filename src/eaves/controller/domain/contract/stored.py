@@ -16,6 +16,8 @@ from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, cast, get_args, get_origin
 
 import msgspec
+from msgspec import UNSET, Raw, UnsetType
+from msgspec.structs import astuple
 from pydantic.fields import FieldInfo
 
 from eaves.controller.domain.contract.base import Contract, OpenEnum
@@ -42,16 +44,22 @@ class KnownParts:
             made = self._made[key] = self._make(convert, text)
         return made
 
+    def value(self, convert: Convert, text: bytes) -> Any:
+        """Of any member: what is simple is not looked for."""
+        if text[0] == _LIST or text[0] == _OBJECT:
+            return self.part(convert, text)
+        return convert(_decode(text))
+
     def _make(self, convert: Convert, text: bytes) -> Any:
         if isinstance(convert, _Part):
-            return convert.table().build_known(_decode_members(text), self)
+            return convert.table().build_known(text, self)
         if isinstance(convert, _Tuple) and isinstance(convert.each, _Part) and text[0] == _LIST:
             return tuple([self.part(convert.each, bytes(one)) for one in _decode_list(text)])
         return convert(_decode(text))
 
 
-_decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
+_decode_list = msgspec.json.Decoder(list[Raw]).decode
 _decode = msgspec.json.Decoder().decode
 
 
@@ -68,11 +76,7 @@ def read_stored(
     if "null" not in text:
         table = _table(contract)
         try:
-            item = (
-                table.build(_decode(text))
-                if known is None
-                else table.build_known(_decode_members(text), known)
-            )
+            item = table.build(_decode(text)) if known is None else table.build_known(text, known)
         except (_UnexpectedError, ValueError):
             pass
         else:
@@ -106,6 +110,7 @@ class _Table:
         self._defaults: dict[str, Any] = {}
         self._maps: list[str] = []
         self._by_name: dict[str, tuple[str, type[Any] | None, Convert]] = {}
+        self._form: _Form | None = None  # made at first use: most classes are read one by one
 
     def fill(self) -> None:
         """Separate from construction, since an object may contain its like."""
@@ -139,26 +144,27 @@ class _Table:
             note(attribute)
         return self._made(values, given, extra)
 
-    def build_known(self, members: Mapping[str, msgspec.Raw], parts: KnownParts) -> Any:
-        """As `build`, of members that are still text."""
+    def build_known(self, text: str | bytes, parts: KnownParts) -> Any:
+        """As `build`, of the JSON itself."""
+        if self._form is None:
+            self._form = _Form(self._by_name)
         values, given = self._blank()
         extra: dict[str, object] = {}
-        find, note = self._by_name.get, given.add
-        for name, raw in members.items():
-            text = bytes(raw)
-            known = find(name)
-            if known is None:
-                if name in self._names:
-                    raise _UnexpectedError
-                extra[name] = _decode(text)
-                continue
-            attribute, kind, convert = known
-            if text[0] == _LIST or text[0] == _OBJECT:
-                values[attribute] = parts.part(convert, text)
-            else:
-                value = _decode(text)
-                values[attribute] = value if type(value) is kind else convert(value)
-            note(attribute)
+        try:
+            self._form.read(text, parts, values, given)
+        except msgspec.ValidationError:
+            # a member that is not of the class, or not as it expects: understood one by one
+            values, given = self._blank()
+            for name, raw in _decode_members(text).items():
+                known = self._by_name.get(name)
+                if known is None:
+                    if name in self._names:
+                        raise _UnexpectedError from None
+                    extra[name] = _decode(raw)
+                    continue
+                attribute, _, convert = known
+                values[attribute] = parts.value(convert, bytes(raw))
+                given.add(attribute)
         return self._made(values, given, extra)
 
     def shorten(self, item: Contract) -> Any:
@@ -185,6 +191,54 @@ class _Table:
         return item
 
 
+class _Form:
+    """The members of one class as a struct: texts and flags are read at once, the rest stays JSON.
+
+    Raises msgspec's ValidationError for anything else than these members.
+    """
+
+    def __init__(self, by_name: Mapping[str, tuple[str, type[Any] | None, Convert]]) -> None:
+        plain = [name for name, (_, kind, _) in by_name.items() if kind in _AT_ONCE]
+        words = [name for name, (_, _, convert) in by_name.items() if isinstance(convert, _Word)]
+        others = [name for name in by_name if name not in plain and name not in words]
+        self._plain = [by_name[name][0] for name in plain]
+        self._words = [(by_name[name][0], by_name[name][2]) for name in words]
+        self._others = [(by_name[name][0], by_name[name][2]) for name in others]
+        names = {f"m{number}": name for number, name in enumerate([*plain, *words, *others])}
+        fields: list[tuple[str, Any, Any]] = []
+        for member, name in names.items():
+            kind = str if name in words else by_name[name][1]
+            if kind in _AT_ONCE:
+                fields.append((member, kind | UnsetType, UNSET))
+            else:
+                fields.append((member, Raw, _ABSENT))
+        form = msgspec.defstruct(
+            "Form", fields, rename=names, forbid_unknown_fields=True, gc=False, frozen=True
+        )
+        self._decode = msgspec.json.Decoder(form).decode
+
+    def read(
+        self, text: str | bytes, parts: KnownParts, values: dict[str, Any], given: set[str]
+    ) -> None:
+        members = astuple(self._decode(text))
+        for attribute, value in zip(self._plain, members, strict=False):
+            if value is not UNSET:
+                values[attribute] = value
+                given.add(attribute)
+        at = len(self._plain)
+        for (attribute, convert), value in zip(self._words, members[at:], strict=False):
+            if value is not UNSET:
+                values[attribute] = convert(value)
+                given.add(attribute)
+        rest = members[at + len(self._words) :]
+        for (attribute, convert), raw in zip(self._others, rest, strict=True):
+            if raw is not _ABSENT:
+                values[attribute] = parts.value(convert, bytes(raw))
+                given.add(attribute)
+
+
+_AT_ONCE = frozenset({str, bool})
+_ABSENT = Raw()
 _LIST, _OBJECT = b"[{"
 _set, _new = object.__setattr__, object.__new__
 _tables: dict[type[Contract], _Table] = {}
@@ -219,7 +273,7 @@ def _convert(annotation: Any) -> Convert:
     if origin is dict:
         return _map_of(arguments[1])
     if isinstance(annotation, type) and issubclass(annotation, OpenEnum):
-        return _word(annotation)
+        return _Word(annotation)
     if isinstance(annotation, type) and issubclass(annotation, Contract):
         return _Part(annotation)
     return _never
@@ -282,16 +336,15 @@ def _map_of(kind: Any) -> Convert:
     return convert
 
 
-def _word(of: type[OpenEnum]) -> Convert:
-    members = {member.value: member for member in of}
+class _Word:
+    def __init__(self, of: type[OpenEnum]) -> None:
+        self._members = {member.value: member for member in of}
 
-    def convert(value: Any) -> Any:
-        member = members.get(value) if type(value) is str else None
+    def __call__(self, value: Any) -> Any:
+        member = self._members.get(value) if type(value) is str else None
         if member is None:
             raise _UnexpectedError
         return member
-
-    return convert
 
 
 class _Part:
