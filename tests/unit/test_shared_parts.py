@@ -8,8 +8,8 @@ from eaves.controller.domain.contract.devices import DeviceConfig
 from eaves.controller.domain.contract.netinsts import NetInstConfig, NetworkInstanceKind
 from eaves.controller.domain.inputs import DeviceInputs
 from eaves.controller.domain.render.netinsts import network_instances
-from eaves.evapi.codec import SharedParts
 from eaves.evapi.config import EdgeDevConfig, PhysicalIO, UUIDandVersion, undated
+from eaves.evapi.direct import SharedParts
 from eaves.hostnames import default_leases
 
 PORTS = tuple(

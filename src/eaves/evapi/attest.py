@@ -7,7 +7,8 @@ and the policy.
 from dataclasses import dataclass, field
 
 from eaves.evapi.certs import ZCert
-from eaves.evapi.codec import Codec, OpenEnum, SharedParts, varint
+from eaves.evapi.codec import Codec, OpenEnum
+from eaves.evapi.direct import SharedParts, varint
 from eaves.evapi.pb.attest import attest_pb2
 
 NONCE_BYTES = range(12, 33)  # outside of it the TPM of a device gives an empty quote
@@ -190,8 +191,7 @@ _Z_ATTEST_QUOTE = Codec(ZAttestQuote, attest_pb2.ZAttestQuote)
 
 def encode_quote_request(quote: ZAttestQuote, shared: SharedParts) -> bytes:
     """As `encode_z_attest_req` of a request with this quote, where many say the same in parts."""
-    message = _Z_ATTEST_QUOTE.message(quote, shared)
-    said = message.SerializeToString(deterministic=True)
+    said = _Z_ATTEST_QUOTE.encode_with(quote, shared)
     return b"".join((b"\x08\x03\x12", varint(len(said)), said))
 
 

@@ -9,7 +9,6 @@ The messages (CipherContext, CipherBlock, EncryptionBlock) stand in `evecommon`.
 
 import hashlib
 import hmac
-import uuid
 from collections.abc import Callable
 
 from cryptography.hazmat.decrepit.ciphers.modes import CFB
@@ -26,6 +25,7 @@ from eaves.evapi.evecommon import (
     KeyExchangeScheme,
 )
 from eaves.evapi.keys import KeyAgreement
+from eaves.ids import name_based_uuid
 
 RandomBytes = Callable[[int], bytes]
 """`os.urandom` in production; a seeded source in a test."""
@@ -46,7 +46,7 @@ def cipher_context(controller_cert_hash: bytes, device_cert_hash: bytes) -> Ciph
     """
     pair = hashlib.sha256(controller_cert_hash + device_cert_hash).digest()
     return CipherContext(
-        context_id=str(uuid.UUID(bytes=pair[:16], version=5)),
+        context_id=name_based_uuid(pair),
         hash_scheme=HashAlgorithm.HASH_ALGORITHM_SHA256_16BYTES,
         key_exchange_scheme=KeyExchangeScheme.KEA_ECDH,
         encryption_scheme=EncryptionScheme.SA_AES_256_CFB,

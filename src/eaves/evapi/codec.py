@@ -27,9 +27,11 @@ from typing import Any, Generic, Literal, Self, TypeVar, get_args, get_origin, g
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import DecodeError, Message
+from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from eaves.errors import Rejected
+from eaves.evapi.direct import Encode, SharedParts, encoder
 from eaves.evapi.errors import MalformedMessage
 
 T = TypeVar("T")
@@ -81,11 +83,14 @@ class Codec(Generic[T]):
         """Raises Unencodable, naming the field, for a value out of the range of its field."""
         return self.message(value).SerializeToString(deterministic=True)
 
-    def message(self, value: T, shared: "SharedParts | None" = None) -> Message:
-        """With `shared`, parts that it holds are encoded once, however many messages have them."""
+    def message(self, value: T) -> Message:
         message = self._message()
-        self._table().write(message, value, shared)
+        self._table().write(message, value)
         return message
+
+    def encode_with(self, value: T, shared: SharedParts) -> bytes:
+        """As `encode`, in a fraction of the time; parts that `shared` holds are encoded once."""
+        return self._table().encode(value, shared)
 
     def _table(self) -> "_Table":
         descriptor: Any = self._message.DESCRIPTOR  # the stubs name two classes for one thing
@@ -103,50 +108,6 @@ class Codec(Generic[T]):
                 names.update(table.left_out)
                 waiting.extend(field.part for field in table.fields if field.part is not None)
         return frozenset(names)
-
-
-def varint(number: int) -> bytes:
-    """A length or another number that is not negative, as the wire format has it."""
-    if number < 0x80:
-        return _SHORT[number]
-    encoded = bytearray()
-    while number > 0x7F:
-        encoded.append(number & 0x7F | 0x80)
-        number >>= 7
-    encoded.append(number)
-    return bytes(encoded)
-
-
-_SHORT = tuple(bytes((number,)) for number in range(0x80))
-
-
-class SharedParts:
-    """Repeated parts that several messages have in common, each encoded at its first use.
-
-    A part is told by the tuple that it is, not by its value: `keep` the tuple that all of the
-    messages are made with.  For one thread.
-    """
-
-    def __init__(self) -> None:
-        self._kept: dict[int, object] = {}  # also keeps the number from being another's
-        self._encoded: dict[int, bytes] = {}
-
-    def keep(self, part: tuple[P, ...]) -> tuple[P, ...]:
-        self._kept[id(part)] = part
-        return part
-
-    def write(self, message: Message, part: object, fill: Callable[[Any, Any], None]) -> bool:
-        """False: this part is not one of those kept."""
-        key = id(part)
-        if key not in self._kept:
-            return False
-        encoded = self._encoded.get(key)
-        if encoded is None:
-            alone = message.__class__()
-            fill(alone, part)
-            encoded = self._encoded[key] = alone.SerializeToString(deterministic=True)
-        message.MergeFromString(encoded)
-        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +146,11 @@ class _Table:
     def __init__(self, of: type[Any], descriptor: Descriptor) -> None:
         self.of = of
         self.descriptor = descriptor
+        self.message = GetMessageClass(descriptor)
         self.fields: tuple[_Field, ...] = ()
         self.writing: tuple[tuple[Any, _Field], ...] = ()  # (what need not be written, field)
+        self.zeros: tuple[Any, ...] = ()  # of each field, what need not be written
+        self.encoders: tuple[Encode, ...] = ()
         self.values: Callable[[Any], tuple[Any, ...]] = _no_values
         self.by_number: dict[int, _Field] = {}
         self.oneofs: dict[str, tuple[_Field, ...]] = {}
@@ -196,21 +160,25 @@ class _Table:
         """Separate from construction, since a message may contain itself."""
         hints = get_type_hints(self.of)
         wire_fields = {_plain(wire.name): wire for wire in self.descriptor.fields}
-        found: list[_Field] = []
+        encoders: dict[int, Encode] = {}
         for name in (field.name for field in fields(self.of) if field.name != "rest"):
             wire = wire_fields.pop(_plain(name), None)
             if wire is None:
                 raise TypeError(f"{self.of.__name__}.{name}: not in {self.descriptor.full_name}")
             field = _field(f"{self.of.__name__}.{name}", hints[name], wire, known)
-            found.append(field)
             self.by_number[wire.number] = field
-        self.fields = tuple(found)
+            part = None if field.part is None else field.part.encode
+            encoders[wire.number] = encoder(wire, part, self._field_alone(field))
+        in_order = sorted(self.by_number)
+        self.fields = found = tuple(self.by_number[number] for number in in_order)
         zeros = {
             field.name: field.default
             for field in fields(self.of)
             if _is_zero(field.default)  # writing it says nothing
         }
         self.writing = tuple((zeros.get(field.attribute, _NEVER), field) for field in found)
+        self.zeros = tuple(zero for zero, _ in self.writing)
+        self.encoders = tuple(encoders[number] for number in in_order)
         names = [field.attribute for field in found]
         if len(names) > 1:
             self.values = attrgetter(*names)
@@ -252,7 +220,7 @@ class _Table:
         rest: bytes = message.SerializeToString(deterministic=True)
         return rest
 
-    def write(self, message: Any, value: Any, shared: SharedParts | None = None) -> None:
+    def write(self, message: Any, value: Any) -> None:
         if not isinstance(value, self.of):
             raise Unencodable(f"{self.of.__name__} expected, got {type(value).__name__}")
         attribute = "rest"
@@ -260,10 +228,47 @@ class _Table:
             for (zero, field), one in zip(self.writing, self.values(value), strict=True):
                 if one is not zero:
                     attribute = field.attribute
-                    if shared is None or not shared.write(message, one, field.write):
-                        field.write(message, one)
+                    field.write(message, one)
         except (TypeError, ValueError) as error:
             raise Unencodable(f"{self.of.__name__}.{attribute}: {error}") from error
+        self._check_oneofs(value)
+        rest: bytes = value.rest
+        if rest:
+            self._merge_rest(message, rest)
+
+    def encode(self, value: Any, shared: SharedParts) -> bytes:
+        """What `write` says, serialized."""
+        if not isinstance(value, self.of) or value.rest:
+            return self._alone(value)
+        encoders, zeros = self.encoders, self.zeros
+        try:
+            parts = [
+                encode(one, shared)
+                for encode, zero, one in zip(encoders, zeros, self.values(value), strict=True)
+                if one is not zero
+            ]
+        except (TypeError, ValueError):
+            return self._alone(value)  # which tells the field
+        if self.oneofs:
+            self._check_oneofs(value)
+        return b"".join(parts)
+
+    def _alone(self, value: Any) -> bytes:
+        message: Any = self.message()
+        self.write(message, value)
+        data: bytes = message.SerializeToString(deterministic=True)
+        return data
+
+    def _field_alone(self, field: "_Field") -> Callable[[Any], bytes]:
+        def alone(value: Any) -> bytes:
+            message: Any = self.message()
+            field.write(message, value)
+            data: bytes = message.SerializeToString(deterministic=True)
+            return data
+
+        return alone
+
+    def _check_oneofs(self, value: Any) -> None:
         for oneof, members in self.oneofs.items():
             given = [f.attribute for f in members if getattr(value, f.attribute) is not None]
             if len(given) > 1:
@@ -271,9 +276,6 @@ class _Table:
                     f"{self.of.__name__}: {' and '.join(given)} exclude each other in {oneof};"
                     " set one of them"
                 )
-        rest: bytes = value.rest
-        if rest:
-            self._merge_rest(message, rest)
 
     def _merge_rest(self, message: Any, rest: bytes) -> None:
         try:

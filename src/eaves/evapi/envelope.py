@@ -21,7 +21,8 @@ from google.protobuf.message import DecodeError
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from eaves.evapi import cipher
-from eaves.evapi.codec import Codec, varint
+from eaves.evapi.codec import Codec
+from eaves.evapi.direct import varint
 from eaves.evapi.errors import (
     BadSignature,
     MalformedMessage,

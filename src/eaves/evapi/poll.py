@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from google.protobuf.message import DecodeError
 
-from eaves.evapi.codec import Codec, varint
+from eaves.evapi.codec import Codec
+from eaves.evapi.direct import varint
 from eaves.evapi.errors import MalformedMessage
 from eaves.evapi.pb.config import devconfig_pb2
 

@@ -23,7 +23,7 @@ from eaves.evapi.attest import (
     encode_quote_request,
     encode_z_attest_req,
 )
-from eaves.evapi.codec import SharedParts
+from eaves.evapi.direct import SharedParts
 from eaves.evapi.event_log_form import (
     EFI_APPLICATION,
     EFI_BOOT,

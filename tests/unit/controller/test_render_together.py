@@ -13,8 +13,8 @@ from eaves.controller.domain.contract.stored import KnownParts, read_stored
 from eaves.controller.domain.inputs import DeviceInputs
 from eaves.controller.domain.render import render_device
 from eaves.controller.domain.signed_images import ImageTrust
-from eaves.evapi.codec import SharedParts
 from eaves.evapi.config import undated
+from eaves.evapi.direct import SharedParts
 
 OWN_NET = NetConfig.from_json({"name": "own", "kind": "NETWORK_KIND_V4", "mtu": 1300})
 ETH0, ETH1 = DEVICE.interfaces

@@ -17,7 +17,7 @@ from eaves.controller.domain.contract.volumes import VolInstConfig
 from eaves.controller.domain.secrets import SecretName
 from eaves.controller.domain.signed_images import ANY_IMAGE, ImageTrust
 from eaves.controller.domain.snapshots import Snapshot
-from eaves.evapi.codec import SharedParts
+from eaves.evapi.direct import SharedParts
 from eaves.evapi.keys import KeyAgreement
 
 T = TypeVar("T")
@@ -56,6 +56,37 @@ class DeviceInputs:
     )
     shared: SharedParts = field(default_factory=SharedParts, repr=False, compare=False)
 
+    def another(
+        self,
+        device: DeviceConfig,
+        *,
+        project: Tag | None,
+        model: SysModel | None,
+        netinsts: tuple[NetInstConfig, ...],
+        volumes: tuple[VolInstConfig, ...],
+        instances: tuple[AppInstance, ...],
+        ecdh: tuple[bytes, bytes],  # certificate and hash
+        trust: ImageTrust,
+        held: bytes,
+    ) -> "DeviceInputs":
+        """Of another device of the same reading: what is not named here both have in common."""
+        made = object.__new__(DeviceInputs)
+        # a frozen dataclass sets its fields one by one, which takes ten times as long
+        made.__dict__.update(
+            self.__dict__,
+            device=device,
+            project=project,
+            model=model,
+            netinsts=netinsts,
+            volumes=volumes,
+            instances=instances,
+            ecdh_pem=ecdh[0],
+            ecdh_hash=ecdh[1],
+            trust=trust,
+            held=held,
+        )
+        return made
+
     def once(self, what: str, of: tuple[object, ...], make: Callable[[], T]) -> T:
         """What follows from these objects alone: made once for all devices that have them.
 
@@ -68,10 +99,8 @@ class DeviceInputs:
             known = self.memo[key] = (of, make())
         return cast("tuple[object, T]", known)[1]
 
-    def once_all(
-        self, what: str, of: tuple[object, ...], make: Callable[[], tuple[T, ...]]
-    ) -> tuple[T, ...]:
-        """As `once`, of a repeated field of the configuration, which is encoded once as well."""
+    def once_encoded(self, what: str, of: tuple[object, ...], make: Callable[[], T]) -> T:
+        """As `once`, of what stands in the configuration as it is: it is encoded once as well."""
         return self.once(what, of, lambda: self.shared.keep(make()))
 
 

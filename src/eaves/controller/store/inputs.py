@@ -39,6 +39,7 @@ from eaves.controller.domain.render import Rendered
 from eaves.controller.domain.render.enrolment import profile_id_of
 from eaves.controller.domain.signed_images import ANY_IMAGE
 from eaves.controller.store.devices import ECDH_TYPE
+from eaves.controller.store.dialect import as_one, in_parameter, is_one_of
 from eaves.controller.store.image_trust import find_trusts
 from eaves.controller.store.marks import find_epoch
 from eaves.controller.store.rendered import (
@@ -60,8 +61,8 @@ from eaves.controller.store.tables import (
     objects,
 )
 from eaves.controller.store.unit import Db
-from eaves.evapi.codec import SharedParts
 from eaves.evapi.config import dated, undated
+from eaves.evapi.direct import SharedParts
 from eaves.ids import ConfigHash, DeviceId
 
 T = TypeVar("T", bound=Contract)
@@ -167,30 +168,16 @@ async def _of_enterprise(
     ecdh = await _ecdh(db, ids)
     held = await _held(db, devices, by_project)
     return [
-        DeviceInputs(
-            device=device,
-            enterprise_id=enterprise_id,
-            enterprise_name=shared.enterprise_name,
+        shared.another(
+            device,
             project=by_project.get(device.project_id),
             model=by_model.get(device.model_id),
-            networks=shared.networks,
             netinsts=tuple(netinsts.get(device.id, ())),
             volumes=tuple(volumes.get(device.id, ())),
             instances=tuple(instances.get(device.id, ())),
-            bundles=shared.bundles,
-            images=shared.images,
-            datastores=shared.datastores,
-            envelopes=shared.envelopes,
-            enrolments=shared.enrolments,
-            snapshots=shared.snapshots,
-            secrets=shared.secrets,
-            ecdh_pem=ecdh.get(device.id, (b"", b""))[0],
-            ecdh_hash=ecdh.get(device.id, (b"", b""))[1],
+            ecdh=ecdh.get(device.id, (b"", b"")),
             trust=trusts.get(device.project_id, ANY_IMAGE),
             held=held.get(device.id, b""),
-            epoch=shared.epoch,
-            memo=shared.memo,
-            shared=shared.shared,
         )
         for device in devices
     ]
@@ -271,11 +258,23 @@ def _query(kind: Kind) -> Select[*tuple[Any, ...]]:
     return select(c.id, c.enterprise_id, c.device_id, c.revision, c.body).order_by(c.id)
 
 
+@lru_cache(maxsize=128)
+def _query_by(dialect: str, kind: Kind, column: str) -> Select[*tuple[Any, ...]]:
+    """Those whose `column` is one of the parameter `values`; built once: that takes longest."""
+    return _query(kind).where(in_parameter(dialect, objects[kind].c[column], "values"))
+
+
 async def _read(
-    db: Db, contract: type[T], query: Select[*tuple[Any, ...]], known: KnownParts | None = None
+    db: Db,
+    contract: type[T],
+    query: Select[*tuple[Any, ...]],
+    known: KnownParts | None = None,
+    values: Collection[str] = (),
 ) -> list[_Found[T]]:
+    """`values`: the parameter of `_query_by`."""
     found: list[_Found[T]] = []
-    for object_id, enterprise_id, device_id, revision, body in await db.execute(query):
+    given = {"values": as_one(db.dialect.name, values)} if values else None
+    for object_id, enterprise_id, device_id, revision, body in await db.execute(query, given):
         changes = {"id": object_id, "revision": _revision(revision)}
         found.append(_Found(enterprise_id, device_id, read_stored(contract, body, changes, known)))
     return found
@@ -289,10 +288,11 @@ def _revision(number: int) -> ObjectRevision:
 async def _by_ids(
     db: Db, kind: Kind, contract: type[T], ids: Iterable[str], known: KnownParts | None = None
 ) -> Sequence[_Found[T]]:
-    wanted = sorted(set(ids) - {""})
+    wanted = set(ids) - {""}
     if not wanted:
         return ()
-    return await _read(db, contract, _query(kind).where(objects[kind].c.id.in_(wanted)), known)
+    query = _query_by(db.dialect.name, kind, "id")
+    return await _read(db, contract, query, known, wanted)
 
 
 async def _on_devices(
@@ -304,8 +304,8 @@ async def _on_devices(
 ) -> Mapping[str, list[T]]:
     """By device, each in the order of ids."""
     carried: defaultdict[str, list[T]] = defaultdict(list)
-    query = _query(kind).where(objects[kind].c.device_id.in_(device_ids))
-    for found in await _read(db, contract, query, known):
+    query = _query_by(db.dialect.name, kind, "device_id")
+    for found in await _read(db, contract, query, known, device_ids):
         carried[found.device_id].append(found.item)
     return carried
 
@@ -362,6 +362,6 @@ async def _ecdh(db: Db, device_ids: Sequence[str]) -> Mapping[str, tuple[bytes, 
     """Certificate (PEM) and its hash, of those that have sent theirs."""
     c = device_certificates.c
     query = select(c.device_id, c.pem, c.certificate_hash).where(
-        c.device_id.in_(device_ids), c.type == ECDH_TYPE
+        is_one_of(db, c.device_id, device_ids), c.type == ECDH_TYPE
     )
     return {device_id: (pem, digest) for device_id, pem, digest in await db.execute(query)}

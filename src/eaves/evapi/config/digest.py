@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 
-from eaves.evapi.codec import SharedParts
 from eaves.evapi.config.devconfig import EdgeDevConfig
 from eaves.evapi.config.wire import EDGE_DEV_CONFIG
+from eaves.evapi.direct import SharedParts
 from eaves.ids import ConfigHash
 
 
@@ -23,10 +23,16 @@ def config_hash(config: EdgeDevConfig) -> ConfigHash:
 
 
 def undated(config: EdgeDevConfig, shared: SharedParts | None = None) -> tuple[ConfigHash, bytes]:
-    """The hash, and the encoded config without its timestamp: `dated` completes it."""
-    message = EDGE_DEV_CONFIG.message(config, shared)
-    message.ClearField("config_timestamp")
-    encoded = message.SerializeToString(deterministic=True)
+    """The hash, and the encoded config without its timestamp: `dated` completes it.
+
+    Parts that `shared` holds are encoded once for all configurations that have them.
+    """
+    if config.config_timestamp is None and not config.rest:
+        encoded = EDGE_DEV_CONFIG.encode_with(config, shared or SharedParts())
+    else:
+        message = EDGE_DEV_CONFIG.message(config)
+        message.ClearField("config_timestamp")
+        encoded = message.SerializeToString(deterministic=True)
     digest = hashlib.sha256(encoded).digest()
     return ConfigHash(base64.urlsafe_b64encode(digest).decode("ascii")), encoded
 

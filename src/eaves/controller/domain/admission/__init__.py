@@ -10,6 +10,7 @@ from eaves.controller.domain.admission.apps import (
     admit_app,
     admit_app_instance,
     effective_vminfo,
+    netinst_of,
     resource_of,
 )
 from eaves.controller.domain.admission.hardware import (
@@ -39,5 +40,6 @@ __all__ = [
     "admit_volume",
     "effective_vminfo",
     "http_status",
+    "netinst_of",
     "resource_of",
 ]

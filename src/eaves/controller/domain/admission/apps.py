@@ -48,19 +48,25 @@ class DeviceLoad:
     runs_compose: bool = False  # the device announced it; the device API has no word for it yet
 
     def netinst_of(self, interface: AppInterface) -> NetInstConfig | None:
-        """The network instance that an interface names, or else the device's default."""
-        # the name wins: a client that changes it sends the id of the old one along, as it read it
-        if interface.netinstname:
-            return _first(n for n in self.netinsts if n.name == interface.netinstname)
-        if interface.netinstid:
-            return _first(n for n in self.netinsts if n.id == interface.netinstid)
-        if tags := interface.netinsttag:
-            return _first(n for n in self.netinsts if tags.items() <= n.tags.items())
-        return _first(n for n in self.netinsts if n.device_default)
+        return netinst_of(interface, self.netinsts)
 
     def vminfo_of(self, instance: AppInstance) -> VmInfo:
         """What an instance runs with: its own figures, else those of its bundle."""
         return effective_vminfo(instance, self.bundles.get(instance.app_id))
+
+
+def netinst_of(
+    interface: AppInterface, netinsts: tuple[NetInstConfig, ...]
+) -> NetInstConfig | None:
+    """The network instance of the device that an interface names, or else its default."""
+    # the name wins: a client that changes it sends the id of the old one along, as it read it
+    if interface.netinstname:
+        return _first(n for n in netinsts if n.name == interface.netinstname)
+    if interface.netinstid:
+        return _first(n for n in netinsts if n.id == interface.netinstid)
+    if tags := interface.netinsttag:
+        return _first(n for n in netinsts if tags.items() <= n.tags.items())
+    return _first(n for n in netinsts if n.device_default)
 
 
 def _first(netinsts: Iterable[NetInstConfig]) -> NetInstConfig | None:

@@ -5,10 +5,10 @@ stable order.  What cannot be delivered yet is left out and named in `missing`; 
 ever in clear text.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from eaves.controller.domain.config_lock import WAITING, under_lock
-from eaves.controller.domain.contract.datastores import ImageConfig
+from eaves.controller.domain.contract.datastores import DatastoreInfo, ImageConfig
 from eaves.controller.domain.inputs import ControllerFacts, DeviceInputs
 from eaves.controller.domain.render import adapters, apps, items, netinsts, storage
 from eaves.controller.domain.render.enrolment import port_access
@@ -42,10 +42,10 @@ class _Gathered:
     """What apps, volumes and the base OS bring together: each thing once."""
 
     inputs: DeviceInputs
-    volumes: dict[str, Volume] = field(default_factory=dict[str, Volume])
-    trees: dict[str, ContentTree] = field(default_factory=dict[str, ContentTree])
-    stores: set[str] = field(default_factory=set[str])
-    missing: list[str] = field(default_factory=list[str])
+    volumes: dict[str, Volume]
+    trees: dict[str, ContentTree]
+    stores: set[str]
+    missing: list[str]
 
     @property
     def trust(self) -> ImageTrust:
@@ -65,7 +65,7 @@ class _Gathered:
 
     def content_info(self) -> tuple[ContentTree, ...]:
         in_order = tuple(self.trees[key] for key in sorted(self.trees))
-        return self.inputs.once_all("content trees", in_order, lambda: in_order)
+        return self.inputs.once_encoded("content trees", in_order, lambda: in_order)
 
 
 def render_device(inputs: DeviceInputs, facts: ControllerFacts) -> Rendered:
@@ -79,7 +79,7 @@ def render_device(inputs: DeviceInputs, facts: ControllerFacts) -> Rendered:
 def _render(inputs: DeviceInputs, facts: ControllerFacts) -> Rendered:
     secrets = open_secrets(inputs, facts)
     device = inputs.device
-    gathered = _Gathered(inputs)
+    gathered = _Gathered(inputs, {}, {}, set(), [])
     for own in inputs.volumes:
         volume, image = storage.own_volume(own, inputs)
         gathered.volumes[volume.uuid] = volume
@@ -92,20 +92,20 @@ def _render(inputs: DeviceInputs, facts: ControllerFacts) -> Rendered:
     gathered.missing += patched.missing
     base_os = _base_os(inputs, gathered)
     datastores = _datastores(inputs, secrets, gathered)
-    networks, lacks = adapters.networks(inputs, secrets)
+    connections = adapters.connections(inputs, secrets)
     access = port_access(inputs, secrets)
-    gathered.missing += (*lacks, *access.missing)
+    gathered.missing += (*connections.missing, *access.missing)
     model, project = inputs.model, inputs.project
     return Rendered(
         EdgeDevConfig(
             id=UUIDandVersion(uuid=device.id, version="1"),
             apps=rendered_apps,
-            networks=networks,
+            networks=connections.networks,
             datastores=datastores,
-            reboot=items.reboot(device),
-            shutdown=items.shutdown(device),
+            reboot=items.reboot(inputs),
+            shutdown=items.shutdown(inputs),
             config_items=items.config_items(inputs),
-            system_adapter_list=adapters.system_adapters(inputs),
+            system_adapter_list=connections.adapters,
             device_io_list=adapters.physical_ios(inputs),
             manufacturer=model.brand_name if model is not None else "",
             product_name=model.name if model is not None else "",
@@ -160,14 +160,19 @@ def _base_os(inputs: DeviceInputs, gathered: _Gathered) -> BaseOS | None:
     return base_os
 
 
+def _is_public(store: DatastoreInfo, secrets: Secrets) -> bool:
+    of = (store, secrets.inputs.secrets)
+    return secrets.inputs.once("public", of, lambda: storage.is_public(store, secrets))
+
+
 def _datastores(
     inputs: DeviceInputs, secrets: Secrets, gathered: _Gathered
 ) -> tuple[DatastoreConfig, ...]:
     """Those that some content tree names, sorted by id."""
     wanted = sorted(gathered.stores)
     found = tuple(inputs.datastores[key] for key in wanted if key in inputs.datastores)
-    if len(found) == len(wanted) and all(storage.is_public(one, secrets) for one in found):
-        return inputs.once_all(
+    if len(found) == len(wanted) and all(_is_public(s, secrets) for s in found):
+        return inputs.once_encoded(
             "datastores", found, lambda: tuple(storage.datastore(s, secrets)[0] for s in found)
         )
     rendered: list[DatastoreConfig] = []

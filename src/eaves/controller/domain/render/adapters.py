@@ -1,6 +1,7 @@
 """I/O members, system adapters, VLANs, bonds, and the networks that ports use."""
 
 import ipaddress
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import cast
 
@@ -107,7 +108,7 @@ def physical_ios(inputs: DeviceInputs) -> tuple[eve.PhysicalIO, ...]:
             inputs.memo[key] = known
         return cast("tuple[eve.PhysicalIO, ...]", known)
 
-    return inputs.once_all("physical I/O", (model, ports), make)
+    return inputs.once_encoded("physical I/O", (model, ports), make)
 
 
 def _physical_io(member: IoMember, own: dict[str, AdapterUsage]) -> eve.PhysicalIO:
@@ -151,26 +152,34 @@ def usage_of(label: str, port: SysInterface, inputs: DeviceInputs) -> AdapterUsa
     return next((member.usage for member in members), AdapterUsage.UNSPECIFIED)
 
 
-def system_adapters(inputs: DeviceInputs) -> tuple[eve.SystemAdapter, ...]:
-    if not _has_common_networks(inputs):
-        return _system_adapters(inputs)
-    of = (inputs.device.interfaces, inputs.model, inputs.networks)
-    return inputs.once_all("system adapters", of, lambda: _system_adapters(inputs))
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """How ports reach the world: their adapters, the networks that they use, sorted by id, and
+    what of these could not be delivered.
+    """
+
+    adapters: tuple[eve.SystemAdapter, ...]
+    networks: tuple[eve.NetworkConfig, ...]
+    missing: tuple[str, ...] = ()
 
 
-def _has_common_networks(inputs: DeviceInputs) -> bool:
-    """Plain ports, with networks that all devices have alike: nothing is made from its own id."""
+def connections(inputs: DeviceInputs, secrets: Secrets) -> Connections:
     device = inputs.device
-    if device.vlan_adapters or device.bond_adapter:
-        return False
+    common: Connections | None = None
+    if not device.vlan_adapters and not device.bond_adapter:
+        of = (device.interfaces, inputs.model, inputs.networks)
+        common = inputs.once("connections", of, lambda: _common_connections(inputs, secrets))
+    return common or Connections(_system_adapters(inputs), *_networks(inputs, secrets))
 
-    def make() -> bool:
-        found = (_network_of(label, port, inputs) for label, port in ports_of(device))
-        used = [network for network in found if network is not None]
-        return all(one.wireless is None and one.id in inputs.networks for one in used)
 
-    of = (device.interfaces, inputs.model, inputs.networks)
-    return inputs.once("common networks", of, make)
+def _common_connections(inputs: DeviceInputs, secrets: Secrets) -> Connections | None:
+    """Of ports whose networks all devices have alike; None: something follows from this device."""
+    found = (_network_of(label, port, inputs) for label, port in ports_of(inputs.device))
+    used = [network for network in found if network is not None]
+    if not all(one.wireless is None and one.id in inputs.networks for one in used):
+        return None
+    keep = inputs.shared.keep
+    return Connections(keep(_system_adapters(inputs)), keep(_networks(inputs, secrets)[0]))
 
 
 def _system_adapters(inputs: DeviceInputs) -> tuple[eve.SystemAdapter, ...]:
@@ -215,16 +224,6 @@ def _network_of(label: str, port: SysInterface, inputs: DeviceInputs) -> NetConf
         kind=NetworkKind.V4,
         ip=IpSpec(dhcp=NetworkDHCPType.CLIENT),
     )
-
-
-def networks(
-    inputs: DeviceInputs, secrets: Secrets
-) -> tuple[tuple[eve.NetworkConfig, ...], tuple[str, ...]]:
-    """The networks that ports use, sorted by id, and what of them could not be delivered."""
-    if not _has_common_networks(inputs):
-        return _networks(inputs, secrets)
-    of = (inputs.device.interfaces, inputs.model, inputs.networks)
-    return inputs.once_all("networks", of, lambda: _networks(inputs, secrets)[0]), ()
 
 
 def _networks(

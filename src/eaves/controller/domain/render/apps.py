@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from eaves.controller.domain.admission import DeviceLoad
+from eaves.controller.domain.admission import DeviceLoad, netinst_of
 from eaves.controller.domain.contract.apps import (
     App,
     AppACE,
@@ -94,8 +94,8 @@ def app(
             activate=on and not missing,
             interfaces=tuple(interfaces),
             adapters=tuple(adapters),
-            restart=_counter(instance.restart),
-            purge=_counter(instance.purge),
+            restart=_counter(instance.restart, inputs),
+            purge=_counter(instance.purge, inputs),
             remote_console=instance.remote_console,
             cipher_data=cipher,
             collect_stats_ip_addr=instance.collect_stats_ip_addr,
@@ -109,10 +109,12 @@ def app(
     )
 
 
-def _counter(counter: OpsCounter | None) -> InstanceOpsCmd:
+def _counter(counter: OpsCounter | None, inputs: DeviceInputs) -> InstanceOpsCmd:
     """Always sent: the first value that a device sees is its baseline."""
     if counter is None:
-        return InstanceOpsCmd(counter=0, ops_time=NO_TIME)
+        return inputs.once_encoded(
+            "no operation", (), lambda: InstanceOpsCmd(counter=0, ops_time=NO_TIME)
+        )
     return InstanceOpsCmd(counter=counter.counter, ops_time=counter.ops_time or NO_TIME)
 
 
@@ -145,7 +147,7 @@ def _snapshots(instance: AppInstance, snapshots: tuple[Snapshot, ...]) -> Snapsh
 
 def _resources(instance: AppInstance, manifest: VMManifest, inputs: DeviceInputs) -> VmConfig:
     of = (instance.vminfo, instance.logs, inputs.bundles[instance.app_id], inputs.project)
-    return inputs.once("resources", of, lambda: _resources_of(instance, manifest, inputs))
+    return inputs.once_encoded("resources", of, lambda: _resources_of(instance, manifest, inputs))
 
 
 def _resources_of(instance: AppInstance, manifest: VMManifest, inputs: DeviceInputs) -> VmConfig:
@@ -188,7 +190,6 @@ def _mode(instance: AppInstance, manifest: VMManifest) -> VmMode:
 def _connections(
     instance: AppInstance, manifest: VMManifest, inputs: DeviceInputs
 ) -> tuple[list[NetworkAdapter], list[Adapter], list[str]]:
-    load = DeviceLoad(inputs.device, netinsts=inputs.netinsts)
     names = [interface.name for interface in manifest.interfaces]
     interfaces: list[NetworkAdapter] = []
     adapters: list[Adapter] = []
@@ -198,7 +199,7 @@ def _connections(
         if interface.directattach or (interface.io is not None and interface.io.name):
             adapters.append(_direct(interface, number, inputs))
             continue
-        netinst = load.netinst_of(interface)
+        netinst = netinst_of(interface, inputs.netinsts)
         if netinst is None:
             named = interface.netinstname or interface.netinstid or "(default)"
             missing.append(
@@ -239,7 +240,12 @@ def _rules_of_bundle(
 
 
 def _ace(rule: AppACE, rule_id: int, inputs: DeviceInputs) -> ACE:
-    matches, actions = inputs.once("rule", (rule,), lambda: (_matches(rule), _actions(rule)))
+    keep = inputs.shared.keep
+
+    def make() -> tuple[tuple[ACEMatch, ...], tuple[ACEAction, ...]]:
+        return keep(_matches(rule)), keep(_actions(rule))
+
+    matches, actions = inputs.once("rule", (rule,), make)
     return ACE(matches=matches, actions=actions, name=rule.name, id=rule_id)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from eaves.controller.domain.contract import enrolment as contract
 from eaves.controller.domain.contract.base import JsonObject
+from eaves.controller.domain.contract.devices import DeviceConfig
 from eaves.controller.domain.contract.projects import Tag
 from eaves.controller.domain.inputs import DeviceInputs
 from eaves.controller.domain.render.adapters import ports_of
@@ -50,15 +51,21 @@ def profile_id_of(project: Tag) -> str:
     return str(policy_of(project).get("certificateEnrollmentId") or "")
 
 
+NO_ACCESS = PortAccess()
+
+
+def _labels(device: DeviceConfig) -> tuple[str, ...]:
+    return tuple(
+        label for label, port in ports_of(device) if port.enable_port_based_network_access_control
+    )
+
+
 def port_access(inputs: DeviceInputs, secrets: Secrets) -> PortAccess:
-    labels = [
-        label
-        for label, port in ports_of(inputs.device)
-        if port.enable_port_based_network_access_control
-    ]
-    project = inputs.project
+    device, project = inputs.device, inputs.project
+    of = (device.interfaces, device.vlan_adapters, device.bond_adapter)
+    labels = inputs.once("ports with 802.1X", of, lambda: _labels(device))
     if project is None or not labels:
-        return PortAccess()
+        return NO_ACCESS
     policy = policy_of(project)
     if not policy.get("enablePortBasedNetworkAccessControl"):
         why = (

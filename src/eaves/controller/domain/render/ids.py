@@ -5,20 +5,17 @@ import uuid
 from functools import lru_cache
 from typing import Final
 
-_NAMESPACE: Final = uuid.UUID("7a0c9d63-1f5b-5f0e-9a53-0f3f6c1d8e21")
+from eaves.ids import name_based_uuid
+
+_NAMESPACE: Final = uuid.UUID("7a0c9d63-1f5b-5f0e-9a53-0f3f6c1d8e21").bytes
 _MOST_ACL_ID: Final = 4_194_302
 _LONGEST_LIST: Final = 8191
 
 
 def derived_id(*parts: str) -> str:
-    """A UUID of version 5, made without the class: thousands are made at a time."""
-    digest = bytearray(
-        hashlib.sha1(_NAMESPACE.bytes + "\0".join(parts).encode(), usedforsecurity=False).digest()
-    )
-    digest[6] = digest[6] & 0x0F | 0x50
-    digest[8] = digest[8] & 0x3F | 0x80
-    text = digest[:16].hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    """A UUID of version 5."""
+    named = _NAMESPACE + "\0".join(parts).encode()
+    return name_based_uuid(hashlib.sha1(named, usedforsecurity=False).digest())
 
 
 @lru_cache(maxsize=4096)

@@ -25,7 +25,7 @@ def config_items(inputs: DeviceInputs) -> tuple[ConfigItem, ...]:
     """
     device, trust = inputs.device, inputs.trust
     of = (device.config_item, device.debug_knob, trust)
-    return inputs.once_all("config items", of, lambda: _config_items(device, trust))
+    return inputs.once_encoded("config items", of, lambda: _config_items(device, trust))
 
 
 def _config_items(device: DeviceConfig, trust: ImageTrust) -> tuple[ConfigItem, ...]:
@@ -53,13 +53,20 @@ def _text(item: EDConfigItem) -> str:
     return "true" if item.bool_value else "false"
 
 
-def reboot(device: DeviceConfig) -> DeviceOpsCmd:
+def reboot(inputs: DeviceInputs) -> DeviceOpsCmd:
     """Always sent: leaving it out would make the next command a mere baseline."""
-    return _command(device.reset_counter, device.reset_time)
+    return _sent(inputs.device.reset_counter, inputs.device.reset_time, inputs)
 
 
-def shutdown(device: DeviceConfig) -> DeviceOpsCmd:
-    return _command(device.prepare_power_off_counter, device.prepare_power_off_time)
+def shutdown(inputs: DeviceInputs) -> DeviceOpsCmd:
+    device = inputs.device
+    return _sent(device.prepare_power_off_counter, device.prepare_power_off_time, inputs)
+
+
+def _sent(counter: int, time: str, inputs: DeviceInputs) -> DeviceOpsCmd:
+    if counter or time:
+        return _command(counter, time)
+    return inputs.once_encoded("no command", (), lambda: _command(0, ""))
 
 
 def _command(counter: int, time: str) -> DeviceOpsCmd:

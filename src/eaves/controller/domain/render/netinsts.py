@@ -105,9 +105,14 @@ def _port(netinst: NetInstConfig, inputs: DeviceInputs) -> Adapter | None:
     """None: no port, an air-gapped network."""
     if not netinst.port:
         return None
-    of = (inputs.model,)
-    types = inputs.once("types of ports", of, lambda: _types_of_ports(inputs.model))
-    return Adapter(type=types.get(netinst.port, PhyIoType.PhyIoNoop), name=netinst.port)
+    known = inputs.once("ports", (inputs.model,), dict[str, Adapter])
+    port = known.get(netinst.port)
+    if port is None:
+        of = (inputs.model,)
+        types = inputs.once("types of ports", of, lambda: _types_of_ports(inputs.model))
+        kind = types.get(netinst.port, PhyIoType.PhyIoNoop)
+        port = known[netinst.port] = inputs.shared.keep(Adapter(type=kind, name=netinst.port))
+    return port
 
 
 def _types_of_ports(model: SysModel | None) -> Mapping[str, PhyIoType]:

@@ -44,10 +44,13 @@ class Patches:
     missing: tuple[str, ...] = ()
 
 
+NO_PATCHES = Patches()
+
+
 def patches(inputs: DeviceInputs) -> Patches:
     """Sorted by id.  One with an image that is lost is left out: half a patch is none."""
     if not inputs.envelopes:
-        return Patches()
+        return NO_PATCHES
     users: defaultdict[str, list[str]] = defaultdict(list)
     for instance in inputs.instances:
         users[instance.patch_envelope_id].append(instance.id)

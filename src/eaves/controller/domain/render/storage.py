@@ -5,7 +5,7 @@ gets an implicit one, whose generation is the purge count of the app.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from eaves.controller.domain.contract.apps import App, AppInstance, Drive
 from eaves.controller.domain.contract.datastores import (
@@ -70,10 +70,10 @@ class AppDisks:
 
 @dataclass(slots=True)
 class _Disks:
-    refs: list[VolumeRef] = field(default_factory=list[VolumeRef])
-    volumes: list[Volume] = field(default_factory=list[Volume])
-    images: list[ImageConfig] = field(default_factory=list[ImageConfig])
-    missing: list[str] = field(default_factory=list[str])
+    refs: list[VolumeRef]
+    volumes: list[Volume]
+    images: list[ImageConfig]
+    missing: list[str]
 
     def frozen(self) -> AppDisks:
         return AppDisks(
@@ -82,7 +82,7 @@ class _Disks:
 
 
 def app_disks(instance: AppInstance, bundle: App, inputs: DeviceInputs) -> AppDisks:
-    disks = _Disks()
+    disks = _Disks([], [], [], [])
     manifest = bundle.manifest_json
     templates = manifest.images if manifest is not None else ()
     for number, (drive, template) in enumerate(_drives(instance.drives, templates)):
@@ -176,7 +176,7 @@ def _implicit_volume(
 
 
 def _shared_origin(image: ImageConfig | None, inputs: DeviceInputs) -> VolumeContentOrigin:
-    return inputs.once("origin", (image,), lambda: _origin(image))
+    return inputs.once_encoded("origin", (image,), lambda: _origin(image))
 
 
 def _origin(image: ImageConfig | None) -> VolumeContentOrigin:
