@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Select, Table, and_, delete, func, insert,
 from sqlalchemy.exc import IntegrityError
 
 from eaves.controller.store.changes import DEVICES, note_change
-from eaves.controller.store.dialect import upsert, upsert_many
+from eaves.controller.store.dialect import is_one_of, upsert, upsert_many
 from eaves.controller.store.listed import forget_contact, note_seen
 from eaves.controller.store.owners import enterprise_of, enterprises_of
 from eaves.controller.store.registering import Binding, CertificateTaken, register_binding
@@ -126,7 +126,7 @@ async def bound_devices(db: Db) -> tuple[DeviceId, ...]:
 
 async def read_devices(db: Db, device_ids: Sequence[DeviceId]) -> tuple[DeviceRow, ...]:
     """These devices, without those that never registered."""
-    query = _device_rows().where(device_bindings.c.device_id.in_(device_ids))
+    query = _device_rows().where(is_one_of(db, device_bindings.c.device_id, device_ids))
     return tuple(_device_row(row) for row in (await db.execute(query)).all())
 
 

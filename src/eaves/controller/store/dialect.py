@@ -106,6 +106,38 @@ async def insert_missing(
         await db.execute(statement, [dict(row) for row in rows])
 
 
+async def insert_each_missing(
+    db: AsyncConnection,
+    table: Table,
+    column: str,
+    values: Collection[str],
+    common: Mapping[str, object],
+) -> None:
+    """As `insert_missing` of rows that differ in one column: one statement, whatever their number.
+
+    Where there are thousands that takes a third of the time.
+    """
+    if values:
+        dialect = db.dialect.name
+        statement = _insert_each(dialect, table, column, tuple(common))
+        await db.execute(statement, {**common, "each": as_one(dialect, values)})
+
+
+@lru_cache(maxsize=64)
+def _insert_each(
+    dialect: str, table: Table, column: str, common: Sequence[str]
+) -> "sqlite.Insert | postgresql.Insert":
+    every: ColumnElement[str]
+    if dialect == "postgresql":
+        every = func.unnest(bindparam("each", type_=ARRAY(Text))).column_valued()
+    else:
+        every = func.json_each(bindparam("each", type_=Text)).table_valued("value").c.value
+    same = [bindparam(name, type_=table.c[name].type) for name in common]
+    # SQLite takes ON after a FROM for the condition of a join, unless a WHERE stands between
+    rows = select(*same, every).where(every.is_not(None))
+    return _insert(dialect, table).from_select([*common, column], rows).on_conflict_do_nothing()
+
+
 async def upsert(
     db: AsyncConnection, table: Table, values: Mapping[str, object], *, keep: Sequence[str] = ()
 ) -> None:

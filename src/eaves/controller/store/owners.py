@@ -5,6 +5,7 @@ from itertools import islice
 
 from sqlalchemy import select
 
+from eaves.controller.store.dialect import is_one_of
 from eaves.controller.store.tables import object_ids
 from eaves.controller.store.unit import Db
 from eaves.ids import DeviceId
@@ -17,7 +18,7 @@ async def enterprises_of(db: Db, device_ids: Collection[DeviceId]) -> Mapping[De
     found: dict[DeviceId, str] = {}
     wanted, c = iter(device_ids), object_ids.c
     while chunk := tuple(islice(wanted, _AT_ONCE)):
-        rows = await db.execute(select(c.id, c.enterprise_id).where(c.id.in_(chunk)))
+        rows = await db.execute(select(c.id, c.enterprise_id).where(is_one_of(db, c.id, chunk)))
         found |= {DeviceId(row.id): row.enterprise_id for row in rows}
     return found
 

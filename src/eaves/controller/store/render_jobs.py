@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import bindparam, delete, exists, func, insert, literal_column, select, update
 
 from eaves.controller.store.affected import devices_affected, is_affected
-from eaves.controller.store.dialect import insert_missing, is_one_of
+from eaves.controller.store.dialect import insert_each_missing, is_one_of
 from eaves.controller.store.tables import object_ids
 from eaves.controller.store.tables_render import render_job_devices, render_jobs
 from eaves.controller.store.unit import Db
@@ -100,8 +100,7 @@ async def insert_job(
 
 async def _add_devices(db: Db, job: "NewJob | JobKey", device_ids: Sequence[str]) -> None:
     common = {"enterprise_id": job.enterprise_id, "job_id": job.id, "attempts": 0}
-    rows = [{"device_id": one, **common} for one in device_ids]
-    await insert_missing(db, render_job_devices, rows)
+    await insert_each_missing(db, render_job_devices, "device_id", device_ids, common)
 
 
 async def find_devices(db: Db, job: "JobKey") -> tuple[str, ...]:
@@ -166,7 +165,7 @@ async def take_devices(db: Db, job: JobKey, now: datetime, limit: int) -> Taken:
         # the same devices wait in other jobs, whose rows go as well: so nobody else may have them
         query = query.where(c.device_id.in_(await _lock_free_devices(db, job, now, limit)))
     attempts = {DeviceId(device): tried for device, tried in await db.execute(query)}
-    also = select(c.job_id).where(c.device_id.in_(attempts)).distinct()
+    also = select(c.job_id).where(is_one_of(db, c.device_id, attempts)).distinct()
     jobs = {job.id}
     if attempts:
         jobs.update(str(row.job_id) for row in await db.execute(also))
@@ -213,7 +212,9 @@ async def note_rendered(db: Db, taken: Taken, device_ids: Collection[DeviceId]) 
     if device_ids:
         c = render_job_devices.c
         await db.execute(
-            delete(render_job_devices).where(c.device_id.in_(device_ids), c.job_id.in_(taken.jobs))
+            delete(render_job_devices).where(
+                is_one_of(db, c.device_id, device_ids), c.job_id.in_(taken.jobs)
+            )
         )
 
 
@@ -251,17 +252,12 @@ async def list_jobs(
 ) -> tuple[RenderJob, ...]:
     """Newest first; with `job_id` that one."""
     c, rows = render_jobs.c, render_job_devices.c
+    # each by an index alone: somebody may ask ten times a second while ten thousand wait
+    left = select(func.count()).where(rows.enterprise_id == c.enterprise_id, rows.job_id == c.id)
+    failed = left.where(rows.attempts > literal_column("0"))
     query = (
-        select(
-            render_jobs,
-            func.count(rows.device_id),
-            func.count(rows.device_id).filter(rows.attempts > 0),
-        )
-        .outerjoin(
-            render_job_devices, (rows.enterprise_id == c.enterprise_id) & (rows.job_id == c.id)
-        )
+        select(render_jobs, left.scalar_subquery(), failed.scalar_subquery())
         .where(c.enterprise_id == enterprise_id)
-        .group_by(*render_jobs.c)
         .order_by(c.created_at.desc(), c.id)
         .limit(limit)
     )

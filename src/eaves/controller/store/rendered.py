@@ -10,7 +10,7 @@ from sqlalchemy import and_, bindparam, select, update
 
 from eaves.controller.domain.unrendered import not_rendered, without_failure
 from eaves.controller.store.changes import DEVICES, note_change
-from eaves.controller.store.dialect import insert_missing, upsert, upsert_many
+from eaves.controller.store.dialect import insert_missing, is_one_of, upsert, upsert_many
 from eaves.controller.store.owners import enterprise_of, enterprises_of
 from eaves.controller.store.tables import rendered_configs, rendered_contents
 from eaves.controller.store.unit import Db
@@ -20,6 +20,7 @@ _CONTENT: Final = and_(
     rendered_contents.c.enterprise_id == rendered_configs.c.enterprise_id,
     rendered_contents.c.device_id == rendered_configs.c.device_id,
 )
+_NOTHING: Final = ("", "[]")  # that is missing
 _SECOND: Final = timedelta(seconds=1)
 
 
@@ -57,10 +58,13 @@ async def find_all_in_force(db: Db, device_ids: Collection[DeviceId]) -> Mapping
     """As `find_in_force` for at most some hundreds; those without a row are left out."""
     c = rendered_configs.c
     query = select(c.device_id, c.config_hash, c.config_timestamp, c.missing, c.generation)
-    rows = await db.execute(query.where(c.device_id.in_(device_ids)))
+    rows = await db.execute(query.where(is_one_of(db, c.device_id, device_ids)))
     return {
         DeviceId(device): InForce(
-            ConfigHash(digest), at, tuple(json.loads(missing)) if missing else (), generation
+            ConfigHash(digest),
+            at,
+            () if missing in _NOTHING else tuple(json.loads(missing)),
+            generation,
         )
         for device, digest, at, missing, generation in rows
     }
@@ -94,7 +98,7 @@ async def find_rendered_of(
             rendered_contents.c.config,
         )
         .join(rendered_contents, _CONTENT)
-        .where(rendered_configs.c.device_id.in_(device_ids))
+        .where(is_one_of(db, rendered_configs.c.device_id, device_ids))
     )
     return {
         DeviceId(row.device_id): RenderedConfig(
@@ -145,27 +149,27 @@ async def put_outcomes(db: Db, outcomes: Sequence[Outcome], now: datetime) -> fr
         return frozenset()
     highest = max(one.before.generation if one.before else 0 for one in outcomes)
     generation = _next_generation(highest, now)
-    owners = await enterprises_of(db, [one.device_id for one in outcomes])
     await _replace_known(db, outcomes, generation)
-    await _insert_fresh(db, outcomes, owners, generation)
+    await _insert_fresh(db, outcomes, generation)
     c = rendered_configs.c
-    ids = [one.device_id for one in outcomes]
-    query = select(c.device_id).where(c.device_id.in_(ids), c.generation == generation)
-    stored = frozenset(DeviceId(row.device_id) for row in await db.execute(query))
+    query = select(c.device_id, c.enterprise_id).where(
+        is_one_of(db, c.device_id, [one.device_id for one in outcomes]), c.generation == generation
+    )
+    stored = {DeviceId(device): owner for device, owner in await db.execute(query)}
     contents = [
         {
-            "enterprise_id": owners[one.device_id],
+            "enterprise_id": stored[one.device_id],
             "device_id": one.device_id,
             "config": one.rendered.config,
         }
         for one in outcomes
-        if one.rendered is not None and one.device_id in stored and one.device_id in owners
+        if one.rendered is not None and one.device_id in stored
     ]
     await upsert_many(db, rendered_contents, contents)
     note_change(
         db, DEVICES, (o.device_id for o in outcomes if o.rendered and o.device_id in stored)
     )
-    return stored
+    return frozenset(stored)
 
 
 async def _replace_known(db: Db, outcomes: Sequence[Outcome], generation: int) -> None:
@@ -196,9 +200,11 @@ async def _replace_known(db: Db, outcomes: Sequence[Outcome], generation: int) -
     )
 
 
-async def _insert_fresh(
-    db: Db, outcomes: Sequence[Outcome], owners: Mapping[DeviceId, str], generation: int
-) -> None:
+async def _insert_fresh(db: Db, outcomes: Sequence[Outcome], generation: int) -> None:
+    fresh = [(one, one.rendered) for one in outcomes if one.before is None]
+    if not fresh:
+        return
+    owners = await enterprises_of(db, [one.device_id for one, _ in fresh])
     await insert_missing(
         db,
         rendered_configs,
@@ -206,13 +212,13 @@ async def _insert_fresh(
             {
                 "enterprise_id": owners[one.device_id],
                 "device_id": one.device_id,
-                "config_hash": one.rendered.config_hash,
-                "config_timestamp": one.rendered.config_timestamp,
+                "config_hash": rendered.config_hash,
+                "config_timestamp": rendered.config_timestamp,
                 "missing": json.dumps(one.missing),
                 "generation": generation,
             }
-            for one in outcomes
-            if one.before is None and one.rendered is not None and one.device_id in owners
+            for one, rendered in fresh
+            if rendered is not None and one.device_id in owners
         ],
     )
 

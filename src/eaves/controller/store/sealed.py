@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from sqlalchemy import delete, select
 
 from eaves.controller.domain.secrets import SecretName
-from eaves.controller.store.dialect import upsert
+from eaves.controller.store.dialect import is_one_of, upsert
 from eaves.controller.store.tables import secrets
 from eaves.controller.store.unit import Db
 
@@ -23,12 +23,12 @@ async def delete_secret(db: Db, name: SecretName) -> None:
 
 async def find_secrets(db: Db, object_ids: Iterable[str]) -> Mapping[SecretName, bytes]:
     """All sealed secrets of these objects, which the caller found within its scope."""
-    wanted = sorted(set(object_ids))
+    wanted = set(object_ids)
     if not wanted:
         return {}
     rows = await db.execute(
         select(secrets)
-        .where(secrets.c.object_id.in_(wanted))
+        .where(is_one_of(db, secrets.c.object_id, wanted))
         .order_by(secrets.c.object_id, secrets.c.field)
     )
     return {SecretName(row.object_id, row.field): row.sealed for row in rows}

@@ -13,6 +13,7 @@ from sqlalchemy import Row, delete, func, insert, select, update
 
 from eaves.controller.domain.scope import Scope
 from eaves.controller.domain.snapshots import Snapshot
+from eaves.controller.store.dialect import is_one_of
 from eaves.controller.store.tables_files import app_snapshots
 from eaves.controller.store.unit import Db
 
@@ -38,7 +39,7 @@ async def snapshots_of(db: Db, instance_ids: Collection[str]) -> Mapping[str, tu
     """By instance, the oldest first; those that devices still have to delete are among them."""
     if not instance_ids:
         return {}
-    query = select(app_snapshots).where(_C.instance_id.in_(instance_ids))
+    query = select(app_snapshots).where(is_one_of(db, _C.instance_id, instance_ids))
     found: defaultdict[str, list[Snapshot]] = defaultdict(list)
     for row in await db.execute(query.order_by(_C.created_at, _C.id)):
         found[row.instance_id].append(_from_row(row))

@@ -51,4 +51,10 @@ render_job_devices = Table(  # a row goes with the rendered configuration, in on
         ondelete="CASCADE",
     ),
     Index(None, "device_id"),
+    Index(  # progress is asked for again and again while thousands wait
+        "ix_render_job_devices_failed",
+        *("enterprise_id", "job_id"),
+        sqlite_where=text("attempts > 0"),
+        postgresql_where=text("attempts > 0"),
+    ),
 )
