@@ -1,7 +1,7 @@
 """One app policy that means 10,000 nodes: until each has its instance, rendered and visible.
 
 All nodes are of one project, have four ports and carry nothing.  The policy brings a network
-instance and an app instance to each; taken away again, none is left.
+instance and an app instance to each; taken away again, none is left, and each is rendered without.
 """
 
 import asyncio
@@ -104,21 +104,25 @@ def run(server: Server, shared: Shared, count: int) -> dict[str, Any]:
         told, _ = rest.ask("/api/v1/apps/instances?summary=true")
         return int(told["totalCount"])
 
+    def nothing_to_render() -> bool:
+        return asyncio.run(_to_render(server.state_dir)) == 0
+
     body, _ = rest.ask(path)
     begun, cpu, busy = time.monotonic(), server.cpu_s(), Busy()
     rest.ask(path, body | policy(shared))
     accepted = time.monotonic() - begun
     _until("instances", lambda: instances() == count)
     visible = time.monotonic() - begun
-    _until("rendering", lambda: asyncio.run(_to_render(server.state_dir)) == 0)
+    _until("rendering", nothing_to_render)
     rendered = time.monotonic() - begun
     cpu, share = server.cpu_s() - cpu, busy.share()
     told, _ = rest.ask(path)
     if told["appPolicy"]["status"] != "POLICY_STATUS_READY":
         raise SystemExit(f"the policy is {told['appPolicy']}")
-    again = time.monotonic()
+    again, cpu_again = time.monotonic(), server.cpu_s()
     rest.ask(path, told | {"appPolicy": None, "networkPolicy": None})
     _until("removal", lambda: instances() == 0)
+    _until("rendering of the removal", nothing_to_render)
     removed = time.monotonic() - again
     rest.close()
     return {
@@ -127,6 +131,7 @@ def run(server: Server, shared: Shared, count: int) -> dict[str, Any]:
         "rendered_s": rendered,
         "removed_s": removed,
         "cpu_s": cpu,
+        "removal_cpu_s": server.cpu_s() - cpu_again,
         "generator_busy": share,
     }
 
@@ -150,10 +155,11 @@ def main() -> int:
         "rendered_s": round(seen["rendered_s"], 2),
         "removed_s": round(seen["removed_s"], 2),
         "server_cpu_us_per_request": round(seen["cpu_s"] / count * 1e6),
+        "removal_cpu_us_per_device": round(seen["removal_cpu_s"] / count * 1e6),
         "rss_mb": round(rss, 1),
         "verify_per_s": round(verifies),
         "limit_s": LIMIT_S,
-        "met": seen["rendered_s"] <= LIMIT_S,
+        "met": max(seen["rendered_s"], seen["removed_s"]) <= LIMIT_S,
         "generator_busy": round(seen["generator_busy"], 3),
         "generator_ok": seen["generator_busy"] <= MOST_BUSY,
     }

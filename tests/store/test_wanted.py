@@ -12,8 +12,8 @@ from eaves.controller.store.tables import Kind
 from eaves.controller.store.unit import snapshot, unit_of_work
 from eaves.controller.store.wanted import (
     render_requests,
-    render_served,
     renders_left_over,
+    renders_served,
     want_render,
 )
 from eaves.ids import DeviceId
@@ -35,10 +35,10 @@ async def test_a_render_serves_the_wish_that_it_began_with_and_no_newer_one(
     async with unit_of_work(engine) as db:
         await want_render(db, EDGE, "second", NOW)
     async with unit_of_work(engine) as db:
-        await render_served(db, EDGE, began)
+        await renders_served(db, {EDGE: began})
     assert await wishes(engine) == {EDGE: "second"}
     async with unit_of_work(engine) as db:
-        await render_served(db, EDGE, "second")
+        await renders_served(db, {EDGE: "second"})
     assert await wishes(engine) == {}
 
 

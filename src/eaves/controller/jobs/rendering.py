@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from eaves.controller.keys import KeyStore
 from eaves.controller.store.rendered import Outcome, put_failure, put_outcomes
 from eaves.controller.store.unit import Db, snapshot, unit_of_work
-from eaves.controller.store.wanted import render_requests, render_served
+from eaves.controller.store.wanted import render_requests, renders_served
 from eaves.ids import DeviceId
 
 if TYPE_CHECKING:
@@ -171,8 +171,7 @@ async def render_devices(
         requests = await render_requests(db, device_ids)
 
     async def served(db: Db, stored: Stored) -> None:
-        for device_id in sorted(stored.settled & requests.keys()):
-            await render_served(db, device_id, requests[device_id])
+        await renders_served(db, {one: requests[one] for one in stored.settled & requests.keys()})
 
     changed: list[DeviceId] = []
     failed: list[DeviceId] = []

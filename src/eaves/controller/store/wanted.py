@@ -5,8 +5,9 @@ The process that notes a wish serves it at once; when it dies first, another one
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Final
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 
 from eaves.controller.store.dialect import database_now, micros_in, micros_of, upsert, upsert_many
 from eaves.controller.store.tables_shared import render_wanted
@@ -35,10 +36,17 @@ async def render_requests(db: Db, device_ids: Sequence[DeviceId]) -> Mapping[Dev
     return {DeviceId(row.device_id): row.request for row in await db.execute(query)}
 
 
-async def render_served(db: Db, device_id: DeviceId, request: str) -> None:
-    """Forget a wish, unless there is a newer one; in the transaction that stores the render."""
-    c = render_wanted.c
-    await db.execute(delete(render_wanted).where(c.device_id == device_id, c.request == request))
+async def renders_served(db: Db, requests: Mapping[DeviceId, str]) -> None:
+    """Forget wishes, where there is no newer one; in the transaction that stores the renders."""
+    if requests:
+        rows = [{"of": device_id, "asked": asked} for device_id, asked in sorted(requests.items())]
+        await db.execute(_SERVED, rows)
+
+
+_wanted: Final = render_wanted.c
+_SERVED: Final = delete(render_wanted).where(
+    _wanted.device_id == bindparam("of"), _wanted.request == bindparam("asked")
+)
 
 
 async def renders_left_over(db: Db, older_than: timedelta, limit: int) -> tuple[DeviceId, ...]:
