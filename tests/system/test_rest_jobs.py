@@ -1,5 +1,6 @@
 """Bulk jobs through REST: what each operation does, what it refuses, who sees it."""
 
+import json
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from eaves.controller.domain.builtin_roles import SYS_MONITOR
 from eaves.controller.store.devices import ECDH_TYPE
 from eaves.controller.store.rendered import find_rendered
 from eaves.controller.store.tables import device_certificates
-from eaves.controller.store.unit import snapshot, unit_of_work
+from eaves.controller.store.unit import Db, snapshot, unit_of_work
 from eaves.ids import DeviceId
 
 pytestmark = pytest.mark.system
@@ -24,6 +25,7 @@ pytestmark = pytest.mark.system
 COPIES = 7
 IDS = sorted(device_id_of(number) for number in range(COPIES))
 EDGE_NODE = "OBJECT_TYPE_EDGE_NODE"
+Row = tuple[object, ...]
 
 
 @pytest.fixture
@@ -457,6 +459,59 @@ async def test_who_may_not_is_refused_and_sees_nothing(
     assert told["status"] == "JOB_STATUS_FAILED"
     assert "is not there any more" in told["errorDetailOfJob"]
     assert not (await device(caller, IDS[0])).get("baseOsRetryCounter")
+
+
+@pytest.mark.usefixtures("world")
+async def test_devices_changed_together_are_told_of_as_one_by_itself(
+    rest: Rest, caller: Caller, runner: Runner
+) -> None:
+    """Rows, events and audit rows of a batch are those of single devices; who is gone is told."""
+    gone = IDS[-1]
+    tags = {"tags": {"site": "north"}}
+    body = {"selectionCriteria": by(*IDS[2:]), "tagUpdate": tags}
+    together = await ask(caller, "devices/tags", body)
+    assert await runner.step(), "finds"
+    await caller.delete(f"/v1/devices/id/{gone}")
+    await runner.run()
+    status = (await caller.get(f"/v1/jobs/id/{together}"))["individualOpStatus"]
+    assert "there is no device" in status.pop(gone)
+    assert status == dict.fromkeys(IDS[2:-1], "COMPLETE")
+    single = await ask(caller, "devices/tags", body | {"selectionCriteria": by(*IDS[:2])})
+    runner.jobs._singly[single] = COPIES  # as after a batch that failed
+    await runner.run()
+    assert set((await caller.get(f"/v1/jobs/id/{single}"))["individualOpStatus"]) == {*IDS[:2]}
+    async with snapshot(rest.engine) as db:
+        of_each = [await _written_of(db, one) for one in IDS[:-1]]
+    assert of_each == of_each[:1] * len(of_each)
+    (revision, listed_tags, events, audited) = of_each[0]
+    assert (revision, listed_tags) == (2, '{"site":"north"}')
+    assert [one[0] for one in events] == ["EDGE_NODE_TAGS_CHANGED"]
+    assert [json.loads(str(one[1])) for one in audited] == [{"tags": [{}, {"site": "north"}]}]
+    again = await done(caller, runner, "devices/tags", body)
+    assert again["individualOpStatus"][IDS[2]] == "COMPLETE"
+    async with snapshot(rest.engine) as db:
+        assert await _written_of(db, IDS[2]) == of_each[0], "as wanted already: nothing is written"
+
+
+async def _written_of(db: Db, device_id: str) -> tuple[int, str, list[Row], list[Row]]:
+    """What a change left of a device, without its name and the moment."""
+    of = {"of": device_id}
+    kept = "SELECT d.revision, l.tags FROM devices d JOIN listed_devices l ON l.id = d.id"
+    revision, tags = (await db.execute(text(f"{kept} WHERE d.id = :of"), of)).one()
+    events = text(
+        "SELECT event_type, severity, source, project_id, user_name, object_kind, data "
+        "FROM events WHERE object_id = :of AND device_id = :of"
+    )
+    audited = text(
+        "SELECT verb, changes, result, project_id, user_name, object_kind "
+        "FROM audit WHERE object_id = :of"
+    )
+    return (
+        revision,
+        tags,
+        [tuple(row) for row in await db.execute(events, of)],
+        [tuple(row) for row in await db.execute(audited, of)],
+    )
 
 
 async def test_a_device_that_cannot_be_rendered_stops_no_other(

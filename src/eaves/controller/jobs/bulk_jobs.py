@@ -1,8 +1,8 @@
 """Carry out bulk jobs: one process does, in short transactions, and a crash loses nothing.
 
 An object is changed, its device rendered and its result noted in one transaction, which the lease
-is confirmed in.  A batch ends when its time is over, not after so many objects, and on SQLite a
-pause follows it: whoever else wants to write waits for one batch at most.
+is confirmed in.  A batch has as many objects as the last one let expect within its time, and begins
+none after that; on SQLite a pause follows it: whoever else wants to write waits for one at most.
 """
 
 import asyncio
@@ -30,7 +30,12 @@ log = structlog.get_logger()
 LOOK_EVERY: Final = timedelta(seconds=0.25)
 BATCH_S: Final = 0.1
 """For how long objects are begun in one transaction; rendering and the commit come after it."""
+WHOLE_S: Final = 0.15
+"""How long a transaction is to take: the next batch gets as many objects as fit."""
+FIRST: Final = 10
+LEAST: Final = 5
 AT_ONCE: Final = 100
+"""Objects of one transaction: `FIRST` in the first one of a job, then what fits within these."""
 REST_S: Final = 0.03
 """Between two transactions: SQLite has no queue; who waits looks again every 25 ms at first."""
 RETRY_S: Final = 5.0
@@ -72,6 +77,7 @@ class BulkJobs:
     changed: Callable[[Iterable[DeviceId]], None]
     _resting: dict[str, datetime] = field(default_factory=dict[str, datetime], init=False)
     _singly: dict[str, int] = field(default_factory=dict[str, int], init=False)
+    _fitting: dict[str, int] = field(default_factory=dict[str, int], init=False)
 
     async def tick(self, held: Held) -> None:
         """All that there is to do; of several jobs one batch of each in turn."""
@@ -128,8 +134,8 @@ class BulkJobs:
     async def _batch(self, held: Held, job: BulkJob) -> bool:
         singly = self._singly.get(job.id, 0)
         async with unit_of_work(self.engine, in_place=True) as db:
+            begun = perf_counter()
             await held.confirm(db)
-            until = perf_counter() + BATCH_S
             current = await bulk_jobs.lock_job(db, job.enterprise_id, job.id)
             if current is None or current.state not in (State.READY, State.INPROGRESS):
                 return False
@@ -137,17 +143,21 @@ class BulkJobs:
             if current.state is State.READY:
                 await bulk_jobs.begin(db, current, now)
                 await _tell(db, current, "started", now)
-            objects = await bulk_jobs.pending_objects(db, current, 1 if singly else AT_ONCE)
+            at_once = 1 if singly else min(self._fitting.get(job.id, FIRST), AT_ONCE)
+            objects = await bulk_jobs.pending_objects(db, current, at_once)
             if not objects:
                 await bulk_jobs.finish(db, current, State.COMPLETED, now)
                 await _tell(db, current, "finished", now)
                 self._forget(current)
                 return True
             done = await self.carrier.carry_out(
-                db, current, objects, now, until=until, singly=bool(singly)
+                db, current, objects, now, until=begun + BATCH_S, singly=bool(singly)
             )
             await bulk_jobs.note_results(db, current, done.results, now)
         self.changed(done.changed)
+        if not singly:
+            fitting = int(len(done.results) * WHOLE_S / (perf_counter() - begun))
+            self._fitting[job.id] = max(LEAST, fitting)
         if singly > 1:
             self._singly[job.id] = singly - 1
         else:
@@ -166,6 +176,7 @@ class BulkJobs:
 
     def _forget(self, job: BulkJob) -> None:
         self._singly.pop(job.id, None)
+        self._fitting.pop(job.id, None)
         self.carrier.forget(job)
 
 

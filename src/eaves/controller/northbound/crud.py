@@ -175,8 +175,13 @@ def draft_of(resource: Resource[T], work: Work, prepared: Prepared[T]) -> Draft:
         device_id=prepared.device_id,
         state=prepared.state,
         references=prepared.references,
-        body=wanted.model_copy(update={"revision": None}).to_json_text(),
+        body=stored_text(wanted),
     )
+
+
+def stored_text(wanted: Contract) -> str:
+    """An object as its row holds it: the revision stands beside it."""
+    return wanted.model_copy(update={"revision": None}).to_json_text()
 
 
 def new_id(work: Work, resource: Resource[T]) -> str:
@@ -292,18 +297,41 @@ async def _finish(
     await rendering.render_changed(work, resource.of.kind.value, resource.target(wanted))
     await journal.note(
         work,
-        journal.Entry(
-            kind=resource.of.kind,
-            noun=resource.of.noun,
-            object_id=object_id,
-            object_name=name_of(wanted),
+        entry_of(
+            resource,
+            wanted,
+            current,
+            what,
             project_id=prepared.project_id,
-            device_id=prepared.device_id or (object_id if resource.of is records.DEVICE else ""),
-            what=what,
-            before=current,
-            after=wanted,
+            device_id=prepared.device_id,
             secrets=secrets,
         ),
+    )
+
+
+def entry_of(
+    resource: Resource[T],
+    wanted: T,
+    current: T | None,
+    what: str,
+    *,
+    project_id: str,
+    device_id: str,
+    secrets: JsonObject | None = None,
+) -> journal.Entry:
+    """What is written down of an object that was made or changed."""
+    object_id = str(getattr(wanted, "id", ""))
+    return journal.Entry(
+        kind=resource.of.kind,
+        noun=resource.of.noun,
+        object_id=object_id,
+        object_name=name_of(wanted),
+        project_id=project_id,
+        device_id=device_id or (object_id if resource.of is records.DEVICE else ""),
+        what=what,
+        before=current,
+        after=wanted,
+        secrets=secrets or {},
     )
 
 

@@ -2,12 +2,13 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from eaves.controller.domain.audit import AuditEntry
 from eaves.controller.domain.contract.base import Contract, JsonObject
 from eaves.controller.northbound.work import Work
-from eaves.controller.store.events import Event, insert_audit, insert_event
+from eaves.controller.store.events import Event, insert_audit, insert_events
 from eaves.controller.store.tables import Kind
 
 EVENT_WORDS = {
@@ -56,16 +57,33 @@ class Entry:
     after: Contract | None = None
     secrets: JsonObject = field(default_factory=dict[str, object])  # which changed, never to what
 
+    @property
+    def in_project(self) -> str:
+        """A project lies in itself: who sees some projects only hears of no other."""
+        return self.object_id if self.kind is Kind.PROJECT else self.project_id
+
 
 def changed_members(before: Contract | None, after: Contract | None) -> JsonObject:
     """Each member that differs, as {"member": [before, after]}; very large ones by their digest."""
-    old = before.to_json() if before is not None else {}
-    new = after.to_json() if after is not None else {}
+    same = _same_members(before, after)
+    old = before.to_json(without=same) if before is not None else {}
+    new = after.to_json(without=same) if after is not None else {}
     return {
         name: [_told(old.get(name)), _told(new.get(name))]
         for name in sorted({*old, *new} - UNREMARKABLE)
         if old.get(name) != new.get(name)
     }
+
+
+def _same_members(before: Contract | None, after: Contract | None) -> frozenset[str]:
+    """Attributes that hold the very same value in both: most, where one is a copy of the other."""
+    if before is None or type(before) is not type(after):
+        return frozenset()
+    old, new = before.__dict__, after.__dict__
+    as_often = before.model_fields_set ^ after.model_fields_set
+    return frozenset(
+        name for name, value in old.items() if value is new[name] and name not in as_often
+    )
 
 
 def _told(value: object) -> object:
@@ -78,43 +96,50 @@ def _told(value: object) -> object:
 
 
 async def note(work: Work, entry: Entry) -> None:
-    changes = changed_members(entry.before, entry.after) | entry.secrets
+    await note_all(work, (entry,))
+
+
+async def note_all(work: Work, entries: Sequence[Entry]) -> None:
+    """As `note`, for what one transaction did to many objects."""
+    told = [(one, changed_members(one.before, one.after) | one.secrets) for one in entries]
+    await insert_events(work.db, [_event(work, *one) for one in told])
+    for one in told:
+        await insert_audit(work.db, _audit(work, *one))
+
+
+def _event(work: Work, entry: Entry, changes: JsonObject) -> Event:
     who = work.principal
-    # a project lies in itself: who sees some projects only hears of no other
-    project_id = entry.object_id if entry.kind is Kind.PROJECT else entry.project_id
-    await insert_event(
-        work.db,
-        Event(
-            at=work.now,
-            enterprise_id=who.scope.enterprise,
-            event_type=f"{EVENT_WORDS[entry.kind]}_{entry.what.upper().replace(' ', '_')}",
-            description=f"{entry.noun} {entry.object_name}: {entry.what} by {who.user_name}",
-            severity="SEVERITY_INFO",
-            source="USER",
-            project_id=project_id,
-            device_id=entry.device_id,
-            user_name=who.user_name,
-            object_kind=entry.kind.value,
-            object_id=entry.object_id,
-            object_name=entry.object_name,
-            data=json.dumps({"changed": sorted(changes)}),
-        ),
+    return Event(
+        at=work.now,
+        enterprise_id=who.scope.enterprise,
+        event_type=f"{EVENT_WORDS[entry.kind]}_{entry.what.upper().replace(' ', '_')}",
+        description=f"{entry.noun} {entry.object_name}: {entry.what} by {who.user_name}",
+        severity="SEVERITY_INFO",
+        source="USER",
+        project_id=entry.in_project,
+        device_id=entry.device_id,
+        user_name=who.user_name,
+        object_kind=entry.kind.value,
+        object_id=entry.object_id,
+        object_name=entry.object_name,
+        data=json.dumps({"changed": sorted(changes)}),
     )
-    await insert_audit(
-        work.db,
-        AuditEntry(
-            at=work.now,
-            enterprise_id=who.scope.enterprise,
-            verb=entry.what,
-            result="done",
-            project_id=project_id,
-            user_id=who.user_id,
-            user_name=who.user_name,
-            client=who.client,
-            request_id=work.request_id,
-            object_kind=entry.kind.value,
-            object_id=entry.object_id,
-            object_name=entry.object_name,
-            changes=json.dumps(changes),
-        ),
+
+
+def _audit(work: Work, entry: Entry, changes: JsonObject) -> AuditEntry:
+    who = work.principal
+    return AuditEntry(
+        at=work.now,
+        enterprise_id=who.scope.enterprise,
+        verb=entry.what,
+        result="done",
+        project_id=entry.in_project,
+        user_id=who.user_id,
+        user_name=who.user_name,
+        client=who.client,
+        request_id=work.request_id,
+        object_kind=entry.kind.value,
+        object_id=entry.object_id,
+        object_name=entry.object_name,
+        changes=json.dumps(changes),
     )

@@ -6,6 +6,7 @@ policy that is written at the same time is not seen yet.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
@@ -19,6 +20,7 @@ from eaves.controller.domain.contract.devices import DeviceConfig, PolicyStatus,
 from eaves.controller.domain.contract.netinsts import NetInstConfig
 from eaves.controller.domain.contract.projects import Tag
 from eaves.controller.domain.contract.volumes import VolInstConfig
+from eaves.controller.domain.inputs import DeviceInputs
 from eaves.controller.domain.policies.attestation import enforces_attestation
 from eaves.controller.domain.policies.entries import Makes
 from eaves.controller.domain.policies.selectors import Node
@@ -29,6 +31,7 @@ from eaves.controller.northbound.problems import Problem
 from eaves.controller.northbound.work import Work
 from eaves.controller.store import policies as rows
 from eaves.controller.store.audit_chain import savepoint
+from eaves.controller.store.inputs import NOTHING_READ
 from eaves.controller.store.policies import Progress
 from eaves.controller.store.policy_reconcile import (
     Means,
@@ -71,10 +74,10 @@ async def touch_project(work: Work, project_id: str) -> None:
         await rows.want_project(work.db, enterprise, project_id, work.new_id())
 
 
-async def touch_devices(work: Work, devices: dict[str, str]) -> None:
-    """A few devices, with their projects."""
+async def touch_devices(work: Work, devices: dict[str, str]) -> Mapping[DeviceId, DeviceInputs]:
+    """A few devices, with their projects; what those are made from that policies left alone."""
     if not devices:
-        return
+        return NOTHING_READ
     alone = work.db.dialect.name == "sqlite"
     if not alone:  # first, as the job does: two who lock in another order wait for each other
         await rows.want_devices(work.db, work.scope.enterprise, devices, work.now)
@@ -84,21 +87,23 @@ async def touch_devices(work: Work, devices: dict[str, str]) -> None:
     except IntegrityError:  # a name that another process gave away at this moment: left to a job
         if alone:
             await rows.want_devices(work.db, work.scope.enterprise, devices, work.now)
-        return
+        return NOTHING_READ
     work.changed.update(done.changed)
     work.told.update(done.told)
     if alone:
         await _note(work, devices, done)
+    return done.read
 
 
-async def touch_left(work: Work) -> None:
+async def touch_left(work: Work) -> Mapping[DeviceId, DeviceInputs]:
     """The devices that writes of this transaction left to whoever began it; some dozens.
 
-    Before rendering: what policies make of a device is part of its configuration.
+    After all other changes of theirs, and before rendering: what policies make of a device is part
+    of its configuration.  Of those that they left alone, what they are rendered from.
     """
     left = dict(work.touched)
     work.touched.clear()
-    await touch_devices(work, left)
+    return await touch_devices(work, left)
 
 
 async def _note(work: Work, devices: dict[str, str], done: Reconciled) -> None:

@@ -25,7 +25,7 @@ from eaves.controller.domain.contract.profiles import (
 )
 from eaves.controller.domain.contract.projects import Tag
 from eaves.controller.domain.contract.roles import Role
-from eaves.controller.domain.contract.stored import read_stored
+from eaves.controller.domain.contract.stored import KnownParts, read_stored
 from eaves.controller.domain.contract.users import DetailedUser, Enterprise, Realm
 from eaves.controller.domain.contract.volumes import VolInstConfig
 from eaves.controller.domain.scope import Scope
@@ -48,9 +48,9 @@ class KindOf(Generic[T]):
     contract: type[T]
     noun: str
 
-    def read(self, stored: StoredObject) -> T:
+    def read(self, stored: StoredObject, known: KnownParts | None = None) -> T:
         changes = {"id": stored.id, "revision": revision_of(stored.revision)}
-        return read_stored(self.contract, stored.body, changes)
+        return read_stored(self.contract, stored.body, changes, known)
 
 
 BRAND = KindOf(Kind.BRAND, SysBrand, "brand")

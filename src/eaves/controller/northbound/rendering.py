@@ -5,12 +5,13 @@ of the same transaction, once one device of each model was rendered on trial: wh
 rendered is refused to the person who asks for it, and does not fail later, out of sight.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from eaves.controller.domain.contract.base import Contract
+from eaves.controller.domain.contract.devices import DeviceConfig
 from eaves.controller.domain.inputs import DeviceInputs
 from eaves.controller.domain.render import Rendered, render_device
 from eaves.controller.keys import KeyStore
@@ -19,7 +20,12 @@ from eaves.controller.northbound.problems import Problem, Target
 from eaves.controller.northbound.work import Work
 from eaves.controller.store import render_jobs
 from eaves.controller.store.affected import devices_affected, models_affected
-from eaves.controller.store.inputs import Render, load_all_inputs, render_and_store
+from eaves.controller.store.inputs import (
+    NOTHING_READ,
+    Render,
+    load_all_inputs,
+    render_and_store,
+)
 from eaves.controller.store.render_jobs import NewJob
 from eaves.controller.store.unit import Db
 from eaves.errors import EavesError
@@ -37,6 +43,8 @@ async def devices_of(work: Work, item: Contract, *, every: bool = False) -> froz
     Of more than `AT_ONCE` some, unless `every` one is asked for: a job finds the others.
     """
     object_id = str(getattr(item, "id", ""))
+    if isinstance(item, DeviceConfig):  # what refers to a device is carried by it, or groups it
+        return frozenset({DeviceId(object_id)})
     limit = None if every else AT_ONCE + 1
     found = await devices_affected(work.db, object_id, limit=limit)
     return frozenset(DeviceId(one) for one in found)
@@ -69,14 +77,19 @@ def without_lock(inputs: DeviceInputs) -> DeviceInputs:
 
 
 async def render_all(
-    db: Db, keys: KeyStore, device_ids: Collection[DeviceId], now: datetime
+    db: Db,
+    keys: KeyStore,
+    device_ids: Collection[DeviceId],
+    now: datetime,
+    read: Mapping[DeviceId, DeviceInputs] = NOTHING_READ,
 ) -> None:
     """Render what several changes of one transaction left for later; some dozens.
 
-    Raises what rendering raises: the caller undoes the transaction.
+    `read`: as `render_and_store` takes it.  Raises what rendering raises: the caller undoes the
+    transaction.
     """
     facts = controller_facts(keys)
-    await render_and_store(db, device_ids, lambda one: render_device(one, facts), now)
+    await render_and_store(db, device_ids, lambda one: render_device(one, facts), now, read)
 
 
 async def _leave_to_job(work: Work, kind: str, target: Target, render: Render) -> None:

@@ -17,6 +17,8 @@ async def keep_secrets(work: Work, object_id: str, prepared: Prepared[T]) -> Jso
 
     The object must be stored first.  A secret that was not sent stays as it is.
     """
+    if not prepared.secrets and prepared.secret_fields is None:
+        return {}  # a verb: nothing was sent, and nothing cannot be any more
     stored = await sealed.find_secrets(work.db, (object_id,))
     told: JsonObject = {}
     for field, clear in sorted(prepared.secrets.items()):

@@ -13,7 +13,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Generic, TypeVar
+from types import MappingProxyType
+from typing import Any, Final, Generic, TypeVar
 
 from sqlalchemy import Select, or_, select
 
@@ -71,6 +72,7 @@ Render = Callable[[DeviceInputs], Rendered]
 
 AT_ONCE = 500
 """Devices in one query, at most."""
+NOTHING_READ: Final[Mapping[DeviceId, DeviceInputs]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,21 +186,30 @@ async def _of_enterprise(
 
 
 async def render_and_store(
-    db: Db, device_ids: Collection[DeviceId], render: Render, now: datetime
+    db: Db,
+    device_ids: Collection[DeviceId],
+    render: Render,
+    now: datetime,
+    read: Mapping[DeviceId, DeviceInputs] = NOTHING_READ,
 ) -> Mapping[DeviceId, ConfigHash]:
     """Render devices again, in the transaction of the change; the new hashes of those that have
     another configuration.  At most `AT_ONCE`, and all together: so many statements cost one too.
 
     The timestamp moves forward, and only with a change.  The rows of the devices are locked until
     the end of the transaction, so that of two changes at once the later one renders both.
+
+    `read`: what some of them are made from, read after the last change of this transaction, with
+    their rows locked.
     """
     if not device_ids:
         return {}
     await lock_devices(db, device_ids)
-    found = await load_to_render(db, device_ids)
+    in_force = await find_all_in_force(db, device_ids)
+    known = {one: read[one] for one in device_ids if one in read}
+    others = await load_all_inputs(db, [one for one in device_ids if one not in known])
     outcomes: list[Outcome] = []
-    for inputs in found.inputs:
-        before = found.in_force.get(DeviceId(inputs.device.id))
+    for inputs in (*known.values(), *others):
+        before = in_force.get(DeviceId(inputs.device.id))
         outcomes.append(outcome_of(render, inputs, before, now))
         await asyncio.sleep(0)  # others on this loop have a turn
     await put_outcomes(db, outcomes, now)

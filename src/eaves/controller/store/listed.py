@@ -120,8 +120,16 @@ async def put_listed(
     db: Db, kind: Kind, row: Mapping[str, object], *, at: datetime, by: str
 ) -> None:
     """Call it with every write of an object; `created_*` of an object that is there stay."""
+    await put_all_listed(db, kind, (row,), at=at, by=by)
+
+
+async def put_all_listed(
+    db: Db, kind: Kind, rows: Iterable[Mapping[str, object]], *, at: datetime, by: str
+) -> None:
+    """As `put_listed`, for many."""
     table = listed.get(kind)
     if table is None:
         return
-    narrow = listed_row(kind, {**row, "created_at": at, "created_by": by, "updated_at": at})
-    await upsert_many(db, table, [narrow], keep=("created_at", "created_by"))
+    stamp = {"created_at": at, "created_by": by, "updated_at": at}
+    narrow = [listed_row(kind, {**row, **stamp}) for row in rows]
+    await upsert_many(db, table, narrow, keep=("created_at", "created_by"))

@@ -10,11 +10,23 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, Row, Table, and_, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Table,
+    and_,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+)
 from sqlalchemy.exc import IntegrityError
 
 from eaves.controller.domain.scope import Scope
+from eaves.controller.store.dialect import is_one_of
 from eaves.controller.store.listed import put_listed
+from eaves.controller.store.object_statements import find_one, given, put_one
 from eaves.controller.store.tables import Kind, object_ids, object_references, objects
 from eaves.controller.store.unit import Db
 from eaves.errors import Rejected
@@ -247,6 +259,7 @@ def _require_inside(scope: Scope, draft: Draft) -> None:
 
 
 def _columns(draft: Draft, stamp: Stamp) -> dict[str, object]:
+    """The `COLUMNS` of a row."""
     return {
         "project_id": draft.project_id,
         "name": draft.name,
@@ -279,10 +292,12 @@ async def _refer(db: Db, draft: Draft) -> None:
 
 
 async def find_object(db: Db, scope: Scope, kind: Kind, object_id: str) -> StoredObject | None:
-    table = objects[kind]
-    row = (
-        await db.execute(select(table).where(table.c.id == object_id, _visible(table, kind, scope)))
-    ).one_or_none()
+    return await _found(db, scope, kind, "id", object_id)
+
+
+async def _found(db: Db, scope: Scope, kind: Kind, column: str, value: str) -> StoredObject | None:
+    query = find_one(kind, column, db.dialect.name, narrow=scope.projects is not None)
+    row = (await db.execute(query, {"of": value, **given(db.dialect.name, scope)})).one_or_none()
     return None if row is None else stored_from_row(kind, row)
 
 
@@ -305,11 +320,7 @@ async def references_of(db: Db, object_id: str) -> frozenset[str]:
 
 
 async def find_object_by_name(db: Db, scope: Scope, kind: Kind, name: str) -> StoredObject | None:
-    table = objects[kind]
-    row = (
-        await db.execute(select(table).where(table.c.name == name, _visible(table, kind, scope)))
-    ).one_or_none()
-    return None if row is None else stored_from_row(kind, row)
+    return await _found(db, scope, kind, "name", name)
 
 
 async def get_object(db: Db, scope: Scope, kind: Kind, object_id: str) -> StoredObject:
@@ -343,6 +354,20 @@ async def find_objects(
     """These by id, at most some hundreds; those that are not there are left out."""
     table = objects[kind]  # no order and no limit: either would lead over all names
     query = select(table).where(table.c.id.in_(ids), _visible(table, kind, scope))
+    return {row.id: stored_from_row(kind, row) for row in await db.execute(query)}
+
+
+async def hold_objects(
+    db: Db, scope: Scope, kind: Kind, ids: Collection[str]
+) -> Mapping[str, StoredObject]:
+    """As `find_objects`; nobody else changes them before the end of the transaction."""
+    table = objects[kind]
+    query = (
+        select(table)
+        .where(is_one_of(db, table.c.id, ids), _visible(table, kind, scope))
+        .order_by(table.c.id)  # whoever holds several takes them in this order
+        .with_for_update()  # SQLite has one writer anyway
+    )
     return {row.id: stored_from_row(kind, row) for row in await db.execute(query)}
 
 
@@ -412,14 +437,11 @@ async def replace_object(
 
 async def _put_version(db: Db, scope: Scope, draft: Draft, stamp: Stamp, current: int) -> bool:
     """False: its revision is another one, or it is not there."""
-    table = objects[draft.kind]
+    statement = put_one(draft.kind, db.dialect.name, narrow=scope.projects is not None)
+    values = {f"new_{name}": value for name, value in _columns(draft, stamp).items()}
+    told = {"of": draft.id, "made_from": current, **given(db.dialect.name, scope), **values}
     try:
-        done = await db.execute(
-            update(table)
-            .where(table.c.id == draft.id, table.c.revision == current)
-            .where(_visible(table, draft.kind, scope))
-            .values(revision=current + 1, revision_before=current, **_columns(draft, stamp))
-        )
+        done = await db.execute(statement, told)
     except IntegrityError as error:
         raise NameTaken(draft.kind, draft.name) from error
     return bool(done.rowcount == 1)

@@ -18,6 +18,7 @@ from eaves.controller.domain.concealment import conceal_instance
 from eaves.controller.domain.contract.apps import AppInstance
 from eaves.controller.domain.contract.netinsts import NetInstConfig
 from eaves.controller.domain.contract.volumes import VolInstConfig
+from eaves.controller.domain.inputs import DeviceInputs
 from eaves.controller.domain.policies.attestation import enforces_attestation
 from eaves.controller.domain.policies.decide import Owned
 from eaves.controller.domain.policies.entries import Makes
@@ -70,6 +71,7 @@ class Reconciled:
     faults: Mapping[DeviceId, tuple[Fault, ...]]
     projects: Mapping[DeviceId, tuple[str, str]]  # enterprise and project, of all that are there
     told: frozenset[DeviceId]  # attestation is asked of them, or no more
+    read: Mapping[DeviceId, DeviceInputs]  # what those that did not change are rendered from
 
 
 async def reconcile(db: Db, device_ids: Collection[DeviceId], means: Means) -> Reconciled:
@@ -79,6 +81,7 @@ async def reconcile(db: Db, device_ids: Collection[DeviceId], means: Means) -> R
     told: set[DeviceId] = set()
     faults: dict[DeviceId, tuple[Fault, ...]] = {}
     projects: dict[DeviceId, tuple[str, str]] = {}
+    read: dict[DeviceId, DeviceInputs] = {}
     for sites in await load_sites(db, device_ids):
         told |= await _attest(db, sites)
         policies = ((site, sites.policies_of(site).entries) for site in sites.sites)
@@ -89,9 +92,11 @@ async def reconcile(db: Db, device_ids: Collection[DeviceId], means: Means) -> R
             projects[id_] = (sites.enterprise_id, one.device.project_id)
             if one:
                 changed.add(id_)
+            else:
+                read[id_] = sites.read[id_]
             if one.faults:
                 faults[id_] = one.faults
-    return Reconciled(frozenset(changed), faults, projects, frozenset(told))
+    return Reconciled(frozenset(changed), faults, projects, frozenset(told), read)
 
 
 async def remove_owned(db: Db, device_id: DeviceId, means: Means) -> None:

@@ -26,6 +26,7 @@ from eaves.controller.domain.contract.profiles import (
 from eaves.controller.domain.contract.projects import Tag
 from eaves.controller.domain.contract.stored import read_stored
 from eaves.controller.domain.contract.volumes import VolInstConfig
+from eaves.controller.domain.inputs import DeviceInputs
 from eaves.controller.domain.policies.decide import Owned, names_of
 from eaves.controller.domain.policies.entries import (
     AppTemplate,
@@ -72,6 +73,7 @@ class Sites:
     sites: tuple[Site, ...]
     policies: Mapping[str, ProjectPolicies]  # by project id
     bundles: Mapping[str, App] = field(default_factory=dict[str, App])
+    read: Mapping[DeviceId, DeviceInputs] = field(default_factory=dict[DeviceId, DeviceInputs])
 
     def policies_of(self, site: Site) -> ProjectPolicies:
         return self.policies.get(site.device.project_id, NONE)
@@ -80,6 +82,7 @@ class Sites:
 async def load_sites(db: Db, device_ids: Collection[DeviceId]) -> tuple[Sites, ...]:
     """One for each enterprise, in the order of their ids."""
     by_enterprise: defaultdict[str, list[Site]] = defaultdict(list)
+    read: defaultdict[str, dict[DeviceId, DeviceInputs]] = defaultdict(dict)
     for inputs in await load_all_inputs(db, device_ids):
         site = Site(
             device=inputs.device,
@@ -91,8 +94,12 @@ async def load_sites(db: Db, device_ids: Collection[DeviceId]) -> tuple[Sites, .
             images=inputs.images,
         )
         by_enterprise[inputs.enterprise_id].append(site)
+        read[inputs.enterprise_id][DeviceId(inputs.device.id)] = inputs
     return tuple(
-        [await _of_enterprise(db, id_, by_enterprise[id_]) for id_ in sorted(by_enterprise)]
+        [
+            replace(await _of_enterprise(db, id_, by_enterprise[id_]), read=read[id_])
+            for id_ in sorted(by_enterprise)
+        ]
     )
 
 

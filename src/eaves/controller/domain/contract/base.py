@@ -16,7 +16,7 @@ Rules that every type here keeps:
 Values are frozen; `model_copy(update={...})` makes a changed one.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Self, TypeVar, cast
@@ -138,9 +138,15 @@ class Contract(BaseModel):
             )
         return cls._always_sent
 
-    def to_json(self) -> JsonObject:
-        """The object as a reply carries it and as it is stored."""
-        return self.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
+    def to_json(self, *, without: Collection[str] = ()) -> JsonObject:
+        """The object as a reply carries it and as it is stored; `without` these attributes."""
+        return self.model_dump(
+            mode="json",
+            by_alias=True,
+            exclude_unset=True,
+            exclude_none=True,
+            exclude=set(without) or None,
+        )
 
     def to_json_text(self) -> str:
         return self.model_dump_json(by_alias=True, exclude_unset=True, exclude_none=True)

@@ -5,7 +5,7 @@ leaves nothing behind and does not stop the others.  Devices are rendered togeth
 that fails the caller undoes all and asks again for each object by itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from time import perf_counter
@@ -98,22 +98,49 @@ class Carrier:
         """
         operation = _operation(job)
         principal = await acting_for(db, _errand(job), operation.rule)
-        results: list[Result] = []
         whole = work_of(db, principal, _errand(job), self._means, now, later=not singly)
+        together = {} if singly else await self._together(job, operation, objects, whole)
+        results = list(together.values())
         for one in objects:
+            if one.number in together:
+                continue
+            if perf_counter() >= until and len(results) >= LEAST:
+                break
             results.append(
                 await self._one(db, job, operation, principal, one, now, whole, singly=singly)
             )
-            if perf_counter() >= until and len(results) >= LEAST:
-                break
-        await policies.touch_left(whole)
+        read = await policies.touch_left(whole)
         changed = whole.changed | whole.told
         if not singly and changed:
-            await rendering.render_all(db, self._means.keys, sorted(changed), now)
+            await rendering.render_all(db, self._means.keys, sorted(changed), now, read)
         return Batch(tuple(results), frozenset(changed))
 
     def forget(self, job: BulkJob) -> None:
         self._configs.pop(job.id, None)
+
+    async def _together(
+        self, job: BulkJob, operation: BulkOperation, objects: Sequence[JobObject], whole: Work
+    ) -> Mapping[int, Result]:
+        """What came, by number, of those objects that are changed by the same statements.
+
+        Where one of them hinders that, nothing is left of it, and each is done by itself.
+        """
+        if operation.apply_all is None:
+            return {}
+        work = work_of(whole.db, whole.principal, _errand(job), self._means, whole.now, later=True)
+        try:
+            async with savepoint(whole.db):
+                made = await operation.apply_all(work, objects, self._config(job))
+        except JobCannotRun:
+            raise
+        except (EavesError, ValidationError) as error:
+            log.info("bulk_job_one_by_one", job=job.id, why=text_of(error))
+            return {}
+        return {
+            one.number: _done(one, made[one.number], work, whole)
+            for one in objects
+            if one.number in made
+        }
 
     async def _one(
         self,

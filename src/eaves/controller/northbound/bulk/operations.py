@@ -13,7 +13,14 @@ from eaves.controller.domain.authz import Area, Rule, Verb
 from eaves.controller.domain.contract.devices import DeviceConfig
 from eaves.controller.domain.contract.envelope import ObjectType
 from eaves.controller.domain.contract.jobs import BulkConfig, BulkService
-from eaves.controller.northbound import actions, catalog, crud, patch_references, records
+from eaves.controller.northbound import (
+    actions,
+    catalog,
+    crud,
+    patch_references,
+    records,
+    together,
+)
 from eaves.controller.northbound.bulk import bundles, deploying, importing
 from eaves.controller.northbound.bulk.made import Made
 from eaves.controller.northbound.global_hardware import IMPORT
@@ -31,6 +38,8 @@ from eaves.controller.store.tables import Kind
 
 Check = Callable[[Work, BulkConfig], Awaitable[tuple[Refusal, ...]]]
 Apply = Callable[[Work, JobObject, BulkConfig], Awaitable[Made]]
+ApplyAll = Callable[[Work, Sequence[JobObject], BulkConfig], Awaitable[Mapping[int, Made]]]
+"""Of some objects, what came of those that can be done together, by number."""
 Listed = Callable[[BulkConfig], Sequence[Found]]
 MAX_TAGS: Final = 256
 
@@ -43,6 +52,7 @@ class BulkOperation:
     rule: Rule
     check: Check
     apply: Apply
+    apply_all: ApplyAll | None = None  # does to many what `apply` does to each
     told: bool = True  # a body says what to do; else the objects are all it needs
     listed: Listed | None = None  # its body names the objects, which are none of the enterprise
     by_itself: bool = True  # else an operation of something else makes its jobs
@@ -52,18 +62,50 @@ async def _nothing_to_check(_work: Work, _config: BulkConfig) -> tuple[Refusal, 
     return ()
 
 
-Changes = Callable[[DeviceConfig], Mapping[str, object]]
+@dataclass(frozen=True, slots=True)
+class DeviceChange:
+    """One that touches nothing that a device refers to."""
+
+    members: Callable[[DeviceConfig], Mapping[str, object]]
+    what: str
+
+    def of(self, device: DeviceConfig) -> DeviceConfig:
+        return device.model_copy(update=dict(self.members(device)))
 
 
-async def _change_device(work: Work, one: JobObject, changes: Changes, what: str) -> Made:
-    """For changes that touch nothing the device refers to."""
+Plan = Callable[[Work, BulkConfig], Awaitable[DeviceChange]]
+UNCHANGED: Final = Made("as wanted already")
+
+
+async def _change_device(work: Work, one: JobObject, change: DeviceChange) -> Made:
     stored = await crud.find_stored(work, catalog.DEVICES, object_id=one.object_id)
     current = catalog.DEVICES.of.read(stored)
-    wanted = current.model_copy(update=dict(changes(current)))
+    wanted = change.of(current)
     if wanted == current:
-        return Made("as wanted already")
-    await store_change(work, catalog.DEVICES, current, wanted, what, stored=stored)
-    return Made(what)
+        return UNCHANGED
+    await store_change(work, catalog.DEVICES, current, wanted, change.what, stored=stored)
+    return Made(change.what)
+
+
+async def _change_devices(
+    work: Work, objects: Sequence[JobObject], change: DeviceChange
+) -> Mapping[int, Made]:
+    """A device that is not there, or named twice, is left to be done by itself."""
+    held = dict(await together.hold(work, catalog.DEVICES, [one.object_id for one in objects]))
+    made: dict[int, Made] = {}
+    changes: list[tuple[together.HeldObject[DeviceConfig], DeviceConfig]] = []
+    for one in objects:
+        found = held.pop(one.object_id, None)
+        if found is None:
+            continue
+        wanted = change.of(found.current)
+        if wanted == found.current:
+            made[one.number] = UNCHANGED
+        else:
+            made[one.number] = Made(change.what)
+            changes.append((found, wanted))
+    await together.store_changes(work, catalog.DEVICES, changes, change.what)
+    return made
 
 
 async def check_base_os(work: Work, config: BulkConfig) -> tuple[Refusal, ...]:
@@ -77,7 +119,7 @@ async def check_base_os(work: Work, config: BulkConfig) -> tuple[Refusal, ...]:
     return ()
 
 
-async def update_base_os(work: Work, one: JobObject, config: BulkConfig) -> Made:
+async def _base_os_of(work: Work, config: BulkConfig) -> DeviceChange:
     assert config.baseos_update is not None  # noqa: S101 - checked when the job was made
     wanted = config.baseos_update.baseimage
     assert wanted is not None  # noqa: S101 - as above
@@ -94,7 +136,7 @@ async def update_base_os(work: Work, one: JobObject, config: BulkConfig) -> Made
         }
     )
     what = "base image applied" if wanted.activate else "base image published"
-    return await _change_device(work, one, lambda _: {"base_image": (image,)}, what)
+    return DeviceChange(lambda _: {"base_image": (image,)}, what)
 
 
 async def retry_base_os(work: Work, one: JobObject, _config: BulkConfig) -> Made:
@@ -124,14 +166,14 @@ async def _check_tags(_work: Work, config: BulkConfig) -> tuple[Refusal, ...]:
     return _too_many(config.tag_update.tags, "tagUpdate.tags")
 
 
-async def _update_tags(work: Work, one: JobObject, config: BulkConfig) -> Made:
+async def _tags_of(_work: Work, config: BulkConfig) -> DeviceChange:
     assert config.tag_update is not None  # noqa: S101 - checked when the job was made
     tags, override = config.tag_update.tags, config.tag_update.override
 
     def changed(device: DeviceConfig) -> Mapping[str, object]:
         return {"tags": _merged(device, tags, override=override)}
 
-    return await _change_device(work, one, changed, "tags changed")
+    return DeviceChange(changed, "tags changed")
 
 
 def _merged(device: DeviceConfig, tags: Mapping[str, str], *, override: bool) -> dict[str, str]:
@@ -145,11 +187,10 @@ async def _check_deployment_tag(_work: Work, config: BulkConfig) -> tuple[Refusa
     return ()
 
 
-async def _update_deployment_tag(work: Work, one: JobObject, config: BulkConfig) -> Made:
+async def _deployment_tag_of(_work: Work, config: BulkConfig) -> DeviceChange:
     assert config.deployment_tag_update is not None  # noqa: S101 - checked when the job was made
     tag = config.deployment_tag_update.deployment_tag
-    what = "deployment tag changed"
-    return await _change_device(work, one, lambda _: {"deployment_tag": tag}, what)
+    return DeviceChange(lambda _: {"deployment_tag": tag}, "deployment tag changed")
 
 
 async def _check_project(work: Work, config: BulkConfig) -> tuple[Refusal, ...]:
@@ -197,10 +238,20 @@ async def _delete_instance(work: Work, one: JobObject, _config: BulkConfig) -> M
     return Made("deleted")
 
 
-def _on_devices(
-    service: BulkService, check: Check, apply: Apply, rule: Rule = CHANGE_DEVICES
-) -> BulkOperation:
-    return BulkOperation(service, Kind.DEVICE, ObjectType.EDGE_NODE, rule, check, apply)
+def _planned(service: BulkService, check: Check, plan: Plan) -> BulkOperation:
+    """The same change of each device."""
+
+    async def apply(work: Work, one: JobObject, config: BulkConfig) -> Made:
+        return await _change_device(work, one, await plan(work, config))
+
+    async def apply_all(
+        work: Work, objects: Sequence[JobObject], config: BulkConfig
+    ) -> Mapping[int, Made]:
+        return await _change_devices(work, objects, await plan(work, config))
+
+    return BulkOperation(
+        service, Kind.DEVICE, ObjectType.EDGE_NODE, CHANGE_DEVICES, check, apply, apply_all
+    )
 
 
 def _on_instances(service: BulkService, apply: Apply, rule: Rule) -> BulkOperation:
@@ -216,7 +267,7 @@ def _on_instances(service: BulkService, apply: Apply, rule: Rule) -> BulkOperati
 
 
 ALL: Final = (
-    _on_devices(BulkService.BASEOS_UPDATE, check_base_os, update_base_os),
+    _planned(BulkService.BASEOS_UPDATE, check_base_os, _base_os_of),
     BulkOperation(
         BulkService.BASEOS_UPDATE_RETRY,
         Kind.DEVICE,
@@ -226,11 +277,16 @@ ALL: Final = (
         retry_base_os,
         told=False,
     ),
-    _on_devices(BulkService.DEVICE_TAG_UPDATE, _check_tags, _update_tags),
-    _on_devices(
-        BulkService.DEVICE_TAG_DEPLOYMENT_UPDATE, _check_deployment_tag, _update_deployment_tag
+    _planned(BulkService.DEVICE_TAG_UPDATE, _check_tags, _tags_of),
+    _planned(BulkService.DEVICE_TAG_DEPLOYMENT_UPDATE, _check_deployment_tag, _deployment_tag_of),
+    BulkOperation(
+        BulkService.DEVICE_PROJECT_AND_TARGET_UPDATE,
+        Kind.DEVICE,
+        ObjectType.EDGE_NODE,
+        CHANGE_DEVICES,
+        _check_project,
+        _move_to_project,
     ),
-    _on_devices(BulkService.DEVICE_PROJECT_AND_TARGET_UPDATE, _check_project, _move_to_project),
     BulkOperation(
         BulkService.APPINSTANCE_DEPLOY,
         Kind.DEVICE,

@@ -118,9 +118,10 @@ async def project_written(work: Work, wanted: Tag, current: Tag | None) -> None:
 
 async def device_written(work: Work, wanted: DeviceConfig, current: DeviceConfig | None) -> None:
     touched = policies.means_another_node(wanted, current)
-    if touched:  # before its other rows: who looks after policies locks in this order
-        await policies.lock_node(work, wanted)
     known = current is not None and _claimed(wanted) == _claimed(current)
+    # before its other rows, if it has any: who looks after policies locks in this order
+    if touched and not (known and work.render_later):
+        await policies.lock_node(work, wanted)
     # whether it attests is looked at with its policies, where these are looked at later
     if not known or (touched and not work.render_later):
         await claim(work, wanted)

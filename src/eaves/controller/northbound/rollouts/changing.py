@@ -85,8 +85,8 @@ async def begin(work: Work, spec: RolloutSpec, each: RolloutObject) -> RolloutOb
     made, active = await _members(work, spec, each.object_id)
     if not of_devices(spec) and not purges(spec) and was["drives"] != made["drives"]:
         raise Problem(412, f"app instance {each.object_name!r}: {NEEDS_PURGE}")
-    await policies.touch_left(work)
-    await rendering.render_all(work.db, work.keys, sorted(work.changed), work.now)
+    read = await policies.touch_left(work)
+    await rendering.render_all(work.db, work.keys, sorted(work.changed), work.now, read)
     return replace(
         each,
         standing=Standing.STARTED,
@@ -147,8 +147,8 @@ async def undo(work: Work, spec: RolloutSpec, each: RolloutObject) -> RolloutObj
         booted_at = await _booted_at(work, each.object_id) if again else None
         await _restore_instance(work, spec, each.object_id, was, purge=again)
         version = _version(was)
-    await policies.touch_left(work)
-    await rendering.render_all(work.db, work.keys, sorted(work.changed), work.now)
+    read = await policies.touch_left(work)
+    await rendering.render_all(work.db, work.keys, sorted(work.changed), work.now, read)
     if not version:
         text = "as it was before: no base image is asked for, it goes on with the one that it runs"
         return _settled(work, each, Standing.UNDONE, text)
