@@ -90,8 +90,8 @@ test-image: develop  ## root: boots of that image in QEMU, power cuts; FULL=1 ta
 test: develop console  ## everything CI runs, on this machine
 	tests/all
 
-test-system: develop  ## whole processes together, a soak of ten minutes, sinks away for three; random sequences of a node: 10,000 simulated, 200 on this host, every field of a config
-	EAVES_SEED=$$(date +%s) EAVES_NODE_SEQUENCES=10000 EAVES_HOST_SEQUENCES=200 pytest tests/property/test_node.py tests/host/test_network_sequences.py
+test-system: develop  ## whole processes together, a soak of ten minutes, sinks away for three; random sequences of a node: 10,000 simulated, 200 on this host, every field of a config; 1,000 histories of policies on each database
+	EAVES_SEED=$$(date +%s) EAVES_NODE_SEQUENCES=10000 EAVES_HOST_SEQUENCES=200 EAVES_POLICY_HISTORIES=1000 pytest tests/property/test_node.py tests/host/test_network_sequences.py tests/store/test_policy_histories.py
 	SOAK_S=$${SOAK_S:-600} SINKS_AWAY_S=$${SINKS_AWAY_S:-180} PARITY=$${PARITY:-all} pytest -m "system or soak"
 
 proto: $(VENV)/.develop

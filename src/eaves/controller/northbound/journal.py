@@ -77,7 +77,7 @@ def changed_members(before: Contract | None, after: Contract | None) -> JsonObje
 
 def _same_members(before: Contract | None, after: Contract | None) -> frozenset[str]:
     """Attributes that hold the very same value in both: most, where one is a copy of the other."""
-    if before is None or type(before) is not type(after):
+    if before is None or after is None or type(before) is not type(after):
         return frozenset()
     old, new = before.__dict__, after.__dict__
     as_often = before.model_fields_set ^ after.model_fields_set

@@ -66,12 +66,12 @@ async def touch_project(work: Work, project_id: str) -> None:
     """A policy of this project changed."""
     enterprise = work.scope.enterprise
     ids = await rows.some_devices(work.db, enterprise, project_id, AT_ONCE + 1)
-    if len(ids) > AT_ONCE:
+    many = len(ids) > AT_ONCE
+    if many or work.db.dialect.name != "sqlite":
+        # first, as the job does: two who lock in another order wait for each other
         await rows.want_project(work.db, enterprise, project_id, work.new_id())
-        return
-    await touch_devices(work, dict.fromkeys(ids, project_id))
-    if work.db.dialect.name != "sqlite":
-        await rows.want_project(work.db, enterprise, project_id, work.new_id())
+    if not many:
+        await touch_devices(work, dict.fromkeys(ids, project_id))
 
 
 async def touch_devices(work: Work, devices: dict[str, str]) -> Mapping[DeviceId, DeviceInputs]:

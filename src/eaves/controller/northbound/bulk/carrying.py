@@ -99,7 +99,9 @@ class Carrier:
         operation = _operation(job)
         principal = await acting_for(db, _errand(job), operation.rule)
         whole = work_of(db, principal, _errand(job), self._means, now, later=not singly)
-        together = {} if singly else await self._together(job, operation, objects, whole)
+        together: Mapping[int, Result] = {}
+        if not singly:
+            together = await self._together(job, operation, objects, whole)
         results = list(together.values())
         for one in objects:
             if one.number in together:
