@@ -487,8 +487,9 @@ async def test_devices_changed_together_are_told_of_as_one_by_itself(
     assert (revision, listed_tags) == (2, '{"site":"north"}')
     assert [one[0] for one in events] == ["EDGE_NODE_TAGS_CHANGED"]
     assert [json.loads(str(one[1])) for one in audited] == [{"tags": [{}, {"site": "north"}]}]
-    again = await done(caller, runner, "devices/tags", body)
-    assert again["individualOpStatus"][IDS[2]] == "COMPLETE"
+    wanted_already = body | {"selectionCriteria": by(IDS[2])}
+    again = await done(caller, runner, "devices/tags", wanted_already)
+    assert again["individualOpStatus"] == {IDS[2]: "COMPLETE"}
     async with snapshot(rest.engine) as db:
         assert await _written_of(db, IDS[2]) == of_each[0], "as wanted already: nothing is written"
 
