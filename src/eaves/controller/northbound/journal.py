@@ -82,7 +82,7 @@ def _same_members(before: Contract | None, after: Contract | None) -> frozenset[
     old, new = before.__dict__, after.__dict__
     as_often = before.model_fields_set ^ after.model_fields_set
     return frozenset(
-        name for name, value in old.items() if value is new[name] and name not in as_often
+        name for name in old.keys() & new.keys() if old[name] is new[name] and name not in as_often
     )
 
 
