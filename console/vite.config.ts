@@ -4,9 +4,13 @@
  */
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
+import { DECIDES, lean } from "./vite/lean.ts";
+import { sheetsByAll } from "./vite/named.ts";
+
+const sheets = sheetsByAll(DECIDES);
 
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react(), lean(), sheets.plugin],
   base: "/",
   build: {
     outDir: "../src/eaves/console/dist",
@@ -14,6 +18,7 @@ export default defineConfig({
     target: "es2023",
     assetsInlineLimit: 0,
     cssCodeSplit: true,
+    rolldownOptions: { output: { assetFileNames: sheets.nameOf } },
     modulePreload: { polyfill: false },
     sourcemap: false,
     reportCompressedSize: false,
@@ -23,5 +28,5 @@ export default defineConfig({
   server: {
     proxy: { "/api": { target: "https://localhost:9443", secure: false, changeOrigin: true } },
   },
-  test: { include: ["src/**/*.test.ts"], environment: "node", isolate: false },
+  test: { include: ["{src,vite}/**/*.test.ts"], environment: "node", isolate: false },
 });

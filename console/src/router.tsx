@@ -1,14 +1,20 @@
 /** Every address of the console; what a view needs is loaded when it is gone to. */
-import { type ComponentType, Fragment, lazy, type ReactNode } from "react";
+import { type ComponentType, Fragment, lazy, type ReactNode, useEffect } from "react";
 import { createBrowserRouter, isRouteErrorResponse, useParams, useRouteError } from "react-router";
 import { Live } from "./live/Live";
 import { SessionGate } from "./session/Session";
 import { SignedIn } from "./session/SignedIn";
+import { idle, isSparing, type Load, loadAhead } from "./shell/ahead";
 import { Shell } from "./shell/Shell";
 import { Problem } from "./ui/Problem";
 import { Overview } from "./views/overview/Overview";
 
+const AHEAD_MS = 500; // what is gone to first is shown by then
+const AHEAD = 2; // nodes, and one node: with them comes what all lists and pages share
+const views: Load[] = [];
+
 const later = (load: () => Promise<ComponentType>) => {
+  views.push(load);
   const View = lazy(async () => ({ default: await load() }));
   return (
     <OfOne>
@@ -21,6 +27,21 @@ const later = (load: () => Promise<ComponentType>) => {
 function OfOne({ children }: { readonly children: ReactNode }) {
   const { kind = "", id = "" } = useParams();
   return <Fragment key={`${kind}/${id}`}>{children}</Fragment>;
+}
+
+/** Once somebody is in: the views that are gone to most, and the parts of all others. */
+function Ahead() {
+  useEffect(() => {
+    const end = new AbortController();
+    const timer = setTimeout(() => {
+      if (!isSparing()) void loadAhead(views.slice(0, AHEAD), idle, end.signal);
+    }, AHEAD_MS);
+    return () => {
+      clearTimeout(timer);
+      end.abort();
+    };
+  }, []);
+  return null;
 }
 
 function Broken() {
@@ -38,6 +59,7 @@ export const router = createBrowserRouter([
       <SessionGate>
         <Live>
           <Shell />
+          <Ahead />
         </Live>
       </SessionGate>
     ),

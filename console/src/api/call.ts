@@ -1,4 +1,5 @@
 /** One call of the REST API, and what it means when it is refused. */
+import { early } from "./early";
 
 export type Query = Readonly<
   Record<string, string | number | boolean | readonly string[] | undefined>
@@ -95,15 +96,17 @@ export async function call<T>(asked: Call): Promise<T> {
   const headers: Record<string, string> = { Accept: "application/json" };
   if (asked.token) headers.Authorization = `Bearer ${asked.token}`;
   if (asked.body !== undefined) headers["Content-Type"] = "application/json";
+  const path = `${asked.path}${queryText(asked.query)}`;
   let answer: Response;
   try {
-    answer = await fetch(`/api${asked.path}${queryText(asked.query)}`, {
-      method: asked.method,
-      headers,
-      body: asked.body === undefined ? null : JSON.stringify(asked.body),
-      signal: asked.signal ?? null,
-      cache: "no-store",
-    });
+    answer = await (begun(asked, path) ??
+      fetch(`/api${path}`, {
+        method: asked.method,
+        headers,
+        body: asked.body === undefined ? null : JSON.stringify(asked.body),
+        signal: asked.signal ?? null,
+        cache: "no-store",
+      }));
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     const details = "the controller does not answer; check the network, this page tries again";
@@ -117,6 +120,9 @@ export async function call<T>(asked: Call): Promise<T> {
   }
   return body as T; // the one place where an answer gets its type: it is that of the contract
 }
+
+const begun = ({ method, token }: Call, path: string) =>
+  method === "GET" ? early(globalThis.window?.eavesEarly, path, token) : undefined;
 
 function asJson(text: string): unknown {
   if (!text) return {};

@@ -2,7 +2,9 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import {
   createContext,
+  lazy,
   type ReactNode,
+  Suspense,
   useCallback,
   useContext,
   useEffect,
@@ -19,7 +21,6 @@ import { type Area, may, type Verb } from "../rights/rights";
 import { Problem } from "../ui/Problem";
 import { Waiting } from "../ui/Waiting";
 import { ATTENTION } from "../views/overview/first";
-import { SignIn } from "./SignIn";
 import { next } from "./steps";
 import { type Held, outermost, Vault } from "./vault";
 
@@ -43,6 +44,9 @@ const vault = new Vault();
 /** The session of who just came back from a provider of identities. */
 export const keep = (held: Held): void => vault.put(held);
 
+/** Its forms are for those who are not in yet. */
+const SignIn = lazy(async () => ({ default: (await import("./SignIn")).SignIn }));
+
 const REFRESH_MS = 10 * 60 * 1000;
 
 export function useSession(): Session {
@@ -58,7 +62,13 @@ export function SessionGate({ children }: { readonly children: ReactNode }) {
     if (!asked) vault.ask().then(() => setAsked(true));
   }, [asked]);
   if (held) return <Within held={held}>{children}</Within>;
-  return asked ? <SignIn onHeld={(one) => vault.put(one)} /> : <Waiting what="the session" />;
+  const waiting = <Waiting what="the session" />;
+  if (!asked) return waiting;
+  return (
+    <Suspense fallback={waiting}>
+      <SignIn onHeld={(one) => vault.put(one)} />
+    </Suspense>
+  );
 }
 
 function Within({ held, children }: { readonly held: Held; readonly children: ReactNode }) {

@@ -1,4 +1,4 @@
-/** Dark or light: as the machine says, until somebody chooses; `public/theme.js` sets the first. */
+/** Dark or light: as the machine says, until somebody chooses; `public/first.js` sets the first. */
 
 const KEY = "eaves-theme";
 const CLASS = "pf-v6-theme-dark";

@@ -1,8 +1,7 @@
-import { Timestamp, TimestampTooltipVariant } from "@patternfly/react-core";
-import { useEffect, useState } from "react";
-import { ago, momentOf } from "./time";
-
-const TURN_MS = 15_000;
+import { Timestamp, Tooltip } from "@patternfly/react-core";
+import { useState } from "react";
+import { useNow } from "./now";
+import { ago, exactly, momentOf } from "./time";
 
 /** How long ago something was; the exact time for who points at it. */
 export function Age({
@@ -12,16 +11,29 @@ export function Age({
   readonly at: string | undefined;
   readonly never?: string;
 }) {
-  const [now, setNow] = useState(Date.now);
-  useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), TURN_MS);
-    return () => clearInterval(timer);
-  }, []);
+  const now = useNow();
+  // of a long list few are pointed at: what tells the exact time is made for those alone
+  const [pointed, setPointed] = useState<HTMLElement>();
   const moment = momentOf(at);
   if (!moment) return <>{never}</>;
+  const leave = () => setPointed(undefined);
   return (
-    <Timestamp date={moment} tooltip={{ variant: TimestampTooltipVariant.default }}>
-      {ago(moment.getTime(), Math.max(now, moment.getTime()))}
-    </Timestamp>
+    <>
+      <Timestamp
+        date={moment}
+        className="pf-m-help-text"
+        tabIndex={0}
+        onPointerEnter={(event) => setPointed(event.currentTarget)}
+        onPointerLeave={leave}
+        onFocus={(event) => setPointed(event.currentTarget)}
+        onBlur={leave}
+        onKeyDown={(event) => event.key === "Escape" && leave()}
+      >
+        {ago(moment.getTime(), Math.max(now, moment.getTime()))}
+      </Timestamp>
+      {pointed && (
+        <Tooltip trigger="manual" isVisible triggerRef={() => pointed} content={exactly(moment)} />
+      )}
+    </>
   );
 }

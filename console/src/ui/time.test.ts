@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { ago, momentOf } from "./time";
+import { ago, exactly, momentOf } from "./time";
 
 it.each([
   [-1, "1 second ago"],
@@ -15,4 +15,8 @@ it("knows how the contract writes that there was none", () => {
   expect(momentOf("not a time")).toBeUndefined();
   expect(momentOf(undefined)).toBeUndefined();
   expect(momentOf("2026-01-02T03:04:05Z")?.getTime()).toBe(1_767_323_045_000);
+});
+
+it("says when exactly, the same everywhere", () => {
+  expect(exactly(new Date("2026-01-02T03:04:05Z"))).toBe("Jan 2, 2026, 03:04:05 UTC");
 });

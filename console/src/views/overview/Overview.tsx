@@ -13,7 +13,7 @@ import {
 } from "@patternfly/react-core";
 import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
 import type { UseQueryResult } from "@tanstack/react-query";
-import { useState } from "react";
+import { lazy, Suspense, useEffect, useState } from "react";
 import { Link } from "react-router";
 import type { Attention, Spreading } from "../../api/own";
 import type { AppRow, Listed } from "../../api/types";
@@ -25,31 +25,35 @@ import { Problem } from "../../ui/Problem";
 import { State } from "../../ui/State";
 import { Waiting } from "../../ui/Waiting";
 import { attention, type Item } from "./attention";
-import { FirstHour } from "./FirstHour";
 import { ATTENTION, answered, totalOf } from "./first";
 import { mostOf } from "./most";
-import { Places } from "./Places";
 import { Spread } from "./Spread";
+
+const FirstHour = lazy(async () => ({ default: (await import("./FirstHour")).FirstHour }));
+const Places = lazy(async () => ({ default: (await import("./Places")).Places }));
 
 const SELDOM_MS = 300_000; // no event tells it, and the controller reads all reports for it
 const FIRST = 10; // the worst; the rest is one click away
 
 export function Overview() {
   const { told, apps } = useSeen();
+  const shown = useShown(told.data !== undefined);
   const states = told.data?.states;
   const empty = states !== undefined && totalOf(states) === 0;
   return (
     <Stack hasGutter>
       {empty && (
         <StackItem>
-          <FirstHour />
+          <Suspense fallback={<Waiting what="the first steps" />}>
+            <FirstHour />
+          </Suspense>
         </StackItem>
       )}
       <StackItem>
         <Title headingLevel="h1">Needs a person</Title>
         <Told told={told} apps={apps} />
       </StackItem>
-      {states && !empty && (
+      {states && shown && !empty && (
         <StackItem>
           <div className="eaves-cards">
             <Figure title="Nodes by state" values={states} to="/nodes" filter="runState" />
@@ -62,12 +66,31 @@ export function Overview() {
               />
             )}
             <Fleet />
-            <Places />
+            <Suspense fallback={null}>
+              <Places />
+            </Suspense>
           </div>
         </StackItem>
       )}
     </Stack>
   );
+}
+
+/** Whether this was drawn, and the page has listened to who uses it: the rest can follow. */
+function useShown(there: boolean): boolean {
+  const [shown, setShown] = useState(false);
+  useEffect(() => {
+    if (!there) return undefined;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const frame = requestAnimationFrame(() => {
+      timer = setTimeout(() => setShown(true));
+    });
+    return () => {
+      cancelAnimationFrame(frame);
+      clearTimeout(timer);
+    };
+  }, [there]);
+  return shown;
 }
 
 /** The list first and alone; then the apps, which the controller looks through one by one. */
