@@ -153,7 +153,7 @@ def test_every_part_of_a_message_comes_back_as_it_was(data: st.DataObject) -> No
 def without_rest(value: Any) -> Any:
     """The same, of what the dataclasses model."""
     if isinstance(value, tuple):
-        return tuple(map(without_rest, cast("tuple[Any, ...]", value)))
+        return tuple(map(without_rest, cast("tuple[object, ...]", value)))
     if not is_dataclass(value):
         return value
     known = {f.name: getattr(value, f.name) for f in fields(value) if f.name != "rest"}
@@ -164,7 +164,7 @@ def without_rest(value: Any) -> Any:
 def keep_all(value: Any, shared: SharedParts) -> None:
     """Every list and every message in it."""
     if isinstance(value, tuple):
-        several = cast("tuple[Any, ...]", value)
+        several = cast("tuple[object, ...]", value)
         shared.keep(several)
         for one in several:
             keep_all(one, shared)
