@@ -151,8 +151,9 @@ def test_a_port_keeps_its_time_servers_and_domain() -> None:
             {"wireless": cellular(probe=CellularConnectivityProbe(custom_probe=EMPTY_PROBE))},
             "probe: ",
         ),
+        ({"dns": (ZnetStaticDNSEntry(host_name="a.test", address=("a",)),)}, "static name a.test"),
     ],
-    ids=["probe"],
+    ids=["probe", "name"],
 )
 def test_what_is_not_done_for_a_port_is_told_and_it_is_used(
     told: dict[str, Any], text: str
@@ -181,10 +182,16 @@ async def test_a_static_name_of_a_port_needs_no_server() -> None:
             await found.names(f"{64 * 'x'}.test")
 
 
-def test_a_static_name_without_a_usable_address_makes_its_port_wrong() -> None:
-    wrong = ZnetStaticDNSEntry(host_name="site.test", address=("site",))
-    port = with_network(replace(network(DHCP), dns=(wrong,)))
-    assert port.wrong == "port eth0: static name site.test: 'site' is no address"
+def test_a_static_name_without_a_usable_address_is_left_out_and_its_port_used() -> None:
+    wrong = ZnetStaticDNSEntry(host_name="site.test", address=("192.0.2.7", "site"))
+    right = ZnetStaticDNSEntry(host_name="other.test", address=("192.0.2.8",))
+    port = with_network(replace(network(DHCP), dns=(wrong, right)))
+    assert not port.wrong
+    assert port.ip is not None
+    assert port.ip.names == (("other.test", ("192.0.2.8",)),)
+    assert port.left_out == (
+        "static name site.test: 'site' is no address; the name is left out until it is mended"
+    )
 
 
 def test_a_port_keeps_its_other_name() -> None:

@@ -342,6 +342,7 @@ def _with_network(plain: PortPlan, adapter: SystemAdapter, network: NetworkConfi
     if network.mtu and not LEAST_MTU <= network.mtu <= MOST_MTU:
         raise WrongPort(f"MTU {network.mtu} is outside {LEAST_MTU} to {MOST_MTU}")
     wifi, cellular = _wireless(network.wireless or WirelessConfig())
+    names, wrong_names = _names(network.dns)
     return PortPlan(
         plain.label,
         plain.device,
@@ -351,7 +352,7 @@ def _with_network(plain: PortPlan, adapter: SystemAdapter, network: NetworkConfi
         plain.network_id,
         replace(
             _ip(network.ip or Ipspec(dhcp=DHCPType.Client), network.type, adapter.addr),
-            names=_names(network.dns),
+            names=names,
         ),
         _proxy(network.ent_proxy) if network.ent_proxy else ProxyPlan(),
         network.mtu,
@@ -359,7 +360,7 @@ def _with_network(plain: PortPlan, adapter: SystemAdapter, network: NetworkConfi
         wifi,
         cellular,
         alias=plain.alias,
-        left_out="; ".join(_left_out(cellular)),
+        left_out="; ".join((*wrong_names, *_left_out(cellular))),
     )
 
 
@@ -405,12 +406,19 @@ def _ip(spec: Ipspec, family: NetworkType, own: str) -> IpPlan:
     )
 
 
-def _names(told: Iterable[ZnetStaticDNSEntry]) -> StaticNames:
-    found = tuple((entry.host_name, entry.address) for entry in told if entry.host_name)
-    for name, addresses in found:
-        for address in addresses:
-            _check_address(address, f"static name {name}:")
-    return found
+def _names(told: Iterable[ZnetStaticDNSEntry]) -> tuple[StaticNames, tuple[str, ...]]:
+    """Those that can be used, and a sentence for each other one: a typo here costs no port."""
+    found: list[tuple[str, tuple[str, ...]]] = []
+    wrong: list[str] = []
+    for name, addresses in ((e.host_name, e.address) for e in told if e.host_name):
+        try:
+            for address in addresses:
+                _check_address(address, f"static name {name}:")
+        except WrongPort as error:
+            wrong.append(f"{error}; the name is left out until it is mended")
+        else:
+            found.append((name, addresses))
+    return tuple(found), tuple(wrong)
 
 
 def _only(ignored: DhcpOptionsIgnore | None) -> frozenset[Option]:
