@@ -86,6 +86,15 @@ def vif_statuses(
     return tuple(found)
 
 
+def addresses_of(
+    app: AppInstanceId, items: Iterable[NetworkItem], leases: Mapping[str, str]
+) -> frozenset[str]:
+    """Of its interfaces, as they were given or taken.  `leases` is MAC -> address."""
+    vifs = [item for item in items if isinstance(item, Vif) and item.app == app]
+    given = {str(ip_interface(one.address).ip) for one in vifs if one.address}
+    return frozenset(given | {leases[one.mac] for one in vifs if one.mac in leases})
+
+
 def network_instance_infos(
     config: EdgeDevConfig,
     items: Sequence[NetworkItem],

@@ -1,16 +1,19 @@
 """Apps inside apps: a machine that hosts containers is asked what they use, by the clock.
 
-It is asked at `collectStatsIPAddr`, an address of the app itself, as often as
+It is asked at `collectStatsIPAddr`, if that is an address of the app itself, as often as
 `timer.appcontainer.stats.interval` says.  Where it does not answer, nothing is told of its
 containers: what they used before may be wrong by now.
 """
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import Final
+from itertools import islice
+from typing import Final, TypeVar
 from urllib.parse import quote
 
 import aiohttp
@@ -19,11 +22,12 @@ import structlog
 from eaves.errors import EavesError, Transient
 from eaves.evapi.config import AppInstanceConfig, AppRuntimeType
 from eaves.evapi.config_items import ItemValues
-from eaves.evapi.metrics import AppContainerMetric
-from eaves.evapi.nested_apps import read_inventory, read_metrics
+from eaves.evapi.metrics import AppContainerMetric, AppMetric, ZMetricMsg, encode_z_metric_msg
+from eaves.evapi.nested_apps import NestedAppStatus, read_inventory, read_metrics
 from eaves.ids import AppInstanceId
 from eaves.node.runtime.nested_stats import (
     MOST_CONTAINERS,
+    Container,
     containers_of,
     of_docker,
     of_runtime,
@@ -39,7 +43,12 @@ RUNTIME_PORT: Final = 57475
 TIMEOUT_S: Final = 15.0
 LARGEST_ANSWER: Final = 1 << 20
 
+AT_ONCE: Final = 4
+API_VERSION: Final = re.compile(r"1\.[0-9]{1,3}")
+FAILURES: Final = (EavesError, aiohttp.ClientError, OSError, TimeoutError, ValueError)
+
 Found = tuple[AppContainerMetric, ...]
+T = TypeVar("T")
 
 
 class NotTold(Transient):
@@ -55,8 +64,8 @@ class Host:
     runtime: bool  # a helper tells of nested apps; else it is the API of Docker
 
 
-def host_of(app: AppInstanceId, config: AppInstanceConfig) -> Host | None:
-    """None: it is not to be asked.  Raises NotTold for what is no address."""
+def host_of(app: AppInstanceId, config: AppInstanceConfig, own: AbstractSet[str]) -> Host | None:
+    """None: it is not to be asked.  Raises NotTold for what is none of its `own` addresses."""
     told = config.collect_stats_ip_addr.strip()
     if not told:
         return None
@@ -67,8 +76,11 @@ def host_of(app: AppInstanceId, config: AppInstanceConfig) -> Host | None:
     except ValueError as error:
         raise NotTold(f"collectStatsIPAddr {told[:64]!r} is no IP address of the app") from error
     plain = getattr(address, "ipv4_mapped", None) or address
-    if plain.is_loopback or plain.is_multicast or plain.is_unspecified:
-        raise NotTold(f"collectStatsIPAddr {told[:64]!r} is no address of an app")
+    if plain.is_loopback or str(plain) not in own:
+        raise NotTold(
+            f"collectStatsIPAddr {told[:64]!r} is no address that the node knows of this app "
+            f"({', '.join(sorted(own)) or 'none yet'}); name one of its interfaces"
+        )
     name = f"[{address}]" if address.version == 6 else str(address)
     return Host(app, f"http://{name}:{port or (RUNTIME_PORT if runtime else DOCKER_PORT)}", runtime)
 
@@ -86,8 +98,16 @@ def _parted(told: str) -> tuple[str, int]:
 
 
 async def ask(host: Host) -> Found:
-    async with asyncio.timeout(TIMEOUT_S), _client(host) as client:
-        return await (_of_runtime(client) if host.runtime else _of_docker(client))
+    """What was told in time, at most MOST_CONTAINERS.  Raises TimeoutError: nothing was."""
+    found: dict[int, Found] = {}
+    try:
+        async with asyncio.timeout(TIMEOUT_S), _client(host) as client:
+            await (_of_runtime if host.runtime else _of_docker)(client, found)
+    except TimeoutError:
+        if not found:
+            raise
+    ordered = (one for number in sorted(found) for one in found[number])
+    return tuple(islice(ordered, MOST_CONTAINERS))
 
 
 @asynccontextmanager
@@ -97,22 +117,58 @@ async def _client(host: Host) -> AsyncGenerator[aiohttp.ClientSession]:
         yield session
 
 
-async def _of_docker(client: aiohttp.ClientSession) -> Found:
-    found: list[AppContainerMetric] = []
-    for container in containers_of((await _get(client, "/v1.40/containers/json"))[0]):
-        path = f"/v1.40/containers/{quote(container.id, safe='')}/stats?stream=false&one-shot=true"
-        found.append(of_docker(container, stats_of((await _get(client, path))[0])))
-    return tuple(found)
+async def _of_docker(client: aiohttp.ClientSession, found: dict[int, Found]) -> None:
+    version = await _docker_version(client)
+    listed = containers_of((await _get(client, f"{version}/containers/json"))[0])
+
+    async def one(number: int, container: Container) -> None:
+        path = f"{version}/containers/{quote(container.id, safe='')}/stats"
+        data, _ = await _get(client, f"{path}?stream=false&one-shot=true")
+        found[number] = (of_docker(container, stats_of(data)),)
+
+    await _each(one, listed)
 
 
-async def _of_runtime(client: aiohttp.ClientSession) -> Found:
+async def _docker_version(client: aiohttp.ClientSession) -> str:
+    """Before each path: the newest that it speaks, for each release drops older ones.
+
+    Without one, Docker takes its newest itself.
+    """
+    async with client.get("/_ping", allow_redirects=False) as reply:
+        told = reply.headers.get("Api-Version", "")
+    return f"/v{told}" if API_VERSION.fullmatch(told) else ""
+
+
+async def _of_runtime(client: aiohttp.ClientSession, found: dict[int, Found]) -> None:
     data, json = await _get(client, "/api/v1/inventory/nested-app-id")
-    found: list[AppContainerMetric] = []
-    for app in read_inventory(data, json=json).apps[:MOST_CONTAINERS]:
+
+    async def one(number: int, app: NestedAppStatus) -> None:
         path = f"/api/v1/metrics/nested-app-id/{quote(app.app_id, safe='')}"
-        data, json = await _get(client, path)
-        found += of_runtime(app.app_name, read_metrics(data, json=json))
-    return tuple(found)
+        told, in_json = await _get(client, path)
+        found[number] = of_runtime(app.app_name, read_metrics(told, json=in_json))
+
+    await _each(one, read_inventory(data, json=json).apps[:MOST_CONTAINERS])
+
+
+async def _each(one: Callable[[int, T], Awaitable[None]], listed: Iterable[T]) -> None:
+    """A few at a time.  What does not answer, or has ended meanwhile, is left out."""
+    waiting = enumerate(listed)
+
+    async def some() -> None:
+        for number, member in waiting:
+            try:
+                await one(number, member)
+            except FAILURES as error:
+                log.debug("nested_container_left_out", error=str(error)[:300])
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(AT_ONCE):
+            tasks.create_task(some())
+
+
+def _check_encodes(told: Found) -> None:
+    """Raises Unencodable: one app must not silence the metrics of the whole node."""
+    encode_z_metric_msg(ZMetricMsg(am=(AppMetric(container=told),)))
 
 
 async def _get(client: aiohttp.ClientSession, path: str) -> tuple[bytes, bool]:
@@ -130,9 +186,9 @@ async def _get(client: aiohttp.ClientSession, path: str) -> tuple[bytes, bool]:
 
 @dataclass(slots=True)
 class NestedApps:
-    """`running`: the apps that run, with their configuration."""
+    """`running`: the apps that run, with their configuration and their own addresses."""
 
-    running: Callable[[], Iterable[tuple[AppInstanceId, AppInstanceConfig]]]
+    running: Callable[[], Iterable[tuple[AppInstanceId, AppInstanceConfig, AbstractSet[str]]]]
     items: Callable[[], ItemValues]
     asks: Callable[[Host], Awaitable[Found]] = ask
     found: Mapping[AppInstanceId, Found] = field(default_factory=dict[AppInstanceId, Found])
@@ -145,13 +201,15 @@ class NestedApps:
 
     async def round(self) -> None:
         found: dict[AppInstanceId, Found] = {}
-        for app, config in self.running():
+        for app, config, own in self.running():
             try:
-                host = host_of(app, config)
+                host = host_of(app, config, own)
                 if host is not None:
-                    found[app] = await self.asks(host)
+                    told = await self.asks(host)
+                    _check_encodes(told)
+                    found[app] = told
                     self._note(app, "")
-            except (EavesError, aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            except FAILURES as error:
                 self._note(app, str(error) or type(error).__name__)
         self.found = found
 

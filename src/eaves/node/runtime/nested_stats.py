@@ -28,6 +28,8 @@ NS: Final = 1_000_000_000
 MOST_CONTAINERS: Final = 256
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 LAST_NS: Final = 2**62
+MOST_32: Final = 2**32 - 1
+MOST_64: Final = 2**64 - 1
 
 
 class Container(msgspec.Struct, frozen=True, rename="pascal"):
@@ -87,12 +89,18 @@ class Stats(msgspec.Struct, frozen=True):
 
 def containers_of(data: bytes) -> tuple[Container, ...]:
     """Raises ValueError for what is no such list."""
-    return msgspec.json.decode(data, type=tuple[Container, ...])[:MOST_CONTAINERS]
+    try:
+        return msgspec.json.decode(data, type=tuple[Container, ...])[:MOST_CONTAINERS]
+    except RecursionError as error:
+        raise ValueError("a list of containers is nested too deep") from error
 
 
 def stats_of(data: bytes) -> Stats:
     """Raises ValueError for what are none."""
-    return msgspec.json.decode(data, type=Stats)
+    try:
+        return msgspec.json.decode(data, type=Stats)
+    except RecursionError as error:
+        raise ValueError("what a container uses is nested too deep") from error
 
 
 def of_docker(container: Container, stats: Stats) -> AppContainerMetric:
@@ -152,20 +160,18 @@ def _metric(
     blocks: tuple[int, int],
 ) -> AppContainerMetric:
     """Pairs: of the container and of its machine; used and allowed; sent and received; read and
-    written.
+    written.  What a machine tells may be any number: each becomes one that its field holds.
     """
-    used, allowed = memory_mb
+    own, system = (_within(MOST_64, one) for one in cpu_ns)
+    used, allowed = (_within(MOST_32, one) for one in memory_mb)
+    sent, received = (_within(MOST_64, one) for one in traffic)
+    read, written = (_within(MOST_64, one) // MIB for one in blocks)
     share = min(100.0, 100.0 * used / allowed) if allowed else 0.0
     return AppContainerMetric(
         app_container_name=name[:256],
         status=status[:64],
-        pids=pids,
-        cpu=AppCpuMetric(
-            up_time=started,
-            total=cpu_ns[0] // NS,
-            system_total=cpu_ns[1] // NS,
-            total_ns=cpu_ns[0],
-        ),
+        pids=_within(MOST_32, pids),
+        cpu=AppCpuMetric(up_time=started, total=own // NS, system_total=system // NS, total_ns=own),
         memory=MemoryMetric(
             used_mem=used,
             avail_mem=max(0, allowed - used),
@@ -173,9 +179,13 @@ def _metric(
             avail_percentage=100.0 - share,
         ),
         app_container_memory=AppMemoryMetric(allocated_mb=allowed, used_mb=used),
-        network=NetworkMetric(tx_bytes=traffic[0], rx_bytes=traffic[1]),
-        disk=DiskMetric(read_bytes=blocks[0] // MIB, write_bytes=blocks[1] // MIB),
+        network=NetworkMetric(tx_bytes=sent, rx_bytes=received),
+        disk=DiskMetric(read_bytes=read, write_bytes=written),
     )
+
+
+def _within(most: int, told: int) -> int:
+    return max(0, min(most, told))
 
 
 def _moved(blocks: Iterable[_Blocks], what: str) -> int:

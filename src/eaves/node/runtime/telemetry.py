@@ -19,6 +19,7 @@ from eaves.node.host.machine_journal import read_journal
 from eaves.node.host.processes import Processes
 from eaves.node.host.smart import Disks
 from eaves.node.network.configurators import rule_count
+from eaves.node.network.status import addresses_of
 from eaves.node.runtime.device_status import Calls, device_metric
 from eaves.node.runtime.flow_reports import FlowReporter
 from eaves.node.runtime.guard import forever
@@ -147,10 +148,17 @@ class Telemetry:
         )
         return encode_z_metric_msg(message)
 
-    def _running(self) -> list[tuple[AppInstanceId, AppInstanceConfig]]:
+    def _running(self) -> list[tuple[AppInstanceId, AppInstanceConfig, frozenset[str]]]:
+        """Apps that run and tell of containers, with their own addresses."""
         wish, workloads = self._parts.engine.wish, self._parts.workloads
-        apps = wish.apps if wish else ()
-        return [(a.app, a.config) for a in apps if workloads.run(a.app) is not None]
+        if wish is None:
+            return []
+        items, leases = network_items(wish), workloads.leases()
+        return [
+            (a.app, a.config, addresses_of(a.app, items, leases))
+            for a in wish.apps
+            if a.config.collect_stats_ip_addr and workloads.run(a.app) is not None
+        ]
 
     async def _disks_scanned(self) -> StorageFacts:
         """timer.metric.diskscan.interval: how much is used is looked up no oftener."""
