@@ -11,7 +11,7 @@ from support.network_node import allocations, app
 from eaves.evapi.config import ConfigItem, EdgeDevConfig
 from eaves.evapi.evecommon import EncryptionBlock
 from eaves.ids import VolumeId
-from eaves.node.domains.guest_core import NAME, PANICKED, keep_core
+from eaves.node.domains.guest_core import NAME, PANICKED, GuestCores
 from eaves.node.domains.items import Disk, Domain
 from eaves.node.domains.monitor import monitor, run_state, tell
 from eaves.node.domains.qemu import DiskFile, Place, qemu_argv
@@ -61,7 +61,7 @@ async def crashed(socket: Path) -> bool:
 
 
 @pytest.mark.parametrize("value", ["true", "false"])
-async def test_the_memory_of_a_guest_that_crashes_is_kept_unless_the_node_says_no(
+async def test_the_memory_of_a_guest_that_crashes_is_kept_where_the_node_says(
     tmp_path: Path, value: str
 ) -> None:
     item = domain(ConfigItem(key="debug.qemu.guest.core", value=value))
@@ -69,7 +69,8 @@ async def test_the_memory_of_a_guest_that_crashes_is_kept_unless_the_node_says_n
     try:
         assert await crashed(socket) is (value == "true")
         core = tmp_path / NAME
-        kept = await keep_core(socket, core, 32 << 20, WITHIN_S, goes_on=True)
+        cores = GuestCores(lambda _: (1 << 40, 0, 1 << 40), WITHIN_S)
+        kept = await cores.keep(socket, core, 32 << 20, WITHIN_S, goes_on=True)
         assert kept is core.exists() is item.keep_guest_core
         if kept:
             assert core.read_bytes()[:5] in {b"KDUMP", b"\x7fELF\x02", b"\x7fELF\x01", b"maked"}

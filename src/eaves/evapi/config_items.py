@@ -179,7 +179,7 @@ _TABLE = (
     _flag("debug.enable.vnc.shim.vm", False, "console of container VMs over VNC"),
     _flag("debug.enable.efi", False, "debug log of the firmware"),
     _flag("debug.qemu.process.core", True, "keep a core when the emulator crashes"),
-    _flag("debug.qemu.guest.core", True, "keep a core when a guest crashes"),
+    _flag("debug.qemu.guest.core", False, "keep a core when a guest crashes"),
     _flag("debug.qemu.process.core.guest.ram", False, "guest memory in emulator cores"),
     _flag("debug.qemu.pause.on.crash", False, "pause a crashed guest for inspection"),
     _flag("debug.qemu.gdb", False, "debugger port of the emulator"),

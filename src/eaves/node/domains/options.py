@@ -23,7 +23,7 @@ class Options:
     pause_on_crash: bool = False
     keep_core: bool = True  # of an emulator that crashes
     guest_in_core: bool = False  # its memory too
-    keep_guest_core: bool = True  # the memory of a guest that crashes
+    keep_guest_core: bool = False  # the memory of a guest that crashes
     graphics_without_mmap: bool = False
     graphics_rom: str = ""  # base name of an option ROM
     traced: tuple[str, ...] = ()  # events of the emulator
@@ -43,7 +43,7 @@ def options_of(items: Iterable[ConfigItem]) -> Options:
         pause_on_crash=_on(said.get("debug.qemu.pause.on.crash", "")),
         keep_core=_on(said.get("debug.qemu.process.core", "true")),
         guest_in_core=_on(said.get("debug.qemu.process.core.guest.ram", "")),
-        keep_guest_core=_on(said.get("debug.qemu.guest.core", "true")),
+        keep_guest_core=_on(said.get("debug.qemu.guest.core", "")),
         graphics_without_mmap=_on(said.get("debug.qemu.igpu.no.mmap", "")),
         graphics_rom=_name(said.get("igpu.gop", "")),
         traced=_events(said.get("debug.qemu.trace.events", "")),

@@ -27,8 +27,7 @@ from eaves.reconcile.item import Observation
 log = structlog.get_logger(__name__)
 
 STOP_GRACE_S = 60.0
-WATCH_S = 1.0
-CRASHES_S = 20.0  # a guest that crashed stands still: nobody is in a hurry
+CRASHES_S = 20.0  # between two looks at guests whose crash is kept: they stand still until then
 
 
 class DomainsSubsystem:
@@ -72,25 +71,22 @@ class DomainsSubsystem:
         if app in self._running():
             await self._workshop.monitored(app, "cont")
 
-    async def watch_forever(self, changed: Callable[[], None]) -> None:
-        """Call `changed` within about a second of an end: time to observe."""
-        running, clock = self._running(), asyncio.get_running_loop().time
-        looked = clock()
+    async def watch_crashes_forever(self) -> None:
         while True:
-            await asyncio.sleep(WATCH_S)
-            before, running = running, self._running()
-            if before - running:
-                changed()
-            if clock() - looked >= CRASHES_S:
-                await self.keep_cores(running)
-                looked = clock()
+            await asyncio.sleep(CRASHES_S)
+            await self.keep_cores(self._running())
 
     async def keep_cores(self, apps: Iterable[AppInstanceId]) -> None:
-        for app in apps:
-            try:
-                await self._workshop.keep_core(app)
-            except (EavesError, OSError) as error:
-                log.info("guest_not_asked", app=app, error=str(error)[:200])
+        """Side by side: a machine that does not answer keeps none of the others waiting."""
+        async with asyncio.TaskGroup() as tasks:
+            for app in apps:
+                tasks.create_task(self._keep_core(app), name=f"core of {app}")
+
+    async def _keep_core(self, app: AppInstanceId) -> None:
+        try:
+            await self._workshop.keep_core(app)
+        except (EavesError, OSError) as error:
+            log.info("guest_not_asked", app=app, error=str(error)[:200])
 
     async def accelerator(self) -> Accel:
         """Which one machines get here, and why; the first call may take 15 s."""

@@ -14,7 +14,7 @@ import structlog
 from eaves.errors import Transient
 from eaves.ids import AppInstanceId, VolumeId
 from eaves.node.domains.guest_core import NAME as GUEST_CORE
-from eaves.node.domains.guest_core import keep_core
+from eaves.node.domains.guest_core import GuestCores
 from eaves.node.domains.items import Disk, Domain, Firmware
 from eaves.node.domains.monitor import monitor, run_state, tell
 from eaves.node.domains.qemu import DiskFile, Ovmf, Place, keeper_argv, memory_limit_bytes
@@ -88,6 +88,7 @@ class Workshop:
         self._folder = run_dir / "domains"
         self._state_dir = state_dir / "domains"
         self._disks = disks
+        self._guest_cores = GuestCores()
 
     def folder(self, app: AppInstanceId) -> Path:
         return below(self._folder, app)
@@ -204,7 +205,7 @@ class Workshop:
         item, run = self.recorded(app), self.run_of(app)
         if item is None or not item.keep_guest_core or run is None or not run.alive:
             return False
-        return await keep_core(
+        return await self._guest_cores.keep(
             self.folder(app) / "qmp.sock",
             below(self._state_dir, app) / GUEST_CORE,
             item.memory_kib * 1024,

@@ -309,6 +309,8 @@ class Service:
             tasks.create_task(forever("metadata", self._metadata.run_forever))
             tasks.create_task(forever("telemetry", self._telemetry.run_forever))
             tasks.create_task(forever("upkeep", self._upkeep.run_forever))
+            crashes = self._parts.workloads.watch_crashes_forever
+            tasks.create_task(forever("guest crashes", crashes))
             if (health := self._parts.security.health) is not None:
                 tasks.create_task(forever("tpm health", health.run_forever))
             tasks.create_task(forever("vault", self._parts.safekeeping.run_forever))

@@ -50,6 +50,10 @@ class Workloads:
     def leases(self) -> Mapping[str, str]:
         return self._network.leases()
 
+    async def watch_crashes_forever(self) -> None:
+        """Of guests, where the node keeps their memory."""
+        await self._domains.watch_crashes_forever()
+
     @asynccontextmanager
     async def held(self, app: AppInstanceId) -> AsyncGenerator[None]:
         """Whatever runs of the app stands still."""
