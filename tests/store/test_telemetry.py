@@ -34,6 +34,7 @@ from eaves.controller.telemetry.state_fold import StateFold
 from eaves.evapi.info import ZInfoApp, ZInfoMsg, ZInfoTypes, ZSwState, encode_z_info_msg
 from eaves.evapi.metrics import (
     AppCpuMetric,
+    AppMetric,
     DeviceMetric,
     MemoryMetric,
     ZMetricMsg,
@@ -218,6 +219,47 @@ async def test_spans_of_many_devices_are_rolled_up_as_those_of_one(engine: Async
     for number, (grown, mean, highest) in enumerate(grown_mean_high):
         assert grown == pytest.approx((59 if number < 2 else 29) * 10**9)
         assert mean == highest == 100 * number
+
+
+async def test_no_span_is_lost_where_devices_have_more_layouts_than_are_remembered(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eaves.controller.telemetry.rollups.REMEMBERED", 2)
+    start, apps = NOW - timedelta(hours=1), range(5)
+    batch = [
+        metrics_report(DeviceId(f"edge-{number}"), of_app(at, f"app-{number}"), at)
+        for number in apps
+        for at in (start, start + timedelta(minutes=1))
+    ]
+    fold_series(engine.url, *batch)
+    files = attachable(engine.url)
+    series = open_telemetry(files["metrics"]) if files else open_sync_engine(engine.url)
+    shapes, later = Shapes(), microseconds(NOW + timedelta(hours=1))
+    try:
+        with writing(series) as connection:
+            while roll_up(connection, later, shapes):
+                pass
+        with writing(series) as connection:
+            first, end = microseconds(start), microseconds(NOW)
+            kept = [
+                len(rollups_between(connection, f"edge-{number}", level, first, end))
+                for level in (FIVE_MINUTES, HOUR)
+                for number in apps
+            ]
+    finally:
+        series.dispose()
+    assert kept == [1] * 10
+    with pytest.raises(KeyError):
+        shapes.kinds(b"never learned")
+
+
+def of_app(at: datetime, app_id: str) -> bytes:
+    return encode_z_metric_msg(
+        ZMetricMsg(
+            at_time_stamp=at,
+            am=(AppMetric(app_id=app_id, memory=MemoryMetric(used_mem=7)),),
+        )
+    )
 
 
 def numbers_of(rollup: Rollup) -> tuple[float, float, float]:

@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
+import structlog
 from sqlalchemy import Connection
 
 from eaves.controller.store import series_store
@@ -25,6 +26,8 @@ from eaves.evapi.metrics_fold import KINDS
 if TYPE_CHECKING:
     from numpy import bool_, float32, float64
     from numpy.typing import NDArray
+
+log = structlog.get_logger()
 
 GRACE: Final = 60 * SECOND  # after a span, for reports that are under way
 SPANS_AT_ONCE: Final = 200  # in one transaction: reports wait meanwhile
@@ -44,20 +47,33 @@ class Shapes:
 
     def note(self, layout: bytes, objects: str) -> None:
         """Know the layout with these lines."""
-        if len(self._kinds) >= REMEMBERED:
-            self._kinds.clear()
+        self._make_room(1)
         self._kinds[layout] = sys.intern(_kinds(objects))
 
     def learn(self, connection: Connection, layouts: Iterable[bytes]) -> None:
-        """Read what is not known of these."""
-        missing = {*layouts} - self._kinds.keys()
-        if missing:
-            for digest, objects in series_store.layouts(connection, missing).items():
-                self.note(digest, objects)
+        """Read what is not known of these; all of them are known then, until the next call."""
+        wanted = {*layouts}
+        self._make_room(len(wanted - self._kinds.keys()))
+        missing = wanted - self._kinds.keys()
+        if not missing:
+            return
+        stored = series_store.layouts(connection, missing)
+        for layout in missing:
+            if layout not in stored:  # its numbers mean nothing, to charts either
+                log.error("metric_layout_lost", layout=layout.hex())
+            self._kinds[layout] = sys.intern(_kinds(stored.get(layout, "")))
+
+    def _make_room(self, count: int) -> None:
+        """For layouts that come together: none of them makes another one go."""
+        if len(self._kinds) + count > REMEMBERED:
+            self._kinds.clear()
 
     def kinds(self, layout: bytes) -> str:
-        """What `layout` has in common with others; for `mask`."""
-        return self._kinds.get(layout, "")
+        """What `layout` has in common with others; for `mask`.
+
+        Raises KeyError where it was not learned: a span without its numbers would be lost.
+        """
+        return self._kinds[layout]
 
     def mask(self, kinds: str) -> "NDArray[bool_]":
         import numpy as np  # noqa: PLC0415 - a start need not wait for it
