@@ -242,6 +242,7 @@ async def test_a_rendered_configuration_is_found_by_its_device(device: AsyncEngi
         await devices.register_binding(db, binding())
         (row,) = await devices.read_devices(db, [EDGE])
         assert (row.config_hash, row.gone, row.enterprise_id) == ("h1", False, "acme")
+        assert row.config_timestamp == rendered.config_timestamp
         assert await devices.read_devices(db, [DeviceId("nobody")]) == ()
 
 

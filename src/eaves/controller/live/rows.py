@@ -44,4 +44,5 @@ def _live(row: devices.DeviceRow) -> LiveDevice:
         integrity_token=row.integrity_token,
         attestation_required=row.attestation_required,
         gone=row.gone,
+        config_timestamp=row.config_timestamp,
     )

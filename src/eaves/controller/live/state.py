@@ -12,6 +12,7 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 from cryptography import x509
@@ -33,6 +34,7 @@ class LiveDevice:
     integrity_token: bytes  # empty: none given out yet
     attestation_required: bool
     gone: bool  # deleted or off-boarded: a verified envelope gets 404
+    config_timestamp: datetime | None = None  # a hash comes back when a change is taken back
     _verifier: Verifier | None = field(default=None, init=False, repr=False, compare=False)
 
     @property

@@ -97,10 +97,11 @@ async def _tell_unproven(context: Southbound, device: LiveDevice) -> None:
 
 async def _stored(context: Southbound, call: Call, known: str) -> Answer:
     device = call.device
-    again = context.configs.sealed(device.device_id, device.config_hash, context.keys.sender)
+    in_force = device.config_hash, device.config_timestamp
+    again = context.configs.sealed(device.device_id, *in_force, context.keys.sender)
     if again is not None:
         return Answer(200, again)
-    rendered = await context.configs.find(device.device_id, device.config_hash)
+    rendered = await context.configs.find(device.device_id, *in_force)
     if rendered is None:
         return DOUBT  # deleted since, or not rendered again yet; the next poll knows
     if rendered.config_hash == known:
@@ -116,6 +117,7 @@ async def _stored(context: Southbound, call: Call, known: str) -> Answer:
     sender = context.keys.sender
     envelope = seal(encode_poll_response(response), sender)
     context.configs.keep_sealed(
-        device.device_id, SealedConfig(rendered.config_hash, sender, envelope)
+        device.device_id,
+        SealedConfig(rendered.config_hash, rendered.config_timestamp, sender, envelope),
     )
     return Answer(200, envelope)

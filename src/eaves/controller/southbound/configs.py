@@ -5,12 +5,16 @@ a thousand polls cost a few readings; and what was read is kept, up to a bound i
 who ask again (a device that attests first, or whose answer was lost on the way).  Once it was
 sealed, the envelope is kept instead: who asks again for the same gets the same bytes, for as long
 as the same key seals.
+
+What is kept is told apart by its hash and its time: a change that is taken back makes the hash of
+before again, with a later time, and a node refuses what is older than what it has.
 """
 
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 from eaves.controller.store.rendered import RenderedConfig
@@ -34,6 +38,7 @@ class SealedConfig:
     """What a device was answered; `sender` is whose envelope it is."""
 
     config_hash: ConfigHash
+    config_timestamp: datetime
     sender: Sender = field(repr=False)
     envelope: bytes = field(repr=False)
 
@@ -57,13 +62,15 @@ class Configs:
         """Bytes held, about."""
         return self._size
 
-    async def find(self, device_id: DeviceId, in_force: ConfigHash) -> RenderedConfig | None:
-        """What is in force for the device, at least as new as `in_force`; None: nothing is.
+    async def find(
+        self, device_id: DeviceId, in_force: ConfigHash, at: datetime | None
+    ) -> RenderedConfig | None:
+        """What is in force for the device, at least as new as `in_force` of `at`; None: none.
 
         Raises what the database raises.
         """
         kept = self._kept.get(device_id)
-        if isinstance(kept, RenderedConfig) and kept.config_hash == in_force:
+        if isinstance(kept, RenderedConfig) and _is(kept, in_force, at):
             self._kept.move_to_end(device_id)
             return kept
         answer: asyncio.Future[RenderedConfig | None] = asyncio.get_running_loop().create_future()
@@ -71,12 +78,14 @@ class Configs:
         self._wake.set()
         return await answer
 
-    def sealed(self, device_id: DeviceId, in_force: ConfigHash, sender: Sender) -> bytes | None:
+    def sealed(
+        self, device_id: DeviceId, in_force: ConfigHash, at: datetime | None, sender: Sender
+    ) -> bytes | None:
         """The envelope in which the device was given what is in force; None: make one."""
         kept = self._kept.get(device_id)
         if (
             not isinstance(kept, SealedConfig)
-            or kept.config_hash != in_force
+            or not _is(kept, in_force, at)
             or kept.sender is not sender
         ):
             return None
@@ -130,6 +139,10 @@ class Configs:
         while self._size > self._kept_bytes:
             _, oldest = self._kept.popitem(last=False)
             self._size -= _size(oldest)
+
+
+def _is(kept: Kept, in_force: ConfigHash, at: datetime | None) -> bool:
+    return kept.config_hash == in_force and kept.config_timestamp == at
 
 
 def _size(kept: Kept) -> int:

@@ -63,6 +63,7 @@ class DeviceRow:
     integrity_token: bytes = field(repr=False)
     attestation_required: bool
     gone: bool
+    config_timestamp: datetime | None = None  # None: nothing rendered yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ def _device_rows() -> Select[*tuple[Any, ...]]:
             # who is blocked has to attest, and cannot
             or_(b.attestation_required, func.coalesce(attestations.c.blocked, "") != ""),
             b.gone,
+            rendered_configs.c.config_timestamp,
         )
         .outerjoin_from(device_bindings, rendered_configs, _of_device(rendered_configs))
         .outerjoin(attestations, _of_device(attestations))
@@ -99,7 +101,7 @@ def _device_rows() -> Select[*tuple[Any, ...]]:
 
 
 def _device_row(row: Sequence[object]) -> DeviceRow:
-    device, enterprise, digest, der, config, token, required, gone = row
+    device, enterprise, digest, der, config, token, required, gone, at = row
     return DeviceRow(
         device,  # type: ignore[arg-type]  # a row's columns have the types of the table
         enterprise,  # type: ignore[arg-type]  # as above
@@ -109,6 +111,7 @@ def _device_row(row: Sequence[object]) -> DeviceRow:
         token or b"",  # type: ignore[arg-type]  # as above
         required,  # type: ignore[arg-type]  # as above
         gone,  # type: ignore[arg-type]  # as above
+        at,  # type: ignore[arg-type]  # as above
     )
 
 
