@@ -58,6 +58,11 @@ ROWS: dict[str, tuple[EdgeDevConfig, EdgeDevConfig, dict[str, tuple[str, ...]]]]
         app(activate=True, interfaces=()),
         {"changed": (f"{NAME} (waits for a restart)",)},
     ),
+    "user data of the same version": (
+        app(activate=True, user_data="one"),
+        app(activate=True, user_data="two"),
+        {"changed": (f"{NAME} (waits for a start)",)},
+    ),
     "an app that goes": (CONFIG, replace(CONFIG, apps=CONFIG.apps[1:]), {"deleted": (NAME,)}),
     "a reboot": (
         CONFIG,

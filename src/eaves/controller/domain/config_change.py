@@ -219,7 +219,7 @@ def _app(title: str, before: AppInstanceConfig, after: AppInstanceConfig, found:
     elif _differ(before.restart, after.restart):
         found.restarted.append(title)
     else:
-        waits = waits_for(before, after)
+        waits = waits_for(before, after) or _start(before, after)
         found.changed.append(f"{title} (waits for a {waits})" if waits else title)
 
 
@@ -230,10 +230,16 @@ def waits_for(before: AppInstanceConfig, after: AppInstanceConfig) -> str:
     return "restart" if _of_a_start(before) != _of_a_start(after) else ""
 
 
-def _of_a_start(app: AppInstanceConfig) -> tuple[object, ...]:
-    """What is read when an app starts, and not before.
+def _start(before: AppInstanceConfig, after: AppInstanceConfig) -> str:
+    """Other user data of the same version: a running app has what it started with."""
+    was, will = ((one.user_data, one.cipher_data) for one in (before, after))
+    return "start" if was != will else ""
 
-    User data is not among it: its cipher block is another text at each rendering.
+
+def _of_a_start(app: AppInstanceConfig) -> tuple[object, ...]:
+    """What a node says of that it waits.
+
+    User data is not among it: a node compares its version, and takes the text itself at a start.
     """
     resources = app.fixedresources
     if resources is not None:
