@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 from support.one_of_each import cep, envelope
 from support.rest import Caller, Json, Rest, running_rest
 from support.rest_objects import (
@@ -318,7 +319,78 @@ async def test_a_new_node_is_told_with_what_policies_make_on_it(
     await alice.put(f"/v1/projects/id/{world.project}", now | policy)
     told = await planned(alice, "device", device(world.project, world.model, "edge-2"))
     assert any("lan" in one for one in does(told)["created"]), told
-    setting = {"name": "renamed"}
+
+
+async def test_what_a_project_says_of_its_ports_is_told(alice: Caller, world: World) -> None:
+    at = f"/v1/devices/id/{world.device}"
+    now = await alice.get(at)
+    now["interfaces"][0]["enablePortBasedNetworkAccessControl"] = True
+    await alice.put(at, now)
+    policy: Json = {
+        "name": "",
+        "title": "Ports",
+        "type": "POLICY_TYPE_PORT_BASED_NETWORK_ACCESS_CONTROL",
+        "portBasedNetworkAccessControlPolicy": {
+            "enablePortBasedNetworkAccessControl": True,
+            "eapMethod": "EAP_METHOD_TLS",
+            "certificateEnrollmentId": await alice.create("/v1/ceps", cep()),
+        },
+    }
+    member, at = "portBasedNetworkAccessControlPolicy", f"/v1/projects/id/{world.project}"
+    wanted = await alice.get(at) | {member: policy}
+    assert "port access eth0" in does(await planned(alice, "project", wanted))["created"]
+    await alice.put(at, wanted)
+    without = await alice.get(at) | {member: None}
+    assert "port access eth0" in does(await planned(alice, "project", without))["deleted"]
+
+
+async def test_nodes_are_told_to_who_may_read_them(
+    rest: Rest, alice: Caller, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lan = {
+        "kind": "NETWORK_INSTANCE_KIND_LOCAL",
+        "type": "NETWORK_INSTANCE_DHCP_TYPE_V4",
+        "port": "eth0",
+    }
+    profile: Json = {
+        "name": "nets",
+        "title": "Nets",
+        "appPolicies": [],
+        "networkPolicies": [{"metaData": {"name": "lan", "title": "LAN"}, "networkConfig": lan}],
+        "volumePolicies": [],
+    }
+    group: Json = {"name": "group", "projectId": world.project, "assetIds": {"ids": [world.device]}}
+    deployed: Json = {
+        "name": "nets-v1",
+        "projectId": world.project,
+        "appProfileInfo": {
+            "appProfileId": await alice.create("/v1/appprofiles", profile),
+            "version": 1,
+        },
+        "targetAssetGroup": {"groupId": await alice.create("/v1/assetgroups", group)},
+    }
+    told = await planned(alice, "profiledeployment", deployed)
+    assert [row["name"] for row in told["list"]] == ["edge-1"]
+    everything = "PermissionAccessCreateReadUpdateDeleteExecute"
+    of_apps = await with_role(rest, alice, "of-apps", {"accessAppInstance": everything})
+    told = await planned(of_apps, "profiledeployment", deployed)
+    assert (told["nodes"], told["list"]) == (0, [])
+    blind = await with_role(rest, alice, "blind", {"accessDevice": "PermissionAccessUpdate"})
     now = await alice.get(f"/v1/projects/id/{world.project}")
-    renamed = await planned(alice, "project", now | setting)
-    assert renamed["refused"] or does(renamed) == {"changed": ["node (project name)"]}
+    told = await planned(blind, "project", now | {"title": "Plant two"})
+    assert (told["nodes"], told["list"]) == (0, [])
+    # who sees some projects hears of a node of theirs that goes
+    spare = await alice.create("/v1/devices", device(world.project, world.model, "edge-2"))
+    some: Json = {"accessDevice": everything, "projectFilter": [world.project]}
+    of_plant = await with_role(rest, alice, "of-plant", some)
+    told = await planned(of_plant, "device", {"id": spare}, delete=True)
+    assert "node edge-2" in does(told)["deleted"]
+
+    async def taken(*_: object) -> None:
+        raise IntegrityError("INSERT", None, ValueError("this name was given away"))
+
+    monkeypatch.setattr("eaves.controller.northbound.trials.reconcile", taken)
+    ask = {"kind": "device", "object": device(world.project, world.model, "edge-3")}
+    busy = await alice.http.post("/v1/eaves/plan", json=ask)
+    assert busy.status_code == 503
+    assert "try again" in busy.text

@@ -35,7 +35,7 @@ from eaves.controller.northbound import catalog, crud, deployments, policies, re
 from eaves.controller.northbound.context import Context, scope_for
 from eaves.controller.northbound.crud import Resource
 from eaves.controller.northbound.problems import Problem, Target
-from eaves.controller.northbound.routes import AREAS, Route
+from eaves.controller.northbound.routes import AREAS, READ_DEVICES, Route
 from eaves.controller.northbound.trials import MOST, Tried, planned, try_write
 from eaves.controller.northbound.work import Principal, Work
 from eaves.controller.store import objects
@@ -188,6 +188,10 @@ async def _change(work: Work, resource: Resource[T], sent: PlanRequest, wanted: 
 
 
 async def _plans(work: Work, change: Change, project_id: str) -> list[NodePlan]:
+    """Of a project whose nodes the caller may read; it hears of no other."""
+    seen = work.principal.rights.projects(READ_DEVICES)
+    if seen is not None and project_id not in seen:
+        return []
     enterprise = work.scope.enterprise
     now = (await load_policies(work.db, enterprise, {project_id})).get(project_id, NONE)
     then = replace(now, entries=await _entries(work, now, change, project_id))

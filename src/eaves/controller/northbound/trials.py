@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from fastapi import Request
+from sqlalchemy.exc import IntegrityError
 
 from eaves.controller.domain.inputs import DeviceInputs
 from eaves.controller.domain.planned import Both, plan_of
@@ -30,7 +31,8 @@ from eaves.controller.store.affected import devices_affected, models_affected
 from eaves.controller.store.audit_chain import savepoint
 from eaves.controller.store.inputs import load_all_inputs
 from eaves.controller.store.objects import NoSuchObject, ids_in_project
-from eaves.controller.store.policy_reconcile import reconcile
+from eaves.controller.store.policies import want_devices
+from eaves.controller.store.policy_reconcile import Reconciled, reconcile
 from eaves.controller.store.tables import Kind
 from eaves.errors import EavesError, Rejected
 from eaves.ids import DeviceId
@@ -117,16 +119,16 @@ def _leave() -> None:
 async def _written(work: Work, write: Write, reached: _Reached) -> None:
     """As the write leaves it behind, read into `reached`; the write is undone then."""
     trial = replace(work, render_later=True)
+    visible = await _visible(work)  # as it is: what is deleted or moved is not, later
     try:
         async with savepoint(work.db):
             target = await write(trial)
             if trial.touched:
-                ids = sorted(map(DeviceId, trial.touched))
-                done = await reconcile(work.db, ids, policies.means_of(trial))
+                done = await _reconciled(trial)
                 trial.changed.update(done.changed)
                 reached.faults = done.faults
                 trial.changed.update(done.faults)
-            reached.ids, reached.beyond = await _chosen(trial, target.id)
+            reached.ids, reached.beyond = await _chosen(trial, target.id, visible)
             reached.after = await _inputs(trial, reached.ids)
             _leave()
     except _UndoneError:
@@ -141,21 +143,36 @@ async def _written(work: Work, write: Write, reached: _Reached) -> None:
         reached.refused = (("", str(error)),)
 
 
+async def _reconciled(trial: Work) -> Reconciled:
+    """What policies make of the nodes that the write left to whoever began it."""
+    if trial.db.dialect.name != "sqlite":
+        # first, as the job does: two who lock in another order wait for each other
+        await want_devices(trial.db, trial.scope.enterprise, trial.touched, trial.now)
+    ids = sorted(map(DeviceId, trial.touched))
+    try:
+        return await reconcile(trial.db, ids, policies.means_of(trial))
+    except IntegrityError as error:
+        raise Problem(
+            503, "another write gave away a name of this plan just now; try again in a moment"
+        ) from error
+
+
 async def _inputs(work: Work, ids: Collection[DeviceId]) -> dict[str, DeviceInputs]:
     if not ids:
         return {}
     return {one.device.id: one for one in await load_all_inputs(work.db, ids)}
 
 
-async def _chosen(work: Work, object_id: str) -> tuple[tuple[DeviceId, ...], int]:
+async def _chosen(
+    work: Work, object_id: str, visible: frozenset[str] | None
+) -> tuple[tuple[DeviceId, ...], int]:
     """Nodes to look at, one of each model among them, and how many more are reached.
 
-    Of those that the caller may see: it hears of no other.
+    Of those that the caller may see, or might before the write: it hears of no other.
     """
-    rights = work.principal.rights
-    projects = rights.projects(READ_DEVICES)  # of none, where it does not permit that
-    if projects is not None:
-        return await _chosen_of(work, object_id, Scope(work.scope.enterprise, projects))
+    if visible is not None:
+        now = await _visible(work) or frozenset()
+        return await _chosen_of(work, object_id, visible | now)
     if len(work.changed) <= MOST:
         return tuple(sorted(work.changed)), 0
     models = await models_affected(work.db, object_id)
@@ -165,12 +182,23 @@ async def _chosen(work: Work, object_id: str) -> tuple[tuple[DeviceId, ...], int
     return ids, max(0, total - len(ids))
 
 
-async def _chosen_of(work: Work, object_id: str, seen: Scope) -> tuple[tuple[DeviceId, ...], int]:
+async def _visible(work: Work) -> frozenset[str] | None:
+    """The nodes that the caller may see; None: all."""
+    projects = work.principal.rights.projects(READ_DEVICES)  # none, where it does not permit that
+    if projects is None:
+        return None
+    seen = Scope(work.scope.enterprise, projects)
+    found: set[str] = set()
+    for project in sorted(projects):
+        found.update(await ids_in_project(work.db, seen, Kind.DEVICE, project))
+    return frozenset(found)
+
+
+async def _chosen_of(
+    work: Work, object_id: str, visible: frozenset[str]
+) -> tuple[tuple[DeviceId, ...], int]:
     reached = set(work.changed)
     if len(reached) > MOST:  # some of those that are reached: who may see few may see others
         reached |= {DeviceId(one) for one in await devices_affected(work.db, object_id)}
-    visible: set[str] = set()
-    for project in sorted(seen.projects or ()):
-        visible.update(await ids_in_project(work.db, seen, Kind.DEVICE, project))
     ids = sorted(one for one in reached if one in visible)
     return tuple(ids[:MOST]), max(0, len(ids) - MOST)
