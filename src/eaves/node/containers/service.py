@@ -1,19 +1,23 @@
 """A service container: its image says how much of the machine it needs, and gets that.  Pure.
 
-The image tells it by its label, in the words of LinuxKit.  What of it is not known here is refused:
-a service that lacks something would fail later, and far from its cause.  Source: node reference,
-section 7.1.
+The image tells it by its label, in the words of LinuxKit and with the meaning they have there: what
+is not said is the host's network, message queues and name, a process tree of its own, the user root
+and no capability at all.  What of it is not known here is refused: a service that lacks something
+would fail later, and far from its cause.  Source: node reference, section 7.1; LinuxKit's
+`moby/config.go`, as EVE calls it.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 
 from eaves.errors import Rejected
 
 LABEL: Final = "org.mobyproject.config"
-ALL: Final = "all"
+NONE: Final = "none"
+NEW: Final = "new"
 HOST: Final = "host"
 ALL_CAPABILITIES: Final = (
     "CAP_CHOWN",
@@ -58,25 +62,94 @@ ALL_CAPABILITIES: Final = (
     "CAP_BPF",
     "CAP_CHECKPOINT_RESTORE",
 )
-SPACES: Final = {"net": "network", "pid": "pid", "ipc": "ipc", "uts": "uts"}
+# What each word of a namespace means.  Without a word only the process tree is its own.
+SPACES: Final[Mapping[str, Mapping[str, str]]] = {
+    "net": {"": HOST, "host": HOST, "root": HOST, "new": NEW, "none": NONE},
+    "pid": {"": NEW, "host": HOST, "root": HOST, "new": NEW},
+    "ipc": {"": HOST, "host": HOST, "root": HOST, "new": NEW},
+    "uts": {"": HOST, "host": HOST, "root": HOST, "new": NEW},
+    "userns": {"": HOST, "host": HOST, "root": HOST},
+}
+
+Id: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 2)] | str
+
+
+class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The path `all` stands for all devices of its type, which need no file."""
+
+    path: str
+    type: str
+    major: Annotated[int, msgspec.Meta(ge=0)] = 0
+    minor: Annotated[int, msgspec.Meta(ge=0)] = 0
+    mode: str = ""  # octal
+
+
+class Mount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    destination: str = ""
+    type: str = ""
+    source: str = ""
+    options: tuple[str, ...] = ()
 
 
 class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Of each namespace: `host`, or empty for one of its own."""
+    """The label.  None: not said."""
 
-    capabilities: tuple[str, ...] = ()
-    binds: tuple[str, ...] = ()  # source:target, and ro behind another colon
+    capabilities: tuple[str, ...] | None = None
+    capabilities_add: tuple[str, ...] = msgspec.field(name="capabilities.add", default=())
+    ambient: tuple[str, ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    binds: tuple[str, ...] | None = None  # source:target, and options behind another colon
+    binds_add: tuple[str, ...] = msgspec.field(name="binds.add", default=())
+    tmpfs: tuple[str, ...] = ()  # target, and options behind a colon
+    devices: tuple[Device, ...] = ()
+    command: tuple[str, ...] | None = None
+    env: tuple[str, ...] | None = None
+    cwd: str = ""
     net: str = ""
     pid: str = ""
     ipc: str = ""
     uts: str = ""
+    userns: str = ""
+    hostname: str = ""
     readonly: bool = False
-    env: tuple[str, ...] = ()
+    masked_paths: tuple[str, ...] | None = msgspec.field(name="maskedPaths", default=None)
+    readonly_paths: tuple[str, ...] | None = msgspec.field(name="readonlyPaths", default=None)
+    uid: Id = 0
+    gid: Id = 0
+    additional_gids: tuple[Id, ...] = msgspec.field(name="additionalGids", default=())
+    no_new_privileges: bool | None = msgspec.field(name="noNewPrivileges", default=None)
+    oom_score_adj: Annotated[int, msgspec.Meta(ge=-1000, le=1000)] | None = msgspec.field(
+        name="oomScoreAdj", default=None
+    )
+    rlimits: tuple[str, ...] = ()  # name,soft,hard
+    runtime: dict[str, Any] | None = None  # for LinuxKit's own init: EVE passes over it as well
+
+    def space(self, name: str) -> str:
+        """HOST, NEW or NONE."""
+        word: str = getattr(self, name)
+        try:
+            return SPACES[name][word]
+        except KeyError:
+            why = f"names the {name} namespace {word[:40]!r}, which is not here"
+            raise ServiceUnusable(why) from None
 
 
 class ServiceUnusable(Rejected):
     def __init__(self, why: str) -> None:
         super().__init__(f"service: the image's label {LABEL} {why}; correct the image")
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the image asks to be run as, with the label's words in place of its own."""
+
+    entrypoint: tuple[str, ...]
+    cmd: tuple[str, ...]
+    env: tuple[str, ...]
+    workdir: str
+    user: str = ""
+    stop_signal: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def service_of(label: str) -> Service:
@@ -87,73 +160,29 @@ def service_of(label: str) -> Service:
     except msgspec.MsgspecError as error:
         raise ServiceUnusable(f"cannot be followed ({str(error)[:200]})") from error
     for name in SPACES:
-        if getattr(told, name) not in {"", HOST}:
-            raise ServiceUnusable(f"names a {name} namespace that is not here")
+        told.space(name)
+    if told.hostname and told.space("uts") == HOST:
+        raise ServiceUnusable("names a hostname without a uts namespace of its own")
     return told
 
 
-def with_service(spec: Mapping[str, Any], told: Service) -> dict[str, Any]:
-    """The runtime's configuration with what the service needs beyond an app."""
-    process: dict[str, Any] = spec["process"]
-    linux: dict[str, Any] = spec["linux"]
-    capabilities: dict[str, Any] = process["capabilities"]
-    root: dict[str, Any] = spec["root"]
-    more = _capabilities(told)
-    held = list(dict.fromkeys((*capabilities["bounding"], *more)))
-    own = {space for name, space in SPACES.items() if getattr(told, name) != HOST}
-    linux = {
-        **linux,
-        "namespaces": [
-            one for one in linux["namespaces"] if one["type"] in own or one["type"] in OWN_ALWAYS
-        ],
-    }
-    if more:
-        # Calls and files that are kept from apps are what these capabilities are for.
-        linux = {k: v for k, v in linux.items() if k not in KEPT_FROM_APPS}
-        rules = [{"allow": True, "access": "rwm"}]
-        linux["resources"] = {**linux["resources"], "devices": rules}
-    shared = {} if told.uts != HOST else {"hostname": ""}
-    return {
-        **{key: value for key, value in spec.items() if key not in shared},
-        "process": {
-            **process,
-            "env": [*process["env"], *(pair for pair in told.env if "=" in pair)],
-            "noNewPrivileges": not more,
-            "capabilities": {
-                **capabilities,
-                "bounding": held,
-                "effective": held,
-                "permitted": held,
-            },
-        },
-        "root": {**root, "readonly": told.readonly},
-        "mounts": [*spec["mounts"], *(_bind(text) for text in told.binds)],
-        "linux": linux,
-    }
-
-
-OWN_ALWAYS: Final = frozenset({"mount", "cgroup"})
-KEPT_FROM_APPS: Final = frozenset({"seccomp", "maskedPaths", "readonlyPaths"})
-
-
-def _capabilities(told: Service) -> tuple[str, ...]:
-    if any(name.lower() == ALL for name in told.capabilities):
-        return ALL_CAPABILITIES
-    unknown = sorted(set(told.capabilities) - set(ALL_CAPABILITIES))
+def capabilities_of(names: tuple[str, ...]) -> tuple[str, ...]:
+    """`all` and `none` are words only where they stand alone."""
+    match [name.lower() for name in names]:
+        case ["none"]:
+            return ()
+        case ["all"]:
+            return ALL_CAPABILITIES
+        case _:
+            unknown = sorted(set(names) - set(ALL_CAPABILITIES))
     if unknown:
         raise ServiceUnusable(f"asks for {unknown[0][:40]!r}, which is no capability")
-    return told.capabilities
+    return tuple(dict.fromkeys(names))
 
 
-def _bind(text: str) -> dict[str, object]:
-    source, _, rest = text.partition(":")
-    target, _, options = rest.partition(":")
-    if not source.startswith("/") or not target.startswith("/") or ".." in text.split("/"):
-        raise ServiceUnusable(f"binds {text[:80]!r}, which is not source:target in full paths")
-    read_only = "ro" in options.split(",")
-    return {
-        "destination": target,
-        "type": "bind",
-        "source": source,
-        "options": ["rbind", "ro" if read_only else "rw"],
-    }
+def number_of(told: int | str) -> int:
+    if isinstance(told, int):
+        return told
+    if told in {"", "root"}:
+        return 0
+    raise ServiceUnusable(f"names the user or group {told[:40]!r}: only root and numbers are known")

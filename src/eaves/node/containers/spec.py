@@ -13,7 +13,8 @@ from typing import Protocol
 from eaves.errors import Rejected
 from eaves.node.containers.environment import COMMAND_KEY
 from eaves.node.containers.items import Container
-from eaves.node.containers.service import LABEL, service_of, with_service
+from eaves.node.containers.service import LABEL, Service, Wishes, number_of, service_of
+from eaves.node.containers.service_spec import with_service
 from eaves.node.host.cgroups import MOST_PIDS, PERIOD_US
 
 DEFAULT_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -156,10 +157,20 @@ def oci_spec(
     item: Container, image: ImageWishes, env: Sequence[str], user: User, place: Place
 ) -> dict[str, object]:
     """config.json as a value.  `env` is from user data and wins over the image's."""
-    spec = _of_app(item, image, env, user, place)
     if not item.service:
-        return spec
-    return with_service(spec, service_of(image.labels.get(LABEL, "")))
+        return _of_app(item, image, env, user, place)
+    told = service_of(image.labels.get(LABEL, ""))
+    wishes, user = _of_service(image, told)
+    return with_service(_of_app(item, wishes, env, user, place), told)
+
+
+def _of_service(image: ImageWishes, told: Service) -> tuple[ImageWishes, User]:
+    """The label's words win over the image's, which have no say about the user."""
+    entrypoint, cmd = (image.entrypoint, image.cmd) if told.command is None else (told.command, ())
+    env = image.env if told.env is None else told.env
+    uid = number_of(told.uid)
+    user = User(uid, number_of(told.gid), "/" if uid else "/root")
+    return Wishes(entrypoint, cmd, env, told.cwd or image.workdir), user
 
 
 def _of_app(
