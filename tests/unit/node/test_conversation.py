@@ -1,24 +1,29 @@
 """What a configuration can do to the conversation that brought it: nothing."""
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from support.no_vault import no_vault
 
 from eaves.errors import Rejected
+from eaves.evapi.certs import ControllerCerts
 from eaves.evapi.config import EdgeDevConfig, UUIDandVersion, encode_edge_dev_config
 from eaves.evapi.config_items import ItemValues
 from eaves.evapi.device_certs import Chance
 from eaves.evapi.flows.attest import versions_only
 from eaves.evapi.flows.poll import NewConfig
+from eaves.evapi.flows.steps import Send
+from eaves.evapi.flows.trust import Trust
+from eaves.evapi.scep_proxy import SCEPProxyRequest
 from eaves.ids import DeviceId
 from eaves.node.checkpoint import Checkpoint
 from eaves.node.comms.identity import load_identity
 from eaves.node.comms.link import Link
-from eaves.node.comms.transport import Limits, Transport
+from eaves.node.comms.transport import Limits, Transport, Try
 from eaves.node.runtime.conversation import Conversation
 
 ME = DeviceId("5f0f4f6e-5d0b-4b92-a3b9-0f6d0ad2b6f1")
@@ -133,3 +138,19 @@ async def test_a_config_for_another_uuid_is_not_applied_and_is_told(
     await conversation._take(NewConfig(encode_edge_dev_config(other), "hash", b"envelope"))
     assert machine.followed == []
     assert "is not applied" in conversation.heard.unreachable
+
+
+async def test_what_is_passed_on_leaves_trust_alone_that_was_renewed_meanwhile(
+    conversation: Conversation,
+) -> None:
+    link, own = conversation.link, ec.generate_private_key(ec.SECP256R1()).public_key()
+    certs = ControllerCerts(b"c" * 32, own, now(), (), frozenset({b"c" * 32}))
+    link.trust, renewed = Trust(b"", certs, b"before"), Trust(b"", certs, b"renewed")
+
+    def renew(_send: Send, _tries: Sequence[Try]) -> None:
+        link.trust = renewed
+
+    link.transport.failed = renew  # there is no controller
+    passed = await link.pass_on(SCEPProxyRequest(scep_profile_name="office"))
+    assert passed.problem
+    assert link.trust is renewed

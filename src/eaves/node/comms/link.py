@@ -170,12 +170,14 @@ class Link:
 
     async def pass_on(self, request: SCEPProxyRequest) -> Passed:
         """To a SCEP server that only the controller reaches."""
-        if self.trust is None or self.device_id is None:
+        before = self.trust
+        if before is None or self.device_id is None:
             return Passed(problem="the controller does not know this device yet")
         done = await self._drive(
-            pass_on(self.identity.sender, self.device_id, self.trust, self.certain_now, request)
+            pass_on(self.identity.sender, self.device_id, before, self.certain_now, request)
         )
-        self.trust = done.trust
+        if self.trust is before:  # a poll beside this may have renewed it
+            self.trust = done.trust
         return done.passed
 
     def _trusted(self) -> Trust:
