@@ -157,7 +157,8 @@ class Node:
         self.enroller = self._enroller()
         self.geolocation = Geolocation(
             folder.geo_service,
-            self.uplinks.keeper.choose,
+            self.uplinks.keeper.addresses,
+            self.uplinks.keeper.aside,
             lambda: self.service.items,
             time.monotonic,
             self.changed,

@@ -28,12 +28,20 @@ class Device:
         self.asked: list[str] = []
         self.silent: set[str] = set()
         self.changes = 0
+        self.chosen = 0  # so often were ways, and with them proxies
         self.geo = Geolocation(
-            URL, self._ways, lambda: self.items, lambda: self.now, self._changed, self._ask
+            URL,
+            lambda: frozenset(self.sources),
+            self._ways,
+            lambda: self.items,
+            lambda: self.now,
+            self._changed,
+            self._ask,
         )
 
     async def _ways(self, url: str) -> tuple[Way, ...]:
         assert url == URL
+        self.chosen += 1
         return (*(Way("uplink", "eth0", source) for source in self.sources), Way())
 
     def _changed(self) -> None:
@@ -58,6 +66,7 @@ async def test_an_address_is_located_again_after_its_pause() -> None:
     assert await device.after(0) == ["192.0.2.5", "192.0.2.6"]
     assert [await device.after(s) for s in (99, 1)] == [[], ["192.0.2.5", "192.0.2.6"]]
     assert device.changes == 1
+    assert device.chosen == 2  # not while nothing was due
 
 
 async def test_an_address_that_was_not_located_asks_again_soon() -> None:

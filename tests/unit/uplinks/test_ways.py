@@ -112,6 +112,10 @@ async def test_a_port_whose_proxy_cannot_be_used_is_passed_over_and_says_so() ->
     ways = await made.choose(URL)
     assert [(w.label, w.proxy) for w in ways] == [("eth1", "http://10.0.0.1:3128"), ("", "")]
     assert made.proxy_errors == {"eth0": "no PAC file"}
+    made.proxy_errors.clear()
+    assert [w.label for w in await made.aside("http://where.test")] == ["eth1"]
+    assert not made.proxy_errors  # those of the controller
+    assert made.addresses() == {a for port in made.seen.ports for a in port.sources}
 
 
 async def test_a_proxy_with_an_address_needs_no_dns_server() -> None:

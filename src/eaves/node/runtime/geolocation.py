@@ -96,9 +96,10 @@ async def ask_place(url: str, way: Way) -> bytes:
 
 @dataclass(slots=True)
 class Geolocation:
-    """`ways`: those of the ports in force, one for each of their addresses."""
+    """`addresses`: those of the ports in force; `ways`: one for each that can be asked over."""
 
     url: str
+    addresses: Callable[[], frozenset[str]]
     ways: Callable[[str], Awaitable[tuple[Way, ...]]]
     items: Callable[[], ItemValues]
     clock: Callable[[], float]
@@ -113,14 +114,17 @@ class Geolocation:
             await asyncio.sleep(LOOK_S)
 
     async def round(self) -> None:
-        ways = {way.source: way for way in await self.ways(self.url) if way.source}
-        before = self.places()
-        for gone in self.known.keys() - ways.keys():
+        addresses, before = self.addresses(), self.places()
+        for gone in self.known.keys() - addresses:
             del self.known[gone]
         pauses = pauses_of(self.items())
-        for address, way in ways.items():
-            if due(self.known.get(address), self.clock(), pauses):
-                self.known[address] = Known(self.clock(), await self._place(way))
+        asking = [a for a in sorted(addresses) if due(self.known.get(a), self.clock(), pauses)]
+        if asking:
+            ways = {way.source: way for way in await self.ways(self.url)}
+            for address in asking:
+                way = ways.get(address)
+                place = await self._place(way) if way is not None else None
+                self.known[address] = Known(self.clock(), place)
         if self.places() != before:
             self.changed()
 

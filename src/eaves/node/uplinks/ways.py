@@ -65,16 +65,32 @@ class WayKeeper:
         lost = all(port.plan.label in self.failing for port in ports)
         return (Way(), *found) if lost else (*found, Way())
 
-    async def over(self, ports: tuple[SeenPort, ...], url: str) -> tuple[Way, ...]:
-        """The ways of these ports; one whose proxy cannot be used is left out and remembered."""
+    def addresses(self) -> frozenset[str]:
+        """From which a request may go out now."""
+        ports = in_turn(self.seen.ports, self.failing.keys(), self._turn)
+        return frozenset(address for port in ports for address in port.sources)
+
+    async def aside(self, url: str) -> tuple[Way, ...]:
+        """As `choose`, for what is none of the controller's: no turn and no error is taken down."""
+        ports = in_turn(self.seen.ports, self.failing.keys(), self._turn)
+        return await self.over(ports, url, {})
+
+    async def over(
+        self, ports: tuple[SeenPort, ...], url: str, errors: dict[str, str] | None = None
+    ) -> tuple[Way, ...]:
+        """The ways of these ports; one whose proxy cannot be used is left out and remembered.
+
+        `errors`: where; none: with those that are told of the controller.
+        """
+        told = self.proxy_errors if errors is None else errors
         found: list[Way] = []
         for port in ports:
             try:
                 proxy = await self.choose_proxy(port, url)
             except EavesError as error:
-                self.proxy_errors[port.plan.label] = str(error)
+                told[port.plan.label] = str(error)
                 continue
-            self.proxy_errors.pop(port.plan.label, None)
+            told.pop(port.plan.label, None)
             if self.server and url.startswith(self.server):
                 self.proxies[port.plan.label] = proxy
             found += ways_of(port, proxy)
