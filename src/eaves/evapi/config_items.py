@@ -223,7 +223,7 @@ _TABLE = (
     _seconds("netdump.topic.preonboard.interval", 3600, 60, MOST, "gap before onboarding"),
     _seconds("netdump.topic.postonboard.interval", DAY_S, 60, MOST, "gap after onboarding"),
     _count("netdump.topic.maxcount", 10, 1, MOST, "traces kept for one topic"),
-    _flag("netdump.downloader.with.pcap", False, "packets of downloads too, up to 64 MB"),
+    _flag("netdump.downloader.with.pcap", False, "packet headers of downloads too, up to 64 MB"),
     _flag("netdump.downloader.http.with.fieldvalue", False, "values of HTTP headers too"),
     _text("diag.probe.remote.http.endpoint", "www.google.com", "host or address; empty: none"),
     _text("diag.probe.remote.https.endpoint", "www.google.com", "host; empty: none"),

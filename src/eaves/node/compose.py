@@ -193,8 +193,8 @@ class Node:
     def changed(self) -> None:
         self.service.changed()
 
-    def _not_brought(self, base: str, error: EavesError) -> None:
-        self.service.traces.not_brought(base, error)
+    async def _not_brought(self, base: str, error: EavesError) -> None:
+        await self.service.traces.not_brought(base, error)
 
     def _watched(self, base: str) -> AbstractContextManager[None]:
         return self.service.traces.captures.around(base)

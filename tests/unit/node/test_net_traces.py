@@ -20,10 +20,11 @@ from eaves.evapi.config_items import apply_items
 from eaves.evapi.flows.steps import NoConnection, Send
 from eaves.evapi.paths import Endpoint
 from eaves.node.comms.transport import Limits, Transport, Try
-from eaves.node.host.capture import FILE_HEADER
+from eaves.node.host.capture import FILE_HEADER, Recording
 from eaves.node.network.packets import read_packet
 from eaves.node.refs import Way
-from eaves.node.runtime.net_traces import NetTraces, tracing_of
+from eaves.node.runtime.captured import header_alone
+from eaves.node.runtime.net_traces import LARGEST_TOPIC, NetTraces, surplus, tracing_of
 from eaves.node.storage.transfer import HttpError
 from eaves.node.uplinks.status import Shown, ShownPort
 
@@ -39,7 +40,8 @@ class Machine:
         self.folder = folder / "netdump"
         values = apply_items(items)[0]
         ports = folder / "uplinks.json"
-        seen = Shown(BEGIN, "https://c", "borrowed", ports=(ShownPort("eth0", proxy=PROXY),))
+        given = ShownPort("eth0", "lo", management=True, proxy=PROXY)
+        seen = Shown(BEGIN, "https://c", "borrowed", ports=(given,))
         ports.write_bytes(msgspec.json.encode(seen))
         self.traces = NetTraces(
             self.folder, ports, lambda: tracing_of(values, onboarded=onboarded), lambda: self.now
@@ -95,14 +97,14 @@ def test_so_many_traces_of_a_topic_are_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("values", [True, False])
-def test_a_failed_download_is_traced_with_values_of_headers_only_if_asked(
+async def test_a_failed_download_is_traced_with_values_of_headers_only_if_asked(
     tmp_path: Path, *, values: bool
 ) -> None:
     told = [("netdump.downloader.http.with.fieldvalue", "true")] if values else []
     one = machine(tmp_path, *told)
     answer = {"Server": "nginx", "Set-Cookie": "session=1"}
     error = HttpError("https://store.example/a", 403, "check the credentials", headers=answer)
-    one.traces.not_brought("https://store.example", error)
+    await one.traces.not_brought("https://store.example", error)
     (file,) = one.folder.glob("downloader-fail-*.tar.gz")
     with tarfile.open(file) as tar:
         data = tar.extractfile("request.json")
@@ -130,25 +132,103 @@ async def test_packets_of_a_failed_download_are_kept_if_asked(
         base = f"http://127.0.0.1:{port}"
         with suppress(ConnectionError), one.traces.captures.around(base):
             for server in (there, other):
-                socket.create_connection(server.getsockname()).close()
+                with socket.create_connection(server.getsockname()) as client:
+                    client.sendall(b"hush")
             raise ConnectionError
-    one.traces.not_brought(base, HttpError(base, 503, "try again"))
+    await one.traces.not_brought(base, HttpError(base, 503, "try again"))
     (file,) = one.folder.iterdir()  # what was captured is in the archive alone
     with tarfile.open(file) as tar:
         data = tar.extractfile("packets.pcap") if asked else None
         assert ("packets.pcap" in tar.getnames()) is asked
-        packets = packets_of(data.read() if data else b"")
+        packets = list(packets_of(data.read() if data else b""))
         seen = [read_packet(packet) for packet in packets]
     ports = {end for one in seen if one for end in (one.ends.source_port, one.ends.dest_port)}
     assert (port in ports) is asked
     assert another not in ports
+    assert not any(b"hush" in packet for packet in packets)
 
 
 async def test_packets_of_a_download_that_came_are_not_kept(tmp_path: Path) -> None:
     one = machine(tmp_path, ("netdump.downloader.with.pcap", "true"))
-    with one.traces.captures.around("https://store.example"):
-        assert one.traces.captures.take("https://store.example") == b""
+    with (
+        one.traces.captures.around("https://store.example"),
+        one.traces.captures.taken("https://store.example") as packets,
+    ):
+        assert packets is None
+    with one.traces.captures.taken("https://store.example") as packets:
+        assert packets is None
     assert list(one.folder.iterdir()) == []
+
+
+def ipv4(payload: bytes, port: int = 443, protocol: int = 6, offset: int = 5) -> bytes:
+    transport = struct.pack(">HHIIBBHHH", port, 50_000, 1, 1, offset << 4, 16, 512, 0, 0)
+    length = 20 + len(transport) + len(payload)
+    ends = bytes((192, 0, 2, 1, 192, 0, 2, 2))
+    header = struct.pack(">BBHHHBBH", 0x45, 0, length, 1, 0, 64, protocol, 0) + ends
+    return header + transport + payload
+
+
+def test_of_packets_only_headers_of_tcp_at_the_port_are_kept() -> None:
+    bare = ipv4(b"")
+    assert header_alone(bare, 443) == bare
+    assert header_alone(bare + b"padding", 443) == bare
+    others = (
+        ipv4(b"GET /"),
+        ipv4(b"", port=80),
+        ipv4(b"", protocol=17),
+        ipv4(b"secret", offset=1),
+        ipv4(b"", offset=15),
+        bare[:-1],
+        bare[:24],
+        b"",
+    )
+    assert [header_alone(packet, 443) for packet in others] == [None] * len(others)
+
+
+async def test_one_trace_in_its_gap_leaves_no_packets_of_the_next(tmp_path: Path) -> None:
+    one = machine(tmp_path, ("netdump.downloader.with.pcap", "true"))
+    base = "https://store.example"
+    for _ in range(2):
+        with suppress(ConnectionError), one.traces.captures.around(base):
+            raise ConnectionError
+        await one.traces.not_brought(base, HttpError(base, 503, "try again"))
+    assert [file.name.partition("-")[0] for file in one.folder.iterdir()] == ["downloader"]
+
+
+async def test_a_full_disk_ends_the_recording_and_no_download(tmp_path: Path) -> None:
+    full = tmp_path / "netdump" / "download.pcap"
+    full.parent.mkdir()
+    full.symlink_to("/dev/full")
+    one = machine(tmp_path, ("netdump.downloader.with.pcap", "true"))
+    with one.traces.captures.around("https://store.example"):
+        pass
+    assert list(one.folder.iterdir()) == []
+
+
+def test_a_recording_ends_where_it_is_full_or_cannot_be_written(tmp_path: Path) -> None:
+    with (tmp_path / "a.pcap").open("w+b") as file:
+        recording = Recording(file, len(FILE_HEADER) + 2 * (16 + 40))
+        for _ in range(3):
+            assert not recording.ended
+            recording.add(ipv4(b""))
+        assert recording.ended
+        recording.close()
+    assert len(list(packets_of((tmp_path / "a.pcap").read_bytes()))) == 2
+    with Path("/dev/full").open("wb", buffering=0) as file:
+        assert Recording(file, 1000).ended
+
+
+@pytest.mark.parametrize(
+    ("sizes", "most", "gone"),
+    [
+        ([], 2, 0),
+        ([1, 1, 1], 2, 1),
+        ([1, LARGEST_TOPIC, 1], 9, 2),
+        ([1, 2 * LARGEST_TOPIC], 9, 1),
+    ],
+)
+def test_archives_of_a_topic_have_a_size_together(sizes: list[int], most: int, gone: int) -> None:
+    assert surplus(sizes, most) == gone
 
 
 def packets_of(data: bytes) -> Iterator[bytes]:

@@ -5,6 +5,7 @@ first failure of a row is kept, and the disk is not filled with its repetitions.
 Source: node reference 5.4 and 15.
 """
 
+import asyncio
 import io
 import json
 import tarfile
@@ -12,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -30,6 +30,7 @@ from eaves.node.uplinks.status import Shown
 log = structlog.get_logger(__name__)
 
 LONGEST_REASON: Final = 2000
+LARGEST_TOPIC: Final = 64 << 20  # bytes of its archives; the newest is kept in any case
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class NetTraces:
         self._tracing = tracing
         self._clock = clock
         self._written: dict[str, datetime] = {}
-        self.captures = Captures(folder, self._wants_packets)
+        self.captures = Captures(folder, self._wants_packets, self._uplinks)
 
     def _wants_packets(self) -> bool:
         tracing = self._tracing()
@@ -76,57 +77,73 @@ class NetTraces:
     def failed(self, send: Send, tries: Sequence[Try]) -> None:
         """A request that nobody answered.  What it held is nobody's business."""
         topic = f"{send.endpoint.name.lower()}-fail"
-        self._keep(topic, lambda now, _: told_of(send, tries, now))
+        now, tracing = self._clock(), self._tracing()
+        if self._is_due(topic, now, tracing):
+            self._keep(topic, now, tracing.most, told_of(send, tries, now), None)
 
-    def not_brought(self, base: str, error: EavesError) -> None:
+    async def not_brought(self, base: str, error: EavesError) -> None:
         """A download from the datastore at `base` that failed."""
-
-        def told(now: datetime, tracing: Tracing) -> dict[str, object]:
-            return {
+        topic, now, tracing = "downloader-fail", self._clock(), self._tracing()
+        with self.captures.taken(base) as packets:
+            if not self._is_due(topic, now, tracing):
+                return
+            told = {
                 "at": now.isoformat(),
                 "datastore": base,
                 "failed": str(error)[:LONGEST_REASON],
                 "headers": shown_headers(error, values=tracing.header_values),
             }
+            await asyncio.to_thread(self._keep, topic, now, tracing.most, told, packets)
 
-        packets = self.captures.take(base)
-        self._keep("downloader-fail", told, {"packets.pcap": packets} if packets else {})
+    def _is_due(self, topic: str, now: datetime, tracing: Tracing) -> bool:
+        """Then it counts as written."""
+        before = self._written.get(topic)
+        if not tracing.enabled:
+            return False
+        if before is not None and (now - before).total_seconds() < tracing.gap_s:
+            return False
+        self._written[topic] = now
+        return True
 
     def _keep(
         self,
         topic: str,
-        told: Callable[[datetime, Tracing], dict[str, object]],
-        beside: Mapping[str, bytes] = MappingProxyType({}),
+        now: datetime,
+        most: int,
+        told: Mapping[str, object],
+        packets: Path | None,
     ) -> None:
-        now, tracing = self._clock(), self._tracing()
-        before = self._written.get(topic)
-        if not tracing.enabled:
-            return
-        if before is not None and (now - before).total_seconds() < tracing.gap_s:
-            return
-        self._written[topic] = now
         try:
-            request = json.dumps(told(now, tracing), indent=1).encode()
-            self._write(topic, now, tracing.most, {"request.json": request, **beside})
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            files = {
+                "request.json": json.dumps(told, indent=1).encode(),
+                "ports.json": self._seen(),
+            }
+            name = f"{topic}-{now:%Y%m%dT%H%M%S.%f}.tar.gz"
+            atomic_write(self._folder / name, archive(files, packets, now))
+            kept = sorted(self._folder.glob(f"{topic}-*.tar.gz"))
+            for old in kept[: surplus([one.stat().st_size for one in kept], most)]:
+                old.unlink(missing_ok=True)
+            log.info("network_trace_kept", file=name)
         except (OSError, EavesError) as error:
             log.warning("network_trace_not_kept", topic=topic, error=str(error))
 
-    def _write(self, topic: str, now: datetime, most: int, told: Mapping[str, bytes]) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        files = {**told, "ports.json": self._seen()}
-        name = f"{topic}-{now:%Y%m%dT%H%M%S.%f}.tar.gz"
-        atomic_write(self._folder / name, archive(files, now))
-        for old in sorted(self._folder.glob(f"{topic}-*.tar.gz"))[:-most]:
-            old.unlink(missing_ok=True)
-        log.info("network_trace_kept", file=name)
+    def _uplinks(self) -> frozenset[str]:
+        """Interfaces of the management ports."""
+        shown = self._shown()
+        ports = shown.ports if shown else ()
+        return frozenset(p.ifname for p in ports if p.management and p.ifname)
+
+    def _shown(self) -> Shown | None:
+        data = read_or_none(self._ports)
+        try:
+            return None if data is None else msgspec.json.decode(data, type=Shown)
+        except msgspec.MsgspecError:
+            return None
 
     def _seen(self) -> bytes:
         """The ports as the node saw them, without what a proxy is told to let us through."""
-        data = read_or_none(self._ports)
-        try:
-            shown = None if data is None else msgspec.json.decode(data, type=Shown)
-        except msgspec.MsgspecError:
-            shown = None
+        shown = self._shown()
         if shown is None:
             return b"{}"
         ports = tuple(
@@ -162,11 +179,24 @@ def told_of(send: Send, tries: Sequence[Try], now: datetime) -> dict[str, object
     }
 
 
-def archive(files: Mapping[str, bytes], at: datetime) -> bytes:
+def surplus(sizes: Sequence[int], most: int) -> int:
+    """How many of these, the oldest first, are too many or make all too large."""
+    kept, total = 0, 0
+    for size in reversed(sizes):
+        total += size
+        if kept and (kept >= most or total > LARGEST_TOPIC):
+            break
+        kept += 1
+    return len(sizes) - kept
+
+
+def archive(files: Mapping[str, bytes], packets: Path | None, at: datetime) -> bytes:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w:gz") as tar:
         for name, data in files.items():
             entry = tarfile.TarInfo(name)
             entry.size, entry.mtime, entry.mode = len(data), int(at.timestamp()), 0o600
             tar.addfile(entry, io.BytesIO(data))
+        if packets is not None:
+            tar.add(packets, "packets.pcap")
     return out.getvalue()

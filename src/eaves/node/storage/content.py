@@ -91,7 +91,7 @@ class ContentFetcher:
                 raise
             except (Transient, Rejected) as error:
                 failures.append(error)
-                self._failed(source.base, error)
+                await self._failed(source.base, error)
             else:
                 save(self._layout.tree_record(item.ref), record)
                 self.claims.pop(item.ref, None)

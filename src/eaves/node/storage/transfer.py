@@ -55,7 +55,7 @@ async def at_once(_interface: str, _count: int) -> None:
     """No pace: as fast as it comes."""
 
 
-Failed = Callable[[str, EavesError], None]
+Failed = Callable[[str, EavesError], Awaitable[None]]
 """Told of a datastore from which something could not be brought, and why."""
 
 
@@ -67,7 +67,7 @@ def nobody_looks(_base: str) -> AbstractContextManager[None]:
     return nullcontext()
 
 
-def nobody_told(_base: str, _error: EavesError) -> None:
+async def nobody_told(_base: str, _error: EavesError) -> None:
     """Failures of downloads are of no interest but to who asked for them."""
 
 
