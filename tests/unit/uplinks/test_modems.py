@@ -69,9 +69,10 @@ async def test_providers_are_looked_for_once_an_hour_if_a_property_says_so(
     modems = Modems(None)
     await modems.start(PLAN, "wwan0")
     items, _ = apply_items((ConfigItem(key="wwan.query.visible.providers", value="true"),))
-    for asked, wanted in ((False, ()), (Properties.of(items).visible_providers, PROVIDERS)):
-        modems.looks_for_providers = asked
-        assert await modems.mend(PORTS, 0.0) is bool(wanted)
+    assert not await modems.mend(PORTS, -3601.0)
+    modems.looks_for_providers = Properties.of(items).visible_providers
+    for at, wanted in ((-3600.0, ()), (-1.0, ()), (0.0, PROVIDERS)):  # not as soon as it starts
+        assert await modems.mend(PORTS, at) is bool(wanted)
         assert modems.providers.get("wwan0", ()) == wanted
     modem.become(heard=[])
     assert not await modems.mend(PORTS, 3599.0)

@@ -99,23 +99,29 @@ class Modems:
         `ports`: by interface, those that are to be connected.
         """
         before = dict(self.bearers), dict(self.providers)
+        well: list[str] = []
         async with self._one_at_a_time:
             for ifname, plan in ports.items():
                 try:
                     await self._mend(plan, ifname, now)
                 except EavesError as error:
                     log.warning("modem_not_mended", port=plan.label, error=str(error))
-                    continue
-                await self._look_for_providers(ifname, now)
+                else:
+                    well.append(ifname)
+        for ifname in well:  # minutes: whoever sets a port waits for none of it
+            await self._look_for_providers(ifname, now)
         return (self.bearers, self.providers) != before
 
     async def _look_for_providers(self, ifname: str, now: float) -> None:
-        """What was heard stands until the next time, also where that hears nothing."""
+        """What was heard stands until the next time, also where that hears nothing.
+
+        First after an hour: a scan may cut the connection, which a node that starts needs.
+        """
         if not self.looks_for_providers:
             self._scan_at.pop(ifname, None)
             self.providers.pop(ifname, None)
             return
-        if now < self._scan_at.get(ifname, now):
+        if now < self._scan_at.setdefault(ifname, now + SCAN_EVERY_S):
             return
         self._scan_at[ifname] = now + SCAN_EVERY_S
         found = await self._seen(ifname)
