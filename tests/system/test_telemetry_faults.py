@@ -270,6 +270,7 @@ async def test_sinks_that_are_away_stop_no_device_and_get_everything(
         await require_all_at_each(found, ledger, WITHIN_S + SINKS_AWAY_S)
 
 
+@pytest.mark.nightly
 @pytest.mark.jetstream
 @pytest.mark.postgres
 async def test_a_full_stream_refuses_and_loses_nothing(tmp_path: Path, cluster: Cluster) -> None:
