@@ -23,7 +23,6 @@ from eaves.reconcile.apply import Configurator
 from eaves.reconcile.item import Observation
 
 STOP_GRACE_S = 10.0
-WATCH_S = 1.0
 
 R = TypeVar("R", bound=RootFs)
 
@@ -69,15 +68,6 @@ class ContainersSubsystem:
     async def _go_on(self, app: AppInstanceId) -> None:
         if app in self._running():
             await runtimes.resume(self._workshop.runtime(), self._workshop.bundle(app).id)
-
-    async def watch_forever(self, changed: Callable[[], None]) -> None:
-        """Call `changed` within about a second of an end: time to observe."""
-        running = self._running()
-        while True:
-            await asyncio.sleep(WATCH_S)
-            before, running = running, self._running()
-            if before - running:
-                changed()
 
     def running(self) -> dict[AppInstanceId, frozenset[int]]:
         """The processes of each container."""
