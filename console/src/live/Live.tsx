@@ -3,6 +3,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { createContext, type ReactNode, useContext, useEffect, useState } from "react";
 import type { StreamEvent } from "../api/own";
 import { useSession } from "../session/Session";
+import { Renewal } from "./renewal";
 import { isStale, stalePaths } from "./stale";
 import { follow, type Standing } from "./stream";
 
@@ -18,25 +19,27 @@ export function Live({ children }: { readonly children: ReactNode }) {
   const [standing, setStanding] = useState<Standing>("away");
   useEffect(() => {
     const end = new AbortController();
+    const renewal = new Renewal(queries);
     let gathered: StreamEvent[] = [];
     let timer: ReturnType<typeof setTimeout> | undefined;
     const refresh = () => {
       const stale = stalePaths(gathered);
       gathered = [];
       timer = undefined;
-      queries.invalidateQueries({ predicate: ({ queryKey }) => isStale(queryKey[0], stale) });
+      renewal.renew((path) => isStale(path, stale));
     };
     const told = {
       events: (events: readonly StreamEvent[]) => {
         gathered.push(...events);
         timer ??= setTimeout(refresh, GATHER_MS);
       },
-      missed: () => void queries.invalidateQueries(),
+      missed: () => renewal.renew(() => true),
       standing: setStanding,
     };
     void follow(token, told, end.signal);
     return () => {
       end.abort();
+      renewal.end();
       clearTimeout(timer);
     };
   }, [token, queries]);

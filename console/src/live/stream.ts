@@ -13,7 +13,7 @@ export type Standing = "live" | "polling" | "away";
 
 export interface Told {
   readonly events: (events: readonly StreamEvent[]) => void;
-  /** Something came that is not told: what is shown is to be read anew. */
+  /** Something came, or may have, that is not told: what was asked before is to be read anew. */
   readonly missed: () => void;
   readonly standing: (standing: Standing) => void;
 }
@@ -68,6 +68,7 @@ async function hold(
     const answer = await fetch(`/api${PATH}`, { headers, signal: both, cache: "no-store" });
     if (!answer.ok || !answer.body) throw new Refused(answer.status, [], "", undefined);
     told.standing("live");
+    if (!reader.place) told.missed(); // it tells what comes from here on, and not what came before
     opened();
     const pieces = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     for (;;) {
@@ -110,8 +111,8 @@ async function poll(
     try {
       const query = { after: place };
       const answer = await call<Polled>({ method: "GET", path: PATH, token, query, signal });
+      if (answer.missed || !place) told.missed();
       place = answer.id;
-      if (answer.missed) told.missed();
       if (answer.list.length > 0) told.events(answer.list);
     } catch {
       told.standing("away"); // whatever it was: the next turn asks again
