@@ -96,7 +96,6 @@ TO_COME: Final[Mapping[str, str]] = {
     "F24": "the image repairs its state at boot",
     "F32": "admission of apps",
     "F40": "the watchdog of the image",
-    "F43": "ports by the local profile server",
     "F44": "adapters of apps",
     "F52": "commands while a system is on trial",
     "F56": "the ladder of modem recovery",

@@ -3,8 +3,10 @@
 from dataclasses import dataclass, field, replace
 
 import pytest
-from support.ports import at, entry, kept
+from support.ports import adapter, at, config, entry, kept, network
 
+from eaves.node.refs import ON_THE_SPOT
+from eaves.node.uplinks.entries import controller_entry
 from eaves.node.uplinks.ledger import Ledger
 from eaves.node.uplinks.model import Entry, Kept, Marks, Source, Standing
 from eaves.node.uplinks.verify import (
@@ -266,6 +268,62 @@ def test_nothing_is_judged_in_radio_silence() -> None:
     assert one.wait(100_000) == ()
     assert one.index == 0
     assert one.tell(Suspended(on=False)) == (Check(one.state.number),)
+
+
+def on_the_spot(*labels: str, beside: tuple[str, ...] = ()) -> Entry:
+    """Ports as a local profile server wants them, beside others as the controller does."""
+    nets = {label: f"{ON_THE_SPOT}{label}" for label in labels}
+    adapters = [adapter(label, net=net) for label, net in nets.items()]
+    networks = [network(), *(network(net) for net in nets.values())]
+    others = [adapter(label) for label in beside]
+    return controller_entry(config(*adapters, *others, networks=networks), at(0))
+
+
+def test_ports_of_a_local_profile_server_that_fail_are_told_and_not_left() -> None:
+    theirs = on_the_spot("eth0")
+    one = node(theirs, kept(SECOND, worked=-100))
+    assert one.done == (Apply(theirs), Check(1))
+    assert one.end(FAILS) == ()
+    for _ in range(10):  # most of an hour of it
+        done = (*one.wait(300), *one.end(FAILS), *one.end(FAILS))
+        assert done
+        assert all(isinstance(action, Check) for action in done)
+        assert one.marks(0).error == "nothing answers"
+    one.wait(300)
+    one.end(Works())
+    assert one.marks(0).works
+    assert one.index == 0
+
+
+def test_ports_of_a_local_profile_server_are_tested_again_when_something_changes() -> None:
+    one = node(on_the_spot("eth0"), kept(SECOND, worked=-100))
+    one.end(FAILS)
+    assert one.tell(Changed()) == (Check(one.state.number),)
+    one.tell(Changed())
+    assert one.end(FAILS) == (Check(one.state.number),)
+    assert one.end(FAILS) == ()
+    assert one.index == 0
+
+
+def test_ports_of_a_local_profile_server_that_failed_just_now_are_in_force_after_a_restart() -> (
+    None
+):
+    theirs = on_the_spot("eth0")
+    one = Node(State(preferred=theirs))
+    one.tell(Listed((kept(theirs, failed=-1), kept(SECOND, worked=-500))))
+    assert one.done[0] == Apply(theirs)
+
+
+def test_one_port_of_the_controller_among_them_and_the_list_is_walked_as_ever() -> None:
+    one = node(on_the_spot("eth0", beside=("eth2",)), kept(SECOND, worked=-100))
+    assert one.end(FAILS) == (Apply(SECOND), Check(2))
+
+
+def test_ports_that_a_local_profile_server_gave_back_may_be_left() -> None:
+    one = node(on_the_spot("eth0"), kept(SECOND, worked=-100))
+    one.end(FAILS)
+    assert one.tell(Listed((Kept(FIRST), *one.state.ledger[1:]))) == (Apply(FIRST), Check(2))
+    assert one.end(FAILS) == (Apply(SECOND), Check(3))
 
 
 def test_a_failure_dated_in_the_future_is_long_ago() -> None:

@@ -11,7 +11,7 @@ from enum import IntEnum, StrEnum
 
 from eaves.evapi.config.netconfig import PNAC, CellularConfig, WifiConfig
 from eaves.evapi.evecommon import BondMode, DHCPType, NetworkType, PhyIoMemberUsage
-from eaves.node.refs import StaticNames
+from eaves.node.refs import ON_THE_SPOT, StaticNames
 
 LEAST_MTU, MOST_MTU = 1280, 65535
 MOST_COST = 255
@@ -145,6 +145,11 @@ class PortPlan:
     def reaches_controller(self) -> bool:
         return self.management and self.ip is not None and not self.wrong
 
+    @property
+    def on_the_spot(self) -> bool:
+        """Does a local profile server say how it reaches its network?"""
+        return self.network_id.startswith(ON_THE_SPOT)
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -164,6 +169,12 @@ class Entry:
     @property
     def usable(self) -> bool:
         return any(port.reaches_controller for port in self.ports)
+
+    @property
+    def on_the_spot(self) -> bool:
+        """Does a local profile server say how all ports for management reach their networks?"""
+        management = [port for port in self.ports if port.management]
+        return self.usable and all(port.on_the_spot for port in management)
 
     def same_ports(self, other: "Entry") -> bool:
         """Would both set the machine up alike?  When they were written does not count."""

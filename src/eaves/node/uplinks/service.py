@@ -207,10 +207,6 @@ class Uplinks:
     def _listed(self) -> lists.Ledger:
         return self._state.ledger or self._file.ledger
 
-    def suspend(self, *, on: bool) -> None:
-        """Ports are in the hands of somebody on the spot."""
-        self._inbox.post(Suspended(on))
-
     async def silence(self, *, on: bool) -> str:
         """Radio silence; the answer: what still sends, or nothing.
 

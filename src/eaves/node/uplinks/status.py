@@ -109,8 +109,8 @@ def _port(
 
 
 def _origin(plan: PortPlan, source: Source) -> NetworkConfigOrigin:
-    local = plan.network_id.startswith(refs.ON_THE_SPOT)
-    return NetworkConfigOrigin.NETWORK_CONFIG_ORIGIN_LPS if local else ORIGINS[source]
+    lps = NetworkConfigOrigin.NETWORK_CONFIG_ORIGIN_LPS
+    return lps if plan.on_the_spot else ORIGINS[source]
 
 
 def _wireless(plan: PortPlan, seen: SeenPort | None) -> WirelessStatus | None:

@@ -7,7 +7,9 @@
 
 One function, `step`: state, event, what is seen and the time in; state and actions out.  It never
 leaves a machine without an entry in force as long as there is one, and asks for nothing to be
-applied that is in force already.  Source: node reference, section 5.6.
+applied that is in force already.  A first entry whose ports for management are all those of a
+local profile server is tested, and not left: whoever set them up on the spot mends them there.
+Source: node reference, sections 5.6 and 8.6.
 """
 
 from dataclasses import dataclass, replace
@@ -125,7 +127,7 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class Suspended:
-    """Radio silence, or ports in the hands of a local profile server: nothing is judged."""
+    """Radio silence: nothing is judged."""
 
     on: bool
 
@@ -305,6 +307,8 @@ def _verify(state: State, start: int, rules: Rules, now: datetime) -> Move:
     count = len(state.ledger)
     if not count:
         return state, ()
+    if _is_never_left(state):
+        return _begin(state, state.ledger[0].entry, now)
     floor = next(
         (n for n, k in enumerate(state.ledger) if k.entry.source is Source.MANUAL), count - 1
     )
@@ -313,6 +317,11 @@ def _verify(state: State, start: int, rules: Rules, now: datetime) -> Move:
         if index <= floor and can_be_tested(state.ledger[index], now):
             return _begin(state, state.ledger[index].entry, now)
     return _park(state, rules, now)
+
+
+def _is_never_left(state: State) -> bool:
+    """The first entry, by who made it."""
+    return state.ledger[0].entry.on_the_spot
 
 
 def _begin(state: State, entry: Entry, now: datetime) -> Move:
@@ -381,22 +390,23 @@ def _tested(state: State, outcome: Outcome, facts: Facts, rules: Rules, now: dat
     match outcome:
         case Works(ports, warning):
             good = Marks(Standing.SUCCESS, _failed_before(state, now), now, "", warning, ports)
-            return _well(_marked(state, good), rules, now)
+            return _stays(_marked(state, good), rules, now)
         case RemoteTrouble(warning, ports):
             before = _failed_before(state, now)
             good = Marks(Standing.REMOTE_TROUBLE, before, now, "", warning, ports)
-            return _well(_marked(state, good), rules, now)
+            return _stays(_marked(state, good), rules, now)
         case Fails():
             if state.phase is Phase.CHECKING:
                 return _struck(state, outcome, rules, now)
             return _failed(state, outcome, facts, rules, now)
 
 
-def _well(state: State, rules: Rules, now: datetime) -> Move:
+def _stays(state: State, rules: Rules, now: datetime) -> Move:
+    """What is in force goes on, until the periodic test or the first entry is due."""
     index = state.index
     retry = rules.better_s > 0 and index > 0
     better = state.better or (now + timedelta(seconds=rules.better_s))
-    well = replace(
+    idle = replace(
         state,
         phase=Phase.IDLE,
         due=now + timedelta(seconds=rules.interval_s),
@@ -404,7 +414,7 @@ def _well(state: State, rules: Rules, now: datetime) -> Move:
         strikes=0,
         parked=False,
     )
-    return _changed(replace(well, again=False), rules, now) if state.again else (well, ())
+    return _changed(replace(idle, again=False), rules, now) if state.again else (idle, ())
 
 
 def _struck(state: State, outcome: Fails, rules: Rules, now: datetime) -> Move:
@@ -443,6 +453,8 @@ def _failed(state: State, outcome: Fails, facts: Facts, rules: Rules, now: datet
     standing = Standing.FAIL_WITH_ADDRESS if outcome.had_address else Standing.FAIL
     failed = Marks(standing, now, before.succeeded, facts.held or outcome.error, "", outcome.ports)
     marked = replace(_marked(state, failed), phase=Phase.IDLE)
+    if marked.index == 0 and _is_never_left(marked):
+        return _stays(marked, rules, now)
     return _verify(marked, _next_index(marked), rules, now)
 
 
