@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from sqlalchemy import func, select
 from support.controller import WireDevice
 from support.measured_device import (
     ECDH,
@@ -31,7 +32,9 @@ from eaves.controller.jobs.leased import Held
 from eaves.controller.jobs.renewal import rotate_if_asked
 from eaves.controller.jobs.stale import STALE, tell_stale
 from eaves.controller.store.leases import Lease
-from eaves.evapi.attest import ZAttestQuote
+from eaves.controller.store.tables import attestations
+from eaves.controller.store.unit import snapshot
+from eaves.evapi.attest import ZAttestQuote, ZAttestReq, ZAttestReqType, encode_z_attest_req
 from eaves.evapi.certs import ZCert, ZCertAttr
 from eaves.evapi.config import decode_edge_dev_config
 from eaves.evapi.event_log_form import POST_CODE, Step
@@ -161,6 +164,45 @@ async def test_a_device_that_differs_is_let_in_by_accept_and_gets_no_keys(
     await machine.order("attestation/accept", {"name": "maintenance"})
     answer = await machine.attest()
     assert (answer.response, answer.keys) == (SUCCESS, ESCROWED)
+
+
+@pytest.mark.parametrize("leaving", ["offboard", "replace"])
+async def test_what_is_in_escrow_goes_with_the_machine_that_leaves(
+    whole: Whole, world: World, machine: Machine, leaving: str
+) -> None:
+    """The next machine of the record boots what was accepted, and is given nothing of the last."""
+    await machine.attest()
+    await machine.order("attestation/accept", {"name": "golden"})
+    await machine.attest()
+    assert await machine.escrow() == 1
+    assert (await machine.attest()).keys == ESCROWED
+    serial = machine.wire.serial
+    if leaving == "offboard":
+        await whole.caller.delete(f"/v1/apps/instances/id/{world.instance}")
+        await whole.caller.put(f"/v1/devices/id/{world.device}/offboard")
+    else:
+        serial = "serial-of-the-new-board"
+        await machine.order("replace", {"serialno": serial, "why": "lightning"})
+    await machine.until_polled(404)
+    assert await escrow_rows(whole) == 0
+    asked = ZAttestReq(req_type=ZAttestReqType.ATTEST_REQ_NONCE)
+    await machine.ask(asked, status=404)  # its key is known, and nothing is told to it
+    successor = Machine(whole, WireDevice(serial=serial, device_id=machine.wire.device_id))
+    await whole.register(successor.wire)
+    await successor.upload()
+    answer = await successor.attest()
+    assert (answer.response, answer.keys) == (SUCCESS, ())
+    assert await successor.polled() == 200
+    body = machine.wire.sealed(encode_z_attest_req(asked))
+    reply = await whole.devices.post(machine.wire.path(Endpoint.ATTEST), body)
+    assert reply.status == 401  # the record has another key now
+
+
+async def escrow_rows(whole: Whole) -> int:
+    c = attestations.c
+    kept = select(func.count()).where(c.escrow.is_not(None) | c.escrow_before.is_not(None))
+    async with snapshot(whole.jobs.engine) as db:
+        return int((await db.execute(kept)).scalar_one())
 
 
 async def test_a_quote_is_good_once_and_for_its_device_only(

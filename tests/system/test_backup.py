@@ -1,8 +1,8 @@
 """A backup taken under load, the machine lost, the controller restored elsewhere.
 
 Twenty devices poll, report and log all the while.  After the restore they carry on by themselves:
-none registers again, each accepts a configuration, and nothing is missing that was acknowledged
-before the backup began.
+none registers again, each accepts a configuration and is given back what it had put in escrow, and
+nothing is missing that was acknowledged before the backup began.
 """
 
 import asyncio
@@ -29,6 +29,7 @@ from support.telemetry import fold_series, metrics_report, stored_samples
 
 from eaves.controller.settings import Settings
 from eaves.controller.store.unit import open_engine, snapshot
+from eaves.evapi.attest import AttestVolumeKey, AttestVolumeKeyType
 from eaves.evapi.config import decode_edge_dev_config
 from eaves.evapi.flows.attest import Attested
 from eaves.evapi.flows.poll import AttestFirst, DeviceUnknown, NewConfig, Unchanged
@@ -140,12 +141,18 @@ async def make_devices(site: Site) -> list[SoftDevice]:
 async def joins(site: Site, device: SoftDevice) -> None:
     line = line_to(f"127.0.0.1:{site.process.device_port}", device.onboarding.root_certificate_pem)
     await drive(device.onboarded(), line)
-    await drive(device.attested(), line)
+    await drive(device.attested(escrow_of(device)), line)
 
     async def settled() -> bool:
         return isinstance((await drive(device.polled(), line)).answer, Unchanged)
 
     await until_true(settled, "the configuration in force")
+
+
+def escrow_of(device: SoftDevice) -> tuple[AttestVolumeKey, ...]:
+    """The share of its vault's key, which the controller is to keep and cannot read."""
+    kind = AttestVolumeKeyType.ATTEST_VOLUME_KEY_TYPE_VSK
+    return (AttestVolumeKey(key_type=kind, key=f"sealed to {device.identity.serial}".encode()),)
 
 
 async def reports_forever(site: Site, device: SoftDevice) -> None:
@@ -200,7 +207,7 @@ async def samples_of(site: Site, device_id: str) -> Counter[int]:
 
 
 async def carries_on(site: Site, device: SoftDevice) -> None:
-    """What a device does by itself: poll, attest when asked, poll."""
+    """What a device does by itself: poll, attest when asked, poll; and at its next boot, attest."""
     line = line_to(f"127.0.0.1:{site.process.device_port}", device.onboarding.root_certificate_pem)
     held = decode_edge_dev_config(device.standing.config)
 
@@ -219,6 +226,9 @@ async def carries_on(site: Site, device: SoftDevice) -> None:
     again = decode_edge_dev_config(device.standing.config)
     assert again.controller_epoch > held.controller_epoch
     assert {app.uuidandversion for app in again.apps} == {app.uuidandversion for app in held.apps}
+    proven = await drive(device.attested(), line)
+    assert isinstance(proven, Attested)
+    assert proven.keys == escrow_of(device)
 
 
 async def lines_of(caller: Caller, device_id: str) -> set[str]:
