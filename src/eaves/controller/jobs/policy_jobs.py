@@ -7,7 +7,7 @@ is done on its own then: it must not hold up the others, of whatever enterprise 
 
 import asyncio
 import uuid
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -34,20 +34,22 @@ from eaves.controller.store.policies import (
     take_again,
     take_wanted,
 )
-from eaves.controller.store.unit import Db, snapshot, unit_of_work
+from eaves.controller.store.unit import Db, looking_ahead, snapshot, unit_of_work
 from eaves.controller.store.wanted import want_renders
 from eaves.ids import DeviceId
 
 if TYPE_CHECKING:
     # loaded when a device is to be looked at: the types of the contract take long to load
-    from eaves.controller.store.policy_reconcile import Reconciled
+    from eaves.controller.store.policy_reconcile import Means, Reconciled
 
 log = structlog.get_logger()
 
 LOOK_EVERY_S: Final = 0.25
 RETRY_S: Final = 5.0
 BATCH: Final = 50
-"""Devices in one transaction, at most."""
+"""Devices in one transaction, at most, where they are read in it."""
+AHEAD: Final = 500
+"""As many at most on SQLite, where they are read and decided before."""
 LEAST: Final = 10
 BATCH_S: Final = 0.2
 """How long a transaction is to take on SQLite, where everybody else waits for it."""
@@ -66,9 +68,8 @@ class PolicyJobs:
     clock: Callable[[], datetime]
     wanted: RenderWanted
     told: Callable[[Iterable[DeviceId]], None]
-    _at_once: int = field(default=BATCH, init=False)
+    _at_once: int = field(default=BATCH, init=False)  # the next ones, on SQLite
     _behind: str = field(default="", init=False)  # the enterprise that had the last turn
-    _spent_s: float = field(default=0.0, init=False)  # in the last transaction
 
     async def run_forever(self) -> None:
         while True:
@@ -95,42 +96,76 @@ class PolicyJobs:
 
     @asynccontextmanager
     async def _writing(self) -> AsyncGenerator[Db]:
-        """A transaction; on SQLite a rest follows in which others begin theirs."""
-        async with unit_of_work(self.engine, in_place=True) as db:
-            begun = perf_counter()
+        async with self._resting(), unit_of_work(self.engine, in_place=True) as db:
             yield db
-        self._spent_s = perf_counter() - begun
+
+    @asynccontextmanager
+    async def _resting(self) -> AsyncGenerator[None]:
+        """On SQLite a rest follows a transaction, in which others begin theirs."""
+        begun = perf_counter()
+        yield
         if self.engine.dialect.name == "sqlite":
-            await asyncio.sleep(max(REST_S, self._spent_s / 4))
+            await asyncio.sleep(max(REST_S, (perf_counter() - begun) / 4))
 
     async def _some(self, now: datetime) -> bool:
         taken: list[WantedDevice] = []
+        batch = self._ahead if self.engine.dialect.name == "sqlite" else self._batch
         try:
-            return await self._batch(now, taken)
+            return await batch(now, taken)
         except PASSING:
             raise
         except Exception:
             if not taken:
                 raise
             log.exception("policy_batch_failed", devices=len(taken))
-        for one in taken:
+        self._at_once = LEAST
+        for one in taken[:LEAST]:
             await self._alone(one, now)
         return True
 
     async def _batch(self, now: datetime, taken: list[WantedDevice]) -> bool:
         """False when nothing could be taken.  `taken` tells of what, also where it fails."""
         async with self._writing() as db:
-            taken += await take_wanted(db, now, self._at_once, behind=self._behind)
+            taken += await take_wanted(db, now, BATCH, behind=self._behind)
             if not taken:
                 return False
             self._behind = taken[-1].enterprise_id
             held = await hold_devices(db, taken)
             done = await self._look_at(db, held, now)
         self._tell(done)
-        if self.engine.dialect.name == "sqlite":
-            fitting = int(len(taken) * BATCH_S / self._spent_s)
-            self._at_once = max(LEAST, min(fitting, BATCH))
         return bool(held)
+
+    async def _ahead(self, now: datetime, taken: list[WantedDevice]) -> bool:
+        """As `_batch`: devices are read and decided on before the one lock of SQLite is taken.
+
+        Where another writer comes between, a few of them are looked at anew while it is held: so
+        there is an end to it however many write.
+        """
+        from eaves.controller.store.policy_reconcile import carry_out, decide_all  # noqa: PLC0415 - see the imports
+        from eaves.controller.store.policy_sites import load_sites  # noqa: PLC0415 - as that one
+
+        means = self._means(now)
+        async with looking_ahead(self.engine) as ahead:
+            async with ahead.reading() as db:
+                taken += await take_wanted(db, now, self._at_once, behind=self._behind)
+                sites = await load_sites(db, [one.device_id for one in taken])
+            if not taken:
+                return False
+            self._behind = taken[-1].enterprise_id
+            decided = await asyncio.to_thread(decide_all, sites, means)
+            async with self._resting(), ahead.writing() as db:
+                begun = perf_counter()
+                if await ahead.unchanged():
+                    done = await carry_out(db, decided, means)
+                    await self._note(db, taken, done, now)
+                    fitting = int(len(taken) * BATCH_S / (perf_counter() - begun))
+                    self._at_once = max(LEAST, min(fitting, 2 * self._at_once, AHEAD))
+                else:
+                    taken[:] = await take_wanted(db, now, LEAST, behind=self._behind)
+                    done = await self._look_at(db, taken, now)
+                    self._at_once = max(LEAST, self._at_once // 2)
+        self._tell(done)
+        return True
 
     async def _alone(self, one: WantedDevice, now: datetime) -> None:
         try:
@@ -145,14 +180,16 @@ class PolicyJobs:
         else:
             self._tell(done)
 
-    async def _look_at(self, db: Db, held: Iterable[WantedDevice], now: datetime) -> "Reconciled":
-        from eaves.controller.store.policy_reconcile import Means, reconcile  # noqa: PLC0415 - see the imports
+    def _means(self, now: datetime) -> "Means":
+        from eaves.controller.store.policy_reconcile import Means  # noqa: PLC0415 - see the imports
 
-        by_id = {one.device_id: one for one in held}
-        means = Means(now, lambda: str(uuid.uuid4()), self._reseal)
-        done = await reconcile(db, sorted(by_id), means)
-        await self._note(db, by_id.values(), done, now)
-        await want_renders(db, {id_: str(uuid.uuid4()) for id_ in done.changed}, now)
+        return Means(now, lambda: str(uuid.uuid4()), self._reseal)
+
+    async def _look_at(self, db: Db, held: Collection[WantedDevice], now: datetime) -> "Reconciled":
+        from eaves.controller.store.policy_reconcile import reconcile  # noqa: PLC0415 - see the imports
+
+        done = await reconcile(db, sorted(one.device_id for one in held), self._means(now))
+        await self._note(db, held, done, now)
         return done
 
     def _tell(self, done: "Reconciled") -> None:
@@ -167,7 +204,7 @@ class PolicyJobs:
             await put_off(db, one, due_at, failure_as_text(error))
 
     async def _note(
-        self, db: Db, taken: Iterable[WantedDevice], done: "Reconciled", now: datetime
+        self, db: Db, taken: Collection[WantedDevice], done: "Reconciled", now: datetime
     ) -> None:
         from eaves.controller.store.policy_reconcile import faults_as_text  # noqa: PLC0415 - see the imports
 
@@ -187,6 +224,7 @@ class PolicyJobs:
                 }
             )
         await note_faults(db, rows)
+        await want_renders(db, {id_: str(uuid.uuid4()) for id_ in done.changed}, now)
 
     def _reseal(self, old: SecretName, new: SecretName, sealed: bytes) -> bytes:
         return self.keys.seal(new.purpose, self.keys.open(old.purpose, sealed))

@@ -23,6 +23,7 @@ from eaves.controller.domain.contract.projects import Tag
 from eaves.controller.domain.contract.roles import Role
 from eaves.controller.domain.contract.users import DetailedUser, Realm
 from eaves.controller.domain.contract.volumes import VolInstConfig
+from eaves.controller.domain.render.projects import reaches_devices
 from eaves.controller.domain.secrets import USER_DATA
 from eaves.controller.northbound import lists, policies, records
 from eaves.controller.northbound.crud import Resource, Told
@@ -75,6 +76,7 @@ PROJECTS: Resource[Tag] = Resource(
     hardware.prepare_project,
     lists.projects,
     present=present_project,
+    reaches=reaches_devices,
     after_write=hardware.project_written,
 )
 ROLES: Resource[Role] = Resource(

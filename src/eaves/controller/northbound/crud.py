@@ -70,6 +70,10 @@ async def _as_they_are(_work: Work, items: tuple[T, ...]) -> tuple[T, ...]:
     return items
 
 
+def _always(_wanted: object, _current: object | None) -> bool:
+    return True
+
+
 async def _no_facts(_work: Work, _items: tuple[T, ...]) -> Mapping[str, Facts]:
     return {}
 
@@ -107,6 +111,7 @@ class Resource(Generic[T]):
     after_write: AfterWrite[T] = field(default=_nothing)
     after_delete: AfterWrite[T] = field(default=_nothing)
     before_edit: AfterWrite[T] = field(default=_nothing)  # of a PUT, not of a verb
+    reaches: Callable[[T, T | None], bool] = field(default=_always)  # devices, with this change
     stored_name: Callable[[T], str] = field(default=name_of)  # unique in the enterprise
 
     def target(self, item: T, revision: str = "") -> Target:
@@ -293,7 +298,8 @@ async def _finish(
     await resource.after_write(work, wanted, current)
     if prepared.after is not None:
         await prepared.after()
-    work.changed.update(await rendering.devices_of(work, wanted))
+    if resource.reaches(wanted, current):
+        work.changed.update(await rendering.devices_of(work, wanted))
     await rendering.render_changed(work, resource.of.kind.value, resource.target(wanted))
     await journal.note(
         work,

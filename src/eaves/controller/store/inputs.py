@@ -38,6 +38,7 @@ from eaves.controller.domain.contract.volumes import VolInstConfig
 from eaves.controller.domain.inputs import DeviceInputs
 from eaves.controller.domain.render import Rendered
 from eaves.controller.domain.render.enrolment import profile_id_of
+from eaves.controller.domain.render.projects import as_rendered
 from eaves.controller.domain.signed_images import ANY_IMAGE
 from eaves.controller.store.devices import ECDH_TYPE
 from eaves.controller.store.dialect import as_one, in_parameter, is_one_of
@@ -162,7 +163,7 @@ async def _of_enterprise(
         memo={},
         shared=SharedParts(),
     )
-    by_project = {found.item.id: found.item for found in projects}
+    by_project = {found.item.id: as_rendered(found.item) for found in projects}
     by_model = {found.item.id: found.item for found in models}
     trusts = await find_trusts(
         db, enterprise_id, {d.project_id for d in devices}, {image.id for image in images}

@@ -187,16 +187,63 @@ async def unit_of_work(engine: AsyncEngine, *, in_place: bool = False) -> AsyncG
     What it notes by `note_change` is told to the other processes by the same commit; what it notes
     for the audit log stands there.
     """
+    async with engine.connect() as connection, _work_on(connection, in_place=in_place) as db:
+        yield db
+
+
+@asynccontextmanager
+async def _work_on(connection: Db, *, in_place: bool) -> AsyncGenerator[Db]:
     noted: Noted = {}
     audited: Audited = []
-    alone = engine.dialect.name == "sqlite"
-    async with engine.connect() as connection:
-        options: dict[str, object] = {_BEGIN: "BEGIN IMMEDIATE"} if alone else {NOTED: noted}
-        db = await connection.execution_options(**options, **{AUDITED: audited})
-        async with db.begin(), _placed(db, in_place=in_place and alone):
+    alone = connection.dialect.name == "sqlite"
+    options: dict[str, object] = {_BEGIN: "BEGIN IMMEDIATE"} if alone else {NOTED: noted}
+    db = await connection.execution_options(**options, **{AUDITED: audited})
+    async with db.begin(), _placed(db, in_place=in_place and alone):
+        yield db
+        await append_audited(db, audited)
+        await append_noted(db, noted)
+
+
+class LookAhead:
+    """A connection to SQLite on which one reads first, and writes what follows from it.
+
+    The lock is held for the second part alone.  Whoever writes asks `unchanged` before anything
+    else: where it is not so, what was read may be old, and has to be read again.
+    """
+
+    def __init__(self, connection: Db) -> None:
+        self._connection = connection
+        self._seen: int | None = None
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncGenerator[Db]:
+        """What is read here is of one moment."""
+        async with self._connection.begin(), _placed(self._connection, in_place=True):
+            self._seen = await self._version()
+            yield self._connection
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncGenerator[Db]:
+        """The statements of a `unit_of_work`, in place."""
+        async with _work_on(self._connection, in_place=True) as db:
             yield db
-            await append_audited(db, audited)
-            await append_noted(db, noted)
+
+    async def unchanged(self) -> bool:
+        """No other connection has committed since; to be asked while writing."""
+        return self._seen is not None and await self._version() == self._seen
+
+    async def _version(self) -> int:
+        rows = await self._connection.exec_driver_sql("PRAGMA main.data_version")
+        return int(rows.scalar_one())
+
+
+@asynccontextmanager
+async def looking_ahead(engine: AsyncEngine) -> AsyncGenerator[LookAhead]:
+    """Raises ValueError for PostgreSQL: there rows are locked where they are read."""
+    if engine.dialect.name != "sqlite":
+        raise ValueError(f"{engine.dialect.name} has no one lock: lock the rows that are read")
+    async with engine.connect() as connection:
+        yield LookAhead(connection)
 
 
 @asynccontextmanager
