@@ -204,3 +204,43 @@ def test_what_is_below_a_bond_or_a_vlan_keeps_no_address() -> None:
 def test_what_is_below_a_vlan_and_a_port_itself_keeps_its_address() -> None:
     vlan = NewVlan(Vlan("office", "office5", "eth0", 5), "eth0")
     assert last_lines(replace(BOTH, vlans=(vlan,)), DONE) == ()
+
+
+SIX = Wanted(
+    ("10.1.0.5/24", "2001:db8:1::5/64"), ("10.1.0.1", "2001:db8:1::1"), ("2001:db8:1::53",)
+)
+ROUTES_6 = frozenset(
+    {
+        Route(502, "2001:db8:1::/64", "", "eth0", 1024),
+        Route(502, "default", "2001:db8:1::1", "eth0", 1024),
+        Route(254, "default", "2001:db8:1::1", "eth0", 5000),
+    }
+)
+DUAL = layout(port("eth0", SIX), port("eth1", TWO, 1))
+ANNOUNCED = "2001:db8:1::abcd/64"
+DONE_6 = Kernel(
+    LINKS,
+    {"eth0": (*ADDRESSES["eth0"], "2001:db8:1::5/64", ANNOUNCED), "eth1": ADDRESSES["eth1"]},
+    ROUTES | ROUTES_6,
+    RULES | {Rule("2001:db8:1::5", 502)},
+)
+
+
+def test_ipv6_has_a_table_and_a_rule_too_and_lines_of_its_own() -> None:
+    assert last_lines(DUAL, DONE, 4) == ()
+    assert last_lines(DUAL, DONE, 6) == (
+        "address replace 2001:db8:1::5/64 dev eth0",
+        "route replace 2001:db8:1::/64 dev eth0 scope link table 502 metric 1024 proto 145",
+        "route replace default via 2001:db8:1::1 dev eth0 table 254 metric 5000 proto 145",
+        "route replace default via 2001:db8:1::1 dev eth0 table 502 metric 1024 proto 145",
+        "rule add pref 15000 from 2001:db8:1::5 lookup 502 protocol 145",
+    )
+    assert last_lines(DUAL, DONE_6, 4) == last_lines(DUAL, DONE_6, 6) == ()
+
+
+def test_an_ipv6_address_of_ours_goes_and_one_that_a_router_announced_stays() -> None:
+    lines = last_lines(BOTH, DONE_6, 6)
+    assert lines[-1] == "address delete 2001:db8:1::5/64 dev eth0"
+    assert "rule delete pref 15000 from 2001:db8:1::5 lookup 502 protocol 145" in lines
+    assert not any(ANNOUNCED in line for line in lines)
+    assert last_lines(BOTH, DONE_6, 4) == ()

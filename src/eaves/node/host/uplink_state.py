@@ -18,6 +18,8 @@ _IFLA_LINKINFO, _IFLA_IFALIAS, _IFLA_CARRIER = 18, 20, 33
 _INFO_KIND, _INFO_DATA, _VLAN_ID = 1, 2, 1
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_TABLE = 1, 4, 5, 6, 15
+# of an IPv6 address: it may still prove to be somebody else's; it did
+_IFA_F_TENTATIVE, _IFA_F_DADFAILED = 0x40, 0x08
 _FRA_SRC, _FRA_PRIORITY, _FRA_TABLE, _FRA_PROTOCOL = 2, 6, 15, 21
 # groups of rtnetlink: links, IPv4 and IPv6 addresses and routes
 _GROUPS = 0x1 | 0x10 | 0x40 | 0x100 | 0x400
@@ -37,6 +39,8 @@ class SeenLink:
     mac: str
     alias: str
     addresses: tuple[str, ...]  # CIDR texts
+    untried: frozenset[str] = frozenset()  # of these; the kernel still asks whose they are
+    taken: frozenset[str] = frozenset()  # of these; somebody else has them
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +76,19 @@ async def routing() -> Routing:
     routes = await dump(Dump.ROUTES)
     rules = await dump(Dump.RULES)
     names = {message.head[2]: message.text(_IFLA_IFNAME) for message in links}
-    found: dict[int, list[str]] = {}
+    found: dict[int, dict[str, int]] = {}
     for message in addresses:
-        _, prefix, _, _, index = message.head
+        _, prefix, flags, _, index = message.head
         address = message.address(_IFA_LOCAL) or message.address(_IFA_ADDRESS)
-        found.setdefault(index, []).append(f"{address}/{prefix}")
+        found.setdefault(index, {})[f"{address}/{prefix}"] = flags
     return Routing(
-        tuple(_link(one, names, tuple(found.get(one.head[2], ()))) for one in links),
+        tuple(_link(one, names, found.get(one.head[2], {})) for one in links),
         tuple(_route(one, names) for one in routes if _leads_out(one)),
         tuple(_rule(one) for one in rules),
     )
 
 
-def _link(message: Message, names: Mapping[int, str], addresses: tuple[str, ...]) -> SeenLink:
+def _link(message: Message, names: Mapping[int, str], addresses: Mapping[str, int]) -> SeenLink:
     _, _, index, flags, _ = message.head
     info = message.nested(_IFLA_LINKINFO)
     kind = info.text(_INFO_KIND)
@@ -100,7 +104,9 @@ def _link(message: Message, names: Mapping[int, str], addresses: tuple[str, ...]
         bool(message.number(_IFLA_CARRIER)),
         message.mac(_IFLA_ADDRESS),
         message.text(_IFLA_IFALIAS),
-        addresses,
+        tuple(addresses),
+        frozenset(a for a, marks in addresses.items() if marks & _IFA_F_TENTATIVE),
+        frozenset(a for a, marks in addresses.items() if marks & _IFA_F_DADFAILED),
     )
 
 
@@ -162,9 +168,9 @@ async def telling(changed: Callable[[], None]) -> AsyncGenerator[None]:
             loop.remove_reader(listener)
 
 
-def set_interface(ifname: str, setting: str, value: str) -> None:
-    """A setting of net.ipv4.conf of one interface; its name may hold dots.  Raises OSError."""
-    path = Path("/proc/sys/net/ipv4/conf") / ifname / setting
+def set_interface(ifname: str, setting: str, value: str, family: str = "ipv4") -> None:
+    """A setting of net.FAMILY.conf of one interface; its name may hold dots.  Raises OSError."""
+    path = Path("/proc/sys/net") / family / "conf" / ifname / setting
     if path.read_text().strip() != value:
         path.write_text(value)
 

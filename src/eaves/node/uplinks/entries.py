@@ -451,7 +451,8 @@ def _static_address(subnet: str, own: str) -> str:
 
 def _check_gateway(gateway: str, address: str) -> None:
     try:
-        inside = ip_address(gateway) in ip_interface(address).network
+        found, own = ip_address(gateway), ip_interface(address)
+        inside = found in own.network or (found.version == own.version == 6 and found.is_link_local)
     except ValueError as error:
         raise WrongPort(f"gateway {gateway!r}: {error}") from error
     if not inside:

@@ -4,7 +4,7 @@ Each port has a routing table of its own, number 500 + index of its interface; a
 of the port>" leads to it.  So what is sent from an address leaves by its port, also when two ports
 are in one subnet.  The main table gets default routes for software that binds nothing, in the order
 of cost.  Only interfaces that were handed over are touched, and of routes and rules only those that
-bear our mark.  Source: node reference, section 5.2.
+bear our mark.  IPv4 and IPv6 each have their own.  Source: node reference, section 5.2.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +20,7 @@ TABLE_BASE = 500
 RULE_PREFERENCE = 15000
 PROTOCOL = 145  # of our routes and rules; numbers above 128 are nobody's
 MANAGEMENT_METRIC, APP_METRIC = 5000, 10000
+METRIC = {4: 0, 6: 1024}  # what the kernel gives a route without one
 MODES = {
     BondMode.BOND_MODE_BALANCE_RR: "balance-rr",
     BondMode.BOND_MODE_ACTIVE_BACKUP: "active-backup",
@@ -209,12 +210,17 @@ def _link_lines(layout: Layout, port: Port, kernel: Kernel) -> Iterable[str]:
         yield f"link set {port.ifname} up"
 
 
-def last_lines(layout: Layout, kernel: Kernel) -> tuple[str, ...]:
-    """As above for addresses, routes and rules, of links that are there.
+def last_lines(layout: Layout, everything: Kernel, version: int = 4) -> tuple[str, ...]:
+    """As above for addresses, routes and rules of one version of IP, of links that are there.
 
     What is new comes before what goes, so that no moment is without both.
     """
-    ports = [p for p in layout.ports if p.ifname in layout.ours and p.ifname in kernel.links]
+    kernel = _only(everything, version)
+    ports = [
+        replace(p, wanted=_of(p.wanted, version))
+        for p in layout.ports
+        if p.ifname in layout.ours and p.ifname in kernel.links
+    ]
     routes = {r for p in ports for r in _routes(p, kernel.links[p.ifname], layout.ports)}
     rules = {r for p in ports for r in _rules(p, kernel.links[p.ifname])}
     wanted: dict[str, tuple[str, ...]] = dict.fromkeys(_below(layout), ())
@@ -235,9 +241,45 @@ def last_lines(layout: Layout, kernel: Kernel) -> tuple[str, ...]:
         if (r.table, r.destination, r.metric) not in replaced
     ]
     for ifname, addresses in wanted.items():
-        have = kernel.addresses.get(ifname, ())
+        have = _to_delete(kernel, ifname, version)
         lines += [f"address delete {a} dev {ifname}" for a in have if a not in addresses]
     return tuple(lines)
+
+
+def _version(text: str) -> int:
+    return 6 if ":" in text else 4
+
+
+def _of(told: Wanted, version: int) -> Wanted:
+    return replace(
+        told,
+        addresses=tuple(a for a in told.addresses if _version(a) == version),
+        gateways=tuple(g for g in told.gateways if _version(g) == version),
+    )
+
+
+def _only(kernel: Kernel, version: int) -> Kernel:
+    return replace(
+        kernel,
+        addresses={
+            name: tuple(a for a in addresses if _version(a) == version)
+            for name, addresses in kernel.addresses.items()
+        },
+        routes=frozenset(
+            r for r in kernel.routes if _version(r.gateway or r.destination) == version
+        ),
+        rules=frozenset(r for r in kernel.rules if _version(r.source) == version),
+    )
+
+
+def _to_delete(kernel: Kernel, ifname: str, version: int) -> tuple[str, ...]:
+    """Of IPv6 only what a rule of ours names: routers announce others, the kernel makes some."""
+    have = kernel.addresses.get(ifname, ())
+    if version == 4 or ifname not in kernel.links:
+        return have
+    table = TABLE_BASE + kernel.links[ifname].index
+    ours = {r.source for r in kernel.rules if r.table == table}
+    return tuple(a for a in have if a.partition("/")[0] in ours)
 
 
 def _below(layout: Layout) -> Iterable[str]:
@@ -249,10 +291,11 @@ def _below(layout: Layout) -> Iterable[str]:
 def _routes(port: Port, link: KernelLink, all_ports: Sequence[Port]) -> Iterable[Route]:
     table = TABLE_BASE + link.index
     for address in port.wanted.addresses:
-        yield Route(table, str(ip_interface(address).network), "", port.ifname)
+        subnet = ip_interface(address).network
+        yield Route(table, str(subnet), "", port.ifname, METRIC[subnet.version])
     metric = _metric(port, all_ports)
     for gateway in port.wanted.gateways[:1]:
-        yield Route(table, "default", gateway, port.ifname)
+        yield Route(table, "default", gateway, port.ifname, METRIC[_version(gateway)])
         yield Route(254, "default", gateway, port.ifname, metric)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import structlog
 
 from eaves.errors import EavesError, Transient
-from eaves.evapi.evecommon import DHCPType
+from eaves.evapi.evecommon import DHCPType, NetworkType
 from eaves.node.host import dhcp, uplink_state, wpa
 from eaves.node.host.files import read_or_none
 from eaves.node.host.inventory import Sysfs
@@ -30,7 +30,7 @@ from eaves.node.uplinks.authenticator import (
     nothing_enrolled,
 )
 from eaves.node.uplinks.leases import lease_of
-from eaves.node.uplinks.model import Adapter, Bond, Device, Entry, Medium, PortPlan, Vlan
+from eaves.node.uplinks.model import Adapter, Bond, Device, Entry, IpPlan, Medium, PortPlan, Vlan
 from eaves.node.uplinks.modems import Modems
 from eaves.node.uplinks.radios import Radios
 from eaves.node.uplinks.seen import Lease, Link, Seen, SeenPort, Wanted, wanted
@@ -45,6 +45,7 @@ log = structlog.get_logger(__name__)
 RESOLV_CONF = Path("/etc/resolv.conf")
 _USB = re.compile(r"/(\d+)-([\d.]+):[\d.]+")
 MAIN_TABLE = 254
+WITH_IPV6 = frozenset({NetworkType.V6, NetworkType.V6Only, NetworkType.DualV4V6})
 SETTINGS = (
     ("rp_filter", "2"),
     ("arp_ignore", "1"),
@@ -164,6 +165,8 @@ class Machine:
         ours = self._is_ours(plan.device, entry, names)
         told = self._wanted(plan, name.ifname) if ours else None
         usable = set(told.addresses) if told is not None else None
+        problem = self.problems.get(plan.label, "") or _conflict(link)
+        announced = tuple(g for g in gateways.get(link.name, ()) if ":" in g)
         seen = Link(
             link.name,
             link.index,
@@ -173,9 +176,12 @@ class Machine:
             tuple(
                 a
                 for a in link.addresses
-                if not a.startswith("fe80:") and (usable is None or ":" in a or a in usable)
+                if not a.startswith("fe80:") and a not in link.untried
+                if usable is None or ":" in a or a in usable
             ),
-            told.gateways if told is not None else gateways.get(link.name, ()),
+            tuple(dict.fromkeys((*told.gateways, *announced)))
+            if told is not None
+            else gateways.get(link.name, ()),
         )
         if told is None:
             dns = plan.ip.dns if plan.ip else ()
@@ -185,7 +191,7 @@ class Machine:
                 dns or _nameservers(),
                 plan.ip.domain if plan.ip else "",
                 plan.ip.ntp if plan.ip else (),
-                problem=self.problems.get(plan.label, ""),
+                problem=problem,
                 host_resolves=True,
                 wireless=_is_wireless(entry, plan),
                 silent=silent,
@@ -198,7 +204,7 @@ class Machine:
             told.domain,
             told.ntp,
             lease.wpad_url if lease else "",
-            self.problems.get(plan.label, ""),
+            problem,
             wireless=_is_wireless(entry, plan),
             managed=True,
             silent=silent,
@@ -300,11 +306,14 @@ class Machine:
         if not self.managed:
             return False
         routing = await uplink_state.routing()
-        lines = layout.last_lines(self._layout(entry, routing), _kernel(routing))
-        if lines:
-            log.info("addresses_set", lines=lines)
-            await ip_batch(lines)
-        return bool(lines)
+        wished, kernel = self._layout(entry, routing), _kernel(routing)
+        changed = False
+        for version in (4, 6):
+            if lines := layout.last_lines(wished, kernel, version):
+                log.info("addresses_set", lines=lines)
+                changed = True
+                await ip_batch(lines, ipv6=version == 6)
+        return changed
 
     def _layout(self, entry: Entry, routing: uplink_state.Routing) -> layout.Layout:
         names = self._names(entry, routing)
@@ -350,12 +359,14 @@ class Machine:
             try:
                 for setting, value in SETTINGS:
                     uplink_state.set_interface(port.ifname, setting, value)
+                for setting, value in _ipv6_settings(port):
+                    uplink_state.set_interface(port.ifname, setting, value, "ipv6")
                 if self._joins(port.plan, entry):
                     joining.add(port.ifname)
                     await self._start_wifi(port.plan, port.ifname)
                 if port.plan.cellular is not None:
                     await self.modems.start(port.plan, port.ifname)
-                elif port.plan.ip.dhcp == DHCPType.Client:
+                elif _asks_for_lease(port.plan.ip):
                     asking.add(port.ifname)
                     await dhcp.ensure(
                         self._folder(port.ifname),
@@ -402,7 +413,6 @@ def _is_wireless(entry: Entry, plan: PortPlan) -> bool:
 
 
 def _kernel(routing: uplink_state.Routing) -> layout.Kernel:
-    """IPv6 addresses are the kernel's own business: routers announce them."""
     return layout.Kernel(
         {
             link.name: layout.KernelLink(
@@ -418,7 +428,7 @@ def _kernel(routing: uplink_state.Routing) -> layout.Kernel:
             )
             for link in routing.links
         },
-        {link.name: tuple(a for a in link.addresses if ":" not in a) for link in routing.links},
+        {link.name: link.addresses for link in routing.links},
         frozenset(
             layout.Route(r.table, r.destination, r.gateway, r.ifname, r.metric)
             for r in routing.routes
@@ -428,6 +438,27 @@ def _kernel(routing: uplink_state.Routing) -> layout.Kernel:
             layout.Rule(r.source, r.table) for r in routing.rules if r.protocol == layout.PROTOCOL
         ),
     )
+
+
+def _ipv6_settings(port: layout.Port) -> Iterable[tuple[str, str]]:
+    """A machine that forwards, as ours do for apps, hears routers only when it is told to."""
+    plan = port.plan.ip
+    if plan is None:
+        return
+    announced = plan.dhcp == DHCPType.Client and plan.family in WITH_IPV6
+    if announced or any(":" in a for a in port.wanted.addresses):
+        yield "disable_ipv6", "0"
+    if announced:
+        yield "accept_ra", "2"
+
+
+def _asks_for_lease(plan: IpPlan) -> bool:
+    return plan.dhcp == DHCPType.Client and plan.family is not NetworkType.V6Only
+
+
+def _conflict(link: uplink_state.SeenLink) -> str:
+    taken = ", ".join(sorted(a.partition("/")[0] for a in link.taken))
+    return f"somebody else in its network has {taken}" if taken else ""
 
 
 def _pci_text(address: tuple[int, int, int, int] | None) -> str:

@@ -1,0 +1,139 @@
+"""IPv6 on a port that was handed over: a static address, an announced one, a conflict."""
+
+import asyncio
+import contextlib
+import socket
+import subprocess
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from support import netns
+from support.ports import adapter, at, config, network
+from support.tied import TIED
+
+from eaves.evapi.evecommon import DHCPType, Ipspec, NetworkType
+from eaves.node.host import dhcp, sockets
+from eaves.node.uplinks.entries import controller_entry
+from eaves.node.uplinks.machine import Machine, Place
+from eaves.node.uplinks.model import Entry
+from eaves.node.uplinks.seen import SeenPort
+
+pytestmark = pytest.mark.host
+
+ROUTER, FAR, PORT = "2001:db8:1::1", "2001:db8:9::9", 8080
+STATIC = Ipspec(dhcp=DHCPType.Static, subnet="2001:db8:1::/64", gateway=ROUTER, dns=(ROUTER,))
+
+
+@pytest.fixture
+def out() -> Iterator[str]:
+    """The outside of a node's namespace, which the test is in: one cable, and a router."""
+    with netns.namespace("node") as node, netns.namespace("out") as out:
+        peer = ("peer", "name", "up0", "netns", out)
+        netns.ip("-n", node, "link", "add", "eth0", "type", "veth", *peer)
+        netns.ip("-n", out, "addr", "add", f"{ROUTER}/64", "dev", "up0", "nodad")
+        netns.ip("-n", out, "addr", "add", f"{FAR}/128", "dev", "lo")
+        netns.ip("-n", out, "link", "set", "up0", "up")
+        with netns.inside(node):
+            yield out
+
+
+@pytest.fixture
+async def machine(tmp_path: Path) -> AsyncIterator[Machine]:
+    yield Machine(Place(tmp_path, "t6"), managed=frozenset({"eth0"}))
+    await dhcp.stop_others(tmp_path / "dhcp", frozenset())
+
+
+def wished(spec: Ipspec, family: NetworkType, address: str = "") -> Entry:
+    net = replace(network(ip=spec), type=family)
+    return controller_entry(config(adapter("eth0", addr=address), networks=[net]), at(0))
+
+
+async def looked(machine: Machine, entry: Entry, until: Callable[[SeenPort], object]) -> SeenPort:
+    async with asyncio.timeout(netns.PATIENCE_S):
+        while True:
+            (port,) = (await machine.look(entry)).ports
+            if until(port):
+                return port
+            await asyncio.sleep(0.1)
+
+
+def reaches(port: SeenPort) -> str:
+    """From where somebody beyond the router sees a connection over the port come."""
+    (source,) = port.sources
+    (info,) = socket.getaddrinfo(FAR, PORT, type=socket.SOCK_STREAM)
+    with sockets.bound(info, "eth0", source) as client:
+        client.settimeout(netns.PATIENCE_S)
+        client.connect((FAR, PORT))
+        return str(client.getsockname()[0])
+
+
+@contextlib.contextmanager
+def far(out: str) -> Generator[None]:
+    """Somebody listens beyond the router."""
+    with netns.inside(out):
+        server = socket.create_server((FAR, PORT), family=socket.AF_INET6)
+    with server:
+        yield
+
+
+@contextlib.contextmanager
+def announcing(out: str, folder: Path) -> Generator[None]:
+    """The router announces its subnet."""
+    argv = [*TIED, "ip", "netns", "exec", out, "dnsmasq", "--no-daemon", "--port=0"]
+    argv += ["--conf-file=/dev/null", "--user=root", f"--dhcp-leasefile={folder / 'leases'}"]
+    argv += ["--enable-ra", "--dhcp-range=2001:db8:1::,ra-only,64", "--interface=up0"]
+    with (folder / "dnsmasq.log").open("wb") as sink:
+        server = subprocess.Popen(argv, stdout=sink, stderr=subprocess.STDOUT)
+    try:
+        yield
+    finally:
+        server.terminate()
+        server.wait(60)
+
+
+def forward() -> None:
+    """As a node does for its apps."""
+    Path("/proc/sys/net/ipv6/conf/all/forwarding").write_text("1")
+
+
+async def test_a_static_port_of_ipv6_reaches_beyond_its_router(machine: Machine, out: str) -> None:
+    entry = wished(STATIC, NetworkType.V6Only, "2001:db8:1::20")
+    await machine.apply(entry)
+    port = await looked(machine, entry, lambda port: port.sources)
+    with far(out):
+        assert reaches(port) == "2001:db8:1::20"
+    assert port.link is not None
+    assert port.link.gateways == (ROUTER,)
+    assert await machine.settle(entry) is False
+
+    other = wished(STATIC, NetworkType.V6Only, "2001:db8:1::21")
+    await machine.apply(other)
+    port = await looked(machine, other, lambda port: port.sources)
+    assert port.sources == ("2001:db8:1::21",)
+    assert await machine.settle(other) is False
+
+
+async def test_an_address_that_somebody_else_has_is_told_and_not_used(
+    machine: Machine, out: str
+) -> None:
+    netns.ip("-n", out, "addr", "add", "2001:db8:1::20/64", "dev", "up0", "nodad")
+    entry = wished(STATIC, NetworkType.V6Only, "2001:db8:1::20")
+    await machine.apply(entry)
+    port = await looked(machine, entry, lambda port: "somebody else" in port.local_error())
+    assert "has 2001:db8:1::20" in port.local_error()
+    assert port.sources == ()
+
+
+async def test_a_port_takes_what_a_router_announces_also_on_a_machine_that_forwards(
+    machine: Machine, out: str, tmp_path: Path
+) -> None:
+    forward()
+    entry = wished(Ipspec(dhcp=DHCPType.Client), NetworkType.V6Only)
+    with announcing(out, tmp_path), far(out):
+        await machine.apply(entry)
+        port = await looked(machine, entry, lambda p: p.sources and p.link and p.link.gateways)
+        assert reaches(port).startswith("2001:db8:1:")
+        assert await machine.settle(entry) is False
+    assert not (tmp_path / "dhcp" / "eth0").exists()  # nobody asks for an address of IPv4
