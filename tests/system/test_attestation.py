@@ -104,11 +104,20 @@ async def test_a_golden_device_is_accepted_and_a_changed_boot_is_named(
         for kind, text in await events_of(whole)
     )
 
+    assert any("init=/bin/sh" in text for text in await told_of(whole, "SEVERITY_ERROR"))
+
     machine.tpm.boot()
     answer = await machine.attest()
     assert (answer.response, answer.keys) == (SUCCESS, ESCROWED)
     templates = await whole.caller.get(f"/v1/sysmodels/id/{world.model}/pcrtemplates")
     assert [one["name"] for one in templates["templates"]] == ["golden"]
+
+
+async def told_of(whole: Whole, severity: str) -> list[str]:
+    """Texts of failed attestations that are this bad."""
+    found = await whole.caller.get("/v1/events", severity=severity)
+    kind = "EDGE_NODE_ATTESTATION_FAILED"
+    return [one["description"] for one in found["list"] if one["eventType"] == kind]
 
 
 async def test_a_token_is_dropped_and_a_device_blocked_by_a_person(machine: Machine) -> None:
@@ -160,6 +169,9 @@ async def test_a_device_that_differs_is_let_in_by_accept_and_gets_no_keys(
     assert (answer.response, answer.keys) == (SUCCESS, ())
     assert answer.integrity_token
     assert (await machine.told())["state"] == "ATTEST_STATE_FAIL"
+    (warned,) = await told_of(whole, "SEVERITY_WARNING")
+    assert "let in by the policy ACCEPT" in warned
+    assert "init=/bin/sh" in warned
 
     await machine.order("attestation/accept", {"name": "maintenance"})
     answer = await machine.attest()

@@ -15,11 +15,13 @@ from time import perf_counter
 from typing import Final
 
 from eaves.controller.domain.attestation import (
+    FAIL,
     Accepted,
     EscrowAsked,
     Nonce,
     QuoteAnswer,
     QuoteCase,
+    Refused,
     accepts_escrow,
     judge_quote,
 )
@@ -365,11 +367,21 @@ class _Named:
     project_id: str
 
 
+def _called(judged: QuoteAnswer) -> tuple[str, Severity]:
+    """The last word of the event's type, and how bad it is."""
+    match judged:
+        case Accepted(state=state):
+            let_in_all_the_same = state == FAIL
+            return (
+                ("FAILED", Severity.WARNING) if let_in_all_the_same else ("PASSED", Severity.NOTICE)
+            )
+        case Refused(code=code):
+            replayed = code is NONCE_MISMATCH
+            return ("REPLAYED", Severity.WARNING) if replayed else ("FAILED", Severity.ERROR)
+
+
 def _event(judged: QuoteAnswer, at: datetime, device: _Named) -> Event:
-    accepted = isinstance(judged, Accepted)
-    word, severity = ("PASSED", Severity.NOTICE) if accepted else ("FAILED", Severity.WARNING)
-    if judged.code is NONCE_MISMATCH:
-        word = "REPLAYED"
+    word, severity = _called(judged)
     return Event(
         at=at,
         event_type=f"EDGE_NODE_ATTESTATION_{word}",
