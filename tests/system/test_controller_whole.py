@@ -1,6 +1,7 @@
 """Both sides of one controller together: what a person writes is what a device meets."""
 
 import asyncio
+import base64
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
@@ -13,6 +14,7 @@ from support.rest import Json
 from support.rest_objects import World, build_world, project
 from support.whole_controller import Whole, whole_controller
 
+from eaves.controller.keys import Part
 from eaves.controller.store.devices import (
     ECDH_TYPE,
     EdgeNodeCertificate,
@@ -25,7 +27,9 @@ from eaves.evapi.flows.poll import NewConfig, Unchanged
 from eaves.evapi.paths import Endpoint
 from eaves.fleet.device import Onboarding, SoftDevice, new_identity
 from eaves.fleet.run import drive, line_to
+from eaves.fleet.wire import Line
 from eaves.ids import DeviceId
+from eaves.node.comms.secrets import Decryptor, contexts_of
 
 pytestmark = pytest.mark.system
 
@@ -186,12 +190,9 @@ async def test_a_device_that_cannot_be_rendered_says_why_and_is_tried_again(
 # --- renewal -------------------------------------------------------------------------------------
 
 
-async def test_a_device_keeps_polling_while_the_signing_certificates_are_exchanged(
-    whole: Whole, world: World, device: WireDevice
-) -> None:
-    """Section 5, "Rotation": published, every configuration changed, then signed with."""
-    keys, clock = whole.devices.keys, whole.devices.clock
-    roots = keys.root_certificate_pem
+async def soft_device(whole: Whole, world: World, device: WireDevice) -> tuple[SoftDevice, Line]:
+    """The same device, doing everything right: it has registered and sent its certificates."""
+    clock, roots = whole.devices.clock, whole.devices.keys.root_certificate_pem
     soft = SoftDevice(
         new_identity(device.serial, clock(), os.urandom),
         Onboarding(roots, *await whole.onboarding(world.device)),
@@ -201,6 +202,51 @@ async def test_a_device_keeps_polling_while_the_signing_certificates_are_exchang
     line = line_to(f"127.0.0.1:{whole.devices.port}", roots)
     await drive(soft.onboarded(), line)
     await drive(soft.attested(), line)
+    return soft, line
+
+
+async def test_a_device_that_was_away_for_a_year_is_served_and_opens_what_it_kept(
+    whole: Whole, world: World, device: WireDevice
+) -> None:
+    """Meanwhile the signing and the encryption certificate were exchanged three times."""
+    keys = whole.devices.keys
+    soft, line = await soft_device(whole, world, device)
+
+    async def enclosed() -> bool:
+        await drive(soft.polled(), line)
+        return any(app.cipher_data for app in decode_edge_dev_config(soft.standing.config).apps)
+
+    await _until(enclosed)
+    kept = decode_edge_dev_config(soft.standing.config)
+    (block,) = [app.cipher_data for app in kept.apps if app.cipher_data is not None]
+    for _ in range(3):
+        whole.devices.clock.pass_by(timedelta(days=122))
+        assert keys.adopt(keys.due(frozenset({Part.SIGNING, Part.ENCRYPTION})))
+        await whole.jobs.render_all()
+
+    async def served() -> bool:
+        answer = (await drive(soft.polled(), line)).answer
+        assert isinstance(answer, NewConfig | Unchanged)  # it is asked for nothing else
+        fresh = decode_edge_dev_config(soft.standing.config)
+        return fresh.controllercert_confighash == keys.controllercert_confighash
+
+    await _until(served)
+    decryptor = Decryptor(
+        contexts_of(kept),
+        lambda: (soft.standing.trust.current,),  # what it was told today is enough
+        soft.identity.agreement,
+        frozenset(one.cert_hash for one in soft.identity.certs),
+    )
+    opened = base64.b64decode(decryptor.open(block).protected_user_data)
+    assert opened.startswith(b"#cloud-config")
+
+
+async def test_a_device_keeps_polling_while_the_signing_certificates_are_exchanged(
+    whole: Whole, world: World, device: WireDevice
+) -> None:
+    """Section 5, "Rotation": published, every configuration changed, then signed with."""
+    keys, clock = whole.devices.keys, whole.devices.clock
+    soft, line = await soft_device(whole, world, device)
     answers: list[object] = []
 
     async def poll_until(condition: Callable[[], bool]) -> None:
