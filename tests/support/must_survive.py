@@ -91,14 +91,3 @@ BEFALLS: Final[Mapping[str, str]] = {
     "T23": "timers do not run by the wall clock",
     "T24": "tests against peers, not against stand-ins of own modules",
 }
-
-TO_COME: Final[Mapping[str, str]] = {
-    "F24": "the image repairs its state at boot",
-    "F32": "admission of apps",
-    "F40": "the watchdog of the image",
-    "F44": "adapters of apps",
-    "F52": "commands while a system is on trial",
-    "F56": "the ladder of modem recovery",
-    "T19": "adapters of apps",
-}
-"""What has no row yet, and the part of the node that brings it."""

@@ -21,6 +21,7 @@ from eaves.node.baseos.record import TRIAL_FACT, read_trial
 from eaves.node.baseos.slots import Phase, Slot
 from eaves.node.baseos.subsystem import AGAIN_S, BaseOs
 from eaves.node.baseos.trial import Answer
+from eaves.node.runtime.commands import takes_commands
 
 
 @pytest.fixture
@@ -53,6 +54,19 @@ async def test_an_update_is_written_tried_tested_and_committed(device: Device) -
     assert (node.counter(), device.settled) == (4, 1)
     assert (await device.boot()).phase is Phase.IDLE
     assert device.computer.running == "b"
+
+
+async def test_commands_of_the_controller_wait_for_the_end_of_a_trial(device: Device) -> None:
+    """Node reference 22, row 52."""
+    device.offer(device.computer.release("2"))
+    assert takes_commands(await device.follow(config("1")))
+    await device.follow(config("2"))
+    node = await device.boot()
+    assert not takes_commands(node)
+    node = await device.passes(600, Answer.WELL)
+    assert not takes_commands(node)
+    assert takes_commands(await device.passes(60, Answer.WELL))
+    assert takes_commands(None), "a machine whose system is not ours"
 
 
 async def test_what_runs_is_not_installed(device: Device) -> None:

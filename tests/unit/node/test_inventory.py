@@ -52,6 +52,29 @@ def test_parts_are_read_from_the_tree(tmp_path: Path) -> None:
     assert (told.pci_devices[0].class_id, told.pci_devices[0].subclass_id) == (2, 0)
 
 
+def test_can_interfaces_are_told_and_are_no_network_adapters(tmp_path: Path) -> None:
+    card = "sys/devices/pci0000:00/0000:03:00.0"
+    _write(
+        tmp_path,
+        {
+            f"{card}/vendor": "0x10b5",
+            "sys/class/net/can0/type": "280",
+            "sys/class/net/vcan0/type": "280",
+            "sys/class/net/eth0/type": "1",
+        },
+    )
+    for name in ("can0", "eth0"):
+        (tmp_path / f"sys/class/net/{name}/device").symlink_to(tmp_path / card)
+    parts = Sysfs(tmp_path).parts()
+    assert [n.ifname for n in parts.nics] == ["eth0"]
+    told = hardware_info(Host(tmp_path).machine(), parts).inventory
+    assert told is not None
+    assert [(c.ifname, c.parent is not None) for c in told.can_devices] == [
+        ("can0", True),
+        ("vcan0", False),
+    ]
+
+
 def test_an_empty_tree_is_a_machine_without_parts(tmp_path: Path) -> None:
     parts = Sysfs(tmp_path).parts()
     assert (parts.pci, parts.usb, parts.nics, parts.cpus) == ((), (), (), ())

@@ -28,14 +28,15 @@ from eaves.node.domains.intent import intent
 from eaves.node.domains.items import Disk, Domain, Firmware
 from eaves.node.domains.qemu import DiskFile, Place, qemu_argv
 from eaves.node.host.accel import Accel
-from eaves.node.host.inventory import Parts, Sysfs
+from eaves.node.host.inventory import Parts, Sysfs, Usb
 from eaves.node.host.sriov import Function, FunctionMaker, setting_lines
 from eaves.node.host.vfio import PciTaker
-from eaves.node.ios.assign import Assigned, assign
+from eaves.node.ios.assign import Assigned, assign, with_unplugged
 from eaves.node.ios.items import PciDevice, VirtualFunctions
 from eaves.node.ios.subsystem import IosSubsystem
 from eaves.node.refs import AppInForce, Passed, Port, UsbRule
 from eaves.node.runtime.apps_in_force import Decided
+from eaves.node.runtime.device_status import adapters_told
 from eaves.node.runtime.reports import AppFacts, app_info
 from eaves.node.runtime.wish import Wish
 from eaves.node.storage.intent import StorageIntent
@@ -254,6 +255,25 @@ def test_what_runs_keeps_its_adapters_also_when_the_model_changes(kernel: Kernel
     assert "held by app b" in both.refusals[A]
     gone = decide(kernel, app(B, "net1"), running=running, model=MODEL[:1])
     assert gone.passed == running, "it takes effect when the device is released"
+
+
+def test_what_an_app_holds_and_somebody_unplugged_is_told_until_it_is_back(kernel: Kernel) -> None:
+    """Node reference 22, row 44: the app goes on."""
+    stick, dongle = Usb(1, "2.3", 0x46F4, 1, 0, ""), Usb(2, "1", 0x0951, 0x1666, 0, "")
+    config = EdgeDevConfig(device_io_list=MODEL)
+
+    def told(*plugged: Usb) -> dict[str, str]:
+        decided = decide(kernel, app(A, "usb", "usb2"))
+        assert decided.refusals == {}
+        now = with_unplugged(decided, MODEL, plugged)
+        assert (now.passed, now.holders) == (decided.passed, decided.holders)
+        return {b.name: b.err.description for b in adapters_told(config, (), now) if b.err}
+
+    assert told(stick, dongle) == {}
+    assert told(dongle) == {"usb": "no USB device 1:2.3 is plugged in; its app goes on without it"}
+    assert set(told(replace(stick, port="2.4"))) == {"usb", "usb2"}
+    nobody = decide(kernel)
+    assert with_unplugged(nobody, MODEL, ()) == nobody, "what no app holds need not be there"
 
 
 def test_functions_of_one_device_are_one_group_though_the_model_forgot(kernel: Kernel) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 _PCI = re.compile(r"([0-9a-f]{4}):([0-9a-f]{2}):([0-9a-f]{2})\.([0-7])")
 _USB = re.compile(r"(\d+)-(\d+(?:\.\d+)*)")
+_CAN = "280"  # the kernel's number of this kind of interface
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,12 @@ class Nic:
 
 
 @dataclass(frozen=True, slots=True)
+class Can:
+    ifname: str
+    pci: tuple[int, int, int, int] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Cpu:
     number: int
     vendor: str
@@ -64,6 +71,7 @@ class Parts:
     cpus: tuple[Cpu, ...]
     disk_bytes: int
     kernel_cmdline: str
+    cans: tuple[Can, ...] = ()
 
 
 NO_PARTS = Parts((), (), (), (), 0, "")
@@ -81,10 +89,14 @@ class Sysfs:
             tuple(self._cpus()),
             sum(self._disks()),
             self._text(self.root / "proc/cmdline"),
+            tuple(self._cans()),
         )
 
     def nics(self) -> tuple[Nic, ...]:
         return tuple(self._nics())
+
+    def usb(self) -> tuple[Usb, ...]:
+        return tuple(self._usb())
 
     def _pci(self) -> Iterator[Pci]:
         for folder in self._entries("sys/bus/pci/devices"):
@@ -122,18 +134,22 @@ class Sysfs:
     def _nics(self) -> Iterator[Nic]:
         """Adapters that hardware stands behind: bridges, taps and their like have no `device`."""
         for folder in self._entries("sys/class/net"):
-            device = folder / "device"
-            if not device.exists():
+            if not (folder / "device").exists() or self._text(folder / "type") == _CAN:
                 continue
             speed = self._text(folder / "speed")
-            chain = (device.resolve(), *device.resolve().parents)
             yield Nic(
                 folder.name,
                 self._text(folder / "address"),
                 int(speed) if speed.isdigit() else 0,
                 (folder / "wireless").exists() or (folder / "phy80211").exists(),
-                next((a for a in map(_pci_address, (p.name for p in chain)) if a), None),
+                _pci_behind(folder),
             )
+
+    def _cans(self) -> Iterator[Can]:
+        """Those of software as well: somebody set them up for what runs here."""
+        for folder in self._entries("sys/class/net"):
+            if self._text(folder / "type") == _CAN:
+                yield Can(folder.name, _pci_behind(folder))
 
     def _cpus(self) -> Iterator[Cpu]:
         for block in self._text(self.root / "proc/cpuinfo").split("\n\n"):
@@ -181,6 +197,12 @@ def _pci_address(name: str) -> tuple[int, int, int, int] | None:
     if found is None:
         return None
     return int(found[1], 16), int(found[2], 16), int(found[3], 16), int(found[4])
+
+
+def _pci_behind(interface: Path) -> tuple[int, int, int, int] | None:
+    device = interface / "device"
+    chain = (device.resolve(), *device.resolve().parents) if device.exists() else ()
+    return next((a for a in map(_pci_address, (p.name for p in chain)) if a), None)
 
 
 def _functions(card: Path) -> tuple[str, ...]:

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
-from eaves.evapi.config import Adapter, EdgeDevConfig, EthVF
+from eaves.evapi.config import Adapter, EdgeDevConfig, EthVF, PhysicalIO
 from eaves.evapi.evecommon import PhyIoMemberUsage, PhyIoType
 from eaves.ids import AppInstanceId
-from eaves.node.host.inventory import Parts
+from eaves.node.host.inventory import Parts, Usb
 from eaves.node.host.sriov import Function
 from eaves.node.ios.items import PciDevice, VirtualFunctions
 from eaves.node.ios.model import (
@@ -99,6 +99,26 @@ def assign(
         tuple(VirtualFunctions(m.pci, m.functions) for m in members if m.functions),
         functions,
     )
+
+
+def with_unplugged(assigned: Assigned, ios: Iterable[PhysicalIO], usb: Iterable[Usb]) -> Assigned:
+    """USB devices that apps hold and that are not there any more, as errors of their adapters.
+
+    The app keeps the adapter and goes on.  Source: node reference, section 22.
+    """
+    there = {name for one in usb for name in (f"{one.bus}:{one.port}", usb_kind(one))}
+    gone: dict[str, str] = {}
+    for io in ios:
+        addresses = {key.lower(): value.strip().lower() for key, value in io.phyaddrs.items()}
+        place = addresses.get("usbaddr") or addresses.get("usbproduct")
+        label = io.logicallabel or io.phylabel
+        if place and label in assigned.holders and place not in there:
+            gone[label] = f"no USB device {place} is plugged in; its app goes on without it"
+    return replace(assigned, errors={**gone, **assigned.errors}) if gone else assigned
+
+
+def usb_kind(one: Usb) -> str:
+    return f"{one.vendor:04x}:{one.product:04x}"
 
 
 def _name(adapter: Adapter, members: Sequence[Member]) -> str:

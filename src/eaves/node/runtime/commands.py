@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Protocol
 
 from eaves.evapi.config import DeviceOpsCmd, EdgeDevConfig
 from eaves.evapi.config_items import ItemValues, Tri
@@ -31,6 +31,15 @@ def decide_command(command: DeviceOpsCmd | None, stored: int | None) -> Reboot:
     if stored is None:
         return Reboot.REMEMBER
     return Reboot.NOTHING if command.counter == stored else Reboot.ACT
+
+
+class System(Protocol):
+    def on_trial(self) -> bool: ...
+
+
+def takes_commands(system: System | None) -> bool:
+    """Not while a base OS is on trial: to go down then would be its failure, so commands wait."""
+    return system is None or not system.on_trial()
 
 
 def stays_stopped(state: ZDeviceState, *, going_down: bool) -> bool:

@@ -7,6 +7,7 @@ from eaves.evapi.info.hardware import (
     CPU,
     TPM,
     BusParent,
+    CANDevice,
     CPUInfo,
     HardwareInventory,
     NetworkDevice,
@@ -16,7 +17,7 @@ from eaves.evapi.info.hardware import (
     USBAddress,
     USBDevice,
 )
-from eaves.node.host.inventory import Nic, Parts, Pci, Usb
+from eaves.node.host.inventory import Can, Nic, Parts, Pci, Usb
 from eaves.node.host.machine import MIB, Machine
 
 Address = tuple[int, int, int, int]
@@ -33,6 +34,7 @@ def hardware_info(machine: Machine, parts: Parts) -> ZInfoHardware:
             pci_devices=tuple(_pci(p) for p in parts.pci),
             usb_devices=tuple(_usb(u) for u in parts.usb),
             network_devices=tuple(_nic(n) for n in parts.nics),
+            can_devices=tuple(_can(c) for c in parts.cans),
             bios=BIOS(vendor=machine.bios_vendor, version=machine.bios_version),
             cpu_info=CPUInfo(
                 cpus=tuple(
@@ -85,6 +87,11 @@ def _nic(part: Nic) -> NetworkDevice:
         mac_address=part.mac,
         speed_mbps=part.speed_mbps,
     )
+
+
+def _can(part: Can) -> CANDevice:
+    parent = BusParent(pci_parent=_address(part.pci)) if part.pci else None
+    return CANDevice(parent=parent, ifname=part.ifname)
 
 
 def _address(parts: Address) -> PCIAddress:

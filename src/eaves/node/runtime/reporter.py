@@ -23,7 +23,7 @@ from eaves.ids import AppInstanceId
 from eaves.node.comms.outbox import Outbox
 from eaves.node.host.inventory import Sysfs
 from eaves.node.host.process import identify
-from eaves.node.ios.assign import Assigned
+from eaves.node.ios.assign import Assigned, with_unplugged
 from eaves.node.ios.isolation import access_of
 from eaves.node.network import status as network_status
 from eaves.node.runtime.commands import REBOOT_COUNTER, SHUTDOWN_COUNTER
@@ -254,10 +254,16 @@ class Reporter:
             software=system.software() if system else (),
             update_counter=system.counter() if system else 0,
             system_adapter=located(self._parts.uplinks.info(), self._parts.geolocation.places()),
-            assigned=wish.assigned if (wish := self._parts.engine.wish) else Assigned(),
+            assigned=self._assigned(),
             local_profile=self._parts.local.state.profile,
             enrolled=self._parts.enroller.info(),
         )
+
+    def _assigned(self) -> Assigned:
+        wish = self._parts.engine.wish
+        if wish is None or not any(one.usb for one in wish.assigned.passed.values()):
+            return wish.assigned if wish else Assigned()
+        return with_unplugged(wish.assigned, wish.config.device_io_list, Sysfs().usb())
 
     def _controller_error(self, error: str) -> str:
         """airgap.mode: where no controller is expected, its absence is no error."""

@@ -23,6 +23,7 @@ from eaves.node.runtime.commands import (
     epoch_moved,
     maintenance_of,
     stays_stopped,
+    takes_commands,
 )
 from eaves.node.runtime.connect import pinger
 from eaves.node.runtime.conversation import not_applied
@@ -179,11 +180,10 @@ class Service:
         """True: nothing else of this config applies.  A command waits for the end of a trial."""
         if self._going_down.is_set():
             return True  # apps are being stopped for a reboot: nothing may start them again
-        system = self._parts.base_os
-        if system is not None and system.on_trial():
-            self._held = config
-        else:
+        if takes_commands(self._parts.base_os):
             await self._take_commands(config)
+        else:
+            self._held = config
         return stays_stopped(self._shared.state, going_down=self._going_down.is_set())
 
     def _hold_back(self, config: EdgeDevConfig, before: EdgeDevConfig | None) -> EdgeDevConfig:
