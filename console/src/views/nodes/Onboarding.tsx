@@ -1,10 +1,19 @@
 /** The onboarding folder of a node that nobody has seen yet: five small files, one of them secret. */
-import { Alert, Button, Content, List, ListItem } from "@patternfly/react-core";
+import {
+  ActionList,
+  ActionListItem,
+  Alert,
+  Button,
+  Content,
+  List,
+  ListItem,
+} from "@patternfly/react-core";
 import { useMutation } from "@tanstack/react-query";
 import { useSession } from "../../session/Session";
 import { Problem } from "../../ui/Problem";
 import { save } from "../../ui/save";
 import { type Device, filesOf, type Here } from "./folder";
+import { InstallerImage } from "./InstallerImage";
 
 export function Onboarding({ id }: { readonly id: string }) {
   const { api, may } = useSession();
@@ -23,14 +32,23 @@ export function Onboarding({ id }: { readonly id: string }) {
       <Content component="p">
         Give the machine these files in one folder, and start it as root with{" "}
         <code>eaves node install --from FOLDER</code>. One of them is a private key: carry it by a
-        safe way, and delete it here afterwards.
+        safe way, and delete it here afterwards. A machine without an operating system is started
+        from an installer image instead, where this controller has one.
       </Content>
       {making.isError && <Problem error={making.error} />}
-      {files.length === 0 ? (
-        <Button onClick={() => making.mutate()} isLoading={making.isPending}>
-          Make the onboarding folder
-        </Button>
-      ) : (
+      <ActionList>
+        {files.length === 0 && (
+          <ActionListItem>
+            <Button onClick={() => making.mutate()} isLoading={making.isPending}>
+              Make the onboarding folder
+            </Button>
+          </ActionListItem>
+        )}
+        <ActionListItem>
+          <InstallerImage id={id} />
+        </ActionListItem>
+      </ActionList>
+      {files.length > 0 && (
         <List isPlain>
           {files.map((file) => (
             <ListItem key={file.name}>

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { filesOf } from "./folder";
+import { filesOf, pathOf } from "./folder";
 
 const HERE = { deviceServer: "c.example:8443", rootCertificatePem: "ROOT" };
 
@@ -16,4 +16,10 @@ it("has the files that the node reads", () => {
 
 it("says so when there is no key", () => {
   expect(() => filesOf({ name: "n" }, HERE)).toThrow("node n");
+});
+
+it("follows a link of this controller to where the page came from", () => {
+  expect(pathOf("https://inside:9443/api/v1/ext/installer-images/a-b_c")).toBe(
+    "/api/v1/ext/installer-images/a-b_c",
+  );
 });

@@ -16,6 +16,9 @@ export interface File {
   readonly text: string;
 }
 
+/** Of a link of this controller: by whichever name it is called, the page asks where it came from. */
+export const pathOf = (link: string): string => new URL(link, "https://localhost").pathname;
+
 export function filesOf(device: Device, here: Here): readonly File[] {
   const { pemCert, pemKey } = device.onboarding ?? {};
   if (!pemCert || !pemKey) {

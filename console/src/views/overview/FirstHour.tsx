@@ -11,7 +11,11 @@ export function FirstHour() {
   const steps = [
     { title: "A hardware model", to: "/library/models", done: some(models.data) },
     { title: "A project with its network", to: "/projects", done: some(projects.data) },
-    { title: "A node: its record, then its onboarding folder", to: "/nodes?new=1", done: false },
+    {
+      title: "A node: its record, then its onboarding folder or installer image",
+      to: "/nodes?new=1",
+      done: false,
+    },
     { title: "An app from the marketplace", to: "/marketplace", done: some(apps.data) },
   ];
   const next = steps.findIndex((one) => !one.done);
