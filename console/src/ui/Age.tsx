@@ -3,7 +3,9 @@ import { useState } from "react";
 import { useNow } from "./now";
 import { ago, exactly, momentOf } from "./time";
 
-/** How long ago something was; the exact time for who points at it. */
+const CLOCKS_MS = 60_000; // by so much two clocks may differ: nothing that was lies ahead
+
+/** How long ago something was, or until it will be; the exact time for who points at it. */
 export function Age({
   at,
   never = "never",
@@ -29,7 +31,10 @@ export function Age({
         onBlur={leave}
         onKeyDown={(event) => event.key === "Escape" && leave()}
       >
-        {ago(moment.getTime(), Math.max(now, moment.getTime()))}
+        {ago(
+          moment.getTime(),
+          moment.getTime() - now < CLOCKS_MS ? Math.max(now, moment.getTime()) : now,
+        )}
       </Timestamp>
       {pointed && (
         <Tooltip trigger="manual" isVisible triggerRef={() => pointed} content={exactly(moment)} />

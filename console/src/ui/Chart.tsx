@@ -2,8 +2,9 @@
 import { Card, CardBody, CardTitle, List, ListItem } from "@patternfly/react-core";
 import type { PathOf } from "../api/client";
 import { useReadOwn } from "../api/useRead";
+import { Age } from "./Age";
 import { Answer } from "./Answer";
-import { HEIGHT, linesOf, type Point, WIDTH } from "./lines";
+import { HEIGHT, linesOf, measured, type Point, WIDTH } from "./lines";
 
 interface Told {
   readonly list?: readonly Point[];
@@ -45,7 +46,6 @@ function Drawn({
   readonly labels: readonly string[];
 }) {
   const { lines } = linesOf(points, labels);
-  const number = (value: number) => value.toLocaleString("en", { maximumFractionDigits: 1 });
   return (
     <>
       <svg
@@ -54,14 +54,24 @@ function Drawn({
         preserveAspectRatio="none"
         aria-hidden="true"
       >
+        <path d={`M0 0H${WIDTH}M0 ${HEIGHT / 2}H${WIDTH}M0 ${HEIGHT}H${WIDTH}`} />
         {lines.map((one, index) => (
           <polyline key={one.label} points={one.path} stroke={COLOURS[index % COLOURS.length]} />
         ))}
       </svg>
+      <p className="eaves-span">
+        <Age at={points[0]?.timestamp} />
+        {points.length > 1 && <Age at={points.at(-1)?.timestamp} />}
+      </p>
       <List isPlain>
-        {lines.map((one) => (
+        {lines.map((one, index) => (
           <ListItem key={one.label}>
-            {one.label}: now {number(one.last)}, at most {number(one.most)}
+            <span
+              className="eaves-key"
+              style={{ background: COLOURS[index % COLOURS.length] }}
+              aria-hidden="true"
+            />
+            {one.label} {measured(one.last, one.unit)}, at most {measured(one.most, one.unit)}
           </ListItem>
         ))}
       </List>

@@ -61,15 +61,26 @@ export function Logs({ path, id }: { readonly path: PathOf<"get">; readonly id: 
         </ToolbarContent>
       </Toolbar>
       <Answer query={told} what="the log">
-        {(answer) => <Lines lines={(answer.content ?? answer).list ?? []} />}
+        {(answer) => (
+          <Lines
+            lines={(answer.content ?? answer).list ?? []}
+            narrowed={search !== "" || severity !== ""}
+          />
+        )}
       </Answer>
     </>
   );
 }
 
-function Lines({ lines }: { readonly lines: readonly LogLine[] }) {
+function Lines({
+  lines,
+  narrowed,
+}: {
+  readonly lines: readonly LogLine[];
+  readonly narrowed: boolean;
+}) {
   const last = lines.at(-1);
-  if (!last) return <p>No line fits.</p>;
+  if (!last) return <p>{narrowed ? "No line fits." : "No line has come yet."}</p>;
   return (
     <>
       <p>

@@ -8,6 +8,7 @@ import { Age } from "./Age";
 import { Problem } from "./Problem";
 import { State } from "./State";
 import { Waiting } from "./Waiting";
+import { inWords } from "./words";
 
 const PAGE = 50;
 
@@ -32,7 +33,8 @@ export function Timeline({ path, id }: { readonly path: PathOf<"get">; readonly 
       <List isPlain isBordered aria-label="Events">
         {rows.map((one) => (
           <ListItem key={one.id ?? `${one.timestamp}${one.description}`}>
-            <State word={one.severity} /> <Age at={one.timestamp} /> <bdi>{one.description}</bdi>
+            <State word={one.severity} /> <Age at={one.timestamp} />{" "}
+            <bdi>{inWords(one.description)}</bdi>
           </ListItem>
         ))}
       </List>

@@ -3,14 +3,35 @@
 export type Tone = "good" | "busy" | "warning" | "bad" | "off";
 
 const PREFIXES =
-  /^(RUN_STATE|ADMIN_STATE|ATTEST_STATE|SEVERITY|JOB_STATUS|BULK_SERVICE|APP_TYPE|ALERT_CONDITION|SW_STATE|EVENT_SOURCE|USER_STATE|ROLE_STATE|TAG_TYPE|ADAPTER_USAGE|NETWORK_KIND|NETWORK_INSTANCE_KIND|POLICY_STATUS|DATASTORE_STATUS|IMAGE_STATUS|ORIGIN)_/;
+  /^(RUN_STATE|ADMIN_STATE|ATTEST_STATE|SEVERITY|JOB_STATUS|BULK_SERVICE|APP_TYPE|ALERT_CONDITION|SW_STATE|EVENT_SOURCE|USER_STATE|ROLE_STATE|TAG_TYPE|ADAPTER_USAGE|NETWORK_KIND|NETWORK_INSTANCE_KIND|POLICY_STATUS|DATASTORE_STATUS|IMAGE_STATUS|ORIGIN|BOOT_REASON)_/;
+/** What is not said as it is spelled. */
+const SAID: Readonly<Record<string, string>> = {
+  PASS: "Passed",
+  PASS_NO_PCR: "Passed, no PCRs",
+  FAIL: "Failed",
+  FAIL_NO_PCR: "Failed, no PCRs",
+  BASEOS_UPDATING: "Updating its OS",
+  BASEOS_UPDATE: "OS update",
+  APPINSTANCE_REFRESH: "App update",
+  VM: "VM",
+  VM_RUNTIME: "VM runtime",
+};
 
-/** `RUN_STATE_BASEOS_UPDATING` as `Baseos updating`. */
+/** `RUN_STATE_MAINTENANCE_MODE` as `Maintenance mode`. */
 export function worded(word: string | undefined): string {
-  const plain = (word ?? "").replace(PREFIXES, "").replace(/_/g, " ").toLowerCase();
+  const bare = (word ?? "").replace(PREFIXES, "");
+  const said = SAID[bare];
+  if (said) return said;
+  const plain = bare.replace(/_/g, " ").toLowerCase();
   if (!plain || plain === "unspecified") return "–";
   return plain.charAt(0).toUpperCase() + plain.slice(1);
 }
+
+const INSIDE = new RegExp(`\\b${PREFIXES.source.slice(1)}[A-Z0-9_]+\\b`, "g");
+
+/** A sentence of the controller, with the words of the contract in it as people read them. */
+export const inWords = (text: string | undefined): string =>
+  (text ?? "").replace(INSIDE, (word) => worded(word).toLowerCase());
 
 const TONES: Readonly<Record<string, Tone>> = {
   ONLINE: "good",

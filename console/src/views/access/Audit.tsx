@@ -141,10 +141,16 @@ function Chain() {
       ),
   });
   return (
-    <>
-      <Button variant="secondary" isLoading={checking.isPending} onClick={() => checking.mutate()}>
-        Check the chain
-      </Button>
+    <div className="eaves-rows">
+      <div>
+        <Button
+          variant="secondary"
+          isLoading={checking.isPending}
+          onClick={() => checking.mutate()}
+        >
+          Check the chain
+        </Button>
+      </div>
       {checking.isError && <Problem error={checking.error} />}
       {checking.data && (
         <Alert
@@ -159,6 +165,6 @@ function Chain() {
           {checking.data.fault}
         </Alert>
       )}
-    </>
+    </div>
   );
 }

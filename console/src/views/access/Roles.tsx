@@ -14,7 +14,13 @@ export function Roles() {
       <Title headingLevel="h1">Roles</Title>
       <Link to="/library/roles">Make or change one</Link>
       <Answer query={roles} what="roles">
-        {({ list = [] }) => list.map((role) => <Matrix key={role.id} role={role} />)}
+        {({ list = [] }) => (
+          <div className="eaves-rows">
+            {list.map((role) => (
+              <Matrix key={role.id} role={role} />
+            ))}
+          </div>
+        )}
       </Answer>
     </section>
   );

@@ -58,7 +58,9 @@ export function Tokens() {
                   <Td dataLabel="Made">
                     <Age at={one.createdAt} />
                   </Td>
-                  <Td dataLabel="Ends">{one.expiresAt.slice(0, 16).replace("T", " ")}</Td>
+                  <Td dataLabel="Ends">
+                    <Age at={one.expiresAt} />
+                  </Td>
                   <Td dataLabel="Actions">
                     <Do
                       small

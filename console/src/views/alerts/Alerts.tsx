@@ -14,6 +14,7 @@ import { useReadOwn } from "../../api/useRead";
 import { Age } from "../../ui/Age";
 import { Answer } from "../../ui/Answer";
 import { State } from "../../ui/State";
+import { inWords } from "../../ui/words";
 
 export function Alerts() {
   const [params, setParams] = useSearchParams();
@@ -71,7 +72,7 @@ export function Alerts() {
                       )}
                     </Td>
                     <Td dataLabel="What was seen" modifier="breakWord">
-                      {one.text}
+                      {inWords(one.text)}
                     </Td>
                     <Td dataLabel="Rule">
                       <bdi>{one.ruleName}</bdi>

@@ -75,8 +75,8 @@ function Entry({ one }: { readonly one: BundleRow }) {
       <CardBody>
         <Content component="p">{one.description}</Content>
         <Content component="small">
-          {worded(one.manifestJSON?.appType)} · {one.cpus ?? 0} CPUs · version{" "}
-          {one.userDefinedVersion || "–"}
+          {worded(one.manifestJSON?.appType)} · {one.cpus ?? 0} {one.cpus === 1 ? "CPU" : "CPUs"} ·
+          version {one.userDefinedVersion || "–"}
         </Content>
       </CardBody>
       <CardFooter>

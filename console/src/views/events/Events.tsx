@@ -19,6 +19,7 @@ import { Age } from "../../ui/Age";
 import { Problem } from "../../ui/Problem";
 import { State } from "../../ui/State";
 import { Waiting } from "../../ui/Waiting";
+import { inWords } from "../../ui/words";
 
 const PAGE = 100;
 const PATH = "/v1/events";
@@ -95,7 +96,7 @@ export function Events() {
                 <Age at={one.timestamp} />
               </Td>
               <Td dataLabel="What" modifier="breakWord">
-                <bdi>{one.description}</bdi>
+                <bdi>{inWords(one.description)}</bdi>
               </Td>
               <Td dataLabel="Node">
                 <bdi>{one.device}</bdi>

@@ -12,6 +12,7 @@ import type { NodeStatus } from "../../api/types";
 import { useRead } from "../../api/useRead";
 import { Age } from "../../ui/Age";
 import { Answer } from "../../ui/Answer";
+import { bytes } from "../../ui/bytes";
 import { Chart } from "../../ui/Chart";
 import { Facts } from "../../ui/Facts";
 import { Flows } from "../../ui/Flows";
@@ -30,6 +31,7 @@ import { NodeUpdates } from "./NodeUpdates";
 import { NodeWiring } from "./NodeWiring";
 import { Onboarding } from "./Onboarding";
 
+const MEGABYTE = 1024 ** 2; // as nodes count
 const CHARTS = [
   ["Processor", "CPU_USAGE"],
   ["Memory", "MEMORY_UTILIZATION"],
@@ -124,7 +126,7 @@ function Standing({ id, node }: { readonly id: string; readonly node: NodeStatus
             ["Attestation", <State key="attestation" word={node.attestState} />],
             ["Last heard of", <Age key="update" at={node.lastUpdate} />],
             ["Booted", <Age key="boot" at={node.bootTime} />],
-            ["Last reboot", node.lastRebootReason],
+            ["Last reboot", node.lastRebootReason ? worded(node.lastRebootReason) : ""],
             [
               "Maker",
               [node.minfo?.manufacturer, node.minfo?.productName].filter(Boolean).join(" "),
@@ -134,8 +136,8 @@ function Standing({ id, node }: { readonly id: string; readonly node: NodeStatus
               "Processors",
               node.dinfo?.nCpu ? `${node.dinfo.nCpu} (${node.dinfo.cpuArch ?? ""})` : "",
             ],
-            ["Memory", node.dinfo?.memMB ? `${node.dinfo.memMB} MB` : ""],
-            ["Disk", node.dinfo?.storageMB ? `${node.dinfo.storageMB} MB` : ""],
+            ["Memory", node.dinfo?.memMB ? bytes(Number(node.dinfo.memMB) * MEGABYTE) : ""],
+            ["Disk", node.dinfo?.storageMB ? bytes(Number(node.dinfo.storageMB) * MEGABYTE) : ""],
             ["Host name", node.hostName],
           ]}
         />

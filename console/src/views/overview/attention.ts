@@ -1,7 +1,7 @@
 /** What needs a person: gathered from all that can be wrong, the worst and oldest first. */
 import type { Attention, Incident } from "../../api/own";
 import type { AppRow } from "../../api/types";
-import { worded } from "../../ui/words";
+import { inWords, worded } from "../../ui/words";
 
 export interface Item {
   readonly id: string;
@@ -61,8 +61,8 @@ function ofIncident(one: Incident): Item {
     worth: bad ? 3 : 2,
     word: one.severity,
     what: one.objectName || one.deviceName || one.ruleName,
-    why: one.text,
-    where: one.objectName ? one.deviceName : "",
+    why: inWords(one.text),
+    where: one.objectName && one.objectName !== one.deviceName ? one.deviceName : "",
     to: one.deviceId ? `/nodes/${one.deviceId}` : "/alerts",
     since: one.openedAt,
   };
