@@ -1,6 +1,9 @@
 """How the boot before ended, by what it left; and what is told to systemd."""
 
+import asyncio
+import contextlib
 import socket
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +13,7 @@ from eaves.evapi.info import BootReason
 from eaves.node.baseos.booted import Booted
 from eaves.node.baseos.disk import Running
 from eaves.node.checkpoint import Checkpoint
-from eaves.node.host.notify import notifier
+from eaves.node.host.notify import Notifier, notifier, prove_alive_forever
 from eaves.node.host.traces import Traces, read_traces, tail
 from eaves.node.runtime.boot import boot_of
 from eaves.node.runtime.commands import decide_boot
@@ -83,6 +86,32 @@ def test_systemd_hears_that_the_node_lives(tmp_path: Path) -> None:
         assert ear.recv(100) == b"READY=1"
     assert told.watchdog_s == 30
     told.tell("WATCHDOG=1")  # nobody listens any more
+
+
+async def test_a_node_whose_loop_stands_still_tells_systemd_no_more(tmp_path: Path) -> None:
+    """Nothing beside the loop of events speaks for it, so that systemd ends the process."""
+    address = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear:
+        ear.bind(address)
+        ear.setblocking(False)
+
+        def heard() -> int:
+            found = 0
+            with contextlib.suppress(BlockingIOError):
+                while ear.recv(100) == b"WATCHDOG=1":
+                    found += 1
+            return found
+
+        telling = asyncio.create_task(prove_alive_forever(Notifier(address, 0.03)))
+        async with asyncio.timeout(30):
+            loop = asyncio.get_running_loop()
+            assert await loop.sock_recv(ear, 100) == b"READY=1"
+            assert await loop.sock_recv(ear, 100) == b"WATCHDOG=1"
+        heard()
+        threading.Event().wait(0.1)  # the loop hangs, for three times as long as systemd waits
+        assert not heard()
+        telling.cancel()
+        await asyncio.wait([telling])
 
 
 def test_the_watchdog_of_another_process_is_not_ours() -> None:

@@ -4,10 +4,13 @@
 them nothing is said.  Source: sd_notify(3).
 """
 
+import asyncio
 import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+NOBODY_WAITS_S = 60.0  # where there is no watchdog
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +40,11 @@ def notifier(environment: Mapping[str, str], pid: int) -> Notifier:
 
 def own_notifier() -> Notifier:
     return notifier(os.environ, os.getpid())
+
+
+async def prove_alive_forever(notifier: Notifier) -> None:
+    """For a watchdog outside: this runs only while the loop of events does."""
+    notifier.tell("READY=1")
+    while True:
+        notifier.tell("WATCHDOG=1")
+        await asyncio.sleep(notifier.watchdog_s / 3 or NOBODY_WAITS_S)

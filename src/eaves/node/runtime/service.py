@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
@@ -13,6 +14,7 @@ from eaves.evapi.profile import DevCommandKind
 from eaves.node.baseos.hold import held_back
 from eaves.node.checkpoint import StateNotWritable
 from eaves.node.comms.outbox import Outbox
+from eaves.node.host.notify import prove_alive_forever
 from eaves.node.runtime.commands import (
     REBOOT_COUNTER,
     SHUTDOWN_COUNTER,
@@ -213,14 +215,6 @@ class Service:
                 self._held = None
                 await self.follow(held)
 
-    async def _prove_alive(self) -> None:
-        """For a watchdog outside: this runs only while the loop of events does."""
-        notifier = self._parts.notifier
-        notifier.tell("READY=1")
-        while True:
-            notifier.tell("WATCHDOG=1")
-            await asyncio.sleep(max(1.0, notifier.watchdog_s / 3))
-
     def _take_items(self, config: EdgeDevConfig) -> None:
         self._take_properties(config)
         self._follow_ports(config)
@@ -322,7 +316,8 @@ class Service:
             tasks.create_task(self._reboot_when_asked(), name="reboot")
             tasks.create_task(forever("cut off", self._reboot_when_cut_off))
             if self._parts.notifier.address:
-                tasks.create_task(forever("prove alive", self._prove_alive))
+                living = partial(prove_alive_forever, self._parts.notifier)
+                tasks.create_task(forever("prove alive", living))
             if system is not None:
                 tasks.create_task(forever("base os", system.run_forever))
                 tasks.create_task(forever("release held", self._release_forever))
