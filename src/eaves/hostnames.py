@@ -12,6 +12,7 @@ NAME_RULE = (
     "a name has up to 253 characters in labels of 1 to 63 ASCII letters, digits, '-' or '_', not"
     " beginning or ending with '-'; write an international name in its xn-- form"
 )
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 
 
@@ -20,6 +21,14 @@ def is_domain_name(text: str) -> bool:
     if len(text) > LONGEST_NAME or is_address(text):
         return False
     return all(_LABEL.fullmatch(label) for label in text.split("."))
+
+
+def domain_of(text: str) -> str:
+    """The domain in a text that may be written like a URL: `http://example.com` is `example.com`.
+
+    Clients of the published contract write it so.
+    """
+    return _SCHEME.sub("", text, count=1) if _SCHEME.match(text) else text
 
 
 def is_address(text: str) -> bool:

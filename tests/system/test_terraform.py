@@ -5,8 +5,8 @@ deleted in the order in which the provider deletes.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -268,12 +268,18 @@ async def provider(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
             if not postgres_is_there():
                 pytest.skip("no PostgreSQL on this machine; install the package postgresql")
             url = await asyncio.to_thread(stack.enter_context, postgres_server())
-        async with running_rest(tmp_path, url) as rest:
-            enterprise = await rest.add_user("alice", platform=True, role=SYS_ROOT)
-            async with rest.client(await rest.login("alice")) as http:
-                await Caller(http).create("/v1/roles", terraform_role(platform=True))
-            async with rest.client(await terraform_token(rest, enterprise)) as http:
-                yield Provider(http)
+        async with _as_terraform(tmp_path, url) as terraform:
+            yield terraform
+
+
+@asynccontextmanager
+async def _as_terraform(folder: Path, url: str = "") -> AsyncGenerator[Provider]:
+    async with running_rest(folder, url) as rest:
+        enterprise = await rest.add_user("alice", platform=True, role=SYS_ROOT)
+        async with rest.client(await rest.login("alice")) as http:
+            await Caller(http).create("/v1/roles", terraform_role(platform=True))
+        async with rest.client(await terraform_token(rest, enterprise)) as http:
+            yield Provider(http)
 
 
 async def test_every_resource_lives_as_the_provider_expects(provider: Provider) -> None:
@@ -293,6 +299,92 @@ async def test_every_resource_lives_as_the_provider_expects(provider: Provider) 
             assert differences(case.resource, changed, imported) == [], name
     for name in reversed(CASES):
         await provider.destroy(CASES[name].resource, ids[name])
+
+
+def _unready(ids: Ids) -> dict[str, tuple[str, Json]]:
+    """What the configurations of the provider's own tests say before the rest of it is there.
+
+    By resource: a name, and what is said otherwise than in the smallest form.
+    """
+    manifest = smallest.app("", "", "named")["manifestJSON"]
+    return {
+        "edgenode": (  # ports that its model does not have
+            "strange-ports",
+            {
+                "obkey": "",
+                "interfaces": [
+                    {"intfname": "defaultIPv4", "intfUsage": "ADAPTER_USAGE_MANAGEMENT"},
+                    {"intfname": "eth0", "intfUsage": "ADAPTER_USAGE_UNSPECIFIED"},
+                ],
+            },
+        ),
+        "network_instance": (  # a port that the node does not have, a domain written like a URL
+            "absent-port",
+            {
+                "port": "eth9",
+                "type": "NETWORK_INSTANCE_DHCP_TYPE_UNSPECIFIED",
+                "ip": {"subnet": "10.7.0.0/24", "domain": "http://example.com", "dns": None},
+                "opaque": {"oconfig": "any text", "type": "OPAQUE_CONFIG_TYPE_UNSPECIFIED"},
+            },
+        ),
+        "application": (  # an image that is only named
+            "named-image",
+            {"manifestJSON": manifest | {"images": [{"imagename": "later", "imageformat": "ISO"}]}},
+        ),
+        "patch_envelope": (  # stored, of an image without a sha256
+            "no-digest",
+            {
+                "action": "PATCH_ENVELOPE_ACTION_STORE",
+                "artifacts": [
+                    {
+                        "format": "OpaqueObjectCategoryExternalBinary",
+                        "binaryArtifact": {"imageId": ids["artifact"], "fileNameToUse": "new"},
+                    }
+                ],
+            },
+        ),
+        "asset_group": (  # a tag spelt as its key and its value
+            "spelt-tag",
+            {
+                "assetIds": None,
+                "assetTags": {"assetTag": [{"tag": {"key": "rack", "value": "7"}}]},
+            },
+        ),
+    }
+
+
+async def test_what_is_not_ready_yet_is_taken_as_it_is_said(tmp_path: Path) -> None:
+    async with _as_terraform(tmp_path) as provider:
+        ids: Ids = {}
+        for name in ("project", "brand", "model", "network", "datastore"):
+            case = CASES[name]
+            ids[name] = (await provider.create(case.resource, case.config(ids)))["id"]
+        image = CASES["image"]
+        artifact = image.config(ids) | {
+            "name": "artifact",
+            "imageFormat": "RAW",
+            "imageType": "IMAGE_TYPE_ARTIFACT",
+            "imageSha256": "",
+        }
+        ids["artifact"] = (await provider.create(image.resource, artifact))["id"]
+        for name, (called, said) in _unready(ids).items():
+            case = CASES[name]
+            config = case.config(ids) | said | {"name": called}
+            state = await provider.create(case.resource, config)
+            ids[name] = state["id"]
+            assert await provider.plan(case.resource, config) == [], name
+            changed = config | case.change
+            await provider.update(case.resource, changed, state)
+            assert await provider.plan(case.resource, changed) == [], name
+        group = await provider.get(f"/v1/assetgroups/id/{ids['asset_group']}")
+        assert group["assetCount"] == 1
+        envelope = CASES["patch_envelope"]
+        called, said = _unready(ids)["patch_envelope"]
+        now = envelope.config(ids) | said | {"name": called}
+        now["action"] = "PATCH_ENVELOPE_ACTION_ACTIVATE"
+        path = f"/v1/patch-envelope/id/{ids['patch_envelope']}"
+        answer = await provider.http.put(path, json=as_go(now) | {"id": ids["patch_envelope"]})
+        assert answer.status_code == 412, answer.text
 
 
 async def test_a_deployment_is_taken_over_by_its_latest_version(provider: Provider) -> None:

@@ -18,7 +18,8 @@ from unit.controller.worlds import (
     clear,
 )
 
-from eaves.controller.domain.contract.devices import AdminState
+from eaves.controller.domain.contract.catalogue import AdapterUsage
+from eaves.controller.domain.contract.devices import AdminState, SysInterface
 from eaves.controller.domain.contract.netinsts import DhcpServerConfig
 from eaves.controller.domain.contract.networks import DhcpIpRange
 from eaves.controller.domain.inputs import DeviceInputs
@@ -108,6 +109,26 @@ def test_ports_are_those_of_the_model_with_the_usage_on_the_device() -> None:
     (adapter,) = CONFIG.system_adapter_list
     assert (adapter.name, adapter.uplink, adapter.network_uuid) == ("eth0", True, UPLINK.id)
     assert adapter.shared_labels == ("fast", "wan")
+
+
+def test_ports_that_are_not_there_are_left_out_and_said() -> None:
+    strange = SysInterface(intfname="defaultIPv4", intf_usage=AdapterUsage.MANAGEMENT)
+    device = DEVICE.model_copy(update={"interfaces": (*DEVICE.interfaces, strange)})
+    nowhere = APPS_NET.model_copy(update={"id": "0" * 36, "name": "nowhere", "port": "eth7"})
+    wanted = replace(WORLD, device=device, netinsts=(*WORLD.netinsts, nowhere))
+    rendered = render_device(wanted, FACTS)
+    assert rendered.config.system_adapter_list == CONFIG.system_adapter_list
+    interface, netinst = rendered.missing
+    assert interface.startswith("interface 'defaultIPv4': model 'QEMU' has no such I/O member")
+    assert netinst.startswith("network instance 'nowhere': device 'edge-1' has no port or label")
+
+
+def test_a_domain_is_delivered_without_the_scheme_that_it_was_written_with() -> None:
+    ip = DhcpServerConfig(subnet="10.7.0.0/24", domain="http://example.com")
+    netinst = APPS_NET.model_copy(update={"ip": ip})
+    (rendered,) = render_device(replace(WORLD, netinsts=(netinst,)), FACTS).config.network_instances
+    assert rendered.ip is not None
+    assert rendered.ip.domain == "example.com"
 
 
 def test_an_uplink_without_a_network_gets_dhcp() -> None:

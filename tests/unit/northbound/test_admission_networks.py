@@ -2,14 +2,31 @@
 
 from collections.abc import Iterable
 
+import pytest
+
 from eaves.controller.domain.admission import Refusal, admit_netinst, admit_network
 from eaves.controller.domain.contract.devices import DeviceConfig
 from eaves.controller.domain.contract.netinsts import NetInstConfig
 from eaves.controller.domain.contract.networks import NetConfig
 from eaves.controller.domain.contract.projects import Tag
+from eaves.hostnames import domain_of
 
 PROJECT = Tag(id="project", name="project", title="Project")
 DEVICE = DeviceConfig(id="device", name="device", title="Device")
+
+
+@pytest.mark.parametrize(
+    ("text", "domain"),
+    [
+        ("example.com", "example.com"),
+        ("http://example.com", "example.com"),
+        ("", ""),
+        ("http://a/b", "a/b"),
+        ("://x", "://x"),
+    ],
+)
+def test_a_domain_may_be_written_like_a_url(text: str, domain: str) -> None:
+    assert domain_of(text) == domain
 
 
 def members(refusals: Iterable[Refusal]) -> set[str]:
@@ -25,7 +42,7 @@ def test_names_and_servers_that_devices_write_down_are_checked_all_at_once() -> 
             "kind": "LOCAL",
             "ip": {
                 "subnet": "10.1.0.0/24",
-                "domain": "x\nuser=root",
+                "domain": "http://x\nuser=root",
                 "dns": ["9.9.9.9", "not-an-ip", "fe80::1%x\ny"],
                 "ntp": "a b",
                 "ntpServers": [{"server": "time.example.org"}, {"server": "192.0.2.1,x"}],

@@ -98,7 +98,10 @@ def effective_vminfo(instance: AppInstance, bundle: App | None) -> VmInfo:
 def admit_app(
     wanted: App, current: App | None, *, images: Mapping[str, ImageConfig]
 ) -> tuple[Refusal, ...]:
-    """`images` holds what the manifest names, under name and id."""
+    """`images` holds what the manifest names, under name and id.
+
+    An image that is named only may come later: deploying asks for it.
+    """
     refusals = list(admit_names("app bundle", wanted, current))
     manifest = wanted.manifest_json
     if manifest is None:
@@ -107,9 +110,10 @@ def admit_app(
         )
         return tuple(refusals)
     for index, drive in enumerate(manifest.images):
-        reference = drive.imagename or drive.imageid
-        if reference and reference not in images and drive.imageid not in images:
-            refusals.append(unknown("image", reference, f"manifestJSON.images[{index}].imagename"))
+        if drive.imageid and drive.imageid not in images and drive.imagename not in images:
+            refusals.append(
+                unknown("image", drive.imageid, f"manifestJSON.images[{index}].imageid")
+            )
     refusals += admit_compose(manifest)
     names = [interface.name for interface in manifest.interfaces]
     refusals += [

@@ -82,7 +82,7 @@ def admit_device(
                 "correct the serial or delete the other record",
             )
         )
-    refusals += _admit_labels(wanted, model)
+    refusals += _admit_labels(wanted)
     for index, port in enumerate(wanted.interfaces):
         refusals += _admit_port(f"interfaces[{index}]", port, wanted, networks)
     for index, vlan in enumerate(wanted.vlan_adapters):
@@ -100,28 +100,13 @@ def admit_device(
     return tuple(refusals)
 
 
-def _admit_labels(wanted: DeviceConfig, model: SysModel | None) -> list[Refusal]:
+def _admit_labels(wanted: DeviceConfig) -> list[Refusal]:
     names = [port.intfname for port in wanted.interfaces]
-    refusals = [
+    return [
         invalid("interfaces", f"interface {name!r} stands {count} times; list it once")
         for name, count in Counter(names).items()
         if count > 1
     ]
-    if model is None:
-        return refusals
-    known = {member.logicallabel for member in model.io_member_list}
-    known |= {vlan.logical_label for vlan in wanted.vlan_adapters}
-    known |= {bond.logical_label for bond in wanted.bond_adapter}
-    refusals += [
-        invalid(
-            f"interfaces[{index}].intfname",
-            f"model {model.name!r} has no I/O member {name!r}; "
-            f"it has {', '.join(sorted(known)) or 'none'}",
-        )
-        for index, name in enumerate(names)
-        if name not in known
-    ]
-    return refusals
 
 
 def _admit_port(

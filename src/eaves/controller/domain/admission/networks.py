@@ -24,7 +24,7 @@ from eaves.controller.domain.contract.networks import (
     StaticDNSList,
 )
 from eaves.controller.domain.contract.projects import Tag
-from eaves.hostnames import NAME_RULE, is_address, is_domain_name
+from eaves.hostnames import NAME_RULE, domain_of, is_address, is_domain_name
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 BUILT_IN_LABELS = frozenset({"all", "uplink", "freeuplink"})
@@ -107,7 +107,7 @@ def admit_netinst(
     if wanted.mtu and not MIN_MTU <= wanted.mtu <= MAX_MTU:
         refusals.append(invalid("mtu", f"MTU {wanted.mtu} is not {MIN_MTU} to {MAX_MTU}"))
     if device is not None:
-        refusals += _admit_port(wanted, device, model)
+        refusals += _admit_usage(wanted, device, model)
     refusals += _admit_subnet(wanted, siblings)
     if wanted.ip is not None:
         refusals += _admit_servers(wanted.ip)
@@ -115,19 +115,23 @@ def admit_netinst(
     return tuple(refusals)
 
 
-def _admit_port(
+def absent_port(netinst: NetInstConfig, device: DeviceConfig) -> str:
+    """What to say where the device has neither the port nor the label; empty: it has.
+
+    No reason to refuse what a person makes: clients of the published contract make network
+    instances before the port or its label is there.
+    """
+    if not netinst.port or netinst.port in port_labels(device):
+        return ""
+    return (
+        f"device {device.name!r} has no port or label {netinst.port!r}; it has "
+        f"{', '.join(sorted(port_labels(device)))}"
+    )
+
+
+def _admit_usage(
     wanted: NetInstConfig, device: DeviceConfig, model: SysModel | None
 ) -> list[Refusal]:
-    if not wanted.port:
-        return []  # air-gapped: apps reach each other and the device only
-    if wanted.port not in port_labels(device):
-        return [
-            invalid(
-                "port",
-                f"device {device.name!r} has no port or label {wanted.port!r}; it has "
-                f"{', '.join(sorted(port_labels(device)))}",
-            )
-        ]
     usage = {member.logicallabel: member.usage for member in model.io_member_list} if model else {}
     usage |= {
         port.intfname: port.intf_usage
@@ -178,7 +182,7 @@ def _admit_subnet(wanted: NetInstConfig, siblings: Iterable[NetInstConfig]) -> l
 def _admit_servers(ip: IpSpec | DhcpServerConfig) -> list[Refusal]:
     """The domain, DNS and NTP servers, which devices write into files of other programs."""
     refusals: list[Refusal] = []
-    if ip.domain and not is_domain_name(ip.domain.removesuffix(".")):
+    if ip.domain and not is_domain_name(domain_of(ip.domain).removesuffix(".")):
         refusals.append(invalid("ip.domain", f"{ip.domain!r} is no domain name: {NAME_RULE}"))
     refusals += [
         invalid(f"ip.dns[{n}]", f"{text!r} is no IP address")

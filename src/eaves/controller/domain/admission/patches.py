@@ -75,7 +75,8 @@ def admit_patch_envelope(
     total, names = 0, set[str]()
     for index, artifact in enumerate(wanted.artifacts[:MOST_ARTIFACTS]):
         at, name = f"artifacts[{index}]", file_name_of(artifact)
-        refusals += _admit_artifact(artifact, images, trust, at)
+        deployed = wanted.action is not PatchEnvelopeAction.STORE
+        refusals += _admit_artifact(artifact, images, trust, at, deployed=deployed)
         total += len(_inline_of(artifact))
         if name and name in names:
             told = f"artifact {index}: the file name {name!r} stands twice; apps find files by name"
@@ -109,7 +110,12 @@ def image_of(artifact: BinaryArtifact) -> str:
 
 
 def _admit_artifact(
-    artifact: BinaryArtifact, images: Mapping[str, ImageConfig], trust: ImageTrust, at: str
+    artifact: BinaryArtifact,
+    images: Mapping[str, ImageConfig],
+    trust: ImageTrust,
+    at: str,
+    *,
+    deployed: bool,
 ) -> list[Refusal]:
     refusals: list[Refusal] = []
     inline = artifact.base64_artifact is not None and bool(_inline_of(artifact))
@@ -137,7 +143,8 @@ def _admit_artifact(
             invalid(f"{at}.base64Artifact.base64Data", f"{at}: base64Data is not base64")
         )
     if external:
-        refusals += _admit_image(images.get(image_of(artifact)), image_of(artifact), trust, at)
+        named = image_of(artifact)
+        refusals += _admit_image(images.get(named), named, trust, at, deployed=deployed)
     return refusals
 
 
@@ -150,12 +157,14 @@ def _is_base64(text: str) -> bool:
 
 
 def _admit_image(
-    image: ImageConfig | None, named: str, trust: ImageTrust, at: str
+    image: ImageConfig | None, named: str, trust: ImageTrust, at: str, *, deployed: bool
 ) -> list[Refusal]:
+    """One that is only stored may name an image that cannot be deployed yet."""
     where = f"{at}.binaryArtifact.imageId"
     if image is None:
         return [unknown("image", named, where)]
-    refusals = refuse_undeployable(image, None, where) + refuse_unsigned(image, trust, where)
+    refusals = refuse_undeployable(image, None, where) if deployed else []
+    refusals += refuse_unsigned(image, trust, where)
     if image.image_type is not ImageType.ARTIFACT:
         refusals.append(
             invalid(

@@ -6,7 +6,7 @@ policy keeps the entry: it is made of the id of the policy and the name that the
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, TypeVar
@@ -410,5 +410,10 @@ def named(policies: tuple[P, ...], makes: Makes) -> Iterator[tuple[str, P]]:
 
 def asset_term(group: AssetGroupRead) -> Term:
     ids = group.asset_ids.ids if group.asset_ids else ()
-    tags = [one.tag for one in group.asset_tags.asset_tag] if group.asset_tags else []
+    tags = [_pairs(one.tag) for one in group.asset_tags.asset_tag] if group.asset_tags else []
     return member_of(group.name, ids, tags)
+
+
+def _pairs(tag: Mapping[str, str]) -> Mapping[str, str]:
+    """`{key: rack, value: 7}` is how clients of the contract spell the tag `{rack: 7}`."""
+    return {tag["key"]: tag["value"]} if set(tag) == {"key", "value"} else tag

@@ -15,7 +15,8 @@ from eaves.controller.domain.admission import (
     admit_netinst,
     admit_volume,
 )
-from eaves.controller.domain.admission.refusal import conflict, unknown
+from eaves.controller.domain.admission.networks import absent_port
+from eaves.controller.domain.admission.refusal import conflict, invalid, unknown
 from eaves.controller.domain.carried import (
     complete_instance,
     complete_netinst,
@@ -317,6 +318,8 @@ class _Run:
                 complete, current, device=device, model=self._site.model, siblings=siblings
             )
         )
+        if lacks := absent_port(complete, device):  # a policy goes only where it fits
+            refusals.append(invalid("port", lacks))
         default = next((other for other in siblings if other.device_default), None)
         if complete.device_default and default is not None:
             refusals.append(

@@ -94,7 +94,7 @@ def _render(inputs: DeviceInputs, facts: ControllerFacts) -> Rendered:
     datastores = _datastores(inputs, secrets, gathered)
     connections = adapters.connections(inputs, secrets)
     access = port_access(inputs, secrets)
-    gathered.missing += (*connections.missing, *access.missing)
+    gathered.missing += (*connections.missing, *access.missing, *netinsts.absent_ports(inputs))
     model, project = inputs.model, inputs.project
     return Rendered(
         EdgeDevConfig(

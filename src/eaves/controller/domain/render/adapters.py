@@ -40,6 +40,7 @@ from eaves.evapi.evecommon import (
     WirelessType,
     ZnetStaticDNSEntry,
 )
+from eaves.hostnames import domain_of
 
 IO_TYPES = {
     IoType.ETH: PhyIoType.PhyIoNetEth,
@@ -169,7 +170,10 @@ def connections(inputs: DeviceInputs, secrets: Secrets) -> Connections:
     if not device.vlan_adapters and not device.bond_adapter:
         of = (device.interfaces, inputs.model, inputs.networks)
         common = inputs.once("connections", of, lambda: _common_connections(inputs, secrets))
-    return common or Connections(_system_adapters(inputs), *_networks(inputs, secrets))
+    if common is not None:
+        return common
+    networks, missing = _networks(inputs, secrets)
+    return Connections(_system_adapters(inputs), networks, (*missing, *_strange_ports(inputs)))
 
 
 def _common_connections(inputs: DeviceInputs, secrets: Secrets) -> Connections | None:
@@ -178,15 +182,18 @@ def _common_connections(inputs: DeviceInputs, secrets: Secrets) -> Connections |
     used = [network for network in found if network is not None]
     if not all(one.wireless is None and one.id in inputs.networks for one in used):
         return None
+    if _strangers(inputs):
+        return None
     keep = inputs.shared.keep
     return Connections(keep(_system_adapters(inputs)), keep(_networks(inputs, secrets)[0]))
 
 
 def _system_adapters(inputs: DeviceInputs) -> tuple[eve.SystemAdapter, ...]:
     adapters: list[eve.SystemAdapter] = []
+    strangers = _strangers(inputs)
     for label, port in ports_of(inputs.device):
         usage = usage_of(label, port, inputs)
-        if usage not in WITH_ADDRESSES:
+        if usage not in WITH_ADDRESSES or label in strangers:
             continue
         network = _network_of(label, port, inputs)
         adapters.append(
@@ -203,6 +210,31 @@ def _system_adapters(inputs: DeviceInputs) -> tuple[eve.SystemAdapter, ...]:
             )
         )
     return tuple(adapters)
+
+
+def _strangers(inputs: DeviceInputs) -> frozenset[str]:
+    """Interfaces of the device that its model does not have: there is nothing to configure.
+
+    Clients of the published contract name ports that only another model of the box has.
+    """
+    device, model = inputs.device, inputs.model
+    if model is None:
+        return frozenset()
+    known = {member.logicallabel for member in model.io_member_list}
+    known |= {vlan.logical_label for vlan in device.vlan_adapters}
+    known |= {bond.logical_label for bond in device.bond_adapter}
+    return frozenset(port.intfname for port in device.interfaces) - known
+
+
+def _strange_ports(inputs: DeviceInputs) -> tuple[str, ...]:
+    if inputs.model is None:
+        return ()
+    members = ", ".join(sorted(one.logicallabel for one in inputs.model.io_member_list)) or "none"
+    return tuple(
+        f"interface {label!r}: model {inputs.model.name!r} has no such I/O member; it has "
+        f"{members}: correct the interface or the model"
+        for label in sorted(_strangers(inputs))
+    )
 
 
 def _network_of(label: str, port: SysInterface, inputs: DeviceInputs) -> NetConfig | None:
@@ -275,7 +307,7 @@ def _ip(ip: IpSpec) -> Ipspec:
         dhcp=DHCPType.Static if static else DHCPType.DHCPNone if none else DHCPType.Client,
         subnet=cidr(ip.subnet, ip.mask),
         gateway=ip.gateway,
-        domain=ip.domain,
+        domain=domain_of(ip.domain),
         ntp=first,
         more_ntp=tuple(server for server in ntp if server != first),
         dns=ip.dns,

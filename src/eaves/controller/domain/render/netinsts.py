@@ -5,6 +5,7 @@ import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 
+from eaves.controller.domain.admission.networks import absent_port
 from eaves.controller.domain.contract.catalogue import SysModel
 from eaves.controller.domain.contract.netinsts import (
     DhcpServerConfig,
@@ -24,7 +25,7 @@ from eaves.evapi.config import (
     ZNetworkInstType,
 )
 from eaves.evapi.evecommon import DHCPType, IpRange, Ipspec, PhyIoType, ZnetStaticDNSEntry
-from eaves.hostnames import default_leases
+from eaves.hostnames import default_leases, domain_of
 
 KINDS = {
     NetworkInstanceKind.TRANSPARENT: ZNetworkInstType.ZnetInstTransparent,
@@ -54,6 +55,16 @@ def network_instances(inputs: DeviceInputs) -> tuple[NetworkInstanceConfig, ...]
     return tuple(
         _network_instance(netinst, inputs, subnets.get(netinst.id, ""), flow_logs=flow_logs)
         for netinst in in_order
+    )
+
+
+def absent_ports(inputs: DeviceInputs) -> tuple[str, ...]:
+    """Of network instances whose port or label the device does not have."""
+    lacks = ((one.name, absent_port(one, inputs.device)) for one in _in_order(inputs.netinsts))
+    return tuple(
+        f"network instance {name!r}: {why}; add the port or its label, or change the instance"
+        for name, why in lacks
+        if why
     )
 
 
@@ -167,7 +178,7 @@ def _addresses(ip: DhcpServerConfig | None, automatic: str) -> Ipspec:
         dhcp=DHCPType.Static,
         subnet=subnet,
         gateway=gateway,
-        domain=wanted.domain,
+        domain=domain_of(wanted.domain),
         ntp=first,
         more_ntp=tuple(server for server in ntp if server != first),
         dns=wanted.dns,

@@ -8,6 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from eaves.controller.domain.admission.patches import image_of
+from eaves.controller.domain.admission.storage import refuse_undeployable
 from eaves.controller.domain.contract.datastores import ImageConfig
 from eaves.controller.domain.contract.patches import (
     BinaryArtifact,
@@ -71,6 +72,10 @@ def patches(inputs: DeviceInputs) -> Patches:
             )
             continue
         own = [inputs.images[image_of(one)] for one in envelope.artifacts if image_of(one)]
+        unfit = [one for image in own for one in refuse_undeployable(image, None, "")]
+        if unfit:
+            missing += [f"patch envelope {envelope.name!r}: {one.details}" for one in unfit]
+            continue
         images |= {image.id: image for image in own}
         rendered.append(_envelope(envelope, sorted(users[envelope_id]), inputs))
     return Patches(
