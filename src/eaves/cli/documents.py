@@ -21,7 +21,7 @@ import yaml
 from eaves.cli.json_values import Json, is_list, is_object
 from eaves.cli.kinds import ORDER, Kind, find_kind
 from eaves.cli.output import hidden, is_secret, yaml_text
-from eaves.cli.references import references_in
+from eaves.cli.references import names_for_ids, references_in
 
 Shape = Mapping[str, str]  # field -> name of its type, PREFIX_ of its words, or empty
 At = tuple[str | int, ...]  # where in a document: ("interfaces", 0, "name")
@@ -216,6 +216,9 @@ def _document(part: object, source: str, line: int, lines: Mapping[At, int]) -> 
     warnings = tuple(
         f"{source}:{lines.get(stranger.at, line)}: {stranger.text(kind)}"
         for stranger in strangers(fields, shape, also=tuple(kind.references))
+    ) + tuple(
+        f"{where}: {id_key} holds an id and {told!r} is none; to name it, write {key}"
+        for id_key, key, told in names_for_ids(fields, kind.references)
     )
     return Document(kind, str(part["name"]), canonical(fields, shape), where, warnings)
 

@@ -4,6 +4,7 @@ A pattern such as `scopes.projects` leads through maps; a list on the way counts
 `project: NAME` becomes `projectId: ID`, a list of names a list of ids.  Pure.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from eaves.cli.json_values import Json, is_list, is_object
 
 References = Mapping[str, tuple[str, str]]  # pattern -> (key that holds ids, kind)
 IdOf = Callable[[str, str], str]  # of (kind, name)
+_ID = re.compile(r"[0-9A-Fa-f-]{36}|[0-9A-Za-z_=-]{28}")
 
 
 def references_in(
@@ -22,6 +24,18 @@ def references_in(
         for owner in _owners(dict(fields), way.split(".") if way else []):
             for name in _names(owner.get(key)):
                 yield pattern, kind, name
+
+
+def names_for_ids(
+    fields: Mapping[str, Any], references: References
+) -> Iterator[tuple[str, str, str]]:
+    """Each text that stands where an id has to and is none: (key, key of the name, text)."""
+    for pattern, (id_key, _) in references.items():
+        way, _, key = pattern.rpartition(".")
+        for owner in _owners(dict(fields), way.split(".") if way else []):
+            for told in _names(owner.get(id_key)):
+                if id_key != key and told and not _ID.fullmatch(told):
+                    yield id_key, key, told
 
 
 def with_ids(fields: Mapping[str, Any], references: References, id_of: IdOf) -> Json:

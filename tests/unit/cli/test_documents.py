@@ -236,6 +236,16 @@ def test_a_misspelt_field_deep_inside_is_named_with_its_place() -> None:
     assert found.warnings[0].endswith("did you mean netname?")
 
 
+def test_a_name_where_an_id_has_to_stand_is_said_with_the_key_of_the_name() -> None:
+    text = "{{kind: device, name: x, projectId: {0}, model: box}}"
+    (found,) = parse_documents(text.format("plant"), "f")
+    assert found.warnings == (
+        "f:1: projectId holds an id and 'plant' is none; to name it, write project",
+    )
+    (right,) = parse_documents(text.format("0f8fad5b-d9cb-469f-a165-70867728950e"), "f")
+    assert right.warnings == ()
+
+
 def test_fields_below_an_open_map_are_nobodys_business() -> None:
     shape = shape_of(find_kind("device"))
     assert not list(strangers({"tags": {"any": "thing"}}, shape))
