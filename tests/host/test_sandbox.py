@@ -10,7 +10,8 @@ from typing import Final
 import pytest
 from support.rest import Json
 
-from eaves.node.host.process import CommandFailed
+from eaves.node.host.process import CommandFailed, run
+from eaves.node.host.scripts import prison
 from eaves.node.storage.sandbox import INPUT, NOBODY, OUTPUT, run_parser, run_unpacker
 
 pytestmark = pytest.mark.host
@@ -82,6 +83,21 @@ async def test_a_parser_has_no_network_no_powers_and_only_its_file(
         assert told[word].startswith("PermissionError"), word
     assert told["fsize"] == 1024**2
     assert told["input"] == "what was given"
+
+
+async def test_a_proxy_script_has_no_network_and_no_powers_either() -> None:
+    looks = "echo Pid: $$; exec cat /proc/self/status /proc/self/net/dev"
+    done = await run([*prison(), "sh", "-c", looks], timeout_s=20)
+    told = dict(line.split(":", 1) for line in done.out.splitlines() if ":" in line)
+    assert set(told["Uid"].split()) == set(told["Gid"].split()) == {str(NOBODY)}
+    assert told["Groups"].split() == []
+    assert {told[f"Cap{word}"].strip() for word in ("Eff", "Prm", "Bnd", "Inh", "Amb")} == {
+        "0" * 16
+    }
+    assert told["NoNewPrivs"].strip() == "1"
+    assert done.out.startswith("Pid: 1\n")  # it sees nobody else
+    links = done.out.partition("Inter-|")[2].splitlines()[2:]
+    assert [line.split(":")[0].strip() for line in links] == ["lo"]
 
 
 async def test_a_parser_that_writes_without_end_is_stopped(given: Path) -> None:

@@ -1,7 +1,8 @@
 """Running a proxy script that came from elsewhere: a process of its own, poor in every respect.
 
-No network, no privileges, little memory, two seconds of processor time.  The interpreter is
-duktape's `duk` (Debian package duktape), which has no way to the machine but standard output.
+No network, no privileges, nobody else to see, little memory, two seconds of processor time.  The
+interpreter is duktape's `duk` (Debian package duktape), which has no way to the machine but
+standard output.
 """
 
 import os
@@ -39,7 +40,7 @@ async def run_script(program: str) -> str:
     with tempfile.TemporaryDirectory(prefix="eaves-pac-") as folder:
         path = _place(Path(folder), program)
         try:
-            done = await run([*_prison(), "duk", str(path)], timeout_s=WALL_S, check=False)
+            done = await run([*prison(), "duk", str(path)], timeout_s=WALL_S, check=False)
         except CommandFailed as error:
             raise ScriptFailed(f"it has not ended within {WALL_S:g} s") from error
     if done.code:
@@ -58,9 +59,12 @@ def _place(folder: Path, program: str) -> Path:
     return path
 
 
-def _prison() -> list[str]:
+def prison() -> list[str]:
+    """What a program is started with that may do nothing but compute and print."""
     limits = ["prlimit", f"--as={MEMORY_BYTES}", f"--cpu={CPU_S}", "--fsize=0", "--"]
     if os.geteuid() != 0:
         return limits
+    alone = ["unshare", "--net", "--ipc", "--uts", "--pid", "--fork", "--kill-child", "--"]
     drop = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
-    return ["unshare", "--net", "--", *drop, "--no-new-privs", "--", *limits]
+    powerless = ["--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--pdeathsig", "KILL"]
+    return [*alone, *drop, *powerless, "--", *limits]
