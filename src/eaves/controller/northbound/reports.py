@@ -97,13 +97,10 @@ class Fleet:
         )
 
 
-async def read_fleet(work: Work, limits: Limits, device_ids: Iterable[str] | None = None) -> Fleet:
-    """These devices of the caller's scope, or all of them."""
-    if device_ids is None:
-        wanted = await records.list_all(work.db, work.scope, records.DEVICE)
-    else:
-        ids = tuple(sorted(frozenset(device_ids) - {""}))
-        wanted = await records.in_order(work.db, work.scope, records.DEVICE, ids)
+async def read_fleet(work: Work, limits: Limits, device_ids: Iterable[str]) -> Fleet:
+    """These devices of the caller's scope."""
+    ids = tuple(sorted(frozenset(device_ids) - {""}))
+    wanted = await records.in_order(work.db, work.scope, records.DEVICE, ids)
     return await fleet_of(work, limits, wanted)
 
 

@@ -77,6 +77,7 @@ class StatusOf(Generic[T, S]):
     resource: Resource[T]
     statuses: Statuses[T, S]
     summary: type[Contract]
+    told_by: tuple[ZInfoTypes, ...]  # what `statuses` reads of the devices
     with_metrics: Callable[[S, Metered | None], S] | None = None  # None: nothing is measured
 
 
@@ -135,14 +136,29 @@ async def _instances(
     )
 
 
-DEVICES = StatusOf(catalog.DEVICES, _devices, DeviceStatusSummaryMsg, with_device_metrics)
+DEVICES = StatusOf(
+    catalog.DEVICES,
+    _devices,
+    DeviceStatusSummaryMsg,
+    (ZInfoTypes.ZiDevice,),
+    with_device_metrics,
+)
 NETINSTS: StatusOf[NetInstConfig, NetInstStatusMsg] = StatusOf(
-    catalog.NETINSTS, _netinsts, NetInstStatusSummaryMsg
+    catalog.NETINSTS, _netinsts, NetInstStatusSummaryMsg, (ZInfoTypes.ZiNetworkInstance,)
 )
 VOLUMES: StatusOf[VolInstConfig, VolInstStatusMsg] = StatusOf(
-    catalog.VOLUMES, _volumes, VolInstStatusSummaryMsg
+    catalog.VOLUMES,
+    _volumes,
+    VolInstStatusSummaryMsg,
+    (ZInfoTypes.ZiVolume, ZInfoTypes.ZiContentTree),
 )
-INSTANCES = StatusOf(catalog.INSTANCES, _instances, AppInstStatusSummaryMsg, with_app_metrics)
+INSTANCES = StatusOf(
+    catalog.INSTANCES,
+    _instances,
+    AppInstStatusSummaryMsg,
+    (ZInfoTypes.ZiApp, ZInfoTypes.ZiVolume, ZInfoTypes.ZiContentTree),
+    with_app_metrics,
+)
 
 
 def limits_in(context: Context) -> Limits:
@@ -220,9 +236,11 @@ async def _page(
         if found is not None:
             return found
     items = await records.list_all(work.db, work.scope, of.resource.of)
-    fleet = await read_fleet(work, limits_in(context))
+    holders = tuple(dict.fromkeys(map(_device_id_of, items)))
+    devices = await listed_devices(work.db, work.scope, holders)
+    fleet = await fleet_of(work, limits_in(context), devices, of.told_by)
     statuses = await of.statuses(work, fleet, items)
-    facts = await of.resource.facts(work, items)
+    facts = await of.resource.facts(work, items) if items else {}  # it reads names of all devices
     objects = {str(getattr(item, "id", "")): item for item in items}
     ids = tuple(str(getattr(status, "id", "")) for status in statuses)
     rows = tuple(
@@ -249,7 +267,7 @@ async def _page_of_devices(
     found = await find_page(work.db, plan, query, sum(states.values()), by_name)
     ids = () if query.summary else found.ids
     items = await listed_devices(work.db, work.scope, ids)
-    fleet = await fleet_of(work, limits, items, (ZInfoTypes.ZiDevice,))
+    fleet = await fleet_of(work, limits, items, DEVICES.told_by)
     projects = await records.names_of(work.db, work.scope, Kind.PROJECT)
     rows = tuple(
         Row[Contract](status, {"projectName": projects.get(status.project_id, "")})

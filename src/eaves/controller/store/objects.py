@@ -28,6 +28,7 @@ from eaves.controller.store.dialect import is_one_of
 from eaves.controller.store.listed import put_listed
 from eaves.controller.store.object_statements import find_one, given, put_one
 from eaves.controller.store.tables import Kind, object_ids, object_references, objects
+from eaves.controller.store.tables_lists import listed
 from eaves.controller.store.unit import Db
 from eaves.errors import Rejected
 
@@ -373,7 +374,7 @@ async def hold_objects(
 
 async def list_names(db: Db, scope: Scope, kind: Kind) -> tuple[ObjectRef, ...]:
     """However many there are."""
-    table = objects[kind]
+    table = listed.get(kind, objects[kind])  # narrow rows where there are any
     query = select(table.c.id, table.c.name).where(_visible(table, kind, scope))
     return tuple(ObjectRef(kind, *row) for row in await db.execute(query))
 

@@ -259,6 +259,11 @@ device_bindings = Table(  # kept after the device is deleted: its envelope then 
         # that dialect at every start
     ),
     Index(None, "certificate_hash"),
+    Index(  # who has to attest, and may never have tried
+        "ix_device_bindings_has_to_attest",
+        *("enterprise_id", "device_id"),
+        sqlite_where=text("attestation_required = 1"),  # of PostgreSQL: as above
+    ),
 )
 
 unclaimed_devices = Table(
@@ -313,6 +318,7 @@ attestations = Table(
     Column("stale_told", Boolean, nullable=False, server_default=text("false")),
     PrimaryKeyConstraint("enterprise_id", "device_id"),
     Index(None, "device_id"),
+    Index("ix_attestations_state", "enterprise_id", "state"),
 )
 
 rendered_configs = Table(
