@@ -25,7 +25,7 @@ from eaves.controller.store.marks import PUBLISHED, put_mark
 from eaves.controller.store.people import find_user_for_login
 from eaves.controller.store.state_store import InfoRow, put_info
 from eaves.controller.store.sync import writing
-from eaves.controller.store.unit import Db, attachable, open_engine, unit_of_work
+from eaves.controller.store.unit import attachable, open_engine, unit_of_work
 from eaves.controller.telemetry.reports import microseconds
 from eaves.evapi.info import (
     ZInfoDevice,
@@ -62,13 +62,16 @@ async def _prepare(settings: Settings, devices: int) -> None:
         shared = await put_shared(db, admin.enterprise_id, seed)
         await put_devices(db, shared, ids, seed, with_app=False)
         await put_seen(db, shared, ids, seed)
-        await _put_info(db, settings.database, shared, ids)
+        for start in range(0, len(ids), AT_ONCE):
+            await note_reported(db, dict.fromkeys(map(DeviceId, ids[start : start + AT_ONCE]), 1))
         keys = open_keys(settings, clock=now, random=os.urandom)
         await put_mark(db, PUBLISHED, keys.controllercert_confighash)
     await engine.dispose()
+    # when nobody reads its file any more: else its log is kept whole, and searched for every page
+    _put_info(settings.database, shared, ids)
 
 
-async def _put_info(db: Db, url: str, shared: Shared, device_ids: Sequence[str]) -> None:
+def _put_info(url: str, shared: Shared, device_ids: Sequence[str]) -> None:
     """What each device last said of itself: about 1 KB."""
     software = ZInfoDevSW(activated=True, partition_label="IMGA", short_version="14.5.0-kvm-amd64")
     device = ZInfoDevice(
@@ -85,7 +88,6 @@ async def _put_info(db: Db, url: str, shared: Shared, device_ids: Sequence[str])
     engine = open_telemetry(attachable(url)["state"])
     for start in range(0, len(device_ids), AT_ONCE):
         some = device_ids[start : start + AT_ONCE]
-        await note_reported(db, dict.fromkeys(map(DeviceId, some), 1))
         rows = [
             InfoRow(
                 (shared.enterprise, one, int(ZInfoTypes.ZiDevice), ""),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from fastapi import Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 
 from eaves.controller.domain.admission import Refusal
 from eaves.controller.domain.authz import Area
@@ -19,6 +19,7 @@ from eaves.controller.domain.contract.envelope import ObjectRevision, ObjectType
 from eaves.controller.domain.numerals import number_of
 from eaves.controller.domain.unused_secrets import without_unused_secrets
 from eaves.controller.northbound import journal, records, rendering
+from eaves.controller.northbound.answers import ListResponse
 from eaves.controller.northbound.buckets import both_ways
 from eaves.controller.northbound.listing import NoPlanError, find_page, plan_of
 from eaves.controller.northbound.paging import (
@@ -384,7 +385,7 @@ async def listing(work: Work, resource: Resource[T], query: ListQuery) -> Respon
     for name in ("list", "cfgList"):
         if query.fields and isinstance(answer.get(name), list):
             answer[name] = [project(item, query.fields) for item in answer[name]]
-    return JSONResponse(answer)
+    return ListResponse(answer)
 
 
 async def _listing_in_sql(work: Work, resource: Resource[T], query: ListQuery) -> JsonObject | None:

@@ -140,10 +140,11 @@ async def list_all(
 async def in_order(db: Db, scope: Scope, of: KindOf[T], ids: Sequence[str]) -> tuple[T, ...]:
     """These objects, in this order."""
     found: dict[str, T] = {}
+    known = KnownParts()
     for start in range(0, len(ids), IDS_AT_ONCE):
         some = ids[start : start + IDS_AT_ONCE]
         batch = await objects.find_objects(db, scope, of.kind, some)
-        found |= {one: of.read(stored) for one, stored in batch.items()}
+        found |= {one: of.read(stored, known) for one, stored in batch.items()}
     return tuple(found[one] for one in ids if one in found and in_sight(scope, found[one]))
 
 

@@ -1,7 +1,8 @@
 """What devices last said, read for the objects of a request in few queries."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from eaves.controller.domain.app_status import AppReports, Holder, missing_of
 from eaves.controller.domain.contract.apps import AppInstance
@@ -33,10 +34,13 @@ AT_ONCE = 500  # devices in one query
 
 @dataclass(frozen=True)
 class Heard:
-    """A decoded info message and when it came."""
+    """An info message and when it came."""
 
-    message: ZInfoMsg
     info: reports.Info
+
+    @cached_property
+    def message(self) -> ZInfoMsg:
+        return decode_z_info_msg(self.info.message)
 
 
 @dataclass(frozen=True)
@@ -53,12 +57,19 @@ class Fleet:
         return self.heard.get((device_id, int(kind), object_id))
 
     def device(self, device_id: str) -> DeviceReports:
-        heard, attested = (
-            self._message(device_id, ZInfoTypes.ZiDevice),
-            self.attested.get(device_id),
-        )
+        heard = self._message(device_id, ZInfoTypes.ZiDevice)
+        return replace(self.unread(device_id), info=heard.message.dinfo if heard else None)
+
+    def said(self, device_id: str) -> bytes:
+        """The last message about the device itself; empty: none came."""
+        heard = self._message(device_id, ZInfoTypes.ZiDevice)
+        return heard.info.message if heard else b""
+
+    def unread(self, device_id: str) -> DeviceReports:
+        """As `device`, without what stands in the message."""
+        heard = self._message(device_id, ZInfoTypes.ZiDevice)
+        attested = self.attested.get(device_id)
         return DeviceReports(
-            info=heard.message.dinfo if heard else None,
             received_at=heard.info.received_at if heard else None,
             attest_state="" if attested is None else attested.state,
             attested_at=None if attested is None else attested.at,
@@ -126,7 +137,7 @@ async def fleet_of(
             missing[device.id] = in_force[id_].missing if id_ in in_force else ()
         for info in await reports.list_info(work.db, ids, numbers):
             key = (str(info.device_id), info.kind, info.object_id)
-            heard[key] = Heard(decode_z_info_msg(info.message), info)
+            heard[key] = Heard(info)
     stale = {one for one, found in attested.items() if is_stale(found.at, work.now, limits)}
     return Fleet(holders, heard, missing, attested, frozenset(stale))
 

@@ -15,6 +15,7 @@ from eaves.controller.domain.contract.apps import AppInstance
 from eaves.controller.domain.contract.base import Contract, JsonObject
 from eaves.controller.domain.contract.device_status import DeviceStatusMsg, DeviceStatusSummaryMsg
 from eaves.controller.domain.contract.devices import DeviceConfig
+from eaves.controller.domain.contract.envelope import Cursor
 from eaves.controller.domain.contract.netinst_status import (
     NetInstStatusMsg,
     NetInstStatusSummaryMsg,
@@ -26,14 +27,15 @@ from eaves.controller.domain.contract.volume_status import (
 )
 from eaves.controller.domain.contract.volumes import VolInstConfig
 from eaves.controller.domain.status.devices import device_status
+from eaves.controller.domain.status.listed import listed_device, short_json
 from eaves.controller.domain.status.liveness import Limits, limits_of
 from eaves.controller.northbound import catalog, crud, records
+from eaves.controller.northbound.answers import ListResponse
 from eaves.controller.northbound.buckets import both_ways
 from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.crud import Resource
 from eaves.controller.northbound.fleet_states import device_counts
 from eaves.controller.northbound.listing import NoPlanError, find_page, plan_of
-from eaves.controller.northbound.lists import short_forms
 from eaves.controller.northbound.metering import (
     Metered,
     with_app_metrics,
@@ -42,7 +44,6 @@ from eaves.controller.northbound.metering import (
 from eaves.controller.northbound.paging import (
     Facts,
     ListQuery,
-    Page,
     Row,
     page_of,
     project,
@@ -61,7 +62,6 @@ from eaves.evapi.info import ZInfoTypes
 from eaves.evapi.metrics import decode_z_metric_msg
 from eaves.ids import DeviceId
 
-_SHOWN = {"last_update", "err_info", "sw_state", "attested_at", "attestation_stale"}
 NAMED = ("projectName", "deviceName", "appName")
 
 T = TypeVar("T", bound=Contract)
@@ -206,33 +206,32 @@ def many(of: StatusOf[T, S]) -> Endpoint:
     async def endpoint(context: Context, request: Request) -> Response:
         query = read_list_query(request.query_params)
         async with context.reading(request) as work:
-            page, states = await _page(context, work, of, query)
-        shown = () if query.summary else page.rows
-        listed: list[JsonObject] = [
-            {**short.to_json(), **_named(row.facts), **_more(row.item)}
-            for row in shown
-            for short in short_forms(of.summary, (row.item,))
-        ]
-        return JSONResponse(
+            found = await _listed(context, work, of, query)
+        return ListResponse(
             {
-                "list": [project(item, query.fields) for item in listed],
-                "next": page.next.to_json(),
-                "totalCount": page.total,
-                "summaryByState": summary_from(states, "run state").to_json(),
+                "list": [project(item, query.fields) for item in found.rows],
+                "next": found.next.to_json(),
+                "totalCount": found.total,
+                "summaryByState": summary_from(found.states, "run state").to_json(),
             }
         )
 
     return endpoint
 
 
-Counted = tuple[Page[S], Mapping[str, int]]  # a page, and how many of all are in which run state
+@dataclass(frozen=True)
+class _Listed:
+    """A page, and how many of all are in which run state."""
+
+    rows: tuple[JsonObject, ...]
+    next: Cursor
+    total: int
+    states: Mapping[str, int]
 
 
-async def _page(
-    context: Context, work: Work, of: StatusOf[T, S], query: ListQuery
-) -> Counted[Contract]:
+async def _listed(context: Context, work: Work, of: StatusOf[T, S], query: ListQuery) -> _Listed:
     if of.resource.of is records.DEVICE:
-        found = await _page_of_devices(context, work, query)
+        found = await _listed_devices(context, work, query)
         if found is not None:
             return found
     items = await records.list_all(work.db, work.scope, of.resource.of)
@@ -240,7 +239,9 @@ async def _page(
     devices = await listed_devices(work.db, work.scope, holders)
     fleet = await fleet_of(work, limits_in(context), devices, of.told_by)
     statuses = await of.statuses(work, fleet, items)
-    facts = await of.resource.facts(work, items) if items else {}  # it reads names of all devices
+    facts: Mapping[str, Facts] = {}
+    if items:  # it reads the names of all devices
+        facts = await of.resource.facts(work, items)
     objects = {str(getattr(item, "id", "")): item for item in items}
     ids = tuple(str(getattr(status, "id", "")) for status in statuses)
     rows = tuple(
@@ -248,12 +249,13 @@ async def _page(
         for id_, status in zip(ids, statuses, strict=True)
     )
     states = Counter(str(getattr(row.item, "run_state", "")) for row in rows)
-    return page_of(rows, query), states
+    page = page_of(rows, query)
+    shown = () if query.summary else page.rows
+    listed = tuple({**short_json(of.summary, row.item), **_named(row.facts)} for row in shown)
+    return _Listed(listed, page.next, page.total, states)
 
 
-async def _page_of_devices(
-    context: Context, work: Work, query: ListQuery
-) -> Counted[Contract] | None:
+async def _listed_devices(context: Context, work: Work, query: ListQuery) -> _Listed | None:
     """In SQL, since there may be a hundred thousand; None: only `paging` can answer."""
     limits = limits_in(context)
     source = device_states(work.scope, work.now, limits)
@@ -270,17 +272,15 @@ async def _page_of_devices(
     fleet = await fleet_of(work, limits, items, DEVICES.told_by)
     projects = await records.names_of(work.db, work.scope, Kind.PROJECT)
     rows = tuple(
-        Row[Contract](status, {"projectName": projects.get(status.project_id, "")})
-        for status in await _devices(work, fleet, items)
+        {
+            **listed_device(
+                item, fleet.holders[item.id].alive, fleet.said(item.id), fleet.unread(item.id)
+            ),
+            **_named({"projectName": projects.get(item.project_id, "")}),
+        }
+        for item in items
     )
-    return Page(rows, found.next, found.total), states
-
-
-def _more(status: Contract) -> JsonObject:
-    """Ours, beside the short form of the contract: what a table shows of each row."""
-    return status.model_dump(
-        mode="json", by_alias=True, exclude_unset=True, exclude_none=True, include=_SHOWN
-    )
+    return _Listed(rows, found.next, found.total, states)
 
 
 def _named(facts: Facts) -> JsonObject:

@@ -116,7 +116,7 @@ async def unattested_in(
     return tuple(Unattested(*row) for row in await db.execute(ordered.limit(limit)))
 
 
-def _failed(scope: Scope, passed: Collection[str]) -> Select[Any]:
+def _failed(scope: Scope, passed: Collection[str]) -> Select[*tuple[Any, ...]]:
     kept = attestations.c
     return _attesting(
         attestations.join(DEVICES, _same_device(attestations)),
@@ -127,7 +127,7 @@ def _failed(scope: Scope, passed: Collection[str]) -> Select[Any]:
     )
 
 
-def _never_tried(scope: Scope) -> Select[Any]:
+def _never_tried(scope: Scope) -> Select[*tuple[Any, ...]]:
     kept, bound = attestations.c, device_bindings.c
     return _attesting(
         device_bindings.join(DEVICES, _same_device(device_bindings)).outerjoin(
@@ -142,7 +142,7 @@ def _never_tried(scope: Scope) -> Select[Any]:
     )
 
 
-def _attesting(among: FromClause, *which: ColumnElement[bool]) -> Select[Any]:
+def _attesting(among: FromClause, *which: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
     c, kept = DEVICES.c, attestations.c
     return (
         select(

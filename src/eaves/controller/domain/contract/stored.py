@@ -13,7 +13,7 @@ the same value stands.
 
 from collections.abc import Callable, Mapping
 from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, cast, get_args, get_origin
+from typing import Any, ParamSpec, TypeVar, Union, cast, get_args, get_origin
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -22,6 +22,7 @@ from pydantic.fields import FieldInfo
 
 from eaves.controller.domain.contract.base import Contract, OpenEnum
 
+P = ParamSpec("P")
 T = TypeVar("T", bound=Contract)
 
 Convert = Callable[[Any], Any]
@@ -95,6 +96,11 @@ def read_members(contract: type[T], members: Mapping[str, object]) -> T:
         return contract.from_json(members)
 
 
+def made(kind: Callable[P, T], *_: P.args, **members: P.kwargs) -> T:
+    """As `kind(**members)`, of members that have the types of the class: nothing is checked."""
+    return cast("T", _table(cast("type[T]", kind)).make(members))
+
+
 def short_form(kind: type[T], item: Contract) -> T:
     """The members that this class has too, of an object that has more; unset ones stay unset."""
     return cast("T", _table(kind).shorten(item))
@@ -166,6 +172,15 @@ class _Table:
                 values[attribute] = parts.value(convert, bytes(raw))
                 given.add(attribute)
         return self._made(values, given, extra)
+
+    def make(self, members: Mapping[str, object]) -> Any:
+        values, given = self._blank()
+        absent = [name for name, value in members.items() if value is None]
+        if absent:
+            members = {name: members[name] for name in members.keys() - absent}
+        values.update(members)
+        given.update(members)
+        return self._made(values, given, {})
 
     def shorten(self, item: Contract) -> Any:
         values, given = self._blank()

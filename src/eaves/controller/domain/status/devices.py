@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from eaves.controller.domain.contract.device_status import (
     AttestState,
@@ -15,6 +16,7 @@ from eaves.controller.domain.contract.device_status import (
 )
 from eaves.controller.domain.contract.devices import DeviceConfig
 from eaves.controller.domain.contract.statuses import RunState
+from eaves.controller.domain.contract.stored import made
 from eaves.controller.domain.status.liveness import Contact, Liveness
 from eaves.controller.domain.status.words import (
     device_error,
@@ -37,6 +39,9 @@ DEVICE_STATES = {
     ZDeviceState.ZDEVICE_STATE_POWERING_OFF: RunState.POWERING_OFF,
     ZDeviceState.ZDEVICE_STATE_PREPARED_POWEROFF: RunState.PREPARED_POWEROFF,
 }
+
+_BOOT_REASONS: Final = tuple(DeviceBootReason)
+_SW_STATES: Final = tuple(DeviceSWStatus)
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,8 @@ def device_status(device: DeviceConfig, alive: Liveness, reports: DeviceReports)
         errors += device_errors((info.attestation_info.error,))
     ports = _ports(info)
     errors += device_errors(port.err for port in ports)
-    return DeviceStatusMsg(
+    return made(
+        DeviceStatusMsg,
         id=device.id,
         name=device.name,
         title=device.title,
@@ -95,7 +101,7 @@ def device_status(device: DeviceConfig, alive: Liveness, reports: DeviceReports)
         minfo=_manufacturer(info),
         net_status_list=tuple(port_status(port) for port in ports),
         storage_list=tuple(
-            StorageStatus(mount_path=s.mount_path, name=s.device, size_mb=s.total)
+            made(StorageStatus, mount_path=s.mount_path, name=s.device, size_mb=s.total)
             for s in info.storage_list
         ),
         sw_info=tuple(_software(sw) for sw in info.sw_list),
@@ -112,16 +118,17 @@ def _ports(info: ZInfoDevice) -> tuple[DevicePort, ...]:
 
 
 def _boot_reason(reason: BootReason) -> DeviceBootReason:
-    words = list(DeviceBootReason)
     if reason is BootReason.BOOT_REASON_PARSE_FAIL:
-        return words[-1]
-    return words[int(reason)] if int(reason) < len(words) else DeviceBootReason.UNSPECIFIED
+        return _BOOT_REASONS[-1]
+    number = int(reason)
+    return _BOOT_REASONS[number] if number < len(_BOOT_REASONS) else DeviceBootReason.UNSPECIFIED
 
 
 def _hardware(info: ZInfoDevice | None) -> HardwareSummary | None:
     if info is None:
         return None
-    return HardwareSummary(
+    return made(
+        HardwareSummary,
         cpu_arch=info.cpu_arch,
         machine_arch=info.machine_arch,
         mem_mb=info.memory,
@@ -135,7 +142,8 @@ def _manufacturer(info: ZInfoDevice) -> ZManufacturerInfo | None:
     maker = info.minfo
     if maker is None:
         return None
-    return ZManufacturerInfo(
+    return made(
+        ZManufacturerInfo,
         manufacturer=maker.manufacturer,
         product_name=maker.product_name,
         version=maker.version,
@@ -149,9 +157,9 @@ def _manufacturer(info: ZInfoDevice) -> ZManufacturerInfo | None:
 
 
 def _software(sw: ZInfoDevSW) -> DeviceSWInfo:
-    states = list(DeviceSWStatus)
     status = int(sw.user_status)
-    return DeviceSWInfo(
+    return made(
+        DeviceSWInfo,
         activated=sw.activated,
         partition_label=sw.partition_label,
         partition_device=sw.partition_device,
@@ -160,7 +168,7 @@ def _software(sw: ZInfoDevSW) -> DeviceSWInfo:
         long_version=sw.long_version,
         status=sw_state(sw.status),
         download_progress=sw.download_progress,
-        sw_status=states[status] if status < len(states) else DeviceSWStatus.UNSPECIFIED,
+        sw_status=_SW_STATES[status] if status < len(_SW_STATES) else DeviceSWStatus.UNSPECIFIED,
         sw_sub_status_str=sw.sub_status_str,
         sub_status_progress=sw.sub_status_progress,
         sw_error=device_error(sw.sw_err) if sw.sw_err is not None else None,

@@ -15,6 +15,7 @@ from eaves.controller.domain.contract.statuses import (
     Severity,
     SWState,
 )
+from eaves.controller.domain.contract.stored import made
 from eaves.controller.domain.status.liveness import Contact, Liveness
 from eaves.evapi.info import DevicePort, ErrorInfo, ZInfoNetwork, ZSwState
 
@@ -96,13 +97,15 @@ def timestamp(moment: datetime | None) -> str:
 def device_error(error: ErrorInfo) -> DeviceError:
     entities = list(Entity)
     severities = list(Severity)
-    return DeviceError(
+    return made(
+        DeviceError,
         description=error.description,
         timestamp=timestamp(error.timestamp),
         severity=_member(severities, int(error.severity), Severity.UNSPECIFIED),
         retry_condition=error.retry_condition,
         entities=tuple(
-            DeviceEntity(
+            made(
+                DeviceEntity,
                 entity=_member(entities, int(e.entity), Entity.UNSPECIFIED),
                 entity_id=e.entity_id,
                 entity_name=e.entity_name,
@@ -121,7 +124,8 @@ def device_errors(errors: Iterable[ErrorInfo | None]) -> tuple[DeviceError, ...]
 
 
 def network_status(network: ZInfoNetwork) -> NetworkStatus:
-    return NetworkStatus(
+    return made(
+        NetworkStatus,
         if_name=network.local_name or network.dev_name,
         mac_addr=network.mac_addr,
         ip_addrs=network.ip_addrs,
@@ -129,7 +133,8 @@ def network_status(network: ZInfoNetwork) -> NetworkStatus:
         up=network.ipv4_up,
         uplink=network.uplink,
         dns=(
-            DNSInfo(
+            made(
+                DNSInfo,
                 domain=network.dns.dns_domain,
                 search=network.dns.dns_search,
                 servers=network.dns.dns_servers,
@@ -146,7 +151,8 @@ def network_status(network: ZInfoNetwork) -> NetworkStatus:
 
 
 def port_status(port: DevicePort) -> NetworkStatus:
-    return NetworkStatus(
+    return made(
+        NetworkStatus,
         if_name=port.name or port.ifname,
         mac_addr=port.mac_addr,
         ip_addrs=port.ip_addrs,
@@ -155,7 +161,8 @@ def port_status(port: DevicePort) -> NetworkStatus:
         uplink=port.is_mgmt,
         mtu=port.mtu,
         dns=(
-            DNSInfo(
+            made(
+                DNSInfo,
                 domain=port.dns.dns_domain,
                 search=port.dns.dns_search,
                 servers=port.dns.dns_servers,
@@ -172,7 +179,9 @@ def port_status(port: DevicePort) -> NetworkStatus:
 def lacks(missing: Iterable[str]) -> tuple[DeviceError, ...]:
     """What the controller could not put into the configuration, as errors of the object."""
     return tuple(
-        DeviceError(description=text, severity=Severity.ERROR, retry_condition="configuration")
+        made(
+            DeviceError, description=text, severity=Severity.ERROR, retry_condition="configuration"
+        )
         for text in missing
     )
 
