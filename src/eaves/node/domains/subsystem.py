@@ -89,7 +89,7 @@ class DomainsSubsystem:
             log.info("guest_not_asked", app=app, error=str(error)[:200])
 
     async def accelerator(self) -> Accel:
-        """Which one machines get here, and why; the first call may take 15 s."""
+        """Which one machines get here, and why; the first call may take a minute."""
         return await self._workshop.probe.choose()
 
     def running(self) -> dict[AppInstanceId, frozenset[int]]:

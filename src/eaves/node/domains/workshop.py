@@ -43,6 +43,7 @@ OVMF = (
 )
 LICENCE = (Path("/sys/firmware/acpi/tables/MSDM"), Path("/sys/firmware/acpi/tables/SLIC"))
 LAUNCH_TIMEOUT_S = 60.0
+FIRST_ANSWER_S = 30.0  # of an emulator that has just begun, on a busy machine
 ANSWER_TIMEOUT_S = 5.0
 QUIT_TIMEOUT_S = 10.0
 
@@ -147,7 +148,7 @@ class Workshop:
             note += f"; without a TPM: {await self.tpm_probe.fault()}"
         write_run(place.folder, Run(process.pid, process.start_ticks, self.clock(), note))
         await self._limit(item, process, place.accel)
-        async with monitor(place.qmp, ANSWER_TIMEOUT_S) as client:
+        async with monitor(place.qmp, FIRST_ANSWER_S) as client:
             if item.vnc is not None and item.vnc.password:
                 secret = {"protocol": "vnc", "password": item.vnc.password}
                 await tell(client, "set_password", secret)
