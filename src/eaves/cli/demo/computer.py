@@ -120,7 +120,7 @@ class Computer:
         argv += ["-smbios", f"type=1,serial={self.serial},manufacturer=QEMU,product=Eaves"]
         argv += ["-device", "i6300esb", "-action", "watchdog=reset"]
         led = "".join(one.text() for one in self.forwards)
-        argv += ["-netdev", f"user,id=net0{led}", "-device", "virtio-net-pci,netdev=net0"]
+        argv += ["-netdev", f"user,id=net0,ipv6=off{led}", "-device", "virtio-net-pci,netdev=net0"]
         argv += ["-object", "rng-random,id=rng0,filename=/dev/urandom"]
         argv += ["-device", "virtio-rng-pci,rng=rng0"]
         argv += ["-blockdev", json.dumps(self._disk_node())]
