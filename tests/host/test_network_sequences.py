@@ -26,8 +26,8 @@ from support.network_node import TABLE, NetworkNode, ace, app, interface, networ
 from eaves.errors import Transient
 from eaves.evapi.config import NetworkInstanceConfig
 from eaves.node.host import nft
-from eaves.node.network.configurators import programs
 from eaves.node.network.items import AppNetns, Bridge, DhcpDns, NetworkItem, Vif
+from eaves.node.network.programs import programs
 from eaves.node.refs import AppInForce
 from eaves.reconcile.apply import Configurator, ProgressSink, Reconciler
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ from support.netns import connects, denied, listening, lookup
 from support.network_node import TABLE, NetworkNode, ace, app, interface, network, port_map
 
 from eaves.node.host import dnsmasq, nft
-from eaves.node.network.items import Vif
+from eaves.node.network.items import AppFirewall, Vif
 from eaves.node.refs import netns_name
 
 pytestmark = pytest.mark.host
@@ -130,6 +130,10 @@ def delete_one_rule(_: Bench) -> None:
     subprocess.run(["nft", "flush", "chain", "inet", TABLE, f"tx-nbu0x{A}"], check=True)
 
 
+def flush_port_maps(_: Bench) -> None:
+    subprocess.run(["nft", "flush", "map", "inet", TABLE, "portmap-of"], check=True)
+
+
 def kill_dnsmasq(bench: Bench) -> None:
     pid = int((bench.run_dir / "network/dnsmasq/bn1/pid").read_text())
     os.kill(pid, signal.SIGKILL)
@@ -183,6 +187,25 @@ async def test_damage_is_mended(bench: Bench, damage: Callable[[Bench], None]) -
     before = bench.node.reconciler.steps_run
     await bench.node.again()
     assert bench.node.reconciler.steps_run == before
+
+
+async def test_a_list_changes_also_where_the_kernel_holds_less_than_was_recorded(
+    bench: Bench,
+) -> None:
+    """Nobody looked since: the kernel refuses, and what is there is read."""
+    await bench.node.bring(NETWORKS, APPS)
+    before = next(i for i in bench.node.items if isinstance(i, AppFirewall) and i.app_number == A)
+    flush_port_maps(bench)
+    configurator = bench.node.subsystem.configurators()["firewall"]
+    with capture_logs() as said:
+        await configurator.modify(before, replace(before, aces=before.aces[1:]), lambda _: None)
+    assert [entry["item"] for entry in said if entry["event"] == "rules_not_as_recorded"] == [
+        str(before.ref)
+    ]
+    table = await nft.list_table("inet", TABLE)
+    assert table is not None
+    assert f"tx-nbu0x{A}" in table.chains
+    assert not [name for name in table.chains if name.startswith("pm-")]
 
 
 async def test_what_is_no_longer_wanted_goes_even_when_damaged(bench: Bench) -> None:

@@ -25,7 +25,6 @@ from eaves.evapi.evecommon import (
 )
 from eaves.ids import NetworkInstanceId
 from eaves.node.network.addresses import legacy_vif_mac
-from eaves.node.network.configurators import programs
 from eaves.node.network.dhcp import hosts_line
 from eaves.node.network.items import (
     AppFirewall,
@@ -39,6 +38,7 @@ from eaves.node.network.items import (
 )
 from eaves.node.network.metadata import Caller, NodeFacts, Question, answer
 from eaves.node.network.nftlang import program_text
+from eaves.node.network.programs import programs
 from eaves.node.network.refusals import Facts, clamps_mss, has_legacy_macs
 from eaves.node.network.routing import UserProbe, Wanted, plan_routes
 from eaves.node.refs import AppInForce, Port

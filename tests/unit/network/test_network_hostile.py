@@ -19,11 +19,11 @@ from eaves.evapi.config import (
     ZNetworkInstType,
 )
 from eaves.evapi.evecommon import IpRange, Ipspec, ZnetStaticDNSEntry
-from eaves.node.network.configurators import programs
 from eaves.node.network.dhcp import conf_text, dhcp_host_line, hosts_line
 from eaves.node.network.intent import intent
 from eaves.node.network.items import DhcpDns, DhcpHost
 from eaves.node.network.nftlang import load_commands
+from eaves.node.network.programs import programs
 from eaves.node.refs import Port
 
 NETWORKS = ("11111111-0000-4000-8000-000000000001", "11111111-0000-4000-8000-000000000002")

@@ -6,11 +6,11 @@ import pytest
 
 from eaves.ids import AppInstanceId, NetworkInstanceId
 from eaves.node.host.nft import parse_table
-from eaves.node.network.configurators import removal, stale
 from eaves.node.network.items import Ace, Action, AppFirewall, Nat, NftBase, Way
 from eaves.node.network.marks import MOST_ENTRY, entry_of, log_group
 from eaves.node.network.nftlang import comments, dynamic_sets, load_commands, program_text
 from eaves.node.network.rules import base_programs, firewall_programs, host_set, nat_programs
+from eaves.node.network.transactions import assumed, changes, removal, stale
 
 
 def firewall(*aces: Ace) -> AppFirewall:
@@ -246,7 +246,8 @@ chain way-bn1
 
 def test_a_chain_is_told_apart_by_its_comments() -> None:
     one, other = firewall_programs(firewall(Ace(5)))[0], firewall_programs(firewall(Ace(6)))[0]
-    assert comments(one, one.chains[0]) != comments(other, other.chains[0])
+    name = one.chains[0].name
+    assert comments(one)[name] != comments(other)[name]
 
 
 def test_what_a_change_leaves_over_is_taken_out() -> None:
@@ -259,6 +260,28 @@ def test_what_a_change_leaves_over_is_taken_out() -> None:
     )
     assert [next(iter(c)) for c in stale(before, after, seen)] == ["delete", "flush", "delete"]
     assert stale(after, after, seen) == []
+
+
+def test_a_change_is_what_lies_between_the_record_and_the_wish() -> None:
+    before = firewall_programs(firewall(PORT_MAP, Ace(5)))
+    after = firewall_programs(firewall(Ace(5), Ace(6)))
+    said = changes(before, after)
+    steps = [(verb, kind, one) for c in said for verb, w in c.items() for kind, one in w.items()]
+    assert {one["family"] for _, _, one in steps} == {"inet"}  # the guard is the same
+    assert {kind for verb, kind, _ in steps if verb == "delete"} == {"element", "chain", "counter"}
+    made = [c["add"]["counter"]["name"] for c in said if "counter" in c.get("add", {})]
+    assert made == ["tx-nbu0x1/ace-6", "rx-nbu0x1/ace-6"]
+    assert changes(after, after) == []
+
+
+def test_all_that_a_program_put_there_is_taken_out() -> None:
+    program = firewall_programs(firewall(PORT_MAP))[0]
+    gone = [next(iter(c["delete"])) for c in removal(program, assumed(program)) if "delete" in c]
+    assert gone == [
+        *["element"] * len(program.elements),
+        *["chain"] * len(program.chains),
+        *["counter"] * len(program.counters),
+    ]
 
 
 @pytest.mark.parametrize("shown", ['"tcp"', "6"])

@@ -7,7 +7,6 @@ from support.network_node import ace, allocations, app, device, interface, netwo
 
 from eaves.evapi.config import ACE, ACEAction, NetworkInstanceConfig, ZNetworkInstType
 from eaves.evapi.config.netinst import SpanningTreeProtocol, VlanAccessPort
-from eaves.node.network.configurators import programs
 from eaves.node.network.dhcp import leased_address
 from eaves.node.network.intent import intent
 from eaves.node.network.items import (
@@ -23,6 +22,7 @@ from eaves.node.network.items import (
 )
 from eaves.node.network.marks import log_group
 from eaves.node.network.nftlang import program_text
+from eaves.node.network.programs import programs
 from eaves.node.network.refusals import Facts
 from eaves.node.network.switches import port_vlans, switch_lines
 from eaves.node.refs import AppInForce, Port

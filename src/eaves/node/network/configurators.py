@@ -1,215 +1,32 @@
 """Create, change and delete each kind of network item.  Every call bears being repeated."""
 
-import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import structlog
 
-from eaves.node.host import dhcp, dnsmasq, links, nft
+from eaves.node.host import dhcp, dnsmasq, links
 from eaves.node.host.files import atomic_write
 from eaves.node.network.dhcp import conf_text, dhcp_host_line, hosts_line
 from eaves.node.network.items import (
-    AppFirewall,
     AppNetns,
     Bridge,
     DhcpDns,
     DhcpHost,
-    Nat,
-    NetworkItem,
-    NftBase,
-    SwitchFirewall,
-    SwitchRules,
     Sysctl,
     Vif,
     VifKind,
 )
-from eaves.node.network.marks import APP_MASK, mark_of
-from eaves.node.network.nftlang import (
-    Json,
-    Program,
-    dynamic_sets,
-    element_json,
-    load_commands,
-)
-from eaves.node.network.rules import base_programs, firewall_programs, nat_programs
-from eaves.node.network.switch_rules import (
-    base_switch_programs,
-    switch_firewall_programs,
-    switch_programs,
-)
 from eaves.node.network.switches import Switches, switch_vif_lines, switch_vif_vlans
 from eaves.node.network.tables import RouteTables
+from eaves.node.network.transactions import Rules
 from eaves.node.network.workshop import BridgeGone, Made, Workshop
 from eaves.reconcile.apply import Configurator
 
 log = structlog.get_logger(__name__)
 
-FAMILIES = ("inet", "bridge")
 BRIDGE_NETFILTER = "net.bridge.bridge-nf-call-iptables"  # of this network namespace
-
-
-def programs(item: NetworkItem) -> tuple[Program, ...]:
-    """The nftables part of an item, one program for each family; empty for what has none."""
-    match item:
-        case NftBase():
-            found = (*base_programs(item), *base_switch_programs(item))
-        case Nat():
-            found = nat_programs(item)
-        case AppFirewall():
-            found = firewall_programs(item)
-        case SwitchRules():
-            found = switch_programs(item)
-        case SwitchFirewall():
-            found = switch_firewall_programs(item)
-        case _:
-            return ()
-    by_family: dict[str, Program] = {}
-    for program in found:
-        there = by_family.get(program.family)
-        by_family[program.family] = there.joined(program) if there else program
-    return tuple(by_family.values())
-
-
-def rule_count(items: Iterable[NetworkItem]) -> int:
-    """How many rules the kernel holds for these items."""
-    found = (program for item in items for program in programs(item))
-    return sum(len(chain.rules) for program in found for chain in program.chains)
-
-
-class Rules(Made):
-    """nft-base, nat and firewall: one transaction for each family."""
-
-    async def make(self, item: NetworkItem, running: NetworkItem | None) -> None:
-        async with self.shop.lock:
-            await nft.apply_text("".join(dynamic_sets(p) for p in programs(item)))
-            await nft.apply(await self._replacement(item, running))
-        if isinstance(item, AppFirewall) and isinstance(running, AppFirewall):
-            await forget_forbidden_flows(running, item)
-        if isinstance(item, SwitchFirewall) and isinstance(running, SwitchFirewall):
-            await forget_switch_flows(running, item)
-        if isinstance(item, Nat) and item.hosts:
-            # The sets may be new: answers that dnsmasq has cached would never fill them.
-            dnsmasq.reload(self.shop.dnsmasq_folder(item.bridge))
-
-    async def unmake(self, item: NetworkItem) -> None:
-        async with self.shop.lock:
-            commands: list[Json] = []
-            for program in programs(item):
-                seen = await nft.list_table(program.family, program.table)
-                if seen is not None:
-                    commands += removal(program, seen)
-            await nft.apply(commands)
-        if isinstance(item, AppFirewall):
-            await links.forget_flows(item.address)
-        if isinstance(item, SwitchFirewall):
-            await forget_switch_flows(item, None)
-
-    async def _replacement(self, item: NetworkItem, running: NetworkItem | None) -> list[Json]:
-        before = {p.family: p for p in (programs(running) if running else ())}
-        commands: list[Json] = []
-        wanted = programs(item)
-        tables = await asyncio.gather(*(nft.list_table(p.family, p.table) for p in wanted))
-        for program, seen in zip(wanted, tables, strict=True):
-            if seen is None:
-                commands += load_commands(program, frozenset())
-                continue
-            old = before.get(program.family)
-            if old is not None and old.table == program.table:
-                commands += stale(old, program, seen)
-            commands += without_conflicts(program, seen)
-            commands += load_commands(program, seen.counters.keys())
-        return commands
-
-
-async def forget_forbidden_flows(running: AppFirewall, item: AppFirewall) -> None:
-    """Entries that were only added at the end forbid nothing that was allowed."""
-    if running.aces != item.aces[: len(running.aces)] or running.address != item.address:
-        await links.forget_flows(running.address)
-
-
-async def forget_switch_flows(running: SwitchFirewall, item: SwitchFirewall | None) -> None:
-    """By the app's number in the mark: which addresses it uses on a switch nobody knows for sure.
-
-    What the app's other interfaces have open goes on as soon as its list is asked again.
-    """
-    if item is None or running.aces != item.aces[: len(running.aces)]:
-        await links.forget_marked(mark_of(running.app_number, 0) & APP_MASK, APP_MASK)
-
-
-def without_conflicts(program: Program, seen: nft.SeenTable) -> list[Json]:
-    """Deletions of map entries that lead elsewhere: the kernel refuses to overwrite them."""
-    at: Json = {"family": program.family, "table": program.table}
-    return [
-        {
-            "delete": {
-                "element": at
-                | {
-                    "name": e.container,
-                    "elem": element_json(program, e)["elem"][0][:1],
-                }
-            }
-        }
-        for e in program.elements
-        if e.goto and seen.elements.get(e.container, {}).get(e.key, e.goto) != e.goto
-    ]
-
-
-def stale(old: Program, new: Program, seen: nft.SeenTable) -> list[Json]:
-    """What the old program put there and the new one does not have."""
-    keep_elements = {(e.container, e.key) for e in new.elements}
-    keep_chains = {c.name for c in new.chains}
-    keep_containers = {c.name for c in new.containers}
-    keep_counters = set(new.counters)
-    rest = Program(
-        old.family,
-        old.table,
-        tuple(c for c in old.chains if c.name not in keep_chains),
-        tuple(c for c in old.containers if c.name not in keep_containers),
-        tuple(e for e in old.elements if (e.container, e.key) not in keep_elements),
-    )
-    # Rules of the chains that stay may still look into sets that go.
-    at: Json = {"family": old.family, "table": old.table}
-    flush = [
-        {"flush": {"chain": at | {"name": c.name}}} for c in new.chains if c.name in seen.chains
-    ]
-    unused = [name for name in old.counters if name not in keep_counters and name in seen.counters]
-    gone = removal(rest, seen, frozenset(unused))
-    return [*flush, *gone] if gone else []
-
-
-def removal(
-    program: Program, seen: nft.SeenTable, counters: AbstractSet[str] | None = None
-) -> list[Json]:
-    """Take a program out of a table: elements, then chains, then sets; only what is there.
-
-    `counters` are taken out last; None: those of the program.
-    """
-    at: Json = {"family": program.family, "table": program.table}
-    if program.owns_table:
-        return [{"delete": {"table": {"family": program.family, "name": program.table}}}]
-    commands: list[Json] = []
-    for element in program.elements:
-        if element.key in seen.elements.get(element.container, {}):
-            spec = element_json(program, element)
-            if element.goto:
-                spec["elem"] = [spec["elem"][0][0]]
-            commands.append({"delete": {"element": spec}})
-    chains = [c.name for c in program.chains if c.name in seen.chains]
-    commands += [{"flush": {"chain": at | {"name": name}}} for name in chains]
-    commands += [{"delete": {"chain": at | {"name": name}}} for name in chains]
-    commands += [
-        {"delete": {"set": at | {"name": c.name}}}
-        for c in program.containers
-        if c.name in seen.elements
-    ]
-    unused = program.counters if counters is None else sorted(counters)
-    commands += [
-        {"delete": {"counter": at | {"name": name}}} for name in unused if name in seen.counters
-    ]
-    return commands
 
 
 class Settings(Made):

@@ -347,9 +347,14 @@ def element_json(program: Program, element: Element) -> Json:
     }
 
 
-def comments(program: Program, chain: Chain) -> list[str]:
-    """The comment of each rule: together they tell whether the chain is whole and current."""
-    digest, count = program.digest(), len(chain.rules)
+def comments(program: Program) -> dict[str, list[str]]:
+    """By chain, that of each rule: together they tell whether the chain is whole and current."""
+    digest = program.digest()
+    return {chain.name: _comments(digest, chain) for chain in program.chains}
+
+
+def _comments(digest: str, chain: Chain) -> list[str]:
+    count = len(chain.rules)
     return [f"{digest} {n}/{count} {rule.label}".strip() for n, rule in enumerate(chain.rules, 1)]
 
 
@@ -372,8 +377,9 @@ def load_commands(program: Program, counting: AbstractSet[str]) -> list[Json]:
         commands.append({"flush": {"chain": at | {"name": chain.name}}})
     missing = [name for name in program.counters if name not in counting]
     commands += [{"add": {"counter": at | {"name": name}}} for name in missing]
+    told = comments(program)
     for chain in program.chains:
-        for rule, comment in zip(chain.rules, comments(program, chain), strict=True):
+        for rule, comment in zip(chain.rules, told[chain.name], strict=True):
             expr = [_part_json(p) for p in rule.parts]
             body = at | {"chain": chain.name, "comment": comment, "expr": expr}
             commands.append({"add": {"rule": body}})

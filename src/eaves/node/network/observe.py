@@ -11,7 +11,7 @@ from eaves.evapi.config import EdgeDevConfig, PhysicalIO, SystemAdapter
 from eaves.evapi.evecommon import PhyIoType
 from eaves.node.host import bridging, dhcp, dnsmasq, links, nft
 from eaves.node.host.files import read_or_none
-from eaves.node.network.configurators import FAMILIES, bridge_settings, programs
+from eaves.node.network.configurators import bridge_settings
 from eaves.node.network.dhcp import (
     BadConfLine,
     conf_text,
@@ -37,7 +37,8 @@ from eaves.node.network.items import (
     Tracking,
     Vif,
 )
-from eaves.node.network.nftlang import Program, comments
+from eaves.node.network.nftlang import Program
+from eaves.node.network.programs import FAMILIES, programs, shown
 from eaves.node.network.switches import switch_settings
 from eaves.node.network.tables import is_in_force, wanted_rules
 from eaves.node.network.workshop import Workshop
@@ -114,7 +115,7 @@ async def is_there(item: NetworkItem, seen: Seen, workshop: Workshop) -> bool:
     net = seen.interfaces
     match item:
         case NftBase() | Nat() | AppFirewall() | SwitchRules() | SwitchFirewall():
-            return all(_loaded(p, seen.tables.get(p.family)) for p in programs(item))
+            return all(_loaded(p, told, seen.tables.get(p.family)) for p, told in shown(item))
         case Sysctl():
             return links.get_sysctl(item.name) == item.value
         case Bridge():
@@ -190,11 +191,11 @@ def _dnsmasq_runs(item: DhcpDns, net: links.Interfaces, workshop: Workshop) -> b
         return False  # recorded by a release that checked less
 
 
-def _loaded(program: Program, table: nft.SeenTable | None) -> bool:
+def _loaded(program: Program, told: Mapping[str, list[str]], table: nft.SeenTable | None) -> bool:
     if table is None:
         return False
     for chain in program.chains:
-        if [r.comment for r in table.chains.get(chain.name, ())] != comments(program, chain):
+        if [r.comment for r in table.chains.get(chain.name, ())] != told[chain.name]:
             return False
     if any(c.name not in table.elements for c in program.containers):
         return False

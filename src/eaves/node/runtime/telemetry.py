@@ -18,7 +18,7 @@ from eaves.node.host.machine import MIB
 from eaves.node.host.machine_journal import read_journal
 from eaves.node.host.processes import Processes
 from eaves.node.host.smart import Disks
-from eaves.node.network.configurators import rule_count
+from eaves.node.network.programs import rule_count
 from eaves.node.network.status import addresses_of
 from eaves.node.runtime.device_status import Calls, device_metric
 from eaves.node.runtime.flow_reports import FlowReporter
