@@ -88,7 +88,9 @@ class Reconciler:
         new = {
             ref: item
             for ref, item in seen.present.items()
-            if ref not in self._tasks and self._current.get(ref) != item
+            if (there := self._current.get(ref)) is not item
+            and there != item
+            and ref not in self._tasks
         }
         faults = {
             ref: fault

@@ -49,9 +49,10 @@ class ContainersSubsystem:
         return {CONTAINER: Containers(self._workshop, self._holds, lambda: self.boot_retry)}
 
     async def observe(self) -> Observation:
-        for app in self._running():
+        for app in self._workshop.known_apps():
             place = self._workshop.place(app).path
-            await self._holds.let_go_left(place, partial(self._go_on, app))
+            if self._holds.is_left(place) and app in self._running():
+                await self._holds.let_go_left(place, partial(self._go_on, app))
         return await asyncio.to_thread(see, self._workshop, self.boot_retry)
 
     @asynccontextmanager

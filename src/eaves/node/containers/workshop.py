@@ -19,7 +19,8 @@ from eaves.node.containers.items import Container, Mount
 from eaves.node.containers.spec import Bind, ImageWishes, Place, User, oci_spec, user_of
 from eaves.node.host import cgroups, runtimes
 from eaves.node.host.applogs import LogFormat, LogSource
-from eaves.node.host.files import atomic_write, below, read_or_none, sync_folder
+from eaves.node.host.files import atomic_write, below, read_or_none, subfolders, sync_folder
+from eaves.node.host.kept import KEPT
 from eaves.node.host.process import run, systemd_runs, wait_gone
 from eaves.node.host.runtimes import Bundle, Runtime
 from eaves.node.host.workloads import Run, kill_all_with, read_run, write_run
@@ -157,9 +158,8 @@ class Workshop:
         return f"/{self.cgroup(app)}"
 
     def recorded(self, app: AppInstanceId) -> Container | None:
-        data = read_or_none(self.place(app).item)
         try:
-            return None if data is None else msgspec.json.decode(data, type=Container)
+            return KEPT.read(self.place(app).item, Container)
         except msgspec.MsgspecError:
             return None
 
@@ -265,10 +265,7 @@ class Workshop:
                 await run(["umount", "--lazy", str(target)])
 
     def known_apps(self) -> list[AppInstanceId]:
-        if not self.folder.is_dir():
-            return []
-        names = (p.name for p in self.folder.iterdir() if p.is_dir())
-        return [AppInstanceId(name) for name in sorted(names) if not name.startswith(".")]
+        return [AppInstanceId(name) for name in subfolders(self.folder) if not name.startswith(".")]
 
     def forget(self, app: AppInstanceId) -> None:
         """The app is gone for good: its log goes too."""

@@ -52,8 +52,10 @@ class DomainsSubsystem:
         return {DOMAIN: Domains(self._workshop, self._holds, lambda: self.boot_retry)}
 
     async def observe(self) -> Observation:
-        for app in self._running():
-            await self._holds.let_go_left(self._workshop.folder(app), partial(self._go_on, app))
+        for app in self._workshop.known_apps():
+            folder = self._workshop.folder(app)
+            if self._holds.is_left(folder) and app in self._running():
+                await self._holds.let_go_left(folder, partial(self._go_on, app))
         return await asyncio.to_thread(see, self._workshop, self.boot_retry)
 
     @asynccontextmanager

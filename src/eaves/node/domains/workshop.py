@@ -23,7 +23,7 @@ from eaves.node.domains.vtpm import TpmProbe, make_tpm_state, tpm_state_name
 from eaves.node.host import cgroups
 from eaves.node.host.accel import Accel, AccelProbe
 from eaves.node.host.applogs import LogFormat, LogSource
-from eaves.node.host.files import atomic_write, below, read_or_none
+from eaves.node.host.files import atomic_write, below, read_or_none, subfolders
 from eaves.node.host.process import (
     ProcessId,
     identify,
@@ -112,9 +112,7 @@ class Workshop:
         return LogSource(app, below(self._state_dir, app) / "console.log", LogFormat.RAW)
 
     def known_apps(self) -> list[AppInstanceId]:
-        if not self._folder.is_dir():
-            return []
-        return [AppInstanceId(p.name) for p in sorted(self._folder.iterdir()) if p.is_dir()]
+        return [AppInstanceId(name) for name in subfolders(self._folder)]
 
     def recorded(self, app: AppInstanceId) -> Domain | None:
         data = read_or_none(self.folder(app) / "item.json")

@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from eaves.errors import Transient
+from eaves.node.host.files import read_or_none
 from eaves.node.host.process import run
 
 ROOT = Path("/sys/fs/cgroup")
@@ -103,18 +104,18 @@ def usage(group: str, root: Path = ROOT) -> Usage | None:
         if not base.is_dir():
             return None
         return Usage(
-            _table(base / "cpu.stat").get("usage_usec", 0) * 1000,
-            _number(base / "memory.current") - _table(base / "memory.stat").get("inactive_file", 0),
-            _table(base / "memory.events").get("oom_kill", 0),
+            _named(base / "cpu.stat", "usage_usec") * 1000,
+            _number(base / "memory.current") - _named(base / "memory.stat", "inactive_file"),
+            _named(base / "memory.events", "oom_kill"),
         )
     memory = _controller(group, "memory", root)
     if not memory.is_dir():
         return None
-    cache = _table(memory / "memory.stat").get("total_inactive_file", 0)
+    cache = _named(memory / "memory.stat", "total_inactive_file")
     return Usage(
         _number(_controller(group, "cpuacct", root) / "cpuacct.usage"),
         max(0, _number(memory / "memory.usage_in_bytes") - cache),
-        _table(memory / "memory.oom_control").get("oom_kill", 0),
+        _named(memory / "memory.oom_control", "oom_kill"),
     )
 
 
@@ -189,17 +190,20 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text)
 
 
-def _number(path: Path) -> int:
+def _read(path: Path) -> bytes:
     try:
-        text = path.read_text().strip()
+        return read_or_none(path) or b""
     except OSError:
-        return 0
+        return b""
+
+
+def _number(path: Path) -> int:
+    text = _read(path).strip()
     return int(text) if text.isdigit() else 0
 
 
-def _table(path: Path) -> dict[str, int]:
-    try:
-        pairs = (line.split() for line in path.read_text().splitlines())
-        return {p[0]: int(p[1]) for p in pairs if len(p) == 2 and p[1].isdigit()}
-    except OSError:
-        return {}
+def _named(path: Path, name: str) -> int:
+    """The number behind a name, of a file with one such pair a line; 0 for none."""
+    _, _, rest = (b"\n" + _read(path)).partition(f"\n{name} ".encode())
+    text = rest.partition(b"\n")[0].strip()
+    return int(text) if text.isdigit() else 0

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from eaves.errors import Rejected
 
+CHUNK = 1 << 16
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -41,11 +42,37 @@ def sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
-def read_or_none(path: Path) -> bytes | None:
+def read_or_none(path: Path | str) -> bytes | None:
+    """Without a file object, which costs as much again: small files are read all the time."""
     try:
-        return path.read_bytes()
+        fd = os.open(path, os.O_RDONLY)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    try:
+        found: list[bytes] = []
+        while data := os.read(fd, CHUNK):
+            found.append(data)
+    finally:
+        os.close(fd)
+    return b"".join(found)
+
+
+def named(folder: Path, ending: str) -> list[str]:
+    """What a folder holds with this ending, in order; nothing where there is no such folder."""
+    try:
+        with os.scandir(folder) as found:
+            return sorted(one.name for one in found if one.name.endswith(ending))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def subfolders(folder: Path) -> list[str]:
+    """Names of the folders in a folder, in order; nothing where there is no such folder."""
+    try:
+        with os.scandir(folder) as found:
+            return sorted(one.name for one in found if one.is_dir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def _write_all(fd: int, data: bytes) -> None:

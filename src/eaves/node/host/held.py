@@ -57,11 +57,16 @@ class Holds:
             finally:
                 self._mine.discard(marker)
 
+    def is_left(self, folder: Path) -> bool:
+        """Is it held, and nobody works under that?"""
+        marker = folder / MARKER
+        return marker not in self._mine and marker.exists()
+
     async def let_go_left(self, folder: Path, let_go: Act) -> None:
         """Of a node that died meanwhile, or that could not let go."""
-        marker = folder / MARKER
-        if marker in self._mine or not marker.exists():
+        if not self.is_left(folder):
             return
+        marker = folder / MARKER
         log.warning("held_workload_let_go", folder=str(folder))
         await let_go()
         marker.unlink(missing_ok=True)

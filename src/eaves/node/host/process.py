@@ -15,6 +15,7 @@ from pathlib import Path
 import structlog
 
 from eaves.errors import Rejected, Transient
+from eaves.node.host.files import read_or_none
 
 log = structlog.get_logger(__name__)
 
@@ -139,11 +140,13 @@ class ProcessId:
 def identify(pid: int) -> ProcessId | None:
     """None when no such process lives; a dead child of ours is collected on the way."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
+        stat = read_or_none(f"/proc/{pid}/stat")
+    except ProcessLookupError:
         return None
-    fields = stat.rpartition(")")[2].split()
-    if fields[0] in {"Z", "X"}:
+    if stat is None:
+        return None
+    fields = stat.rpartition(b")")[2].split(None, 20)
+    if fields[0] in {b"Z", b"X"}:
         reap(pid)
         return None
     return ProcessId(pid, int(fields[19]))

@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from eaves.node.host.files import atomic_write, read_or_none
+from eaves.node.host.kept import KEPT
 from eaves.node.host.process import ProcessId, alive, identify, reap, send_signal, wait_gone
 
 
@@ -47,9 +48,8 @@ def write_run(folder: Path, run: Run) -> None:
 
 
 def read_run(folder: Path) -> Run | None:
-    data = read_or_none(folder / "run.json")
     try:
-        return None if data is None else msgspec.json.decode(data, type=Run)
+        return KEPT.read(folder / "run.json", Run)
     except msgspec.MsgspecError:
         return None
 

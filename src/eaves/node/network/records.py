@@ -11,7 +11,8 @@ from urllib.parse import quote
 import msgspec
 import structlog
 
-from eaves.node.host.files import atomic_write, read_or_none
+from eaves.node.host.files import atomic_write, named
+from eaves.node.host.kept import KEPT
 from eaves.node.network.items import TYPES, NetworkItem
 from eaves.reconcile.item import ItemRef
 
@@ -40,18 +41,15 @@ class Records:
     def all(self) -> Iterator[NetworkItem]:
         for kind in TYPES:
             folder = self._folder / kind
-            for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
-                item = self._read(path, kind)
+            for name in named(folder, ".json"):
+                item = self._read(folder / name, kind)
                 if item is not None:
                     yield item
 
     @staticmethod
     def _read(path: Path, kind: str) -> NetworkItem | None:
-        raw = read_or_none(path)
-        if raw is None:
-            return None
         try:
-            return msgspec.json.decode(raw, type=TYPES[kind])
+            return KEPT.read(path, TYPES[kind])
         except msgspec.MsgspecError as error:
             # Written by another release: the item is made again over what is there.
             log.warning("network_record_unreadable", path=str(path), error=str(error))

@@ -55,12 +55,14 @@ from eaves.node.runtime.status_file import (
 from eaves.node.runtime.vault_status import data_sec_at_rest, vault_text
 from eaves.node.runtime.workloads import network_items
 from eaves.node.storage import status as storage_status
+from eaves.node.storage.facts import StorageFacts
 from eaves.node.storage.items import Snapshot
 
 log = structlog.get_logger(__name__)
 
 REPORT_PAUSE_S = 0.25  # a burst of changes makes one message for each object
 FRESH_S = 5.0  # age of the status file at most
+STORED_S = 30.0  # age of what is told of the disk, while nothing changes
 RAN = "ran/"  # facts: apps that ran since they were deployed
 
 
@@ -74,6 +76,7 @@ class Reporter:
         self._hardware = hardware_info(self._machine, Sysfs().parts())
         self._said: dict[str, bytes] = {}
         self._states: dict[str, str] = {}
+        self._stored_at, self._stored = float("-inf"), StorageFacts()
         self.apps: tuple[ZInfoApp, ...] = ()  # as told last
         self._ran = {
             AppInstanceId(a) for a in parts.checkpoint.apps() if parts.checkpoint.fact(RAN + a)
@@ -110,22 +113,31 @@ class Reporter:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(forever("report", self._report_forever))
             tasks.create_task(forever("send info", self._send_forever))
-            tasks.create_task(forever("refresh", self._refresh_forever))
             tasks.create_task(forever("device info", self._repeat_device_info_forever))
 
     async def _report_forever(self) -> None:
+        self._shared.dirty.set()
         while True:
-            await self._shared.dirty.wait()
-            self._shared.dirty.clear()
+            moved = await self._dirty_within(FRESH_S)
             try:
-                await self._report()
+                await self._report(moved=moved)
             except Exception:
                 # A message that cannot be built must not end the node; the next change retries.
                 log.exception("report_failed")
             await asyncio.sleep(REPORT_PAUSE_S)
 
-    async def _report(self) -> None:
-        said = await self._compose()
+    async def _dirty_within(self, seconds: float) -> bool:
+        """The status file stays fresh also when nothing changes."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._shared.dirty.wait()
+        except TimeoutError:
+            return False
+        self._shared.dirty.clear()
+        return True
+
+    async def _report(self, *, moved: bool) -> None:
+        said = await self._compose(await self._stored_facts(moved=moved))
         self._write_status()
         if self._parts.conversation.link.device_id is None:
             return
@@ -155,12 +167,6 @@ class Reporter:
 
         await self._outbox.send_forever(send)
 
-    async def _refresh_forever(self) -> None:
-        """The status file stays fresh also when nothing changes."""
-        while True:
-            self._shared.dirty.set()
-            await asyncio.sleep(FRESH_S)
-
     async def _repeat_device_info_forever(self) -> None:
         """The device's own message goes also without a change: 0.8 to 1.2 of its interval."""
         while True:
@@ -172,7 +178,14 @@ class Reporter:
     def _device_info_pause_s(self, share: float) -> Callable[[], float]:
         return lambda: device_info_pause_s(self._shared.items, share)
 
-    async def _compose(self) -> Said:
+    async def _stored_facts(self, *, moved: bool) -> StorageFacts:
+        """They walk all volumes of containers."""
+        now = asyncio.get_running_loop().time()
+        if moved or now - self._stored_at >= STORED_S:
+            self._stored_at, self._stored = now, await self._parts.storage.facts()
+        return self._stored
+
+    async def _compose(self, stored: StorageFacts) -> Said:
         parts, engine = self._parts, self._parts.engine
         report, wish = engine.reconciler.report(), engine.wish
         me = parts.conversation.link.device_id
@@ -189,7 +202,6 @@ class Reporter:
         ]
         self.apps = (*apps, *refused_app_infos(wish))
         self._states = {app.app_id: app.state.name for app in apps}
-        stored = await parts.storage.facts()
         said = say(
             device,
             hardware,

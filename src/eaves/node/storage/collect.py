@@ -11,6 +11,7 @@ from pathlib import Path
 
 import structlog
 
+from eaves.node.host.files import named
 from eaves.node.storage.blobs import BlobStore
 from eaves.node.storage.layers import LayerStore
 from eaves.node.storage.partial import remove_partial
@@ -45,8 +46,8 @@ class Collector:
     def users(self) -> dict[str, int]:
         """How many trees, volumes and snapshots stand on each blob."""
         counts: dict[str, int] = {}
-        for path in self._layout.trees.glob("*.json"):
-            record = load(path, TreeRecord)
+        for name in named(self._layout.trees, ".json"):
+            record = load(self._layout.trees / name, TreeRecord)
             if record is not None:
                 _count(counts, (m.sha256 for m in record.members))
         for volume in self._volumes.all():

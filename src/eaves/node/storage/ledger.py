@@ -5,6 +5,7 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from eaves.node.host.files import named
 from eaves.node.storage.records import LayerRecord, Layout, SnapshotRecord, VolumeRecord, load
 from eaves.node.storage.settings import StorageSettings
 from eaves.node.storage.space import NoSpace, Usage, admit, remaining
@@ -24,18 +25,19 @@ class Ledger:
         blobs = list(_files(self._layout.blobs, ""))
         layers = [
             record.size_bytes
-            for path in self._layout.layers.glob("*.layer")
-            if (record := load(path, LayerRecord)) is not None
+            for name in named(self._layout.layers, ".layer")
+            if (record := load(self._layout.layers / name, LayerRecord)) is not None
         ]
         volumes = [
             volume
-            for path in self._layout.volumes.glob("*.json")
-            if (volume := load(path, VolumeRecord)) is not None
+            for name in named(self._layout.volumes, ".json")
+            if (volume := load(self._layout.volumes / name, VolumeRecord)) is not None
         ]
         taken = sum(
             snapshot.size_bytes
-            for path in self._layout.snapshots.glob("*/record.json")
-            if (snapshot := load(path, SnapshotRecord)) is not None
+            for name in named(self._layout.snapshots, "")
+            if (snapshot := load(self._layout.snapshots / name / "record.json", SnapshotRecord))
+            is not None
         )
         files = [*blobs, *_files(self._layout.downloads, ".part")]
         files += [f for s in (".qcow2", ".raw") for f in _files(self._layout.volumes, s)]

@@ -6,6 +6,7 @@ each blob, not its hash, or a start would read every disk.
 
 from datetime import datetime
 
+from eaves.node.host.files import named
 from eaves.node.storage.blobs import BlobStore
 from eaves.node.storage.layers import LayerStore
 from eaves.node.storage.records import Layout, TreeRecord, load
@@ -15,7 +16,7 @@ from eaves.reconcile.item import Fault, Item, ItemRef, Observation
 
 
 def complete_trees(layout: Layout, blobs: BlobStore, layers: LayerStore) -> tuple[TreeRecord, ...]:
-    found = (load(path, TreeRecord) for path in sorted(layout.trees.glob("*.json")))
+    found = (load(layout.trees / name, TreeRecord) for name in named(layout.trees, ".json"))
     return tuple(
         record
         for record in found

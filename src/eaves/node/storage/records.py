@@ -19,7 +19,8 @@ from typing import TypeVar
 
 import msgspec
 
-from eaves.node.host.files import atomic_write, read_or_none
+from eaves.node.host.files import atomic_write
+from eaves.node.host.kept import KEPT
 from eaves.node.storage.items import ContentTree, Snapshot, Volume
 from eaves.node.storage.ondisk import ImageConfig
 from eaves.reconcile.item import ItemRef
@@ -153,10 +154,7 @@ def save(path: Path, record: object) -> None:
 
 def load(path: Path, of: type[T]) -> T | None:
     """None when it is missing, empty or garbage: then its object is made again."""
-    data = read_or_none(path)
-    if data is None:
-        return None
     try:
-        return msgspec.json.decode(data, type=of)
+        return KEPT.read(path, of)
     except msgspec.MsgspecError:
         return None

@@ -15,7 +15,7 @@ import structlog
 
 from eaves.errors import Rejected, Transient
 from eaves.ids import AppInstanceId
-from eaves.node.host.files import below, sync_folder
+from eaves.node.host.files import below, named, sync_folder
 from eaves.node.storage.copies import copy, occupied, remove
 from eaves.node.storage.items import Snapshot, Volume
 from eaves.node.storage.ledger import Ledger
@@ -55,8 +55,9 @@ class SnapshotStore:
         return load(below(self._layout.snapshots, snapshot_id) / RECORD, SnapshotRecord)
 
     def all(self) -> tuple[SnapshotRecord, ...]:
-        folders = (p for p in sorted(self._layout.snapshots.glob("*")) if p.suffix != MAKING)
-        found = (load(folder / RECORD, SnapshotRecord) for folder in folders)
+        folder = self._layout.snapshots
+        names = (name for name in named(folder, "") if not name.endswith(MAKING))
+        found = (load(folder / name / RECORD, SnapshotRecord) for name in names)
         return tuple(record for record in found if record is not None)
 
     async def take(self, item: Snapshot) -> None:
@@ -105,7 +106,8 @@ class SnapshotStore:
 
     def remove_half_made(self) -> None:
         """What a cut left behind and nobody works on."""
-        for making in sorted(self._layout.snapshots.glob(f"*{MAKING}")):
+        for name in named(self._layout.snapshots, MAKING):
+            making = self._layout.snapshots / name
             if making not in self._working:
                 log.warning("half_made_snapshot_removed", snapshot=making.stem)
                 remove(making)

@@ -28,6 +28,7 @@ from eaves.node.storage.records import Layout, TreeRecord, VolumeRecord, load
 from eaves.node.storage.registry import Platform
 from eaves.node.storage.settings import StorageSettings
 from eaves.node.storage.snapshots import Pause, SnapshotConfigurator, SnapshotStore
+from eaves.node.storage.space import remaining
 from eaves.node.storage.transfer import (
     Failed,
     Pace,
@@ -238,7 +239,7 @@ class StorageSubsystem:
             failing_since=dict(self._journal.failing_since),
             starved=frozenset(self._journal.starved),
             total_bytes=usage.total,
-            remaining_bytes=self._ledger.remaining(),
+            remaining_bytes=remaining(usage, self._settings),
         )
 
     def _volume_fact(self, record: VolumeRecord) -> VolumeFact:

@@ -11,7 +11,7 @@ import structlog
 from eaves.errors import Rejected, Transient
 from eaves.ids import VolumeId
 from eaves.node import refs
-from eaves.node.host.files import atomic_write, sync_folder
+from eaves.node.host.files import atomic_write, named, sync_folder
 from eaves.node.storage.copies import copy, occupied, remove
 from eaves.node.storage.disks import QEMU_WORD, Disk, make_blank, make_converted, make_overlay
 from eaves.node.storage.items import CONTAINER, CONVERTED, Volume
@@ -44,10 +44,12 @@ class VolumeStore:
         return load(self._layout.volume(ref, "json"), VolumeRecord)
 
     def all(self) -> tuple[VolumeRecord, ...]:
+        folder = self._layout.volumes
+        making = {name.removesuffix(".making") for name in named(folder, ".making")}
         found = (
-            load(p, VolumeRecord)
-            for p in sorted(self._layout.volumes.glob("*.json"))
-            if not p.with_suffix(".making").exists()
+            load(folder / name, VolumeRecord)
+            for name in named(folder, ".json")
+            if name.removesuffix(".json") not in making
         )
         return tuple(record for record in found if record is not None)
 
@@ -156,7 +158,7 @@ class VolumeStore:
 
     def _settle_restored(self) -> None:
         """After a cut in a roll-back: the folder that was taken away comes back, copies go."""
-        for before in sorted(self._layout.volumes.glob(f"*.{_BEFORE}")):
+        for before in self._left(f".{_BEFORE}"):
             if ItemRef("volume", before.stem) in self._working:
                 continue
             target = before.with_suffix(".container")
@@ -164,9 +166,12 @@ class VolumeStore:
                 remove(before)
             else:
                 before.rename(target)
-        for coming in sorted(self._layout.volumes.glob(f"*.{_RESTORING}")):
+        for coming in self._left(f".{_RESTORING}"):
             if ItemRef("volume", coming.stem) not in self._working:
                 remove(coming)
+
+    def _left(self, ending: str) -> list[Path]:
+        return [self._layout.volumes / name for name in named(self._layout.volumes, ending)]
 
     def note(self, item: Volume) -> None:
         """Take over attributes that need no work on the data."""
@@ -198,10 +203,7 @@ class VolumeStore:
     def remove_half_made(self) -> tuple[ItemRef, ...]:
         """What a cut left behind and nobody works on."""
         self._settle_restored()
-        left = [
-            ItemRef("volume", marker.stem)
-            for marker in sorted(self._layout.volumes.glob("*.making"))
-        ]
+        left = [ItemRef("volume", marker.stem) for marker in self._left(".making")]
         for ref in (r for r in left if r not in self._working):
             log.warning("half_made_volume_removed", volume=ref.name)
             self._remove(ref)
