@@ -15,8 +15,10 @@ import pytest
 from support.images import LocalVolumes, bios_disk
 
 from eaves.cli.disks import DiskSample
+from eaves.errors import Transient
 from eaves.ids import AppInstanceId, VolumeId
 from eaves.node import refs
+from eaves.node.domains import workshop
 from eaves.node.domains.items import Disk, Domain, Firmware, Nic
 from eaves.node.domains.monitor import monitor, run_state, tell
 from eaves.node.domains.qemu import FIRST_UID
@@ -228,6 +230,17 @@ async def test_an_emulator_that_was_not_recorded_is_found_and_replaced(node: Nod
     await node.make(item)
     assert identify(orphan.pid) is None
     assert node.process != orphan
+
+
+async def test_an_emulator_without_a_first_answer_is_not_left_paused(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item = node.item("x")
+    monkeypatch.setattr(workshop, "FIRST_ANSWER_S", 0.0)
+    with pytest.raises(Transient, match=r"the emulator does not answer for 0 s"):
+        await node.make(item)
+    seen = await node.subsystem.observe()
+    assert item.ref not in seen.present, "what stood still would be taken for a machine that runs"
 
 
 async def test_a_hung_emulator_is_killed(node: Node) -> None:

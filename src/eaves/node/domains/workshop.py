@@ -146,13 +146,23 @@ class Workshop:
             note += f"; without a TPM: {await self.tpm_probe.fault()}"
         write_run(place.folder, Run(process.pid, process.start_ticks, self.clock(), note))
         await self._limit(item, process, place.accel)
+        try:
+            state = await self._let_go(item, place)
+        except Transient:
+            # Alive and paused, it would be taken for a machine that runs.
+            if (known := self.run_of(item.app)) is not None and known.alive:
+                await self.remove(item.app, grace_s=0)
+            raise
+        log.info("domain_started", app=item.app, pid=process.pid, state=state, accel=note)
+
+    async def _let_go(self, item: Domain, place: Place) -> str:
+        """The guest was paused until now; answers its state."""
         async with monitor(place.qmp, FIRST_ANSWER_S) as client:
             if item.vnc is not None and item.vnc.password:
                 secret = {"protocol": "vnc", "password": item.vnc.password}
                 await tell(client, "set_password", secret)
             await tell(client, "cont")
-            state = await run_state(client)
-        log.info("domain_started", app=item.app, pid=process.pid, state=state, accel=note)
+            return await run_state(client)
 
     async def _place(self, item: Domain) -> Place:
         folder = self.folder(item.app)
