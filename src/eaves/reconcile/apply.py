@@ -6,7 +6,9 @@ longer intended is cancelled before the item is taken down.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import fields, is_dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Protocol
 
 import structlog
@@ -37,6 +39,21 @@ class Configurator(Protocol):
 def backoff(attempts: int, first_s: float = 1.0, most_s: float = 600.0) -> timedelta:
     """Doubling from `first_s`, capped at `most_s`."""
     return timedelta(seconds=min(most_s, first_s * 2.0 ** min(attempts - 1, 20)))
+
+
+def _is_alike(there: Item | None, seen: Item) -> bool:
+    """Also in what no plan compares: when a snapshot was taken is seen, not intended."""
+    if there is seen:
+        return True
+    return there == seen and all(
+        getattr(there, name) == getattr(seen, name) for name in _not_compared(type(seen))
+    )
+
+
+@cache
+def _not_compared(kind: type) -> tuple[str, ...]:
+    found = fields(kind) if is_dataclass(kind) else ()
+    return tuple(one.name for one in found if not one.compare)
 
 
 class Reconciler:
@@ -88,9 +105,7 @@ class Reconciler:
         new = {
             ref: item
             for ref, item in seen.present.items()
-            if (there := self._current.get(ref)) is not item
-            and there != item
-            and ref not in self._tasks
+            if ref not in self._tasks and not _is_alike(self._current.get(ref), item)
         }
         faults = {
             ref: fault

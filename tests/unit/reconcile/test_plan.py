@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -25,6 +25,7 @@ class Thing:
     colour: str = "red"
     shape: str = "round"  # a change of shape replaces, a change of colour does not
     users_of: frozenset[str] = frozenset()
+    made_at: int = field(default=0, compare=False)  # seen, never intended
 
     @property
     def ref(self) -> ItemRef:
@@ -236,6 +237,21 @@ async def test_the_same_intention_again_runs_no_step() -> None:
     runner.intend(dict(wanted))
     await runner.settle()
     assert runner.steps_run == before
+
+
+async def test_what_is_seen_and_not_intended_is_known() -> None:
+    world = World()
+    runner = engine(world)
+    thing = Thing("a")
+    runner.intend(graph(thing))
+    await runner.settle()
+    steps = runner.steps_run
+    world.things[thing.ref] = replace(thing, made_at=5)
+    runner.observed(frozenset({"thing"}), observe(world))
+    await runner.settle()
+    (known,) = runner.current.values()
+    assert isinstance(known, Thing)
+    assert (known.made_at, runner.steps_run) == (5, steps)
 
 
 async def test_what_vanished_is_made_again() -> None:
