@@ -180,7 +180,9 @@ async def of_all(work: Work, query: ListQuery) -> Page[Contract]:
 async def statuses_of_all(work: Work, limits: Limits, query: ListQuery) -> Page[Contract]:
     items = await records.list_all(work.db, work.scope, records.DEVICE)
     facts = await catalog.DEVICES.facts(work, items)
-    statuses = await DEVICES.statuses(work, await read_fleet(work, limits), items)
+    statuses = await DEVICES.statuses(
+        work, await read_fleet(work, limits, (i.id for i in items)), items
+    )
     rows = [
         Row[Contract](status, facts[item.id], item)
         for status, item in zip(statuses, items, strict=True)
@@ -248,7 +250,9 @@ async def test_devices_are_counted_by_run_state_as_each_is_told(rest: Rest, scop
     async with snapshot(rest.engine) as db:
         work = work_of(rest, db, scope)
         items = await records.list_all(db, scope, records.DEVICE)
-        statuses = await DEVICES.statuses(work, await read_fleet(work, limits), items)
+        statuses = await DEVICES.statuses(
+            work, await read_fleet(work, limits, (i.id for i in items)), items
+        )
         told = await device_counts(db, scope, work.now, limits)
     assert len({status.run_state for status in statuses}) > 3
     for place, states in told.items():
@@ -262,7 +266,7 @@ async def test_a_status_needs_only_the_narrow_row_of_its_device(rest: Rest, scop
         work = work_of(rest, db, scope)
         whole = await records.list_all(db, scope, records.DEVICE)
         narrow = await listed_devices(db, scope, [item.id for item in whole])
-        fleet = await read_fleet(work, Limits())
+        fleet = await read_fleet(work, Limits(), (i.id for i in whole))
         told = [
             [status.to_json() for status in await DEVICES.statuses(work, fleet, items)]
             for items in (whole, narrow)
