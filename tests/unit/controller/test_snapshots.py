@@ -7,7 +7,7 @@ import pytest
 
 from eaves.controller.domain.contract.snapshots import SnapshotState
 from eaves.controller.domain.snapshots import Snapshot, active_of, state_of, too_many
-from eaves.evapi.info import ErrorInfo, ZInfoApp, ZInfoSnapshot, ZSwState
+from eaves.evapi.info import ErrorInfo, Severity, ZInfoApp, ZInfoSnapshot, ZSwState
 
 T0 = datetime(2026, 5, 1, tzinfo=UTC)
 LATER = T0 + timedelta(minutes=1)
@@ -20,6 +20,9 @@ FAILED = replace(
 )
 HALTED = replace(THERE, state=ZSwState.HALTED)
 STUCK = replace(THERE, app_err=(ErrorInfo(description="stuck"),))
+NOTED = replace(
+    THERE, app_err=(ErrorInfo(description="runs by TCG", severity=Severity.SEVERITY_NOTICE),)
+)
 OTHERS = replace(THERE, snapshots=(ZInfoSnapshot(id="s2"),))
 
 
@@ -34,6 +37,7 @@ OTHERS = replace(THERE, snapshots=(ZInfoSnapshot(id="s2"),))
         (ONE, THERE, T0, True, SnapshotState.ROLLING_BACK),
         (ONE, HALTED, LATER, True, SnapshotState.ROLLING_BACK),
         (ONE, THERE, LATER, True, SnapshotState.ACTIVE),
+        (ONE, NOTED, LATER, True, SnapshotState.ACTIVE),
         (ONE, STUCK, LATER, True, SnapshotState.ROLLBACK_FAILED),
         (ONE, STUCK, T0, True, SnapshotState.ROLLING_BACK),
         (ONE, FAILED, LATER, True, SnapshotState.ROLLBACK_FAILED),
