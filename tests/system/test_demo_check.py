@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 DEMO = [sys.executable, "-m", "eaves", "demo"]
-NETWORKS = (
+EVIDENCE = (
+    "a snapshot is rolled back: the disk of the machine said 'old', then 'new'",
     "an app on each kind of network: switch: on-site has 192.0.2.50 from the site's DHCP server",
     "air-gapped: alone (",
     "a denied connection is counted: 192.0.2.1:8000 (a rule) connected, :8001 (no rule) denied",
@@ -35,7 +36,7 @@ def test_the_demo_proves_each_step_and_leaves_nothing_even_after_a_killed_one(
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     assert "removed what an earlier demo had left behind" in done.stdout
     assert "all checks passed" in done.stdout
-    for line in NETWORKS:
+    for line in EVIDENCE:
         assert line in done.stdout
     assert not killed.exists()
     assert not (tmp_path / "demo").exists()

@@ -89,6 +89,16 @@ for path in /sys/class/net/eth*; do
   udhcpc -b -q -S -i "${path##*/}" -s /tmp/dhcp -t 10 -T 1 -A 2
 done
 echo "hello from a virtual machine, GREETING=$greeting" > /www/index.html
+mkdir -p /www/cgi-bin
+cat > /www/cgi-bin/word <<'EOF'
+#!/bin/sh
+# Keeps a word (?WORD) on the disk: in a sector between its boot record and its partition.
+printf 'Content-Type: text/plain\\r\\n\\r\\n'
+at="bs=512 count=1 status=none"
+[ -z "$QUERY_STRING" ] || echo "$QUERY_STRING" | dd of=/dev/vda seek=64 conv=sync,fsync $at
+dd if=/dev/vda skip=64 $at | tr -d '\\0'
+EOF
+chmod +x /www/cgi-bin/word
 echo "sample machine: ready, GREETING=$greeting"
 case "$greeting" in poweroff*) poweroff -f ;; panic*) echo c > /proc/sysrq-trigger ;; esac
 while true; do httpd -f -v -p 80 -h /www; sleep 1; done

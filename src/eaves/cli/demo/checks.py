@@ -8,6 +8,7 @@ from eaves.cli.demo.checking import SLOW_S, address_of, connects, demand
 from eaves.cli.demo.sandbox import in_namespace, run_tool
 from eaves.cli.demo.scene import HELLO_PORT, MACHINE_PORT, UNMAPPED_PORT, Scene
 from eaves.cli.demo.site import apps_on_each_network, bad_port_heals, denied_is_counted
+from eaves.cli.demo.snapshots import snapshot_is_rolled_back
 from eaves.cli.demo.tell import Teller
 from eaves.errors import EavesError
 
@@ -228,6 +229,7 @@ CHECKS = (
     Check("why", why_names_the_fact),
     Check("too large an app is refused", too_large_is_refused),
     Check("the machine was left alone all the time", machine_kept_running),
+    Check("a snapshot is rolled back", snapshot_is_rolled_back),
     Check("an app on each kind of network", apps_on_each_network),
     Check("a denied connection is counted", denied_is_counted),
     Check("a bad port configuration heals itself", bad_port_heals),

@@ -54,7 +54,17 @@ class Current(msgspec.Struct, rename="camel"):
     net_status_list: tuple[Vif, ...] = ()
 
 
+class Taken(msgspec.Struct):
+    name: str = ""
+    state: str = ""
+
+
+class Intended(msgspec.Struct, rename="camel"):
+    available_snapshots: tuple[Taken, ...] = ()
+
+
 class _Described(msgspec.Struct):
+    intended: Intended = msgspec.field(default_factory=Intended)
     current: Current = msgspec.field(default_factory=Current)
 
 
@@ -145,8 +155,15 @@ class Scene:
 
     def current(self, kind: str, name: str) -> "Current":
         """What is known to be, as `eaves describe` shows it."""
+        return self._described(kind, name).current
+
+    def intended(self, kind: str, name: str) -> "Intended":
+        """What should be, as `eaves describe` shows it."""
+        return self._described(kind, name).intended
+
+    def _described(self, kind: str, name: str) -> "_Described":
         shown = self.eaves("describe", kind, name, "-o", "json")
-        return msgspec.json.decode(shown, type=_Described).current
+        return msgspec.json.decode(shown, type=_Described)
 
     def apply(self, name: str, **values: str) -> str:
         """Write a sample YAML with its values filled in, and apply it as a user would."""
