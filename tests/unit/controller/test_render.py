@@ -123,6 +123,17 @@ def test_ports_that_are_not_there_are_left_out_and_said() -> None:
     assert netinst.startswith("network instance 'nowhere': device 'edge-1' has no port or label")
 
 
+def test_a_node_is_not_left_without_a_port_for_its_controller() -> None:
+    """Where no adapter is an uplink, devices take all of them for one."""
+    typo = DEVICE.interfaces[0].model_copy(update={"intfname": "etho"})
+    shared = DEVICE.interfaces[1].model_copy(update={"intf_usage": AdapterUsage.APP_SHARED})
+    device = DEVICE.model_copy(update={"interfaces": (typo, shared)})
+    rendered = render_device(replace(WORLD, device=device), FACTS)
+    uplinks = {one.name: one.uplink for one in rendered.config.system_adapter_list}
+    assert uplinks == {"etho": True, "eth1": False}
+    assert any(text.startswith("interface 'etho': model") for text in rendered.missing)
+
+
 def test_a_domain_is_delivered_without_the_scheme_that_it_was_written_with() -> None:
     ip = DhcpServerConfig(subnet="10.7.0.0/24", domain="http://example.com")
     netinst = APPS_NET.model_copy(update={"ip": ip})

@@ -324,6 +324,10 @@ def test_an_image_with_an_id_exists_and_one_that_is_named_only_may_come_later() 
     told = admit_app(App.from_json(BUNDLE.to_json() | {"manifestJSON": lost}), None, images={})
     assert members(told) == {"manifestJSON.images[0].imageid"}
     assert refused(instance(), load(images={})) == {"drives[0].imagename"}
+    assert refused(instance(drives=[]), load(images={})) == {"drives[0].imagename"}
+    sized = instance(drives=[{"maxsize": "1"}])
+    assert refused(sized, load(images={})) == {"drives[0].imagename"}
+    assert refused(instance(drives=[]), load()) == refused(sized, load()) == set()
     bare = App(name="bare", title="Bare")
     assert members(admit_app(bare, None, images={})) == {"manifestJSON"}
 
@@ -393,6 +397,18 @@ def test_a_used_image_keeps_its_bytes() -> None:
     refusals = admit_image(full, IMAGE, missing_datastores=(), used_by=("app bundle 'a'",))
     assert members(refusals) == {"imageRelUrl"}
     assert admit_image(full, IMAGE, missing_datastores=(), used_by=()) == ()
+
+
+def test_an_image_that_is_only_named_somewhere_may_get_its_first_digest() -> None:
+    told = {"title": "Disk", "image_type": "IMAGE_TYPE_APPLICATION", "datastore_id": "d"}
+    wanted = IMAGE.model_copy(update=told)
+    bare = wanted.model_copy(update={"image_sha256": ""})
+    users = ("patch envelope 'x'",)
+    assert admit_image(wanted, bare, missing_datastores=(), used_by=users) == ()
+    other = wanted.model_copy(update={"image_sha256": "0" * 64})
+    for current, now in ((wanted, other), (wanted, bare)):
+        refusals = admit_image(now, current, missing_datastores=(), used_by=users)
+        assert members(refusals) == {"imageRelUrl"}
 
 
 def test_a_volume_grows_only() -> None:

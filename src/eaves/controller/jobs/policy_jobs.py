@@ -48,7 +48,7 @@ LOOK_EVERY_S: Final = 0.25
 RETRY_S: Final = 5.0
 BATCH: Final = 50
 """Devices in one transaction, at most, where they are read in it."""
-AHEAD: Final = 500
+AHEAD: Final = 200
 """As many at most on SQLite, where they are read and decided before."""
 LEAST: Final = 10
 BATCH_S: Final = 0.2
@@ -96,16 +96,15 @@ class PolicyJobs:
 
     @asynccontextmanager
     async def _writing(self) -> AsyncGenerator[Db]:
-        async with self._resting(), unit_of_work(self.engine, in_place=True) as db:
+        async with unit_of_work(self.engine, in_place=True) as db:
+            begun = perf_counter()
             yield db
+        await self._rest(perf_counter() - begun)
 
-    @asynccontextmanager
-    async def _resting(self) -> AsyncGenerator[None]:
+    async def _rest(self, held_s: float) -> None:
         """On SQLite a rest follows a transaction, in which others begin theirs."""
-        begun = perf_counter()
-        yield
         if self.engine.dialect.name == "sqlite":
-            await asyncio.sleep(max(REST_S, (perf_counter() - begun) / 4))
+            await asyncio.sleep(max(REST_S, held_s / 4))
 
     async def _some(self, now: datetime) -> bool:
         taken: list[WantedDevice] = []
@@ -118,8 +117,9 @@ class PolicyJobs:
             if not taken:
                 raise
             log.exception("policy_batch_failed", devices=len(taken))
-        self._at_once = LEAST
-        for one in taken[:LEAST]:
+        if self.engine.dialect.name == "sqlite":  # it may be hundreds; the next ones are few
+            self._at_once, taken = LEAST, taken[:LEAST]
+        for one in taken:
             await self._alone(one, now)
         return True
 
@@ -153,7 +153,7 @@ class PolicyJobs:
                 return False
             self._behind = taken[-1].enterprise_id
             decided = await asyncio.to_thread(decide_all, sites, means)
-            async with self._resting(), ahead.writing() as db:
+            async with ahead.writing() as db:
                 begun = perf_counter()
                 if await ahead.unchanged():
                     done = await carry_out(db, decided, means)
@@ -164,6 +164,7 @@ class PolicyJobs:
                     taken[:] = await take_wanted(db, now, LEAST, behind=self._behind)
                     done = await self._look_at(db, taken, now)
                     self._at_once = max(LEAST, self._at_once // 2)
+        await self._rest(perf_counter() - begun)
         self._tell(done)
         return True
 

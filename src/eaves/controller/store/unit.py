@@ -218,6 +218,7 @@ class LookAhead:
     @asynccontextmanager
     async def reading(self) -> AsyncGenerator[Db]:
         """What is read here is of one moment."""
+        await self._connection.execution_options(**{_BEGIN: "BEGIN"})
         async with self._connection.begin(), _placed(self._connection, in_place=True):
             self._seen = await self._version()
             yield self._connection

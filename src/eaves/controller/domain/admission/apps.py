@@ -16,7 +16,10 @@ from eaves.controller.domain.admission.refusal import (
     unknown,
 )
 from eaves.controller.domain.admission.rules import admit_rules, port_maps
-from eaves.controller.domain.admission.signatures import refuse_unsigned_instance
+from eaves.controller.domain.admission.signatures import (
+    left_to_manifest,
+    refuse_unsigned_instance,
+)
 from eaves.controller.domain.admission.storage import refuse_undeployable
 from eaves.controller.domain.contract.apps import App, AppInstance, AppInterface, VmInfo
 from eaves.controller.domain.contract.catalogue import AdapterUsage, SysModel
@@ -157,6 +160,7 @@ def admit_app_instance(
         refusals += _refuse_project(bundle, load.device)
         refusals += refuse_compose(bundle, load.device, runs_compose=load.runs_compose)
     refusals += _admit_drives(wanted, load)
+    refusals += _admit_manifest_images(wanted, bundle, load)
     refusals += refuse_unsigned_instance(wanted, bundle, load.images, load.trust)
     refusals += _admit_resources(wanted, load)
     refusals += _admit_interfaces(wanted, bundle, load)
@@ -241,6 +245,20 @@ def _admit_drives(wanted: AppInstance, load: DeviceLoad) -> list[Refusal]:
             invalid("drives", f"a container has one image, {with_image} drives name one; keep one")
         )
     return refusals
+
+
+def _admit_manifest_images(
+    wanted: AppInstance, bundle: App | None, load: DeviceLoad
+) -> list[Refusal]:
+    """What a bundle only names must be there when it is deployed."""
+    labels = {volume.label for volume in load.volumes} - {""}
+    return [
+        unknown("image", template.imagename or template.imageid, f"drives[{index}].imagename")
+        for index, drive, template in left_to_manifest(wanted, bundle)
+        if (named := {template.imageid, template.imagename} - {""})
+        and not named & load.images.keys()
+        and (drive.volumelabel or template.volumelabel) not in labels
+    ]
 
 
 def _memory_bytes(instance: AppInstance, load: DeviceLoad) -> int:

@@ -59,6 +59,20 @@ def images_of_manifest(bundle: App | None) -> tuple[VMManifestImage, ...]:
     return manifest.images if manifest is not None else ()
 
 
+def left_to_manifest(
+    instance: AppInstance, bundle: App | None
+) -> Iterator[tuple[int, Drive, VMManifestImage]]:
+    """Its drives whose image is that of the manifest: all of them where it names none."""
+    for index, template in enumerate(images_of_manifest(bundle)):
+        if index >= len(instance.drives) > 0:
+            return
+        drive = instance.drives[index] if instance.drives else Drive()
+        volume = drive.mvolname or drive.imvolname
+        blank = (drive.drvtype or template.drvtype).upper() == BLANK
+        if not (volume or drive.imagename or blank):
+            yield index, drive, template
+
+
 def images_named(bundles: Iterable[App | None]) -> frozenset[str]:
     """Names and ids of the images of manifests."""
     found = {

@@ -75,7 +75,11 @@ def admit_image(
                     "make a new image for other bytes",
                 )
             )
-    if current is not None and used_by and _bytes_of(current) != _bytes_of(wanted):
+    if (
+        current is not None
+        and used_by
+        and _bytes_of(_as_pinned(current, wanted)) != _bytes_of(wanted)
+    ):
         refusals.append(
             not_ready(
                 "imageRelUrl",
@@ -84,6 +88,16 @@ def admit_image(
             )
         )
     return tuple(refusals)
+
+
+def _as_pinned(current: ImageConfig, wanted: ImageConfig) -> ImageConfig:
+    """What is in use.  Nobody has deployed an image that has no digest yet: it may get its first.
+
+    Containers are deployed by what their registry says.
+    """
+    if current.image_sha256 or current.image_format is ImageFormat.CONTAINER:
+        return current
+    return current.model_copy(update={"image_sha256": wanted.image_sha256})
 
 
 def _bytes_of(image: ImageConfig) -> tuple[str, str, tuple[str, ...]]:

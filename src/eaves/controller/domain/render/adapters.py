@@ -190,10 +190,10 @@ def _common_connections(inputs: DeviceInputs, secrets: Secrets) -> Connections |
 
 def _system_adapters(inputs: DeviceInputs) -> tuple[eve.SystemAdapter, ...]:
     adapters: list[eve.SystemAdapter] = []
-    strangers = _strangers(inputs)
+    left_out = _left_out(inputs)
     for label, port in ports_of(inputs.device):
         usage = usage_of(label, port, inputs)
-        if usage not in WITH_ADDRESSES or label in strangers:
+        if usage not in WITH_ADDRESSES or label in left_out:
             continue
         network = _network_of(label, port, inputs)
         adapters.append(
@@ -224,6 +224,21 @@ def _strangers(inputs: DeviceInputs) -> frozenset[str]:
     known |= {vlan.logical_label for vlan in device.vlan_adapters}
     known |= {bond.logical_label for bond in device.bond_adapter}
     return frozenset(port.intfname for port in device.interfaces) - known
+
+
+def _left_out(inputs: DeviceInputs) -> frozenset[str]:
+    """Strangers, unless all ports for management are: where no adapter is an uplink, devices take
+    every adapter for one, as the oldest configurations meant it.
+    """
+    strangers = _strangers(inputs)
+    if not strangers:
+        return strangers
+    managing = frozenset(
+        label
+        for label, port in ports_of(inputs.device)
+        if usage_of(label, port, inputs) is AdapterUsage.MANAGEMENT
+    )
+    return frozenset() if managing <= strangers else strangers
 
 
 def _strange_ports(inputs: DeviceInputs) -> tuple[str, ...]:
@@ -262,8 +277,9 @@ def _networks(
     inputs: DeviceInputs, secrets: Secrets
 ) -> tuple[tuple[eve.NetworkConfig, ...], tuple[str, ...]]:
     used: dict[str, NetConfig] = {}
+    left_out = _left_out(inputs)
     for label, port in ports_of(inputs.device):
-        network = _network_of(label, port, inputs)
+        network = None if label in left_out else _network_of(label, port, inputs)
         if network is not None:
             used[network.id] = network
     missing: list[str] = []

@@ -18,6 +18,7 @@ from eaves.controller.domain.status.words import timestamp
 from eaves.evapi.info import ZInfoDevice, decode_z_info_msg
 
 KEPT: Final = 1000  # messages, of about 10 KB each as they are read and written
+LARGEST_KEPT: Final = 32_768  # bytes of a message; a larger one is read each time
 # ours, beside the short form of the contract: what a table shows of each row
 _SHOWN: Final = {"last_update", "err_info", "sw_state", "attested_at", "attestation_stale"}
 
@@ -52,10 +53,16 @@ def listed_device(
     }
 
 
-@lru_cache(maxsize=KEPT)
 def _said(message: bytes) -> tuple[ZInfoDevice | None, JsonObject]:
     """Empty: it said nothing yet."""
+    return _kept(message) if len(message) <= LARGEST_KEPT else _read(message)
+
+
+def _read(message: bytes) -> tuple[ZInfoDevice | None, JsonObject]:
     info = decode_z_info_msg(message).dinfo if message else None
     nobody = Liveness(Contact.NEVER_REGISTERED)
     status = device_status(DeviceConfig(), nobody, DeviceReports(info=info))
     return info, short_json(DeviceStatusSummaryMsg, status)
+
+
+_kept = lru_cache(maxsize=KEPT)(_read)

@@ -12,7 +12,7 @@ from eaves.controller.domain.admission import (
     admit_app_instance,
 )
 from eaves.controller.domain.admission.patches import admit_patch_reference
-from eaves.controller.domain.admission.signatures import images_named
+from eaves.controller.domain.admission.signatures import images_named, left_to_manifest
 from eaves.controller.domain.carried import complete_instance
 from eaves.controller.domain.concealment import conceal_app, conceal_instance
 from eaves.controller.domain.contract.apps import App, AppInstance
@@ -178,6 +178,9 @@ def references_of(instance: AppInstance, load: DeviceLoad | None) -> frozenset[s
         image = load.images.get(drive.imagename)
         found |= {volume} if volume else set()
         found |= {image.id} if image is not None and not volume else set()
+    for _, _, template in left_to_manifest(instance, load.bundles.get(instance.app_id)):
+        image = load.images.get(template.imageid) or load.images.get(template.imagename)
+        found |= {image.id} if image is not None else set()
     for interface in instance.interfaces:
         netinst = None if interface.directattach else load.netinst_of(interface)
         found |= {netinst.id} if netinst is not None else set()
