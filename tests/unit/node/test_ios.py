@@ -272,6 +272,9 @@ def test_what_an_app_holds_and_somebody_unplugged_is_told_until_it_is_back(kerne
     assert told(stick, dongle) == {}
     assert told(dongle) == {"usb": "no USB device 1:2.3 is plugged in; its app goes on without it"}
     assert set(told(replace(stick, port="2.4"))) == {"usb", "usb2"}
+    zeros = (io("stick", "usb", PhyIoType.PhyIoUSBDevice, usbaddr="01:2.3"),)
+    held = decide(kernel, app(A, "usb"), model=zeros)
+    assert with_unplugged(held, zeros, (stick,)) == held
     nobody = decide(kernel)
     assert with_unplugged(nobody, MODEL, ()) == nobody, "what no app holds need not be there"
 

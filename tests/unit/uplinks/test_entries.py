@@ -80,13 +80,27 @@ def test_a_static_port_takes_the_length_of_its_subnet() -> None:
 
 
 @pytest.mark.parametrize(
-    ("gateway", "usable"), [("2001:db8:1::1", True), ("fe80::1", True), ("2001:db8:2::1", False)]
+    ("gateway", "usable"),
+    [
+        ("2001:db8:1::1", True),
+        ("fe80::1", True),
+        ("2001:db8:2::1", False),
+        ("fe80::1%eth0", False),
+    ],
 )
 def test_a_router_of_ipv6_is_in_the_subnet_or_on_the_link(gateway: str, usable: bool) -> None:  # noqa: FBT001 - a column
     spec = Ipspec(dhcp=DHCPType.Static, subnet="2001:db8:1::/64", gateway=gateway)
     given = config(adapter("eth0", addr="2001:db8:1::20"), networks=[network(ip=spec)])
     (port,) = controller_entry(given, at(0)).ports
     assert (not port.wrong) is usable
+
+
+def test_a_router_is_written_as_the_kernel_tells_it() -> None:
+    spec = Ipspec(dhcp=DHCPType.Static, subnet="2001:db8:1::/64", gateway="2001:DB8:1:0::0001")
+    given = config(adapter("eth0", addr="2001:db8:1::20"), networks=[network(ip=spec)])
+    (port,) = controller_entry(given, at(0)).ports
+    assert port.ip is not None
+    assert port.ip.gateway == "2001:db8:1::1"
 
 
 STATIC = Ipspec(dhcp=DHCPType.Static, subnet="10.1.0.0/16", gateway="10.1.0.1")

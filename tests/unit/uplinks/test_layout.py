@@ -243,4 +243,5 @@ def test_an_ipv6_address_of_ours_goes_and_one_that_a_router_announced_stays() ->
     assert lines[-1] == "address delete 2001:db8:1::5/64 dev eth0"
     assert "rule delete pref 15000 from 2001:db8:1::5 lookup 502 protocol 145" in lines
     assert not any(ANNOUNCED in line for line in lines)
+    assert last_lines(layout(port("eth1", TWO, 1)), DONE_6, 6)[-1] == lines[-1]  # no port any more
     assert last_lines(BOTH, DONE_6, 4) == ()

@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 import msgspec
 import structlog
 
-from eaves.errors import Rejected
+from eaves.errors import Rejected, Transient
 from eaves.ids import AppInstanceId, VolumeId
 from eaves.node.containers.environment import SeedFile, parse_user_data
 from eaves.node.containers.items import Container, Mount
@@ -202,7 +202,13 @@ class Workshop:
         # Recorded before it may run: a node that dies here finds it and needs not start another.
         started = Run(process.pid, process.start_ticks, self.clock(), runtime.name)
         write_run(place.path, started)
-        await runtimes.start(runtime, item.app)
+        try:
+            await runtimes.start(runtime, item.app)
+        except (Transient, OSError, asyncio.CancelledError):
+            # Alive and not let go, it would be taken for one that runs.
+            if started.alive:
+                await self.remove(item.app, grace_s=0)
+            raise
         log.info("container_started", app=item.app, pid=process.pid, runtime=runtime.name)
 
     async def limit(self, item: Container) -> None:

@@ -145,10 +145,10 @@ class Workshop:
         if item.vtpm and place.tpm_state is None:
             note += f"; without a TPM: {await self.tpm_probe.fault()}"
         write_run(place.folder, Run(process.pid, process.start_ticks, self.clock(), note))
-        await self._limit(item, process, place.accel)
         try:
+            await self._limit(item, process, place.accel)
             state = await self._let_go(item, place)
-        except Transient:
+        except (Transient, OSError, asyncio.CancelledError):
             # Alive and paused, it would be taken for a machine that runs.
             if (known := self.run_of(item.app)) is not None and known.alive:
                 await self.remove(item.app, grace_s=0)
@@ -157,7 +157,7 @@ class Workshop:
 
     async def _let_go(self, item: Domain, place: Place) -> str:
         """The guest was paused until now; answers its state."""
-        async with monitor(place.qmp, FIRST_ANSWER_S) as client:
+        async with monitor(place.qmp, FIRST_ANSWER_S) as client, asyncio.timeout(FIRST_ANSWER_S):
             if item.vnc is not None and item.vnc.password:
                 secret = {"protocol": "vnc", "password": item.vnc.password}
                 await tell(client, "set_password", secret)

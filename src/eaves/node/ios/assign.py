@@ -110,11 +110,17 @@ def with_unplugged(assigned: Assigned, ios: Iterable[PhysicalIO], usb: Iterable[
     gone: dict[str, str] = {}
     for io in ios:
         addresses = {key.lower(): value.strip().lower() for key, value in io.phyaddrs.items()}
-        place = addresses.get("usbaddr") or addresses.get("usbproduct")
+        place = _usb_place(addresses.get("usbaddr", "")) or addresses.get("usbproduct")
         label = io.logicallabel or io.phylabel
         if place and label in assigned.holders and place not in there:
             gone[label] = f"no USB device {place} is plugged in; its app goes on without it"
     return replace(assigned, errors={**gone, **assigned.errors}) if gone else assigned
+
+
+def _usb_place(told: str) -> str:
+    """Bus and port; a bus may be written with zeros in front."""
+    bus, _, port = told.partition(":")
+    return f"{int(bus)}:{port}" if bus.isdecimal() else told
 
 
 def usb_kind(one: Usb) -> str:

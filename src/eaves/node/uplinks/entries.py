@@ -383,6 +383,8 @@ def _wireless(told: WirelessConfig) -> tuple[tuple[WifiConfig, ...], CellularCon
 def _ip(spec: Ipspec, family: NetworkType, own: str) -> IpPlan:
     dhcp = DHCPType.Client if spec.dhcp == DHCPType.DHCPNoop else spec.dhcp
     address = _static_address(spec.subnet, own) if own else ""
+    if spec.gateway:
+        _check_address(spec.gateway, "gateway")
     if dhcp == DHCPType.Static:
         if not address:
             raise WrongPort("a static port needs an address; write it on the adapter")
@@ -392,13 +394,11 @@ def _ip(spec: Ipspec, family: NetworkType, own: str) -> IpPlan:
         raise WrongPort(f"DHCP mode {int(dhcp)} is not known; use static (1) or client (4)")
     for server in spec.dns:
         _check_address(server, "DNS server")
-    if spec.gateway:
-        _check_address(spec.gateway, "gateway")
     return IpPlan(
         dhcp,
         family,
         address,
-        spec.gateway,
+        str(ip_address(spec.gateway)) if spec.gateway else "",  # as the kernel tells it
         spec.domain,
         spec.dns,
         tuple(n for n in (spec.ntp, *spec.more_ntp) if n),
@@ -460,6 +460,8 @@ def _check_gateway(gateway: str, address: str) -> None:
 
 
 def _check_address(text: str, what: str) -> None:
+    if "%" in text:
+        raise WrongPort(f"{what} {text!r} names an interface; leave that out, it is the port's")
     try:
         ip_address(text)
     except ValueError as error:

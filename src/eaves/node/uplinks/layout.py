@@ -223,7 +223,8 @@ def last_lines(layout: Layout, everything: Kernel, version: int = 4) -> tuple[st
     ]
     routes = {r for p in ports for r in _routes(p, kernel.links[p.ifname], layout.ports)}
     rules = {r for p in ports for r in _rules(p, kernel.links[p.ifname])}
-    wanted: dict[str, tuple[str, ...]] = dict.fromkeys(_below(layout), ())
+    bare = sorted(layout.managed) if version == 6 else ()  # there only what a rule of ours names
+    wanted: dict[str, tuple[str, ...]] = dict.fromkeys((*_below(layout), *bare), ())
     wanted |= {p.ifname: p.wanted.addresses for p in ports}
     lines: list[str] = []
     for ifname, addresses in wanted.items():

@@ -4,6 +4,7 @@ Interfaces of the host's own network are only looked at.  Those that were handed
 links, then addresses as the DHCP client and the configuration give them, then routes and rules.
 """
 
+import contextlib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -308,11 +309,17 @@ class Machine:
         routing = await uplink_state.routing()
         wished, kernel = self._layout(entry, routing), _kernel(routing)
         changed = False
+        failed: CommandFailed | None = None
         for version in (4, 6):
             if lines := layout.last_lines(wished, kernel, version):
                 log.info("addresses_set", lines=lines)
                 changed = True
-                await ip_batch(lines, ipv6=version == 6)
+                try:
+                    await ip_batch(lines, ipv6=version == 6)
+                except CommandFailed as error:  # the other version is no worse for it
+                    failed = failed or error
+        if failed is not None:
+            raise failed
         return changed
 
     def _layout(self, entry: Entry, routing: uplink_state.Routing) -> layout.Layout:
@@ -360,7 +367,8 @@ class Machine:
                 for setting, value in SETTINGS:
                     uplink_state.set_interface(port.ifname, setting, value)
                 for setting, value in _ipv6_settings(port):
-                    uplink_state.set_interface(port.ifname, setting, value, "ipv6")
+                    with contextlib.suppress(FileNotFoundError):  # a kernel without IPv6
+                        uplink_state.set_interface(port.ifname, setting, value, "ipv6")
                 if self._joins(port.plan, entry):
                     joining.add(port.ifname)
                     await self._start_wifi(port.plan, port.ifname)
