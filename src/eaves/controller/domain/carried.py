@@ -20,6 +20,7 @@ from eaves.controller.domain.contract.netinsts import (
 )
 from eaves.controller.domain.contract.volumes import VolInstConfig
 
+FIRST_SUBNET: Final = ipaddress.IPv4Network("10.64.0.0/24")
 NEVER: Final = "0001-01-01T00:00:00Z"
 NO_OPS: Final = OpsCounter(counter=0, ops_time=NEVER)
 
@@ -61,6 +62,8 @@ def _free_subnet(siblings: Iterable[NetInstConfig]) -> ipaddress.IPv4Network:
             taken.append(ipaddress.IPv4Network(subnet, strict=False))
         except ValueError:
             continue  # no subnet, or one of IPv6
+    if not taken:
+        return FIRST_SUBNET
     candidates = ipaddress.IPv4Network("10.64.0.0/10").subnets(new_prefix=24)
     return next(one for one in candidates if not any(one.overlaps(other) for other in taken))
 

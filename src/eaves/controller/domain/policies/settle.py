@@ -29,7 +29,7 @@ from eaves.controller.domain.contract.devices import DeviceConfig
 from eaves.controller.domain.contract.netinsts import NetInstConfig
 from eaves.controller.domain.contract.volumes import VolInstConfig
 from eaves.controller.domain.policies.decide import Owned, decide, names_of
-from eaves.controller.domain.policies.entries import AppTemplate, Entry, Makes
+from eaves.controller.domain.policies.entries import ORDER, AppTemplate, Entry, Makes
 from eaves.controller.domain.policies.instances import (
     instance_of,
     references_of,
@@ -131,7 +131,7 @@ def settle(
     changes = sorted(
         [(entry.makes, entry.key, entry, owned) for owned, entry in decision.update]
         + [(entry.makes, entry.key, entry, None) for entry in decision.create],
-        key=lambda change: (list(Makes).index(change[0]), change[1]),
+        key=lambda change: (ORDER[change[0]], change[1]),
     )
     for _, _, entry, owned in changes:
         run.make(entry, owned)
