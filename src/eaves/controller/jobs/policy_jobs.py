@@ -20,6 +20,7 @@ from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from eaves.controller.domain.secrets import SecretName
+from eaves.controller.jobs.large_writes import large_write
 from eaves.controller.jobs.wanted import RenderWanted, retry_after_s
 from eaves.controller.keys import KeyStore
 from eaves.controller.store.policies import (
@@ -69,6 +70,7 @@ class PolicyJobs:
     wanted: RenderWanted
     told: Callable[[Iterable[DeviceId]], None]
     _at_once: int = field(default=BATCH, init=False)  # the next ones, on SQLite
+    _few: int = field(default=LEAST, init=False)  # where another writer came between
     _behind: str = field(default="", init=False)  # the enterprise that had the last turn
 
     async def run_forever(self) -> None:
@@ -145,7 +147,7 @@ class PolicyJobs:
         from eaves.controller.store.policy_sites import load_sites  # noqa: PLC0415 - as that one
 
         means = self._means(now)
-        async with looking_ahead(self.engine) as ahead:
+        async with large_write(self.engine), looking_ahead(self.engine) as ahead:
             async with ahead.reading() as db:
                 taken += await take_wanted(db, now, self._at_once, behind=self._behind)
                 sites = await load_sites(db, [one.device_id for one in taken])
@@ -161,9 +163,11 @@ class PolicyJobs:
                     fitting = int(len(taken) * BATCH_S / (perf_counter() - begun))
                     self._at_once = max(LEAST, min(fitting, 2 * self._at_once, AHEAD))
                 else:
-                    taken[:] = await take_wanted(db, now, LEAST, behind=self._behind)
+                    taken[:] = await take_wanted(db, now, self._few, behind=self._behind)
                     done = await self._look_at(db, taken, now)
                     self._at_once = max(LEAST, self._at_once // 2)
+                    fitting = int(len(taken) * BATCH_S / (perf_counter() - begun))
+                    self._few = max(LEAST, min(fitting, BATCH))
         await self._rest(perf_counter() - begun)
         self._tell(done)
         return True

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from eaves.controller.jobs.large_writes import large_write
 from eaves.controller.keys import KeyStore
 from eaves.controller.store.rendered import Outcome, put_failure, put_outcomes
 from eaves.controller.store.unit import Db, snapshot, unit_of_work
@@ -129,7 +130,7 @@ async def render_batch(
     if not ids:
         return Stored(frozenset(), frozenset(), frozenset())
     outcomes, faults = await asyncio.to_thread(renderer.made, found, now)
-    async with unit_of_work(engine) as db:
+    async with large_write(engine), unit_of_work(engine) as db:
         return await _store(db, ids, outcomes, faults, finish, now)
 
 
