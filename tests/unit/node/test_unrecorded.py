@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,8 @@ def started(argument: str) -> Generator[int]:
     """Something that has `argument`, as the program itself would."""
     with subprocess.Popen([sys.executable, "-c", SLEEPS, argument]) as process:
         try:
+            while argument.encode() not in Path(f"/proc/{process.pid}/cmdline").read_bytes():
+                time.sleep(0.01)  # the kernel tells the words a moment after the program is there
             yield process.pid
         finally:
             process.kill()
