@@ -249,16 +249,21 @@ async def test_a_second_manager_finds_the_same_process_and_has_nothing_to_do(nod
     assert node.pid == pid
 
 
-async def test_a_killed_manager_leaves_the_container_running(node: Node, tmp_path: Path) -> None:
-    """The manager is a process of its own here, and gets SIGKILL."""
-    script = tmp_path / "manager.py"
-    script.write_text(MANAGER)
+async def managed(node: Node, folder: Path, text: str) -> asyncio.subprocess.Process:
+    """Another process makes the container."""
+    script = folder / "manager.py"
+    script.write_text(text)
     image = str(node.volumes.container_rootfs(VolumeId("root"), 0).lower)
-    manager = await asyncio.create_subprocess_exec(
+    return await asyncio.create_subprocess_exec(
         sys.executable,
-        *(str(script), node.name, str(tmp_path), str(node.run_dir), node.app, image),
+        *(str(script), node.name, str(folder), str(node.run_dir), node.app, image),
         env={**os.environ, "PYTHONPATH": "src:tests"},
     )
+
+
+async def test_a_killed_manager_leaves_the_container_running(node: Node, tmp_path: Path) -> None:
+    """The manager is a process of its own here, and gets SIGKILL."""
+    manager = await managed(node, tmp_path, MANAGER)
     await until(lambda: node.subsystem.facts(node.app) is not None)
     pid = node.pid
     manager.kill()
@@ -267,6 +272,19 @@ async def test_a_killed_manager_leaves_the_container_running(node: Node, tmp_pat
     node.restarted()
     assert node.pid == pid
     assert node.item().ref in (await node.subsystem.observe()).present
+
+
+async def test_a_container_whose_manager_died_before_it_could_run_is_let_go(
+    node: Node, tmp_path: Path
+) -> None:
+    """SIGKILL comes as the manager turns to the runtime for the second time."""
+    dying = await managed(node, tmp_path, DYING + MANAGER)
+    assert await dying.wait() == -signal.SIGKILL
+    pid, runtime = node.pid, choose_runtime(node.run_dir / "containers" / ".oci")
+    assert await state(runtime, node.app) == "created"
+    assert node.item().ref in (await node.restarted().observe()).present
+    assert await state(runtime, node.app) == "running"
+    assert node.pid == pid
 
 
 async def test_another_incarnation_is_another_process(node: Node) -> None:
@@ -495,6 +513,15 @@ print("end", flush=True)
 threading.Event().wait()
 """
 
+DYING = """
+import os, signal, sys
+
+def die(event, words):
+    if event == "subprocess.Popen" and "start" in words[1]:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(die)
+"""
 MANAGER = """
 import asyncio, sys
 from dataclasses import dataclass

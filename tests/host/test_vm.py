@@ -1,9 +1,11 @@
 """A real machine from a real disk under the emulator: booted, reached, adopted, stopped."""
 
 import asyncio
+import os
 import shutil
 import signal
 import subprocess
+import sys
 import urllib.request
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -11,6 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from support.images import LocalVolumes, bios_disk
 
@@ -81,6 +84,10 @@ class Node:
         facts = self.subsystem.facts(self.app)
         assert facts is not None, "machine does not run"
         return facts.run.process
+
+    async def state(self) -> str:
+        async with monitor(self.run_dir / "domains" / self.app / "qmp.sock", 30) as client:
+            return await run_state(client)
 
     def console(self) -> str:
         source = self.subsystem.log_source(self.app)
@@ -195,19 +202,31 @@ async def test_a_guest_that_powers_itself_off_is_reported_and_starts_again(node:
 
 async def test_a_held_guest_stands_still_and_goes_on_also_after_its_node_died(node: Node) -> None:
     await node.make(node.item("held"))
-    socket = node.run_dir / "domains" / node.app / "qmp.sock"
-
-    async def state() -> str:
-        async with monitor(socket, 30) as client:
-            return await run_state(client)
-
     async with node.subsystem.held(node.app):
-        assert await state() == "paused"
+        assert await node.state() == "paused"
         await node.subsystem.observe()
-        assert await state() == "paused", "a look in between lets nothing go"
+        assert await node.state() == "paused", "a look in between lets nothing go"
         await node.restarted().observe()
-        assert await state() == "running", "another process finds what the one before held"
-    assert await state() == "running"
+        assert await node.state() == "running", "another process finds what the one before held"
+    assert await node.state() == "running"
+
+
+async def test_a_guest_whose_node_died_before_it_could_run_is_let_go(node: Node) -> None:
+    """The node is a process of its own here, and gets SIGKILL as it turns to the emulator."""
+    item = node.item("late")
+    starting = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", STARTING, node.name, str(node.base), str(node.run_dir)),
+        env={**os.environ, "PYTHONPATH": "src:tests"},
+        stdin=asyncio.subprocess.PIPE,
+    )
+    await starting.communicate(msgspec.json.encode(item))
+    assert starting.returncode == -signal.SIGKILL
+    process = node.process
+    assert await node.state() == "prelaunch"
+    seen = await node.restarted().observe()
+    assert seen.present == {item.ref: item}
+    assert await node.state() == "running"
+    assert node.process == process
 
 
 async def test_a_killed_emulator_is_reported_with_the_signal(node: Node) -> None:
@@ -260,3 +279,30 @@ async def test_the_probe_guest_runs_where_it_can() -> None:
     """Under TCG, so that a refusal under KVM says something about KVM."""
     answer = await boot_probe("tcg", "max", timeout_s=75)
     assert answer.kvm, answer.reason
+
+
+STARTING = """
+import asyncio, os, signal, sys
+from datetime import UTC, datetime
+from pathlib import Path
+import msgspec
+from support.images import Disk, LocalVolumes
+from eaves.node.domains.items import Domain
+from eaves.node.domains.subsystem import DomainsSubsystem
+
+def die(event, words):
+    if event == "socket.connect" and str(words[1]).endswith("qmp.sock"):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+async def main(name, base, run_dir):
+    volumes = LocalVolumes(Path(base))
+    volumes._disks["disk", 0] = Disk(Path(base) / "disk-0.qcow2")
+    node = DomainsSubsystem(
+        name, Path(base) / "state", Path(run_dir), volumes, lambda: datetime.now(UTC)
+    )
+    item = msgspec.json.decode(sys.stdin.buffer.read(), type=Domain)
+    await node.configurators()["domain"].create(item, lambda _: None)
+
+sys.addaudithook(die)
+asyncio.run(main(*sys.argv[1:]))
+"""

@@ -23,9 +23,8 @@ class Containers:
 
     async def create(self, item: Container, progress: ProgressSink, /) -> None:
         progress(Progress(0, 1, "BOOTING"))
-        async with self._holds.turn(
-            self._workshop.place(item.app).path
-        ):  # not while its disks are copied
+        # not while its disks are copied
+        async with self._holds.starting(self._workshop.place(item.app).path):
             await self._workshop.start(item)
 
     async def modify(self, running: Container, item: Container, progress: ProgressSink, /) -> None:

@@ -20,6 +20,7 @@ from eaves.node.containers.spec import Bind, ImageWishes, Place, User, oci_spec,
 from eaves.node.host import cgroups, runtimes
 from eaves.node.host.applogs import LogFormat, LogSource
 from eaves.node.host.files import atomic_write, below, read_or_none, subfolders, sync_folder
+from eaves.node.host.held import mark_held, mark_let_go
 from eaves.node.host.kept import KEPT
 from eaves.node.host.process import run, systemd_runs, wait_gone
 from eaves.node.host.runtimes import Bundle, Runtime
@@ -199,7 +200,9 @@ class Workshop:
         atomic_write(place.path / "config.json", msgspec.json.encode(spec))
         runtime.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         process = await runtimes.create(runtime, bundle)
-        # Recorded before it may run: a node that dies here finds it and needs not start another.
+        # Recorded before it may run: a node that dies here finds it and needs not start another,
+        # and by its mark that it stands still.
+        mark_held(place.path)
         started = Run(process.pid, process.start_ticks, self.clock(), runtime.name)
         write_run(place.path, started)
         try:
@@ -209,6 +212,7 @@ class Workshop:
             if started.alive:
                 await self.remove(item.app, grace_s=0)
             raise
+        mark_let_go(place.path)
         log.info("container_started", app=item.app, pid=process.pid, runtime=runtime.name)
 
     async def limit(self, item: Container) -> None:

@@ -23,9 +23,8 @@ class Domains:
 
     async def create(self, item: Domain, progress: ProgressSink, /) -> None:
         progress(Progress(0, 1, "BOOTING"))
-        async with self._holds.turn(
-            self._workshop.folder(item.app)
-        ):  # not while its disks are copied
+        # not while its disks are copied
+        async with self._holds.starting(self._workshop.folder(item.app)):
             await self._workshop.start(item)
 
     async def modify(self, running: Domain, item: Domain, progress: ProgressSink, /) -> None:

@@ -55,7 +55,7 @@ class DomainsSubsystem:
         for app in self._workshop.known_apps():
             folder = self._workshop.folder(app)
             if self._holds.is_left(folder) and app in self._running():
-                await self._holds.let_go_left(folder, partial(self._go_on, app))
+                await self._holds.let_go_left(folder, partial(self._workshop.go_on, app))
         return await asyncio.to_thread(see, self._workshop, self.boot_retry)
 
     @asynccontextmanager

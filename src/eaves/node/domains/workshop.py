@@ -21,9 +21,10 @@ from eaves.node.domains.qemu import DiskFile, Ovmf, Place, keeper_argv, memory_l
 from eaves.node.domains.seed import write_seed
 from eaves.node.domains.vtpm import TpmProbe, make_tpm_state, tpm_state_name
 from eaves.node.host import cgroups
-from eaves.node.host.accel import Accel, AccelProbe
+from eaves.node.host.accel import AccelProbe
 from eaves.node.host.applogs import LogFormat, LogSource
 from eaves.node.host.files import atomic_write, below, read_or_none, subfolders
+from eaves.node.host.held import mark_held, mark_let_go
 from eaves.node.host.process import (
     ProcessId,
     identify,
@@ -140,24 +141,35 @@ class Workshop:
         keeper = await spawn_detached(argv, unit=self.unit(item.app), output=output)
         self.keeper_pid_file(item.app).write_text(str(keeper))
         process = await self._launched(place, keeper, output)
-        # Recorded while the guest is still paused: a node that dies here finds this one again.
+        # Recorded while the guest is still paused: a node that dies here finds this one again, and
+        # by its mark that it stands still.
+        mark_held(place.folder)
         note = f"{place.accel.name}: {place.accel.reason}"
         if item.vtpm and place.tpm_state is None:
             note += f"; without a TPM: {await self.tpm_probe.fault()}"
         write_run(place.folder, Run(process.pid, process.start_ticks, self.clock(), note))
         try:
-            await self._limit(item, process, place.accel)
-            state = await self._let_go(item, place)
+            state = await self._let_go(item, process, kvm=place.accel.kvm)
         except (Transient, OSError, asyncio.CancelledError):
             # Alive and paused, it would be taken for a machine that runs.
             if (known := self.run_of(item.app)) is not None and known.alive:
                 await self.remove(item.app, grace_s=0)
             raise
+        mark_let_go(place.folder)
         log.info("domain_started", app=item.app, pid=process.pid, state=state, accel=note)
 
-    async def _let_go(self, item: Domain, place: Place) -> str:
+    async def go_on(self, app: AppInstanceId) -> None:
+        """What an earlier process left standing still does what it was to do next."""
+        item, run = self.recorded(app), self.run_of(app)
+        if item is not None and run is not None and run.alive:
+            state = await self._let_go(item, run.process, kvm=run.note.startswith("KVM: "))
+            log.info("domain_goes_on", app=app, pid=run.pid, state=state)
+
+    async def _let_go(self, item: Domain, process: ProcessId, *, kvm: bool) -> str:
         """The guest was paused until now; answers its state."""
-        async with monitor(place.qmp, FIRST_ANSWER_S) as client, asyncio.timeout(FIRST_ANSWER_S):
+        await self._limit(item, process, kvm=kvm)
+        qmp = self.folder(item.app) / "qmp.sock"
+        async with monitor(qmp, FIRST_ANSWER_S) as client, asyncio.timeout(FIRST_ANSWER_S):
             if item.vnc is not None and item.vnc.password:
                 secret = {"protocol": "vnc", "password": item.vnc.password}
                 await tell(client, "set_password", secret)
@@ -200,10 +212,10 @@ class Workshop:
                 raise Transient(f"QEMU did not start: {said[-500:] or 'no output'}")
             await asyncio.sleep(0.05)
 
-    async def _limit(self, item: Domain, process: ProcessId, accel: Accel) -> None:
+    async def _limit(self, item: Domain, process: ProcessId, *, kvm: bool) -> None:
         memory = memory_limit_bytes(item)
         # Without hardware help the emulator's own threads need time beside the guest's.
-        cpus = item.vcpus if accel.kvm else 0
+        cpus = item.vcpus if kvm else 0
         if systemd_runs():
             await cgroups.limit_scope(self.unit(item.app), memory, cpus)
         else:

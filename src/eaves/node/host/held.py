@@ -3,6 +3,8 @@
 A marker beside its run state is written before it is held.  A marker that nobody works under was
 left by a node that died: the workload is let go at the next look.  One that is down is not started
 meanwhile, and who wants to hold it too waits: the first to end would let go what the other needs.
+
+A workload that is being started stands still too, from before it is recorded until it may run.
 """
 
 import asyncio
@@ -12,12 +14,22 @@ from pathlib import Path
 
 import structlog
 
+from eaves.errors import EavesError
 from eaves.node.host.files import atomic_write
 
 log = structlog.get_logger(__name__)
 
 MARKER = "held"
 Act = Callable[[], Awaitable[None]]
+
+
+def mark_held(folder: Path) -> None:
+    """Before what will stand still is recorded."""
+    atomic_write(folder / MARKER, b"")
+
+
+def mark_let_go(folder: Path) -> None:
+    (folder / MARKER).unlink(missing_ok=True)
 
 
 class Holds:
@@ -30,6 +42,16 @@ class Holds:
     def turn(self, folder: Path) -> asyncio.Lock:
         """Of one workload: to hold it, or to start it."""
         return self._turns.setdefault(folder, asyncio.Lock())
+
+    @asynccontextmanager
+    async def starting(self, folder: Path) -> AsyncGenerator[None]:
+        """The turn of who starts a workload, and marks it as long as it stands still."""
+        async with self.turn(folder):
+            self._mine.add(folder / MARKER)
+            try:
+                yield
+            finally:
+                self._mine.discard(folder / MARKER)
 
     @asynccontextmanager
     async def held(
@@ -45,7 +67,7 @@ class Holds:
     @asynccontextmanager
     async def _held(self, folder: Path, hold: Act, let_go: Act) -> AsyncGenerator[None]:
         marker = folder / MARKER
-        atomic_write(marker, b"")
+        mark_held(folder)
         self._mine.add(marker)
         try:
             await hold()
@@ -53,7 +75,7 @@ class Holds:
         finally:
             try:
                 await let_go()
-                marker.unlink(missing_ok=True)
+                mark_let_go(folder)
             finally:
                 self._mine.discard(marker)
 
@@ -63,10 +85,13 @@ class Holds:
         return marker not in self._mine and marker.exists()
 
     async def let_go_left(self, folder: Path, let_go: Act) -> None:
-        """Of a node that died meanwhile, or that could not let go."""
+        """Of a node that died meanwhile, or that could not let go; else it is tried again."""
         if not self.is_left(folder):
             return
-        marker = folder / MARKER
+        try:
+            await let_go()
+        except (EavesError, OSError) as error:
+            log.warning("held_workload_stands_still", folder=str(folder), error=str(error)[:200])
+            return
+        mark_let_go(folder)
         log.warning("held_workload_let_go", folder=str(folder))
-        await let_go()
-        marker.unlink(missing_ok=True)

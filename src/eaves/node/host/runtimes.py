@@ -147,9 +147,12 @@ async def pause(runtime: Runtime, container_id: str) -> None:
 
 
 async def resume(runtime: Runtime, container_id: str) -> None:
-    """Let them go on; one that is not held goes on anyway."""
-    if await state(runtime, container_id) == "paused":
+    """Let them go on, and begin one that was only created; what runs goes on anyway."""
+    found = await state(runtime, container_id)
+    if found == "paused":
         await run([runtime.program, *runtime.options, "resume", container_id])
+    elif found == "created":
+        await start(runtime, container_id)
 
 
 async def delete(runtime: Runtime, container_id: str) -> None:
