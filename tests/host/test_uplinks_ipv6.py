@@ -14,7 +14,8 @@ from support.ports import adapter, at, config, network
 from support.tied import TIED
 
 from eaves.evapi.evecommon import DHCPType, Ipspec, NetworkType
-from eaves.node.host import dhcp, sockets
+from eaves.node.host import dhcp, sockets, uplink_state
+from eaves.node.uplinks.conflicts import FIRST_PAUSE_S
 from eaves.node.uplinks.entries import controller_entry
 from eaves.node.uplinks.machine import Machine, Place
 from eaves.node.uplinks.model import Entry
@@ -115,7 +116,7 @@ async def test_a_static_port_of_ipv6_reaches_beyond_its_router(machine: Machine,
     assert await machine.settle(other) is False
 
 
-async def test_an_address_that_somebody_else_has_is_told_and_not_used(
+async def test_an_address_that_somebody_else_has_is_told_and_used_once_it_is_free(
     machine: Machine, out: str
 ) -> None:
     netns.ip("-n", out, "addr", "add", "2001:db8:1::20/64", "dev", "up0", "nodad")
@@ -124,6 +125,31 @@ async def test_an_address_that_somebody_else_has_is_told_and_not_used(
     port = await looked(machine, entry, lambda port: "somebody else" in port.local_error())
     assert "has 2001:db8:1::20" in port.local_error()
     assert port.sources == ()
+    told = port.local_error()
+
+    assert await machine.ask_again(entry, 0.0) is False
+    assert await machine.ask_again(entry, FIRST_PAUSE_S) is True
+    (port,) = (await machine.look(entry)).ports
+    assert port.local_error() == told, "it is told until it is over"
+    await still_taken()
+
+    netns.ip("-n", out, "addr", "delete", "2001:db8:1::20/64", "dev", "up0")
+    assert await machine.ask_again(entry, FIRST_PAUSE_S * 2) is False, "its pause is longer now"
+    assert await machine.ask_again(entry, FIRST_PAUSE_S * 3) is True
+    port = await looked(machine, entry, lambda port: port.sources)
+    assert (port.sources, port.local_error()) == (("2001:db8:1::20",), "")
+    assert await machine.ask_again(entry, FIRST_PAUSE_S * 99) is False
+    assert await machine.settle(entry) is False
+
+
+async def still_taken() -> None:
+    """The kernel has asked once more, and heard the same."""
+
+    async def heard() -> bool:
+        (link,) = [one for one in (await uplink_state.routing()).links if one.name == "eth0"]
+        return bool(link.taken)
+
+    await netns.until(heard)
 
 
 async def test_a_port_takes_what_a_router_announces_also_on_a_machine_that_forwards(

@@ -7,7 +7,7 @@ from support.ports import adapter, at, config, entry, kept, seen, seen_port
 
 from eaves.evapi.config import PNAC
 from eaves.evapi.flows.steps import Cause, NoConnection, Received
-from eaves.evapi.info import SupplicantState
+from eaves.evapi.info import Severity, SupplicantState
 from eaves.node.diag_text import Probe, diag_text
 from eaves.node.host.guardian import ifupdown_names, networkd_names
 from eaves.node.refs import Way
@@ -48,6 +48,14 @@ def test_the_controller_hears_of_every_entry_and_which_is_in_force() -> None:
     )
     assert second.err is not None
     assert (second.cost, second.err.description) == (1, "no answer")
+
+
+def test_an_address_that_somebody_else_has_is_a_warning_where_another_is_used() -> None:
+    first = replace(SEEN.ports[0], conflict="somebody else in its network has 2001:db8::7")
+    told = system_adapter(STATE, seen(first, SEEN.ports[1])).status[1].ports[0].err
+    assert told is not None
+    assert told.severity is Severity.SEVERITY_WARNING
+    assert told.description == "port eth0: somebody else in its network has 2001:db8::7"
 
 
 def test_a_port_of_the_machines_own_network_says_that_it_does_not_authenticate_itself() -> None:

@@ -42,6 +42,11 @@ class SeenLink:
     untried: frozenset[str] = frozenset()  # of these; the kernel still asks whose they are
     taken: frozenset[str] = frozenset()  # of these; somebody else has them
 
+    @property
+    def free(self) -> frozenset[str]:
+        """Addresses that may be used."""
+        return frozenset(self.addresses) - self.untried
+
 
 @dataclass(frozen=True, slots=True)
 class SeenRoute:

@@ -8,6 +8,7 @@ import contextlib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +31,7 @@ from eaves.node.uplinks.authenticator import (
     asked_of,
     nothing_enrolled,
 )
+from eaves.node.uplinks.conflicts import Conflict, Key, asked_again, asking_lines
 from eaves.node.uplinks.leases import lease_of
 from eaves.node.uplinks.model import Adapter, Bond, Device, Entry, IpPlan, Medium, PortPlan, Vlan
 from eaves.node.uplinks.modems import Modems
@@ -82,6 +84,7 @@ class Machine:
     vendor_class: bool = True  # dhcp.enable.vendorclassid
     sysfs: Sysfs = field(default_factory=Sysfs)
     problems: dict[str, str] = field(default_factory=dict[str, str])  # by port label
+    conflicts: dict[Key, Conflict] = field(default_factory=dict[Key, Conflict])
 
     open_secret: OpenSecret | None = None
     modems: Modems = field(init=False)
@@ -166,7 +169,8 @@ class Machine:
         ours = self._is_ours(plan.device, entry, names)
         told = self._wanted(plan, name.ifname) if ours else None
         usable = set(told.addresses) if told is not None else None
-        problem = self.problems.get(plan.label, "") or _conflict(link)
+        conflict = self._conflict(link, usable)
+        problem = self.problems.get(plan.label, "") or conflict
         announced = tuple(g for g in gateways.get(link.name, ()) if ":" in g)
         seen = Link(
             link.name,
@@ -211,7 +215,18 @@ class Machine:
             silent=silent,
             providers=self.modems.providers.get(name.ifname, ()),
             access=self.access.seen.get(name.ifname) if plan.access else None,
+            conflict=conflict,
         )
+
+    def _conflict(self, link: uplink_state.SeenLink, wanted: AbstractSet[str] | None) -> str:
+        """Who else has an address; `wanted`: what the interface is to have, if it is ours."""
+        ours = wanted or frozenset[str]()
+        taken = link.taken | {a for a in ours - link.free if (link.name, a) in self.conflicts}
+        if not taken:
+            return ""
+        named = ", ".join(sorted(a.partition("/")[0] for a in taken))
+        again = "; the node asks for it again" if taken & ours else ""
+        return f"somebody else in its network has {named}{again}"
 
     def _is_ours(
         self,
@@ -321,6 +336,25 @@ class Machine:
         if failed is not None:
             raise failed
         return changed
+
+    async def ask_again(self, entry: Entry, now: float) -> bool:
+        """Addresses that somebody else had are asked for again in their time; True: one is."""
+        if not self.managed or not any(p.ip and ":" in p.ip.address for p in entry.ports):
+            self.conflicts = {}
+            return False
+        routing = await uplink_state.routing()
+        ports = self._layout(entry, routing).ports
+        due, self.conflicts = asked_again(
+            self.conflicts,
+            [(p.ifname, a) for p in ports for a in p.wanted.addresses if ":" in a],
+            {(link.name, a) for link in routing.links for a in link.taken},
+            {(link.name, a) for link in routing.links for a in link.free},
+            now,
+        )
+        if due:
+            log.info("addresses_asked_again", addresses=due)
+            await ip_batch(asking_lines(due), ipv6=True)
+        return bool(due)
 
     def _layout(self, entry: Entry, routing: uplink_state.Routing) -> layout.Layout:
         names = self._names(entry, routing)
@@ -462,11 +496,6 @@ def _ipv6_settings(port: layout.Port) -> Iterable[tuple[str, str]]:
 
 def _asks_for_lease(plan: IpPlan) -> bool:
     return plan.dhcp == DHCPType.Client and plan.family is not NetworkType.V6Only
-
-
-def _conflict(link: uplink_state.SeenLink) -> str:
-    taken = ", ".join(sorted(a.partition("/")[0] for a in link.taken))
-    return f"somebody else in its network has {taken}" if taken else ""
 
 
 def _pci_text(address: tuple[int, int, int, int] | None) -> str:

@@ -91,6 +91,7 @@ class SeenPort:
     silent: bool = False  # in radio silence
     providers: tuple[ZCellularProvider, ...] = ()  # that its modem hears
     access: Access | None = None  # 802.1X, where a supplicant is asked for
+    conflict: str = ""  # who else has an address of it; others may be used all the same
 
     @property
     def sources(self) -> tuple[str, ...]:

@@ -369,7 +369,7 @@ class Uplinks:
     async def _mend(self) -> None:
         """What the machine does not take hinders nobody from seeing how it is."""
         parts: tuple[Callable[[Entry], Awaitable[object]], ...]
-        parts = (self._links_again, self._tools.machine.settle)
+        parts = (self._links_again, self._tools.machine.settle, self._addresses_again)
         for part in parts:
             try:
                 async with self._setting:
@@ -388,6 +388,9 @@ class Uplinks:
             self._mend_at = now + STALE_S
             log.info("links_mended", lines=lines)
             await self._tools.machine.apply(entry)
+
+    async def _addresses_again(self, entry: Entry) -> None:
+        await self._tools.machine.ask_again(entry, self._tools.monotonic())
 
     def _enter_last_resort(self) -> None:
         """Made of what is there now, where it is wanted and the network is ours."""

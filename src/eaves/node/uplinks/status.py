@@ -177,7 +177,8 @@ def _error(plan: PortPlan, seen: SeenPort | None, result: PortResult) -> ErrorIn
         return ErrorInfo(
             description=text, severity=Severity.SEVERITY_ERROR, timestamp=result.failed
         )
-    warning = result.warning or (f"port {plan.label}: {plan.left_out}" if plan.left_out else "")
+    notice = plan.left_out or (seen.conflict if seen else "")
+    warning = result.warning or (f"port {plan.label}: {notice}" if notice else "")
     if warning:
         return ErrorInfo(description=warning, severity=Severity.SEVERITY_WARNING)
     return None
@@ -316,7 +317,7 @@ def _shown_port(port: SeenPort, result: PortResult, proxies: Mapping[str, str]) 
         port.plan.proxy.roots,
         port.servers,
         port.local_error() or result.error,
-        result.warning or port.plan.left_out,
+        result.warning or port.plan.left_out or port.conflict,
         result.succeeded,
         _shown_access(_access(port.plan, port)),
     )
