@@ -5,6 +5,7 @@ import contextlib
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -81,10 +82,11 @@ def far(out: str) -> Generator[None]:
 
 @contextlib.contextmanager
 def announcing(out: str, folder: Path) -> Generator[None]:
-    """The router announces its subnet."""
+    """The router announces its subnet, and itself as a DNS server."""
     argv = [*TIED, "ip", "netns", "exec", out, "dnsmasq", "--no-daemon", "--port=0"]
     argv += ["--conf-file=/dev/null", "--user=root", f"--dhcp-leasefile={folder / 'leases'}"]
     argv += ["--enable-ra", "--dhcp-range=2001:db8:1::,ra-only,64", "--interface=up0"]
+    argv += [f"--dhcp-option=option6:dns-server,[{ROUTER}]"]
     with (folder / "dnsmasq.log").open("wb") as sink:
         server = subprocess.Popen(argv, stdout=sink, stderr=subprocess.STDOUT)
     try:
@@ -163,3 +165,25 @@ async def test_a_port_takes_what_a_router_announces_also_on_a_machine_that_forwa
         assert reaches(port).startswith("2001:db8:1:")
         assert await machine.settle(entry) is False
     assert not (tmp_path / "dhcp" / "eth0").exists()  # nobody asks for an address of IPv4
+
+
+async def test_a_port_asks_the_dns_servers_that_a_router_announces(
+    machine: Machine, out: str, tmp_path: Path
+) -> None:
+    entry = wished(Ipspec(dhcp=DHCPType.Client), NetworkType.V6Only)
+
+    def hears(one: Machine) -> AbstractAsyncContextManager[None]:
+        return uplink_state.telling(lambda: None, lambda datagram: one.routers.hear(datagram, 0.0))
+
+    with announcing(out, tmp_path):
+        async with hears(machine):
+            await machine.apply(entry)
+            port = await looked(machine, entry, lambda port: port.sources and port.dns)
+            assert (port.dns, port.dns_error()) == ((ROUTER,), "")
+        later = Machine(Place(tmp_path, "t6"), managed=machine.managed)
+        async with hears(later):
+            seen = await later.look(entry)
+            assert "knows no DNS server" in seen.ports[0].dns_error()
+            later.ask_routers(seen, 0.0)
+            port = await looked(later, entry, lambda port: port.dns)
+            assert port.servers == (ROUTER,)

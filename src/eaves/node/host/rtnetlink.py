@@ -136,7 +136,7 @@ async def _dump_once(what: Dump, family: int) -> list[Message]:
         found: list[Message] = []
         while True:
             done = False
-            for flags, answer, payload in _messages(await loop.sock_recv(door, _BUFFER)):
+            for flags, answer, payload in messages(await loop.sock_recv(door, _BUFFER)):
                 if flags & _INTERRUPTED:
                     raise _Changed
                 done = done or answer == _DONE
@@ -150,7 +150,7 @@ async def _dump_once(what: Dump, family: int) -> list[Message]:
                 return found
 
 
-def _messages(raw: bytes) -> Iterator[tuple[int, int, bytes]]:
+def messages(raw: bytes) -> Iterator[tuple[int, int, bytes]]:
     """Flags, type and payload of each message of one datagram."""
     at = 0
     while at + _HEAD.size <= len(raw):

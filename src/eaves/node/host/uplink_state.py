@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from eaves.node.host import router_options
 from eaves.node.host.rtnetlink import Dump, Message, dump
 
 # attributes of rtnetlink, as the kernel names them
@@ -22,7 +23,7 @@ _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_TABLE = 1, 4, 5, 6, 15
 _IFA_F_TENTATIVE, _IFA_F_DADFAILED = 0x40, 0x08
 _FRA_SRC, _FRA_PRIORITY, _FRA_TABLE, _FRA_PROTOCOL = 2, 6, 15, 21
 # groups of rtnetlink: links, IPv4 and IPv6 addresses and routes
-_GROUPS = 0x1 | 0x10 | 0x40 | 0x100 | 0x400
+_GROUPS = 0x1 | 0x10 | 0x40 | 0x100 | 0x400 | router_options.GROUP
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,14 +152,19 @@ def _subscribed() -> Generator[socket.socket]:
 
 
 @asynccontextmanager
-async def telling(changed: Callable[[], None]) -> AsyncGenerator[None]:
-    """Calls `changed` from the loop whenever a link, an address or a route is not what it was."""
+async def telling(
+    changed: Callable[[], None], heard: Callable[[bytes], None]
+) -> AsyncGenerator[None]:
+    """Calls `changed` from the loop whenever a link, an address or a route is not what it was.
+
+    `heard` is given each datagram of the kernel before.
+    """
     loop = asyncio.get_running_loop()
 
     def drain() -> None:
         try:
-            while listener.recv(65536):
-                pass
+            while datagram := listener.recv(65536):
+                heard(datagram)
         except BlockingIOError:
             pass
         except OSError:

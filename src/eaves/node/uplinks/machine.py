@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -33,9 +33,20 @@ from eaves.node.uplinks.authenticator import (
 )
 from eaves.node.uplinks.conflicts import Conflict, Key, asked_again, asking_lines
 from eaves.node.uplinks.leases import lease_of
-from eaves.node.uplinks.model import Adapter, Bond, Device, Entry, IpPlan, Medium, PortPlan, Vlan
+from eaves.node.uplinks.model import (
+    Adapter,
+    Bond,
+    Device,
+    Entry,
+    IpPlan,
+    Medium,
+    Option,
+    PortPlan,
+    Vlan,
+)
 from eaves.node.uplinks.modems import Modems
 from eaves.node.uplinks.radios import Radios
+from eaves.node.uplinks.routers import Routers
 from eaves.node.uplinks.seen import Lease, Link, Seen, SeenPort, Wanted, wanted
 from eaves.node.uplinks.wireless import (
     OpenSecret,
@@ -93,6 +104,7 @@ class Machine:
     radio_problems: tuple[str, ...] = ()  # of those that do not do as they should
     credentials: FindCredentials = nothing_enrolled
     access: Authenticator = field(init=False)
+    routers: Routers = field(default_factory=Routers)
 
     def __post_init__(self) -> None:
         self.modems = Modems(self.open_secret)
@@ -257,7 +269,19 @@ class Machine:
         return lease_of(told.event, told.values) if told else None
 
     def _wanted(self, plan: PortPlan, ifname: str) -> Wanted:
-        return wanted(plan.ip, self._lease(ifname)) if plan.ip else Wanted()
+        if plan.ip is None:
+            return Wanted()
+        told = wanted(plan.ip, self._lease(ifname))
+        if not _hears_routers(plan.ip) or Option.DNS in plan.ip.only:
+            return told
+        return replace(told, dns=tuple(dict.fromkeys((*told.dns, *self.routers.servers(ifname)))))
+
+    def ask_routers(self, seen: Seen, now: float) -> None:
+        """Behind ports that hear them, and have an address but know no DNS server."""
+        for port in seen.ports:
+            asks = port.plan.ip is not None and _hears_routers(port.plan.ip)
+            if asks and port.managed and port.link and port.sources and not port.dns:
+                self.routers.ask(port.link.ifname, now)
 
     # Setting up
 
@@ -487,11 +511,14 @@ def _ipv6_settings(port: layout.Port) -> Iterable[tuple[str, str]]:
     plan = port.plan.ip
     if plan is None:
         return
-    announced = plan.dhcp == DHCPType.Client and plan.family in WITH_IPV6
-    if announced or any(":" in a for a in port.wanted.addresses):
+    if _hears_routers(plan) or any(":" in a for a in port.wanted.addresses):
         yield "disable_ipv6", "0"
-    if announced:
+    if _hears_routers(plan):
         yield "accept_ra", "2"
+
+
+def _hears_routers(plan: IpPlan) -> bool:
+    return plan.dhcp == DHCPType.Client and plan.family in WITH_IPV6
 
 
 def _asks_for_lease(plan: IpPlan) -> bool:

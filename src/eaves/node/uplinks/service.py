@@ -277,11 +277,14 @@ class Uplinks:
         self._ping = ping
         if self._file.ledger and not self._state.ledger and self._inbox.empty:
             self._inbox.post(Listed(self._file.ledger))
-        async with telling(self._look_now.set), asyncio.TaskGroup() as tasks:
+        async with telling(self._look_now.set, self._heard), asyncio.TaskGroup() as tasks:
             tasks.create_task(self._watch_forever(), name="watch ports")
             tasks.create_task(self._decide_forever(tasks), name="decide ports")
             tasks.create_task(self._modems_forever(), name="mend modems")
             tasks.create_task(self._access_forever(), name="authenticate ports")
+
+    def _heard(self, datagram: bytes) -> None:
+        self._tools.machine.routers.hear(datagram, self._tools.monotonic())
 
     async def _watch_forever(self) -> None:
         """A lost carrier is known at once: requests over it go on elsewhere."""
@@ -354,11 +357,13 @@ class Uplinks:
     async def _look(self) -> None:
         machine = self._tools.machine
         self._looked = self._tools.monotonic()
+        machine.routers.forget_old(self._looked)
         self._leases = machine.leases()
         await self._mend()
         if self.keeper.failing:
             self._check_soon()  # is it back?
         before, seen = self.seen, await machine.look(self._state.current)
+        machine.ask_routers(seen, self._looked)
         self.keeper.update(seen)
         if seen.ports != before.ports:
             self._inbox.post(Changed())
