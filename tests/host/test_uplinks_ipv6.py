@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
@@ -81,11 +82,13 @@ def far(out: str) -> Generator[None]:
 
 
 @contextlib.contextmanager
-def announcing(out: str, folder: Path) -> Generator[None]:
+def announcing(
+    out: str, folder: Path, addresses: str = "2001:db8:1::,ra-only,64"
+) -> Generator[None]:
     """The router announces its subnet, and itself as a DNS server."""
     argv = [*TIED, "ip", "netns", "exec", out, "dnsmasq", "--no-daemon", "--port=0"]
     argv += ["--conf-file=/dev/null", "--user=root", f"--dhcp-leasefile={folder / 'leases'}"]
-    argv += ["--enable-ra", "--dhcp-range=2001:db8:1::,ra-only,64", "--interface=up0"]
+    argv += ["--enable-ra", f"--dhcp-range={addresses}", "--interface=up0"]
     argv += [f"--dhcp-option=option6:dns-server,[{ROUTER}]"]
     with (folder / "dnsmasq.log").open("wb") as sink:
         server = subprocess.Popen(argv, stdout=sink, stderr=subprocess.STDOUT)
@@ -187,3 +190,38 @@ async def test_a_port_asks_the_dns_servers_that_a_router_announces(
             later.ask_routers(seen, 0.0)
             port = await looked(later, entry, lambda port: port.dns)
             assert port.servers == (ROUTER,)
+
+
+async def test_an_address_is_asked_for_by_dhcp_where_the_router_says_so(
+    machine: Machine, out: str, tmp_path: Path
+) -> None:
+    entry = wished(Ipspec(dhcp=DHCPType.Client), NetworkType.V6Only)
+    with announcing(out, tmp_path, "2001:db8:1::77,2001:db8:1::77,64,1h"), far(out):
+        await machine.apply(entry)
+
+        async def asked(one: Machine) -> SeenPort:
+            """As the service does each second, on a clock that runs faster."""
+            rounds = itertools.count()
+            async with asyncio.timeout(netns.PATIENCE_S):
+                while True:
+                    await one.lease6(entry, float(next(rounds)))
+                    await one.settle(entry)
+                    (port,) = (await one.look(entry)).ports
+                    if port.sources and port.link and port.link.gateways:
+                        return port
+                    await asyncio.sleep(0.1)
+
+        port = await asked(machine)
+        assert (port.sources, port.dns) == (("2001:db8:1::77",), (ROUTER,))
+        assert reaches(port) == "2001:db8:1::77"
+        machine.leases6.close()
+        later = Machine(Place(tmp_path, "t6"), managed=machine.managed)
+        assert (await asked(later)).sources == port.sources, "the next process is given the same"
+        assert await later.settle(entry) is False
+
+        nobody = controller_entry(config(), at(0))
+        assert await later.lease6(nobody, 99.0) is True
+        await later.apply(nobody)
+        (link,) = [one for one in (await uplink_state.routing()).links if one.name == "eth0"]
+        assert "2001:db8:1::77/128" not in link.addresses
+        later.leases6.close()

@@ -15,7 +15,8 @@ from eaves.node.host.rtnetlink import Dump, Message, dump
 
 # attributes of rtnetlink, as the kernel names them
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK, _IFLA_MASTER = 1, 3, 4, 5, 10
-_IFLA_LINKINFO, _IFLA_IFALIAS, _IFLA_CARRIER = 18, 20, 33
+_IFLA_LINKINFO, _IFLA_IFALIAS, _IFLA_AF_SPEC, _IFLA_CARRIER = 18, 20, 26, 33
+_IFLA_INET6_FLAGS, _IF_RA_MANAGED = 1, 0x40
 _INFO_KIND, _INFO_DATA, _VLAN_ID = 1, 2, 1
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_TABLE = 1, 4, 5, 6, 15
@@ -42,6 +43,7 @@ class SeenLink:
     addresses: tuple[str, ...]  # CIDR texts
     untried: frozenset[str] = frozenset()  # of these; the kernel still asks whose they are
     taken: frozenset[str] = frozenset()  # of these; somebody else has them
+    dhcp6: bool = False  # a router says that addresses are to be asked for by DHCPv6
 
     @property
     def free(self) -> frozenset[str]:
@@ -98,6 +100,7 @@ def _link(message: Message, names: Mapping[int, str], addresses: Mapping[str, in
     _, _, index, flags, _ = message.head
     info = message.nested(_IFLA_LINKINFO)
     kind = info.text(_INFO_KIND)
+    inet6 = message.nested(_IFLA_AF_SPEC).nested(socket.AF_INET6)
     return SeenLink(
         message.text(_IFLA_IFNAME),
         index,
@@ -113,6 +116,7 @@ def _link(message: Message, names: Mapping[int, str], addresses: Mapping[str, in
         tuple(addresses),
         frozenset(a for a, marks in addresses.items() if marks & _IFA_F_TENTATIVE),
         frozenset(a for a, marks in addresses.items() if marks & _IFA_F_DADFAILED),
+        bool(inet6.number(_IFLA_INET6_FLAGS) & _IF_RA_MANAGED),
     )
 
 

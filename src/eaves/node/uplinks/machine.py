@@ -33,6 +33,8 @@ from eaves.node.uplinks.authenticator import (
 )
 from eaves.node.uplinks.conflicts import Conflict, Key, asked_again, asking_lines
 from eaves.node.uplinks.leases import lease_of
+from eaves.node.uplinks.leases6 import Asking as Asking6
+from eaves.node.uplinks.leases6 import Leases6
 from eaves.node.uplinks.model import (
     Adapter,
     Bond,
@@ -105,6 +107,7 @@ class Machine:
     credentials: FindCredentials = nothing_enrolled
     access: Authenticator = field(init=False)
     routers: Routers = field(default_factory=Routers)
+    leases6: Leases6 = field(default_factory=Leases6)
 
     def __post_init__(self) -> None:
         self.modems = Modems(self.open_secret)
@@ -272,9 +275,32 @@ class Machine:
         if plan.ip is None:
             return Wanted()
         told = wanted(plan.ip, self._lease(ifname))
-        if not _hears_routers(plan.ip) or Option.DNS in plan.ip.only:
+        if not _hears_routers(plan.ip):
             return told
-        return replace(told, dns=tuple(dict.fromkeys((*told.dns, *self.routers.servers(ifname)))))
+        lease = self.leases6.lease(ifname)
+        addresses, dns = told.addresses, told.dns
+        if lease is not None and Option.ADDRESS not in plan.ip.only:
+            addresses += (f"{lease.address}/128",)
+        if Option.DNS not in plan.ip.only:
+            dns += (*self.routers.servers(ifname), *(lease.dns if lease is not None else ()))
+        return replace(
+            told,
+            addresses=tuple(dict.fromkeys(addresses)),
+            dns=tuple(dict.fromkeys(dns)),
+        )
+
+    async def lease6(self, entry: Entry, now: float) -> bool:
+        """Where a router says so, an address is asked for by DHCPv6; True: one is another."""
+        asking: dict[str, Asking6] = {}
+        if self.managed and any(p.ip and _hears_routers(p.ip) for p in entry.ports):
+            routing = await uplink_state.routing()
+            links = {one.name: one for one in routing.links if one.dhcp6 and one.up and one.carrier}
+            asking = {
+                port.ifname: Asking6(links[port.ifname].index, links[port.ifname].mac)
+                for port in self._layout(entry, routing).ports
+                if port.plan.ip and _hears_routers(port.plan.ip) and port.ifname in links
+            }
+        return self.leases6.round(asking, now)
 
     def ask_routers(self, seen: Seen, now: float) -> None:
         """Behind ports that hear them, and have an address but know no DNS server."""

@@ -282,6 +282,7 @@ class Uplinks:
             tasks.create_task(self._decide_forever(tasks), name="decide ports")
             tasks.create_task(self._modems_forever(), name="mend modems")
             tasks.create_task(self._access_forever(), name="authenticate ports")
+            tasks.create_task(self._leases_forever(), name="ask by DHCPv6")
 
     def _heard(self, datagram: bytes) -> None:
         self._tools.machine.routers.hear(datagram, self._tools.monotonic())
@@ -328,6 +329,21 @@ class Uplinks:
             except (EavesError, OSError) as error:
                 log.warning("ports_not_authenticated", error=str(error))
             await asyncio.sleep(ACCESS_S)
+
+    async def _leases_forever(self) -> None:
+        """Those of DHCPv6; other clients are processes of their own."""
+        machine = self._tools.machine
+        try:
+            while True:
+                await asyncio.sleep(LOOK_S)
+                entry = self._state.current
+                try:
+                    if entry is not None and await machine.lease6(entry, self._tools.monotonic()):
+                        self._look_now.set()
+                except (EavesError, OSError) as error:
+                    log.warning("dhcp6_failed", error=str(error))
+        finally:
+            machine.leases6.close()
 
     async def _modems_mended(self, entry: Entry | None) -> bool:
         machine = self._tools.machine

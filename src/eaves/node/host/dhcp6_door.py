@@ -1,0 +1,40 @@
+"""Datagrams of a DHCPv6 client on one interface."""
+
+import contextlib
+import socket
+from typing import Final
+
+CLIENT_PORT: Final = 546
+SERVER_PORT: Final = 547
+_SERVERS: Final = "ff02::1:2"  # and relays, on the link
+_MOST_AT_ONCE: Final = 16
+
+
+class Door:
+    def __init__(self, ifname: str) -> None:
+        """Raises OSError."""
+        self._ifindex = socket.if_nametoindex(ifname)
+        self._socket = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        try:
+            self._socket.setblocking(False)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, ifname.encode())
+            self._socket.bind(("::", CLIENT_PORT))
+        except BaseException:
+            self._socket.close()
+            raise
+
+    def send(self, message: bytes) -> None:
+        """An interface that cannot send yet loses it: questions are repeated."""
+        with contextlib.suppress(OSError):
+            self._socket.sendto(message, (_SERVERS, SERVER_PORT, 0, self._ifindex))
+
+    def heard(self) -> list[bytes]:
+        found: list[bytes] = []
+        with contextlib.suppress(OSError):  # most often: nothing more is there
+            while len(found) < _MOST_AT_ONCE:
+                found.append(self._socket.recv(4096))
+        return found
+
+    def close(self) -> None:
+        self._socket.close()
