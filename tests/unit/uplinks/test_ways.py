@@ -213,12 +213,12 @@ def test_a_download_makes_room_while_the_controller_is_talked_to() -> None:
         bucket.take(100_000, now)
         now += 0.1
     assert bucket.rate == pytest.approx(1_000_000, rel=0.1)
-    bucket.begin()
+    bucket.begin(now)
     begun, taken = now, 0
-    while now - begun < 10:
+    while now - begun < 9:
         now += bucket.take(65_536, now) + 0.001
         taken += 65_536
-    assert taken / 10 == pytest.approx(250_000, rel=0.2)
+    assert taken / 9 == pytest.approx(250_000, rel=0.2)
     bucket.end(now)
     assert bucket.take(65_536, now + 0.1) > 0  # requests come in bursts
     assert bucket.take(65_536, now + 5) == 0
@@ -226,11 +226,63 @@ def test_a_download_makes_room_while_the_controller_is_talked_to() -> None:
 
 def test_a_download_on_a_slow_port_never_starves() -> None:
     bucket, now, taken = Bucket(rate=1.0), 0.0, 0
-    bucket.begin()
-    while now < 20:
+    bucket.begin(now)
+    while now < 9:
         now += bucket.take(4096, now) + 0.001
         taken += 4096
-    assert taken / 20 >= 0.9 * LEAST_RATE
+    assert LEAST_RATE <= taken / 9 <= 1.2 * LEAST_RATE
+
+
+def fetched(bucket: Bucket, until: float, link: float = 1_000_000, piece: int = 65_536) -> int:
+    """How much a link of so many bytes/s brings in the first seconds."""
+    now, taken = 0.0, 0
+    while now < until:
+        now += piece / link
+        taken += piece
+        now += bucket.take(piece, now)
+    return taken
+
+
+def test_the_time_between_two_downloads_makes_no_slow_link() -> None:
+    bucket = Bucket()
+    fetched(bucket, 5)
+    known = bucket.rate
+    assert known == pytest.approx(1_000_000, rel=0.1)
+    assert bucket.take(65_536, 3600.0) == 0
+    assert bucket.rate == known
+
+
+def test_what_waited_in_the_kernel_makes_no_fast_link() -> None:
+    bucket, now = Bucket(), 0.0
+    for _ in range(60):  # as a busy reader sees it: nothing for a while, then all at once
+        now += 2.5
+        bucket.take(65_536, now)
+        for _ in range(3):
+            now += 0.001
+            bucket.take(65_536, now)
+    assert bucket.rate == 0
+
+
+def test_a_rate_is_measured_in_the_gaps_of_a_talk() -> None:
+    bucket, now = Bucket(), 0.0
+    for _ in range(10):
+        bucket.begin(now)
+        for _ in range(4):
+            now += bucket.take(65_536, now)
+        bucket.end(now)
+        now += 0.6
+        for _ in range(15):  # a second without a request
+            now += 0.065_536
+            assert bucket.take(65_536, now) == 0
+    assert bucket.rate == pytest.approx(1_000_000, rel=0.1)
+
+
+def test_a_talk_without_end_leaves_a_download_its_turns() -> None:
+    held, in_turns = Bucket(), Bucket()
+    held.begin(0.0)
+    in_turns.begin(0.0)
+    assert fetched(held, 9) < 9 * 100_000  # a quarter of FIRST_RATE: nothing is known yet
+    assert fetched(in_turns, 40) > 40 * 500_000
 
 
 def test_the_order_is_that_of_cost_for_any_turn() -> None:

@@ -30,6 +30,7 @@ from eaves.node.storage.records import Layout
 from eaves.node.storage.transfer import (
     CONNECT_S,
     TRIES_WITHOUT_PROGRESS,
+    Intake,
     Job,
     NetworkError,
     Pace,
@@ -37,7 +38,6 @@ from eaves.node.storage.transfer import (
     at_once,
     check_size,
     end,
-    keep,
     nothing,
     persist,
 )
@@ -112,17 +112,15 @@ class SftpFiles:
         uplink = self._uplinks[self._turn % len(self._uplinks)]
         async with _told(url, self._stalled_s):
             file = await client.open(Place.of(url).path, "rb")
-            while partial.offset < total:
-                async with asyncio.timeout(self._stalled_s):
-                    # The library says "str or bytes", which the mode decides: it is binary.
-                    chunk = cast(
-                        "bytes",
-                        await file.read(min(CHUNK, total - partial.offset), partial.offset),
-                    )
-                if not chunk:
-                    break
-                await keep(partial, job, chunk, total)
-                await self._pace(uplink.interface, len(chunk))
+            async with Intake(partial, job, total) as intake:
+                while (left := total - intake.offset) > 0:
+                    async with asyncio.timeout(self._stalled_s):
+                        # The library says "str or bytes", which the mode decides: it is binary.
+                        chunk = cast("bytes", await file.read(min(CHUNK, left), intake.offset))
+                    if not chunk:
+                        break
+                    await intake.take(chunk)
+                    await self._pace(uplink.interface, len(chunk))
         end(partial, url, total)
 
     @asynccontextmanager

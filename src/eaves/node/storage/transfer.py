@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Protocol
+from typing import Protocol, Self
 
 import structlog
 
@@ -28,6 +28,7 @@ TRIES_WITHOUT_PROGRESS = 3
 PAUSE_S = 0.2  # doubles with every try without progress
 MOST_PAUSE_S = 30.0  # whoever asks for more is asked again by the caller's own timer
 LEAST_PROGRESS = 16 * 1024  # bytes in `stalled_s`; the slowest modem brings a hundred times that
+MOST_WAITING = 128 * 1024  # bytes that came and are not written yet; a process that dies loses them
 ROOM_STEP = 16 * 1024**2  # room for so many more is asked for, where nobody said how many come
 
 
@@ -203,25 +204,75 @@ async def persist(
         partial.close()
 
 
-async def keep(partial: Partial, job: Job, chunk: bytes, total: int | None) -> None:
-    """Append what came, if so much was announced."""
-    bound = total if total is not None else job.wanted.limit
-    after = partial.offset + len(chunk)
-    if bound is not None and after > bound:
-        partial.restart()
-        raise TooBig(job.url, bound, after)
-    step = after // ROOM_STEP > partial.offset // ROOM_STEP
-    if total is None and (partial.offset == 0 or step):
-        try:
-            job.admit(after + ROOM_STEP, ROOM_STEP)
-        except EavesError:
-            partial.restart()  # what has no end must not keep what it took
-            raise
-    try:
-        await asyncio.to_thread(partial.append, chunk)
-    except OSError as error:
-        raise Transient(f"{job.url}: cannot keep what arrives: {error}") from error
-    job.note(partial.offset, total)
+class Intake:
+    """Takes what comes and hands it to a thread, which writes while more comes.
+
+    Use as a context manager: however it ends, what came is written by then, so that a cut costs
+    nothing that was here.  `offset` counts what waits, too.
+    """
+
+    def __init__(self, partial: Partial, job: Job, total: int | None) -> None:
+        self.offset = partial.offset
+        self._partial, self._job, self._total = partial, job, total
+        self._waiting: list[bytes] = []
+        self._bytes = 0  # that wait
+        self._writer: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._written()
+
+    async def take(self, chunk: bytes) -> None:
+        """Raises TooBig, what the admission raises, and Transient where the disk takes no more."""
+        await self._admit(len(chunk))
+        self._waiting.append(chunk)
+        self._bytes += len(chunk)
+        self.offset += len(chunk)
+        if self._writer is None or self._writer.done():
+            await self._written()  # tells how the one before ended
+            self._writer = asyncio.create_task(self._write())
+        if self._bytes >= MOST_WAITING:
+            await self._written()
+
+    async def _admit(self, count: int) -> None:
+        """May so much more come?  It may, if so much was announced."""
+        total, limit = self._total, self._job.wanted.limit
+        bound, after = total if total is not None else limit, self.offset + count
+        if bound is not None and after > bound:
+            await self._drop()
+            raise TooBig(self._job.url, bound, after)
+        step = after // ROOM_STEP > self.offset // ROOM_STEP
+        if total is None and (self.offset == 0 or step):
+            try:
+                self._job.admit(after + ROOM_STEP, ROOM_STEP)
+            except EavesError:
+                await self._drop()  # what has no end must not keep what it took
+                raise
+
+    async def _drop(self) -> None:
+        await self._written()
+        self._partial.restart()
+
+    async def _written(self) -> None:
+        """Until nothing waits.  A writer that was begun ends, whatever becomes of who waits."""
+        if self._writer is not None:
+            await asyncio.shield(self._writer)
+            self._writer = None
+
+    async def _write(self) -> None:
+        while self._waiting:
+            chunks, self._waiting, self._bytes = self._waiting, [], 0
+            try:
+                await asyncio.to_thread(self._append, chunks)
+            except OSError as error:
+                raise Transient(f"{self._job.url}: cannot keep what arrives: {error}") from error
+            self._job.note(self._partial.offset, self._total)
+
+    def _append(self, chunks: list[bytes]) -> None:
+        for chunk in chunks:
+            self._partial.append(chunk)
 
 
 def end(partial: Partial, url: str, total: int | None) -> None:

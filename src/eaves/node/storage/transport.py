@@ -37,6 +37,7 @@ from eaves.node.storage.transfer import (
     PAUSE_S,
     TRIES_WITHOUT_PROGRESS,
     HttpError,
+    Intake,
     Job,
     NetworkError,
     Pace,
@@ -46,7 +47,6 @@ from eaves.node.storage.transfer import (
     at_once,
     check_size,
     end,
-    keep,
     nothing,
     persist,
 )
@@ -239,10 +239,11 @@ class Transport:
             job.note(partial.offset, total)
             _bound_window(response)
             watch = Watch(self._stalled_s, partial.offset, asyncio.get_running_loop().time)
-            async for chunk in response.content.iter_chunked(CHUNK):
-                await keep(partial, job, chunk, total)
-                watch.saw(partial.offset)
-                await self._pace(uplink.interface, len(chunk))
+            async with Intake(partial, job, total) as intake:
+                async for chunk in response.content.iter_chunked(CHUNK):
+                    await intake.take(chunk)
+                    watch.saw(intake.offset)
+                    await self._pace(uplink.interface, len(chunk))
         end(partial, url, total)
 
     def _session(self, uplink: Uplink) -> aiohttp.ClientSession:

@@ -134,7 +134,7 @@ class WayKeeper:
         self._uses.append(use)
         bucket = self._bucket(way.interface)
         if not idle:
-            bucket.begin()
+            bucket.begin(self.clock())
         try:
             yield
         finally:
