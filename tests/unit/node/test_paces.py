@@ -21,6 +21,7 @@ from eaves.node.runtime.paces import (
     log_quota_bytes,
     metrics_pause_s,
     poll_pause_s,
+    read_journal_pause_s,
     request_limits,
 )
 
@@ -101,3 +102,5 @@ def test_the_log_has_its_share_of_the_disk() -> None:
 def test_lines_are_taken_over_faster_where_they_may_be_sent_faster() -> None:
     assert collect_logs_pause_s(items("newlog.allow.fastupload", "true")) == 1
     assert collect_logs_pause_s(items("newlog.allow.fastupload", "false")) == 10
+    assert read_journal_pause_s(items("newlog.allow.fastupload", "true")) == 5
+    assert read_journal_pause_s(items("newlog.allow.fastupload", "false")) == 10

@@ -7,6 +7,7 @@ from eaves.node.comms.transport import Limits
 
 BEFORE_ANY_CONFIG_S = 10.0
 COLLECT_S, COLLECT_FAST_S = 10.0, 1.0
+JOURNAL_FAST_S = 5.0  # each look at the journal of the machine is a program that starts
 LOCAL_REQUESTS = {
     "local_profile": "timer.lps.profile.interval",
     "radio": "timer.lps.radio.interval",
@@ -54,6 +55,10 @@ def nested_pause_s(items: ItemValues) -> float:
 
 def collect_logs_pause_s(items: ItemValues) -> float:
     return COLLECT_FAST_S if items.flag("newlog.allow.fastupload") else COLLECT_S
+
+
+def read_journal_pause_s(items: ItemValues) -> float:
+    return JOURNAL_FAST_S if items.flag("newlog.allow.fastupload") else COLLECT_S
 
 
 def request_limits(items: ItemValues) -> Limits:

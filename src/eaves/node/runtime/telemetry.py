@@ -32,7 +32,12 @@ from eaves.node.runtime.log_store import device_origin, upload_pause_s
 from eaves.node.runtime.machine_logs import MachineLogs
 from eaves.node.runtime.nested_apps import NestedApps
 from eaves.node.runtime.nested_stats import with_containers
-from eaves.node.runtime.paces import collect_logs_pause_s, disk_scan_pause_s, metrics_pause_s
+from eaves.node.runtime.paces import (
+    collect_logs_pause_s,
+    disk_scan_pause_s,
+    metrics_pause_s,
+    read_journal_pause_s,
+)
 from eaves.node.runtime.parts import Parts, Shared, pace
 from eaves.node.runtime.workloads import network_items
 from eaves.node.storage import status as storage_status
@@ -190,7 +195,7 @@ class Telemetry:
         while True:
             device_id = self._parts.conversation.link.device_id or ""
             await self._machine_logs.collect(device_origin(device_id, self._parts.version))
-            await pace(lambda: collect_logs_pause_s(self._shared.items))
+            await pace(lambda: read_journal_pause_s(self._shared.items))
 
     def _log_sources(self) -> list[Listed]:
         link, wish = self._parts.conversation.link, self._parts.engine.wish
