@@ -39,7 +39,7 @@ def main() -> int:
         argv += ["--out", str(out), "--key", str(key), "--media", media]
         subprocess.run(argv, cwd=PROJECT, check=True)
     private, _ = artifact.update_key(key)
-    variant.make(OUT / "second", BAD, "rdinit=/none", private, OUT / "bad.eos")
+    variant.make(OUT / "second", BAD, "rdinit=/none", private, OUT / "bad.eos", rootless=True)
     mark.write_text(now)
     return 0
 

@@ -6,6 +6,8 @@ another version.  For updates that are to fail:
     rdinit=/none                               panics
     systemd.mask=eaves-node.service            has no node
     systemd.mask=systemd-networkd.service      has no network
+
+One that panics reads no root: it may be without, and is small then.
 """
 
 import hashlib
@@ -20,9 +22,18 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 STUB = Path("/usr/lib/systemd/boot/efi/linuxx64.efi.stub")
 KEPT = (".osrel", ".linux", ".initrd")
+NO_ROOT = bytes(4096)
 
 
-def make(of: Path, version: str, words: str, key: ec.EllipticCurvePrivateKey, target: Path) -> Path:
+def make(
+    of: Path,
+    version: str,
+    words: str,
+    key: ec.EllipticCurvePrivateKey,
+    target: Path,
+    *,
+    rootless: bool = False,
+) -> Path:
     """`of`: the folder that image/build.py wrote; answers `target`."""
     before = pe.read_program((of / "uki.efi").read_bytes())
     line = before.content(".cmdline").rstrip(b"\0") + b" " + words.encode()
@@ -36,8 +47,11 @@ def make(of: Path, version: str, words: str, key: ec.EllipticCurvePrivateKey, ta
         said = json.loads((of / "manifest.json").read_bytes())
         said |= {"version": version, "measures": uki.measures(kernel)}
         said["uki"] = {"size": len(kernel), "sha256": hashlib.sha256(kernel).hexdigest()}
+        root = of / "root.img"
+        if rootless:
+            root = folder / "root.img"
+            root.write_bytes(NO_ROOT)
+            said["root"] = {"size": len(NO_ROOT), "sha256": hashlib.sha256(NO_ROOT).hexdigest()}
         raw = json.dumps(said, sort_keys=True, separators=(",", ":")).encode()
-        artifact.write_bundle(
-            target, raw, artifact.sign(key, raw), folder / "uki.efi", of / "root.img"
-        )
+        artifact.write_bundle(target, raw, artifact.sign(key, raw), folder / "uki.efi", root)
     return target

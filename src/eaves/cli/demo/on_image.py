@@ -30,11 +30,12 @@ from eaves.errors import Rejected
 DEVICE: Final = "demo-node"
 SERIAL: Final = "DEMO-0001"
 MEMORY_MIB: Final = 3072
-PAUSE_S: Final = 5.0  # the emulated processor needs those of this machine more than we do
-BOOT_S: Final = 900.0
-UPDATE_S: Final = 1800.0  # fetched, written, booted and tested
-APP_S: Final = 1200.0  # a machine within a machine, both emulated
+PAUSE_S: Final = 10.0  # the emulated processor needs those of this machine more than we do
+BOOT_S: Final = 1800.0
+UPDATE_S: Final = 3600.0  # fetched, written, booted and tested
+APP_S: Final = 1800.0  # a machine within a machine, both emulated
 BY_KVM: Final = "a probe guest ran under KVM"
+OPENED: Final = "the key is known"  # as the node says it of its vault
 BY_TPM: Final = "the TPM's share among those that gave it"
 FILES: Final = (
     *("first/disk.raw", "first/pcrs.json", "first/system.eos"),
@@ -58,7 +59,7 @@ class _Attested(msgspec.Struct):
     quote: _Quote | None = None
 
 
-class _Error(msgspec.Struct):
+class Error(msgspec.Struct):
     description: str = ""
 
 
@@ -66,11 +67,12 @@ class Software(msgspec.Struct, rename="camel"):
     """One slot, or a version that none holds."""
 
     activated: bool = False
+    download_progress: int = 0
     short_version: str = ""
     partition_label: str = ""
     partition_state: str = ""
     sw_status: str = ""
-    sw_error: _Error | None = None
+    sw_error: Error | None = None
 
 
 class _Device(msgspec.Struct, rename="camel"):
@@ -79,6 +81,39 @@ class _Device(msgspec.Struct, rename="camel"):
 
 class _Described(msgspec.Struct):
     current: _Device = msgspec.field(default_factory=_Device)
+
+
+def stage_of(software: tuple[Software, ...], version: str) -> str:
+    """How far a version is; of its download, the quarters.  Empty: nothing is said of it."""
+    for one in software:
+        if one.short_version == version:
+            stage = one.sw_status.removeprefix("DEVICE_SW_STATUS_").lower()
+            here = f", {one.download_progress // 25 * 25} % here" if stage == "downloading" else ""
+            slot = f", {one.partition_label} {one.partition_state}" if one.partition_label else ""
+            return f"{version}: {stage}{here}{slot}"
+    return ""
+
+
+def runs(software: tuple[Software, ...], version: str) -> bool:
+    """As a good version, not on trial."""
+    return any(
+        one.activated and one.short_version == version and one.partition_state == "active"
+        for one in software
+    )
+
+
+def why_left(software: tuple[Software, ...], version: str) -> str:
+    """As the node tells it; empty: it does not say that this version failed."""
+    return next(
+        (
+            one.sw_error.description
+            for one in software
+            if one.short_version == version
+            and one.sw_status.endswith("FAILED")
+            and one.sw_error is not None
+        ),
+        "",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,11 +268,13 @@ class ImageStory:
         self._order("attestation", "expect", f"os-{version}", *files)
         self._began = datetime.now(UTC)
         self._order("device", "upgrade", DEVICE, "--image", f"os-{version}")
-        self._until(f"{version} is committed", lambda: self._runs(version), UPDATE_S)
+        self._until_updated(f"{version} is committed", version, runs)
         self._evidence("it was tried, tested with the controller and committed", self._slots())
         shown = self._until_attested("PASS")
         self._evidence("nobody accepted what it measures, and it attests", shown.detail)
-        self._evidence("its vault opened by what was predicted", self._until_line("vault", BY_TPM))
+        opened = self._until_line("vault", OPENED)
+        by = "what was predicted" if BY_TPM in opened else "the share that the controller keeps"
+        self._evidence(f"its vault opened by {by}", opened)
         self._evidence("the container answers again", self._until_answers(HELLO_PORT))
 
     def _fallen_back(self) -> None:
@@ -246,8 +283,9 @@ class ImageStory:
         before = Images.version(self._images.second / "system.eos")
         version = self._offer(self._images.bad)
         self._order("device", "upgrade", DEVICE, "--image", f"os-{version}")
-        why = self._until(f"{version} is left", lambda: self._why_left(version), UPDATE_S)
-        self._evidence("it is left by the machine itself, which tells why", why)
+        why = self._until_updated(f"{version} is left", version, why_left)
+        reason = why.partition("\n")[0]  # below it stands the end of a log
+        self._evidence("it is left by the machine itself, which tells why", reason)
         back = self._until(f"{before} runs", lambda: self._runs(before), BOOT_S)
         self._evidence("the version before runs again", self._slots(), holds=back)
         self._evidence("the container answers all the same", self._until_answers(HELLO_PORT))
@@ -290,6 +328,23 @@ class ImageStory:
     def _until(self, what: str, probe: Callable[[], T], timeout_s: float) -> T:
         return self._scene.until(what, probe, timeout_s, PAUSE_S)
 
+    def _until_updated(
+        self, what: str, version: str, probe: Callable[[tuple[Software, ...], str], T]
+    ) -> T:
+        """Minutes pass: says how far the update is whenever that is something else."""
+        said = ""
+
+        def look() -> T:
+            nonlocal said
+            software = self._software()
+            stage = stage_of(software, version)
+            if stage not in ("", said):
+                self._tell.say(stage)
+                said = stage
+            return probe(software, version)
+
+        return self._until(what, look, UPDATE_S)
+
     def _until_attested(self, state: str) -> _Attested:
         def found() -> _Attested | None:
             said = self._scene.eaves("attestation", "show", DEVICE, "-o", "json")
@@ -321,28 +376,12 @@ class ImageStory:
         return msgspec.json.decode(said, type=_Described).current.sw_info
 
     def _runs(self, version: str) -> bool:
-        """As a good version, not on trial."""
-        return any(
-            one.activated and one.short_version == version and one.partition_state == "active"
-            for one in self._software()
-        )
+        return runs(self._software(), version)
 
     def _slots(self) -> str:
         return ", ".join(
             f"{one.short_version or 'empty'} in {one.partition_label} {one.partition_state}"
             for one in self._software()
-        )
-
-    def _why_left(self, version: str) -> str:
-        return next(
-            (
-                one.sw_error.description
-                for one in self._software()
-                if one.short_version == version
-                and one.sw_status.endswith("FAILED")
-                and one.sw_error is not None
-            ),
-            "",
         )
 
     def _evidence(self, what: str, shown: str, *, holds: bool = True) -> None:
