@@ -30,13 +30,13 @@ from eaves.node.baseos.slots import Slot
 
 pytestmark = [
     pytest.mark.vm,
-    pytest.mark.timeout(2400),
+    pytest.mark.timeout(4800),
     pytest.mark.usefixtures("disk_is_told"),
 ]
 
-ONLINE_S = 420.0
-NODELESS_S = 600.0  # until a system on trial is left whose node does not run
-UPDATE_S = 900.0  # fetched, written and booted, by a processor that is emulated
+ONLINE_S = 1200.0  # beside other work: a minute where nothing else runs
+NODELESS_S = 1200.0  # until a system on trial is left whose node does not run
+UPDATE_S = 2400.0  # fetched, written and booted, by a processor that is emulated
 LUKS = b"LUKS\xba\xbe"
 WORLD = """\
 kind: project
@@ -75,7 +75,7 @@ serialno: "EAVES-0001"
 interfaces:
   - {intfname: eth0, intfUsage: MANAGEMENT, netname: uplink}
 configItem:
-  - {key: timer.config.interval, stringValue: "5"}
+  - {key: timer.config.interval, stringValue: "15"}  # each poll is a handshake, emulated
   - {key: timer.test.baseimage.update, stringValue: "30"}
   - {key: timer.update.fallback.no.network, stringValue: "240"}
 """
@@ -211,7 +211,7 @@ def until(what: str, true: Callable[[], bool], timeout_s: float = ONLINE_S) -> N
     deadline = time.monotonic() + timeout_s
     while not true():
         assert time.monotonic() < deadline, f"not {what} within {timeout_s:g} s"
-        time.sleep(2)  # the guest is a machine of its own: it is asked again
+        time.sleep(5)  # the guest is a machine of its own: it is asked again
 
 
 @pytest.fixture(scope="module")
