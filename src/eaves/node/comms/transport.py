@@ -23,6 +23,7 @@ from eaves.evapi.flows.steps import SUCCESS, Cause, NoConnection, Received, Repl
 from eaves.evapi.paths import Endpoint
 from eaves.node.host.resolve import NameUnknown, port_resolver
 from eaves.node.host.sockets import bound
+from eaves.node.host.tls import trusting
 from eaves.node.refs import Way
 
 log = structlog.get_logger(__name__)
@@ -272,12 +273,7 @@ class Transport:
         """With the certificates of the way's proxy beside the usual roots."""
         context = self._contexts.get(roots)
         if context is None:
-            context = ssl.create_default_context()
-            context.minimum_version = ssl.TLSVersion.TLSv1_2
-            if self._roots:
-                context.load_verify_locations(cadata=self._roots)
-            if roots:
-                context.load_verify_locations(cadata="\n".join(roots))
+            context = trusting(self._roots, "\n".join(roots))
             self._contexts[roots] = context
         return context
 

@@ -6,7 +6,6 @@ Source: RFC 8894, section 4.1; EVE API v2, section 13.
 import asyncio
 import base64
 import socket
-import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, cast
 from urllib.parse import urlencode
@@ -20,6 +19,7 @@ from eaves.evapi.scep_proxy import HTTPMethod, SCEPOperation, SCEPProxyRequest
 from eaves.node.enrolment.scep import Ask
 from eaves.node.host.resolve import port_resolver
 from eaves.node.host.sockets import bound
+from eaves.node.host.tls import trusting
 from eaves.node.refs import Way
 
 TIMEOUT_S = 60.0
@@ -81,7 +81,7 @@ async def _once(url: str, ask: Ask, way: Way) -> tuple[int, bytes]:
         return bound(info, way.interface, way.source)
 
     connector = aiohttp.TCPConnector(
-        ssl=_context(way),
+        ssl=trusting("\n".join(way.roots)),
         resolver=cast(
             "AbstractResolver | None",  # the host knows no HTTP
             port_resolver(way.dns, way.interface, way.source, way.names),
@@ -106,10 +106,3 @@ async def _once(url: str, ask: Ask, way: Way) -> tuple[int, bytes]:
             if len(body) > LARGEST_ANSWER:
                 raise ValueError(f"an answer of more than {LARGEST_ANSWER} bytes")
         return reply.status, bytes(body)
-
-
-def _context(way: Way) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    if way.roots:
-        context.load_verify_locations(cadata="\n".join(way.roots))
-    return context

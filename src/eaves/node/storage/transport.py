@@ -21,6 +21,7 @@ from yarl import URL
 
 from eaves.errors import Rejected, Transient
 from eaves.node.host.sockets import bound
+from eaves.node.host.tls import trusting
 from eaves.node.storage.authorizers import (
     Anonymous,
     Authorizer,
@@ -285,11 +286,8 @@ def _socket_of(uplink: Uplink) -> Callable[[Sequence[object]], socket.socket]:
 
 def tls_context(ca_pem: tuple[str, ...]) -> ssl.SSLContext:
     """Trusts the roots of the system, and besides them the given ones."""
-    context = ssl.create_default_context()
     try:
-        if ca_pem:
-            context.load_verify_locations(cadata="\n".join(ca_pem))
-        return context
+        return trusting("\n".join(ca_pem))
     except (ssl.SSLError, ValueError) as error:
         raise Rejected(f"certificate of the datastore: not a PEM certificate ({error})") from error
 
