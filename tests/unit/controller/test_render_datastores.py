@@ -1,5 +1,7 @@
 """What a device is told of each kind of datastore, and that a node knows where to fetch from."""
 
+import base64
+
 import pytest
 from unit.controller.worlds import FACTS, WORLD
 
@@ -9,6 +11,9 @@ from eaves.controller.domain.render.storage import DATASTORE_TYPES, datastore
 from eaves.evapi.config import DatastoreConfig, DsType
 from eaves.node.storage.addresses import object_url
 from eaves.node.storage.intent import source
+
+PEM = b"-----BEGIN CERTIFICATE-----\nMAo=\n-----END CERTIFICATE-----\n"
+PACKED = base64.b64encode(PEM).decode()
 
 # dsType, dsFQDN, dsPath, region -> type on the wire, URL of the object "a/disk.img"
 ROWS = [
@@ -43,7 +48,9 @@ def rendered(word: str, fqdn: str, path: str, region: str) -> DatastoreConfig:
         "dsFQDN": fqdn,
         "dsPath": path,
         "region": region,
-        "certificateChain": {"certificates": [{"cert": "one"}, {"cert": "two"}, {}]},
+        "certificateChain": {
+            "certificates": [{"cert": "one"}, {"cert": "two"}, {}, {"cert": PACKED}]
+        },
     }
     config, missing = datastore(DatastoreInfo.from_json(said), Secrets(WORLD, FACTS, None))
     assert not missing
@@ -58,7 +65,7 @@ def test_a_datastore_of_each_type_is_one_that_a_node_fetches_from(
 ) -> None:
     config = rendered(word, fqdn, path, region)
     assert (config.d_type, config.dpath, config.region) == (kind, path, region)
-    assert config.ds_cert_pem == (b"one", b"two")
+    assert config.ds_cert_pem == (b"one", b"two", PEM)
     found = source(config, "CONTAINER" if kind is DsType.DsContainerRegistry else "RAW")
     assert object_url(found.kind, found.base, "a/disk.img") == url
 

@@ -19,6 +19,7 @@ from eaves.controller.domain.contract.networks import (
 )
 from eaves.controller.domain.inputs import DeviceInputs
 from eaves.controller.domain.render.cellular import cellular_config
+from eaves.controller.domain.render.encoded import pem_of, script_of
 from eaves.controller.domain.render.ids import adapter_network_id
 from eaves.controller.domain.render.secrets import NO_ECDH, Secrets
 from eaves.evapi import config as eve
@@ -359,9 +360,9 @@ def _proxy(proxy: NetProxyConfig | None) -> ProxyConfig | None:
             for server in proxy.proxies
         ),
         exceptions=proxy.exceptions,
-        pacfile=proxy.pacfile,
+        pacfile=script_of(proxy.pacfile),
         network_proxy_url=proxy.network_proxy_url,
-        proxy_cert_pem=tuple(pem.encode() for pem in proxy.network_proxy_certs),
+        proxy_cert_pem=tuple(pem_of(text) for text in proxy.network_proxy_certs),
     )
     return None if wanted == ProxyConfig() else wanted
 

@@ -4,8 +4,6 @@ The policy of the project switches it on and names the profile; each port says w
 part.
 """
 
-import base64
-import binascii
 from dataclasses import dataclass
 
 from eaves.controller.domain.contract import enrolment as contract
@@ -14,6 +12,7 @@ from eaves.controller.domain.contract.devices import DeviceConfig
 from eaves.controller.domain.contract.projects import Tag
 from eaves.controller.domain.inputs import DeviceInputs
 from eaves.controller.domain.render.adapters import ports_of
+from eaves.controller.domain.render.encoded import pem_of
 from eaves.controller.domain.render.secrets import NO_ECDH, Secrets
 from eaves.evapi import config as eve
 from eaves.evapi.evecommon import EncryptionBlock
@@ -111,7 +110,7 @@ def _profiles(
         profile_name=profile.name,
         scep_url=profile.scep_url,
         scep_challenge_password=cipher,
-        ca_cert_pem=tuple(_pem(text) for text in profile.ca_cert_pem),
+        ca_cert_pem=tuple(pem_of(text) for text in profile.ca_cert_pem),
         csr_profile=_request(profile.csr_profile or contract.CSRProfile()),
     )
     return (made,), tuple(missing)
@@ -133,13 +132,3 @@ def _request(asked: contract.CSRProfile) -> eve.CSRProfile:
             asked.hash_algorithm, eve.ScepHashAlgorithm.HASH_ALGORITHM_UNSPECIFIED
         ),
     )
-
-
-def _pem(text: str) -> bytes:
-    """A certificate as the contract carries it: PEM, or base64 of that."""
-    if text.startswith("-----"):
-        return text.encode()
-    try:
-        return base64.b64decode(text, validate=True)
-    except binascii.Error:  # stored before it was looked at
-        return text.encode()

@@ -21,6 +21,7 @@ from eaves.controller.domain.contract.volumes import (
     VolumeInstanceType,
 )
 from eaves.controller.domain.inputs import ControllerFacts, DeviceInputs
+from eaves.controller.domain.render.encoded import pem_of
 from eaves.controller.domain.render.ids import content_tree_id, implicit_volume_id
 from eaves.controller.domain.render.secrets import NO_ECDH, Secrets
 from eaves.controller.domain.signed_images import ImageTrust
@@ -278,7 +279,7 @@ def datastore(store: DatastoreInfo, secrets: Secrets) -> tuple[DatastoreConfig, 
             dpath=store.ds_path,
             region=store.region,
             cipher_data=cipher,
-            ds_cert_pem=tuple(str(c["cert"]).encode() for c in chain if c.get("cert")),
+            ds_cert_pem=tuple(pem_of(str(c["cert"])) for c in chain if c.get("cert")),
         ),
         missing,
     )
