@@ -64,3 +64,39 @@ def test_a_new_project_reaches_devices() -> None:
 
 def test_what_is_left_out_are_members_of_a_project() -> None:
     assert Tag.model_fields.keys() >= NOT_RENDERED
+
+
+CONSOLE = {"type": "POLICY_TYPE_LOC", "localOperatorConsolePolicy": {"locURL": "loc.plant:8443 "}}
+
+
+@pytest.mark.parametrize(
+    ("own", "policy", "url"),
+    [
+        ("", {}, ""),
+        ("", CONSOLE, "loc.plant:8443"),
+        ("https://here.lan", {}, "https://here.lan"),
+        ("https://here.lan", CONSOLE, "https://here.lan"),
+        ("", {"type": "POLICY_TYPE_LOC", "localOperatorConsolePolicy": {}}, ""),
+    ],
+    ids=["none", "project", "own", "own first", "empty policy"],
+)
+def test_a_device_is_told_of_its_operator_console(
+    own: str, policy: dict[str, object], url: str
+) -> None:
+    members = {"localOperatorConsolePolicy": policy} if policy else {}
+    project = Tag.from_json(BEFORE.to_json() | members)
+    device = WORLD.device.model_copy(update={"local_operator_console_url": own})
+    rendered = render_device(replace(WORLD, device=device, project=project), FACTS)
+    console = rendered.config.loc_config
+    assert (console.loc_url if console is not None else "") == url
+    assert rendered.missing == ()
+
+
+def test_a_console_in_the_policy_reaches_every_device_and_what_of_it_does_not_is_said() -> None:
+    inner = {"locURL": "loc.plant", "datastoreId": ["ds1"]}
+    policy = {"type": "POLICY_TYPE_LOC", "localOperatorConsolePolicy": inner}
+    after = Tag.from_json(BEFORE.to_json() | {"localOperatorConsolePolicy": policy})
+    assert reaches_devices(after, BEFORE)
+    (why,) = render_device(replace(WORLD, project=after), FACTS).missing
+    assert "project 'north'" in why
+    assert "take datastoreId out of it" in why

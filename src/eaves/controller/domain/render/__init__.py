@@ -94,7 +94,9 @@ def _render(inputs: DeviceInputs, facts: ControllerFacts) -> Rendered:
     datastores = _datastores(inputs, secrets, gathered)
     connections = adapters.connections(inputs, secrets)
     access = port_access(inputs, secrets)
+    console, not_told = items.operator_console(inputs)
     gathered.missing += (*connections.missing, *access.missing, *netinsts.absent_ports(inputs))
+    gathered.missing += not_told
     model, project = inputs.model, inputs.project
     return Rendered(
         EdgeDevConfig(
@@ -115,6 +117,7 @@ def _render(inputs: DeviceInputs, facts: ControllerFacts) -> Rendered:
             volumes=tuple(gathered.volumes[key] for key in sorted(gathered.volumes)),
             controllercert_confighash=facts.controllercert_confighash,
             controller_epoch=inputs.epoch,
+            loc_config=console,
             baseos=base_os,
             patch_envelopes=patched.envelopes,
             scep_profiles=access.profiles,

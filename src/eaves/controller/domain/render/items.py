@@ -1,11 +1,11 @@
-"""Configuration items, commands and the base OS of a device."""
+"""Configuration items, commands, the base OS and the operator console of a device."""
 
 from eaves.controller.domain.contract.datastores import ImageConfig
 from eaves.controller.domain.contract.devices import DeviceConfig, EDConfigItem
 from eaves.controller.domain.inputs import DeviceInputs
 from eaves.controller.domain.render.storage import content_tree
 from eaves.controller.domain.signed_images import ImageTrust
-from eaves.evapi.config import BaseOS, ConfigItem, DeviceOpsCmd
+from eaves.evapi.config import BaseOS, ConfigItem, DeviceOpsCmd, LOCConfig
 
 SECURE_DEFAULTS = {
     "debug.enable.console": "false",
@@ -91,3 +91,23 @@ def base_os(inputs: DeviceInputs) -> tuple[BaseOS | None, ImageConfig | None, tu
         )
         return base, image, ()
     return None, None, ()
+
+
+def operator_console(inputs: DeviceInputs) -> tuple[LOCConfig | None, tuple[str, ...]]:
+    """Whom the device asks while it does not reach the controller, and what of it goes nowhere.
+
+    The device's own console goes before that of the policy of its project.
+    """
+    project = inputs.project
+    policy = project.local_operator_console_policy if project is not None else None
+    told = policy.local_operator_console_policy if policy is not None else None
+    url = inputs.device.local_operator_console_url or str((told or {}).get("locURL") or "")
+    if not url.strip():
+        return None, ()
+    if project is None or not (told or {}).get("datastoreId"):
+        return LOCConfig(loc_url=url.strip()), ()
+    why = (
+        f"project {project.name!r}: the policy of its operator console names datastores for what "
+        "devices collect about themselves, which they are not given; take datastoreId out of it"
+    )
+    return LOCConfig(loc_url=url.strip()), (why,)
