@@ -6,11 +6,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from eaves.controller.domain.rollouts import Standing
-from eaves.controller.domain.status.words import device_errors
+from eaves.controller.domain.status.words import device_errors, fatal
 from eaves.evapi.info import (
     BaseOsStatus,
     ErrorInfo,
-    Severity,
     ZInfoApp,
     ZInfoDevice,
     ZSwState,
@@ -18,8 +17,6 @@ from eaves.evapi.info import (
 
 FAILED_OS: Final = frozenset({BaseOsStatus.FAILED, BaseOsStatus.FALLBACK})
 STOPPED: Final = frozenset({ZSwState.HALTED, ZSwState.INSTALLED})
-FATAL: Final = frozenset({Severity.SEVERITY_ERROR, Severity.SEVERITY_UNSPECIFIED})
-"""Of the others nothing says that the device will not get over them; the deadline does."""
 WAITS: Final = "waits for a "
 """What a device tells of an app whose change it knows and has not applied."""
 
@@ -111,8 +108,8 @@ def undone_by(told: Told) -> Told:
 
 
 def _errors(errors: Iterable[ErrorInfo]) -> str:
-    fatal = (one for one in errors if one.severity in FATAL)
-    return "; ".join(one.description for one in device_errors(fatal))
+    """Of the others the deadline tells."""
+    return "; ".join(one.description for one in device_errors(fatal(errors)))
 
 
 def _waits(errors: Iterable[ErrorInfo]) -> str:

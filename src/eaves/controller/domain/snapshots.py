@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from eaves.controller.domain.contract.snapshots import SnapshotState
-from eaves.controller.domain.rollout_health import FATAL
+from eaves.controller.domain.status.words import fatal
 from eaves.evapi.info import ZInfoApp, ZSwState
 
 NO_ROLLBACK = 0
@@ -73,7 +73,7 @@ def state_of(
         return SnapshotState.CREATED
     # a report from before the wish says nothing of it
     since = heard_at is not None and heard_at > snapshot.changed_at
-    if since and reported is not None and any(one.severity in FATAL for one in reported.app_err):
+    if since and reported is not None and fatal(reported.app_err):
         return SnapshotState.ROLLBACK_FAILED
     running = reported is not None and reported.state is ZSwState.RUNNING
     return SnapshotState.ACTIVE if since and running else SnapshotState.ROLLING_BACK

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from eaves.controller.domain.contract.base import rfc3339
 from eaves.controller.domain.contract.statuses import (
@@ -18,6 +18,7 @@ from eaves.controller.domain.contract.statuses import (
 from eaves.controller.domain.contract.stored import made
 from eaves.controller.domain.status.liveness import Contact, Liveness
 from eaves.evapi.info import DevicePort, ErrorInfo, ZInfoNetwork, ZSwState
+from eaves.evapi.info import Severity as ToldSeverity
 
 T = TypeVar("T")
 
@@ -121,6 +122,14 @@ def _member(members: list[T], number: int, unknown: T) -> T:
 
 def device_errors(errors: Iterable[ErrorInfo | None]) -> tuple[DeviceError, ...]:
     return tuple(device_error(error) for error in errors if error is not None and error.description)
+
+
+FATAL: Final = frozenset({ToldSeverity.SEVERITY_ERROR, ToldSeverity.SEVERITY_UNSPECIFIED})
+
+
+def fatal(errors: Iterable[ErrorInfo]) -> tuple[ErrorInfo, ...]:
+    """Of the others nothing says that the device will not get over them."""
+    return tuple(error for error in errors if error.severity in FATAL)
 
 
 def network_status(network: ZInfoNetwork) -> NetworkStatus:
