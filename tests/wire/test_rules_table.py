@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 TABLE = ROOT / "docs" / "reference" / "protocol-rules.md"
-SECTIONS = range(2, 12)
+SECTIONS = range(2, 14)
 
 _ROW = re.compile(r"\| (?P<section>\d+(?:\.\d+)?) \| (?P<rule>[^|]+) \| (?P<tests>[^|]+) \|")
 _TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")

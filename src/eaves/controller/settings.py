@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from eaves.controller.content_settings import ContentSettings, read_content_settings
+from eaves.controller.domain.alerts.addresses import read_networks
 from eaves.controller.domain.trusted import Network
 from eaves.controller.key_settings import KeySettings, read_key_settings
 from eaves.controller.notify_settings import NotifySettings, read_notify_settings
@@ -178,6 +179,7 @@ class Settings:
     device_proxies: tuple[Network, ...] = ()  # those balancers; believed at that port alone
     # whose X-Forwarded-For says where a user is, at the REST port alone
     trusted_proxies: tuple[Network, ...] = ()
+    scep_networks: tuple[Network, ...] = ()  # not public, and SCEP servers of tenants may be there
     own_tls: OwnTls | None = None
     own_signing: OwnSigning | None = None
     intervals: Intervals = field(default_factory=Intervals)
@@ -268,6 +270,7 @@ def read_settings(options: Options, environment: Mapping[str, str] = os.environ)
         device_proxy_listen=_proxy_listen(environment.get("EAVES_DEVICE_PROXY_LISTEN", "")),
         device_proxies=_proxies(environment, "EAVES_DEVICE_PROXIES"),
         trusted_proxies=_proxies(environment, "EAVES_TRUSTED_PROXIES"),
+        scep_networks=_networks(environment, "EAVES_SCEP_NETWORKS"),
         own_tls=_own_tls(
             _path(given("tls_certificate")), _path(given("tls_key")), _path(given("tls_root"))
         ),
@@ -370,6 +373,16 @@ def _proxies(environment: Mapping[str, str], name: str) -> tuple[Network, ...]:
                 "192.0.2.7,2001:db8::/64"
             ) from error
     return tuple(found)
+
+
+def _networks(environment: Mapping[str, str], name: str) -> tuple[Network, ...]:
+    text = environment.get(name, "")
+    try:
+        return read_networks(text) if text else ()
+    except ValueError as error:
+        raise BadSetting(
+            f"{name} is {text!r}: {error}; give networks as 10.0.0.0/8, separated by commas, or all"
+        ) from error
 
 
 def _own_tls(certificate: Path | None, key: Path | None, root: Path | None) -> OwnTls | None:

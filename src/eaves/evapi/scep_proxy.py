@@ -21,11 +21,19 @@ class HTTPMethod(OpenEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HTTPHeaderField:
+    name: str = ""
+    value: str = ""
+    rest: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SCEPProxyRequest:
     scep_profile_name: str = ""
     operation: SCEPOperation = SCEPOperation.SCEP_OPERATION_UNSPECIFIED
     message: bytes = field(default=b"", repr=False)
     http_method: HTTPMethod = HTTPMethod.HTTP_METHOD_UNSPECIFIED
+    http_header_fields: tuple[HTTPHeaderField, ...] = ()
     rest: bytes = field(default=b"", repr=False)
 
 
@@ -35,6 +43,7 @@ class SCEPProxyResponse:
     operation: SCEPOperation = SCEPOperation.SCEP_OPERATION_UNSPECIFIED
     message: bytes = field(default=b"", repr=False)
     http_status_code: int = 0
+    http_header_fields: tuple[HTTPHeaderField, ...] = ()
     error_body: bytes = field(default=b"", repr=False)
     rest: bytes = field(default=b"", repr=False)
 

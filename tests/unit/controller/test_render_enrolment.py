@@ -87,15 +87,17 @@ def test_a_port_that_takes_part_without_a_policy_is_told() -> None:
 
 
 def test_what_cannot_be_delivered_is_left_out_and_told() -> None:
-    asked = replace(
-        world(ENABLED),
-        ecdh_pem=b"",
-        enrolments={"cep1": PROFILE.model_copy(update={"use_controller_proxy": True})},
-    )
-    rendered = render_device(asked, FACTS)
+    rendered = render_device(replace(world(ENABLED), ecdh_pem=b""), FACTS)
     (profile,) = rendered.config.scep_profiles
     assert profile.scep_challenge_password is None
-    assert not profile.use_controller_proxy
-    said = "\n".join(rendered.missing)
-    assert "'plant-certificates' asks for this controller as a way to its server" in said
-    assert "'plant-certificates' goes without its password" in said
+    assert "'plant-certificates' goes without its password" in "\n".join(rendered.missing)
+
+
+def test_a_device_is_told_to_ask_by_way_of_the_controller() -> None:
+    by_controller = PROFILE.model_copy(update={"use_controller_proxy": True})
+    asked = replace(world(ENABLED), enrolments={"cep1": by_controller})
+    rendered = render_device(asked, FACTS)
+    assert rendered.missing == ()
+    assert [one.use_controller_proxy for one in rendered.config.scep_profiles] == [True]
+    (direct,) = render_device(world(ENABLED), FACTS).config.scep_profiles
+    assert not direct.use_controller_proxy

@@ -57,6 +57,7 @@ LATER: Mapping[Endpoint, str] = {
     Endpoint.APP_NEWLOGS: "newlogs",
     Endpoint.FLOWLOG: "flowlog",
     Endpoint.HARDWAREHEALTH: "hardwarehealth",
+    Endpoint.SCEP: "scep",
 }
 
 

@@ -20,6 +20,7 @@ from eaves.controller.southbound.database import Database
 from eaves.controller.southbound.decoding import Decoding
 from eaves.controller.southbound.gate import Gate
 from eaves.controller.southbound.http import Answer, Request
+from eaves.controller.southbound.passing import Passing
 from eaves.controller.southbound.registering import Asked, Decided
 from eaves.controller.southbound.turns import Turns
 from eaves.controller.southbound.unproven import Unproven
@@ -106,6 +107,7 @@ class Southbound:
     certs: Published
     gate: Gate
     decoding: Decoding
+    passing: Passing
     render_wanted: Callable[[DeviceId], None]  # its configuration is to be made again
     clock: Clock
     random: Random

@@ -39,6 +39,7 @@ from eaves.controller.southbound.decoding import Decoding
 from eaves.controller.southbound.door import Door
 from eaves.controller.southbound.gate import Gate
 from eaves.controller.southbound.http import Answering, rsgi_application
+from eaves.controller.southbound.passing import Passing
 from eaves.controller.southbound.pressure import Worth
 from eaves.controller.southbound.registering import Asked, Decided, Registrations
 from eaves.controller.southbound.turns import Turns
@@ -362,6 +363,7 @@ def _context(
         certs=Published(parts.keys),
         gate=gate,
         decoding=Decoding(),
+        passing=Passing(),
         render_wanted=parts.render_wanted,
         clock=parts.clock,
         random=parts.random,

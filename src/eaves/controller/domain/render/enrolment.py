@@ -94,11 +94,6 @@ def _profiles(
         return (), ()
     missing: list[str] = []
     what = f"certificate enrolment profile {profile.name!r}"
-    if profile.use_controller_proxy:
-        missing.append(
-            f"{what} asks for this controller as a way to its server, which it is not yet; let "
-            "devices reach the server themselves and take useControllerProxy off"
-        )
     password = secrets.clear(profile.id, CHALLENGE)
     cipher = None
     if password and secrets.sealer is None:
@@ -109,6 +104,7 @@ def _profiles(
     made = eve.SCEPProfile(
         profile_name=profile.name,
         scep_url=profile.scep_url,
+        use_controller_proxy=profile.use_controller_proxy,
         scep_challenge_password=cipher,
         ca_cert_pem=tuple(pem_of(text) for text in profile.ca_cert_pem),
         csr_profile=_request(profile.csr_profile or contract.CSRProfile()),

@@ -18,8 +18,8 @@ from typing import Final
 
 from eaves.controller.domain.alerts.addresses import Network
 from eaves.controller.domain.alerts.delivery import Away, Delivered, Later, Never, Outcome
-from eaves.controller.jobs.alerts.targets import ForbiddenAddress, NoAddress, resolve
 from eaves.controller.notify_settings import STARTTLS, TLS, MailServer
+from eaves.controller.outgoing import ForbiddenAddress, NoAddress, resolve
 
 WITHIN_S: Final = 20.0  # all of it
 SILENT_S: Final = 10.0  # of the server, at one step
@@ -42,7 +42,7 @@ class Mail:
 async def send(
     server: MailServer, mail: Mail, threads: Executor, allowed: Sequence[Network] | None
 ) -> Outcome:
-    """`allowed`: as `targets.resolve` has it."""
+    """`allowed`: as `outgoing.resolve` has it."""
     where = f"{server.host}:{server.port}"
     try:
         address = await asyncio.wait_for(

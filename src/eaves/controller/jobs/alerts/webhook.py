@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
 from typing import Final
 
 import httpx
@@ -14,7 +13,7 @@ import httpx
 from eaves.controller.domain.alerts.addresses import Network
 from eaves.controller.domain.alerts.delivery import Away, Never, Outcome, of_status
 from eaves.controller.domain.alerts.messages import signature
-from eaves.controller.jobs.alerts.targets import ForbiddenAddress, NoAddress, resolve
+from eaves.controller.outgoing import ForbiddenAddress, NoAddress, public_roots, resolve
 
 WITHIN_S: Final = 10.0  # all of it, from the name to the status
 
@@ -78,11 +77,5 @@ async def _post(hook: Webhook, url: httpx.URL, address: str, post: Post) -> Outc
         return of_status(answer.status_code, url.host)
 
 
-@cache
-def _public_roots() -> ssl.SSLContext:
-    """Reading them takes longer than a request."""
-    return ssl.create_default_context()
-
-
 def _context(ca_pem: str) -> ssl.SSLContext:
-    return ssl.create_default_context(cadata=ca_pem) if ca_pem else _public_roots()
+    return ssl.create_default_context(cadata=ca_pem) if ca_pem else public_roots()

@@ -1,12 +1,17 @@
-"""Where a name leads: resolved once, and only to where a tenant may send."""
+"""Where a name that a tenant chose leads: resolved once, and only to where tenants may send."""
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from functools import cache
+from typing import Final
 
 from eaves.controller.domain.alerts.addresses import Network, first_allowed
 from eaves.errors import Rejected, Transient
+
+NOTIFY: Final = "EAVES_NOTIFY_NETWORKS"
 
 
 class NoAddress(Transient):
@@ -18,11 +23,17 @@ class ForbiddenAddress(Rejected):
 
 
 async def resolve(
-    host: str, port: int, threads: Executor, *, allowed: Sequence[Network] | None
+    host: str,
+    port: int,
+    threads: Executor | None,
+    *,
+    allowed: Sequence[Network] | None,
+    setting: str = NOTIFY,
 ) -> str:
-    """An address of `host` to connect to.  `allowed`: networks beside the public ones; None: any.
+    """An address of `host` to connect to.
 
-    Raises NoAddress, ForbiddenAddress.
+    `threads`: None for those of the loop.  `allowed`: networks beside the public ones, as `setting`
+    names them; None: any.  Raises NoAddress, ForbiddenAddress.
     """
     loop = asyncio.get_running_loop()
     try:
@@ -35,7 +46,7 @@ async def resolve(
     if address is None:
         raise ForbiddenAddress(
             f"{host} is {', '.join(found[:4])}, which is not public; whoever runs the controller "
-            "may allow its network: EAVES_NOTIFY_NETWORKS"
+            f"may allow its network: {setting}"
         )
     return address
 
@@ -47,3 +58,9 @@ def _addresses(host: str, port: int) -> list[str]:
     if not addresses:
         raise OSError("no address")
     return addresses
+
+
+@cache
+def public_roots() -> ssl.SSLContext:
+    """Reading them takes longer than a request."""
+    return ssl.create_default_context()

@@ -1,0 +1,34 @@
+"""How many requests are passed on to servers of tenants: one of a device at a time, few in all.
+
+Such a server may take as long as it likes; what waits for it holds a connection to the outside.
+"""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Final
+
+from eaves.controller.telemetry.pipeline import Busy
+from eaves.ids import DeviceId
+
+AT_ONCE: Final = 64
+
+
+class Passing:
+    """Lives on one event loop."""
+
+    def __init__(self, most: int = AT_ONCE) -> None:
+        self._most = most
+        self._under_way: set[DeviceId] = set()
+
+    @contextmanager
+    def turn(self, device_id: DeviceId) -> Generator[None]:
+        """Raises Busy."""
+        if device_id in self._under_way:
+            raise Busy(f"a request of device {device_id} is being passed on; send later")
+        if len(self._under_way) >= self._most:
+            raise Busy(f"{self._most} requests are being passed on; send later")
+        self._under_way.add(device_id)
+        try:
+            yield
+        finally:
+            self._under_way.discard(device_id)
