@@ -18,6 +18,7 @@ from unit.controller.worlds import (
     clear,
 )
 
+from eaves.controller.domain.contract.apps import App
 from eaves.controller.domain.contract.catalogue import AdapterUsage
 from eaves.controller.domain.contract.devices import AdminState, SysInterface
 from eaves.controller.domain.contract.netinsts import DhcpServerConfig
@@ -326,3 +327,21 @@ def test_ids_of_rules_fit_into_the_mark_of_a_device_and_differ_in_an_app() -> No
         numbers = [acl_id(instance, index, rule) for index in range(8) for rule in range(300)]
         assert len(set(numbers)) == len(numbers)
         assert 1 <= min(numbers) <= max(numbers) <= 4_194_302
+
+
+@pytest.mark.parametrize(
+    ("kind", "deployment", "runtime"),
+    [
+        ("APP_TYPE_VM_RUNTIME", "DEPLOYMENT_TYPE_DOCKER_RUNTIME", "APP_RUNTIME_TYPE_DOCKER"),
+        ("APP_TYPE_VM_RUNTIME", "DEPLOYMENT_TYPE_STAND_ALONE", "APP_RUNTIME_TYPE_UNSPECIFIED"),
+        ("APP_TYPE_VM", "DEPLOYMENT_TYPE_DOCKER_RUNTIME", "APP_RUNTIME_TYPE_UNSPECIFIED"),
+    ],
+)
+def test_a_machine_that_hosts_compose_files_is_told_as_such(
+    kind: str, deployment: str, runtime: str
+) -> None:
+    bundle = CONTAINER.to_json()
+    bundle["manifestJSON"] |= {"appType": kind, "deploymentType": deployment}
+    bundles = {**WORLD.bundles, CONTAINER.id: App.from_json(bundle)}
+    config = render_device(replace(WORLD, bundles=bundles), FACTS).config
+    assert app("web-1", config).runtime_type.name == runtime

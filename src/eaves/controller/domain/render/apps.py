@@ -16,6 +16,7 @@ from eaves.controller.domain.contract.devices import AdminState
 from eaves.controller.domain.contract.envelope import OpsCounter
 from eaves.controller.domain.contract.manifests import (
     AppType,
+    DeploymentType,
     VMManifest,
 )
 from eaves.controller.domain.contract.projects import InterfaceOrdering
@@ -34,6 +35,7 @@ from eaves.evapi.config import (
     ACEMatch,
     Adapter,
     AppInstanceConfig,
+    AppRuntimeType,
     InstanceOpsCmd,
     NetworkAdapter,
     SnapshotConfig,
@@ -104,9 +106,18 @@ def app(
             cloud_init_version=instance.cloud_init_version,
             snapshot=_snapshots(instance, inputs.snapshots.get(instance.id, ())),
             patch_ref=reference(inputs.envelopes.get(instance.patch_envelope_id)),
+            runtime_type=_runtime(manifest),
         ),
         tuple(missing),
     )
+
+
+def _runtime(manifest: VMManifest) -> AppRuntimeType:
+    """A machine that hosts containers of compose files is asked for them by its helper."""
+    hosts = manifest.app_type is AppType.VM_RUNTIME
+    if hosts and manifest.deployment_type is DeploymentType.DOCKER_RUNTIME:
+        return AppRuntimeType.APP_RUNTIME_TYPE_DOCKER
+    return AppRuntimeType.APP_RUNTIME_TYPE_UNSPECIFIED
 
 
 def _counter(counter: OpsCounter | None, inputs: DeviceInputs) -> InstanceOpsCmd:
