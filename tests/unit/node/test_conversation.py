@@ -1,11 +1,16 @@
 """What a configuration can do to the conversation that brought it: nothing."""
 
+import asyncio
 import secrets
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from cryptography.hazmat.primitives.asymmetric import ec
 from support.no_vault import no_vault
 
@@ -154,3 +159,49 @@ async def test_what_is_passed_on_leaves_trust_alone_that_was_renewed_meanwhile(
     passed = await link.pass_on(SCEPProxyRequest(scep_profile_name="office"))
     assert passed.problem
     assert link.trust is renewed
+
+
+@dataclass
+class Other:
+    """A controller that forbids what it does not know; polls are answered so, one by one."""
+
+    polls: list[int]
+    asked: Counter[str] = field(default_factory=Counter[str])
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def serve(self, request: web.Request) -> web.Response:
+        word = request.path.rpartition("/")[2]
+        self.asked[word] += 1
+        status = 403
+        if word == "config":
+            status = self.polls.pop(0) if self.polls else 304
+        if self.asked["wait"] and not self.polls:
+            self.done.set()
+        return web.Response(status=status)
+
+
+@pytest.mark.parametrize(
+    ("polls", "attests"), [([304, 304], False), ([304, 403], True)], ids=["served", "refused"]
+)
+async def test_a_long_poll_that_is_forbidden_is_no_word_to_attest_unless_polls_are_too(
+    conversation: Conversation, polls: list[int], *, attests: bool
+) -> None:
+    other, link = Other(polls), conversation.link
+    own = ec.generate_private_key(ec.SECP256R1()).public_key()
+    certs = ControllerCerts(b"c" * 32, own, now(), (), frozenset({b"c" * 32}))
+    link.trust, conversation.heard.config_hash = Trust(b"", certs, b"listed"), "in force"
+    app = web.Application()
+    app.router.add_route("*", "/{tail:.*}", other.serve)
+    async with TestServer(app, host="127.0.0.1") as server:
+        link.transport = Transport(str(server.make_url("")), b"", now, Limits())
+        async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+            polling = tasks.create_task(conversation._poll_forever())
+            waiting = tasks.create_task(conversation._await_changes_forever())
+            await other.done.wait()
+            if attests:
+                await conversation.attesting._now.wait()
+            polling.cancel()
+            waiting.cancel()
+        await link.transport.close()
+    assert conversation.attesting._now.is_set() is attests
+    assert other.asked["wait"] == 1

@@ -323,9 +323,11 @@ class Conversation:
                     self._poll_now.set()
                     await self._other_hash_than(before)
                 case AttestFirst():
-                    served = True
-                    self.attesting.again()  # it polls once it was accepted
-                    await self._other_hash_than(self.heard.config_hash)
+                    before, served = self.heard.config_hash, await self._refused_too()
+                    if served:
+                        await self._other_hash_than(before)  # it polls once it has attested
+                    else:
+                        await asyncio.sleep(self.link.jitter(LONGEST_PAUSE_S))
                 case NothingNew():
                     served = True
                 case NotServed(reason=reason, temporary=temporary):
@@ -335,6 +337,17 @@ class Conversation:
                     await asyncio.sleep(
                         self.link.jitter(FIRST_PAUSE_S if temporary else LONGEST_PAUSE_S)
                     )
+
+    async def _refused_too(self) -> bool:
+        """Poll: does that not bring a configuration either?  Then it begins to attest.
+
+        A controller that does not know the long poll may forbid it, and would be shown a new quote
+        every few seconds.
+        """
+        self._polled.clear()
+        self._poll_now.set()
+        await self._polled.wait()
+        return bool(self.heard.unreachable)
 
     async def _other_hash_than(self, before: str) -> None:
         """Give the poll a moment, so that one change is not asked for twice."""
