@@ -5,6 +5,7 @@ blocking; keys in escrow; certificates that may not be replaced.
 import asyncio
 import os
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -34,7 +35,13 @@ from eaves.controller.jobs.stale import STALE, tell_stale
 from eaves.controller.store.leases import Lease
 from eaves.controller.store.tables import attestations
 from eaves.controller.store.unit import snapshot
-from eaves.evapi.attest import ZAttestQuote, ZAttestReq, ZAttestReqType, encode_z_attest_req
+from eaves.evapi.attest import (
+    AttestPolicyPcrList,
+    ZAttestQuote,
+    ZAttestReq,
+    ZAttestReqType,
+    encode_z_attest_req,
+)
 from eaves.evapi.certs import ZCert, ZCertAttr
 from eaves.evapi.config import decode_edge_dev_config
 from eaves.evapi.event_log_form import POST_CODE, Step
@@ -111,6 +118,23 @@ async def test_a_golden_device_is_accepted_and_a_changed_boot_is_named(
     assert (answer.response, answer.keys) == (SUCCESS, ESCROWED)
     templates = await whole.caller.get(f"/v1/sysmodels/id/{world.model}/pcrtemplates")
     assert [one["name"] for one in templates["templates"]] == ["golden"]
+
+
+async def test_the_policy_of_a_project_says_to_which_pcrs_a_vault_is_sealed(
+    whole: Whole, world: World, machine: Machine
+) -> None:
+    await enforce(whole, world.project, enforced=False)
+    path = f"/v1/projects/id/{world.project}"
+    body = await whole.caller.get(path)
+    inner = {"pcrIndices": [0, 4, 7], "policyVersion": 3}
+    policy = {"name": "seals", "title": "Seals", "type": "POLICY_TYPE_PCR", "pcrPolicy": inner}
+    await whole.caller.put(path, body | {"pcrPolicy": policy})
+    await machine.until_polled(200, b"")
+    assert (await machine.attest()).keys == ()
+    assert await machine.escrow() == 1
+    (key,), (kept,) = (await machine.attest()).keys, ESCROWED
+    asked = AttestPolicyPcrList(pcr_indices=(0, 4, 7), policy_id=3)
+    assert key == replace(kept, has_policy_pcr_list=True, policy_pcr_list=asked)
 
 
 async def told_of(whole: Whole, severity: str) -> list[str]:

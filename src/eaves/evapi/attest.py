@@ -13,6 +13,8 @@ from eaves.evapi.pb.attest import attest_pb2
 
 NONCE_BYTES = range(12, 33)  # outside of it the TPM of a device gives an empty quote
 QUOTE_REQUEST_BYTES = 63_488  # the largest request a device makes; event logs are dropped to fit
+_MOST_SEALED = 15  # PCRs that a vault may be sealed to
+_NEVER_SEALED = 5  # the partition table: it changes by itself
 
 
 class ZAttestReqType(OpenEnum):
@@ -116,6 +118,17 @@ class AttestPolicyPcrList:
     pcr_indices: tuple[int, ...] = ()
     policy_id: int = 0
     rest: bytes = field(default=b"", repr=False)
+
+    @property
+    def is_taken(self) -> bool:
+        """Does a device seal to these PCRs?  If not, it goes on as before.  Security page, 3.4."""
+        wanted = self.pcr_indices
+        return (
+            0 in wanted
+            and _NEVER_SEALED not in wanted
+            and len(set(wanted)) == len(wanted) <= _MOST_SEALED
+            and all(index in range(16) for index in wanted)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

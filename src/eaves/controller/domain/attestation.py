@@ -6,17 +6,19 @@ the device's model where the policy enforces that, and is told where it does not
 """
 
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, cast
 
 from eaves.controller.domain.measured import Comparison, Measured, Template, compare
 from eaves.controller.domain.quotes import Counters, Examined, NoTpm, NotProven, Proven
-from eaves.evapi.attest import ZAttestResponseCode
+from eaves.evapi.attest import AttestPolicyPcrList, ZAttestResponseCode
 
 NONCE_BYTES: Final = 32
 TOKEN_BYTES: Final = 32
 NONCE_LIFE: Final = timedelta(minutes=5)
+POLICY_IDS: Final = 2**32
 
 NONE, PASS, FAIL = "ATTEST_STATE_NONE", "ATTEST_STATE_PASS", "ATTEST_STATE_FAIL"
 PASS_NO_PCR, FAIL_NO_PCR = "ATTEST_STATE_PASS_NO_PCR", "ATTEST_STATE_FAIL_NO_PCR"
@@ -167,3 +169,25 @@ class EscrowAsked:
 def accepts_escrow(asked: EscrowAsked) -> bool:
     """Keys are stored only under the token of the last success."""
     return bool(asked.current) and hmac.compare_digest(asked.token, asked.current)
+
+
+def pcr_list_of(project: Mapping[str, object]) -> AttestPolicyPcrList | None:
+    """What the policy of a project (JSON of the contract) has vaults sealed to.
+
+    None: it has no such policy, or one that no device takes.  Security page, section 3.4.
+    """
+    policy = _inner(_inner(project, "pcrPolicy"), "pcrPolicy")
+    indices, version = policy.get("pcrIndices"), policy.get("policyVersion") or 0
+    if not isinstance(indices, list) or not isinstance(version, int):
+        return None
+    numbers = cast("list[object]", indices)
+    wanted = AttestPolicyPcrList(
+        pcr_indices=tuple(one for one in numbers if isinstance(one, int)),
+        policy_id=version % POLICY_IDS,
+    )
+    return wanted if wanted.is_taken and len(wanted.pcr_indices) == len(numbers) else None
+
+
+def _inner(body: Mapping[str, object], name: str) -> Mapping[str, object]:
+    found = body.get(name)
+    return cast("Mapping[str, object]", found) if isinstance(found, Mapping) else {}

@@ -5,6 +5,7 @@ after a restart, a token that a device holds is the one in force.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -20,6 +21,7 @@ from eaves.controller.store import attestations, devices
 from eaves.controller.store.unit import Db
 from eaves.controller.telemetry.changes import Change, Severity
 from eaves.evapi.attest import (
+    AttestPolicyPcrList,
     AttestStorageKeys,
     AttestStorageKeysResp,
     AttestStorageKeysResponseCode,
@@ -171,7 +173,7 @@ async def _quote(context: Southbound, call: Call, asked: ZAttestReq) -> Answer:
     return _quote_answer(
         context,
         ZAttestQuoteResp(
-            response=judged.code, integrity_token=token, keys=_escrowed_keys(done.escrow)
+            response=judged.code, integrity_token=token, keys=_escrowed_keys(done.escrow, done.pcrs)
         ),
     )
 
@@ -200,8 +202,12 @@ async def _escrow(context: Southbound, call: Call, keys: AttestStorageKeys | Non
     )
 
 
-def _escrowed_keys(escrow: bytes) -> tuple[AttestVolumeKey, ...]:
+def _escrowed_keys(escrow: bytes, pcrs: AttestPolicyPcrList | None) -> tuple[AttestVolumeKey, ...]:
+    """As they came; and to what the device is to seal them, where somebody said so."""
     if not escrow:
         return ()
     stored = decode_z_attest_req(escrow).storage_keys
-    return () if stored is None else stored.keys
+    keys = () if stored is None else stored.keys
+    if pcrs is None:
+        return keys
+    return tuple(replace(key, has_policy_pcr_list=True, policy_pcr_list=pcrs) for key in keys)

@@ -8,7 +8,7 @@ rows, one step after the other, as if each had come alone.
 import asyncio
 import hmac
 from collections import OrderedDict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from time import perf_counter
@@ -42,7 +42,7 @@ from eaves.controller.store.tables import Kind
 from eaves.controller.store.unit import Db
 from eaves.controller.telemetry.changes import Severity
 from eaves.controller.telemetry.writer import Writer
-from eaves.evapi.attest import ZAttestQuote, ZAttestResponseCode
+from eaves.evapi.attest import AttestPolicyPcrList, ZAttestQuote, ZAttestResponseCode
 from eaves.evapi.event_log import inflates_beyond
 from eaves.ids import DeviceId
 
@@ -88,6 +88,7 @@ class Done:
     judged: QuoteAnswer | None = None
     stored: bool = False
     escrow: bytes = field(default=b"", repr=False)
+    pcrs: AttestPolicyPcrList | None = None  # that the project has the vault sealed to
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,7 @@ class _Looked:
     key: AttestationKey
     examined: Examined | None
     templates: tuple[Template, ...]
+    pcrs: AttestPolicyPcrList | None
 
 
 class Seldom:
@@ -137,22 +139,27 @@ class Attestations:
         async with self._database.read() as db:
             ids = {one.device_id for one in sent}
             keys = await attesting.find_attestation_keys(db, ids)
-            templates = await self._templates_for(db, ids)
+            boots = await attesting.to_boot(db, ids)
+            templates = await self._templates_for(db, boots)
+            projects = {one: (it.enterprise_id, it.project_id) for one, it in boots.items()}
+            pcrs = await attesting.pcr_lists(db, set(projects.values()))
         examined = await _examined(
             [(one.quote, keys.get(one.device_id, AttestationKey()).pem) for one in sent]
         )
         return [
             _Looked(
-                keys.get(one.device_id, AttestationKey()), found, templates.get(one.device_id, ())
+                keys.get(one.device_id, AttestationKey()),
+                found,
+                templates.get(one.device_id, ()),
+                pcrs.get(projects.get(one.device_id, ("", ""))),
             )
             for one, found in zip(sent, examined, strict=True)
         ]
 
     async def _templates_for(
-        self, db: Db, ids: Collection[DeviceId]
+        self, db: Db, found: Mapping[DeviceId, attesting.ToBoot]
     ) -> Mapping[DeviceId, tuple[Template, ...]]:
         """Those of the model, and those that a signed image of the base OS adds to them."""
-        found = await attesting.to_boot(db, ids)
         unknown = {one.model for one in found.values()} - self._templates.keys()
         for version, stored in (await attesting.templates_in(db, unknown)).items():
             for older in [one for one in self._templates if one[0] == version[0]]:
@@ -315,7 +322,7 @@ class _Round:
             self._told.append((step.device_id, judged, step.at))
         self._kept[step.device_id] = now
         self._change(step.device_id, **values)
-        return Done(judged, escrow=escrow)
+        return Done(judged, escrow=escrow, pcrs=looked.pcrs)
 
     def _replayed(self, step: QuoteSent, judged: QuoteAnswer) -> Done:
         """Anybody between may send a quote again, and so does a device whose answer was lost: it

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, select, update
 
+from eaves.controller.domain.attestation import pcr_list_of
 from eaves.controller.store.attestations import Quoted
 from eaves.controller.store.changes import DEVICES, note_change
 from eaves.controller.store.devices import ATTESTATION_TYPE, ENDORSEMENT_TYPE
@@ -19,10 +20,13 @@ from eaves.controller.store.dialect import insert_missing
 from eaves.controller.store.owners import enterprises_of
 from eaves.controller.store.tables import Kind, attestations, device_certificates, objects
 from eaves.controller.store.unit import Db
+from eaves.evapi.attest import AttestPolicyPcrList
 from eaves.ids import DeviceId
 
 ModelVersion = tuple[str, int]
 """Id and revision of a model."""
+OfProject = tuple[str, str]
+"""Enterprise and id of a project."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +156,17 @@ async def templates_in(
         for row in rows
         if wanted[row.id] == (row.id, row.revision)
     }
+
+
+async def pcr_lists(
+    db: Db, projects: Collection[OfProject]
+) -> Mapping[OfProject, AttestPolicyPcrList]:
+    """What of these projects have a policy to which PCRs vaults are sealed."""
+    c = objects[Kind.PROJECT].c
+    ids = sorted({project_id for _, project_id in projects})
+    rows = await db.execute(select(c.enterprise_id, c.id, c.body).where(c.id.in_(ids)))
+    told = {(row.enterprise_id, row.id): pcr_list_of(json.loads(row.body)) for row in rows}
+    return {one: asked for one in projects if (asked := told.get(one)) is not None}
 
 
 def of_quote(quoted: Quoted) -> dict[str, object]:

@@ -40,8 +40,6 @@ _NONCE_BYTES: Final = 12
 DEFAULT_PCRS: Final = (0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14)
 """Those of EVE: 5 (the partition table) changes by itself, 15 belongs to the running system."""
 MEASURED: Final = (0, 4)  # a machine that measures its boot has these
-_MOST_PCRS: Final = 15
-_NEVER: Final = 5
 
 
 class Holder(StrEnum):
@@ -226,21 +224,8 @@ def not_measured(present: Mapping[int, bytes]) -> tuple[int, ...]:
 
 
 def accepted_pcrs(asked: AttestPolicyPcrList | None) -> tuple[int, ...] | None:
-    """The PCRs that a controller asks to seal to; None: it asks for none that may be used.
-
-    Source: EVE API v2: at most 15, none twice, all of 0 to 15, with 0 and without 5.
-    """
-    if asked is None:
-        return None
-    wanted = asked.pcr_indices
-    good = (
-        0 < len(wanted) <= _MOST_PCRS
-        and len(set(wanted)) == len(wanted)
-        and all(i in range(16) for i in wanted)
-        and 0 in wanted
-        and _NEVER not in wanted
-    )
-    return tuple(sorted(wanted)) if good else None
+    """The PCRs that a controller asks to seal to; None: it asks for none that may be used."""
+    return tuple(sorted(asked.pcr_indices)) if asked is not None and asked.is_taken else None
 
 
 def encode_keyring(keyring: Keyring) -> bytes:
