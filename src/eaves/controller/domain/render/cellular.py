@@ -5,6 +5,7 @@ from eaves.controller.domain.contract.networks import (
     NetCellularConfig,
     NetConfig,
 )
+from eaves.controller.domain.render.probes import cellular_probe
 from eaves.controller.domain.render.secrets import NO_ECDH, Secrets
 from eaves.controller.domain.secrets import CELLULAR_PARTS, cellular_field
 from eaves.evapi import config as eve
@@ -27,6 +28,7 @@ def cellular_config(
 ) -> eve.CellularConfig:
     return eve.CellularConfig(
         apn=cellular.apn,
+        probe=cellular_probe(cellular.probe),
         access_points=tuple(
             _access_point(one, network, secrets, missing) for one in cellular.access_points
         ),

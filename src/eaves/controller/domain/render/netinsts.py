@@ -16,6 +16,11 @@ from eaves.controller.domain.contract.netinsts import (
 from eaves.controller.domain.contract.projects import NetworkInstanceFlowLogTransmission
 from eaves.controller.domain.inputs import DeviceInputs
 from eaves.controller.domain.render.adapters import IO_TYPES, cidr
+from eaves.controller.domain.render.probes import (
+    prefers_lower_cost,
+    prefers_stronger_signal,
+    route_probe,
+)
 from eaves.evapi.config import (
     Adapter,
     AddressType,
@@ -103,7 +108,14 @@ def _network_instance(
         ),
         propagate_connected_routes=netinst.propagate_connected_routes,
         static_routes=tuple(
-            IPRoute(destination_network=route.prefix, gateway=route.gateway, port=route.output_port)
+            IPRoute(
+                destination_network=route.prefix,
+                gateway=route.gateway,
+                port=route.output_port,
+                probe=route_probe(route.probe_config),
+                prefer_lower_cost=prefers_lower_cost(route.probe_config),
+                prefer_stronger_wwan_signal=prefers_stronger_signal(route.probe_config),
+            )
             for route in netinst.static_routes
         ),
         mtu=netinst.mtu,
