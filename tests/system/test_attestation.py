@@ -136,6 +136,12 @@ async def test_the_policy_of_a_project_says_to_which_pcrs_a_vault_is_sealed(
     asked = AttestPolicyPcrList(pcr_indices=(0, 4, 7), policy_id=3)
     assert key == replace(kept, has_policy_pcr_list=True, policy_pcr_list=asked)
 
+    own = policy | {"pcrPolicy": {"pcrIndices": [0], "policyVersion": 9}}
+    path = f"/v1/devices/id/{world.device}"
+    await whole.caller.put(path, await whole.caller.get(path) | {"pcrPolicy": own})
+    (key,) = (await machine.attest()).keys
+    assert key.policy_pcr_list == AttestPolicyPcrList(pcr_indices=(0,), policy_id=9)
+
 
 async def told_of(whole: Whole, severity: str) -> list[str]:
     """Texts of failed attestations that are this bad."""

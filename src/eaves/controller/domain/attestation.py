@@ -171,12 +171,12 @@ def accepts_escrow(asked: EscrowAsked) -> bool:
     return bool(asked.current) and hmac.compare_digest(asked.token, asked.current)
 
 
-def pcr_list_of(project: Mapping[str, object]) -> AttestPolicyPcrList | None:
-    """What the policy of a project (JSON of the contract) has vaults sealed to.
+def pcr_list_of(body: Mapping[str, object]) -> AttestPolicyPcrList | None:
+    """What the policy of a project or a device (JSON of the contract) has vaults sealed to.
 
     None: it has no such policy, or one that no device takes.  Security page, section 3.4.
     """
-    policy = _inner(_inner(project, "pcrPolicy"), "pcrPolicy")
+    policy = _inner(_inner(body, "pcrPolicy"), "pcrPolicy")
     indices, version = policy.get("pcrIndices"), policy.get("policyVersion") or 0
     if not isinstance(indices, list) or not isinstance(version, int):
         return None

@@ -141,8 +141,7 @@ class Attestations:
             keys = await attesting.find_attestation_keys(db, ids)
             boots = await attesting.to_boot(db, ids)
             templates = await self._templates_for(db, boots)
-            projects = {one: (it.enterprise_id, it.project_id) for one, it in boots.items()}
-            pcrs = await attesting.pcr_lists(db, set(projects.values()))
+            pcrs = await _pcrs_of(db, boots)
         examined = await _examined(
             [(one.quote, keys.get(one.device_id, AttestationKey()).pem) for one in sent]
         )
@@ -151,7 +150,7 @@ class Attestations:
                 keys.get(one.device_id, AttestationKey()),
                 found,
                 templates.get(one.device_id, ()),
-                pcrs.get(projects.get(one.device_id, ("", ""))),
+                pcrs.get(one.device_id),
             )
             for one, found in zip(sent, examined, strict=True)
         ]
@@ -199,6 +198,16 @@ async def _examined(
             await asyncio.sleep(0)
             until = perf_counter() + SLICE_S
     return found
+
+
+async def _pcrs_of(
+    db: Db, boots: Mapping[DeviceId, attesting.ToBoot]
+) -> Mapping[DeviceId, AttestPolicyPcrList]:
+    """To what the vaults of devices are sealed: their own policy, else that of their project."""
+    projects = {one: (it.enterprise_id, it.project_id) for one, it in boots.items() if not it.pcrs}
+    lists = await attesting.pcr_lists(db, set(projects.values()))
+    own = {one: it.pcrs for one, it in boots.items() if it.pcrs is not None}
+    return own | {one: lists[project] for one, project in projects.items() if project in lists}
 
 
 _OfImage = tuple[str, str, str]

@@ -118,6 +118,7 @@ class ToBoot:
     enterprise_id: str
     project_id: str
     images: tuple[str, ...] = ()  # their names
+    pcrs: AttestPolicyPcrList | None = None  # of its own policy, which goes before its project's
 
 
 async def to_boot(db: Db, device_ids: Collection[DeviceId]) -> Mapping[DeviceId, ToBoot]:
@@ -136,6 +137,7 @@ async def to_boot(db: Db, device_ids: Collection[DeviceId]) -> Mapping[DeviceId,
             row.enterprise_id,
             row.project_id,
             tuple(str(os.get("imageName") or "") for os in body.get("baseImage") or ()),
+            pcr_list_of(body),
         )
         for one, (row, body) in bodies.items()
         if named[one] in revisions
@@ -163,7 +165,9 @@ async def pcr_lists(
 ) -> Mapping[OfProject, AttestPolicyPcrList]:
     """What of these projects have a policy to which PCRs vaults are sealed."""
     c = objects[Kind.PROJECT].c
-    ids = sorted({project_id for _, project_id in projects})
+    ids = sorted({project_id for _, project_id in projects} - {""})
+    if not ids:
+        return {}
     rows = await db.execute(select(c.enterprise_id, c.id, c.body).where(c.id.in_(ids)))
     told = {(row.enterprise_id, row.id): pcr_list_of(json.loads(row.body)) for row in rows}
     return {one: asked for one in projects if (asked := told.get(one)) is not None}
