@@ -1,5 +1,6 @@
 """The REST contract through its door: the real application over a real database."""
 
+import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -160,6 +161,20 @@ async def test_all_reasons_to_refuse_an_app_come_at_once(caller: Caller, world: 
     assert set(refusals) == {"vminfo.cpus", "drives[0].imagename", "interfaces[0].acls"}
     assert "web-1" in refusals["interfaces[0].acls"]
     assert (await caller.http.get("/v1/apps/instances/name/web-2")).status_code == 404
+
+
+async def test_a_soft_serial_is_made_for_a_device_that_asks_for_one(
+    caller: Caller, world: World
+) -> None:
+    asked = device(world.project, world.model, "edge-soft") | {"generateSoftSerial": True}
+    given = await caller.create("/v1/devices", asked | {"serialno": "mine"})
+    assert (await caller.get(f"/v1/devices/id/{given}"))["serialno"] == "mine"
+    asked |= {"name": "edge-softer", "serialno": ""}
+    path = f"/v1/devices/id/{await caller.create('/v1/devices', asked)}"
+    made = await caller.get(path)
+    assert str(uuid.UUID(made["serialno"])) == made["serialno"]
+    await caller.put(path, made | {"serialno": ""})
+    assert (await caller.get(path))["serialno"] == made["serialno"]
 
 
 async def test_a_serial_belongs_to_one_device(caller: Caller, world: World) -> None:

@@ -175,9 +175,11 @@ def complete_device(
     model: SysModel | None,
     network_ids: Mapping[str, str],
     onboarding_key: str,
+    soft_serial: str,
 ) -> DeviceConfig:
     """`network_ids` leads from the names that the interfaces use to the ids of the networks;
-    `onboarding_key` is a fresh one for a device that comes without.
+    `onboarding_key` is a fresh one for a device that comes without, `soft_serial` for one that
+    asks for it.
     """
     changes: dict[str, object] = {
         "interfaces": tuple(
@@ -198,6 +200,8 @@ def complete_device(
     changes["debug_knob"] = current.debug_knob if current is not None else None  # has a verb
     if current is None and not wanted.obkey:
         changes["obkey"] = onboarding_key
+    if current is None and wanted.generate_soft_serial and not wanted.serialno:
+        changes["serialno"] = soft_serial
     if current is not None:
         if wanted.reset_counter <= current.reset_counter:
             changes |= {

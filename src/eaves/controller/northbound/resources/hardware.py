@@ -163,6 +163,7 @@ async def prepare_device(
         model=model,
         network_ids={name: network.id for name, network in networks.items()},
         onboarding_key=work.new_id(),
+        soft_serial=work.new_id(),
     )
     claimed, clashes = await refuse_clashes(work, complete)
     refusals = clashes + admit_device(
