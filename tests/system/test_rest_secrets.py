@@ -224,6 +224,8 @@ async def test_a_replacement_without_the_secret_keeps_it(
         f"/v1/apps/id/{app_id}",
     ):
         await touch(caller, path)
+    for one in (plain, instance_id):
+        assert not (await caller.get(f"/v1/apps/instances/id/{one}")).get("cloudInitVersion")
     await caller.put(f"/v1/apps/instances/id/{instance_id}/refresh")
     await caller.put(f"/v1/apps/instances/id/{plain}/restart")
     assert await told(rest, world, key, "plain-1") == USER_DATA
@@ -237,6 +239,11 @@ async def test_a_new_secret_replaces_the_old_one_and_the_audit_says_so(
     key = await able_to_decrypt(rest, world)
     path = f"/v1/apps/instances/id/{plain}"
     await caller.put(path, await caller.get(path) | {"userData": "another"})
+    raised = (await caller.get(path))["cloudInitVersion"]
+    assert raised > 0
+    for again in ({}, {"userData": "another"}, {"cloudInitVersion": 0}):
+        await caller.put(path, await caller.get(path) | again)
+        assert (await caller.get(path))["cloudInitVersion"] == raised
     assert await told(rest, world, key, "plain-1") == "another"
     bundle = f"/v1/apps/id/{guarded[0]}"
     await caller.put(bundle, guarded_app(world, value="fresh", default=""))
@@ -244,7 +251,7 @@ async def test_a_new_secret_replaces_the_old_one_and_the_audit_says_so(
     assert text.startswith(f"a=fresh\nb={BUNDLE_DEFAULT}\n")
     async with snapshot(rest.engine) as db:
         rows = (await db.execute(select(tables.audit).order_by(tables.audit.c.row))).all()
-    changes = json.loads(rows[-2].changes)
+    changes = [json.loads(row.changes) for row in rows if "userData" in row.changes][-1]
     assert changes["userData"] == ["(secret)", "(another secret)"]
 
 

@@ -19,6 +19,8 @@ from eaves.controller.domain.contract.netinsts import (
     NetworkInstanceKind,
 )
 from eaves.controller.domain.contract.volumes import VolInstConfig
+from eaves.controller.domain.numerals import number_of
+from eaves.controller.domain.render.userdata import public_text
 
 FIRST_SUBNET: Final = ipaddress.IPv4Network("10.64.0.0/24")
 NEVER: Final = "0001-01-01T00:00:00Z"
@@ -105,6 +107,7 @@ def complete_instance(
     }
     for counter in ("purge", "refresh", "restart"):
         changes[counter] = later(getattr(wanted, counter), getattr(current, counter, None))
+    changes["cloud_init_version"] = _cloud_init_version(wanted, current, bundle)
     if bundle is not None:
         changes["user_defined_version"] = bundle.user_defined_version
     if manifest is not None:
@@ -112,6 +115,35 @@ def complete_instance(
     if wanted.vminfo is not None:
         changes["vminfo"] = effective_vminfo(wanted, bundle)
     return wanted.model_copy(update=changes)
+
+
+def _cloud_init_version(
+    wanted: AppInstance, current: AppInstance | None, bundle: App | None
+) -> int:
+    """A guest reads its user data anew when it starts with another one: it is raised with the text.
+
+    What of the text is secret is for whoever knows the secrets, see `to_be_read_anew`.
+    """
+    if current is None:
+        return wanted.cloud_init_version
+    before = current.cloud_init_version
+    if wanted.cloud_init_version > before:
+        return wanted.cloud_init_version
+    if bundle is None or wanted.custom_config == current.custom_config:
+        return before
+    if public_text(wanted, bundle) == public_text(current, bundle):
+        return before
+    return to_be_read_anew(current).cloud_init_version
+
+
+def to_be_read_anew(instance: AppInstance) -> AppInstance:
+    """Its guest reads the user data again when it starts next.
+
+    Where there is no such version, devices take that of the bundle: it is never one of those.
+    """
+    taken = number_of(instance.bundleversion) or 0
+    version = max(instance.cloud_init_version, taken) + 1
+    return instance.model_copy(update={"cloud_init_version": version})
 
 
 def refreshed(current: AppInstance, bundle: App, now: datetime) -> AppInstance:
@@ -126,6 +158,8 @@ def refreshed(current: AppInstance, bundle: App, now: datetime) -> AppInstance:
         else drive
         for index, drive in enumerate(current.drives)
     )
+    if current.cloud_init_version:  # else the version of the bundle does that
+        current = to_be_read_anew(current)
     return current.model_copy(
         update={
             "bundleversion": revision,

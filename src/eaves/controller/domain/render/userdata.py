@@ -5,6 +5,7 @@ A VM gets it as cloud-init user data; a container reads `KEY=value` lines as its
 
 import base64
 from dataclasses import dataclass, field
+from typing import Final, Protocol
 
 from eaves.controller.domain.concealment import bundle_config
 from eaves.controller.domain.contract.apps import App, AppInstance
@@ -15,10 +16,18 @@ from eaves.controller.domain.contract.manifests import (
     VariableGroupVariable,
     VariableVariableFormat,
 )
-from eaves.controller.domain.render.secrets import Secrets
 from eaves.controller.domain.secrets import USER_DATA, default_field, variable_field
 
 DEFAULT_DELIMITER = "###"
+NOT_TOLD: Final = "\0"
+
+
+class Held(Protocol):
+    """Who holds the secrets of objects."""
+
+    def clear(self, object_id: str, field_name: str, /) -> str:
+        """Empty where nothing is stored."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +42,7 @@ class UserData:
         return base64.b64encode(self.text.encode()).decode("ascii") if self.text else ""
 
 
-def user_data(instance: AppInstance, bundle: App, secrets: Secrets) -> UserData:
+def user_data(instance: AppInstance, bundle: App, secrets: Held) -> UserData:
     custom = effective_custom_config(instance, bundle)
     if custom is None or not custom.template:
         own = secrets.clear(instance.id, USER_DATA) or instance.user_data
@@ -50,6 +59,18 @@ def user_data(instance: AppInstance, bundle: App, secrets: Secrets) -> UserData:
     for name, (value, _) in sorted(values.items(), key=lambda item: -len(item[0])):
         text = text.replace(f"{mark}{name}{mark}", value)
     return UserData(text=text)
+
+
+class _Untold:
+    """Every secret is the same."""
+
+    def clear(self, object_id: str, field_name: str, /) -> str:
+        return NOT_TOLD
+
+
+def public_text(instance: AppInstance, bundle: App) -> str:
+    """The user data with the same in place of whatever is secret: to be compared."""
+    return user_data(instance, bundle, _Untold()).text
 
 
 def effective_custom_config(instance: AppInstance, bundle: App) -> CustomConfig | None:
@@ -92,7 +113,7 @@ class Holders:
     instance: AppInstance
     bundle: App
 
-    def password(self, variable: str, secrets: Secrets) -> str:
+    def password(self, variable: str, secrets: Held) -> str:
         for holder in (self.instance.id, self.bundle.id):
             for name in (variable_field(variable), default_field(variable)):
                 found = secrets.clear(holder, name)
@@ -102,7 +123,7 @@ class Holders:
 
 
 def _values(
-    holders: Holders, groups: tuple[CustomConfigVariableGroup, ...], secrets: Secrets
+    holders: Holders, groups: tuple[CustomConfigVariableGroup, ...], secrets: Held
 ) -> dict[str, tuple[str, bool]]:
     """(value, required) of each variable whose group applies."""
     clear = {
@@ -117,7 +138,7 @@ def _values(
     }
 
 
-def _value(holders: Holders, variable: VariableGroupVariable, secrets: Secrets) -> str:
+def _value(holders: Holders, variable: VariableGroupVariable, secrets: Held) -> str:
     stored = ""
     if variable.format is VariableVariableFormat.PASSWORD:
         stored = holders.password(variable.name, secrets)

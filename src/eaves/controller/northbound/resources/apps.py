@@ -13,7 +13,7 @@ from eaves.controller.domain.admission import (
 )
 from eaves.controller.domain.admission.patches import admit_patch_reference
 from eaves.controller.domain.admission.signatures import images_named, left_to_manifest
-from eaves.controller.domain.carried import complete_instance
+from eaves.controller.domain.carried import complete_instance, to_be_read_anew
 from eaves.controller.domain.concealment import conceal_app, conceal_instance
 from eaves.controller.domain.contract.apps import App, AppInstance
 from eaves.controller.domain.secrets import USER_DATA
@@ -24,6 +24,7 @@ from eaves.controller.northbound.resources.snapshots import (
     gone_back,
     plan_snapshots,
 )
+from eaves.controller.northbound.sealing import brings_new
 from eaves.controller.northbound.work import Prepared, Work
 from eaves.controller.store.image_trust import find_trust
 
@@ -131,8 +132,12 @@ async def prepare_instance(
     complete, envelope_refusals = await _with_envelope(work, complete, current, load)
     refusals += envelope_refusals
     concealed = conceal_instance(complete, bundle)
+    public = concealed.public
+    raised = current is None or public.cloud_init_version != current.cloud_init_version
+    if not raised and plan.back_to is None and await brings_new(work, wanted.id, concealed.secrets):
+        public = to_be_read_anew(public)
     return Prepared(
-        concealed.public,
+        public,
         refusals,
         references=references_of(complete, load) | {complete.patch_envelope_id},
         project_id=complete.project_id,
@@ -140,7 +145,7 @@ async def prepare_instance(
         state=complete.app_type.value,
         secrets=concealed.secrets,
         secret_fields=concealed.fields,
-        after=partial(carry_out, work, concealed.public, current, plan),
+        after=partial(carry_out, work, public, current, plan),
     )
 
 
