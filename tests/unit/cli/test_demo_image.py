@@ -53,6 +53,10 @@ def test_a_port_is_led_to_the_guest_from_one_address() -> None:
             "2.0: downloading, 50 % here",
         ),
         (
+            Software(short_version="2.0", sw_status="DEVICE_SW_STATUS_DOWNLOADING"),
+            "2.0: downloading",
+        ),
+        (
             Software(
                 short_version="2.0",
                 sw_status="DEVICE_SW_STATUS_UPDATING",

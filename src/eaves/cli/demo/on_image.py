@@ -88,7 +88,8 @@ def stage_of(software: tuple[Software, ...], version: str) -> str:
     for one in software:
         if one.short_version == version:
             stage = one.sw_status.removeprefix("DEVICE_SW_STATUS_").lower()
-            here = f", {one.download_progress // 25 * 25} % here" if stage == "downloading" else ""
+            quarters = one.download_progress // 25  # none are told while it is verified
+            here = f", {quarters * 25} % here" if stage == "downloading" and quarters else ""
             slot = f", {one.partition_label} {one.partition_state}" if one.partition_label else ""
             return f"{version}: {stage}{here}{slot}"
     return ""
