@@ -2,22 +2,37 @@
 
 import asyncio
 import os
+import time
 import uuid
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 
 import pytest
 from wire.peer import NOW, Controller, clock, issue, serve
 
+from eaves.evapi.device_certs import Chance
 from eaves.evapi.flows.attest import Attested
 from eaves.evapi.flows.poll import NewConfig, Unchanged, Unreachable
 from eaves.evapi.flows.report import Delivered
 from eaves.evapi.flows.steps import Cause, NoConnection, Received, Reply, Send
 from eaves.evapi.paths import Endpoint, endpoint_path
 from eaves.fleet.device import Onboarding, SoftDevice, new_identity
+from eaves.fleet.figures import Figures
+from eaves.fleet.identities import (
+    KeptDevice,
+    KeptFleet,
+    identity_of,
+    known_of,
+    new_device,
+    onboarding_of,
+)
+from eaves.fleet.life import Life
+from eaves.fleet.messages import Templates
 from eaves.fleet.run import drive, line_to, looked_up, request
 from eaves.fleet.wire import Line, request_head, request_id
+from eaves.fleet.world import Profile, World
 
 
 async def no_wait(_seconds: float) -> None:
@@ -156,3 +171,59 @@ def test_each_request_names_itself_anew_and_closes_its_connection() -> None:
         Send(Endpoint.CERTS, "GET", endpoint_path(Endpoint.CERTS)), line, "id"
     ).decode()
     assert "Content-Type" not in get
+
+
+async def test_a_node_that_is_told_twice_to_attest_does_so_once(tmp_path: Path) -> None:
+    """Its poll and its wait are refused at the same time."""
+    controller = Refusing(token=b"a-token-to-enforce")
+    kept = new_device("SN-7", Chance(NOW, os.urandom))
+    kept.device_id, kept.token = controller.device_id, b"the one before"
+    kept.config_hash, controller.device_pem = controller.config_hash, kept.certs[0]
+    # a second wait is not served, so the third one is far
+    waits: list[Reply] = [Received(403), Received(503)]
+    controller.refuse = {Endpoint.CONFIG: [Received(403)], Endpoint.WAIT: waits}
+    async with serve(controller, issue("localhost", controller.root), tmp_path) as server:
+        line = await looked_up(line_to(server, controller.root.pem))
+        running = asyncio.create_task(node_on(line, controller, kept).live_forever(0))
+        async with asyncio.timeout(30):
+            await controller.waited_twice.wait()
+        running.cancel()
+        await asyncio.wait((running,))
+        assert line.waiting is not None
+        line.waiting.close()
+    assert kept.token == controller.token
+    attesting = [one for one, _ in controller.seen if one is Endpoint.ATTEST]
+    assert len(attesting) == 2  # a nonce and a quote
+
+
+@dataclass
+class Refusing(Controller):
+    """Refuses what the test says; `waited_twice`: it has refused all waits that it shall."""
+
+    waited_twice: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def answer(self, path: str, body: bytes) -> Reply:
+        reply = super().answer(path, body)
+        if not self.refuse[Endpoint.WAIT]:
+            self.waited_twice.set()
+        return reply
+
+
+def node_on(line: Line, controller: Controller, kept: KeptDevice) -> Life:
+    """A node that goes on running, with what `kept` tells of it."""
+    fleet = KeptFleet(server="", root_pem=controller.root.pem, trust=controller.listed())
+    standing = known_of(fleet, clock).standing(kept)
+    assert standing is not None
+    device = SoftDevice(identity_of(kept), onboarding_of(fleet), clock, lambda: 0.5)
+    device.resume(standing)
+    chance = Random(0)  # noqa: S311 - to be the same again, not to be secret
+    world = World(
+        line=line,
+        profile=Profile.EAVES,
+        figures=Figures(time.monotonic()),
+        templates=Templates(chance, NOW),
+        clock=clock,
+        seconds=time.monotonic,
+        app_step_s=1.0,
+    )
+    return Life(0, device, kept, frozenset(), world, chance)

@@ -149,6 +149,12 @@ class Life:
             await self._join()
         self.kept.token = self.device.standing.integrity_token
 
+    async def _attest_unless_done_since(self, shown: bytes) -> None:
+        """A poll may have been told the same meanwhile; `shown`: the token that was refused."""
+        if self.device.standing.integrity_token == shown:
+            await self._attest(again=bool(self.kept.token))
+            self._agenda.after(Doing.CONFIG, _SOON_S)
+
     async def _start(self, reason: BootReason) -> None:
         """A start of the device: a new boot time, an empty hash, every app boots."""
         if self.kept.restarts:
@@ -335,6 +341,7 @@ class Life:
                     await asyncio.sleep(_SOON_S)
                     continue
                 figures.waiting += 1
+                shown = self.device.standing.integrity_token
                 got = await drive_by(self.device.change(), perform)
                 figures.waiting -= 1
                 match got:
@@ -343,8 +350,7 @@ class Life:
                             await self._poll()
                     case AttestFirst():
                         async with self._polling:
-                            await self._attest(again=bool(self.kept.token))
-                        self._agenda.after(Doing.CONFIG, _SOON_S)
+                            await self._attest_unless_done_since(shown)
                     case NothingNew():
                         pass
                     case NotServed():
