@@ -3,7 +3,8 @@
 First EVE devices at their cadence, then nodes of Eaves that wait for changes; each exchange is a
 poll that is refused, a nonce, a quote with its event log, keys into escrow, a poll.  What EVE
 devices report goes on beside it; nodes do so ten times rarer, as in waiting-nodes.  Latencies
-count from the moment of the drop.
+count from the moment of the drop until all have attested: of polls of devices that need not, since
+the simulator fills its core (its own are told as `p99_ms_in_the_fleet`).
 """
 
 import os
@@ -24,6 +25,7 @@ from support.attesting import (
     write_measured,
 )
 from support.fleets import DEVICES, NAMED, STOP_S, Watch, fleet
+from support.polls import Polls, make_free, write_polls
 from support.rest import Rest
 from support.row import finish, verify_per_s, work_folder
 from support.server import Server, on_core, running
@@ -34,6 +36,7 @@ EVE_LIMIT_S: Final = 120.0
 NODES_LIMIT_S: Final = 60.0
 LIMIT_MS, LIMIT_RSS_MB = 300.0, 768.0
 GIVE_UP_S: Final = 150.0  # for all devices to have begun
+FREE: Final = 200  # devices that need not attest
 PROFILES: Final = {
     "eve": (("--profile", "eve"), EVE_LIMIT_S),
     "eaves": (("--profile", "eaves", "--hurry", "0.1"), NODES_LIMIT_S),
@@ -48,11 +51,13 @@ def storm(
     path = folder / f"{profile}.json"
     write_measured(path, devices, server)
     most = ("--for", f"{GIVE_UP_S + limit_s:.0f}s", "--settle", f"{SPREAD_S + SETTLE_S}s")
+    started = time.time()
     with fleet(path, DEVICES, *words, "--spread", f"{SPREAD_S}s", *most) as attesting:
-        until_all_seen(server.state_dir, GIVE_UP_S)
+        until_all_seen(server.state_dir, started, GIVE_UP_S)
         time.sleep(SETTLE_S)
         held = tokens_in(server.state_dir)
         watch, rest = Watch(server), Rest(server)
+        polls = Polls.begin(server.device_port, folder / "polls", limit_s)
         begun = time.monotonic()
         told, _ = rest.ask("/api/v1/eaves/attestation/renew", {})
         rest.close()
@@ -68,6 +73,7 @@ def storm(
             if "all_s" in at:
                 break
         attesting.process.send_signal(signal.SIGINT)  # what comes after the storm does not count
+        of_free = polls.end()
         watch.load_ended()
         watch.settled()
         figures = attesting.figures(limit_s + STOP_S)
@@ -79,6 +85,7 @@ def storm(
             **at,
             "left": sum(not kept[one.device.device_id] for one in devices),
             "same_token": sum(kept[one] == token for one, token in held.items()),
+            "polls": of_free,
         },
         watch,
         figures,
@@ -102,27 +109,31 @@ def row_of(
         limit_rss_mb=LIMIT_RSS_MB,
         verify_per_s=verifies,
     )
-    polls = figures["endpoints"]["config"]["p99_ms"]
+    polls = told["polls"]
     limit_s = PROFILES[profile][1]
     met = (
         told.get("all_s", limit_s + 1) <= limit_s
         and told["dropped"] == DEVICES
         and told["left"] == told["same_token"] == 0
         and row["errors"] == 0
-        and polls < LIMIT_MS
+        and polls["p99_ms"] < LIMIT_MS
+        and not polls["errors_by_cause"]
         and row["rss_mb"] <= LIMIT_RSS_MB
     )
-    return {**row, **told, "limit_s": limit_s, "p99_ms_of_polls": polls, "met": met}
+    in_the_fleet = figures["endpoints"]["config"]["p99_ms"]
+    more = {"limit_s": limit_s, "p99_ms_of_polls": polls["p99_ms"]}
+    return {**row, **told, **more, "p99_ms_in_the_fleet": in_the_fleet, "met": met}
 
 
 def main() -> int:
     with work_folder() as folder:
-        devices = make_measured(DEVICES)
-        prepare(folder / "state", devices)
+        devices, free = make_measured(DEVICES), make_free(FREE)
+        prepare(folder / "state", devices, free)
         rows: dict[str, dict[str, Any]] = {}
         for profile in _wanted():
             with running(Server(folder / "state")) as server, on_core():
                 verifies = verify_per_s()
+                write_polls(folder / "polls", free, PROFILES[profile][1])
                 told, watch, figures = storm(folder, server, devices, profile)
                 rows[profile] = row_of(profile, told, watch, figures, verifies)
             print(f"  {profile}: {rows[profile]}", file=sys.stderr)

@@ -59,9 +59,9 @@ def main() -> int:
             write_measured(folder / "fleet.json", devices, server)
             verifies = verify_per_s()
             most = ("--for", f"{GIVE_UP_S + LIMIT_S:.0f}s", "--settle", f"{SPREAD_S + SETTLE_S}s")
-            path = folder / "fleet.json"
+            path, started = folder / "fleet.json", time.time()
             with fleet(path, DEVICES, "--spread", f"{SPREAD_S}s", *most) as polling:
-                until_all_seen(server.state_dir, GIVE_UP_S)
+                until_all_seen(server.state_dir, started, GIVE_UP_S)
                 time.sleep(SETTLE_S)
                 watch = Watch(server)
                 rotate(server)

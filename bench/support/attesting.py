@@ -93,13 +93,16 @@ def _der(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
 
 
-def prepare(state_dir: Path, fleet: Sequence[Measured], *, real: bool = False) -> Settings:
+def prepare(
+    state_dir: Path, fleet: Sequence[Measured], free: Sequence[Device] = (), *, real: bool = False
+) -> Settings:
     """A controller that knows them, with a token of `support.rest` for its user.
 
-    `real`: devices have objects as people make them, from which they can be rendered again.
+    `free`: more devices, which need not attest.  `real`: devices have objects as people make them,
+    from which they can be rendered again.
     """
     devices = [one.device for one in fleet]
-    settings = prepare_state(state_dir, () if real else devices)
+    settings = prepare_state(state_dir, free if real else [*devices, *free])
     asyncio.run(_put(settings, fleet, enterprise_of(settings), real=real))
     return settings
 
@@ -124,7 +127,6 @@ async def _put(
                 await put_bindings(db, some, enterprise_id)
         else:
             await _put_model(db, enterprise_id)
-        await db.execute(update(device_bindings).values(attestation_required=True))
         for begin in range(0, len(fleet), _AT_ONCE):
             await _put_attested(db, keys, fleet[begin : begin + _AT_ONCE], enterprise_id)
     if real:
@@ -171,6 +173,9 @@ async def _put_attested(
             for kind, pem in ((ECDH_TYPE, one.ecdh_pem), (ATTESTATION_TYPE, one.quote_pem))
         ],
     )
+    some_ids = [one.device.device_id for one in some]
+    required = update(device_bindings).where(device_bindings.c.device_id.in_(some_ids))
+    await db.execute(required.values(attestation_required=True))
     await db.execute(
         insert(attestations),
         [
@@ -214,10 +219,10 @@ def write_measured(path: Path, fleet: Sequence[Measured], server: Server) -> Non
     save_fleet(path, KeptFleet(server=at, root_pem=root, devices=devices))
 
 
-def _read(state_dir: Path, query: str) -> list[tuple[Any, ...]]:
+def _read(state_dir: Path, query: str, *values: object) -> list[tuple[Any, ...]]:
     database = sqlite3.connect(f"file:{state_dir / 'eaves.db'}?mode=ro", uri=True)
     try:
-        return database.execute(query).fetchall()
+        return database.execute(query, values).fetchall()
     finally:
         database.close()
 
@@ -237,14 +242,17 @@ def attested_in(state_dir: Path) -> int:
     return int(_read(state_dir, query)[0][0])
 
 
-def until_all_seen(state_dir: Path, most_s: float) -> None:
-    """Until every device has polled: a fleet prepares itself before it begins."""
+def until_all_seen(state_dir: Path, since_s: float, most_s: float) -> None:
+    """Until all that have to attest have polled since a moment (Unix time): fleets prepare
+    themselves before they begin, and another one may have polled as the same devices.
+    """
     end = time.monotonic() + most_s
     unseen = (
         "SELECT count(*) FROM device_bindings b LEFT JOIN device_seen s"
-        " ON s.device_id = b.device_id WHERE s.device_id IS NULL"
+        " ON s.device_id = b.device_id WHERE b.attestation_required"
+        " AND (s.device_id IS NULL OR s.last_seen_at < ?)"
     )
-    while left := int(_read(state_dir, unseen)[0][0]):
+    while left := int(_read(state_dir, unseen, int(since_s * 1_000_000))[0][0]):
         if time.monotonic() > end:
             raise SystemExit(f"{left} devices did not poll within {most_s:.0f} s")
         time.sleep(1)

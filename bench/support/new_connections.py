@@ -6,12 +6,14 @@ takes a millisecond of processor time for a handshake, so that the generator wou
 Latencies begin before the connection is opened.  It rests before it would take more of its core
 than a row allows: what is measured then is what was offered.
 
-With a rate as the last argument, connections are opened at that rate and not when others end.
+With a rate as the last argument, connections are opened at that rate and not when others end;
+SIGINT is the end of the time then.
 """
 
 import gc
 import json
 import select
+import signal
 import socket
 import sys
 import time
@@ -80,6 +82,7 @@ class Generator:
         self._open: dict[int, Connection] = {}
         self._ready = select.epoll()
         self.seen = Seen()
+        self.stopped = False
 
     def run(self, connections: int, seconds: float) -> float:
         """Send for so long; tells how long it took."""
@@ -104,6 +107,8 @@ class Generator:
         """Open so many a second for so long, and wait for their answers; how long it took."""
         begun, opened = time.monotonic(), 0
         while (now := time.monotonic()) < begun + seconds or self._open:
+            if self.stopped:
+                seconds = min(seconds, now - begun)
             due = min(int((now - begun) * per_s) + 1, int(per_s * seconds))
             for _ in range(opened, due):
                 self._next()
@@ -114,6 +119,10 @@ class Generator:
                 break
         self.seen.errors["timeouts"] += len(self._open)
         return seconds
+
+    def stop(self) -> None:
+        """Let `run_at` end as soon as the last answers are there."""
+        self.stopped = True
 
     def _next(self) -> None:
         """Open the next connection."""
@@ -200,6 +209,7 @@ def main(port: str, seconds: str, connections: str, requests: str, *wanted: str)
     gc.disable()  # what lives here lives until the end
     generator = Generator(int(port), prepared(Path(requests)), expected, least)
     if rate:
+        signal.signal(signal.SIGINT, lambda _number, _frame: generator.stop())
         took_s = generator.run_at(rate[0], float(seconds))
     else:
         took_s = generator.run(int(connections), float(seconds))
