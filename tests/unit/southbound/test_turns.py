@@ -2,14 +2,15 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from support.virtual_time import VirtualLoop
 
-from eaves.controller.live import Live
-from eaves.controller.southbound.turns import AT_ONCE, COUNTED_S, LINE_S, Turns
+from eaves.controller.live import Live, LiveDevice
+from eaves.controller.southbound.turns import AT_ONCE, BURST_S, COUNTED_S, LINE_S, PER_S, Turns
 from eaves.controller.telemetry.pipeline import Busy, Stopped
-from eaves.ids import DeviceId
+from eaves.ids import ConfigHash, DeviceId
 
 ONE, OTHER = "one enterprise", "another"
 
@@ -35,6 +36,7 @@ class Line:
         """As many as may begin at once; they do not count among `begun`."""
         for number in range(AT_ONCE):
             self.ask(f"first {number}")
+            self.loop.pass_by(1 / PER_S)
         assert len(self.begun) == AT_ONCE
         self.begun.clear()
 
@@ -194,3 +196,47 @@ def test_a_controller_that_stops_keeps_nobody_waiting(loop: VirtualLoop) -> None
     assert all(isinstance(one.exception(), Stopped) for one in waiting)
     assert isinstance(line.ask("c").exception(), Stopped)
     assert line.live.waiter_count == 0
+
+
+def test_a_fleet_that_comes_at_once_begins_at_the_pace(loop: VirtualLoop) -> None:
+    """However fast it is served: the rest of a core is for who polls meanwhile."""
+    line, seconds, step_s = Line(loop, waiters=1000), 3, 0.01
+    for number in range(1000):
+        line.ask(f"device {number}")
+    for _ in range(round(seconds / step_s)):
+        for name in line.begun[-AT_ONCE:]:
+            line.turns.end(DeviceId(name))
+        loop.pass_by(step_s)
+    assert len(line.begun) == pytest.approx((seconds + BURST_S) * PER_S, abs=3)
+    assert line.begun == [f"device {number}" for number in range(len(line.begun))]
+
+
+def test_a_node_that_was_told_to_attest_has_its_turn_once(loop: VirtualLoop) -> None:
+    line, node = Line(loop), DeviceId("a node")
+    held = LiveDevice(
+        device_id=node,
+        enterprise_id=ONE,
+        certificate_hash=bytes(32),
+        certificate_der=b"",
+        config_hash=ConfigHash("one"),
+        integrity_token=b"token",
+        attestation_required=True,
+        gone=False,
+    )
+    line.live.put(held)
+    loop.create_task(line.live.wake_forever())
+    waiting = loop.create_task(line.live.wait_for_change(node, "one", 60))
+    loop.settle()
+    line.live.put(replace(held, integrity_token=b""))
+    loop.settle()
+    assert waiting.result()
+    line.fill()
+    line.ask("a")
+    line.ask(node)
+    assert line.begun == [node]
+    line.ask(node)
+    assert line.begun == [node]
+    line.end("first 0")
+    assert line.begun == [node]  # the one that was told took the place
+    line.end("first 1")
+    assert line.begun == [node, "a"]

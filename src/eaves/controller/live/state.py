@@ -70,9 +70,10 @@ ReadRows = Callable[[Sequence[DeviceId]], Awaitable[Sequence[LiveDevice]]]
 HASH16: Final = 16
 REFRESH_BATCH: Final = 500
 RETRY_S: Final = 0.5
-# whoever has to attest again makes four requests: a fleet that is told at once comes at once
-WAKE_AT_ONCE: Final = 6
+# whoever has to attest again makes five requests: a fleet that is told at once comes at once
+WAKE_PER_S: Final = 200.0  # ten thousand nodes in 50 s
 WAKE_EVERY_S: Final = 0.02
+WAKE_LATE_S: Final = 0.1  # of the pace that a loop which was held up catches up with
 MOST_WOKEN: Final = 64  # that are under way: more of them only wait for each other
 WOKEN_S: Final = 0.35  # until one that does not come, or has a slow TPM, makes room for others
 
@@ -95,6 +96,7 @@ class Live:
         self._to_wake: deque[DeviceId] = deque()  # those that have to attest
         self._in_line: set[DeviceId] = set()  # the same
         self._missed: set[DeviceId] = set()  # those that did not wait when it was their turn
+        self._told: set[DeviceId] = set()  # those that waited, and did not come yet
         self._some_to_wake = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed: set[DeviceId] = set()
@@ -165,6 +167,7 @@ class Live:
             self._some_to_wake.set()
         elif not device.has_to_attest:
             self._missed.discard(device.device_id)
+            self._told.discard(device.device_id)
 
     def remove(self, device_id: DeviceId) -> None:
         """Forget a device whose row is no more, certificate included."""
@@ -173,6 +176,7 @@ class Live:
             self._of_enterprise[device.enterprise_id] -= 1
             self._forget_hash(device)
             self._missed.discard(device_id)
+            self._told.discard(device_id)
             self._wake_waiters(device_id)
 
     def find(self, device_id: DeviceId) -> LiveDevice | None:
@@ -235,6 +239,13 @@ class Live:
             if not waiting:
                 del self._waiting[device_id]
 
+    def was_told(self, device_id: DeviceId) -> bool:
+        """Was it told to attest, when it was its turn, and comes now?  True once."""
+        if device_id not in self._told:
+            return False
+        self._told.discard(device_id)
+        return True
+
     @contextmanager
     def place(self) -> Generator[None]:
         """A place of those whose request is kept for long.  Raises NoWaiterPlace."""
@@ -253,18 +264,22 @@ class Live:
         while True:
             await self._some_to_wake.wait()
             self._some_to_wake.clear()
+            paid_until = 0.0  # of those told before, at their pace
             while self._to_wake:
+                paid_until = max(paid_until, now() - WAKE_LATE_S)
                 woken = {
                     one: until
                     for one, until in woken.items()
                     if until > now() and self._has_to_attest(one)
                 }
-                room = min(WAKE_AT_ONCE, MOST_WOKEN - len(woken))
-                while self._to_wake and room > 0:
+                room = MOST_WOKEN - len(woken)
+                while self._to_wake and room > 0 and paid_until <= now():
                     device_id = self._to_wake.popleft()
                     self._in_line.discard(device_id)
                     if self._wake_waiters(device_id):
+                        self._told.add(device_id)
                         woken[device_id] = now() + WOKEN_S
+                        paid_until += 1 / WAKE_PER_S
                         room -= 1
                     elif self._has_to_attest(device_id):
                         self._missed.add(device_id)

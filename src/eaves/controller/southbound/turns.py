@@ -4,9 +4,14 @@ A fleet whose tokens are all gone asks for nonces within a minute, beside all th
 To serve all of them at once would hold up every poll, and whoever is turned away pays for another
 connection and comes back before its turn.  So a nonce waits: in the order of coming, enterprises
 one after the other, and well within what a device waits for an answer (120 s).
+
+Nonces are given at a pace that leaves room for polls, to machines that share their core or their
+uplink with others as well: whoever comes faster than it is served makes a queue in front of all.
+A waiting node that was told to attest has had its turn: it was told at such a pace.
 """
 
 import asyncio
+import math
 from collections import OrderedDict
 from typing import Final
 
@@ -16,6 +21,9 @@ from eaves.ids import DeviceId
 
 AT_ONCE: Final = 96  # devices between nonce and verdict: more of them only wait for each other
 COUNTED_S: Final = 0.35  # while a device makes its quote: one with a slow TPM makes room for others
+PER_S: Final = 120.0  # nonces: ten thousand devices in 85 s
+BURST_S: Final = 0.2  # of the pace, that may be given at once
+TICK_S: Final = 0.001  # of the loop's clock: a timer that came before would look again and again
 LINE_S: Final = 45.0  # a connection that idles longer may be cut on its way
 
 _Line = OrderedDict[DeviceId, asyncio.Future[None]]
@@ -30,6 +38,7 @@ class Turns:
         self._quoting: OrderedDict[DeviceId, float] = OrderedDict()  # until when each counts
         self._lines: OrderedDict[str, _Line] = OrderedDict()  # by enterprise, the next one first
         self._timer: asyncio.TimerHandle | None = None
+        self._paid_until = 0.0  # nonces that were given, at their pace
         self._closed = False
 
     def __len__(self) -> int:
@@ -42,8 +51,8 @@ class Turns:
         Raises Busy when there is no place, when it took too long, and when the device asked again:
         then its later request has the place.  Raises Stopped.
         """
-        if not self._lines and self._has_room():
-            self._begin(device_id)
+        if self._live.was_told(device_id) or (not self._lines and self._has_room()):
+            self._begin_now(device_id)
             return
         if self._closed:
             raise Stopped("the controller is stopping; send again")
@@ -72,7 +81,7 @@ class Turns:
         """Its quote is judged, or its step failed."""
         self._busy.discard(device_id)
         self._quoting.pop(device_id, None)
-        self._serve()
+        self._look()
 
     def close(self) -> None:
         """Nobody waits any more: the controller stops."""
@@ -112,13 +121,26 @@ class Turns:
                 del self._lines[enterprise_id]
 
     def _has_room(self) -> bool:
+        return self._room_at() <= self._loop.time()
+
+    def _room_at(self) -> float:
+        """When the next one may begin; infinite while only the end of another makes room."""
         now = self._loop.time()
         while self._quoting:
             device_id, until = next(iter(self._quoting.items()))
             if until > now:
                 break
             del self._quoting[device_id]
-        return len(self._busy) + len(self._quoting) < AT_ONCE
+        at = self._paid_until - BURST_S
+        if len(self._busy) + len(self._quoting) < AT_ONCE:
+            return at
+        return max(at, next(iter(self._quoting.values()), math.inf))
+
+    def _begin_now(self, device_id: DeviceId) -> None:
+        """Those that were told come faster than the pace: they hold up the others, no longer."""
+        self._begin(device_id)
+        now = self._loop.time()
+        self._paid_until = min(max(self._paid_until, now), now + BURST_S) + 1 / PER_S
 
     def _begin(self, device_id: DeviceId) -> None:
         self._quoting.pop(device_id, None)
@@ -134,16 +156,18 @@ class Turns:
             else:
                 del self._lines[enterprise_id]
             if not turn.done():
-                self._begin(device_id)
+                self._begin_now(device_id)
                 turn.set_result(None)
 
     def _look_later(self) -> None:
-        """When the one who counts longest makes room, if there is somebody to make room for."""
-        if self._timer is None and self._lines and self._quoting:
-            first = next(iter(self._quoting.values()))
-            self._timer = self._loop.call_at(first, self._look)
+        """When time alone makes room, if there is somebody to make room for."""
+        if self._timer is None and self._lines and (at := self._room_at()) < math.inf:
+            self._timer = self._loop.call_at(at + TICK_S, self._time_came)
+
+    def _time_came(self) -> None:
+        self._timer = None
+        self._look()
 
     def _look(self) -> None:
-        self._timer = None
         self._serve()
         self._look_later()
