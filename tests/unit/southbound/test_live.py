@@ -61,6 +61,43 @@ async def test_a_wait_ends_without_a_change(live: Live) -> None:
     assert not await live.wait_for_change(FIRST.device_id, "one", 0.01)
 
 
+async def test_a_wait_ends_when_its_client_leaves(live: Live) -> None:
+    leaving: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    async with asyncio.TaskGroup() as tasks:
+        waiting = tasks.create_task(live.wait_for_change(FIRST.device_id, "one", 60, leaving))
+        await _until(lambda: live.waiter_count == 1)
+        leaving.set_result(None)
+        async with asyncio.timeout(30):
+            assert not await waiting
+    assert live.waiter_count == 0
+
+
+async def test_a_change_is_told_though_its_time_is_over(live: Live) -> None:
+    """Both in the same turn of the loop: what changed must not wait for another request."""
+    leaving: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    async with asyncio.TaskGroup() as tasks:
+        waiting = tasks.create_task(live.wait_for_change(FIRST.device_id, "one", 60, leaving))
+        await _until(lambda: live.waiter_count == 1)
+        leaving.set_result(None)
+        live.put(replace(FIRST, config_hash=ConfigHash("two")))
+        async with asyncio.timeout(30):
+            assert await waiting
+
+
+async def test_a_hash_that_is_back_is_no_change(live: Live) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        waiting = tasks.create_task(live.wait_for_change(FIRST.device_id, "one", 60))
+        await _until(lambda: live.waiter_count == 1)
+        for config_hash in ("two", "one"):
+            live.put(replace(FIRST, config_hash=ConfigHash(config_hash)))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert not waiting.done()
+        live.put(replace(FIRST, config_hash=ConfigHash("three")))
+        async with asyncio.timeout(30):
+            assert await waiting
+
+
 async def test_waiters_past_the_bound_are_told_so(live: Live) -> None:
     async with asyncio.TaskGroup() as tasks:
         waiting = [

@@ -17,6 +17,7 @@ from typing import Final
 
 from cryptography import x509
 
+from eaves.controller.live.waiter import Waiter
 from eaves.evapi.keys import Verifier
 from eaves.evapi.pem import certificate_key
 from eaves.ids import ConfigHash, DeviceId
@@ -90,7 +91,7 @@ class Live:
         self._by_hash: dict[bytes, LiveDevice] = {}
         self._by_hash16: dict[bytes, LiveDevice] = {}
         self._of_enterprise: Counter[str] = Counter()
-        self._waiting: dict[DeviceId, set[asyncio.Event]] = {}
+        self._waiting: dict[DeviceId, set[Waiter]] = {}
         self._waiters = waiters
         self._waiter_count = 0
         self._to_wake: deque[DeviceId] = deque()  # those that have to attest
@@ -204,11 +205,17 @@ class Live:
     def waiter_count(self) -> int:
         return self._waiter_count
 
-    async def wait_for_change(self, device_id: DeviceId, known: str, timeout_s: float) -> bool:
+    async def wait_for_change(
+        self,
+        device_id: DeviceId,
+        known: str,
+        timeout_s: float,
+        leaving: "asyncio.Future[None] | None" = None,
+    ) -> bool:
         """Wait until the config hash differs from `known`, or the device has to attest again.
 
-        False after `timeout_s`, but for a device that has to attest and stands in no line of those
-        to be told.  Raises NoWaiterPlace when every place is taken.
+        False after `timeout_s` and when `leaving` is done, but for a device that has to attest and
+        stands in no line of those to be told.  Raises NoWaiterPlace when every place is taken.
         """
         if self._differs(device_id, known):
             return True
@@ -216,28 +223,27 @@ class Live:
             self._missed.discard(device_id)
             return True
         with self.place():
-            return await self._wait_for_change(device_id, known, timeout_s)
+            waiter = Waiter(asyncio.get_running_loop(), timeout_s)
+            if leaving is not None:
+                leaving.add_done_callback(waiter.end)
+            self._waiting.setdefault(device_id, set()).add(waiter)
+            try:
+                return await self._until_news(waiter, device_id, known)
+            finally:
+                waiter.close()
+                waiting = self._waiting[device_id]
+                waiting.discard(waiter)
+                if not waiting:
+                    del self._waiting[device_id]
 
-    async def _wait_for_change(self, device_id: DeviceId, known: str, timeout_s: float) -> bool:
-        changed = asyncio.Event()
-        self._waiting.setdefault(device_id, set()).add(changed)
-        try:
-            async with asyncio.timeout(timeout_s):
-                while True:
-                    changed.clear()
-                    await changed.wait()
-                    if self._closed:
-                        raise NoWaiterPlace
-                    # one that was refused attests again by itself: only news wake it
-                    if self._differs(device_id, known) or self._has_to_attest(device_id):
-                        return True
-        except TimeoutError:
-            return self._has_to_attest(device_id) and device_id not in self._in_line
-        finally:
-            waiting = self._waiting[device_id]
-            waiting.discard(changed)
-            if not waiting:
-                del self._waiting[device_id]
+    async def _until_news(self, waiter: Waiter, device_id: DeviceId, known: str) -> bool:
+        while await waiter.news():
+            if self._closed:
+                raise NoWaiterPlace
+            # one that was refused attests again by itself: only news wake it
+            if self._differs(device_id, known) or self._has_to_attest(device_id):
+                return True
+        return self._has_to_attest(device_id) and device_id not in self._in_line
 
     def was_told(self, device_id: DeviceId) -> bool:
         """Was it told to attest, when it was its turn, and comes now?  True once."""
@@ -293,8 +299,8 @@ class Live:
         """Let every waiter answer: the controller stops."""
         self._closed = True
         for waiting in self._waiting.values():
-            for event in waiting:
-                event.set()
+            for waiter in waiting:
+                waiter.tell()
 
     async def refresh(self, read_rows: ReadRows, device_ids: Iterable[DeviceId]) -> None:
         """Read these devices again, now."""
@@ -351,6 +357,6 @@ class Live:
     def _wake_waiters(self, device_id: DeviceId) -> int:
         """How many there were."""
         waiting = self._waiting.get(device_id, ())
-        for event in waiting:
-            event.set()
+        for waiter in waiting:
+            waiter.tell()
         return len(waiting)

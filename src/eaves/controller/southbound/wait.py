@@ -32,15 +32,11 @@ async def answer(context: Southbound, call: Call) -> Answer:
 
 async def _changed_or_gone(context: Southbound, call: Call, known: str) -> bool:
     """Wait for a change, and give the place back at once when the client leaves."""
-    waiting = asyncio.ensure_future(
-        context.live.wait_for_change(call.device.device_id, known, context.settings.bounds.wait_s)
-    )
     leaving = asyncio.ensure_future(call.request.disconnected())
     try:
-        await asyncio.wait((waiting, leaving), return_when=asyncio.FIRST_COMPLETED)
-        return waiting.done() and waiting.result()
+        return await context.live.wait_for_change(
+            call.device.device_id, known, context.settings.bounds.wait_s, leaving
+        )
     finally:
-        waiting.cancel()
-        await asyncio.gather(waiting, return_exceptions=True)
         # the server's future takes no cancellation: it ends with the connection, after the answer
         leaving.cancel()
