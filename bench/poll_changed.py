@@ -64,7 +64,9 @@ def main() -> int:
         devices = make_devices(DEVICES, config_bytes=CONFIG_BYTES)
         prepare_state(folder / "state", devices)
         with running(Server(folder / "state")) as server:
-            runs = measure(server, devices, traffic, folder, expected_per_s=GOAL.stretch)
+            # the warm-up reads every configuration from the database: what follows is faster
+            prepared = 2 * GOAL.stretch
+            runs = measure(server, devices, traffic, folder, expected_per_s=prepared)
             check_answers(server, devices[:20])
     return finish(result("poll-changed", runs, GOAL, devices=DEVICES, config_bytes=CONFIG_BYTES))
 
