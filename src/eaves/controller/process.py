@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives import hashes
 from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.typing import EventDict
 
+from eaves.controller.arenas import share_arenas
 from eaves.controller.first_start import prepare
 from eaves.controller.jobs.wanted import RenderWanted
 from eaves.controller.keys import KeyStore
@@ -147,6 +148,7 @@ def run_controller(settings: Settings, announce: Callable[[str], None]) -> None:
 
     Raises EavesError with what stood against a start.
     """
+    share_arenas()
     with served_alone(settings.database):
         _run(settings, announce)
 
