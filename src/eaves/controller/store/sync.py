@@ -15,7 +15,8 @@ from sqlalchemy.engine import URL, make_url
 from eaves.controller.store.unit import begin_immediate, driver_of, prepare_sqlite, reachable
 
 MAX_VALUES: Final = 30_000  # of one statement; SQLite takes 32,766, PostgreSQL 65,535
-_SIZES: Final = (64, 16, 4, 1)  # rows in one statement: few texts, so that each is prepared once
+# rows in one statement: few texts, so that each is prepared once, and few statements for any number
+_SIZES: Final = (64, 32, 16, 8, 4, 2, 1)
 
 
 def open_sync_engine(url: str | URL) -> Engine:
