@@ -18,7 +18,7 @@ import pytest
 from support.images import LocalVolumes, web_image
 
 from eaves.cli.layouts import ContainerSample
-from eaves.errors import Rejected
+from eaves.errors import Rejected, Transient
 from eaves.ids import AppInstanceId, VolumeId
 from eaves.node import refs
 from eaves.node.containers.items import Container, Mount
@@ -467,6 +467,33 @@ async def test_half_made_ones_are_taken_away(node: Node, stage: str) -> None:
     reconciler.intend(graph_of([VOLUME]))
     await reconciler.settle()
     assert not node.folder().exists()
+    await node.make(item)
+    assert node.pid
+
+
+async def test_one_that_its_runtime_makes_and_does_not_start_is_taken_away(
+    node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alive and only created, it would be taken for a container that runs."""
+    refuses = tmp_path / "refuses"
+    refuses.touch()
+    real = choose_runtime(tmp_path / "oci").program
+    program = tmp_path / "bin" / Path(real).name
+    program.parent.mkdir()
+    program.write_text(
+        '#!/bin/sh\ncase " $* " in *" start "*)\n'
+        f'  [ ! -e {refuses} ] || {{ echo "no start today" >&2; exit 1; }};;\nesac\n'
+        f'exec {real} "$@"\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    item = node.item()
+    with pytest.raises(Transient, match="no start today"):
+        await node.make(item)
+    assert not node.folder().exists()
+    assert (await node.subsystem.observe()).present == {}
+
+    refuses.unlink()
     await node.make(item)
     assert node.pid
 

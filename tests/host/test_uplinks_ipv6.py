@@ -17,6 +17,7 @@ from support.tied import TIED
 
 from eaves.evapi.evecommon import DHCPType, Ipspec, NetworkType
 from eaves.node.host import dhcp, sockets, uplink_state
+from eaves.node.host.process import CommandFailed
 from eaves.node.uplinks.conflicts import FIRST_PAUSE_S
 from eaves.node.uplinks.entries import controller_entry
 from eaves.node.uplinks.machine import Machine, Place
@@ -225,3 +226,40 @@ async def test_an_address_is_asked_for_by_dhcp_where_the_router_says_so(
         (link,) = [one for one in (await uplink_state.routing()).links if one.name == "eth0"]
         assert "2001:db8:1::77/128" not in link.addresses
         later.leases6.close()
+
+
+async def test_ipv6_is_set_though_the_kernel_refuses_something_of_ipv4(
+    out: str, tmp_path: Path
+) -> None:
+    """The broadcast address of a subnet is no gateway."""
+    netns.ip("link", "add", "eth1", "type", "veth", "peer", "name", "far1", "netns", out)
+    own, six = "10.1.0.20", replace(network(ip=STATIC), type=NetworkType.V6Only)
+
+    def by(gateway: str) -> Entry:
+        spec = Ipspec(dhcp=DHCPType.Static, subnet="10.1.0.0/24", gateway=gateway)
+        wired = network("00000000-0000-4000-8000-0000000000d2", spec)
+        ports = (
+            adapter("eth0", addr="2001:db8:1::20"),
+            adapter("eth1", net=wired.id, addr=own),
+        )
+        return controller_entry(config(*ports, networks=[six, wired]), at(0))
+
+    machine = Machine(Place(tmp_path, "t6"), managed=frozenset({"eth0", "eth1"}))
+    with pytest.raises(CommandFailed, match="invalid gateway"):
+        await machine.apply(by("10.1.0.255"))
+    assert await sourced(machine, by("10.1.0.255"), "eth0") == ("2001:db8:1::20",)
+
+    entry = by("10.1.0.1")
+    await machine.apply(entry)
+    assert await sourced(machine, entry, "eth1") == (own,)
+    assert await machine.settle(entry) is False
+
+
+async def sourced(machine: Machine, entry: Entry, label: str) -> tuple[str, ...]:
+    """The addresses that the port of this name sends from, once there are some."""
+    async with asyncio.timeout(netns.PATIENCE_S):
+        while True:
+            ports = {port.plan.label: port for port in (await machine.look(entry)).ports}
+            if ports[label].sources:
+                return ports[label].sources
+            await asyncio.sleep(0.1)
