@@ -15,7 +15,7 @@ from eaves.evapi.errors import MalformedMessage
 from eaves.evapi.pb.register import register_pb2
 from eaves.evapi.pem import load_certificate
 
-_SOFT_SERIAL = re.compile(r"[a-zA-Z0-9_-]*")
+SOFT_SERIAL = re.compile(r"[a-zA-Z0-9_-]*")
 _CERT_BYTES = range(100, 10241)
 _SERIAL_LENGTH = 256
 
@@ -57,7 +57,7 @@ def device_certificate_of(message: ZRegisterMsg) -> bytes:
             raise MalformedMessage(f"ZRegisterMsg.{name}", f"longer than {_SERIAL_LENGTH}")
     if "\0" in message.serial:
         raise MalformedMessage("ZRegisterMsg.serial", "holds a zero byte, which no database keeps")
-    if not _SOFT_SERIAL.fullmatch(message.soft_serial):
+    if not SOFT_SERIAL.fullmatch(message.soft_serial):
         raise MalformedMessage("ZRegisterMsg.softSerial", "holds other signs than a-z A-Z 0-9 _ -")
     try:
         pem = base64.b64decode(message.pem_cert, validate=True)

@@ -23,7 +23,7 @@ from eaves.evapi.pem import certificate_key, load_certificate
 from eaves.ids import AppInstanceId
 from eaves.node.baseos.booted import Booted
 from eaves.node.checkpoint import Checkpoint
-from eaves.node.comms.folder import ConfigFolder
+from eaves.node.comms.folder import ConfigFolder, serials
 from eaves.node.comms.identity import KeyUnusable, load_identity, onboarding_identity
 from eaves.node.comms.link import Link
 from eaves.node.comms.outbox import Outbox
@@ -171,8 +171,7 @@ class Node:
             self.identity.sender,
             self.identity.device_cert_pem,
             onboarding_identity(folder),
-            folder.soft_serial or self.machine.serial,
-            folder.soft_serial,
+            *serials(folder, self.machine.serial),
         )
 
     # What the parts ask of each other

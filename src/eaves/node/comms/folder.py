@@ -5,6 +5,7 @@ from pathlib import Path
 
 from eaves.errors import Rejected, Transient
 from eaves.evapi.paths import server_url
+from eaves.evapi.register import SOFT_SERIAL
 from eaves.node.host.files import read_or_none
 
 
@@ -48,3 +49,14 @@ def read_folder(folder: Path) -> ConfigFolder:
     return ConfigFolder(
         server_url(server), root, cert if both else None, key if both else None, serial, geo
     )
+
+
+def serials(folder: ConfigFolder, product: str) -> tuple[str, str]:
+    """Serial and soft serial that a machine registers with; `product` is its own.
+
+    A record may have a serial of signs that the API does not allow in a soft one: such a file
+    tells the serial itself.  Source: EVE API v2, section 6.1.
+    """
+    if SOFT_SERIAL.fullmatch(folder.soft_serial):
+        return product, folder.soft_serial
+    return folder.soft_serial, ""
