@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
@@ -28,7 +28,7 @@ from support.kept import HELD, Held, asked, kept, merged, read_ledger
 from support.messages import JOURNAL, until_zero
 from support.person import make_token
 from support.row import finish, verify_per_s, work_folder
-from support.server import SERVER_CORE, Server, running
+from support.server import SERVER_CORE, Server, cpu_of, running
 from support.victoria import Victoria, victoria_metrics
 
 FULL: Final = True
@@ -72,7 +72,8 @@ def main() -> int:
         fleets = []
         ledgers = [folder / f"{server.state_dir.name}-ledger.json" for server in servers]
         servers[0].also += [servers[1].pid, *engines(folder)]
-        watch = Watch(*servers)
+        begun = time.monotonic()
+        watch, before = Watch(*servers), cpu_by_kind(folder, servers)
         for server, part, ledger in zip(servers, parts, ledgers, strict=True):
             path = folder / f"{server.state_dir.name}.json"
             write_fleet(path, part, server)
@@ -80,6 +81,7 @@ def main() -> int:
             fleets.append(stack.enter_context(fleet(path, len(part), *words)))
         figures = [one.figures(SECONDS + STOP_S) for one in fleets]
         watch.load_ended()
+        after, took = cpu_by_kind(folder, servers), time.monotonic() - begun
         whole, held = merged(*map(read_ledger, ledgers)), stored(database.url, victoria)
         found = kept(servers[0], token, whole, held, by_rest=False)
         until_zero(lambda: number_in_database(database.url, JOURNAL), JOURNAL)
@@ -98,6 +100,7 @@ def main() -> int:
             "errors": sum(f["errors"] for f in figures),
             "errors_by_cause": [f["errors_by_cause"] for f in figures],
             "acknowledged": [f["acknowledged"] for f in figures],
+            "cores_by_kind": {k: round((after[k] - before[k]) / took, 3) for k in after},
             "rss_mb_of_each": [round(server.rss_mb("VmHWM"), 1) for server in servers],
             "devices_in_store": len(samples),
             "samples_in_store": sum(samples.values()),
@@ -139,9 +142,20 @@ def number_in_database(url: str, sql: str) -> int:
     return int(row[0]) if row else 0
 
 
-def engines(folder: Path) -> list[int]:
-    """Processes of the streams and the metrics store, which are children of this one, and those
-    of the database in this folder with what it has started by now.
+def cpu_by_kind(folder: Path, servers: Sequence[Server]) -> dict[str, float]:
+    """Seconds of processor time so far of the controllers together, and of each engine."""
+    kinds = {"database": b"postgres", "streams": b"nats-server", "metrics store": b"victoria"}
+    found = engines(folder)
+    taken = {
+        kind: cpu_of(pid for pid, command in found.items() if word in command)
+        for kind, word in kinds.items()
+    }
+    return {"controllers": cpu_of(server.pid for server in servers), **taken}
+
+
+def engines(folder: Path) -> dict[int, bytes]:
+    """Processes, with their commands, of the streams and the metrics store, which are children of
+    this one, and those of the database in this folder with what it has started by now.
     """
     parents: dict[int, int] = {}
     commands: dict[int, bytes] = {}
@@ -154,13 +168,13 @@ def engines(folder: Path) -> list[int]:
             continue  # it has ended meanwhile
     mine = os.getpid()
     masters = {p for p, c in commands.items() if b"postgres" in c and bytes(folder) in c}
-    return [
-        pid
+    return {
+        pid: command
         for pid, command in commands.items()
         if pid in masters
         or parents[pid] in masters
         or (parents[pid] == mine and (b"nats-server" in command or b"victoria" in command))
-    ]
+    }
 
 
 if __name__ == "__main__":

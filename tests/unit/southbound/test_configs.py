@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from eaves.controller.southbound.configs import READ_AT_ONCE, Configs, SealedConfig
+from eaves.controller.southbound.configs import MOST_AT_ONCE, READ_AT_ONCE, Configs, SealedConfig
 from eaves.controller.store.rendered import RenderedConfig
 from eaves.evapi.envelope import Sender
 from eaves.evapi.keys import KeySigner
@@ -59,9 +59,21 @@ async def test_devices_that_ask_at_once_share_readings() -> None:
     async with _serving(store) as configs:
         found = await asyncio.gather(*(configs.find(one, ConfigHash("one"), AT) for one in ids))
         assert all(one is not None and one.config_hash == "one" for one in found)
-        assert store.readings == [READ_AT_ONCE] * 3
+        assert store.readings == [READ_AT_ONCE, READ_AT_ONCE * 2]
         await asyncio.gather(*(configs.find(one, ConfigHash("one"), AT) for one in ids))
-        assert len(store.readings) == 3
+        assert len(store.readings) == 2
+
+
+async def test_readings_grow_while_devices_are_left_waiting_and_shrink_after() -> None:
+    store, ids = Store(), _many(1200)
+    store.hashes = dict.fromkeys(ids, ConfigHash("one"))
+    async with _serving(store) as configs:
+        await asyncio.gather(*(configs.find(one, ConfigHash("one"), AT) for one in ids))
+        assert store.readings == [64, 128, 256, 256, 256, 240]
+        assert max(store.readings) <= MOST_AT_ONCE
+        store.hashes = dict.fromkeys(ids, ConfigHash("two"))
+        await asyncio.gather(*(configs.find(one, ConfigHash("two"), AT) for one in ids[:65]))
+        assert store.readings[6:] == [64, 1]
 
 
 async def test_devices_that_ask_soon_after_each_other_share_a_reading(

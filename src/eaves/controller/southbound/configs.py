@@ -22,6 +22,9 @@ from eaves.evapi.envelope import Sender
 from eaves.ids import ConfigHash, DeviceId
 
 READ_AT_ONCE: Final = 64
+# Where a reading is slow (a busy PostgreSQL answers after a second), 64 at a time let the fleet
+# wait for minutes: each reading that leaves others waiting lets the next one take twice as many.
+MOST_AT_ONCE: Final = 256
 # A reading of one costs 1.5 ms of processor time, one of 64 costs 2.3 ms: a fleet that begins
 # would take half of a core for its readings, so a few wait until more have come; one who asks
 # alone does not.
@@ -106,7 +109,7 @@ class Configs:
     async def read_forever(self) -> None:
         """Serve who waits, one reading after the other; a few gather before the next one."""
         now = asyncio.get_running_loop().time
-        began, size = 0.0, 0  # of the last reading
+        began, size, most = 0.0, 0, READ_AT_ONCE  # of the last reading
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -114,8 +117,10 @@ class Configs:
                 soon = began + GATHER_S - now()
                 if size > 1 and len(self._waiting) < FEW and soon > 0:
                     await asyncio.sleep(soon)
-                began, wanted = now(), tuple(self._waiting)[:READ_AT_ONCE]
+                began, wanted = now(), tuple(self._waiting)[:most]
                 size = len(wanted)
+                left = len(self._waiting) > size
+                most = min(most * 2, MOST_AT_ONCE) if left else READ_AT_ONCE
                 asking = {device_id: self._waiting.pop(device_id) for device_id in wanted}
                 try:
                     found = await self._read(wanted)
