@@ -11,7 +11,7 @@ import contextlib
 import gc
 import os
 import threading
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -32,7 +32,7 @@ from eaves.controller.settings import Endpoint, Settings
 from eaves.controller.southbound.app import endpoints
 from eaves.controller.southbound.bodies import InFlight, Readers
 from eaves.controller.southbound.certs import Published
-from eaves.controller.southbound.configs import Configs, ReadConfigs
+from eaves.controller.southbound.configs import Configs
 from eaves.controller.southbound.context import Clock, Random, RateLimits, Southbound
 from eaves.controller.southbound.database import Database, open_database
 from eaves.controller.southbound.decoding import Decoding
@@ -46,7 +46,6 @@ from eaves.controller.southbound.turns import Turns
 from eaves.controller.southbound.unproven import Unproven
 from eaves.controller.store.changes import KEYS, Change
 from eaves.controller.store.devices import bound_devices, put_last_seen
-from eaves.controller.store.rendered import RenderedConfig, find_rendered_of
 from eaves.controller.telemetry.pipeline import Pipeline
 from eaves.controller.telemetry.pipelines import Telemetry, running_telemetry
 from eaves.controller.telemetry.seen import Seen
@@ -359,7 +358,7 @@ def _context(
         refreshes=Refreshes(partial(parts.live.refresh, database.devices)),
         bodies=bodies,
         readers=Readers(bounds.body_read_s, loop),
-        configs=Configs(_config_reader(database), kept_bytes=bounds.kept_configs_bytes),
+        configs=Configs(database.configs, kept_bytes=bounds.kept_configs_bytes),
         certs=Published(parts.keys),
         gate=gate,
         decoding=Decoding(),
@@ -402,14 +401,6 @@ def _gauge(meters: Meters, gate: Gate, bodies: InFlight) -> None:
         counts_up=True,
     )
     meters.gauge("eaves_bodies_bytes", "Bytes of requests on their way.", lambda: bodies.held)
-
-
-def _config_reader(database: Database) -> ReadConfigs:
-    async def read(device_ids: Sequence[DeviceId]) -> Mapping[DeviceId, RenderedConfig]:
-        async with database.read() as db:
-            return await find_rendered_of(db, device_ids)
-
-    return read
 
 
 def _feed(parts: Parts, database: Database) -> Feed:

@@ -10,6 +10,7 @@ from sqlalchemy import (
     ARRAY,
     BigInteger,
     ColumnElement,
+    Connection,
     Table,
     Text,
     any_,
@@ -47,7 +48,7 @@ def micros_of(span: timedelta) -> int:
 
 
 def is_one_of(
-    db: AsyncConnection, column: ColumnElement[str], values: Collection[str]
+    db: AsyncConnection | Connection, column: ColumnElement[str], values: Collection[str]
 ) -> ColumnElement[bool]:
     """For very many values: they are bound as one, and a statement may bind only so many."""
     if db.dialect.name == "postgresql":

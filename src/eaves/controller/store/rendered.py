@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import and_, bindparam, select, update
+from sqlalchemy import Connection, Result, Select, and_, bindparam, select, update
 
 from eaves.controller.domain.unrendered import not_rendered, without_failure
 from eaves.controller.store.changes import DEVICES, note_change
@@ -90,7 +90,21 @@ async def find_rendered_of(
     db: Db, device_ids: Sequence[DeviceId]
 ) -> dict[DeviceId, RenderedConfig]:
     """As `find_rendered`, for some devices at once; those without a configuration are left out."""
-    query = (
+    return _by_device(await db.execute(_rendered_of(db, device_ids)))
+
+
+def read_rendered_of(
+    connection: Connection, device_ids: Sequence[DeviceId]
+) -> dict[DeviceId, RenderedConfig]:
+    """As `find_rendered_of`, in a thread."""
+    return _by_device(connection.execute(_rendered_of(connection, device_ids)))
+
+
+_Row = tuple[str, str, datetime, bytes]
+
+
+def _rendered_of(db: Db | Connection, device_ids: Sequence[DeviceId]) -> Select[*_Row]:
+    return (
         select(
             rendered_configs.c.device_id,
             rendered_configs.c.config_hash,
@@ -100,11 +114,12 @@ async def find_rendered_of(
         .join(rendered_contents, _CONTENT)
         .where(is_one_of(db, rendered_configs.c.device_id, device_ids))
     )
+
+
+def _by_device(rows: Result[*_Row]) -> dict[DeviceId, RenderedConfig]:
     return {
-        DeviceId(row.device_id): RenderedConfig(
-            ConfigHash(row.config_hash), row.config_timestamp, row.config
-        )
-        for row in (await db.execute(query)).all()
+        DeviceId(device_id): RenderedConfig(ConfigHash(config_hash), at, config)
+        for device_id, config_hash, at, config in rows
     }
 
 
