@@ -115,15 +115,37 @@ def per_device(rows: Mapping[str, Mapping[str, Any]]) -> str:
     )
 
 
+def of_fleet(rows: Mapping[str, Mapping[str, Any]], devices: int) -> float | None:
+    """Cores by the row of a whole fleet, whose requests come in small batches and bring logs."""
+    row = rows.get("fleet-10min")
+    if row is None:
+        return None
+    return float(row["server_cpu_share"]) * devices / float(row["devices"])
+
+
 def fleets(rows: Mapping[str, Mapping[str, Any]]) -> str:
     lines: list[list[str]] = []
     for devices in FLEETS:
-        busy = cores(rows, devices)
+        found = [cores(rows, devices), of_fleet(rows, devices)]
+        shown = ["not measured" if busy is None else f"{busy:.2f}" for busy in found]
+        most = max((busy for busy in found if busy is not None), default=None)
         requests = devices * sum(traffic.per_s for traffic in TRAFFIC)
         kept = devices * sum(t.per_s * t.bytes_kept for t in TRAFFIC) * 86_400 / 1e9
-        found = ["not measured", ""] if busy is None else [f"{busy:.2f}", str(controllers(busy))]
-        lines.append([f"{devices:,}", f"{requests:,.0f}", *found, f"{kept:,.0f}"])
-    return table(("devices", "requests/s", "cores busy", "controllers", "GB a day, raw"), lines)
+        needed = "" if most is None else str(controllers(most))
+        lines.append([f"{devices:,}", f"{requests:,.0f}", *shown, needed, f"{kept:,.0f}"])
+    by = ("cores busy, by requests", "cores busy, by `fleet-10min`")
+    return table(("devices", "requests/s", *by, "controllers", "GB a day, raw"), lines)
+
+
+def engines(rows: Mapping[str, Mapping[str, Any]]) -> str:
+    """Cores of what stands beside the controllers, by the row that runs them all."""
+    row = rows.get("fleet-postgres", {})
+    kinds: Mapping[str, float] = row.get("cores_by_kind", {})
+    lines = [
+        [f"{devices:,}", *(f"{busy * devices / row['devices']:.2f}" for busy in kinds.values())]
+        for devices in FLEETS
+    ]
+    return table(("devices", *kinds), lines)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -138,6 +160,7 @@ def main(arguments: Sequence[str]) -> int:
         ("Measured", measured(rows)),
         ("One device", per_device(rows)),
         ("Fleets", fleets(rows)),
+        ("Engines, cores", engines(rows)),
     ):
         print(f"## {title}\n\n{text}\n")
     return 0

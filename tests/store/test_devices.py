@@ -18,6 +18,7 @@ from eaves.controller.domain.onboarding import (
     UnknownSerial,
     decide_in_turn,
 )
+from eaves.controller.southbound.database import open_database
 from eaves.controller.store import attestations, attesting, devices, objects, registering
 from eaves.controller.store.devices import (
     Binding,
@@ -244,6 +245,17 @@ async def test_a_rendered_configuration_is_found_by_its_device(device: AsyncEngi
         assert (row.config_hash, row.gone, row.enterprise_id) == ("h1", False, "acme")
         assert row.config_timestamp == rendered.config_timestamp
         assert await devices.read_devices(db, [DeviceId("nobody")]) == ()
+
+
+async def test_the_device_side_reads_large_configurations_of_some_devices(
+    device: AsyncEngine, database_url: str
+) -> None:
+    rendered = RenderedConfig(ConfigHash("h1"), NOW, bytes(300_000))
+    async with unit_of_work(device) as db:
+        await put_rendered(db, EDGE, rendered, ())
+    async with open_database(database_url, b"") as database:
+        assert await database.configs([EDGE, DeviceId("nobody")]) == {EDGE: rendered}
+        assert await database.configs([DeviceId("nobody")]) == {}
 
 
 def test_the_timestamp_of_a_configuration_only_moves_forward() -> None:
