@@ -39,6 +39,7 @@ from eaves.node.enrolment.enroller import Enroller, Means
 from eaves.node.enrolment.kept import Store
 from eaves.node.enrolment.scep import Ask
 from eaves.node.host import affinity
+from eaves.node.host.can import CanKeeper
 from eaves.node.host.inventory import Sysfs
 from eaves.node.host.isolation import Isolation
 from eaves.node.host.journal import LogGate
@@ -270,7 +271,9 @@ class Node:
         workloads = Workloads(domains, containers, self.network, device_log)
         cpus = CpusSubsystem(workloads.running)
         ios = IosSubsystem(
-            PciTaker(settings.run_dir / "vfio"), FunctionMaker(settings.run_dir / "sriov")
+            PciTaker(settings.run_dir / "vfio"),
+            FunctionMaker(settings.run_dir / "sriov"),
+            CanKeeper(settings.run_dir / "can"),
         )
         engine = Engine(
             self.checkpoint,

@@ -57,6 +57,11 @@ def virtual_functions(card: str) -> ItemRef:
     return ItemRef("virtual-functions", card)
 
 
+def can_interface(ifname: str) -> ItemRef:
+    """Set and up, for a guest."""
+    return ItemRef("can-interface", ifname)
+
+
 def container(app: AppInstanceId) -> ItemRef:
     """A running OCI container."""
     return ItemRef("container", app)
@@ -106,6 +111,7 @@ class Passed:
     pci: tuple[str, ...] = ()  # addresses
     usb: tuple[UsbRule, ...] = ()
     serial: tuple[str, ...] = ()  # paths of the host's ttys
+    can: tuple[str, ...] = ()  # interfaces of the host
     order: tuple[int, ...] = field(default=(), compare=False)  # of each of `pci`, as asked
 
 

@@ -26,13 +26,15 @@ from eaves.node import refs
 from eaves.node.checkpoint import AppRecord
 from eaves.node.domains.intent import intent
 from eaves.node.domains.items import Disk, Domain, Firmware
-from eaves.node.domains.qemu import DiskFile, Place, qemu_argv
+from eaves.node.domains.qemu import DiskFile, Place, can_argv, qemu_argv
 from eaves.node.host.accel import Accel
-from eaves.node.host.inventory import Parts, Sysfs, Usb
+from eaves.node.host.can import CanKeeper, CanSetting
+from eaves.node.host.can import setting_lines as can_lines
+from eaves.node.host.inventory import Can, Parts, Sysfs, Usb
 from eaves.node.host.sriov import Function, FunctionMaker, setting_lines
 from eaves.node.host.vfio import PciTaker
 from eaves.node.ios.assign import Assigned, assign, with_unplugged
-from eaves.node.ios.items import PciDevice, VirtualFunctions
+from eaves.node.ios.items import CanInterface, PciDevice, VirtualFunctions
 from eaves.node.ios.subsystem import IosSubsystem
 from eaves.node.refs import AppInForce, Passed, Port, UsbRule
 from eaves.node.runtime.apps_in_force import Decided
@@ -155,6 +157,11 @@ def io(
     )
 
 
+def attributed(label: str, **attributes: str) -> PhysicalIO:
+    plain = io(label, label, PhyIoType.PhyIoVCAN, ifname="vcan1")
+    return replace(plain, cbattr=attributes)
+
+
 MODEL = (
     io("uplink", "net0", PhyIoType.PhyIoNetEth, ifname="eth0"),
     io("lan", "net1", PhyIoType.PhyIoNetEth, ifname="eth1"),
@@ -229,7 +236,13 @@ def test_what_is_not_to_be_given_is_refused(kernel: Kernel, wanted: str, why: st
         (io("x", "x", usbproduct="stick"), "is not vendor:product"),
         (io("x", "x"), "has no address"),
         (io("x", "x", serial="/dev/ttyS0"), "stands in the model also as com1"),
-        (io("x", "x", PhyIoType.PhyIoCAN, ifname="can0"), "not built yet"),
+        (io("x", "x", PhyIoType.PhyIoCAN, ifname="can0"), "there is no CAN interface can0"),
+        (io("x", "x", PhyIoType.PhyIoVCAN), "names no CAN interface"),
+        (io("x", "x", PhyIoType.PhyIoVCAN, ifname="eth1"), "is a network adapter"),
+        (io("x", "x", PhyIoType.PhyIoLCAN, ifname="can9"), "is not built"),
+        (attributed("x", speed="9"), "attribute 'speed' is none of a CAN interface"),
+        (attributed("x", bitrate="fast"), "attribute bitrate is 'fast'"),
+        (attributed("x", fd="9"), "attribute fd is '9'"),
         (io("x", "x", usage=PhyIoMemberUsage.PhyIoUsageDisabled, serial="/dev/ttyS9"), "usage"),
     ],
 )
@@ -371,6 +384,45 @@ def maker(kernel: Kernel) -> FunctionMaker:
     return FunctionMaker(kernel.root / "cards", kernel.root, kernel.write)
 
 
+def keeper(kernel: Kernel) -> CanKeeper:
+    return CanKeeper(kernel.root / "cans", kernel.root)
+
+
+def test_a_can_interface_is_given_as_the_model_sets_it(kernel: Kernel) -> None:
+    told = {"BitRate": "500000", "sample_point": "0.875", "listenOnly": "true"}
+    bus = replace(io("bus", "field", PhyIoType.PhyIoCAN, ifname="can0"), cbattr=told)
+    model = (bus, io("made", "field", PhyIoType.PhyIoVCAN, ifname="vcan1"))
+    parts = replace(Sysfs(kernel.root).parts(), cans=(Can("can0", None),))
+    both = decide(kernel, app(A, "field"), app(B, "bus"), model=model, parts=parts)
+    assert both.passed == {A: Passed(can=("can0", "vcan1"))}
+    assert "held by app a" in both.refusals[B]
+    words = ("bitrate", "500000", "listen-only", "on", "sample-point", "0.875")
+    assert both.interfaces == (CanInterface("can0", words=words), CanInterface("vcan1"))
+    assert [(one.virtual, one.app) for one in both.interfaces] == [(False, A), (True, A)]
+    gone = decide(kernel, app(A, "field"), model=(), running=both.passed)
+    assert [one.ifname for one in gone.interfaces] == ["can0", "vcan1"]
+
+
+def test_a_can_interface_is_set_while_it_is_down() -> None:
+    words = ("bitrate", "500000")
+    assert can_lines(CanSetting("can0", words=words), there=True) == (
+        "link set can0 down",
+        "link set can0 type can bitrate 500000",
+        "link set can0 up",
+    )
+    made = CanSetting("vcan1", virtual=True)
+    assert can_lines(made, there=False) == ("link add vcan1 type vcan", "link set vcan1 up")
+    assert can_lines(made, there=True) == ("link set vcan1 up",)
+
+
+def test_a_guest_has_a_controller_on_each_of_its_can_interfaces() -> None:
+    assert can_argv(["can0"]) == (
+        *("-object", "can-bus,id=can0"),
+        *("-object", "can-host-socketcan,id=canhost0,if=can0,canbus=can0"),
+        *("-device", "kvaser_pci,canbus=can0"),
+    )
+
+
 def test_virtual_functions_are_made_and_given_one_by_one(kernel: Kernel) -> None:
     model = card(kernel, 2, EthVF(index=0, vlan_id=7))
     wanted = app(A, "lanvf0")
@@ -455,7 +507,7 @@ def test_a_virtual_function_that_cannot_be_set_is_refused(
 
 async def test_a_card_is_emptied_when_no_app_has_a_part_of_it(kernel: Kernel) -> None:
     card(kernel)
-    subsystem = IosSubsystem(taker(kernel), maker(kernel))
+    subsystem = IosSubsystem(taker(kernel), maker(kernel), keeper(kernel))
     made = VirtualFunctions(CARD, 2)
     configurator = subsystem.configurators()["virtual-functions"]
     await configurator.create(made, lambda _: None)
@@ -549,7 +601,7 @@ async def test_a_cut_while_a_device_is_taken_is_seen_and_given_back(
 
     with pytest.raises(Cut):
         PciTaker(kernel.root / "journal", kernel.root, write).take(ETH, A)
-    subsystem = IosSubsystem(taker(kernel), maker(kernel))
+    subsystem = IosSubsystem(taker(kernel), maker(kernel), keeper(kernel))
     half = PciDevice(ETH, AppInstanceId(""))
     assert (await subsystem.observe()).present == {half.ref: half}
     assert PciDevice(ETH, A).replaces(half)

@@ -102,6 +102,7 @@ class Domain:
         files = [file for file in (self.kernel, self.ramdisk, *self.others) if file is not None]
         volumes = {disk.ref for disk in (*self.disks, *files)}
         devices = {refs.pci_device(address) for address in self.passed.pci}
+        devices |= {refs.can_interface(name) for name in self.passed.can}
         return frozenset(volumes | devices | {refs.vif(self.app, nic.index) for nic in self.nics})
 
     def replaces(self, running: Self, /) -> bool:

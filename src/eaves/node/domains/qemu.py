@@ -4,6 +4,7 @@ Each disk and each interface has a PCIe root port of its own, disks first, in co
 """
 
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -367,7 +368,20 @@ def _passed(item: Domain) -> tuple[str, ...]:
     for number, path in enumerate(item.passed.serial):
         argv += ["-chardev", f"serial,id=tty{number},path={_text(Path(path))}"]
         argv += ["-serial", f"chardev:tty{number}"]
-    return tuple(argv)
+    return (*argv, *can_argv(item.passed.can))
+
+
+def can_argv(interfaces: Iterable[str]) -> tuple[str, ...]:
+    """A controller for each, on the bus of that interface."""
+    return tuple(
+        word
+        for number, name in enumerate(interfaces)
+        for word in (
+            *("-object", f"can-bus,id=can{number}"),
+            *("-object", f"can-host-socketcan,id=canhost{number},if={name},canbus=can{number}"),
+            *("-device", f"kvaser_pci,canbus=can{number}"),
+        )
+    )
 
 
 def _text(path: Path) -> str:

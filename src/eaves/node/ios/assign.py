@@ -13,7 +13,8 @@ from eaves.evapi.evecommon import PhyIoMemberUsage, PhyIoType
 from eaves.ids import AppInstanceId
 from eaves.node.host.inventory import Parts, Usb
 from eaves.node.host.sriov import Function
-from eaves.node.ios.items import PciDevice, VirtualFunctions
+from eaves.node.ios import can
+from eaves.node.ios.items import CanInterface, PciDevice, VirtualFunctions
 from eaves.node.ios.model import (
     BRIDGE_CLASS,
     Group,
@@ -27,9 +28,7 @@ from eaves.node.refs import AppInForce, Passed, Port, UsbRule
 
 NO_PASSING = {
     PhyIoType.PhyIoNetEthPF: "an SR-IOV physical function stays with the host",
-    PhyIoType.PhyIoCAN: "CAN interfaces are not built yet",
-    PhyIoType.PhyIoVCAN: "CAN interfaces are not built yet",
-    PhyIoType.PhyIoLCAN: "CAN interfaces are not built yet",
+    PhyIoType.PhyIoLCAN: "a logical CAN interface, which joins others, is not built; name those",
 }
 
 
@@ -43,6 +42,7 @@ class Assigned:
     errors: Mapping[str, str] = field(default_factory=dict[str, str])
     cards: tuple[VirtualFunctions, ...] = ()
     functions: Mapping[str, Function] = field(default_factory=dict[str, Function])  # by address
+    cans: Mapping[str, CanInterface] = field(default_factory=dict[str, CanInterface])  # by name
 
     @property
     def items(self) -> tuple[PciDevice, ...]:
@@ -50,6 +50,15 @@ class Assigned:
             PciDevice(address, app, self.functions.get(address))
             for app, passed in self.passed.items()
             for address in passed.pci
+        )
+
+    @property
+    def interfaces(self) -> tuple[CanInterface, ...]:
+        """What the model does not tell any more stays as it is while an app has it."""
+        return tuple(
+            replace(self.cans.get(name, CanInterface(name)), app=app)
+            for app, passed in self.passed.items()
+            for name in passed.can
         )
 
 
@@ -98,6 +107,7 @@ def assign(
         {m.label: m.trouble for m in members if m.trouble},
         tuple(VirtualFunctions(m.pci, m.functions) for m in members if m.functions),
         functions,
+        {m.can: CanInterface(m.can, m.type is can.VIRTUAL, m.can_words) for m in members if m.can},
     )
 
 
@@ -190,7 +200,7 @@ def _refuse(
             return f"{member.label}: {why}"
         if member.trouble:
             return f"{member.label}: {member.trouble}"
-        if not (member.pci or member.usb or member.product or member.serial):
+        if not (member.pci or member.usb or member.product or member.serial or member.can):
             return f"{member.label} has no address that can be passed on; add it to the model"
         why = _refuse_pci(member, group, parts) if member.pci and not member.usb else ""
         if why:
@@ -242,6 +252,7 @@ def _passed(groups: Mapping[Group, int]) -> Passed:
     pci: dict[str, int] = {}
     usb: list[UsbRule] = []
     serial: list[str] = []
+    cans: list[str] = []
     for member, order in ((m, order) for group, order in groups.items() for m in group.members):
         if member.usb or member.product:
             bus, _, port = member.usb.partition(":")
@@ -252,5 +263,7 @@ def _passed(groups: Mapping[Group, int]) -> Passed:
             pci.setdefault(member.pci, order)
         elif member.serial:
             serial.append(member.serial)
+        elif member.can:
+            cans.append(member.can)
     orders = tuple(pci.values())
-    return Passed(tuple(pci), tuple(dict.fromkeys(usb)), tuple(serial), orders)
+    return Passed(tuple(pci), tuple(dict.fromkeys(usb)), tuple(serial), tuple(cans), orders)

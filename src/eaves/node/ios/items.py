@@ -1,10 +1,11 @@
-"""A PCI device that the host has let go of, so that a guest can have it; the parts of a card.
+"""A PCI device that the host has let go of, so that a guest can have it; the parts of a card; a CAN
+interface that is set and up.
 
-pci-device <- domain
+pci-device, can-interface <- domain
 virtual-functions: what the model says of a card; nothing waits for it, devices appear
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from eaves.ids import AppInstanceId
@@ -14,6 +15,7 @@ from eaves.reconcile.item import ItemRef
 
 PCI_DEVICE = "pci-device"
 VIRTUAL_FUNCTIONS = "virtual-functions"
+CAN_INTERFACE = "can-interface"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,24 @@ class VirtualFunctions:
     @property
     def ref(self) -> ItemRef:
         return refs.virtual_functions(self.card)
+
+    def needs(self) -> frozenset[ItemRef]:
+        return frozenset()
+
+    def replaces(self, running: Self, /) -> bool:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class CanInterface:
+    ifname: str
+    virtual: bool = field(default=False, compare=False)  # made by the node; it stays what it is
+    words: tuple[str, ...] = ()  # how it is set; none: as it is
+    app: AppInstanceId = field(default=AppInstanceId(""), compare=False)
+
+    @property
+    def ref(self) -> ItemRef:
+        return refs.can_interface(self.ifname)
 
     def needs(self) -> frozenset[ItemRef]:
         return frozenset()

@@ -12,6 +12,7 @@ from eaves.evapi.config import EthVF, PhysicalIO, VfList
 from eaves.evapi.evecommon import PhyIoMemberUsage, PhyIoType
 from eaves.node.host.inventory import Parts, Pci
 from eaves.node.host.sriov import Function
+from eaves.node.ios import can
 
 BRIDGE_CLASS = 0x06  # belongs to the machine: nothing to assign, nothing in the way
 _PCI = re.compile(r"(?:([0-9a-f]{4}):)?([0-9a-f]{2}):([0-9a-f]{2})\.([0-7])")
@@ -38,6 +39,8 @@ class Member:
     trouble: str = ""  # why it cannot be given to anybody
     functions: int = 0  # virtual ones that the card is to have
     function: Function | None = None  # it is one of those, set as the model says
+    can: str = ""  # interface
+    can_words: tuple[str, ...] = ()  # how it is set
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,8 @@ def members_of(ios: Iterable[PhysicalIO], parts: Parts) -> tuple[Member, ...]:
 def _member(io: PhysicalIO, parts: Parts) -> Member:
     addresses = {key.lower(): value.strip() for key, value in io.phyaddrs.items()}
     label = io.logicallabel or io.phylabel
+    if io.ptype in (can.PHYSICAL, can.VIRTUAL):
+        return _can_member(io, label, addresses.get("ifname", ""), parts)
     pci, trouble = _pci_of(addresses.get("pcilong", ""), addresses.get("ifname", ""), parts)
     usb = addresses.get("usbaddr", "").lower()
     product = addresses.get("usbproduct", "").lower()
@@ -90,6 +95,23 @@ def _member(io: PhysicalIO, parts: Parts) -> Member:
         addresses.get("serial", ""),
         trouble,
         count if not trouble else 0,
+    )
+
+
+def _can_member(io: PhysicalIO, label: str, ifname: str, parts: Parts) -> Member:
+    """Its card stays with the host, whatever address the model tells."""
+    words = can.words_of(io.cbattr)
+    wrong = can.trouble_of(io.ptype, ifname, parts) or (words if isinstance(words, str) else "")
+    return Member(
+        label,
+        frozenset(n for n in (io.logicallabel, io.phylabel, ifname) if n),
+        io.ptype,
+        io.assigngrp,
+        io.parentassigngrp,
+        io.usage,
+        trouble=wrong,
+        can=ifname,
+        can_words=() if isinstance(words, str) or io.ptype is can.VIRTUAL else words,
     )
 
 
@@ -165,7 +187,7 @@ def _with_collision(member: Member, all_of_them: Sequence[Member]) -> Member:
     for other in all_of_them:
         if other is member or (other.group == member.group and member.group):
             continue
-        for what in ("pci", "usb", "serial"):
+        for what in ("pci", "usb", "serial", "can"):
             address = str(getattr(member, what))
             if address and address == getattr(other, what):
                 text = f"{address} stands in the model also as {other.label}; name it once"

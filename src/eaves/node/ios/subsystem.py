@@ -1,4 +1,4 @@
-"""PCI devices for guests as the runtime sees them."""
+"""PCI devices and CAN interfaces for guests as the runtime sees them."""
 
 import asyncio
 from collections.abc import Mapping
@@ -7,10 +7,18 @@ from datetime import timedelta
 import msgspec
 
 from eaves.ids import AppInstanceId
+from eaves.node.host.can import CanKeeper, CanSetting
 from eaves.node.host.process import run
 from eaves.node.host.sriov import Function, FunctionMaker, set_function
 from eaves.node.host.vfio import DRIVER, PciTaker
-from eaves.node.ios.items import PCI_DEVICE, VIRTUAL_FUNCTIONS, PciDevice, VirtualFunctions
+from eaves.node.ios.items import (
+    CAN_INTERFACE,
+    PCI_DEVICE,
+    VIRTUAL_FUNCTIONS,
+    CanInterface,
+    PciDevice,
+    VirtualFunctions,
+)
 from eaves.reconcile.apply import Configurator, ProgressSink, backoff
 from eaves.reconcile.item import Item, ItemRef, Observation
 
@@ -18,15 +26,16 @@ from eaves.reconcile.item import Item, ItemRef, Observation
 class IosSubsystem:
     """One for each node."""
 
-    kinds = frozenset({PCI_DEVICE, VIRTUAL_FUNCTIONS})
+    kinds = frozenset({PCI_DEVICE, VIRTUAL_FUNCTIONS, CAN_INTERFACE})
 
-    def __init__(self, taker: PciTaker, maker: FunctionMaker) -> None:
-        self._taker, self._maker = taker, maker
+    def __init__(self, taker: PciTaker, maker: FunctionMaker, cans: CanKeeper) -> None:
+        self._taker, self._maker, self._cans = taker, maker, cans
 
     def configurators(self) -> Mapping[str, Configurator]:
         return {
             PCI_DEVICE: _PciDevices(self._taker, self._maker),
             VIRTUAL_FUNCTIONS: _Cards(self._maker),
+            CAN_INTERFACE: _Cans(self._cans),
         }
 
     async def observe(self) -> Observation:
@@ -38,6 +47,9 @@ class IosSubsystem:
         for card, count in (await asyncio.to_thread(self._maker.made)).items():
             made = VirtualFunctions(card, count)
             present[made.ref] = made
+        for kept in await asyncio.to_thread(self._cans.kept):
+            can = CanInterface(kept.ifname, kept.virtual, kept.words)
+            present[can.ref] = can
         return Observation(present, {})
 
     async def close(self) -> None:
@@ -95,4 +107,22 @@ class _Cards:
         await asyncio.to_thread(self._maker.unmake, item.card)
 
     def retry_delay(self, item: VirtualFunctions, attempts: int, /) -> timedelta:
+        return backoff(attempts)
+
+
+class _Cans:
+    def __init__(self, keeper: CanKeeper) -> None:
+        self._keeper = keeper
+
+    async def create(self, item: CanInterface, _: ProgressSink, /) -> None:
+        await self._keeper.set_up(CanSetting(item.ifname, item.virtual, item.words))
+
+    async def modify(self, running: CanInterface, item: CanInterface, _: ProgressSink, /) -> None:
+        """Also under a guest, which sees its bus go and come back."""
+        await self._keeper.set_up(CanSetting(item.ifname, running.virtual, item.words))
+
+    async def delete(self, item: CanInterface, _: ProgressSink, /) -> None:
+        await self._keeper.take_down(item.ifname)
+
+    def retry_delay(self, item: CanInterface, attempts: int, /) -> timedelta:
         return backoff(attempts)

@@ -89,6 +89,7 @@ def make_wish(
             volumes,
         ),
         *(one for one in assigned.items if one.app not in grants.refusals),
+        *(one for one in assigned.interfaces if one.app not in grants.refusals),
         *assigned.cards,
         *grants.cpus,
         *containers.intent(apps, contained, user_data, gateways, fetched),
