@@ -50,7 +50,7 @@ export const GROUPS: readonly Group[] = [
       { path: "/library/datastores", title: "Datastores", area: "accessStorage" },
       { path: "/library/images", title: "Images", area: "accessStorage" },
       { path: "/library/models", title: "Models", area: "accessDevice" },
-      { path: "/library/patches", title: "Patch envelopes", area: "accessEdgeApp" },
+      { path: "/library/patches", title: "Patch envelopes", area: "accessAppInstance" },
       { path: "/library/brands", title: "Brands", area: "accessDevice" },
       { path: "/library/alert-rules", title: "Alert rules", area: "accessDevice" },
       { path: "/library/alert-channels", title: "Alert channels", area: "accessDevice" },
@@ -64,7 +64,7 @@ export const GROUPS: readonly Group[] = [
       { path: "/roles", title: "Roles", area: "accessUser" },
       { path: "/library/auth-profiles", title: "Ways to sign in", area: "accessUser" },
       { path: "/tokens", title: "Tokens and sessions" },
-      { path: "/audit", title: "Audit log", area: "accessEnterprise" },
+      { path: "/audit", title: "Audit log", area: "accessUser" },
     ],
   },
 ];

@@ -46,7 +46,7 @@ export function Users() {
       filters={FILTERS}
       idOf={(row) => row.id ?? row.username ?? ""}
       nameOf={(row) => row.username ?? ""}
-      actions={may("accessUser", "Create") ? <NewUser /> : undefined}
+      actions={changes && may("accessUser", "Create") ? <NewUser /> : undefined}
       empty={<p>Nobody yet.</p>}
     />
   );

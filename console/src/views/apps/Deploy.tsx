@@ -28,9 +28,21 @@ import { Problem } from "../../ui/Problem";
 import { State } from "../../ui/State";
 import { type Choice, jobOf, keyOf, lacking, type Variable, variablesOf } from "./deploy";
 
+const NOT_YOURS = new Error(
+  "your role does not make app instances; ask somebody whose role does, or for another role",
+);
+
 export function Deploy() {
   const { id = "" } = useParams();
+  const { may } = useSession();
   const bundle = useRead("/v1/apps/id/{id}", { params: { id } });
+  if (!may("accessAppInstance", "Create"))
+    return (
+      <>
+        <Title headingLevel="h1">Deploy</Title>
+        <Problem error={NOT_YOURS} />
+      </>
+    );
   return (
     <Answer query={bundle} what="the app">
       {(found) => <Steps bundle={found} />}

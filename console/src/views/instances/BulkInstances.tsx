@@ -4,6 +4,7 @@ import { Refused } from "../../api/call";
 import type { PathOf } from "../../api/client";
 import type { AppRow } from "../../api/types";
 import type { Chosen } from "../../list/selection";
+import type { Verb } from "../../rights/rights";
 import { useSession } from "../../session/Session";
 import { Do } from "../../ui/Do";
 import { each } from "../../ui/each";
@@ -16,37 +17,42 @@ interface Props {
 const VERBS: readonly {
   readonly name: string;
   readonly path: PathOf<"put">;
+  readonly verb: Verb;
   readonly effect: string;
   readonly danger: boolean;
 }[] = [
   {
     name: "Restart",
     path: "/v1/apps/instances/id/{id}/restart",
+    verb: "Execute",
     effect: "restart; their volumes stay.",
     danger: false,
   },
   {
     name: "Refresh",
     path: "/v1/apps/instances/id/{id}/refresh",
+    verb: "Execute",
     effect: "come to the newest version of their app.",
     danger: false,
   },
   {
     name: "Stop",
     path: "/v1/apps/instances/id/{id}/deactivate",
+    verb: "Update",
     effect: "stop; their volumes stay.",
     danger: true,
   },
   {
     name: "Purge",
     path: "/v1/apps/instances/id/{id}/refresh/purge",
+    verb: "Execute",
     effect: "start anew with new volumes: what they wrote is lost.",
     danger: true,
   },
 ];
 
 export function BulkInstances({ chosen, done }: Props) {
-  const { api } = useSession();
+  const { api, may } = useSession();
   const run = async (path: PathOf<"put">) => {
     const failed = await each([...chosen.entries()], async ([id]) => {
       await api.put(path, { params: { id } });
@@ -59,7 +65,7 @@ export function BulkInstances({ chosen, done }: Props) {
       throw new Refused(0, reasons, "", undefined);
     }
   };
-  return VERBS.map((one) => (
+  return VERBS.filter((one) => may("accessAppInstance", one.verb)).map((one) => (
     <Do
       key={one.name}
       name={one.name}

@@ -4,6 +4,7 @@ import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
 import { Link, useParams } from "react-router";
 import type { Paged } from "../../api/own";
 import { useRead, useReadOwn } from "../../api/useRead";
+import { mayMany } from "../../rights/operations";
 import { useSession } from "../../session/Session";
 import { Age } from "../../ui/Age";
 import { Answer } from "../../ui/Answer";
@@ -47,7 +48,7 @@ export function Job() {
           <Title headingLevel="h1" className="eaves-long">
             <bdi>{one.name}</bdi> <State word={one.status} />
           </Title>
-          {!ENDED.test(one.status ?? "") && may("accessDevice", "Execute") && (
+          {!ENDED.test(one.status ?? "") && mayMany(may, one.operationType) && (
             <Do
               name="Abort"
               danger

@@ -141,7 +141,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     title: "Patch envelopes",
     path: "/v1/patch-envelope",
     one: "/v1/patch-envelope/id/{id}",
-    area: "accessEdgeApp",
+    area: "accessAppInstance",
     columns: [
       ["Version", "userDefinedVersion"],
       ["Action", "action"],

@@ -47,7 +47,7 @@ const ACTIONS: readonly Action[] = [
   {
     name: "Prepare power off",
     path: "/v1/devices/id/{id}/preparepoweroff",
-    verb: "Update",
+    verb: "Execute",
     consequence:
       "The node stops its apps in order and says when its power may be cut; it starts them again after its next boot.",
     danger: true,

@@ -12,6 +12,7 @@ import { useState } from "react";
 import { Link, useParams } from "react-router";
 import type { Paged, Rollout as Told } from "../../api/own";
 import { useReadOwn } from "../../api/useRead";
+import { mayMany } from "../../rights/operations";
 import { useSession } from "../../session/Session";
 import { Answer } from "../../ui/Answer";
 import { Do } from "../../ui/Do";
@@ -52,7 +53,7 @@ export function Rollout() {
           {one.reasons.map((reason) => (
             <p key={reason}>{reason}</p>
           ))}
-          <Moves id={id} phase={one.phase} />
+          <Moves id={id} one={one} />
           <Table aria-label="Waves" variant="compact">
             <Thead>
               <Tr>
@@ -86,12 +87,12 @@ export function Rollout() {
   );
 }
 
-function Moves({ id, phase }: { readonly id: string; readonly phase: string }) {
+function Moves({ id, one }: { readonly id: string; readonly one: Told }) {
   const { api, may } = useSession();
-  if (!may("accessDevice", "Execute") && !may("accessAppInstance", "Execute")) return null;
+  if (!mayMany(may, one.spec.operationType)) return null;
   return (
     <ActionList>
-      {movesOf(phase).map((move) => (
+      {movesOf(one.phase).map((move) => (
         <ActionListItem key={move.name}>
           <Do
             name={move.name}
