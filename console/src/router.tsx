@@ -5,6 +5,7 @@ import { Live } from "./live/Live";
 import { SessionGate } from "./session/Session";
 import { SignedIn } from "./session/SignedIn";
 import { idle, isSparing, type Load, loadAhead } from "./shell/ahead";
+import { PARTS } from "./shell/parts";
 import { Shell } from "./shell/Shell";
 import { Problem } from "./ui/Problem";
 import { Overview } from "./views/overview/Overview";
@@ -29,12 +30,12 @@ function OfOne({ children }: { readonly children: ReactNode }) {
   return <Fragment key={`${kind}/${id}`}>{children}</Fragment>;
 }
 
-/** Once somebody is in: the views that are gone to most, and the parts of all others. */
+/** Once somebody is in: what keys open, and the views gone to most with the parts of all others. */
 function Ahead() {
   useEffect(() => {
     const end = new AbortController();
     const timer = setTimeout(() => {
-      if (!isSparing()) void loadAhead(views.slice(0, AHEAD), idle, end.signal);
+      if (!isSparing()) void loadAhead([...PARTS, ...views.slice(0, AHEAD)], idle, end.signal);
     }, AHEAD_MS);
     return () => {
       clearTimeout(timer);

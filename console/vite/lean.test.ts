@@ -17,6 +17,9 @@ it.each([
   ["one of several", ":is(.pf-v6-c-other, p) a{top:0}"],
   ["what has no part", "h1,h2{top:0}"],
   ["a step of a motion", "@keyframes pf{from{top:0}to{top:1px}}"],
+  ["a table that is a list on a phone", ".pf-m-grid-md.pf-v6-c-card{top:0}"],
+  ["two columns where there is room", ".pf-v6-c-card.pf-m-2-col-on-md{top:0}"],
+  ["what is not another look", ".pf-v6-c-card:not(.pf-m-docked){top:0}"],
 ])("keeps %s", (_what, css) => expect(left(css, '"pf-v6-c-card"')).toBe(css));
 
 it.each([
@@ -25,7 +28,10 @@ it.each([
   ["what needs it in another word", ":where(.pf-v6-c-other) .pf-v6-c-card{top:0}"],
   ["what stands around it", "@media print{.pf-v6-c-other{top:0}}"],
   ["a theme that nobody can choose", ":root:where(.pf-v6-theme-glass){top:0}"],
-  ["a toolbar that differs by width", ".pf-v6-c-toolbar.pf-m-hidden-on-md{top:0}"],
+  ["an item that differs by width", ".pf-v6-c-toolbar__item.pf-m-hidden-on-md{top:0}"],
+  ["three columns at any width", ".pf-v6-c-card.pf-m-3-col-on-md{top:0}"],
+  ["a table that is a list elsewhere", ".pf-m-grid-xl.pf-v6-c-card{top:0}"],
+  ["a bar at the side", ".pf-v6-c-card.pf-m-docked a{top:0}"],
 ])("takes away %s", (_what, css) =>
   expect(left(css, '"pf-v6-c-card" "pf-v6-c-toolbar" "pf-v6-theme-glass"')).toBe(""),
 );

@@ -15,12 +15,24 @@ import type { Plugin } from "vite";
 
 /** Sheets that come with a part that is used, for a kind of it that is not. */
 const SHEETS = /\/css\/components\/(?:Table\/table-tree-view|Drawer\/drawer)\.css$/;
-/** What scripts may name, and this console never chooses: no toolbar differs by width. */
+/** What scripts may name, and this console never chooses. */
 const NEVER = [
   /\.pf-v6-theme-(?:felt|glass|high-contrast)\b/,
   /\.pf-v6-icon-set-/,
-  /\.pf-v6-c-toolbar\b.*-on-(?:sm|md|lg|xl|2xl)\b/,
+  // bars at the side, heads that stick, menus in menus, buttons and labels of other looks
+  /\.pf-m-(?:docked|text-expanded|hamburger|limit-width|sticky-(?:top|bottom)\b)/,
+  /\.pf-m-(?:drilldown|flyout)(?![\w-])/,
+  /\.pf-v6-c-button\b.*\.pf-m-(?:display-lg|tertiary|attention|unread|stateful|settings|circle)/,
+  /\.pf-v6-c-button\b.*\.pf-m-favorite/,
+  /\.pf-v6-c-label\b.*\.pf-m-(?:editable|textarea)/,
+  /\.pf-v6-c-card\b.*\.pf-m-(?:selectable|clickable)/,
+  // a table becomes a list on a phone, and at no other width; no row is dragged or a favourite
+  /\.pf-m-grid(?:-lg|-xl|-2xl)?(?![\w-])/,
+  /\.pf-v6-c-table__(?:favorite|draggable|control-row|compound-expansion|column-help|sticky-cell)/,
 ];
+/** What differs by the width of the page, and of all that what is chosen. */
+const BY_WIDTH = /-on-(?:sm|md|lg|xl|2xl)\b/;
+const CHOSEN = /\.pf-m-(?:display-inline|2-col)-on-md\b/g;
 const BLOCK = /\.(pf-v6-[A-Za-z0-9-]+?)(?=__|--|[^A-Za-z0-9_-]|$)/g;
 const PROPERTY = /--[A-Za-z0-9_-]+/g;
 
@@ -69,6 +81,7 @@ function without(rule: Rule, scripts: string): void {
 
 function fits(selector: string, scripts: string): boolean {
   if (NEVER.some((one) => one.test(selector))) return false;
+  if (BY_WIDTH.test(selector.replace(CHOSEN, ""))) return false;
   return [...selector.matchAll(BLOCK)].every(([, block = ""]) => scripts.includes(block));
 }
 
@@ -107,7 +120,17 @@ function readProperties(sheets: readonly Root[], scripts: string): ReadonlySet<s
 }
 
 /** All that decides what is taken out, but the modules themselves. */
-export const DECIDES = [SHEETS, ...NEVER, leave, without, fits, certain, readProperties]
+export const DECIDES = [
+  SHEETS,
+  ...NEVER,
+  BY_WIDTH,
+  CHOSEN,
+  leave,
+  without,
+  fits,
+  certain,
+  readProperties,
+]
   .map(String)
   .join("\n");
 

@@ -1,6 +1,7 @@
 /** Every list of the console: filters, order, pages and choice, all asked of the controller. */
 import {
   Button,
+  Checkbox,
   EmptyState,
   EmptyStateBody,
   FormSelect,
@@ -22,6 +23,8 @@ import { Waiting } from "../ui/Waiting";
 import { allChosen, allOf, type Chosen, toggled } from "./selection";
 import { filtered, type ListState, SIZES, sorted } from "./state";
 import { Typed } from "./Typed";
+
+const CHECK = "pf-v6-c-table__check"; // the cells' own way to choose names a row by its number alone
 
 export interface Column<T> {
   readonly title: string;
@@ -175,13 +178,14 @@ function Rows<T>({
       <Thead>
         <Tr>
           {onChosen && (
-            <Th
-              aria-label="Choose all of this page"
-              select={{
-                isSelected: all,
-                onSelect: (_event, on) => onChosen(allOf(chosen, rows, idOf, on)),
-              }}
-            />
+            <Th className={CHECK}>
+              <Checkbox
+                id="choose-all"
+                aria-label="Choose all of this page"
+                isChecked={all}
+                onChange={(_event, on) => onChosen(allOf(chosen, rows, idOf, on))}
+              />
+            </Th>
           )}
           {columns.map((column, index) => (
             <Th
@@ -195,17 +199,17 @@ function Rows<T>({
         </Tr>
       </Thead>
       <Tbody>
-        {rows.map((row, index) => (
+        {rows.map((row) => (
           <Tr key={idOf(row)}>
             {onChosen && (
-              <Td
-                select={{
-                  rowIndex: index,
-                  isSelected: chosen.has(idOf(row)),
-                  onSelect: (_event, on) => onChosen(toggled(chosen, idOf(row), row, on)),
-                  props: { "aria-label": `Choose ${nameOf(row)}` },
-                }}
-              />
+              <Td className={CHECK}>
+                <Checkbox
+                  id={`choose-${idOf(row)}`}
+                  aria-label={`Choose ${nameOf(row)}`}
+                  isChecked={chosen.has(idOf(row))}
+                  onChange={(_event, on) => onChosen(toggled(chosen, idOf(row), row, on))}
+                />
+              </Td>
             )}
             {columns.map((column) => (
               <Td key={column.title} dataLabel={column.title} modifier="breakWord">

@@ -15,22 +15,6 @@ const OTHERS: readonly (readonly [string, string])[] = [
   ["?", "This help"],
 ];
 
-/** After `g`, until the next key: where it may lead. */
-export function Going() {
-  return (
-    <p className="eaves-going" role="status">
-      Go to
-      {PLACES.map(({ key, title }) =>
-        key ? (
-          <span key={key}>
-            <kbd>{key}</kbd> {title}
-          </span>
-        ) : null,
-      )}
-    </p>
-  );
-}
-
 export function Help({ onClose }: { readonly onClose: () => void }) {
   const going = PLACES.flatMap(({ key, title }) => (key ? [[`g ${key}`, title] as const] : []));
   return (

@@ -1,16 +1,12 @@
 /** What stands around every view: where one is, where one can go, who one is. */
 import {
   Button,
-  Dropdown,
-  DropdownItem,
-  DropdownList,
   Label,
   Masthead,
   MastheadBrand,
   MastheadContent,
   MastheadMain,
   MastheadToggle,
-  MenuToggle,
   Nav,
   NavGroup,
   NavItem,
@@ -20,9 +16,6 @@ import {
   PageSidebarBody,
   PageToggleButton,
   SkipToContent,
-  Toolbar,
-  ToolbarContent,
-  ToolbarItem,
 } from "@patternfly/react-core";
 import {
   BarsIcon,
@@ -31,16 +24,21 @@ import {
   SearchIcon,
   SunIcon,
 } from "@patternfly/react-icons";
-import { Suspense, useEffect, useState } from "react";
+import { lazy, Suspense, useEffect, useState } from "react";
 import { Link, Outlet, useLocation, useNavigate } from "react-router";
 import { useStanding } from "../live/Live";
 import { useSession } from "../session/Session";
 import { Waiting } from "../ui/Waiting";
-import { Going, Help } from "./Help";
-import { Palette } from "./Palette";
+import { idle } from "./ahead";
+import { Going } from "./Going";
+import { loadHelp, loadPalette, loadWho } from "./parts";
 import { PLACES, placeOf, visible } from "./places";
 import { isDark, setDark } from "./theme";
 import { useKeys } from "./useKeys";
+
+const Palette = lazy(async () => ({ default: await loadPalette() }));
+const Help = lazy(async () => ({ default: await loadHelp() }));
+const Who = lazy(async () => ({ default: await loadWho() }));
 
 const MAIN = "main";
 const MOVED = { live: "Live", polling: "Every 5 s", away: "Not live" } as const;
@@ -51,6 +49,7 @@ export function Shell() {
   const navigate = useNavigate();
   const place = placeOf(pathname);
   const going = useKeys((done) => {
+    if (open !== undefined) return; // it is on its way, or has the keys itself
     if (done.kind === "palette" || done.kind === "help") setOpen(done.kind);
     else if (done.kind === "filter") {
       document
@@ -78,8 +77,10 @@ export function Shell() {
         </Suspense>
       </PageSection>
       {going && <Going />}
-      {open === "palette" && <Palette onClose={() => setOpen(undefined)} />}
-      {open === "help" && <Help onClose={() => setOpen(undefined)} />}
+      <Suspense fallback={null}>
+        {open === "palette" && <Palette onClose={() => setOpen(undefined)} />}
+        {open === "help" && <Help onClose={() => setOpen(undefined)} />}
+      </Suspense>
     </Page>
   );
 }
@@ -120,6 +121,7 @@ function Top({
 }) {
   const standing = useStanding();
   const [dark, setShown] = useState(isDark);
+  const rested = useRested();
   const turn = () => {
     setDark(!dark);
     setShown(!dark);
@@ -140,78 +142,51 @@ function Top({
         </MastheadBrand>
       </MastheadMain>
       <MastheadContent>
-        <Toolbar isStatic aria-label="This console">
-          <ToolbarContent>
-            <ToolbarItem align={{ default: "alignEnd" }} alignSelf="center">
-              <Label color={standing === "live" ? "green" : "grey"} isCompact aria-live="polite">
-                {MOVED[standing]}
-              </Label>
-            </ToolbarItem>
-            <ToolbarItem>
-              <Button
-                variant="plain"
-                aria-label="Go to (Ctrl+K)"
-                icon={<SearchIcon />}
-                onClick={onPalette}
-              />
-              <Button
-                variant="plain"
-                aria-label={dark ? "Light colours" : "Dark colours"}
-                icon={dark ? <SunIcon /> : <MoonIcon />}
-                onClick={turn}
-              />
-              <Button
-                className="eaves-keys"
-                variant="plain"
-                aria-label="Keys (?)"
-                icon={<QuestionCircleIcon />}
-                onClick={onHelp}
-              />
-            </ToolbarItem>
-            <ToolbarItem>
+        <div className="eaves-tools">
+          <Label color={standing === "live" ? "green" : "grey"} isCompact aria-live="polite">
+            {MOVED[standing]}
+          </Label>
+          <span>
+            <Button
+              variant="plain"
+              aria-label="Go to (Ctrl+K)"
+              icon={<SearchIcon />}
+              onClick={onPalette}
+            />
+            <Button
+              variant="plain"
+              aria-label={dark ? "Light colours" : "Dark colours"}
+              icon={dark ? <SunIcon /> : <MoonIcon />}
+              onClick={turn}
+            />
+            <Button
+              className="eaves-keys"
+              variant="plain"
+              aria-label="Keys (?)"
+              icon={<QuestionCircleIcon />}
+              onClick={onHelp}
+            />
+          </span>
+          {rested && (
+            <Suspense fallback={null}>
               <Who />
-            </ToolbarItem>
-          </ToolbarContent>
-        </Toolbar>
+            </Suspense>
+          )}
+        </div>
       </MastheadContent>
     </Masthead>
   );
 }
 
-function Who() {
-  const { user, enterprise, role, leave, signOut } = useSession();
-  const [open, setOpen] = useState(false);
-  const navigate = useNavigate();
-  return (
-    <Dropdown
-      isOpen={open}
-      onOpenChange={setOpen}
-      popperProps={{ position: "right" }}
-      onSelect={() => setOpen(false)}
-      toggle={(ref) => (
-        <MenuToggle
-          className="eaves-who"
-          ref={ref}
-          isExpanded={open}
-          onClick={() => setOpen(!open)}
-        >
-          <bdi>{user?.username ?? "…"}</bdi>
-          <span className="eaves-tenant">
-            {" · "}
-            <bdi>{enterprise?.name ?? ""}</bdi>
-          </span>
-        </MenuToggle>
-      )}
-    >
-      <DropdownList>
-        <DropdownItem isDisabled description={role?.name}>
-          Role
-        </DropdownItem>
-        <DropdownItem onClick={() => navigate("/tenants")}>Another tenant</DropdownItem>
-        {leave && <DropdownItem onClick={leave}>Leave this tenant</DropdownItem>}
-        <DropdownItem onClick={() => navigate("/tokens")}>Tokens and sessions</DropdownItem>
-        <DropdownItem onClick={() => void signOut()}>Sign out</DropdownItem>
-      </DropdownList>
-    </Dropdown>
-  );
+/** Whether the page has had nothing to do since this was shown: the view comes before it. */
+function useRested(): boolean {
+  const [rested, setRested] = useState(false);
+  useEffect(() => {
+    let there = true;
+    void idle().then(() => there && setRested(true));
+    return () => {
+      there = false;
+    };
+  }, []);
+  return rested;
 }

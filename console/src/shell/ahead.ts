@@ -15,10 +15,13 @@ export async function loadAhead(
   }
 }
 
-/** The next moment without work; not every browser tells it. */
+const LONGEST_MS = 2_000;
+
+/** The next moment without work, or when none has come for long; not every browser tells it. */
 export const idle = (): Promise<void> =>
   new Promise((done) => {
-    if ("requestIdleCallback" in window) window.requestIdleCallback(() => done());
+    if ("requestIdleCallback" in window)
+      window.requestIdleCallback(() => done(), { timeout: LONGEST_MS });
     else setTimeout(done, 100);
   });
 

@@ -18,7 +18,7 @@ interface Props {
   readonly metric: string;
 }
 
-const COLOURS = ["#4394e5", "#ca6c0f", "#63993d", "#876fd4"]; // seen on light and on dark;
+const COLOURS = ["#4394e5", "#ca6c0f", "#63993d", "#876fd4"]; // seen on light and on dark
 const EVERY_MS = 60_000;
 
 export function Chart({ title, path, id, metric }: Props) {

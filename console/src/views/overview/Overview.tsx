@@ -11,7 +11,7 @@ import {
   StackItem,
   Title,
 } from "@patternfly/react-core";
-import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
+import { Table, Tbody, Thead, Tr } from "@patternfly/react-table";
 import type { UseQueryResult } from "@tanstack/react-query";
 import { lazy, Suspense, useEffect, useState } from "react";
 import { Link } from "react-router";
@@ -21,6 +21,7 @@ import { useReadOwn } from "../../api/useRead";
 import { useSession } from "../../session/Session";
 import { Age } from "../../ui/Age";
 import { bytes } from "../../ui/bytes";
+import { Cell, Head } from "../../ui/Cell";
 import { Problem } from "../../ui/Problem";
 import { State } from "../../ui/State";
 import { Waiting } from "../../ui/Waiting";
@@ -151,31 +152,31 @@ function Rows({ items }: { readonly items: readonly Item[] }) {
       <Table aria-label="Needs a person" variant="compact" id="attention">
         <Thead>
           <Tr>
-            <Th>State</Th>
-            <Th>What</Th>
-            <Th>Why</Th>
-            <Th>Where</Th>
-            <Th>Since</Th>
+            <Head>State</Head>
+            <Head>What</Head>
+            <Head>Why</Head>
+            <Head>Where</Head>
+            <Head>Since</Head>
           </Tr>
         </Thead>
         <Tbody>
           {rows.map((one) => (
             <Tr key={one.id}>
-              <Td dataLabel="State">
+              <Cell label="State">
                 <State word={one.word} />
-              </Td>
-              <Td dataLabel="What" modifier="breakWord">
+              </Cell>
+              <Cell label="What" broken>
                 <Link to={one.to}>
                   <bdi>{one.what}</bdi>
                 </Link>
-              </Td>
-              <Td dataLabel="Why" modifier="breakWord">
+              </Cell>
+              <Cell label="Why" broken>
                 {one.why}
-              </Td>
-              <Td dataLabel="Where" modifier="breakWord">
+              </Cell>
+              <Cell label="Where" broken>
                 <bdi>{one.where}</bdi>
-              </Td>
-              <Td dataLabel="Since">{one.since ? <Age at={one.since} /> : "–"}</Td>
+              </Cell>
+              <Cell label="Since">{one.since ? <Age at={one.since} /> : "–"}</Cell>
             </Tr>
           ))}
         </Tbody>
