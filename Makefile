@@ -92,7 +92,7 @@ test: develop console  ## everything CI runs, on this machine
 
 test-system: develop  ## whole processes together, a soak of ten minutes, sinks away for three; random sequences of a node: 10,000 simulated, 200 on this host, every field of a config; 1,000 histories of policies on each database
 	EAVES_SEED=$$(date +%s) EAVES_NODE_SEQUENCES=10000 EAVES_HOST_SEQUENCES=200 EAVES_POLICY_HISTORIES=1000 pytest tests/property/test_node.py tests/host/test_network_sequences.py tests/store/test_policy_histories.py
-	SOAK_S=$${SOAK_S:-600} SINKS_AWAY_S=$${SINKS_AWAY_S:-180} PARITY=$${PARITY:-all} pytest -m "system or soak"
+	CONSOLE_NODES=$${CONSOLE_NODES:-1000} SOAK_S=$${SOAK_S:-600} SINKS_AWAY_S=$${SINKS_AWAY_S:-180} PARITY=$${PARITY:-all} pytest -m "system or soak"
 
 proto: $(VENV)/.develop
 	proto/generate

@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -33,16 +35,30 @@ def playwright() -> Iterator[Playwright]:
         yield started
 
 
-@pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+@contextmanager
+def new_site(folder: Path) -> Generator[Site]:
+    """A controller with nothing in it yet."""
     if not Files(built_folder()).present:
         left_out("the console is not built: make console")
-    folder = tmp_path_factory.mktemp("console")
     password = folder / "password"
     password.write_text(PASSWORD)
     made = Process(folder / "c" / "state", "--admin-password-file", str(password))
     with running(made) as process, apart(folder, process.rest_port) as chromium:
         yield Site(process, f"https://localhost:{process.rest_port}", chromium)
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Of all tests that do not mind what the others left."""
+    with new_site(tmp_path_factory.mktemp("console")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def own_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Of the tests of one file."""
+    with new_site(tmp_path_factory.mktemp("console")) as made:
+        yield made
 
 
 @pytest.fixture

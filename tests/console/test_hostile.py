@@ -1,5 +1,8 @@
 """Names that mean harm or are as long as the API takes them: text, and nothing loses its place."""
 
+import re
+from urllib.parse import urlencode
+
 import pytest
 from console.browser import PASSWORD, Site, at_console, sign_in
 from playwright.sync_api import Page, Playwright, expect
@@ -48,3 +51,31 @@ def test_any_name_is_text_and_keeps_to_its_place(
             expect(page.get_by_role("heading", level=1)).to_have_text(title.strip())
             assert too_wide(page) <= 0, name
         assert page.title() != "run"
+
+
+@pytest.mark.parametrize("phone", [False, True], ids=["desk", "phone"])
+def test_a_thousand_characters_to_look_for_keep_to_their_place(
+    playwright: Playwright, hostile: Site, *, phone: bool
+) -> None:
+    with at_console(playwright, hostile, phone=phone) as page:
+        sign_in(page, "admin", PASSWORD)
+        page.get_by_role("heading", name="Needs a person").wait_for()
+        for text in ("x" * 1000, (NAMES["arabic"] * 60)[:1000]):
+            page.goto(f"/projects?{urlencode({'namePattern': text})}")
+            expect(page.get_by_role("heading", name="Nothing fits these filters")).to_be_visible()
+            assert too_wide(page) <= 0, text[:9]
+
+
+def test_a_name_of_a_thousand_characters_is_refused_in_its_place(
+    playwright: Playwright, hostile: Site
+) -> None:
+    with at_console(playwright, hostile) as page:
+        sign_in(page, "admin", PASSWORD)
+        page.get_by_role("heading", name="Needs a person").wait_for()
+        page.goto("/projects")
+        page.get_by_role("button", name="New project").click()
+        dialogue = page.get_by_role("dialog", name="New project")
+        dialogue.get_by_label(re.compile(r"^Name\W*$")).fill("x" * 1000)
+        dialogue.get_by_role("button", name="New project").click()
+        expect(dialogue.get_by_role("alert")).to_contain_text("name")
+        assert too_wide(page) <= 0
