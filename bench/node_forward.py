@@ -1,7 +1,8 @@
 """Packets of an app through routing, translation and 100 rules, against the same without rules.
 
-UDP packets of 1,400 bytes are counted where they arrive; TCP is measured by the bytes that its
-receiver read.  A namespace of its own stands for the app, the node and the outside (root).
+Both ways have the bridge, the routing tables and the translation that the node makes.  UDP packets
+of 1,400 bytes are counted where they arrive; TCP is measured by the bytes that its receiver read.
+A namespace of its own stands for the app, the node and the outside (root).
 """
 
 import asyncio
@@ -26,6 +27,10 @@ from support.network_node import TABLE, ace, app, interface, network
 from support.networks import network_id, rules, running
 from support.row import finish
 
+from eaves.node.host.links import set_sysctl
+from eaves.node.network.configurators import bridge_settings
+from eaves.node.network.items import Routes
+from eaves.node.network.tables import lines_for
 from eaves.node.refs import netns_name
 
 RUNS: Final = 5
@@ -120,7 +125,7 @@ def tcp_per_s(way: Way) -> float:
 
 
 @contextmanager
-def plain() -> Generator[Way]:
+def plain(routes: Routes) -> Generator[Way]:
     """Bridge, routing and translation as the node makes them, and not one rule."""
     with netns.node_behind_uplink() as uplink, netns.namespace("app") as inner:
         _plug(uplink.node, inner)
@@ -131,7 +136,11 @@ def plain() -> Generator[Way]:
             netns.ip("-n", uplink.node, *words)
         netns.ip("-n", inner, "addr", "add", "10.77.0.2/24", "dev", "eth0")
         netns.ip("-n", inner, "route", "add", "default", "via", "10.77.0.1")
+        for line in lines_for(routes, None, (), ()):
+            netns.ip("-n", uplink.node, *line.split())
         with netns.inside(uplink.node):
+            for setting, value in bridge_settings("bn1"):
+                set_sysctl(setting, value)
             subprocess.run(["sysctl", "-qw", "net.ipv4.ip_forward=1"], check=True)
             table = f"""\
 table inet plain {{
@@ -193,15 +202,18 @@ async def main() -> int:
     told: dict[str, object] = {"name": "node-forward", "rules": RULES}
     with ExitStack() as stack:
         uplink = stack.enter_context(netns.node_behind_uplink())
-        ways = [stack.enter_context(plain()), stack.enter_context(bridged())]
         stack.enter_context(netns.inside(uplink.node))
         async with running(uplink.node) as node:
             aces = (*rules(RULES - 1), ace(RULES, fport=str(PORT), protocol="tcp"))
             udp = ace(RULES + 1, fport=str(PORT), protocol="udp")
             one = app(1, "a", interface(network_id(0), *aces[1:], udp))
             await node.bring([network(network_id(0), "10.77.0.0/24")], [one])
-            here = netns_name(TABLE, 1)
-            ways.insert(0, Way("rules", here, uplink.outside, uplink.outside_address))
+            routes = next(item for item in node.items if isinstance(item, Routes))
+            ways = [
+                Way("rules", netns_name(TABLE, 1), uplink.outside, uplink.outside_address),
+                stack.enter_context(plain(routes)),
+                stack.enter_context(bridged()),
+            ]
             ratios: list[float] = []
             for kind, speed in (("udp", udp_per_s), ("tcp", tcp_per_s)):
                 found = measured(ways, speed)
