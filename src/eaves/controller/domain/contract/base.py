@@ -24,6 +24,7 @@ from typing import Annotated, Any, ClassVar, Self, TypeVar, cast
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
 T = TypeVar("T")
+_set = object.__setattr__
 
 JsonObject = dict[
     str, Any
@@ -137,6 +138,28 @@ class Contract(BaseModel):
                 if isinstance(field.default, tuple | OpenEnum) or field.default_factory is dict
             )
         return cls._always_sent
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """As pydantic's own, in a fraction of the time: a large change makes very many copies."""
+        if deep:
+            return super().model_copy(update=update, deep=True)
+        values, given = self.__dict__.copy(), self.__pydantic_fields_set__.copy()
+        extra = self.__pydantic_extra__
+        extra = None if extra is None else extra.copy()
+        if update:
+            given.update(update)
+            fields = self.__pydantic_fields__
+            if update.keys() <= fields.keys():
+                values.update(update)
+            else:
+                values.update({n: v for n, v in update.items() if n in fields})
+                extra = {**(extra or {}), **{n: v for n, v in update.items() if n not in fields}}
+        made = object.__new__(type(self))
+        _set(made, "__dict__", values)
+        _set(made, "__pydantic_fields_set__", given)
+        _set(made, "__pydantic_extra__", extra)
+        _set(made, "__pydantic_private__", None)  # no type of the contract has any
+        return made
 
     def to_json(self, *, without: Collection[str] = ()) -> JsonObject:
         """The object as a reply carries it and as it is stored; `without` these attributes."""
