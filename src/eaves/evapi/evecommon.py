@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from eaves.evapi.codec import OpenEnum
+from eaves.frozen import quick
 
 
 class HashAlgorithm(OpenEnum):
@@ -254,6 +255,7 @@ class DhcpOptionsIgnore:
     rest: bytes = field(default=b"", repr=False)
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ipspec:
     dhcp: DHCPType = DHCPType.DHCPNoop

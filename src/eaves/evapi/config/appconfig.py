@@ -8,6 +8,7 @@ from eaves.evapi.config.netconfig import NetworkAdapter
 from eaves.evapi.config.storage import Drive
 from eaves.evapi.config.vm import VmConfig
 from eaves.evapi.evecommon import CipherBlock
+from eaves.frozen import quick
 
 
 class MetaDataType(OpenEnum):
@@ -71,6 +72,7 @@ class PatchEnvelopeRef:
     rest: bytes = field(default=b"", repr=False)
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppInstanceConfig:
     uuidandversion: UUIDandVersion | None = None

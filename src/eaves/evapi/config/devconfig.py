@@ -15,6 +15,7 @@ from eaves.evapi.config.patch_envelope import EvePatchEnvelope
 from eaves.evapi.config.scep import SCEPProfile
 from eaves.evapi.config.storage import ContentTree, DatastoreConfig, DisksConfig, Volume
 from eaves.evapi.evecommon import CipherContext
+from eaves.frozen import quick
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,7 @@ class LOCConfig:
     rest: bytes = field(default=b"", repr=False)
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EdgeDevConfig:
     id: UUIDandVersion | None = None

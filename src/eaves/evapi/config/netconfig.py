@@ -17,6 +17,7 @@ from eaves.evapi.evecommon import (
     WirelessType,
     ZnetStaticDNSEntry,
 )
+from eaves.frozen import quick
 
 
 class EAPMethod(OpenEnum):
@@ -97,6 +98,7 @@ class NetworkConfig:
     rest: bytes = field(default=b"", repr=False)
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkAdapter:
     name: str = ""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from eaves.evapi.codec import OpenEnum
 from eaves.evapi.config.devcommon import Adapter, UUIDandVersion
 from eaves.evapi.evecommon import ConnectivityProbe, Ipspec, ZnetStaticDNSEntry
+from eaves.frozen import quick
 
 
 class ZNetworkInstType(OpenEnum):
@@ -59,6 +60,7 @@ class VlanAccessPort:
     rest: bytes = field(default=b"", repr=False)
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkInstanceConfig:
     uuidandversion: UUIDandVersion | None = None

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from eaves.evapi.codec import OpenEnum
 from eaves.evapi.config.devcommon import UUIDandVersion
 from eaves.evapi.evecommon import CipherBlock, DiskDescription
+from eaves.frozen import quick
 
 
 class DsType(OpenEnum):
@@ -147,6 +148,7 @@ class VolumeContentOrigin:
     rest: bytes = field(default=b"", repr=False)
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Volume:
     uuid: str = ""
