@@ -219,7 +219,10 @@ async def set_attestation_required(
     for table in (onboarding_claims, device_bindings):  # in the order of a registration
         done = await db.execute(
             update(table)
-            .where(table.c.device_id.in_(device_ids), table.c.attestation_required != required)
+            .where(
+                is_one_of(db, table.c.device_id, device_ids),
+                table.c.attestation_required != required,
+            )
             .values(attestation_required=required)
             .returning(table.c.device_id)
         )

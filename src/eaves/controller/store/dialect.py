@@ -23,6 +23,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from eaves.controller.store.many import run_many
+
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite
 
@@ -103,8 +105,12 @@ async def insert_missing(
 ) -> None:
     """Insert those of these rows that break no unique index; they all name the same columns."""
     if rows:
-        statement = _insert(db.dialect.name, table).on_conflict_do_nothing()
-        await db.execute(statement, [dict(row) for row in rows])
+        await run_many(db, _insert_missing(db.dialect.name, table), rows)
+
+
+@lru_cache(maxsize=256)
+def _insert_missing(dialect: str, table: Table) -> "sqlite.Insert | postgresql.Insert":
+    return _insert(dialect, table).on_conflict_do_nothing()
 
 
 async def insert_each_missing(
@@ -161,7 +167,7 @@ async def upsert_many(
     if not rows:
         return
     statement = _upsert(db.dialect.name, table, tuple(rows[0]), tuple(keep), newest)
-    await db.execute(statement, [dict(row) for row in rows])
+    await run_many(db, statement, rows)
 
 
 @lru_cache(maxsize=256)  # to build one takes ten times as long as to run it

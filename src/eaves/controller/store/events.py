@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 from sqlalchemy import (
     BigInteger,
@@ -21,11 +22,14 @@ from eaves.controller.domain.audit import AuditEntry
 from eaves.controller.domain.scope import Scope
 from eaves.controller.store.audit_chain import note_audit
 from eaves.controller.store.dialect import insert_missing
+from eaves.controller.store.many import insert_tuples
 from eaves.controller.store.tables import Moment, events
 from eaves.controller.store.unit import Db
+from eaves.frozen import quick
 from eaves.ids import EnterpriseId
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Event:
     """`severity`: notice, warning or error; `source`: SYSTEM or USER; `data`: JSON."""
@@ -47,6 +51,7 @@ class Event:
 
 
 _EVENT_COLUMNS = tuple(column.name for column in events.c if column.name not in ("row", "origin"))
+_told = attrgetter(*_EVENT_COLUMNS)
 _COLUMNS = tuple(column for column in events.c if column.name != "origin")
 
 
@@ -56,9 +61,7 @@ async def insert_event(db: Db, event: Event) -> None:
 
 async def insert_events(db: Db, told: Sequence[Event]) -> None:
     """As `insert_event`, for many."""
-    if told:
-        rows = [{n: getattr(event, n) for n in _EVENT_COLUMNS} for event in told]
-        await db.execute(insert(events), rows)
+    await insert_tuples(db, events, _EVENT_COLUMNS, map(_told, told))
 
 
 async def insert_device_events(db: Db, told: Sequence[tuple[bytes, Event]]) -> None:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy import Select, delete, func, select, update
 
 from eaves.controller.domain.scope import Scope
 from eaves.controller.store.dialect import is_one_of, upsert, upsert_many
+from eaves.controller.store.many import insert_all
 from eaves.controller.store.tables import Kind, object_ids, objects
 from eaves.controller.store.tables_lists import listed
 from eaves.controller.store.tables_policies import policy_objects, policy_sweeps, policy_wanted
@@ -312,8 +313,7 @@ async def owned_by(
 
 
 async def insert_owned(db: Db, rows: Sequence[Mapping[str, object]]) -> None:
-    if rows:
-        await db.execute(insert(policy_objects), [dict(row) for row in rows])
+    await insert_all(db, policy_objects, rows)
 
 
 async def nodes(

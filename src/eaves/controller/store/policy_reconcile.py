@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import bindparam, delete, insert, update
+from sqlalchemy import bindparam, delete, update
 
 from eaves.controller.domain.audit import AuditEntry
 from eaves.controller.domain.concealment import conceal_instance
@@ -27,7 +27,6 @@ from eaves.controller.domain.policies.settle import (
     Fault,
     Made,
     Settled,
-    node_of,
     settle,
     settle_in_turn,
 )
@@ -37,6 +36,7 @@ from eaves.controller.store.dialect import is_one_of, upsert_many
 from eaves.controller.store.events import Event, insert_audit, insert_events
 from eaves.controller.store.inputs import lock_devices
 from eaves.controller.store.listed import listed_row
+from eaves.controller.store.many import insert_all, insert_tuples
 from eaves.controller.store.policies import insert_owned
 from eaves.controller.store.policy_sites import Sites, load_sites
 from eaves.controller.store.sealed import find_secrets, put_secret
@@ -134,8 +134,7 @@ async def _attest(db: Db, sites: Sites) -> set[DeviceId]:
     for site in sites.sites:
         policies = sites.policies_of(site)
         if policies.project is not None:
-            node = node_of(site.device)
-            required = enforces_attestation(policies.project, policies.deployments, node)
+            required = enforces_attestation(policies.project, policies.deployments, site.node)
             wanted[required].append(DeviceId(site.device.id))
     changed: set[DeviceId] = set()
     for required, ids in sorted(wanted.items()):
@@ -208,12 +207,10 @@ async def _insert(db: Db, sites: Sites, made: Sequence[tuple[Settled, Made]], me
         }
         for _, item in made
     ]
-    ids = [
-        {"id": row["id"], "kind": kind.value, "enterprise_id": sites.enterprise_id} for row in rows
-    ]
-    await db.execute(insert(object_ids), ids)
-    await db.execute(insert(objects[kind]), rows)
-    await db.execute(insert(listed[kind]), [listed_row(kind, row) for row in rows])
+    ids = [(row["id"], kind.value, sites.enterprise_id) for row in rows]
+    await insert_tuples(db, object_ids, ("id", "kind", "enterprise_id"), ids)
+    await insert_all(db, objects[kind], rows)
+    await insert_all(db, listed[kind], [listed_row(kind, row) for row in rows])
     await insert_owned(
         db,
         [
@@ -266,11 +263,8 @@ async def _refer(db: Db, made: Sequence[Made]) -> None:
     old = [item.item.id for item in made if item.before is not None]
     if old:
         await db.execute(delete(object_references).where(is_one_of(db, c.from_id, old)))
-    rows = [
-        {"from_id": item.item.id, "to_id": to} for item in made for to in sorted(item.references)
-    ]
-    if rows:
-        await db.execute(insert(object_references), rows)
+    rows = [(item.item.id, to) for item in made for to in sorted(item.references)]
+    await insert_tuples(db, object_references, ("from_id", "to_id"), rows)
 
 
 async def _seal(db: Db, made: Sequence[Made], means: Means) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Result, Select, and_, bindparam, select, upda
 from eaves.controller.domain.unrendered import not_rendered, without_failure
 from eaves.controller.store.changes import DEVICES, note_change
 from eaves.controller.store.dialect import insert_missing, is_one_of, upsert, upsert_many
+from eaves.controller.store.many import run_many
 from eaves.controller.store.owners import enterprise_of, enterprises_of
 from eaves.controller.store.tables import rendered_configs, rendered_contents
 from eaves.controller.store.unit import Db
@@ -192,16 +193,9 @@ async def _replace_known(db: Db, outcomes: Sequence[Outcome], generation: int) -
     known = [(one, one.before) for one in outcomes if one.before is not None]
     if not known:
         return
-    c = rendered_configs.c
-    await db.execute(
-        update(rendered_configs)
-        .where(c.device_id == bindparam("of"), c.generation == bindparam("expected"))
-        .values(
-            config_hash=bindparam("digest"),
-            config_timestamp=bindparam("at", type_=c.config_timestamp.type),
-            missing=bindparam("lacks"),
-            generation=generation,
-        ),
+    await run_many(
+        db,
+        _REPLACE,
         [
             {
                 "of": one.device_id,
@@ -209,10 +203,24 @@ async def _replace_known(db: Db, outcomes: Sequence[Outcome], generation: int) -
                 "digest": (one.rendered or before).config_hash,
                 "at": (one.rendered or before).config_timestamp,
                 "lacks": json.dumps(one.missing),
+                "attempt": generation,
             }
             for one, before in known
         ],
     )
+
+
+_rendered: Final = rendered_configs.c
+_REPLACE: Final = (
+    update(rendered_configs)
+    .where(_rendered.device_id == bindparam("of"), _rendered.generation == bindparam("expected"))
+    .values(
+        config_hash=bindparam("digest"),
+        config_timestamp=bindparam("at", type_=_rendered.config_timestamp.type),
+        missing=bindparam("lacks"),
+        generation=bindparam("attempt"),
+    )
+)
 
 
 async def _insert_fresh(db: Db, outcomes: Sequence[Outcome], generation: int) -> None:

@@ -9,7 +9,15 @@ from typing import Final
 
 from sqlalchemy import bindparam, delete, select
 
-from eaves.controller.store.dialect import database_now, micros_in, micros_of, upsert, upsert_many
+from eaves.controller.store.dialect import (
+    database_now,
+    is_one_of,
+    micros_in,
+    micros_of,
+    upsert,
+    upsert_many,
+)
+from eaves.controller.store.many import run_many
 from eaves.controller.store.tables_shared import render_wanted
 from eaves.controller.store.unit import Db
 from eaves.ids import DeviceId
@@ -32,7 +40,7 @@ async def want_renders(db: Db, requests: Mapping[DeviceId, str], now: datetime) 
 async def render_requests(db: Db, device_ids: Sequence[DeviceId]) -> Mapping[DeviceId, str]:
     """The wishes for these devices; read them before what is rendered."""
     c = render_wanted.c
-    query = select(c.device_id, c.request).where(c.device_id.in_(device_ids))
+    query = select(c.device_id, c.request).where(is_one_of(db, c.device_id, device_ids))
     return {DeviceId(row.device_id): row.request for row in await db.execute(query)}
 
 
@@ -40,7 +48,7 @@ async def renders_served(db: Db, requests: Mapping[DeviceId, str]) -> None:
     """Forget wishes, where there is no newer one; in the transaction that stores the renders."""
     if requests:
         rows = [{"of": device_id, "asked": asked} for device_id, asked in sorted(requests.items())]
-        await db.execute(_SERVED, rows)
+        await run_many(db, _SERVED, rows)
 
 
 _wanted: Final = render_wanted.c
