@@ -1,10 +1,13 @@
 """Keep the narrow rows that lists read beside the objects."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import cast
+from functools import cache
+from typing import Any, Final, cast
 
+import msgspec
+from msgspec.structs import astuple
 from sqlalchemy import bindparam, or_, update
 
 from eaves.controller.store.dialect import upsert_many
@@ -12,6 +15,16 @@ from eaves.controller.store.tables import Kind
 from eaves.controller.store.tables_lists import MEMBERS, listed
 from eaves.controller.store.unit import Db
 from eaves.ids import DeviceId
+
+_OF_ROW: Final = (
+    *("id", "enterprise_id", "project_id", "device_id", "name", "title"),
+    *("created_at", "created_by", "updated_at"),
+)
+_DEEP: Final[Mapping[Kind, tuple[str, ...]]] = {
+    Kind.DEVICE: ("devLocation", "interfaces", "vlanAdapters", "bondAdapter"),
+    Kind.NETINST: ("portTags",),
+}
+_encode: Final = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
 
 
 def listed_row(kind: Kind, row: Mapping[str, object]) -> dict[str, object]:
@@ -21,14 +34,8 @@ def listed_row(kind: Kind, row: Mapping[str, object]) -> dict[str, object]:
     they are to be set, `created_at`, `created_by`, `updated_at`.
     """
     members = MEMBERS[kind]
-    body = cast("dict[str, object]", json.loads(str(row["body"])))
-    narrow: dict[str, object] = {
-        name: row[name]
-        for name in (
-            *("id", "enterprise_id", "project_id", "device_id", "name", "title"),
-            *("created_at", "created_by", "updated_at"),
-        )
-    }
+    body = _read(kind, str(row["body"]))
+    narrow: dict[str, object] = {name: row[name] for name in _OF_ROW}
     for name in (members.state, *members.words):
         narrow[name] = str(body.get(name) or "")
     for name in members.numbers:
@@ -40,6 +47,24 @@ def listed_row(kind: Kind, row: Mapping[str, object]) -> dict[str, object]:
     elif kind is Kind.NETINST:
         narrow["port_tags"] = _maps([body.get("portTags")])
     return narrow
+
+
+def _read(kind: Kind, body: str) -> Mapping[str, object]:
+    """What narrow rows hold; an absent member is None."""
+    names, decode = _reader(kind)
+    return dict(zip(names, astuple(decode(body)), strict=True))
+
+
+@cache
+def _reader(kind: Kind) -> tuple[tuple[str, ...], Callable[[str], Any]]:
+    """The other members, most of a body, are passed over."""
+    members = MEMBERS[kind]
+    own = (members.state, *members.words, *members.numbers, "tags", *_DEEP.get(kind, ()))
+    names = tuple(dict.fromkeys(own))
+    fields: list[tuple[str, Any, Any]] = [(f"m{number}", Any, None) for number in range(len(names))]
+    rename = {field[0]: name for field, name in zip(fields, names, strict=True)}
+    form = msgspec.defstruct("Narrow", fields, rename=rename, frozen=True)
+    return names, msgspec.json.Decoder(form).decode
 
 
 def place_of(body: Mapping[str, object]) -> str:
@@ -63,7 +88,7 @@ def _maps(found: Iterable[object]) -> str:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"), sort_keys=True)
+    return "{}" if value == {} else _encode(value)
 
 
 def _text(value: object) -> str:
