@@ -7,10 +7,11 @@ to the server are filled.  A counter never goes back, whatever a replacement say
 import ipaddress
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from eaves.controller.domain.admission import effective_vminfo
-from eaves.controller.domain.contract.apps import App, AppInstance, ManifestInfo
+from eaves.controller.domain.contract.apps import App, AppInstance, AppInterface, ManifestInfo
 from eaves.controller.domain.contract.base import rfc3339
 from eaves.controller.domain.contract.envelope import OpsCounter
 from eaves.controller.domain.contract.netinsts import (
@@ -50,7 +51,7 @@ def complete_netinst(
     if wanted.kind is NetworkInstanceKind.LOCAL and (wanted.ip is None or not wanted.ip.subnet):
         subnet = _free_subnet(siblings)
         if wanted.ip is None:
-            changes["ip"] = DhcpServerConfig(subnet=str(subnet), gateway=str(subnet[1]))
+            changes["ip"] = _served(subnet)
         elif not wanted.ip.gateway:
             changes["ip"] = wanted.ip.model_copy(update={"subnet": str(subnet)})
     return wanted.model_copy(update=changes)
@@ -68,6 +69,11 @@ def _free_subnet(siblings: Iterable[NetInstConfig]) -> ipaddress.IPv4Network:
         return FIRST_SUBNET
     candidates = ipaddress.IPv4Network("10.64.0.0/10").subnets(new_prefix=24)
     return next(one for one in candidates if not any(one.overlaps(other) for other in taken))
+
+
+@lru_cache(maxsize=1024)
+def _served(subnet: ipaddress.IPv4Network) -> DhcpServerConfig:
+    return DhcpServerConfig(subnet=str(subnet), gateway=str(subnet[1]))
 
 
 def complete_volume(
@@ -98,12 +104,7 @@ def complete_instance(
         "manifest_info": info.model_copy(
             update={"bundle_version": version, "next_bundle_version": revision}
         ),
-        "interfaces": tuple(
-            interface.model_copy(update={"netinstid": netinst_ids[interface.netinstname]})
-            if interface.netinstname in netinst_ids
-            else interface
-            for interface in wanted.interfaces
-        ),
+        "interfaces": with_netinst_ids(wanted.interfaces, netinst_ids),
     }
     for counter in ("purge", "refresh", "restart"):
         changes[counter] = later(getattr(wanted, counter), getattr(current, counter, None))
@@ -144,6 +145,18 @@ def to_be_read_anew(instance: AppInstance) -> AppInstance:
     taken = number_of(instance.bundleversion) or 0
     version = max(instance.cloud_init_version, taken) + 1
     return instance.model_copy(update={"cloud_init_version": version})
+
+
+def with_netinst_ids(
+    interfaces: Iterable[AppInterface], netinst_ids: Mapping[str, str]
+) -> tuple[AppInterface, ...]:
+    """Each with the id of the network instance that it names."""
+    return tuple(
+        interface.model_copy(update={"netinstid": netinst_ids[interface.netinstname]})
+        if interface.netinstname in netinst_ids
+        else interface
+        for interface in interfaces
+    )
 
 
 def refreshed(current: AppInstance, bundle: App, now: datetime) -> AppInstance:

@@ -38,7 +38,7 @@ from eaves.controller.domain.policies.entries import (
     entries_of_profile,
     entries_of_project,
 )
-from eaves.controller.domain.policies.settle import Site, node_of
+from eaves.controller.domain.policies.settle import Site
 from eaves.controller.domain.secrets import SecretName, policy_prefix
 from eaves.controller.domain.signed_images import ANY_IMAGE
 from eaves.controller.store.dialect import is_one_of
@@ -133,8 +133,7 @@ async def complete_sites(
     every_bundle = {**(shared.bundles if shared else {}), **bundles}
     every_image = {**(shared.images if shared else {}), **images}
     complete = tuple(
-        replace(
-            site,
+        site.complete(
             owned=tuple(owned.get(site.device.id, ())),
             bundles=every_bundle,
             images=every_image,
@@ -349,7 +348,7 @@ async def _taken(
     wanted: defaultdict[Makes, set[str]] = defaultdict(set)
     for site in sites:
         entries = policies.get(site.device.project_id, NONE).entries
-        names = names_of(node_of(site.device), entries)
+        names = names_of(site.node, entries)
         for entry in entries:
             if entry.key in names:
                 wanted[entry.makes].add(names[entry.key])

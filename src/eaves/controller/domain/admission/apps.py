@@ -90,6 +90,8 @@ def resource_of(bundle: App | None, name: str) -> int:
 
 def effective_vminfo(instance: AppInstance, bundle: App | None) -> VmInfo:
     own = instance.vminfo or VmInfo()
+    if own.cpus and own.memory:
+        return own
     return own.model_copy(
         update={
             "cpus": own.cpus or resource_of(bundle, "cpus"),

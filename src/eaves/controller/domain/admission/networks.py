@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Iterable
+from functools import lru_cache
 
 from eaves.controller.domain.admission.refusal import (
     Refusal,
@@ -31,6 +32,7 @@ BUILT_IN_LABELS = frozenset({"all", "uplink", "freeuplink"})
 MIN_MTU, MAX_MTU = 1280, 65535
 
 
+@lru_cache(maxsize=4096)
 def subnet_of(subnet: str, mask: str) -> IpNetwork | None:
     """The network that `subnet` (with its own prefix, or with `mask`) names; None if nothing does.
 

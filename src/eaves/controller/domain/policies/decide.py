@@ -5,6 +5,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from eaves.controller.domain.policies.entries import ORDER, Entry, Makes
@@ -99,10 +100,15 @@ def names_of(node: Node, entries: Iterable[Entry]) -> Mapping[str, str]:
 
 
 def name_of(node: Node, parts: Sequence[str]) -> str:
-    whole = "-".join(_STRANGE.sub("-", part).strip("-.") for part in (*parts, node.name) if part)
+    whole = "-".join([_plain(part) for part in (*parts, node.name) if part])
     if len(whole) > LONGEST_NAME:
         return _with(whole, _mark(whole))
     return whole.lstrip("-._").ljust(SHORTEST_NAME, "0")
+
+
+@lru_cache(maxsize=4096)  # the parts that a policy gives stand in the names on all nodes
+def _plain(part: str) -> str:
+    return _STRANGE.sub("-", part).strip("-.")
 
 
 def _mark(text: str) -> str:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import Final, TypeVar
 
 from eaves.controller.domain.contract.app_policies import (
@@ -137,7 +138,7 @@ class Entry:
     naming: Naming
     template: Template
 
-    @property
+    @cached_property
     def makes(self) -> Makes:
         match self.template:
             case NetInstConfig():
@@ -165,9 +166,12 @@ class Entry:
         """An object goes on under the same key whatever `fixed` is."""
         return isinstance(self.template, AppTemplate) and self.template.follows
 
-    @property
+    @cached_property
     def digest(self) -> str:
-        """`fixed`, and all that the template says: two texts with a colon between."""
+        """`fixed`, and all that the template says: two texts with a colon between.
+
+        Made once: thousands of nodes share an entry.
+        """
         said = (
             self.template.said()
             if isinstance(self.template, AppTemplate)

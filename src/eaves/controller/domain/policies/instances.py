@@ -7,7 +7,7 @@ while the bundle goes on: a newer bundle is taken over whole, where the policy a
 from datetime import datetime
 
 from eaves.controller.domain.admission import DeviceLoad
-from eaves.controller.domain.carried import bumped, refreshed
+from eaves.controller.domain.carried import bumped, complete_instance, refreshed
 from eaves.controller.domain.contract.apps import (
     App,
     AppInstance,
@@ -69,6 +69,24 @@ def instance_of(
     if not _has_images(template) and _same_images(current, wanted):
         return wanted.model_copy(update={"drives": current.drives})  # as a refresh left them
     return wanted
+
+
+class FreshInstances:
+    """New instances before they have a name and a place: the nodes of a run have them in common."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+        self._made: dict[tuple[int, int], tuple[AppTemplate, App | None, AppInstance]] = {}
+
+    def of(self, template: AppTemplate, bundle: App | None) -> AppInstance:
+        key = (id(template), id(bundle))
+        known = self._made.get(key)
+        if known is None:
+            wanted = instance_of(template, bundle, None, self.now)
+            made = complete_instance(wanted, None, bundle=bundle, project="", netinst_ids={})
+            # with what it was made of, so that nothing else gets the number of one of them
+            known = self._made[key] = (template, bundle, made)
+        return known[2]
 
 
 def _asks_for(template: AppTemplate, bundle: App, current: AppInstance) -> bool:

@@ -5,8 +5,9 @@ What is refused is a fault: the others are made nevertheless, and the node is lo
 
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 from eaves.controller.domain.admission import (
     DeviceLoad,
@@ -21,6 +22,7 @@ from eaves.controller.domain.carried import (
     complete_instance,
     complete_netinst,
     complete_volume,
+    with_netinst_ids,
 )
 from eaves.controller.domain.contract.apps import App, AppInstance, AppInterface
 from eaves.controller.domain.contract.catalogue import SysModel
@@ -31,6 +33,7 @@ from eaves.controller.domain.contract.volumes import VolInstConfig
 from eaves.controller.domain.policies.decide import Owned, decide, names_of
 from eaves.controller.domain.policies.entries import ORDER, AppTemplate, Entry, Makes
 from eaves.controller.domain.policies.instances import (
+    FreshInstances,
     instance_of,
     references_of,
     with_transition,
@@ -61,7 +64,7 @@ class Site:
     taken: Mapping[tuple[Makes, str], str] = field(default_factory=dict[tuple[Makes, str], str])
     trust: ImageTrust = ANY_IMAGE
 
-    @property
+    @cached_property
     def node(self) -> Node:
         return node_of(self.device)
 
@@ -71,6 +74,36 @@ class Site:
         netinsts = tuple(one.id for one in self.netinsts)
         volumes = tuple(one.id for one in self.volumes)
         return netinsts + volumes + tuple(one.id for one in self.instances)
+
+    def beside(self, taken: Mapping[tuple[Makes, str], str]) -> "Site":
+        """With these names in use."""
+        return self._with(taken=taken)
+
+    def complete(
+        self,
+        *,
+        owned: tuple[Owned, ...],
+        bundles: Mapping[str, App],
+        images: Mapping[str, ImageConfig],
+        references: Mapping[str, frozenset[str]],
+        taken: Mapping[tuple[Makes, str], str],
+        trust: ImageTrust,
+    ) -> "Site":
+        """With what policies need to know beside what the node is rendered from."""
+        return self._with(
+            owned=owned,
+            bundles=bundles,
+            images=images,
+            references=references,
+            taken=taken,
+            trust=trust,
+        )
+
+    def _with(self, **changes: object) -> "Site":
+        made = object.__new__(Site)
+        # a frozen dataclass sets its fields one by one, which takes ten times as long
+        made.__dict__.update(self.__dict__, **changes)
+        return made
 
 
 def makes_of(item: Carried) -> Makes:
@@ -122,10 +155,16 @@ def settle(
     site: Site, entries: Iterable[Entry], new_id: Callable[[], str], now: datetime
 ) -> Settled:
     """Make a node as its policies want it, as far as it can be."""
+    return _settle(site, entries, new_id, FreshInstances(now))
+
+
+def _settle(
+    site: Site, entries: Iterable[Entry], new_id: Callable[[], str], fresh: FreshInstances
+) -> Settled:
     node = site.node
     mine = tuple(entry for entry in entries if matches(entry.selector, node))
     decision = decide(node, mine, site.owned, _outgrown(site, mine))
-    run = _Run(site, names_of(node, mine), mine, new_id, now)
+    run = _Run(site, names_of(node, mine), mine, new_id, fresh)
     for gone in decision.delete:
         run.delete(gone)
     changes = sorted(
@@ -164,9 +203,14 @@ def settle_in_turn(
     A name that one of them gets is taken for those behind it.
     """
     names: dict[tuple[Makes, str], str] = {}
+    taken: Mapping[tuple[Makes, str], str] | None = None
+    every: Mapping[tuple[Makes, str], str] = names
     settled: list[Settled] = []
+    fresh = FreshInstances(now)
     for site, entries in sites:
-        one = settle(replace(site, taken=ChainMap(names, dict(site.taken))), entries, new_id, now)
+        if site.taken is not taken:  # those of one reading have the same
+            taken, every = site.taken, ChainMap(names, dict(site.taken))
+        one = _settle(site.beside(every), entries, new_id, fresh)
         for made in one.made:
             if made.before is None:
                 names[made.entry.makes, made.item.name] = made.item.id
@@ -183,9 +227,10 @@ class _Run:
         names: Mapping[str, str],
         entries: tuple[Entry, ...],
         new_id: Callable[[], str],
-        now: datetime,
+        fresh: FreshInstances,
     ) -> None:
-        self._site, self._names, self._new_id, self._now = site, names, new_id, now
+        self._site, self._names, self._new_id = site, names, new_id
+        self._fresh, self._now = fresh, fresh.now
         carried: tuple[Carried, ...] = (*site.netinsts, *site.volumes, *site.instances)
         self._there: dict[str, Carried] = {item.id: item for item in carried}
         self._ids = {owned.key: owned.object_id for owned in site.owned}
@@ -358,41 +403,59 @@ class _Run:
     ) -> tuple[tuple[Refusal, ...], AppInstance, frozenset[str]]:
         bundle = self._site.bundles.get(template.bundle_id)
         load = self._load(object_id)
-        wanted = instance_of(template, bundle, current, self._now)
-        wanted = wanted.model_copy(
-            update={
-                "id": object_id,
-                "name": name,
-                "title": template.title or name,
-                "device_id": self._site.device.id,
-                "app_policy_id": entry.source.id,
-                "project_id": self._site.device.project_id,
-                "interfaces": tuple(self._joined(entry, one) for one in wanted.interfaces),
-            }
-        )
+        netinst_ids = {netinst.name: netinst.id for netinst in load.netinsts}
+        if current is None:
+            wanted = self._named(entry, self._fresh.of(template, bundle), object_id, name)
+            complete = wanted.model_copy(
+                update={"interfaces": with_netinst_ids(wanted.interfaces, netinst_ids)}
+            )
+        else:
+            made = instance_of(template, bundle, current, self._now)
+            wanted = self._named(entry, made, object_id, name)
+            complete = self._changed(wanted, current, bundle, netinst_ids)
         before = current
         if current is not None and template.follows:  # a person cannot exchange the bundle
             before = current.model_copy(update={"app_id": wanted.app_id})
         refusals = admit_app_instance(wanted, before, bundle=bundle, load=load)
         if bundle is None:
             refusals = (unknown("app bundle", template.bundle_id, "appId"),)
+        return refusals, complete, references_of(complete, load)
+
+    def _named(self, entry: Entry, made: AppInstance, object_id: str, name: str) -> AppInstance:
+        return made.model_copy(
+            update={
+                "id": object_id,
+                "name": name,
+                "title": entry.template.title or name,
+                "device_id": self._site.device.id,
+                "app_policy_id": entry.source.id,
+                "project_id": self._site.device.project_id,
+                "interfaces": tuple(self._joined(entry, one) for one in made.interfaces),
+            }
+        )
+
+    def _changed(
+        self,
+        wanted: AppInstance,
+        current: AppInstance,
+        bundle: App | None,
+        netinst_ids: Mapping[str, str],
+    ) -> AppInstance:
         complete = complete_instance(
             wanted,
             current,
             bundle=bundle,
             project=self._site.device.project_id,
-            netinst_ids={netinst.name: netinst.id for netinst in load.netinsts},
+            netinst_ids=netinst_ids,
         )
-        if current is not None and wanted.refresh != current.refresh:
+        if wanted.refresh != current.refresh:
             complete = complete.model_copy(
                 update={
                     "bundleversion": wanted.bundleversion,
                     "manifest_info": wanted.manifest_info,
                 }
             )
-        if current is not None:
-            complete = with_transition(complete, current, self._now)
-        return refusals, complete, references_of(complete, load)
+        return with_transition(complete, current, self._now)
 
     def _joined(self, entry: Entry, interface: AppInterface) -> AppInterface:
         """A network of the same policy is meant by the name that it has there."""

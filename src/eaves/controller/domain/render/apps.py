@@ -122,10 +122,12 @@ def _runtime(manifest: VMManifest) -> AppRuntimeType:
 
 def _counter(counter: OpsCounter | None, inputs: DeviceInputs) -> InstanceOpsCmd:
     """Always sent: the first value that a device sees is its baseline."""
+    return inputs.once_encoded("operation", (counter,), lambda: _operation(counter))
+
+
+def _operation(counter: OpsCounter | None) -> InstanceOpsCmd:
     if counter is None:
-        return inputs.once_encoded(
-            "no operation", (), lambda: InstanceOpsCmd(counter=0, ops_time=NO_TIME)
-        )
+        return InstanceOpsCmd(counter=0, ops_time=NO_TIME)
     return InstanceOpsCmd(counter=counter.counter, ops_time=counter.ops_time or NO_TIME)
 
 

@@ -101,7 +101,7 @@ def _network_instance(
         activate=True,
         port=_port(netinst, inputs),
         ip_type=(ADDRESS_TYPES.get(netinst.type, AddressType.IPV4) if local else AddressType.First),
-        ip=_addresses(netinst.ip, automatic) if local else None,
+        ip=_addresses_of(netinst, inputs, automatic) if local else None,
         dns=tuple(
             ZnetStaticDNSEntry(host_name=entry.hostname, address=entry.addrs)
             for entry in netinst.dns_list
@@ -145,16 +145,15 @@ def _types_of_ports(model: SysModel | None) -> Mapping[str, PhyIoType]:
 
 def _automatic_subnets(in_order: Sequence[NetInstConfig]) -> dict[str, str]:
     """A /24 of 10.0.0.0/8 for each local instance without one, made from its id."""
-    taken = [
-        ipaddress.ip_network(cidr(n.ip.subnet, n.ip.mask))
-        for n in in_order
-        if n.ip is not None and n.ip.subnet
+    given = [one.ip for one in in_order if one.ip is not None and one.ip.subnet]
+    without = [
+        one
+        for one in in_order
+        if one.kind is not NetworkInstanceKind.SWITCH and (one.ip is None or not one.ip.subnet)
     ]
+    taken = [ipaddress.ip_network(cidr(ip.subnet, ip.mask)) for ip in given] if without else []
     chosen: dict[str, str] = {}
-    for netinst in in_order:
-        given = netinst.ip is not None and netinst.ip.subnet
-        if given or netinst.kind is NetworkInstanceKind.SWITCH:
-            continue
+    for netinst in without:
         first = int.from_bytes(hashlib.sha256(netinst.id.encode()).digest()[:2], "big")
         for step in range(1 << 16):
             number = (first + step) % (1 << 16)
@@ -170,6 +169,13 @@ def _overlaps(subnet: str, taken: Sequence[ipaddress.IPv4Network | ipaddress.IPv
         return False  # the rule in a large fleet, where every network object costs
     network = ipaddress.IPv4Network(subnet)
     return any(other.version == 4 and network.overlaps(other) for other in taken)
+
+
+def _addresses_of(netinst: NetInstConfig, inputs: DeviceInputs, automatic: str) -> Ipspec:
+    ip = netinst.ip
+    if ip is None or not ip.subnet:
+        return _addresses(ip, automatic)
+    return inputs.once_encoded("addresses", (ip,), lambda: _addresses(ip, ""))
 
 
 def _addresses(ip: DhcpServerConfig | None, automatic: str) -> Ipspec:
