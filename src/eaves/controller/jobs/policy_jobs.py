@@ -6,6 +6,7 @@ is done on its own then: it must not hold up the others, of whatever enterprise 
 """
 
 import asyncio
+import os
 import uuid
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable
 from contextlib import asynccontextmanager
@@ -37,7 +38,7 @@ from eaves.controller.store.policies import (
 )
 from eaves.controller.store.unit import Db, looking_ahead, snapshot, unit_of_work
 from eaves.controller.store.wanted import want_renders
-from eaves.ids import DeviceId
+from eaves.ids import DeviceId, OrderedUuids
 
 if TYPE_CHECKING:
     # loaded when a device is to be looked at: the types of the contract take long to load
@@ -49,7 +50,7 @@ LOOK_EVERY_S: Final = 0.25
 RETRY_S: Final = 5.0
 BATCH: Final = 50
 """Devices in one transaction, at most, where they are read in it."""
-AHEAD: Final = 200
+AHEAD: Final = 500
 """As many at most on SQLite, where they are read and decided before."""
 LEAST: Final = 10
 BATCH_S: Final = 0.2
@@ -188,7 +189,7 @@ class PolicyJobs:
     def _means(self, now: datetime) -> "Means":
         from eaves.controller.store.policy_reconcile import Means  # noqa: PLC0415 - see the imports
 
-        return Means(now, lambda: str(uuid.uuid4()), self._reseal)
+        return Means(now, OrderedUuids(now, os.urandom), self._reseal)
 
     async def _look_at(self, db: Db, held: Collection[WantedDevice], now: datetime) -> "Reconciled":
         from eaves.controller.store.policy_reconcile import reconcile  # noqa: PLC0415 - see the imports
@@ -229,7 +230,7 @@ class PolicyJobs:
                 }
             )
         await note_faults(db, rows)
-        await want_renders(db, {id_: str(uuid.uuid4()) for id_ in done.changed}, now)
+        await want_renders(db, dict.fromkeys(done.changed, str(uuid.uuid4())), now)
 
     def _reseal(self, old: SecretName, new: SecretName, sealed: bytes) -> bytes:
         return self.keys.seal(new.purpose, self.keys.open(old.purpose, sealed))
