@@ -1,12 +1,11 @@
 """A switch that lets in who proves itself by EAP-TLS: hostapd on the far end of a cable."""
 
-import subprocess
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from support.tied import start_tied
+from support.hostapd import hostapd
 
 from eaves.node.enrolment.messages import Signer
 
@@ -43,20 +42,5 @@ def authenticator(
         "server_cert": folder / "server.pem",
         "private_key": folder / "key.pem",
     }
-    conf = folder / "hostapd.conf"
-    conf.write_text("".join(f"{key}={value}\n" for key, value in told.items()))
-    with (folder / "log").open("wb") as log:
-        serving = start_tied(
-            ["ip", "netns", "exec", netns, "hostapd", str(conf)],
-            stdout=log,
-            stderr=log,
-        )
-    try:
+    with hostapd(netns, folder, told):
         yield
-    finally:
-        serving.terminate()
-        try:
-            serving.wait(20)
-        except subprocess.TimeoutExpired:
-            serving.kill()
-            serving.wait(20)
