@@ -31,7 +31,10 @@ def quick(of: type[T]) -> type[T]:
         "_missing": MISSING,
     }
     given = [_parameter(member, scope) for member in members]
-    first = ["*"] if members and all(member.kw_only for member in members) else []
+    named = {bool(member.kw_only) for member in members}
+    if len(named) > 1:
+        raise TypeError(f"some fields of {of.__name__} are given by name only, and some are not")
+    first = ["*"] if True in named else []
     lines = [
         f"def __init__({', '.join(['self', *first, *given])}):",
         "    _become(self, _open)",

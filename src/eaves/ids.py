@@ -40,7 +40,8 @@ class OrderedUuids:
         milliseconds = int(at.timestamp() * 1000) & 0xFFFF_FFFF_FFFF
         self._front = f"{milliseconds >> 16:08x}-{milliseconds & 0xFFFF:04x}"
         self._random = random
-        self._made = 0
+        # from somewhere: what one tenant gets tells nothing of how many others got before it
+        self._made = int.from_bytes(random(2), "big") & 0x7FFF
 
     def __call__(self) -> str:
         number = self._made & 0xFFFF  # beyond that they only come in another order

@@ -48,6 +48,16 @@ def test_it_takes_and_holds_what_a_plain_one_does() -> None:
     assert hash(Named(name="a")) == hash(Named(name="a"))
 
 
+def test_a_class_of_which_some_fields_are_given_by_name_only_is_refused() -> None:
+    @dataclass(frozen=True, slots=True)
+    class Mixed:
+        name: str
+        number: int = field(default=1, kw_only=True)
+
+    with pytest.raises(TypeError, match="by name only"):
+        quick(Mixed)
+
+
 def test_it_refuses_what_a_plain_one_does() -> None:
     kind: Any = Quick
     named: Any = Named

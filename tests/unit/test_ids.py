@@ -29,6 +29,7 @@ def test_two_of_one_moment_make_others() -> None:
 
 def test_there_are_as_many_as_anybody_asks_for() -> None:
     make = OrderedUuids(NOW, lambda size: b"\xff" * size)
-    made = [make() for _ in range(0x1_0000)]
+    made = [make() for _ in range(0x8000)]
     assert made == sorted(set(made))
-    assert uuid.UUID(make()).version == 7  # they begin again
+    for _ in range(0x1_0000):
+        assert uuid.UUID(make()).version == 7  # they begin again

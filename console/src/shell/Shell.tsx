@@ -29,6 +29,7 @@ import { Link, Outlet, useLocation, useNavigate } from "react-router";
 import { useStanding } from "../live/Live";
 import { useSession } from "../session/Session";
 import { Waiting } from "../ui/Waiting";
+import { Apart } from "./Apart";
 import { idle } from "./ahead";
 import { Going } from "./Going";
 import { loadHelp, loadPalette, loadWho } from "./parts";
@@ -77,11 +78,22 @@ export function Shell() {
         </Suspense>
       </PageSection>
       {going && <Going />}
-      <Suspense fallback={null}>
-        {open === "palette" && <Palette onClose={() => setOpen(undefined)} />}
-        {open === "help" && <Help onClose={() => setOpen(undefined)} />}
-      </Suspense>
+      <Apart key={open}>
+        <Suspense fallback={null}>
+          {open === "palette" && <Palette onClose={() => setOpen(undefined)} />}
+          {open === "help" && <Help onClose={() => setOpen(undefined)} />}
+        </Suspense>
+      </Apart>
     </Page>
+  );
+}
+
+function SignOut() {
+  const { signOut } = useSession();
+  return (
+    <Button variant="plain" onClick={() => void signOut()}>
+      Sign out
+    </Button>
   );
 }
 
@@ -168,9 +180,11 @@ function Top({
             />
           </span>
           {rested && (
-            <Suspense fallback={null}>
-              <Who />
-            </Suspense>
+            <Apart instead={<SignOut />}>
+              <Suspense fallback={null}>
+                <Who />
+              </Suspense>
+            </Apart>
           )}
         </div>
       </MastheadContent>

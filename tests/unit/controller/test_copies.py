@@ -43,6 +43,16 @@ def test_a_copy_is_pydantics_own(item: Contract, update: dict[str, object] | Non
     assert made.model_fields_set is not item.model_fields_set
 
 
+def test_no_type_of_the_contract_has_private_attributes() -> None:
+    types, known = [Contract], {Contract}
+    while types:
+        kind = types.pop()
+        assert not kind.__private_attributes__, kind
+        types += [one for one in kind.__subclasses__() if one not in known]
+        known.update(types)
+    assert len(known) > 50
+
+
 def test_what_a_copy_holds_is_shared_unless_it_is_deep() -> None:
     item = AppInstance(interfaces=(AppInterface(intfname="eth0"),), vminfo=VmInfo(cpus=1))
     assert item.model_copy().vminfo is item.vminfo

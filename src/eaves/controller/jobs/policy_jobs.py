@@ -52,6 +52,8 @@ BATCH: Final = 50
 """Devices in one transaction, at most, where they are read in it."""
 AHEAD: Final = 500
 """As many at most on SQLite, where they are read and decided before."""
+SETTLED: Final = 200
+"""As many after a batch that wrote little, which tells nothing of what writing takes."""
 LEAST: Final = 10
 BATCH_S: Final = 0.2
 """How long a transaction is to take on SQLite, where everybody else waits for it."""
@@ -157,21 +159,27 @@ class PolicyJobs:
             self._behind = taken[-1].enterprise_id
             decided = await asyncio.to_thread(decide_all, sites, means)
             async with ahead.writing() as db:
-                begun = perf_counter()
-                if await ahead.unchanged():
+                begun, as_read = perf_counter(), await ahead.unchanged()
+                if as_read:
                     done = await carry_out(db, decided, means)
                     await self._note(db, taken, done, now)
-                    fitting = int(len(taken) * BATCH_S / (perf_counter() - begun))
-                    self._at_once = max(LEAST, min(fitting, 2 * self._at_once, AHEAD))
                 else:
                     taken[:] = await take_wanted(db, now, self._few, behind=self._behind)
                     done = await self._look_at(db, taken, now)
-                    self._at_once = max(LEAST, self._at_once // 2)
-                    fitting = int(len(taken) * BATCH_S / (perf_counter() - begun))
-                    self._few = max(LEAST, min(fitting, BATCH))
-        await self._rest(perf_counter() - begun)
+            held_s = perf_counter() - begun  # to the end of the commit
+        self._fit(int(len(taken) * BATCH_S / held_s), len(taken), done, as_read=as_read)
+        await self._rest(held_s)
         self._tell(done)
         return True
+
+    def _fit(self, fitting: int, taken: int, done: "Reconciled", *, as_read: bool) -> None:
+        """How many the next batches take, by how many would have fitted into this one."""
+        if as_read:
+            most = AHEAD if 2 * len(done.changed) >= taken else SETTLED
+            self._at_once = max(LEAST, min(fitting, 2 * self._at_once, most))
+        else:
+            self._at_once = max(LEAST, self._at_once // 2)
+            self._few = max(LEAST, min(fitting, BATCH))
 
     async def _alone(self, one: WantedDevice, now: datetime) -> None:
         try:
