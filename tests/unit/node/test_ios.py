@@ -28,7 +28,7 @@ from eaves.node.domains.intent import intent
 from eaves.node.domains.items import Disk, Domain, Firmware
 from eaves.node.domains.qemu import DiskFile, Place, can_argv, qemu_argv
 from eaves.node.host.accel import Accel
-from eaves.node.host.can import CanKeeper, CanSetting
+from eaves.node.host.can import CanKeeper, CanSetting, ending_lines, note_of
 from eaves.node.host.can import setting_lines as can_lines
 from eaves.node.host.inventory import Can, Parts, Sysfs, Usb
 from eaves.node.host.sriov import Function, FunctionMaker, setting_lines
@@ -88,6 +88,12 @@ class Kernel:
         folder.mkdir(parents=True)
         (folder / "device").symlink_to(self.bus / "devices" / address)
 
+    def of_software(self, name: str, kind: str) -> None:
+        folder = self.root / "sys/class/net" / name
+        folder.mkdir(parents=True)
+        (folder / "type").write_text(f"{kind}\n")
+        (folder / "flags").write_text("0x1\n")
+
     def _bind(self, address: str, driver: str) -> None:
         at = self.bus / "drivers" / driver
         at.mkdir(parents=True, exist_ok=True)
@@ -136,6 +142,7 @@ def kernel(tmp_path: Path) -> Kernel:
     kernel.device("0000:00:1c.0", 0x060400, "13", "pcieport")
     kernel.nic("eth0", "0000:01:00.0")
     kernel.nic("eth1", ETH)
+    kernel.of_software("docker0", "1")
     return kernel
 
 
@@ -238,7 +245,8 @@ def test_what_is_not_to_be_given_is_refused(kernel: Kernel, wanted: str, why: st
         (io("x", "x", serial="/dev/ttyS0"), "stands in the model also as com1"),
         (io("x", "x", PhyIoType.PhyIoCAN, ifname="can0"), "there is no CAN interface can0"),
         (io("x", "x", PhyIoType.PhyIoVCAN), "names no CAN interface"),
-        (io("x", "x", PhyIoType.PhyIoVCAN, ifname="eth1"), "is a network adapter"),
+        (io("x", "x", PhyIoType.PhyIoVCAN, ifname="eth1"), "is a network interface"),
+        (io("x", "x", PhyIoType.PhyIoVCAN, ifname="docker0"), "is a network interface"),
         (io("x", "x", PhyIoType.PhyIoLCAN, ifname="can9"), "is not built"),
         (attributed("x", speed="9"), "attribute 'speed' is none of a CAN interface"),
         (attributed("x", bitrate="fast"), "attribute bitrate is 'fast'"),
@@ -413,6 +421,34 @@ def test_a_can_interface_is_set_while_it_is_down() -> None:
     made = CanSetting("vcan1", virtual=True)
     assert can_lines(made, there=False) == ("link add vcan1 type vcan", "link set vcan1 up")
     assert can_lines(made, there=True) == ("link set vcan1 up",)
+
+
+def test_only_a_can_interface_that_the_node_made_is_deleted() -> None:
+    asked = CanSetting("vcan1", virtual=True)
+    made = note_of(asked, None, there=False)
+    assert ending_lines(made) == ("link delete vcan1",)
+    assert note_of(asked, made, there=True) == made, "as an earlier process noted it"
+    theirs = note_of(asked, None, there=True)
+    assert ending_lines(theirs) == ()
+    assert note_of(asked, theirs, there=True) == theirs
+    assert note_of(asked, theirs, there=False) == made, "theirs went, and ours took its place"
+    hardware = CanSetting("vcan1")
+    assert note_of(hardware, None, there=True) == hardware
+    assert ending_lines(hardware) == ("link set vcan1 down",)
+    assert ending_lines(note_of(asked, hardware, there=True)) == ()
+
+
+async def test_a_can_interface_of_somebody_else_is_left_as_it_is(kernel: Kernel) -> None:
+    kernel.of_software("vcan1", "280")
+    cans = kernel.root / "cans"
+    cans.mkdir()
+    theirs = CanSetting("vcan1", virtual=True, found=True)
+    (cans / "vcan1").write_bytes(msgspec.json.encode(theirs))
+    assert keeper(kernel).kept() == (theirs,)
+    await keeper(kernel).take_down("vcan1")
+    assert keeper(kernel).kept() == ()
+    model = (io("made", "field", PhyIoType.PhyIoVCAN, ifname="vcan1"),)
+    assert not decide(kernel, app(A, "field"), model=model).refusals, "CAN of software is shared"
 
 
 def test_a_guest_has_a_controller_on_each_of_its_can_interfaces() -> None:

@@ -72,6 +72,7 @@ class Parts:
     disk_bytes: int
     kernel_cmdline: str
     cans: tuple[Can, ...] = ()
+    others: frozenset[str] = frozenset()  # names in use by interfaces that are no CAN
 
 
 NO_PARTS = Parts((), (), (), (), 0, "")
@@ -90,6 +91,7 @@ class Sysfs:
             sum(self._disks()),
             self._text(self.root / "proc/cmdline"),
             tuple(self._cans()),
+            frozenset(self._others()),
         )
 
     def nics(self) -> tuple[Nic, ...]:
@@ -150,6 +152,11 @@ class Sysfs:
         for folder in self._entries("sys/class/net"):
             if self._text(folder / "type") == _CAN:
                 yield Can(folder.name, _pci_behind(folder))
+
+    def _others(self) -> Iterator[str]:
+        for folder in self._entries("sys/class/net"):
+            if self._text(folder / "type") != _CAN:
+                yield folder.name
 
     def _cpus(self) -> Iterator[Cpu]:
         for block in self._text(self.root / "proc/cpuinfo").split("\n\n"):

@@ -49,8 +49,8 @@ def trouble_of(kind: PhyIoType, ifname: str, parts: Parts) -> str:
     """Why the interface cannot be had; empty: it can."""
     if not _NAME.fullmatch(ifname):
         return f"ifname {ifname[:40]!r} names no CAN interface; write one into the model"
-    if any(nic.ifname == ifname for nic in parts.nics):
-        return f"{ifname} is a network adapter, and no CAN interface; correct the model"
+    if ifname in parts.others:
+        return f"{ifname} is a network interface, and none of CAN; write another into the model"
     if kind is PHYSICAL and all(can.ifname != ifname for can in parts.cans):
         return f"there is no CAN interface {ifname}; check the card, its driver and the model"
     return ""
