@@ -25,7 +25,7 @@ from eaves.node.uplinks.dhcp6 import (
 OWN = identity("02:00:00:00:00:07")
 ADDRESS, DNS, SERVER = "2001:db8::77", "2001:db8::53", b"server"
 NUMBER, NEXT = 0x010203, 0x040506
-NO_ADDRESS = 2
+NO_ADDRESS, NO_BINDING = 2, 3
 
 
 def option(kind: int, body: bytes) -> bytes:
@@ -100,6 +100,54 @@ def test_it_is_renewed_at_its_server_then_at_any_and_then_begun_anew() -> None:
     assert (message[0], option(2, SERVER) in message) == (Kind.REBIND, False)
     state, message = sent(state, 300.0)
     assert (message[0], state.lease) == (Kind.SOLICIT, None)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        pytest.param(answer(Kind.REPLY, NEXT, status=1), id="a failure of the server"),
+        pytest.param(answer(Kind.REPLY, NEXT)[: 8 + len(OWN.duid) + 10], id="of no address"),
+        pytest.param(
+            answer(Kind.REPLY, NEXT, lifetimes=(5, LEAST_S - 1)), id="for less than a pause"
+        ),
+    ],
+)
+@pytest.mark.parametrize("now", [100.0, 160.0])
+def test_an_answer_that_renews_nothing_takes_no_address_away(message: bytes, now: float) -> None:
+    assert read_answer(message, OWN, now) is not None
+    state, _ = sent(bound(), now)
+    assert hear(state, OWN, message, now + 1, NUMBER) == state
+    assert state.lease is not None
+
+
+def test_a_server_that_forgot_an_address_is_asked_for_it_and_it_is_used_meanwhile() -> None:
+    state, _ = sent(bound(), 160.0)
+    forgot = answer(Kind.REPLY, NEXT, lifetimes=(0, 0), status=NO_BINDING)
+    assert hear(state, OWN, forgot, 161.0, NUMBER).lease is None, "told that it has ended"
+
+    state = hear(state, OWN, answer(Kind.REPLY, NEXT, status=NO_BINDING), 161.0, NUMBER)
+    state, message = sent(state, 161.0)
+    assert (message[0], option(2, SERVER) in message) == (Kind.REQUEST, True)
+    assert IPv6Address(ADDRESS).packed in message
+    assert state.lease == bound().lease
+    again = hear(state, OWN, answer(Kind.REPLY, NUMBER), 162.0, NEXT)
+    assert (again.phase, again.lease and again.lease.ends) == (Phase.BOUND, 462.0)
+
+    refused = hear(state, OWN, answer(Kind.REPLY, NUMBER, status=NO_ADDRESS), 162.0, NEXT)
+    assert (refused.phase, refused.due, refused.lease) == (Phase.SOLICIT, 163.0, state.lease)
+    refused, message = sent(refused, 163.0)
+    offered = hear(refused, OWN, answer(Kind.ADVERTISE, NEXT), 164.0, NUMBER)
+    assert (message[0], offered.phase, offered.lease) == (Kind.SOLICIT, Phase.REQUEST, state.lease)
+    ended, message = sent(offered, 300.0)
+    assert (message[0], ended.lease) == (Kind.SOLICIT, None)
+
+
+def test_an_address_is_left_when_its_server_ends_it() -> None:
+    state, _ = sent(bound(), 100.0)
+    state = hear(state, OWN, answer(Kind.REPLY, NEXT, lifetimes=(0, 0)), 101.0, NUMBER)
+    assert (state.phase, state.due, state.lease) == (Phase.SOLICIT, 102.0, None)
+    other = answer(Kind.REPLY, NEXT, "2001:db8::78", lifetimes=(0, 0))
+    assert hear(sent(bound(), 100.0)[0], OWN, other, 101.0, NUMBER).lease is not None
 
 
 def test_who_has_no_address_is_passed_over() -> None:

@@ -4,6 +4,8 @@
        ^                      | refused                       | reply: BOUND again
        +----------------------+------- the address is used up, or refused -------+
 
+An answer to RENEW or REBIND that gives no address is passed over; a server that knows nothing of
+the address is asked for it, which stays in use meanwhile, until it ends.
 A question is repeated with longer and longer pauses; the answer has to bear its number.
 """
 
@@ -19,8 +21,10 @@ FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 120.0
 REQUESTS: Final = 10  # of one offer; then another server is looked for
 MOST_SERVERS: Final = 4  # of DNS
-LEAST_S: Final = 10  # that a lease is left alone, whatever a server says
+LEAST_S: Final = 10  # that a lease is left alone, whatever a server says; a shorter one is none
 _ENDLESS: Final = 0xFFFF_FFFF
+_WELL: Final = b"\0\0"  # states
+_NO_BINDING: Final = b"\0\3"
 
 
 class Kind(IntEnum):
@@ -42,6 +46,9 @@ class Phase(IntEnum):
     REQUEST = Kind.REQUEST
     RENEW = Kind.RENEW
     REBIND = Kind.REBIND
+
+
+_BEFORE_REBIND: Final = frozenset({Phase.BOUND, Phase.RENEW})
 
 
 class _Option(IntEnum):
@@ -97,7 +104,35 @@ class Answer:
     kind: Kind
     number: int
     client: bytes
+    server: bytes
     lease: Lease6 | None  # None: it gives no address
+    ended: frozenset[str]  # addresses that are not to be used any more
+    unbound: bool  # the server knows nothing of what it was asked to renew
+
+
+@dataclass(frozen=True, slots=True)
+class _Address:
+    address: IPv6Address
+    preferred: int
+    valid: int
+
+    @property
+    def is_usable(self) -> bool:
+        return self.valid >= max(LEAST_S, self.preferred) and _is_usable(self.address)
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """An IA_NA of ours."""
+
+    renew: int
+    rebind: int
+    status: bytes
+    addresses: tuple[_Address, ...]
+
+    @property
+    def ended(self) -> frozenset[str]:
+        return frozenset(str(one.address) for one in self.addresses if not one.valid)
 
 
 def begin(now: float, number: int) -> State:
@@ -109,12 +144,12 @@ def tick(state: State, own: Identity, now: float, number: int) -> tuple[State, b
     lease = state.lease
     if lease is not None and now >= lease.ends:
         state = begin(now, number)
-    elif lease is not None and now >= lease.rebind and state.phase is not Phase.REBIND:
+    elif lease is not None and now >= lease.rebind and state.phase in _BEFORE_REBIND:
         state = replace(state, phase=Phase.REBIND, number=number, begun=now, due=now, tries=0)
     elif lease is not None and now >= lease.renew and state.phase is Phase.BOUND:
         state = replace(state, phase=Phase.RENEW, number=number, begun=now, due=now, tries=0)
     if state.phase is Phase.REQUEST and state.tries >= REQUESTS:
-        state = begin(now, number)
+        state = replace(begin(now, number), lease=state.lease)
     if state.phase is Phase.BOUND or now < state.due:
         return state, None
     pause = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(state.tries, 9))
@@ -129,20 +164,32 @@ def hear(state: State, own: Identity, message: bytes, now: float, number: int) -
         return state
     match state.phase, answer.kind:
         case Phase.SOLICIT, Kind.ADVERTISE if answer.lease is not None:
-            return State(Phase.REQUEST, number, now, now, offer=answer.lease)
+            return State(Phase.REQUEST, number, now, now, offer=answer.lease, lease=state.lease)
         case ((Phase.REQUEST | Phase.RENEW | Phase.REBIND), Kind.REPLY):
-            if answer.lease is None:
-                return replace(begin(now, number), due=now + FIRST_PAUSE_S)
-            return State(Phase.BOUND, number, now, answer.lease.renew, lease=answer.lease)
+            return _replied(state, answer, now, number)
         case _:
             return state
+
+
+def _replied(state: State, answer: Answer, now: float, number: int) -> State:
+    held = state.lease
+    if answer.lease is not None:
+        return State(Phase.BOUND, number, now, answer.lease.renew, lease=answer.lease)
+    if held is not None and held.address in answer.ended:
+        held = None
+    elif held is not None and state.phase is not Phase.REQUEST:
+        if not answer.unbound:
+            return state
+        offer = replace(held, server=answer.server)
+        return State(Phase.REQUEST, number, now, now, offer=offer, lease=held)
+    return replace(begin(now, number), due=now + FIRST_PAUSE_S, lease=held)
 
 
 # Messages
 
 
 def question(state: State, own: Identity, now: float) -> bytes:
-    held = state.lease or state.offer
+    held = state.offer or state.lease
     elapsed = min(0xFFFF, int((now - state.begun) * 100))
     address = b""
     if held is not None:
@@ -171,11 +218,15 @@ def read_answer(message: bytes, own: Identity, now: float) -> Answer | None:
     options = dict(_options(message[4:]))
     if not options.get(_Option.SERVER):
         return None
+    given = _given(options, own) if _status(options) == _WELL else None
     return Answer(
         Kind(message[0]),
         int.from_bytes(message[1:4], "big"),
         options.get(_Option.CLIENT, b""),
-        _lease(options, own, now) if _is_well(options) else None,
+        options[_Option.SERVER],
+        _lease(given, options, now) if given else None,
+        given.ended if given else frozenset(),
+        unbound=given is not None and given.status == _NO_BINDING,
     )
 
 
@@ -190,30 +241,37 @@ def _options(raw: bytes) -> Iterator[tuple[int, bytes]]:
         at += 4 + length
 
 
-def _is_well(options: Mapping[int, bytes]) -> bool:
-    return options.get(_Option.STATUS, b"\0\0")[:2] == b"\0\0"
+def _status(options: Mapping[int, bytes]) -> bytes:
+    return options.get(_Option.STATUS, _WELL)[:2]
 
 
-def _lease(options: Mapping[int, bytes], own: Identity, now: float) -> Lease6 | None:
-    given = options.get(_Option.ADDRESSES, b"")
-    if len(given) < 12:
+def _given(options: Mapping[int, bytes], own: Identity) -> _Given | None:
+    raw = options.get(_Option.ADDRESSES, b"")
+    if len(raw) < 12:
         return None
-    iaid, renew, rebind = struct.unpack_from(">III", given)
-    inner = dict(_options(given[12:]))
-    raw = inner.get(_Option.ADDRESS, b"")
-    if iaid != own.iaid or not _is_well(inner) or len(raw) < 24:
+    iaid, renew, rebind = struct.unpack_from(">III", raw)
+    inner = tuple(_options(raw[12:]))
+    addresses = tuple(
+        _Address(IPv6Address(one[:16]), *struct.unpack_from(">II", one, 16))
+        for kind, one in inner
+        if kind == _Option.ADDRESS and len(one) >= 24
+    )
+    return _Given(renew, rebind, _status(dict(inner)), addresses) if iaid == own.iaid else None
+
+
+def _lease(given: _Given, options: Mapping[int, bytes], now: float) -> Lease6 | None:
+    """Of several addresses that can be used the last counts."""
+    usable = [one for one in given.addresses if one.is_usable]
+    if given.status != _WELL or not usable:
         return None
-    preferred, valid = struct.unpack_from(">II", raw, 16)
-    address = IPv6Address(raw[:16])
-    if not valid or preferred > valid or not _is_usable(address):
-        return None
-    first, second = renew or preferred // 2, rebind or preferred * 4 // 5
+    preferred, valid = usable[-1].preferred, usable[-1].valid
+    first, second = given.renew or preferred // 2, given.rebind or preferred * 4 // 5
     if max(first, second) > valid:  # makes no sense
         first, second = preferred // 2, preferred * 4 // 5
     first = max(first, LEAST_S)
     second = max(first, second)
     return Lease6(
-        str(address),
+        str(usable[-1].address),
         _servers(options.get(_Option.DNS, b"")),
         options[_Option.SERVER],
         *(now + _seconds(n) for n in (first, second, valid)),
