@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eaves.node.host.router_options import Announced, announced
-from eaves.node.uplinks.routers import MOST, Routers
+from eaves.node.uplinks.routers import LONGEST_S, MOST, Routers
 
 FIRST, SECOND = "2001:db8::53", "2001:db8::54"
 
@@ -67,3 +67,23 @@ def test_a_network_cannot_name_servers_without_end() -> None:
     routers = Routers()
     routers.keep("eth0", (f"2001:db8::{n:x}" for n in range(1, 99)), 60.0, 0.0)
     assert len(routers.servers("eth0")) == MOST
+
+
+def test_a_new_server_takes_the_place_of_the_one_that_ends_first() -> None:
+    routers = Routers()
+    for n in range(1, MOST + 1):
+        routers.keep("eth0", (f"2001:db8::{n}",), 60.0 * n, 0.0)
+    routers.keep("eth0", (FIRST,), 9.0, 0.0)
+    assert routers.servers("eth0") == ("2001:db8::2", "2001:db8::3", "2001:db8::4", FIRST)
+    routers.keep("eth0", (SECOND,), 9e9, 1.0)
+    assert FIRST not in routers.servers("eth0")
+    routers.forget_old(1.0 + LONGEST_S)
+    assert routers.servers("eth0") == ()
+
+
+def test_an_interface_that_was_made_again_knows_no_server_of_before() -> None:
+    routers = Routers()
+    routers.keep("eth0", (FIRST,), 60.0, 0.0, 7)
+    routers.keep("eth1", (FIRST,), 60.0, 0.0, 8)
+    routers.keep("eth0", (SECOND,), 60.0, 1.0, 9)
+    assert (routers.servers("eth0"), routers.servers("eth1")) == ((SECOND,), (FIRST,))
