@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eaves.node.host.dhcp6_door import is_of_link
 from eaves.node.uplinks.dhcp6 import (
     LEAST_S,
     LONGEST_PAUSE_S,
@@ -238,3 +239,19 @@ def test_whatever_comes_is_read_or_left_alone(noise: bytes, at: int, patch: byte
         after = hear(state, OWN, message, 0.0, NEXT)
         assert after.phase in {Phase.SOLICIT, Phase.REQUEST}
         assert after.lease is None
+
+
+@pytest.mark.parametrize(
+    ("address", "heard"),
+    [
+        ("fe80::1%eth0", True),
+        ("fe80::1%eth0%1", True),
+        ("fe80::1", True),
+        ("2001:db8::1", False),
+        ("::1", False),
+        ("::ffff:192.0.2.1", False),
+        ("fec0::1%eth0", False),
+    ],
+)
+def test_only_who_is_on_the_link_is_heard(address: str, *, heard: bool) -> None:
+    assert is_of_link(address) is heard

@@ -2,12 +2,13 @@
 
 import contextlib
 import socket
+from ipaddress import IPv6Address
 from typing import Final
 
 CLIENT_PORT: Final = 546
 SERVER_PORT: Final = 547
 _SERVERS: Final = "ff02::1:2"  # and relays, on the link
-_MOST_AT_ONCE: Final = 16
+_MOST_AT_ONCE: Final = 512  # also of what is not ours: it must not keep an answer waiting
 
 
 class Door:
@@ -30,11 +31,23 @@ class Door:
             self._socket.sendto(message, (_SERVERS, SERVER_PORT, 0, self._ifindex))
 
     def heard(self) -> list[bytes]:
-        found: list[bytes] = []
-        with contextlib.suppress(OSError):  # most often: nothing more is there
-            while len(found) < _MOST_AT_ONCE:
-                found.append(self._socket.recv(4096))
-        return found
+        return heard(self._socket)
 
     def close(self) -> None:
         self._socket.close()
+
+
+def heard(door: socket.socket) -> list[bytes]:
+    """Servers and relays speak from an address of the link; nobody beyond a router can."""
+    found: list[bytes] = []
+    with contextlib.suppress(OSError):  # most often: nothing more is there
+        for _ in range(_MOST_AT_ONCE):
+            message, (address, *_) = door.recvfrom(4096)
+            if is_of_link(address):
+                found.append(message)
+    return found
+
+
+def is_of_link(address: str) -> bool:
+    """As the socket names it, which may be with the interface."""
+    return IPv6Address(address.partition("%")[0]).is_link_local
