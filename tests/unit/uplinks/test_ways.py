@@ -252,10 +252,16 @@ def test_the_time_between_two_downloads_makes_no_slow_link() -> None:
     assert bucket.rate == known
 
 
+def test_a_slow_link_is_measured_though_pieces_are_large() -> None:
+    bucket = Bucket()
+    fetched(bucket, 90, link=20_000, piece=256 * 1024)
+    assert bucket.rate == pytest.approx(20_000, rel=0.1)
+
+
 def test_what_waited_in_the_kernel_makes_no_fast_link() -> None:
     bucket, now = Bucket(), 0.0
     for _ in range(60):  # as a busy reader sees it: nothing for a while, then all at once
-        now += 2.5
+        now += 4.5
         bucket.take(65_536, now)
         for _ in range(3):
             now += 0.001

@@ -63,9 +63,12 @@ class Bucket:
         return min(LONGEST_PAUSE_S, max(0.0, -self._tokens / rate))
 
     def _measure(self, count: int, now: float) -> None:
-        """Time without a download counts for nothing, and neither does what waited for us."""
+        """Time without a download counts for nothing, and neither does what waited for us.
+
+        A large piece on a slow link is under way for long: that is no pause.
+        """
         before, self._came_at = self._came_at, now
-        if before is None or now - before > WINDOW_S:
+        if before is None or now - before > max(WINDOW_S, count / LEAST_RATE):
             self._queued = QUEUED
             return
         if self._queued > 0:
