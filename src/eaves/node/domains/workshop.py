@@ -149,7 +149,7 @@ class Workshop:
             note += f"; without a TPM: {await self.tpm_probe.fault()}"
         write_run(place.folder, Run(process.pid, process.start_ticks, self.clock(), note))
         try:
-            state = await self._let_go(item, process, kvm=place.accel.kvm)
+            state = await self._let_go(item, process, FIRST_ANSWER_S, kvm=place.accel.kvm)
         except (Transient, OSError, asyncio.CancelledError):
             # Alive and paused, it would be taken for a machine that runs.
             if (known := self.run_of(item.app)) is not None and known.alive:
@@ -161,15 +161,20 @@ class Workshop:
     async def go_on(self, app: AppInstanceId) -> None:
         """What an earlier process left standing still does what it was to do next."""
         item, run = self.recorded(app), self.run_of(app)
-        if item is not None and run is not None and run.alive:
-            state = await self._let_go(item, run.process, kvm=run.note.startswith("KVM: "))
-            log.info("domain_goes_on", app=app, pid=run.pid, state=state)
+        if run is None or not run.alive:
+            return
+        if item is None:
+            at = self.folder(app) / "item.json"
+            raise Transient(f"{at}: cannot be read, so its guest stays paused; restart the app")
+        kvm = run.note.startswith("KVM: ")
+        state = await self._let_go(item, run.process, ANSWER_TIMEOUT_S, kvm=kvm)
+        log.info("domain_goes_on", app=app, pid=run.pid, state=state)
 
-    async def _let_go(self, item: Domain, process: ProcessId, *, kvm: bool) -> str:
+    async def _let_go(self, item: Domain, process: ProcessId, within_s: float, *, kvm: bool) -> str:
         """The guest was paused until now; answers its state."""
         await self._limit(item, process, kvm=kvm)
         qmp = self.folder(item.app) / "qmp.sock"
-        async with monitor(qmp, FIRST_ANSWER_S) as client, asyncio.timeout(FIRST_ANSWER_S):
+        async with monitor(qmp, within_s) as client, asyncio.timeout(within_s):
             if item.vnc is not None and item.vnc.password:
                 secret = {"protocol": "vnc", "password": item.vnc.password}
                 await tell(client, "set_password", secret)

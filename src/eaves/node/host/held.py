@@ -85,13 +85,20 @@ class Holds:
         return marker not in self._mine and marker.exists()
 
     async def let_go_left(self, folder: Path, let_go: Act) -> None:
-        """Of a node that died meanwhile, or that could not let go; else it is tried again."""
-        if not self.is_left(folder):
+        """Of a node that died meanwhile, or that could not let go; else it is tried again.
+
+        While somebody has its turn it is left to the next look: a look waits for nobody.
+        """
+        if self.turn(folder).locked():
             return
-        try:
-            await let_go()
-        except (EavesError, OSError) as error:
-            log.warning("held_workload_stands_still", folder=str(folder), error=str(error)[:200])
-            return
-        mark_let_go(folder)
-        log.warning("held_workload_let_go", folder=str(folder))
+        async with self.turn(folder):
+            if not self.is_left(folder):
+                return
+            try:
+                await let_go()
+            except (EavesError, OSError) as error:
+                told = str(error)[:200]
+                log.warning("held_workload_stands_still", folder=str(folder), error=told)
+                return
+            mark_let_go(folder)
+            log.warning("held_workload_let_go", folder=str(folder))
