@@ -214,3 +214,38 @@ async def test_who_stands_in_line_to_attest_waits_on_and_who_missed_its_turn_is_
             assert await live.wait_for_change(FIRST.device_id, "one", 60)
         waking.cancel()
     assert await live.wait_for_change(FIRST.device_id, "one", 0.01)
+
+
+async def test_who_attested_while_it_stood_in_line_is_not_told(live: Live) -> None:
+    held = replace(FIRST, attestation_required=True, integrity_token=b"token")
+    live.put(held)
+    async with asyncio.TaskGroup() as tasks:
+        waiting = tasks.create_task(live.wait_for_change(FIRST.device_id, "one", 60))
+        await _until(lambda: live.waiter_count == 1)
+        live.put(replace(held, integrity_token=b""))
+        live.put(held)
+        waking = tasks.create_task(live.wake_forever())
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert not waiting.done()
+        waiting.cancel()
+        waking.cancel()
+    assert not live.was_told(FIRST.device_id)
+
+
+@pytest.mark.parametrize("config_hash", ["one", "two"], ids=["same", "another"])
+async def test_who_was_told_and_attested_is_told_no_more(live: Live, config_hash: str) -> None:
+    """Also where its configuration changed at the same time."""
+    held = replace(FIRST, attestation_required=True, integrity_token=b"token")
+    live.put(held)
+    async with asyncio.TaskGroup() as tasks:
+        waking = tasks.create_task(live.wake_forever())
+        waiting = tasks.create_task(live.wait_for_change(FIRST.device_id, "one", 60))
+        await _until(lambda: live.waiter_count == 1)
+        live.put(replace(held, integrity_token=b""))
+        async with asyncio.timeout(30):
+            assert await waiting
+        waking.cancel()
+    live.put(replace(held, config_hash=ConfigHash(config_hash)))
+    live.put(replace(held, config_hash=ConfigHash(config_hash), integrity_token=b""))
+    assert not live.was_told(FIRST.device_id)

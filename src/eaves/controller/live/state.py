@@ -157,6 +157,9 @@ class Live:
             # a deleted device that came back under a new record: the living record answers
             self._by_hash[device.certificate_hash] = device
             self._by_hash16[device.certificate_hash[:HASH16]] = device
+        if not device.has_to_attest:
+            self._missed.discard(device.device_id)
+            self._told.discard(device.device_id)
         if before is not None and (
             before.config_hash != device.config_hash or before.gone != device.gone
         ):
@@ -166,9 +169,6 @@ class Live:
                 self._to_wake.append(device.device_id)
                 self._in_line.add(device.device_id)
             self._some_to_wake.set()
-        elif not device.has_to_attest:
-            self._missed.discard(device.device_id)
-            self._told.discard(device.device_id)
 
     def remove(self, device_id: DeviceId) -> None:
         """Forget a device whose row is no more, certificate included."""
@@ -282,12 +282,14 @@ class Live:
                 while self._to_wake and room > 0 and paid_until <= now():
                     device_id = self._to_wake.popleft()
                     self._in_line.discard(device_id)
+                    if not self._has_to_attest(device_id):
+                        continue  # it did so while it stood in line, or is no more
                     if self._wake_waiters(device_id):
                         self._told.add(device_id)
                         woken[device_id] = now() + WOKEN_S
                         paid_until += 1 / WAKE_PER_S
                         room -= 1
-                    elif self._has_to_attest(device_id):
+                    else:
                         self._missed.add(device_id)
                 await asyncio.sleep(WAKE_EVERY_S)
 
