@@ -161,7 +161,7 @@ async def test_another_certificate_for_a_bound_serial_is_a_conflict(
 
 
 async def test_a_soft_serial_matches_where_the_serial_does_not(controller: InProcess) -> None:
-    """Section 6.1: serial first, then softSerial."""
+    """Section 6.1: either may be that of the record."""
     device = WireDevice(serial="from the board", soft_serial="soft-1")
     device_id = await controller.add_record("soft-1")
     identity = controller.onboarding()

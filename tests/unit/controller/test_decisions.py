@@ -1,5 +1,6 @@
 """Registration, poll and quote: tables of what is known and what is answered."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -93,9 +94,14 @@ def test_a_copied_certificate_is_noticed_at_the_record_that_waits() -> None:
     assert own == AlreadyRegistered(HELD.device_id)
 
 
-def test_the_serial_goes_before_the_soft_serial() -> None:
-    answer = decide_register(Registration("s1", "soft", MINE), Knowledge("k", (SOFT, FREE)))
-    assert answer == RegisterNew(DeviceId("d1"), "acme", "k", "s1")
+@pytest.mark.parametrize("of_the_board", [FREE, HELD, replace(HELD, bound_certificate=THEIRS)])
+def test_a_serial_that_many_boards_tell_does_not_give_away_the_record_of_another(
+    of_the_board: Claim,
+) -> None:
+    asked = Registration("s1", "soft", MINE)
+    for claims in ((SOFT, of_the_board), (of_the_board, SOFT)):
+        answer = decide_register(asked, Knowledge("k", claims))
+        assert answer == RegisterNew(DeviceId("d2"), "acme", "k", "soft")
 
 
 @given(st.binary(min_size=32, max_size=32), st.sampled_from(["s1", "soft", "x"]))

@@ -2,7 +2,8 @@
 
 A record reserves (onboarding key, serial).  The first device certificate that comes with both is
 bound to the record for ever: the same certificate may come again at every boot, another one is a
-clone or a replaced machine and is refused.  The serial is tried first, then the soft serial.
+clone or a replaced machine and is refused.  The soft serial is tried first, because it was written
+for one installation: many boards of a maker may tell the same serial.
 """
 
 from collections.abc import Mapping, Sequence
@@ -152,7 +153,7 @@ def decide_in_turn(
 
 def _claim_for(asked: Registration, claims: tuple[Claim, ...]) -> Claim | None:
     by_serial = {claim.serial: claim for claim in claims}
-    for serial in (asked.serial, asked.soft_serial):
+    for serial in (asked.soft_serial, asked.serial):
         if serial and serial in by_serial:
             return by_serial[serial]
     return None
