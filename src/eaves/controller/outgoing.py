@@ -25,15 +25,15 @@ class ForbiddenAddress(Rejected):
 async def resolve(
     host: str,
     port: int,
-    threads: Executor | None,
+    threads: Executor,
     *,
     allowed: Sequence[Network] | None,
     setting: str = NOTIFY,
 ) -> str:
     """An address of `host` to connect to.
 
-    `threads`: None for those of the loop.  `allowed`: networks beside the public ones, as `setting`
-    names them; None: any.  Raises NoAddress, ForbiddenAddress.
+    `threads`: looking a name up blocks one of them.  `allowed`: networks beside the public ones, as
+    `setting` names them; None: any.  Raises NoAddress, ForbiddenAddress.
     """
     loop = asyncio.get_running_loop()
     try:

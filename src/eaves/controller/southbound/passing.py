@@ -4,6 +4,7 @@ Such a server may take as long as it likes; what waits for it holds a connection
 """
 
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Final
 
@@ -11,14 +12,22 @@ from eaves.controller.telemetry.pipeline import Busy
 from eaves.ids import DeviceId
 
 AT_ONCE: Final = 64
+THREADS: Final = 4
 
 
 class Passing:
-    """Lives on one event loop."""
+    """Lives on one event loop; `close` ends its threads.
+
+    `threads` look up names of servers: those of the loop are for what devices are answered.
+    """
 
     def __init__(self, most: int = AT_ONCE) -> None:
         self._most = most
         self._under_way: set[DeviceId] = set()
+        self.threads = ThreadPoolExecutor(THREADS, "scep")
+
+    def close(self) -> None:
+        self.threads.shutdown(wait=False, cancel_futures=True)
 
     @contextmanager
     def turn(self, device_id: DeviceId) -> Generator[None]:

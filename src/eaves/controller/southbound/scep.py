@@ -10,6 +10,7 @@ import asyncio
 import base64
 import ssl
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -85,7 +86,9 @@ async def answer(context: Southbound, call: Call) -> Answer:
         return FORBIDDEN
     try:
         with context.passing.turn(device.device_id):
-            told = await asking(url, question, context.settings.scep_networks)
+            told = await asking(
+                url, question, context.settings.scep_networks, context.passing.threads
+            )
     except (NoAddress, ForbiddenAddress, ValueError, httpx.HTTPError, OSError) as error:
         # TimeoutError and ssl.SSLError are among those of the system
         noted.warning("scep_server_silent", why=str(error) or type(error).__name__)
@@ -120,7 +123,9 @@ def response_of(asked: SCEPProxyRequest, told: Told) -> SCEPProxyResponse:
     )
 
 
-async def asking(url: str, question: Question, allowed: Sequence[Network]) -> Told:
+async def asking(
+    url: str, question: Question, allowed: Sequence[Network], threads: Executor
+) -> Told:
     """Raises NoAddress, ForbiddenAddress, ValueError, httpx.HTTPError, OSError."""
     try:
         parts = httpx.URL(url)
@@ -128,7 +133,7 @@ async def asking(url: str, question: Question, allowed: Sequence[Network]) -> To
         raise ValueError(str(error)) from error
     port = parts.port or (80 if parts.scheme == "http" else 443)
     async with asyncio.timeout(WITHIN_S):
-        address = await resolve(parts.host, port, None, allowed=allowed, setting=SETTING)
+        address = await resolve(parts.host, port, threads, allowed=allowed, setting=SETTING)
         return await _exchange(parts, address, question)
 
 

@@ -202,6 +202,7 @@ class DeviceService:
             try:
                 await self._serve_until_stopped(context, self._listener, listening, self._stop)
             finally:
+                context.passing.close()
                 parts.live.unbind()
                 await feed.close()
 
