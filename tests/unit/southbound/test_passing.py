@@ -7,28 +7,43 @@ from eaves.controller.southbound.passing import Passing
 from eaves.controller.telemetry.pipeline import Busy
 from eaves.ids import DeviceId
 
+ACME, OTHER = "acme", "other"
 ONE, TWO, THREE = DeviceId("one"), DeviceId("two"), DeviceId("three")
 
 
 def test_a_device_has_one_at_a_time_and_all_have_few() -> None:
     passing = Passing(most=2)
-    with passing.turn(ONE):
-        with pytest.raises(Busy, match="of device one"), passing.turn(ONE):
+    with passing.turn(ONE, ACME):
+        with pytest.raises(Busy, match="of device one"), passing.turn(ONE, ACME):
             pass
-        with passing.turn(TWO), pytest.raises(Busy, match="2 requests"), passing.turn(THREE):
+        with (
+            passing.turn(TWO, ACME),
+            pytest.raises(Busy, match="2 requests"),
+            passing.turn(THREE, ACME),
+        ):
             pass
-        with passing.turn(THREE):
+        with passing.turn(THREE, ACME):
             pass
-    with passing.turn(ONE):
+    with passing.turn(ONE, ACME):
         pass
 
 
 def test_one_that_failed_makes_room() -> None:
     passing = Passing(most=1)
-    with pytest.raises(ValueError, match="no"), passing.turn(ONE):
+    with pytest.raises(ValueError, match="no"), passing.turn(ONE, ACME):
         raise ValueError("no")
-    with passing.turn(TWO):
+    with passing.turn(TWO, ACME):
         pass
+
+
+def test_one_enterprise_does_not_take_all_places() -> None:
+    passing = Passing(most=3, of_enterprise=1)
+    for _ in range(2):  # what has ended is given back
+        with passing.turn(ONE, ACME):
+            with pytest.raises(Busy, match="enterprise"), passing.turn(TWO, ACME):
+                pass
+            with passing.turn(TWO, OTHER):
+                pass
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,13 @@ import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
 
 from eaves.controller.outgoing import ForbiddenAddress
 from eaves.controller.southbound.passing import Passing
-from eaves.controller.southbound.scep import Question, asking
+from eaves.controller.southbound.scep import Question, asking, target_of
+from eaves.evapi.errors import MalformedMessage
 
 CA_CERT = Question("GetCACert", b"", post=False)
 
@@ -26,3 +28,11 @@ async def test_names_are_looked_up_by_threads_of_their_own() -> None:
     finally:
         over.set()
         passing.close()
+
+
+def test_a_message_that_no_address_holds_is_refused() -> None:
+    server, long = httpx.URL("https://scep.example/?ca=one"), b"x" * 64 * 1024
+    with pytest.raises(MalformedMessage, match="65536 bytes is too long for HTTP_METHOD_GET"):
+        target_of(server, Question("PKIOperation", long, post=False))
+    posted = target_of(server, Question("PKIOperation", long, post=True))
+    assert dict(posted.params) == {"ca": "one", "operation": "PKIOperation"}

@@ -18,6 +18,7 @@ import httpx
 import structlog
 
 from eaves.controller.domain.alerts.addresses import Network
+from eaves.controller.live import LiveDevice
 from eaves.controller.outgoing import ForbiddenAddress, NoAddress, public_roots, resolve
 from eaves.controller.southbound.context import DOUBT, FORBIDDEN, Call, Southbound
 from eaves.controller.southbound.http import Answer
@@ -41,6 +42,10 @@ SETTING: Final = "EAVES_SCEP_NETWORKS"
 PKI_MESSAGE: Final = "application/x-pki-message"
 TOLD_HEADERS: Final = ("content-type", "retry-after")  # what a client of SCEP reads
 NO_SERVER: Final = Answer(502)
+NO_ANSWER: Final = (  # TimeoutError and ssl.SSLError are among those of the system
+    *(NoAddress, ForbiddenAddress, ValueError, OSError),
+    *(httpx.InvalidURL, httpx.HTTPError),
+)
 FAILED: Final = 400  # from this status on the body says why
 
 OPERATIONS: Final[Mapping[SCEPOperation, str]] = {
@@ -72,25 +77,28 @@ async def answer(context: Southbound, call: Call) -> Answer:
     question, device = question_of(asked), call.device
     if device.has_to_attest:
         return FORBIDDEN  # it has no configuration, so no profile either
+    with context.passing.turn(device.device_id, device.enterprise_id):
+        return await _passed_on(context, device, asked, question)
+
+
+async def _passed_on(
+    context: Southbound, device: LiveDevice, asked: SCEPProxyRequest, question: Question
+) -> Answer:
     rendered = await context.configs.find(
         device.device_id, device.config_hash, device.config_timestamp
     )
     if rendered is None:
         return DOUBT
-    profiles = decode_edge_dev_config(rendered.config).scep_profiles
-    names = {profile.profile_name: profile.scep_url for profile in profiles}
+    config = await context.decoding.run(device.device_id, decode_edge_dev_config, rendered.config)
+    names = {profile.profile_name: profile.scep_url for profile in config.scep_profiles}
     noted = log.bind(device_id=device.device_id, profile=asked.scep_profile_name)
     url = names.get(asked.scep_profile_name)
     if url is None:
         noted.warning("scep_profile_refused", why="it is not in the configuration of the device")
         return FORBIDDEN
     try:
-        with context.passing.turn(device.device_id):
-            told = await asking(
-                url, question, context.settings.scep_networks, context.passing.threads
-            )
-    except (NoAddress, ForbiddenAddress, ValueError, httpx.HTTPError, OSError) as error:
-        # TimeoutError and ssl.SSLError are among those of the system
+        told = await asking(url, question, context.settings.scep_networks, context.passing.threads)
+    except NO_ANSWER as error:
         noted.warning("scep_server_silent", why=str(error) or type(error).__name__)
         return NO_SERVER
     noted.info("scep_passed_on", operation=question.operation, status=told.status)
@@ -126,21 +134,31 @@ def response_of(asked: SCEPProxyRequest, told: Told) -> SCEPProxyResponse:
 async def asking(
     url: str, question: Question, allowed: Sequence[Network], threads: Executor
 ) -> Told:
-    """Raises NoAddress, ForbiddenAddress, ValueError, httpx.HTTPError, OSError."""
-    try:
-        parts = httpx.URL(url)
-    except httpx.InvalidURL as error:
-        raise ValueError(str(error)) from error
+    """Raises MalformedMessage, NoAddress, ForbiddenAddress, ValueError, OSError and, of httpx,
+    InvalidURL, HTTPError.
+    """
+    parts = target_of(httpx.URL(url), question)
     port = parts.port or (80 if parts.scheme == "http" else 443)
     async with asyncio.timeout(WITHIN_S):
         address = await resolve(parts.host, port, threads, allowed=allowed, setting=SETTING)
         return await _exchange(parts, address, question)
 
 
-async def _exchange(url: httpx.URL, address: str, question: Question) -> Told:
+def target_of(url: httpx.URL, question: Question) -> httpx.URL:
+    """With the question in its query.  Raises MalformedMessage."""
     query = {"operation": question.operation}
     if question.message and not question.post:
         query["message"] = base64.b64encode(question.message).decode("ascii")
+    try:
+        return url.copy_merge_params(query)
+    except httpx.InvalidURL as error:
+        raise MalformedMessage(
+            "SCEPProxyRequest",
+            f"a message of {len(question.message)} bytes is too long for HTTP_METHOD_GET",
+        ) from error
+
+
+async def _exchange(url: httpx.URL, address: str, question: Question) -> Told:
     headers = {
         "Host": url.netloc.decode("ascii"),
         "User-Agent": "eaves",
@@ -155,7 +173,7 @@ async def _exchange(url: httpx.URL, address: str, question: Question) -> Told:
         client,
         client.stream(
             "POST" if question.post else "GET",
-            url.copy_merge_params(query).copy_with(host=address),
+            url.copy_with(host=address),
             content=question.message if question.post else None,
             headers=headers,
             extensions={"sni_hostname": url.raw_host.decode("ascii").strip("[]")},
