@@ -37,6 +37,7 @@ class Leases6:
 
     def __init__(self) -> None:
         self._clients: dict[str, _Client] = {}
+        self._failed: dict[str, str] = {}  # why one could not begin, told once
 
     def lease(self, ifname: str) -> Lease6 | None:
         client = self._clients.get(ifname)
@@ -60,8 +61,11 @@ class Leases6:
         try:
             client = _Client(one, Door(name), identity(one.mac), begin(now, _number()))
         except (OSError, ValueError) as error:
-            log.info("dhcp6_not_begun", interface=name, error=str(error))
+            if self._failed.get(name) != str(error):
+                log.info("dhcp6_not_begun", interface=name, error=str(error))
+            self._failed[name] = str(error)
             return
+        self._failed.pop(name, None)
         self._clients[name] = client
 
     def close(self) -> None:
