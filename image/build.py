@@ -33,6 +33,7 @@ import tree
 import uki
 from artifact import sign, update_key, write_bundle
 from cryptography.hazmat.primitives.asymmetric import ec
+from verity import make_root
 
 from eaves.node.baseos.bundle import FORMAT, read_manifest
 
@@ -40,7 +41,7 @@ HERE = Path(__file__).parent
 PROJECT = HERE.parent
 FLAVOUR = "standard"
 SECURITY_EPOCH = 1
-MEDIA = ("all", "disk", "none")  # besides the update: everything, a disk alone, nothing
+MEDIA = ("all", "disk", "installer", "none")  # besides the update: everything, one, nothing
 MOST_SLOT = 350 * 1000 * 1000  # bytes; a larger one needs a reason and another number here
 STUBS = {"amd64": "linuxx64.efi.stub", "arm64": "linuxaa64.efi.stub"}
 LOADERS = {"amd64": "systemd-bootx64.efi", "arm64": "systemd-bootaa64.efi"}
@@ -150,7 +151,10 @@ def build(wish: Wish, work: Path) -> None:
     tree.finish(root, wish.time)
     image = wish.out / "root.img"
     tree.put_in_order(root, work / "ordered")
-    root_hash, offset = make_root(work / "ordered", image, wish)
+    name = uuid.uuid5(uuid.NAMESPACE_URL, f"eaves-os/{wish.arch}/{wish.version}")
+    root_hash, offset = make_root(work / "ordered", image, name, wish.time)
+    if image.stat().st_size > MOST_SLOT:
+        raise SystemExit(f"image: the root has {image.stat().st_size} bytes, at most {MOST_SLOT}")
     (boot / "os-release").write_text(os_release)
     line = f"{COMMAND_LINE} eaves.root={root_hash} eaves.hash_offset={offset}"
     kernels = {
@@ -167,8 +171,10 @@ def build(wish: Wish, work: Path) -> None:
     write_pcrs(wish.out / "pcrs.json", loader, kernels)
     write_measurements(wish, private, loader, kernels["uki.efi"])
     made = media.Made(wish.out, wish.arch, wish.version, loader, raw, signature)
-    if wish.media != "none":
+    if wish.media in ("all", "disk"):
         media.write_disk(made)
+    if wish.media in ("all", "installer"):
+        media.write_medium(made)
     if wish.media == "all":
         media.write_others(made)
 
@@ -250,32 +256,6 @@ def modules_of(root: Path, release: str, wanted: list[str]) -> list[str]:
             if kind == "insmod":
                 found[str(Path(path.split()[0]).relative_to(root))] = None
     return list(found)
-
-
-def make_root(root: Path, image: Path, wish: Wish) -> tuple[str, int]:
-    """erofs, and behind it the dm-verity tree; answers root hash and where the tree begins."""
-    image.unlink(missing_ok=True)
-    name = uuid.uuid5(uuid.NAMESPACE_URL, f"eaves-os/{wish.arch}/{wish.version}")
-    subprocess.run(
-        ["mkfs.erofs", "-zlz4hc", f"-T{wish.time}", f"-U{name}", str(image), str(root)],
-        check=True, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
-    offset = -(-image.stat().st_size // 4096) * 4096
-    os.truncate(image, offset)
-    found = image.with_suffix(".hash")
-    subprocess.run(
-        [
-            "veritysetup", "format", "--salt=-", f"--uuid={name}",
-            f"--data-blocks={offset // 4096}", f"--hash-offset={offset}",
-            f"--root-hash-file={found}", str(image), str(image),
-        ],
-        check=True, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
-    root_hash = found.read_text().strip()
-    found.unlink()
-    if image.stat().st_size > MOST_SLOT:
-        raise SystemExit(f"image: the root has {image.stat().st_size} bytes, at most {MOST_SLOT}")
-    return root_hash, offset
 
 
 def make_kernel(wish: Wish, boot: Path, line: str) -> bytes:

@@ -9,24 +9,23 @@
 Made again when the source differs.
 """
 
-import hashlib
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import artifact
+import source
 import variant
 
 PROJECT = Path(__file__).parents[1]
 OUT = PROJECT / "build/image/demo"
 FIRST, SECOND, BAD = "1.0-demo", "2.0-demo", "3.0-demo"
-SOURCES = ("src/eaves", "image", "requirements/node.lock", "pyproject.toml")
 
 
 def main() -> int:
     OUT.mkdir(parents=True, exist_ok=True)
-    mark, now = OUT / "key", digest()
+    mark, now = OUT / "key", source.digest()
     if mark.exists() and mark.read_text() == now:
         return 0
     mark.unlink(missing_ok=True)
@@ -42,17 +41,6 @@ def main() -> int:
     variant.make(OUT / "second", BAD, "rdinit=/none", private, OUT / "bad.eos", rootless=True)
     mark.write_text(now)
     return 0
-
-
-def digest() -> str:
-    found = hashlib.sha256()
-    for name in SOURCES:
-        at = PROJECT / name
-        for path in sorted(at.rglob("*")) if at.is_dir() else [at]:
-            if path.is_file() and "__pycache__" not in path.parts:
-                data = hashlib.sha256(path.read_bytes()).hexdigest()
-                found.update(f"{path.relative_to(PROJECT)} {data}\n".encode())
-    return found.hexdigest()
 
 
 if __name__ == "__main__":

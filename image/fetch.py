@@ -1,13 +1,16 @@
 """The packages of packages.lock, in a cache, each with the digest that the lock names."""
 
 import hashlib
+import os
 import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 SUITE = "bookworm"
 MOST_MISSING = 10  # told by name
+NOT_HERE = os.EX_TEMPFAIL  # status of who cannot get a package: no fault of the source
 
 
 class Locked(NamedTuple):
@@ -48,10 +51,12 @@ def fetch(locked: Iterable[Locked], cache: Path) -> tuple[Path, ...]:
     wrong = [one for one in every if not _is_right(cache / one.file, one.sha256)]
     if wrong:
         names = ", ".join(f"{one.name} {one.version}" for one in wrong[:MOST_MISSING])
-        raise SystemExit(
+        print(
             f"image: {len(wrong)} packages of packages.lock cannot be had: {names}; where a mirror"
-            " dropped them, run image/lock and look at what changed"
+            " dropped them, run image/lock and look at what changed",
+            file=sys.stderr,
         )
+        raise SystemExit(NOT_HERE)
     return tuple(cache / one.file for one in every)
 
 
@@ -60,11 +65,16 @@ def _download(missing: Iterable[Locked], cache: Path) -> None:
     asked = {f"{one.name}:{one.arch}={one.version}": one for one in missing}
     work = cache / "partial"
     work.mkdir(exist_ok=True)
-    apt = ["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download"]
-    done = subprocess.run([*apt, *asked], cwd=work, check=False)
+    apt = ["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "-o", "Acquire::http::Timeout=30"]
+    done = subprocess.run([*apt, "download", *asked], cwd=work, check=False)
     if done.returncode:  # one that is missing stops all: take them one by one
+        failed = 0
         for name in asked:
-            subprocess.run([*apt, name], cwd=work, check=False)
+            failed += bool(
+                subprocess.run([*apt, "download", name], cwd=work, check=False).returncode
+            )
+            if failed == MOST_MISSING:
+                break  # it is the mirror that is missing
     by_digest = {one.sha256: one for one in asked.values()}
     for path in work.glob("*.deb"):
         one = by_digest.get(digest(path))

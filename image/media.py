@@ -48,10 +48,9 @@ class Made(NamedTuple):
 
 
 def write_others(made: Made) -> None:
-    """All that is made of a root besides `write_disk`, from which some of it is made."""
+    """All that is made of a root besides `write_disk` and `write_medium`, of which some is made."""
     write_oci(made)
     write_qcow2(made)
-    write_medium(made)
     write_iso(made)
     write_netboot(made)
 

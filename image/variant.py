@@ -1,27 +1,30 @@
-"""An update like another one, under a version of its own, whose kernel gets more words.
+"""Updates like another one, made within seconds, under a version of their own.
 
-Its root is the other's, so it is made within a second; a good system it is not: the root says
-another version.  For updates that are to fail:
+`renamed` is a good system: its root says its version.  `make` adds words to the kernel's and leaves
+the root as it is, so that it never is what it says; it is for updates that are to fail:
 
     rdinit=/none                               panics
     systemd.mask=eaves-node.service            has no node
-    systemd.mask=systemd-networkd.service      has no network
+    module_blacklist=virtio_net                has no network
 
-One that panics reads no root: it may be without, and is small then.
+One that is never run, or panics, reads no root: it may be without, and is small then.
 """
 
 import hashlib
 import json
+import mmap
+import shutil
 import tempfile
+import uuid
 from pathlib import Path
 
 import artifact
 import pe
 import uki
 from cryptography.hazmat.primitives.asymmetric import ec
+from verity import add_tree
 
 STUB = Path("/usr/lib/systemd/boot/efi/linuxx64.efi.stub")
-KEPT = (".osrel", ".linux", ".initrd")
 NO_ROOT = bytes(4096)
 
 
@@ -33,25 +36,93 @@ def make(
     target: Path,
     *,
     rootless: bool = False,
+    epoch: int | None = None,
 ) -> Path:
-    """`of`: the folder that image/build.py wrote; answers `target`."""
-    before = pe.read_program((of / "uki.efi").read_bytes())
-    line = before.content(".cmdline").rstrip(b"\0") + b" " + words.encode()
+    """`of`: the folder that image/build.py wrote; answers `target`.  `epoch`: another one."""
+    parts, said = _kernel(of), _said(of)
+    parts[".cmdline"] += f" {words}".encode()
+    said |= {"version": version} if epoch is None else {"version": version, "epoch": epoch}
     with tempfile.TemporaryDirectory() as name:
-        folder, parts = Path(name), dict[str, Path]()
-        for part in (".osrel", ".cmdline", ".linux", ".initrd"):
-            parts[part] = folder / part[1:]
-            parts[part].write_bytes(before.content(part) if part in KEPT else line)
-        uki.make_uki(STUB, parts, folder / "uki.efi")
-        kernel = (folder / "uki.efi").read_bytes()
-        said = json.loads((of / "manifest.json").read_bytes())
-        said |= {"version": version, "measures": uki.measures(kernel)}
-        said["uki"] = {"size": len(kernel), "sha256": hashlib.sha256(kernel).hexdigest()}
-        root = of / "root.img"
+        folder = Path(name)
+        image = of / "root.img"
         if rootless:
-            root = folder / "root.img"
-            root.write_bytes(NO_ROOT)
-            said["root"] = {"size": len(NO_ROOT), "sha256": hashlib.sha256(NO_ROOT).hexdigest()}
-        raw = json.dumps(said, sort_keys=True, separators=(",", ":")).encode()
-        artifact.write_bundle(target, raw, artifact.sign(key, raw), folder / "uki.efi", root)
+            image = folder / "root.img"
+            image.write_bytes(NO_ROOT)
+            said["root"] = _part(image)
+        _write(parts, said, image, key, folder, target)
     return target
+
+
+def renamed(of: Path, version: str, key: ec.EllipticCurvePrivateKey, out: Path) -> Path:
+    """A folder as image/build.py writes it, for an update alone: system.eos and its parts.
+
+    `version`: as long as that of `of`, whose os-release stands in the root as plain bytes.
+    """
+    parts, said = _kernel(of), _said(of)
+    before = parts[".osrel"]
+    after = before.replace(said["version"].encode(), version.encode())
+    if len(before) != len(after) or before == after:
+        raise SystemExit(f"image: {said['version']} cannot become {version}: another length")
+    out.mkdir(parents=True, exist_ok=True)
+    image = out / "root.img"
+    shutil.copyfile(of / "root.img", image)
+    _replace(image, before, after)
+    with image.open("r+b") as file:
+        file.truncate(said["hash_offset"])
+    root_hash, _ = add_tree(image, uuid.uuid5(uuid.NAMESPACE_URL, f"eaves-os/{version}"))
+    parts[".osrel"] = after
+    parts[".cmdline"] = parts[".cmdline"].replace(said["root_hash"].encode(), root_hash.encode())
+    said |= {"version": version, "root_hash": root_hash, "root": _part(image)}
+    raw = _write(parts, said, image, key, out, out / "system.eos")
+    (out / "manifest.json").write_bytes(raw)
+    return out
+
+
+def _kernel(of: Path) -> dict[str, bytes]:
+    program = pe.read_program((of / "uki.efi").read_bytes())
+    return {
+        ".osrel": program.content(".osrel").rstrip(b"\0"),
+        ".cmdline": program.content(".cmdline").rstrip(b"\0"),
+        ".linux": program.content(".linux"),
+        ".initrd": program.content(".initrd"),
+    }
+
+
+def _said(of: Path) -> dict:  # type: ignore[type-arg]  # a manifest, as JSON has it
+    return json.loads((of / "manifest.json").read_bytes())
+
+
+def _part(path: Path) -> dict[str, object]:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"size": path.stat().st_size, "sha256": digest}
+
+
+def _replace(image: Path, before: bytes, after: bytes) -> None:
+    """Erofs packs no file that fits into a block: it stands there as it is."""
+    with image.open("r+b") as file, mmap.mmap(file.fileno(), 0) as held:
+        at = held.find(before)
+        if at < 0 or held.find(before, at + 1) >= 0:
+            raise SystemExit(f"image: the os-release of {image} is not there once, as plain bytes")
+        held[at : at + len(after)] = after
+
+
+def _write(
+    parts: dict[str, bytes],
+    said: dict[str, object],
+    image: Path,
+    key: ec.EllipticCurvePrivateKey,
+    folder: Path,
+    target: Path,
+) -> bytes:
+    """Kernel image into `folder`, all of it into `target`; answers the manifest."""
+    with tempfile.TemporaryDirectory() as name:
+        files = {part: Path(name) / part[1:] for part in parts}
+        for part, data in parts.items():
+            files[part].write_bytes(data)
+        uki.make_uki(STUB, files, folder / "uki.efi")
+    kernel = (folder / "uki.efi").read_bytes()
+    said |= {"measures": uki.measures(kernel), "uki": _part(folder / "uki.efi")}
+    raw = json.dumps(said, sort_keys=True, separators=(",", ":")).encode()
+    artifact.write_bundle(target, raw, artifact.sign(key, raw), folder / "uki.efi", image)
+    return raw

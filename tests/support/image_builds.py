@@ -1,11 +1,13 @@
-"""Images for tests: built once, or taken as they were built before; and how long to test them."""
+"""Images for tests: built once for a state of the source; and how long to test them."""
 
 import importlib
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -13,14 +15,20 @@ ROOT = Path(__file__).parents[2]
 OUT = Path(os.environ.get("EAVES_IMAGE", ROOT / "build/image/test"))
 SHORT, USUAL, FULL = "short", "usual", "full"
 HOW_LONG = os.environ.get("EAVES_IMAGE_TESTS", SHORT)
+FIRST, SECOND = "1.0-test", "2.0-test"
+NEEDED = ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/bin/mmdebstrap")
+
+
+class PackagesMissing(Exception):
+    """No mirror has what the image is made of: nothing is known of the image."""
 
 
 @dataclass(frozen=True)
 class Images:
-    """Two versions of one system, signed by one key; each the folder that image/build.py wrote."""
+    """Two versions of one system, signed by one key."""
 
-    first: Path
-    second: Path
+    first: Path  # as image/build.py wrote it
+    second: Path  # as image/variant.py did
 
     @property
     def installer(self) -> Path:
@@ -41,18 +49,34 @@ def why_not() -> str:
         return "an image is built by root"
     if not (ROOT / "image/packages.lock").exists():
         return "image/packages.lock is missing: run image/lock"
-    missing = [
-        p
-        for p in ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/bin/mmdebstrap")
-        if not Path(p).exists()
-    ]
+    missing = [path for path in NEEDED if not Path(path).exists()]
     if missing:
         return f"{missing[0]} is missing: run packaging/ensure-packages --with-image"
     return ""
 
 
 def both() -> Images:
-    return Images(build("1.0-test"), build("2.0-test"))
+    """Raises PackagesMissing."""
+    mark, now = OUT / "source", str(script("source").digest())
+    images = Images(OUT / FIRST, OUT / SECOND)
+    if mark.exists() and mark.read_text() == now:
+        return images
+    mark.unlink(missing_ok=True)
+    for folder in (images.first, images.second):
+        shutil.rmtree(folder, ignore_errors=True)
+    build(images.first, FIRST)
+    script("variant").renamed(images.first, SECOND, update_key(), images.second)
+    mark.write_text(now)
+    return images
+
+
+def build(out: Path, version: str) -> None:
+    argv = [sys.executable, "image/build.py", "--version", version, "--media", "installer"]
+    argv += ["--out", str(out), "--key", str(OUT / "update.key")]
+    done = subprocess.run(argv, cwd=ROOT, check=False, stderr=subprocess.PIPE, text=True)
+    if done.returncode == script("fetch").NOT_HERE:
+        raise PackagesMissing(done.stderr.strip())
+    assert done.returncode == 0, f"image/build.py ended with {done.returncode}: {done.stderr}"
 
 
 def variant(
@@ -61,25 +85,39 @@ def variant(
     words: str,
     folder: Path,
     key: ec.EllipticCurvePrivateKey | None = None,
+    *,
+    rootless: bool = False,
+    epoch: int | None = None,
 ) -> Path:
     """The second system under another version, whose kernel gets more words; answers its update.
 
-    Without a key of its own it is signed as all are.
+    Without a key of its own it is signed as all are.  `rootless`: for one whose root nobody reads.
     """
-    sys.path.insert(0, str(ROOT / "image"))
-    try:
-        make = importlib.import_module("variant").make
-        own, _ = importlib.import_module("artifact").update_key(OUT / "update.key")
-    finally:
-        sys.path.remove(str(ROOT / "image"))
-    target: Path = make(images.second, version, words, key or own, folder / f"{version}.eos")
+    target = folder / f"{version}.eos"
+    kept = {"rootless": rootless, "epoch": epoch}
+    script("variant").make(images.second, version, words, key or update_key(), target, **kept)
     return target
 
 
-def build(version: str) -> Path:
-    out = OUT / version
-    if not (out / "installer.raw").exists():
-        argv = [sys.executable, "image/build.py", "--version", version]
-        argv += ["--out", str(out), "--key", str(OUT / "update.key")]
-        subprocess.run(argv, cwd=ROOT, check=True)
-    return out
+def another(images: Images, version: str, folder: Path) -> Path:
+    """A good version, of as many letters as the first; answers its update."""
+    made = script("variant").renamed(images.first, version, update_key(), folder / version)
+    target = folder / f"{version}.eos"
+    (made / "system.eos").rename(target)
+    shutil.rmtree(made)
+    return target
+
+
+def update_key() -> ec.EllipticCurvePrivateKey:
+    key, _ = script("artifact").update_key(OUT / "update.key")
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    return key
+
+
+def script(name: str) -> ModuleType:
+    """Of image/, whose files are scripts."""
+    sys.path.insert(0, str(ROOT / "image"))
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.path.remove(str(ROOT / "image"))
