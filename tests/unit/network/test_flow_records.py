@@ -86,10 +86,10 @@ def flows(messages_: list[FlowMessage]) -> list[FlowRecord]:
 
 
 @given(st.integers(0, 255), st.integers(0, 4_194_302), st.booleans())
-def test_a_mark_tells_app_entry_and_verdict(app: int, entry: int, dropped: bool) -> None:  # noqa: FBT001 - generated
-    value = mark_of(app, entry, dropped=dropped)
+def test_a_mark_tells_app_entry_and_way(app: int, entry: int, received: bool) -> None:  # noqa: FBT001 - generated
+    value = mark_of(app, entry, received=received)
     assert value < 1 << 32
-    assert read_mark(value) == Mark(app, entry, dropped)
+    assert read_mark(value) == Mark(app, entry, received)
 
 
 def test_what_no_list_decided_on_has_no_mark() -> None:
@@ -227,7 +227,7 @@ def udp(source: str, dest: str, source_port: int, dest_port: int, body: bytes = 
 
 
 def shown(packet: bytes, entry: int = 0, sequence: int = 0, app: int = 1) -> Logged:
-    return Logged(log_prefix(mark_of(app, entry, dropped=True)), packet, sequence, 0, 0)
+    return Logged(log_prefix(mark_of(app, entry)), packet, sequence, 0, 0)
 
 
 def test_what_was_dropped_is_one_record_for_each_pair_of_ends_and_entry() -> None:

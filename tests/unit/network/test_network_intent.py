@@ -107,6 +107,15 @@ def test_no_app_is_connected_before_its_firewall_lease_and_bridge() -> None:
     assert order.index("vif") > max(order.index(k) for k in ("firewall", "dhcp-host", "bridge"))
 
 
+def test_a_firewall_knows_which_entries_another_interface_of_its_app_has_too() -> None:
+    one = app(1, "a", interface(N1, ace(5), ace(6)), interface(N2, ace(6), ace(7)))
+    other = app(2, "b", interface(N1, ace(5)))
+    items, refusals = decide([network(N1), network(N2)], [one, other])
+    assert refusals == {}
+    found = [i.elsewhere for i in items if isinstance(i, AppFirewall)]
+    assert sorted(found) == [(), (6,), (6,)]
+
+
 def test_addresses_follow_from_the_subnet_and_the_numbers() -> None:
     apps = [app(1, "a", interface(N1)), app(2, "b", interface(N1, addr="10.1.0.5"))]
     ni = network(N1, "10.1.0.0/24")

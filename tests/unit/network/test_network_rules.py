@@ -10,7 +10,13 @@ from eaves.node.network.items import Ace, Action, AppFirewall, Nat, NftBase, Way
 from eaves.node.network.marks import MOST_ENTRY, entry_of, log_group
 from eaves.node.network.nftlang import comments, dynamic_sets, load_commands, program_text
 from eaves.node.network.rules import base_programs, firewall_programs, host_set, nat_programs
-from eaves.node.network.transactions import assumed, changes, removal, stale
+from eaves.node.network.transactions import (
+    assumed,
+    changes,
+    removal,
+    stale,
+    without_conflicts,
+)
 
 
 def firewall(*aces: Ace) -> AppFirewall:
@@ -64,16 +70,16 @@ chain tx-nbu0x1
   meta l4proto icmp ct mark set 0x1400007 counter name "tx-nbu0x1/ace-7" accept
   counter name "tx-nbu0x1/default" drop
 chain rx-nbu0x1
-  ct status dnat tcp dport 80 ct original proto-dst 8080 ct mark 0 ct mark set 0x1400001
+  ct status dnat tcp dport 80 ct original proto-dst 8080 ct mark 0 ct mark set 0x1c00001
   ct status dnat tcp dport 80 ct original proto-dst 8080 counter name "rx-nbu0x1/ace-1" accept
   ip saddr 203.0.113.0/24 counter name "rx-nbu0x1/ace-2" drop
-  ip saddr @dns-bn1-9b263fbcb5 tcp sport 443 ct mark 0 ct mark set 0x1400003
+  ip saddr @dns-bn1-9b263fbcb5 tcp sport 443 ct mark 0 ct mark set 0x1c00003
   ip saddr @dns-bn1-9b263fbcb5 tcp sport 443 counter name "rx-nbu0x1/ace-3" accept
-  ip saddr @eids-bn1 ct mark 0 ct mark set 0x1400004
+  ip saddr @eids-bn1 ct mark 0 ct mark set 0x1c00004
   ip saddr @eids-bn1 counter name "rx-nbu0x1/ace-4" accept
-  udp dport 514 ct mark 0 ct mark set 0x1400005
+  udp dport 514 ct mark 0 ct mark set 0x1c00005
   udp dport 514 counter name "rx-nbu0x1/ace-5" accept
-  meta l4proto icmp ct mark 0 ct mark set 0x1400007
+  meta l4proto icmp ct mark 0 ct mark set 0x1c00007
   meta l4proto icmp counter name "rx-nbu0x1/ace-7" accept
   counter name "rx-nbu0x1/default" drop
 chain pm-nbu0x1-tcp8080
@@ -91,11 +97,11 @@ chain pm-nbu0x1-tcp8080
 table bridge eaves-test
 chain guard-nbu0x1
   ether saddr != 02:00:00:00:00:02 counter name "guard-nbu0x1/foreign-mac" drop
-  ip saddr 10.1.0.2 accept
   arp saddr ip { 0.0.0.0, 10.1.0.2 } accept
   ip saddr 0.0.0.0 udp dport 67 accept
   counter name "guard-nbu0x1/foreign-address" drop
-@guard-of nbu0x1 : goto guard-nbu0x1"""
+@guard-of nbu0x1 : goto guard-nbu0x1
+@guarded nbu0x1 . 02:00:00:00:00:02 . 10.1.0.2"""
     )
 
 
@@ -110,8 +116,8 @@ def test_a_long_list_finds_what_it_let_through_by_the_mark() -> None:
     inet, _ = firewall_programs(firewall(*aces, Ace(17, Action.DROP, prefix="192.0.2.0/24")))
     text = program_text(inet)
     assert 'chain decided-tx-nbu0x1-16\n  counter name "tx-nbu0x1/ace-16" accept' in text
-    assert f"@decided-tx bn1 . 10.1.0.2 . {0x1400010} : goto decided-tx-nbu0x1-16" in text
-    assert f"@decided-rx bn1 . 10.1.0.2 . {0x1400001} : goto decided-rx-nbu0x1-1" in text
+    assert f"@known-tx {0x1400010} : goto decided-tx-nbu0x1-16" in text
+    assert f"@known-rx {0x1C00001} : goto decided-rx-nbu0x1-1" in text
     assert "decided-tx-nbu0x1-17" not in text
     short, _ = firewall_programs(firewall(*aces[1:]))
     assert "decided" not in program_text(short)
@@ -120,19 +126,33 @@ def test_a_long_list_finds_what_it_let_through_by_the_mark() -> None:
     doubled, _ = firewall_programs(firewall(*aces, same_mark))
     assert "decided-tx-nbu0x1-1\n" in program_text(doubled)
     assert "decided-tx-nbu0x1-2\n" not in program_text(doubled)
+    twice, _ = firewall_programs(replace(firewall(*aces), elsewhere=(2,)))
+    assert "decided-tx-nbu0x1-1\n" in program_text(twice)
+    assert "decided-tx-nbu0x1-2\n" not in program_text(twice)
 
 
-def test_what_is_decided_is_asked_after_limits_and_only_of_outside_traffic_towards_an_app() -> None:
+def test_what_is_known_is_asked_first_and_after_limits_where_there_are_some() -> None:
     plain = program_text(base_programs(NftBase("t", ("eth0",), each_packet=False))[0])
     assert (
         "  ct state established, related accept\n"
-        "  iifname . ip saddr . ct mark vmap @decided-tx\n"
+        "  ct mark vmap @known-tx\n"
         "  iifname @bridges jump from-apps\n"
     ) in plain
-    assert "  iifname != @bridges oifname . ip daddr . ct mark vmap @decided-rx\n" in plain
+    forward = plain[plain.index("chain forwarded") :]
+    assert (
+        """\
+  meta l4proto udp ct status & 48 16 accept
+  ct status assured accept
+  tcp flags & 6 2 jump segments
+"""
+        in forward
+    )
+    assert "  ct mark vmap @known-rx\n" in forward
     limited = program_text(base_programs(NftBase("t", ("eth0",)))[0])
-    assert limited.index("@tx-limit-of") < limited.index("vmap @decided-tx")
-    assert limited.index("@rx-limit-of") < limited.index("vmap @decided-rx")
+    assert limited.index("@tx-limit-of") < limited.index("vmap @known-tx")
+    assert limited.index("@rx-limit-of") < limited.index("vmap @known-rx")
+    assert "ct status & 48" not in limited
+    assert "assured" not in limited
 
 
 def test_limits_stand_before_replies_and_entries_above_them_go_free() -> None:
@@ -209,10 +229,10 @@ def test_what_is_dropped_is_shown_where_flows_are_logged_and_only_so_much_of_it(
     assert f"""\
 chain tx-nbu0x1
   ip daddr 203.0.113.0/24 meta l4proto {{ tcp, udp }} limit rate 20/second burst 100 packets\
- log prefix "01c00002" group {group} snaplen 64
+ log prefix "01400002" group {group} snaplen 64
   ip daddr 203.0.113.0/24 counter name "tx-nbu0x1/ace-2" drop
   meta l4proto {{ tcp, udp }} limit rate 20/second burst 100 packets\
- log prefix "01ffffff" group {group} snaplen 64
+ log prefix "017fffff" group {group} snaplen 64
   counter name "tx-nbu0x1/default" drop
 """ in program_text(firewall_programs(listed)[0])
 
@@ -272,6 +292,36 @@ def test_a_change_is_what_lies_between_the_record_and_the_wish() -> None:
     made = [c["add"]["counter"]["name"] for c in said if "counter" in c.get("add", {})]
     assert made == ["tx-nbu0x1/ace-6", "rx-nbu0x1/ace-6"]
     assert changes(after, after) == []
+
+
+def test_what_an_earlier_release_left_keeps_no_chain() -> None:
+    """Its map has another name and leads to chains of the same name."""
+    aces = [Ace(n, protocol="udp", fport=n) for n in range(1, 17)]
+    program, _ = firewall_programs(firewall(*aces))
+    seen = parse_table(
+        """{"nftables": [{"chain": {"name": "decided-tx-nbu0x1-1"}},
+        {"map": {"name": "decided-tx", "elem": [
+          [{"concat": ["bn1", "10.1.0.2", 20971521]},
+           {"goto": {"target": "decided-tx-nbu0x1-1"}}],
+          [{"concat": ["bn1", "10.1.0.9", 20971521]},
+           {"goto": {"target": "decided-tx-nbu9x0-1"}}]]}}]}"""
+    )
+    left = {"concat": ["bn1", "10.1.0.2", 20971521]}
+    for said in (removal(program, seen), without_conflicts(program, seen)):
+        elements = [c["delete"]["element"] for c in said if "element" in c.get("delete", {})]
+        assert [(e["name"], e["elem"]) for e in elements] == [("decided-tx", [left])]
+    assert next(iter(removal(program, seen)[0]["delete"])) == "element"
+
+
+def test_an_entry_that_leads_to_another_by_now_is_not_taken_out() -> None:
+    program = firewall_programs(firewall())[0]
+    seen = parse_table(
+        """{"nftables": [{"chain": {"name": "tx-nbu0x1"}}, {"chain": {"name": "tx-nbu9x0"}},
+        {"map": {"name": "tx-of", "elem": [
+          [{"concat": ["bn1", "10.1.0.2"]}, {"goto": {"target": "tx-nbu9x0"}}]]}}]}"""
+    )
+    gone = [next(iter(c["delete"])) for c in removal(program, seen) if "delete" in c]
+    assert gone == ["chain"]
 
 
 def test_all_that_a_program_put_there_is_taken_out() -> None:

@@ -46,6 +46,7 @@ from eaves.node.network.items import (
     Vif,
     VifKind,
 )
+from eaves.node.network.marks import entry_of
 from eaves.node.network.names import Names, plan_names
 from eaves.node.network.refusals import (
     Facts,
@@ -484,6 +485,7 @@ def _vif_items(
         outside if maps else (),
         app.number,
         local.flow_log,
+        _elsewhere(app.config.interfaces, index),
     )
     told = own_routes(local.told[:MOST_TOLD], attachment.address) if kind is VifKind.VETH else ()
     vif = Vif(
@@ -502,6 +504,13 @@ def _vif_items(
         tuple((d, gateway) for d, gateway in told if d != EVERYWHERE),
     )
     return (host, firewall, vif)
+
+
+def _elsewhere(interfaces: Sequence[NetworkAdapter], index: int) -> tuple[int, ...]:
+    """The mark of a connection tells app and entry: not which of two interfaces with that entry."""
+    own = {entry_of(ace.id) for ace in interfaces[index].acls}
+    others = (a for n, a in enumerate(interfaces) if n != index)
+    return tuple(sorted(own & {entry_of(ace.id) for adapter in others for ace in adapter.acls}))
 
 
 # Numbers

@@ -376,6 +376,7 @@ class AppFirewall:
     portmaps_from: tuple[str, ...]  # bridges whose apps may use the outside address as well
     app_number: int = 0  # stands in the mark of each connection that its list lets through
     flow_log: bool = False  # what its list drops is shown to the listener
+    elsewhere: tuple[int, ...] = ()  # entries, as a mark has them, that its app has twice
 
     @property
     def ref(self) -> ItemRef:

@@ -1,10 +1,10 @@
 """The mark of a tracked connection: which app it belongs to, and which entry let it through.  Pure.
 
-    31      24 23      22     21                    0
-    app number dropped listed entry of the app's list
+    31      24 23       22     21                    0
+    app number received listed entry of the app's list
 
 The first packet sets it, the later ones carry it with the connection; so a flow is told with the
-entry that was in force when it began.
+entry that was in force when it began, and its packets find that entry again without the list.
 """
 
 import zlib
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 MOST_ENTRY = 4_194_302  # of an entry's id: 22 bits, less the one that stands for the end of a list
 END_OF_LIST = MOST_ENTRY + 1
-DROPPED, LISTED = 1 << 23, 1 << 22
+RECEIVED, LISTED = 1 << 23, 1 << 22
 MOST_APP = 255
 APP_MASK = 0xFF00_0000 | LISTED
 # What stands before a logged packet where others have a mark:
@@ -24,7 +24,7 @@ LEARN = "learn"  # a frame on a switch that tells of an address
 class Mark:
     app: int  # its number on this node
     entry: int  # as `entry_of` gives it; 0: the end of the list
-    dropped: bool
+    received: bool  # the list of a local network instance decided on what was sent to the app
 
 
 def entry_of(number: int) -> int:
@@ -35,14 +35,14 @@ def entry_of(number: int) -> int:
     return number if number <= MOST_ENTRY else number % MOST_ENTRY + 1
 
 
-def mark_of(app: int, number: int, *, dropped: bool = False) -> int:
+def mark_of(app: int, number: int, *, received: bool = False) -> int:
     """`number` is the id of an entry; 0 is the end of the list, which drops.
 
     Raises ValueError for what does not fit.
     """
     if not 0 <= app <= MOST_APP or number < 0:
         raise ValueError(f"app number {app} or entry {number} does not fit into a mark")
-    return app << 24 | (DROPPED if dropped else 0) | LISTED | (entry_of(number) or END_OF_LIST)
+    return app << 24 | (RECEIVED if received else 0) | LISTED | (entry_of(number) or END_OF_LIST)
 
 
 def read_mark(value: int) -> Mark | None:
@@ -50,7 +50,7 @@ def read_mark(value: int) -> Mark | None:
     if not value & LISTED:
         return None
     entry = value & END_OF_LIST
-    return Mark(value >> 24, 0 if entry == END_OF_LIST else entry, bool(value & DROPPED))
+    return Mark(value >> 24, 0 if entry == END_OF_LIST else entry, bool(value & RECEIVED))
 
 
 def log_prefix(mark: int) -> str:

@@ -29,6 +29,8 @@ _FIELDS: dict[str, Json] = {
     "arp saddr ip": {"payload": {"protocol": "arp", "field": "saddr ip"}},
     "ct state": {"ct": {"key": "state"}},
     "ct status": {"ct": {"key": "status"}},
+    # 16 is SNAT, 32 is DNAT
+    "ct status & 48": {"&": [{"ct": {"key": "status"}}, 48]},
     "ct original proto-dst": {"ct": {"key": "proto-dst", "dir": "original"}},
     "ct original ip daddr": {"ct": {"key": "ip daddr", "dir": "original"}},
     "ct direction": {"ct": {"key": "direction"}},

@@ -12,10 +12,16 @@ Bridge ports are isolated and the bridge answers ARP for its subnet, so traffic 
 one network instance is routed: it passes both lists with full connection tracking, which the
 bridge family has not everywhere.  IPv6 is not offered by a local network instance and is dropped.
 
-Packets of connections that are established are let through by the first rule of each hook, unless
-an entry somewhere limits a rate or replies have to find their way back.  Where nobody replies, as
-often with UDP, none is ever established: a long list looks at the mark first, finds the entry that
-let the first packet pass, and counts there.
+Each packet costs what is looked at until it is let through, so that is little, unless an entry
+somewhere limits a rate or replies have to find their way back:
+
+    guard     one lookup of interface, MAC and address
+    sent      is it of a connection that is established?  Where nobody replies, as often with UDP,
+              none ever is: a long list finds the entry that let the first packet pass by the mark
+              of the connection, and counts there
+    forward   what the kernel knows of the connection: one that both sides have used, or whose first
+              datagram left by a port, passed all lists when it began.  Handshakes of TCP are never
+              among them: their segments have to fit the path
 
 Every rule counts into an object of its own name, which outlives the rule: replacing a list loses
 no packet.  The first packet of a connection gets the mark of the entry that let it pass (`marks`);
@@ -26,7 +32,7 @@ and second, and counted always.
 import hashlib
 
 from eaves.node.network.items import Ace, Action, AppFirewall, Nat, NftBase
-from eaves.node.network.marks import NAMES, log_group, log_prefix, mark_of
+from eaves.node.network.marks import NAMES, entry_of, log_group, log_prefix, mark_of
 from eaves.node.network.nftlang import (
     Chain,
     ClampMss,
@@ -58,11 +64,12 @@ LONG_LIST = 16  # entries; a shorter list is gone through as fast
 HOST_TIMEOUT_S = 6 * 3600  # longer than an answer is believed; each new connection begins it anew
 REPLIES = Rule((Match("ct state", ("established", "related")), ACCEPT))
 SENDER, RECEIVER = "iifname . ip saddr", "oifname . ip daddr"
-DECIDED_OF_SENDER = Rule((Lookup(f"{SENDER} . ct mark", "decided-tx"),))
-# A mark tells app and entry, not the list: towards an app, that of a sending one may stand there.
-DECIDED_OF_RECEIVER = Rule(
-    (Match("iifname", "@bridges", "!="), Lookup(f"{RECEIVER} . ct mark", "decided-rx"))
-)
+KNOWN_OF_SENDER = Rule((Lookup("ct mark", "known-tx"),))
+KNOWN_OF_RECEIVER = Rule((Lookup("ct mark", "known-rx"),))
+# Only a port translates the sender alone: a port map translates the receiver, a hairpin both.
+LEFT = Rule((Match("meta l4proto", "udp"), Match("ct status & 48", 16), ACCEPT))
+ASSURED = Rule((Match("ct status", "assured"), ACCEPT))
+GUARDED = Rule((Match("iifname . ether saddr . ip saddr", "@guarded"), ACCEPT))
 TO_GATEWAY = Match("iifname . ip daddr", "@gateways")
 DHCP_AND_DNS = (
     Rule((Match("ip daddr", "255.255.255.255"), Match("udp dport", 67), ACCEPT)),
@@ -90,11 +97,14 @@ def base_programs(item: NftBase) -> tuple[Program, ...]:
         (
             Chain(
                 "guard",
-                (Rule((Lookup("iifname", "guard-of"),)),),
+                (GUARDED, Rule((Lookup("iifname", "guard-of"),))),
                 Hook("filter", "prerouting", -300),
             ),
         ),
-        (Container("guard-of", ("ifname",), verdicts=True),),
+        (
+            Container("guarded", ("ifname", "ether_addr", "ipv4_addr")),
+            Container("guard-of", ("ifname",), verdicts=True),
+        ),
         owns_table=True,
     )
     return (inet, guard)
@@ -112,8 +122,8 @@ def _base_containers() -> tuple[Container, ...]:
         Container("to-of", ("ifname",), verdicts=True),
         Container("from-of", ("ifname",), verdicts=True),
         Container("snat-of", ("ifname",), verdicts=True),
-        Container("decided-tx", (*pair, "mark"), verdicts=True),
-        Container("decided-rx", (*pair, "mark"), verdicts=True),
+        Container("known-tx", ("mark",), verdicts=True),
+        Container("known-rx", ("mark",), verdicts=True),
         Container("leaves", ("ifname", "ifname")),
         Container("portmap-of", (*pair, "inet_proto", "inet_service"), verdicts=True),
         Container("way-of", ("ifname",), verdicts=True),
@@ -130,7 +140,7 @@ def _base_chains(item: NftBase) -> tuple[Chain, ...]:
                 ASKS_METADATA,
                 Rule((Lookup(SENDER, "tx-limit-of"),)),
                 REPLIES,
-                *((DECIDED_OF_SENDER,) if item.each_packet else ()),
+                *((KNOWN_OF_SENDER,) if item.each_packet else ()),
                 Rule((Lookup(SENDER, "tx-of"),)),
                 _refused("from-apps", "unknown-sender"),
             ),
@@ -187,7 +197,7 @@ def _base_chains(item: NftBase) -> tuple[Chain, ...]:
 def _first_of_sent(item: NftBase) -> tuple[Rule, ...]:
     if item.each_packet:
         return (Rule((Lookup("iifname", "way-of"),)),)
-    return (REPLIES, DECIDED_OF_SENDER)
+    return (REPLIES, KNOWN_OF_SENDER)
 
 
 def _refused(chain: str, label: str) -> Rule:
@@ -226,11 +236,12 @@ def _forward_rules(item: NftBase) -> tuple[Rule, ...]:
     label = "unknown-network"
     counted = Counter(counter_name("forwarded", label))
     rules = (
+        *(() if item.each_packet else (LEFT, ASSURED)),
         *((Rule((BEGINS, Verdict("jump", "segments"))),) if item.clamp_mss else ()),
         *((Rule((Lookup(RECEIVER, "rx-limit-of"),)),) if item.each_packet else ()),
         REPLIES,
         Rule((Match("iifname . oifname", "@leaves"), ACCEPT)),
-        DECIDED_OF_RECEIVER,
+        KNOWN_OF_RECEIVER,
         Rule((Lookup("oifname", "to-of"),)),
         Rule((Lookup("iifname", "from-of"),)),
         Rule((Match("iifname", "@bridges"), counted, DROP), label),
@@ -342,7 +353,7 @@ def firewall_programs(item: AppFirewall) -> tuple[Program, ...]:
 def _decided(item: AppFirewall, way: str) -> tuple[tuple[Chain, ...], tuple[Element, ...]]:
     """The entries of a long list by what they leave in the mark of a connection.
 
-    Two entries with the same mark are told apart by the list only.
+    Two entries with the same mark, also on two interfaces, are told apart by the lists only.
     """
     passing = [
         ace
@@ -353,17 +364,20 @@ def _decided(item: AppFirewall, way: str) -> tuple[tuple[Chain, ...], tuple[Elem
         return (), ()
     numbers: dict[int, set[int]] = {}
     for ace in passing:
-        numbers.setdefault(mark_of(item.app_number, ace.number), set()).add(ace.number)
+        numbers.setdefault(entry_of(ace.number), set()).add(ace.number)
     chains: list[Chain] = []
     elements: list[Element] = []
-    for mark, (number, *others) in numbers.items():
-        if not others:
+    for entry, (number, *others) in numbers.items():
+        if not others and entry not in item.elsewhere:
             name = f"decided-{way}-{item.vif}-{number}"
             counted = Counter(counter_name(f"{way}-{item.vif}", f"ace={number}"))
             chains.append(Chain(name, (Rule((counted, ACCEPT)),)))
-            key = (item.bridge, item.address, str(mark))
-            elements.append(Element(f"decided-{way}", key, name))
+            elements.append(Element(f"known-{way}", (str(_mark(item, number, way)),), name))
     return tuple(chains), tuple(elements)
+
+
+def _mark(item: AppFirewall, number: int, way: str) -> int:
+    return mark_of(item.app_number, number, received=way == "rx")
 
 
 def _guard(item: AppFirewall) -> Program:
@@ -378,7 +392,6 @@ def _guard(item: AppFirewall) -> Program:
             ),
             "foreign-mac",
         ),
-        Rule((Match("ip saddr", item.address), ACCEPT)),
         Rule((Match("arp saddr ip", ("0.0.0.0", item.address)), ACCEPT)),
         Rule((unaddressed, Match("udp dport", 67), ACCEPT)),
         _refused(name, "foreign-address"),
@@ -388,7 +401,10 @@ def _guard(item: AppFirewall) -> Program:
         item.table,
         (Chain(name, rules),),
         (),
-        (Element("guard-of", (item.vif,), name),),
+        (
+            Element("guard-of", (item.vif,), name),
+            Element("guarded", (item.vif, item.mac, item.address)),
+        ),
     )
 
 
@@ -409,7 +425,7 @@ def _list(item: AppFirewall, way: str) -> tuple[Rule, ...]:
 def _passes(item: AppFirewall, way: str, matches: tuple[Part, ...], ace: Ace) -> list[Rule]:
     label = f"ace={ace.number}"
     counted = Counter(counter_name(f"{way}-{item.vif}", label))
-    mark = Set("ct mark", mark_of(item.app_number, ace.number))
+    mark = Set("ct mark", _mark(item, ace.number, way))
     if way == "tx":
         used: tuple[Part, ...] = ()
         if ace.host:
@@ -428,7 +444,7 @@ def _drops(item: AppFirewall, way: str, matches: tuple[Part, ...], number: int) 
     chain = f"{way}-{item.vif}"
     rules = [Rule((*matches, Counter(counter_name(chain, label)), DROP), label)]
     if item.flow_log:
-        prefix = log_prefix(mark_of(item.app_number, number, dropped=True))
+        prefix = log_prefix(_mark(item, number, way))
         shown = Rule(
             (
                 *matches,

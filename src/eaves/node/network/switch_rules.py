@@ -267,7 +267,7 @@ def _drops(item: SwitchFirewall, way: str, matches: tuple[Part, ...], number: in
     chain = f"{way}-{item.vif}"
     rules = [Rule((*matches, Counter(counter_name(chain, label)), DROP), label)]
     if item.flow_log:
-        prefix = log_prefix(mark_of(item.app_number, number, dropped=True))
+        prefix = log_prefix(mark_of(item.app_number, number))
         shown: tuple[Part, ...] = (
             *matches,
             Match("meta l4proto", ("tcp", "udp")),

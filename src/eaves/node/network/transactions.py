@@ -16,6 +16,7 @@ from eaves.node.host.process import CommandFailed
 from eaves.node.network.items import AppFirewall, Nat, NetworkItem, SwitchFirewall
 from eaves.node.network.marks import APP_MASK, mark_of
 from eaves.node.network.nftlang import (
+    Element,
     Json,
     Program,
     dynamic_sets,
@@ -29,6 +30,8 @@ from eaves.reconcile.item import ItemRef
 
 log = structlog.get_logger(__name__)
 
+# Maps of earlier releases: what is in them still leads to chains of the same name.
+RETIRED = ("decided-tx", "decided-rx")
 Tables = Mapping[str, nft.SeenTable | None]  # by family
 
 
@@ -147,7 +150,7 @@ async def forget_switch_flows(running: SwitchFirewall, item: SwitchFirewall | No
 def without_conflicts(program: Program, seen: nft.SeenTable) -> list[Json]:
     """Deletions of map entries that lead elsewhere: the kernel refuses to overwrite them."""
     at: Json = {"family": program.family, "table": program.table}
-    return [
+    return retired(program, seen) + [
         {
             "delete": {
                 "element": at
@@ -159,6 +162,17 @@ def without_conflicts(program: Program, seen: nft.SeenTable) -> list[Json]:
         }
         for e in program.elements
         if e.goto and seen.elements.get(e.container, {}).get(e.key, e.goto) != e.goto
+    ]
+
+
+def retired(program: Program, seen: nft.SeenTable) -> list[Json]:
+    """Deletions of what an earlier release left, which would keep chains and their counters."""
+    mine = {chain.name for chain in program.chains}
+    return [
+        {"delete": {"element": element_json(program, Element(name, key))}}
+        for name in RETIRED
+        for key, goto in seen.elements.get(name, {}).items()
+        if goto in mine
     ]
 
 
@@ -195,9 +209,9 @@ def removal(
     at: Json = {"family": program.family, "table": program.table}
     if program.owns_table:
         return [{"delete": {"table": {"family": program.family, "name": program.table}}}]
-    commands: list[Json] = []
+    commands = retired(program, seen)
     for element in program.elements:
-        if element.key in seen.elements.get(element.container, {}):
+        if seen.elements.get(element.container, {}).get(element.key) == element.goto:
             spec = element_json(program, element)
             if element.goto:
                 spec["elem"] = [spec["elem"][0][0]]
