@@ -20,6 +20,7 @@ from eaves.node.host import dhcp, sockets, uplink_state
 from eaves.node.host.process import CommandFailed
 from eaves.node.uplinks.conflicts import FIRST_PAUSE_S
 from eaves.node.uplinks.entries import controller_entry
+from eaves.node.uplinks.leases6 import Asking
 from eaves.node.uplinks.machine import Machine, Place
 from eaves.node.uplinks.model import Entry
 from eaves.node.uplinks.seen import SeenPort
@@ -217,11 +218,19 @@ async def test_an_address_is_asked_for_by_dhcp_where_the_router_says_so(
         assert reaches(port) == "2001:db8:1::77"
         machine.leases6.close()
         later = Machine(Place(tmp_path, "t6"), managed=machine.managed)
-        assert (await asked(later)).sources == port.sources, "the next process is given the same"
+        assert await later.settle(entry) is False, "the next process goes on with it"
+        (seen,) = (await later.look(entry)).ports
+        assert seen.sources == port.sources
+        (link,) = [one for one in (await uplink_state.routing()).links if one.name == "eth0"]
+        there = {"eth0": Asking(link.index, link.mac)}
+        assert later.leases6.round(there, frozenset(), 20.0) is False, "no router says so any more"
+        assert later.leases6.lease("eth0") is not None
+        assert (await asked(later)).sources == port.sources
         assert await later.settle(entry) is False
 
         nobody = controller_entry(config(), at(0))
         assert await later.lease6(nobody, 99.0) is True
+        assert list((tmp_path / "dhcp6").iterdir()) == []
         await later.apply(nobody)
         (link,) = [one for one in (await uplink_state.routing()).links if one.name == "eth0"]
         assert "2001:db8:1::77/128" not in link.addresses

@@ -1,7 +1,10 @@
 """A client of DHCPv6: what it sends, and what it makes of answers."""
 
+import json
 import struct
+from dataclasses import asdict
 from ipaddress import IPv6Address
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -20,8 +23,10 @@ from eaves.node.uplinks.dhcp6 import (
     hear,
     identity,
     read_answer,
+    resumed,
     tick,
 )
+from eaves.node.uplinks.leases6 import Asking, Given, Leases6
 
 OWN = identity("02:00:00:00:00:07")
 ADDRESS, DNS, SERVER = "2001:db8::77", "2001:db8::53", b"server"
@@ -101,6 +106,38 @@ def test_it_is_renewed_at_its_server_then_at_any_and_then_begun_anew() -> None:
     assert (message[0], option(2, SERVER) in message) == (Kind.REBIND, False)
     state, message = sent(state, 300.0)
     assert (message[0], state.lease) == (Kind.SOLICIT, None)
+
+
+def test_the_next_process_goes_on_with_what_was_given() -> None:
+    lease = bound().lease
+    assert lease is not None
+    state = resumed(lease, 99.0, NUMBER)
+    assert state is not None
+    assert tick(state, OWN, 99.0, NEXT) == (state, None)
+    state, message = sent(state, 100.0)
+    assert (message[0], option(2, SERVER) in message) == (Kind.RENEW, True)
+    assert resumed(lease, 300.0, NUMBER) is None
+
+
+def kept(folder: Path, name: str, text: str = "") -> None:
+    """As a process before left it."""
+    lease = bound().lease
+    assert lease is not None
+    given = asdict(Given(Asking(2, "02:00:00:00:00:07"), lease))
+    (folder / f"{name}.json").write_text(text or json.dumps(given, default=bytes.hex))
+
+
+def test_what_was_given_is_there_from_the_start_and_goes_with_its_interface(tmp_path: Path) -> None:
+    kept(tmp_path, "eth0")
+    kept(tmp_path, "eth1", '{"asking": {"ifindex": 3}}')
+    kept(tmp_path, "eth2", "\0")
+    leases = Leases6(tmp_path)
+    assert leases.lease("eth0") == bound().lease
+    assert (leases.lease("eth1"), leases.lease("eth2")) == (None, None)
+    assert leases.round({}, frozenset(), 1.0) is True
+    assert leases.lease("eth0") is None
+    assert leases.round({}, frozenset(), 2.0) is False
+    assert not (tmp_path / "eth0.json").exists()
 
 
 @pytest.mark.parametrize(

@@ -139,6 +139,13 @@ def begin(now: float, number: int) -> State:
     return State(Phase.SOLICIT, number, now, now)
 
 
+def resumed(lease: Lease6, now: float, number: int) -> State | None:
+    """Of a process before; None: the lease ended meanwhile."""
+    if now >= lease.ends:
+        return None
+    return State(Phase.BOUND, number, now, lease.renew, lease=lease)
+
+
 def tick(state: State, own: Identity, now: float, number: int) -> tuple[State, bytes | None]:
     """What to send now; `number`: for a question that begins."""
     lease = state.lease

@@ -107,9 +107,10 @@ class Machine:
     credentials: FindCredentials = nothing_enrolled
     access: Authenticator = field(init=False)
     routers: Routers = field(default_factory=Routers)
-    leases6: Leases6 = field(default_factory=Leases6)
+    leases6: Leases6 = field(init=False)
 
     def __post_init__(self) -> None:
+        self.leases6 = Leases6(self.place.run_dir / "dhcp6")
         self.modems = Modems(self.open_secret)
         self.access = Authenticator(
             self.place.run_dir, self.place.mark, lambda: datetime.now(UTC), self.credentials
@@ -291,16 +292,18 @@ class Machine:
 
     async def lease6(self, entry: Entry, now: float) -> bool:
         """Where a router says so, an address is asked for by DHCPv6; True: one is another."""
-        asking: dict[str, Asking6] = {}
+        there: dict[str, Asking6] = {}
+        asked: set[str] = set()
         if self.managed and any(p.ip and _hears_routers(p.ip) for p in entry.ports):
             routing = await uplink_state.routing()
-            links = {one.name: one for one in routing.links if one.dhcp6 and one.up and one.carrier}
-            asking = {
+            links = {one.name: one for one in routing.links if one.up and one.carrier}
+            asked = {name for name, one in links.items() if one.dhcp6}
+            there = {
                 port.ifname: Asking6(links[port.ifname].index, links[port.ifname].mac)
                 for port in self._layout(entry, routing).ports
                 if port.plan.ip and _hears_routers(port.plan.ip) and port.ifname in links
             }
-        return self.leases6.round(asking, now)
+        return self.leases6.round(there, asked, now)
 
     def ask_routers(self, seen: Seen, now: float) -> None:
         """Behind ports that hear them, and have an address but know no DNS server."""
