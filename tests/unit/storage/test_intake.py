@@ -103,6 +103,26 @@ async def test_who_is_cancelled_leaves_what_came_on_the_disk(disk: SlowDisk) -> 
     assert disk.offset == 3 * PIECE
 
 
+async def test_who_is_cancelled_while_the_disk_takes_nothing_is_still_cancelled(
+    disk: SlowDisk,
+) -> None:
+    came = asyncio.Event()
+
+    async def fetch() -> None:
+        async with Intake(disk, job([]), 50 * PIECE) as intake:
+            await intake.take(pieces(1)[0])
+            came.set()
+            await asyncio.sleep(3600)
+
+    fetching = asyncio.create_task(fetch())
+    await came.wait()
+    disk.close()
+    fetching.cancel()
+    disk.goes_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await fetching
+
+
 async def test_more_than_announced_takes_back_what_came(disk: SlowDisk) -> None:
     disk.goes_on.set()
     with pytest.raises(TooBig, match=f"{4 * PIECE} bytes or more"):

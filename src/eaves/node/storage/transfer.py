@@ -221,8 +221,14 @@ class Intake:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        await self._written()
+    async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
+        """Who is cancelled hears of that, also where what waited cannot be written."""
+        try:
+            await self._written()
+        except Transient as lost:
+            if not isinstance(error, asyncio.CancelledError):
+                raise
+            log.warning("arrived_not_kept", url=self._job.url, error=str(lost))
 
     async def take(self, chunk: bytes) -> None:
         """Raises TooBig, what the admission raises, and Transient where the disk takes no more."""
