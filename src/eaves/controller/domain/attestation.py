@@ -9,7 +9,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, cast
+from typing import Final, TypeGuard, cast
 
 from eaves.controller.domain.measured import Comparison, Measured, Template, compare
 from eaves.controller.domain.quotes import Counters, Examined, NoTpm, NotProven, Proven
@@ -178,14 +178,19 @@ def pcr_list_of(body: Mapping[str, object]) -> AttestPolicyPcrList | None:
     """
     policy = _inner(_inner(body, "pcrPolicy"), "pcrPolicy")
     indices, version = policy.get("pcrIndices"), policy.get("policyVersion") or 0
-    if not isinstance(indices, list) or not isinstance(version, int):
+    if not isinstance(indices, list) or not _is_number(version):
         return None
     numbers = cast("list[object]", indices)
     wanted = AttestPolicyPcrList(
-        pcr_indices=tuple(one for one in numbers if isinstance(one, int)),
+        pcr_indices=tuple(one for one in numbers if _is_number(one)),
         policy_id=version % POLICY_IDS,
     )
     return wanted if wanted.is_taken and len(wanted.pcr_indices) == len(numbers) else None
+
+
+def _is_number(value: object) -> TypeGuard[int]:
+    """JSON's true and false are no numbers."""
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _inner(body: Mapping[str, object], name: str) -> Mapping[str, object]:
