@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -227,6 +228,17 @@ def test_the_label_may_say_which_files_of_the_kernel_are_kept() -> None:
 def test_the_user_is_the_labels() -> None:
     user = told(uid=1000, gid="root", additionalGids=[5])["process"]["user"]
     assert user == {"uid": 1000, "gid": 0, "additionalGids": [5]}
+
+
+def test_a_label_may_be_of_yaml() -> None:
+    """LinuxKit reads both."""
+    assert spec(yaml.safe_dump(NEEDS)) == spec(json.dumps(NEEDS))
+    many = "a: &a [x, x, x, x, x, x, x, x, x, x]\n"
+    for one, other in zip("abcdefg", "bcdefgh", strict=True):
+        many += f"{other}: &{other} [{', '.join([f'*{one}'] * 10)}]\n"
+    for wrong in (many, "[" * 5_000, "command: &c [*c]", "pid: {", "- pid"):
+        with pytest.raises(ServiceUnusable, match="cannot be followed"):
+            spec(wrong)
 
 
 def test_a_container_that_becomes_a_service_is_another() -> None:

@@ -156,7 +156,7 @@ def service_of(label: str) -> Service:
     if not label.strip():
         raise ServiceUnusable("is missing: nothing says what the service needs")
     try:
-        told = msgspec.json.decode(label, type=Service)
+        told = msgspec.convert(_read(label), type=Service)
     except msgspec.MsgspecError as error:
         raise ServiceUnusable(f"cannot be followed ({str(error)[:200]})") from error
     for name in SPACES:
@@ -164,6 +164,21 @@ def service_of(label: str) -> Service:
     if told.hostname and told.space("uts") == HOST:
         raise ServiceUnusable("names a hostname without a uts namespace of its own")
     return told
+
+
+def _read(label: str) -> object:
+    """JSON as a rule; LinuxKit takes any YAML."""
+    try:
+        return msgspec.json.decode(label)
+    except (msgspec.DecodeError, RecursionError):
+        import yaml  # noqa: PLC0415 - a node starts without it
+
+        from eaves.bounded_yaml import load_bounded  # noqa: PLC0415 - as above
+    try:
+        return load_bounded(label)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        why = " ".join(str(error).split())[:200]
+        raise ServiceUnusable(f"cannot be followed ({why})") from error
 
 
 def capabilities_of(names: tuple[str, ...]) -> tuple[str, ...]:
