@@ -31,7 +31,7 @@ from eaves.controller.store.unit import open_engine, snapshot, unit_of_work
 from eaves.ids import DeviceId
 
 NODES: Final = 10_000
-LIMIT_S: Final = 120.0
+LIMIT_S: Final = 10.0
 GIVE_UP_S: Final = 900.0
 
 

@@ -34,7 +34,7 @@ log = structlog.get_logger()
 JOINS_PER_S = 50.0  # a controller bounds the registrations of one address
 START_SPREAD_S = 60.0
 # of garbage in circles, which only failures leave: after so many objects, and of older ones rarely
-_SEARCHES = (50_000, 20, 100)
+_SEARCHES = (200_000, 20, 100)
 
 
 Ledger = Mapping[str, Mapping[str, int]]

@@ -83,7 +83,7 @@ def open_telemetry(path: Path) -> Engine:
         cursor.execute(f"PRAGMA wal_autocheckpoint = {WAL_BYTES // shape.page_bytes}")
         # a long reader lets the log grow; it is cut when it begins anew
         cursor.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
-        cursor.execute("PRAGMA cache_size = -32768")  # KiB
+        cursor.execute("PRAGMA cache_size = -16384")  # KiB; what is left out costs a short read
         cursor.close()
 
     event.listen(engine, "connect", tune, insert=True)  # before WAL: it fixes the page size

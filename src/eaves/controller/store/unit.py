@@ -79,6 +79,7 @@ def _open_engine(url: str) -> AsyncEngine:
         parsed,
         pool_size=5,
         max_overflow=5,
+        pool_use_lifo=True,  # the pages that one connection keeps serve most, and few keep any
         hide_parameters=True,
         connect_args={"uri": True, "async_creator_fn": Connection},
     )

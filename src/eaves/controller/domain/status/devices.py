@@ -54,7 +54,8 @@ class DeviceReports:
     missing: tuple[str, ...] = ()
 
 
-def device_run_state(alive: Liveness, info: ZInfoDevice | None) -> RunState:
+def device_run_state(alive: Liveness, said: ZDeviceState | None) -> RunState:
+    """`said`: the state that it last told; None: it told of itself never."""
     match alive.contact:
         case Contact.NEVER_REGISTERED:
             return RunState.UNPROVISIONED
@@ -65,9 +66,9 @@ def device_run_state(alive: Liveness, info: ZInfoDevice | None) -> RunState:
         case Contact.SILENT:
             return RunState.OFFLINE
         case Contact.ALIVE:
-            if info is None:
+            if said is None:
                 return RunState.PROVISIONED
-            return DEVICE_STATES.get(info.state, RunState.ONLINE)
+            return DEVICE_STATES.get(said, RunState.ONLINE)
 
 
 def device_status(device: DeviceConfig, alive: Liveness, reports: DeviceReports) -> DeviceStatusMsg:
@@ -85,7 +86,7 @@ def device_status(device: DeviceConfig, alive: Liveness, reports: DeviceReports)
         title=device.title,
         project_id=device.project_id,
         admin_state=device.admin_state,
-        run_state=device_run_state(alive, reports.info),
+        run_state=device_run_state(alive, reports.info.state if reports.info else None),
         attest_state=AttestState(reports.attest_state or AttestState.UNSPECIFIED.value),
         attested_at=timestamp(reports.attested_at),
         attestation_stale=reports.attestation_stale,
