@@ -28,10 +28,10 @@ DEVICES = 60
 EVERY_S = 1.0
 MIB = 1024 * 1024
 NARROW = {
-    "metric_bytes": 8 * MIB,
+    "metric_bytes": 2 * MIB,
     "health_rows_per_device": 50,
-    "log_bytes": 4 * MIB,
-    "log_bytes_per_device": MIB,
+    "log_bytes": MIB,
+    "log_bytes_per_device": MIB // 4,
     "flow_bytes": MIB,
     "flow_bytes_per_device": MIB,
     "event_rows": 2000,
