@@ -143,6 +143,43 @@ async def test_the_policy_of_a_project_says_to_which_pcrs_a_vault_is_sealed(
     assert key.policy_pcr_list == AttestPolicyPcrList(pcr_indices=(0,), policy_id=9)
 
 
+async def test_the_policy_of_a_deployment_goes_before_that_of_its_project(
+    whole: Whole, world: World, machine: Machine
+) -> None:
+    await enforce(whole, world.project, enforced=False)
+    path = f"/v1/projects/id/{world.project}"
+    policy = {"name": "seals", "title": "Seals", "type": "POLICY_TYPE_PCR"}
+    body = await whole.caller.get(path) | {
+        "type": "TAG_TYPE_DEPLOYMENT",
+        "pcrPolicy": policy | {"pcrPolicy": {"pcrIndices": [0, 4]}},
+    }
+    await whole.caller.put(path, body)
+    of_nodes = {
+        "metaData": {"name": "seals"},
+        "policySubType": "DEVICE_POLICY_TYPE_PCR",
+        "pcrPolicy": {"pcrIndices": [0, 7], "policyVersion": 5},
+    }
+    made = await whole.caller.http.post(
+        f"/v2/projects/id/{world.project}/deployments",
+        json={
+            "name": "line",
+            "title": "Line",
+            "deploymentTag": "line",
+            "devicePolicies": [of_nodes],
+        },
+    )
+    assert made.status_code == 202, made.text
+    await machine.until_polled(200, b"")
+    assert (await machine.attest()).keys == ()
+    assert await machine.escrow() == 1
+    (key,) = (await machine.attest()).keys
+    assert key.policy_pcr_list == AttestPolicyPcrList(pcr_indices=(0, 4))
+    path = f"/v1/devices/id/{world.device}"
+    await whole.caller.put(path, await whole.caller.get(path) | {"deploymentTag": "line"})
+    (key,) = (await machine.attest()).keys
+    assert key.policy_pcr_list == AttestPolicyPcrList(pcr_indices=(0, 7), policy_id=5)
+
+
 async def told_of(whole: Whole, severity: str) -> list[str]:
     """Texts of failed attestations that are this bad."""
     found = await whole.caller.get("/v1/events", severity=severity)

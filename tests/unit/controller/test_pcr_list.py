@@ -1,8 +1,11 @@
 """To which PCRs the policy of a project has vaults sealed."""
 
+from collections.abc import Mapping
+
 import pytest
 
-from eaves.controller.domain.attestation import pcr_list_of
+from eaves.controller.domain.attestation import pcr_list_of, pcr_list_of_deployment
+from eaves.controller.domain.policies.selectors import Node
 from eaves.evapi.attest import AttestPolicyPcrList
 
 
@@ -41,3 +44,30 @@ def test_a_list_that_devices_take_is_told_with_its_version() -> None:
 )
 def test_anything_else_is_no_list(body: dict[str, object]) -> None:
     assert pcr_list_of(body) is None
+
+
+def deployment(*policies: Mapping[str, object]) -> dict[str, object]:
+    return {"projectId": "north", "deploymentTag": "line", "devicePolicies": list(policies)}
+
+
+def of_nodes(*indices: int, **tags: str) -> dict[str, object]:
+    return {
+        "metaData": {"name": "seals", "policyTargetCondition": tags},
+        "policySubType": "DEVICE_POLICY_TYPE_PCR",
+        "pcrPolicy": {"pcrIndices": list(indices)},
+    }
+
+
+def test_a_deployment_asks_of_the_nodes_that_it_means() -> None:
+    attests = {"metaData": {"name": "attests"}, "attestationPolicy": {}, "pcrPolicy": None}
+    body = deployment(attests, of_nodes(0, 4, site="east"), of_nodes(0, 7))
+    east = Node("1", "a", "north", "line", {"site": "east"})
+    asked = pcr_list_of_deployment(body, east)
+    assert asked is not None
+    assert asked.pcr_indices == (0, 4)
+    other = pcr_list_of_deployment(body, Node("2", "b", "north", "line"))
+    assert other is not None
+    assert other.pcr_indices == (0, 7)
+    for node in (Node("3", "c", "north"), Node("4", "d", "south", "line")):
+        assert pcr_list_of_deployment(body, node) is None
+    assert pcr_list_of_deployment(deployment(), east) is None

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final, TypeGuard, cast
 
 from eaves.controller.domain.measured import Comparison, Measured, Template, compare
+from eaves.controller.domain.policies.selectors import Deployed, InProject, Node, matches, pairs
 from eaves.controller.domain.quotes import Counters, Examined, NoTpm, NotProven, Proven
 from eaves.evapi.attest import AttestPolicyPcrList, ZAttestResponseCode
 
@@ -176,7 +177,26 @@ def pcr_list_of(body: Mapping[str, object]) -> AttestPolicyPcrList | None:
 
     None: it has no such policy, or one that no device takes.  Security page, section 3.4.
     """
-    policy = _inner(_inner(body, "pcrPolicy"), "pcrPolicy")
+    return _pcr_list(_inner(_inner(body, "pcrPolicy"), "pcrPolicy"))
+
+
+def pcr_list_of_deployment(body: Mapping[str, object], node: Node) -> AttestPolicyPcrList | None:
+    """The same of the first policy of a deployment (JSON of the contract) that means this node."""
+    every = (
+        InProject(str(body.get("projectId") or "")),
+        Deployed(str(body.get("deploymentTag") or "")),
+    )
+    policies = body.get("devicePolicies")
+    for one in cast("list[Mapping[str, object]]", policies) if isinstance(policies, list) else ():
+        asked = _pcr_list(_inner(one, "pcrPolicy"))
+        condition = _inner(_inner(one, "metaData"), "policyTargetCondition")
+        wanted = pairs({key: str(value) for key, value in condition.items()})
+        if asked is not None and matches(every + wanted, node):
+            return asked
+    return None
+
+
+def _pcr_list(policy: Mapping[str, object]) -> AttestPolicyPcrList | None:
     indices, version = policy.get("pcrIndices"), policy.get("policyVersion") or 0
     if not isinstance(indices, list) or not _is_number(version):
         return None

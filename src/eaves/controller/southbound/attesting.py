@@ -170,7 +170,7 @@ class Attestations:
             + tuple(
                 more
                 for name in boots.images
-                if (said := of_images.get((boots.enterprise_id, boots.project_id, name)))
+                if (said := of_images.get((boots.enterprise_id, boots.node.project_id, name)))
                 for more in expected(said, name, self._templates.get(boots.model, ()))
             )
             for one, boots in found.items()
@@ -203,11 +203,10 @@ async def _examined(
 async def _pcrs_of(
     db: Db, boots: Mapping[DeviceId, attesting.ToBoot]
 ) -> Mapping[DeviceId, AttestPolicyPcrList]:
-    """To what the vaults of devices are sealed: their own policy, else that of their project."""
-    projects = {one: (it.enterprise_id, it.project_id) for one, it in boots.items() if not it.pcrs}
-    lists = await attesting.pcr_lists(db, set(projects.values()))
+    """To what the vaults of devices are sealed: their own policy goes before all others."""
     own = {one: it.pcrs for one, it in boots.items() if it.pcrs is not None}
-    return own | {one: lists[project] for one, project in projects.items() if project in lists}
+    others = {one: it for one, it in boots.items() if it.pcrs is None}
+    return {**own, **await attesting.pcr_lists(db, others)}
 
 
 _OfImage = tuple[str, str, str]
@@ -225,15 +224,15 @@ async def _of_images(
         told = await measurements_by_name(db, enterprise_id, names)
         if not told:
             continue
-        trusts = await find_trusts(db, enterprise_id, {one.project_id for one in own}, ())
+        trusts = await find_trusts(db, enterprise_id, {one.node.project_id for one in own}, ())
         for one in own:
             for name in one.images:
                 signed = told.get(name)
-                key = (enterprise_id, one.project_id, name)
+                key = (enterprise_id, one.node.project_id, name)
                 if (
                     signed
                     and key not in found
-                    and signer_of(signed, trusts[one.project_id].trusted)
+                    and signer_of(signed, trusts[one.node.project_id].trusted)
                 ):
                     found[key] = read_measurements(signed.document)
     return found

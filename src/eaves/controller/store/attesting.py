@@ -5,6 +5,7 @@ would cost more than the check of its quote.
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,7 +13,8 @@ from typing import Any
 
 from sqlalchemy import bindparam, select, update
 
-from eaves.controller.domain.attestation import pcr_list_of
+from eaves.controller.domain.attestation import pcr_list_of, pcr_list_of_deployment
+from eaves.controller.domain.policies.selectors import Node
 from eaves.controller.store.attestations import Quoted
 from eaves.controller.store.changes import DEVICES, note_change
 from eaves.controller.store.devices import ATTESTATION_TYPE, ENDORSEMENT_TYPE
@@ -23,6 +25,7 @@ from eaves.controller.store.unit import Db
 from eaves.evapi.attest import AttestPolicyPcrList
 from eaves.ids import DeviceId
 
+OF_DEPLOYMENTS = "TAG_TYPE_DEPLOYMENT"  # the type of a project
 ModelVersion = tuple[str, int]
 """Id and revision of a model."""
 OfProject = tuple[str, str]
@@ -116,7 +119,7 @@ class ToBoot:
 
     model: ModelVersion  # in the version that is stored now
     enterprise_id: str
-    project_id: str
+    node: Node  # as policies see it
     images: tuple[str, ...] = ()  # their names
     pcrs: AttestPolicyPcrList | None = None  # of its own policy, which goes before its project's
 
@@ -135,7 +138,13 @@ async def to_boot(db: Db, device_ids: Collection[DeviceId]) -> Mapping[DeviceId,
         one: ToBoot(
             (named[one], revisions[named[one]]),
             row.enterprise_id,
-            row.project_id,
+            Node(
+                one,
+                str(body.get("name") or ""),
+                row.project_id,
+                str(body.get("deploymentTag") or ""),
+                body.get("tags") or {},
+            ),
             tuple(str(os.get("imageName") or "") for os in body.get("baseImage") or ()),
             pcr_list_of(body),
         )
@@ -161,16 +170,46 @@ async def templates_in(
 
 
 async def pcr_lists(
-    db: Db, projects: Collection[OfProject]
-) -> Mapping[OfProject, AttestPolicyPcrList]:
-    """What of these projects have a policy to which PCRs vaults are sealed."""
+    db: Db, boots: Mapping[DeviceId, ToBoot]
+) -> Mapping[DeviceId, AttestPolicyPcrList]:
+    """To which PCRs vaults are sealed by what is more than one device's own policy.
+
+    A project of deployments leaves it to the one that means the device; else it says it itself.
+    """
     c = objects[Kind.PROJECT].c
-    ids = sorted({project_id for _, project_id in projects} - {""})
+    ids = sorted({one.node.project_id for one in boots.values()} - {""})
     if not ids:
         return {}
     rows = await db.execute(select(c.enterprise_id, c.id, c.body).where(c.id.in_(ids)))
-    told = {(row.enterprise_id, row.id): pcr_list_of(json.loads(row.body)) for row in rows}
-    return {one: asked for one in projects if (asked := told.get(one)) is not None}
+    projects: dict[OfProject, dict[str, object]] = {
+        (row.enterprise_id, row.id): json.loads(row.body) for row in rows
+    }
+    told = {one: pcr_list_of(body) for one, body in projects.items()}
+    leaving = {one for one, body in projects.items() if body.get("type") == OF_DEPLOYMENTS}
+    deployments = await _deployments(db, leaving)
+    found: dict[DeviceId, AttestPolicyPcrList] = {}
+    for device_id, boot in boots.items():
+        project = boot.enterprise_id, boot.node.project_id
+        own = (pcr_list_of_deployment(one, boot.node) for one in deployments.get(project, ()))
+        asked = next((one for one in own if one is not None), told.get(project))
+        if asked is not None:
+            found[device_id] = asked
+    return found
+
+
+async def _deployments(
+    db: Db, projects: Collection[OfProject]
+) -> Mapping[OfProject, Sequence[Mapping[str, object]]]:
+    """JSON of the contract, in the order of their ids."""
+    if not projects:
+        return {}
+    c = objects[Kind.DEPLOYMENT].c
+    ids = sorted({project_id for _, project_id in projects})
+    query = select(c.enterprise_id, c.project_id, c.body).where(c.project_id.in_(ids))
+    found: defaultdict[OfProject, list[Mapping[str, object]]] = defaultdict(list)
+    for row in await db.execute(query.order_by(c.id)):
+        found[row.enterprise_id, row.project_id].append(json.loads(row.body))
+    return found
 
 
 def of_quote(quoted: Quoted) -> dict[str, object]:
