@@ -8,7 +8,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from eaves.controller.southbound.configs import MOST_AT_ONCE, READ_AT_ONCE, Configs, SealedConfig
+from eaves.controller.southbound.configs import (
+    GATHER_S,
+    MOST_AT_ONCE,
+    READ_AT_ONCE,
+    Configs,
+    SealedConfig,
+)
 from eaves.controller.store.rendered import RenderedConfig
 from eaves.evapi.envelope import Sender
 from eaves.evapi.keys import KeySigner
@@ -44,8 +50,10 @@ def _many(count: int) -> list[DeviceId]:
 
 
 @asynccontextmanager
-async def _serving(store: Store, kept_bytes: int = 1 << 30) -> AsyncGenerator[Configs]:
-    configs = Configs(store.read, kept_bytes=kept_bytes)
+async def _serving(
+    store: Store, kept_bytes: int = 1 << 30, gather_s: float = GATHER_S
+) -> AsyncGenerator[Configs]:
+    configs = Configs(store.read, kept_bytes=kept_bytes, gather_s=gather_s)
     reading = asyncio.create_task(configs.read_forever())
     try:
         yield configs
@@ -76,13 +84,10 @@ async def test_readings_grow_while_devices_are_left_waiting_and_shrink_after() -
         assert store.readings[6:] == [64, 1]
 
 
-async def test_devices_that_ask_soon_after_each_other_share_a_reading(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(f"{Configs.__module__}.GATHER_S", 0.5)
+async def test_devices_that_ask_soon_after_each_other_share_a_reading() -> None:
     store, ids = Store(), _many(5)
     store.hashes = dict.fromkeys(ids, ConfigHash("one"))
-    async with _serving(store) as configs:
+    async with _serving(store, gather_s=0.5) as configs:
         await asyncio.gather(*(configs.find(one, ConfigHash("one"), AT) for one in ids[:2]))
         asking: list[asyncio.Task[RenderedConfig | None]] = []
         for one in ids[2:]:

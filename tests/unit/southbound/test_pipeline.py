@@ -10,7 +10,14 @@ from sqlalchemy import Connection
 
 from eaves.controller.store.sync import execute, execute_rows, open_file, writing
 from eaves.controller.telemetry.embedded import EmbeddedCommitter
-from eaves.controller.telemetry.pipeline import FEW, Busy, Pipeline, Stopped, Unavailable
+from eaves.controller.telemetry.pipeline import (
+    AT_HAND,
+    Busy,
+    Gathering,
+    Pipeline,
+    Stopped,
+    Unavailable,
+)
 from eaves.controller.telemetry.reports import (
     AnyReport,
     HealthReport,
@@ -41,13 +48,18 @@ class Numbers:
 
 @asynccontextmanager
 async def pipeline(
-    path: Path, fold: Numbers, *, queue: int = 1000, queue_bytes: int = 100_000
+    path: Path,
+    fold: Numbers,
+    *,
+    queue: int = 1000,
+    queue_bytes: int = 100_000,
+    gathering: Gathering = AT_HAND,
 ) -> AsyncGenerator[Pipeline[int, int]]:
     engine = open_file(path)
     with writing(engine) as connection:
         execute(connection, "CREATE TABLE IF NOT EXISTS t (n integer primary key)")
     committer = EmbeddedCommitter[int, int](engine, fold, name="numbers")
-    made = Pipeline(committer, queue=queue, queue_bytes=queue_bytes, batch=100)
+    made = Pipeline(committer, queue=queue, queue_bytes=queue_bytes, batch=100, gathering=gathering)
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(made.run_forever())
         try:
@@ -77,20 +89,25 @@ async def test_what_was_accepted_is_stored_and_batches_share_commits(tmp_path: P
     assert len(fold.batches) <= 4
 
 
-async def test_reports_that_come_soon_after_each_other_share_a_commit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(f"{Pipeline.__module__}.GATHER_S", 5.0)
-    fold = Numbers()
-    async with pipeline(tmp_path / "t.db", fold) as made:
+async def test_reports_that_come_soon_after_each_other_share_a_commit(tmp_path: Path) -> None:
+    fold, patient = Numbers(), Gathering(few=16, seconds=60.0, quiet_s=60.0)
+    async with pipeline(tmp_path / "t.db", fold, gathering=patient) as made:
         await asyncio.gather(made.accept(1), made.accept(2))
         asking: list[asyncio.Task[int]] = []
-        for number in range(3, 3 + FEW):
+        for number in range(3, 3 + patient.few):
             asking.append(asyncio.create_task(made.accept(number)))
             await asyncio.sleep(0)
-        async with asyncio.timeout(4.0):  # so many do not wait for more
+        async with asyncio.timeout(30.0):  # so many do not wait for more
             await asyncio.gather(*asking)
-    assert fold.batches == [2, FEW]
+    assert fold.batches == [2, patient.few]
+
+
+async def test_nobody_waits_for_reports_that_do_not_come(tmp_path: Path) -> None:
+    fold, patient = Numbers(), Gathering(few=16, seconds=60.0, quiet_s=0.01)
+    async with pipeline(tmp_path / "t.db", fold, gathering=patient) as made, asyncio.timeout(30.0):
+        await asyncio.gather(made.accept(1), made.accept(2))
+        await asyncio.gather(made.accept(3), made.accept(4))
+    assert fold.batches == [2, 2]
 
 
 async def test_a_report_that_breaks_its_batch_fails_alone(tmp_path: Path) -> None:

@@ -30,6 +30,9 @@ MOST_AT_ONCE: Final = 256
 # alone does not.
 FEW: Final = 16
 GATHER_S: Final = 0.02  # between the begins of two readings
+GATHER_FROM_SERVER_S: Final = (
+    0.1  # of a database that is a process of its own: it is woken for each
+)
 _OVERHEAD: Final = 600  # bytes of memory beside the configuration, about
 
 ReadConfigs = Callable[[Sequence[DeviceId]], Awaitable[Mapping[DeviceId, RenderedConfig]]]
@@ -52,8 +55,8 @@ Kept = RenderedConfig | SealedConfig
 class Configs:
     """Lives on the loop that serves devices; `read_forever` must run there."""
 
-    def __init__(self, read: ReadConfigs, *, kept_bytes: int) -> None:
-        self._read, self._kept_bytes = read, kept_bytes
+    def __init__(self, read: ReadConfigs, *, kept_bytes: int, gather_s: float = GATHER_S) -> None:
+        self._read, self._kept_bytes, self._gather_s = read, kept_bytes, gather_s
         self._kept: OrderedDict[DeviceId, Kept] = OrderedDict()
         self._size = 0
         self._waiting: dict[DeviceId, list[asyncio.Future[RenderedConfig | None]]] = {}
@@ -114,7 +117,7 @@ class Configs:
             await self._wake.wait()
             self._wake.clear()
             while self._waiting:
-                soon = began + GATHER_S - now()
+                soon = began + self._gather_s - now()
                 if size > 1 and len(self._waiting) < FEW and soon > 0:
                     await asyncio.sleep(soon)
                 began, wanted = now(), tuple(self._waiting)[:most]

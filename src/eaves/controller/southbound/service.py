@@ -32,7 +32,7 @@ from eaves.controller.settings import Endpoint, Settings
 from eaves.controller.southbound.app import endpoints
 from eaves.controller.southbound.bodies import InFlight, Readers
 from eaves.controller.southbound.certs import Published
-from eaves.controller.southbound.configs import Configs
+from eaves.controller.southbound.configs import GATHER_FROM_SERVER_S, GATHER_S, Configs
 from eaves.controller.southbound.context import Clock, Random, RateLimits, Southbound
 from eaves.controller.southbound.database import Database, open_database
 from eaves.controller.southbound.decoding import Decoding
@@ -46,7 +46,7 @@ from eaves.controller.southbound.turns import Turns
 from eaves.controller.southbound.unproven import Unproven
 from eaves.controller.store.changes import KEYS, Change
 from eaves.controller.store.devices import bound_devices, put_last_seen
-from eaves.controller.telemetry.pipeline import Pipeline
+from eaves.controller.telemetry.pipeline import Gathering, Pipeline
 from eaves.controller.telemetry.pipelines import Telemetry, running_telemetry
 from eaves.controller.telemetry.seen import Seen
 from eaves.controller.telemetry.writer import Writer
@@ -59,6 +59,8 @@ log = structlog.get_logger()
 
 LEAST_BETWEEN_FLUSHES_S = 0.5
 ATTESTING_AT_ONCE: Final = 128  # steps in one commit; others have turns while quotes are examined
+# A step reads more than it writes: a score of statements for a commit, whatever its size.
+ATTESTING_GATHERS: Final = Gathering(few=64, seconds=0.06, quiet_s=0.03)
 SPARE_FILES = 256  # besides connections: database, logs, the REST listener
 
 # A batch that is rendered makes as many objects, which all live until it ends: to look through
@@ -323,6 +325,7 @@ def _context(
         queue_bytes=bounds.ingest_queue_bytes,
         batch=ATTESTING_AT_ONCE,
         meter=parts.meters.commits("attest"),
+        gathering=ATTESTING_GATHERS,
     )
     turns = Turns(parts.live, loop)
     parts.meters.gauge(
@@ -359,7 +362,11 @@ def _context(
         refreshes=Refreshes(partial(parts.live.refresh, database.devices)),
         bodies=bodies,
         readers=Readers(bounds.body_read_s, loop),
-        configs=Configs(database.configs, kept_bytes=bounds.kept_configs_bytes),
+        configs=Configs(
+            database.configs,
+            kept_bytes=bounds.kept_configs_bytes,
+            gather_s=GATHER_S if database.of_thread is None else GATHER_FROM_SERVER_S,
+        ),
         certs=Published(parts.keys),
         gate=gate,
         decoding=Decoding(),

@@ -27,10 +27,25 @@ R_contra = TypeVar("R_contra", contravariant=True)
 T_co = TypeVar("T_co", covariant=True)
 
 BATCH_BYTES: Final = 8 * 1024 * 1024
-# A commit of one report costs four times the processor time for each that a commit of ten does: at
-# some hundred a second a few wait until more have come; one that comes alone does not.
-FEW: Final = 16
-GATHER_S: Final = 0.02  # between the begins of two commits
+
+
+@dataclass(frozen=True, slots=True)
+class Gathering:
+    """How long a few reports wait until more have come; one that comes alone does not.
+
+    A commit of one report costs four times the processor time for each that a commit of ten does.
+    """
+
+    few: int  # so many do not wait
+    seconds: float  # between the begins of two commits, while more keep coming
+    quiet_s: float  # without another one: nobody is waited for any more
+
+
+AT_HAND: Final = Gathering(few=16, seconds=0.02, quiet_s=0.02)
+# Where servers take part a commit costs each of them as much, whatever its size: a message of a
+# stream is written by three servers, delivered and acknowledged by them, and folded in a
+# transaction of its own.
+AFAR: Final = Gathering(few=64, seconds=0.1, quiet_s=0.04)
 
 
 class Busy(Transient):
@@ -76,9 +91,10 @@ class Pipeline(Generic[R, T]):
         batch: int,
         batch_bytes: int = BATCH_BYTES,
         meter: Commits | None = None,
+        gathering: Gathering = AT_HAND,
     ) -> None:
         """`queue`: reports that wait; `batch`: reports in one commit (one may exceed its bytes)."""
-        self._committer = committer
+        self._committer, self._gathering = committer, gathering
         self._meter = meter or Commits("unnamed")
         self._queue: deque[_Waiting[R, T]] = deque()
         self._limit, self._limit_bytes = queue, queue_bytes
@@ -115,7 +131,7 @@ class Pipeline(Generic[R, T]):
         self._bytes += size_bytes
         self._idle.clear()
         self._filled.set()
-        if len(queue) >= FEW:
+        if len(queue) >= self._gathering.few:
             self._enough.set()
         return await done
 
@@ -131,7 +147,7 @@ class Pipeline(Generic[R, T]):
             await self._filled.wait()
             self._filled.clear()
             while self._queue:
-                if size > 1 and (soon := began + GATHER_S - now()) > 0:
+                if size > 1 and (soon := began + self._gathering.seconds - now()) > 0:
                     await self._gather(soon)
                 began, batch = now(), self._take()
                 size = len(batch)
@@ -146,12 +162,17 @@ class Pipeline(Generic[R, T]):
                 self._idle.set()
 
     async def _gather(self, seconds: float) -> None:
-        """Until enough have come, but no longer than this."""
+        """Until enough have come or no more come, but no longer than this."""
+        now, gathering = asyncio.get_running_loop().time, self._gathering
         self._enough.clear()
-        if len(self._queue) < FEW and not self._stopping:
+        end, seen = now() + seconds, 0
+        while seen < len(self._queue) < gathering.few and not self._stopping:
+            seen = len(self._queue)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
+                async with asyncio.timeout(min(end - now(), gathering.quiet_s)):
                     await self._enough.wait()
+            if now() >= end:
+                return
 
     def stop(self) -> None:
         """Accept nothing more; `run_forever` returns when the queue is empty."""

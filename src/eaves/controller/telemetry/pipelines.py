@@ -17,7 +17,7 @@ from eaves.controller.store.sync import open_sync_engine
 from eaves.controller.store.unit import attachable
 from eaves.controller.telemetry.embedded import EmbeddedCommitter
 from eaves.controller.telemetry.log_fold import LogFold, LogReport
-from eaves.controller.telemetry.pipeline import Committer, Pipeline
+from eaves.controller.telemetry.pipeline import AFAR, AT_HAND, Committer, Pipeline
 from eaves.controller.telemetry.reports import microseconds
 from eaves.controller.telemetry.rollups import Shapes
 from eaves.controller.telemetry.series_fold import SeriesFold, SeriesReport
@@ -65,12 +65,14 @@ def _pipeline(
     settings: Settings, committer: Committer[R, T], meters: Meters, name: str
 ) -> Pipeline[R, T]:
     bounds = settings.bounds
+    by_servers = settings.sinks.stream is not None or not attachable(settings.database)
     pipeline = Pipeline(
         committer,
         queue=bounds.ingest_queue,
         queue_bytes=bounds.ingest_queue_bytes,
         batch=bounds.ingest_batch,
         meter=meters.commits(name),
+        gathering=AFAR if by_servers else AT_HAND,
     )
     meters.gauge(
         "eaves_queue_messages",

@@ -74,6 +74,8 @@ class Reader:
             messages = await subscription.fetch(self._pace.at_once, timeout=FETCH_S)
         except (TimeoutError, nats.errors.TimeoutError):
             return
+        now = asyncio.get_running_loop().time
+        until = now() + self._pace.rest_s
         working = asyncio.create_task(
             _say_working_forever(messages, self._pace.ack_wait_s / 3), name="working"
         )
@@ -88,6 +90,8 @@ class Reader:
             await asyncio.wait([working])
         for message in messages:
             await message.ack()
+        if not messages[-1].metadata.num_pending:
+            await asyncio.sleep(max(0.0, until - now()))
 
     async def _deliver(self, messages: Sequence[Msg]) -> None:
         """Return once the sink has each message, or it is set aside."""

@@ -8,7 +8,8 @@ published, and stay when nobody reads.
 
 What devices say of their state is read in order: one message is in flight at a time, whoever reads
 it.  An older word that is folded after a newer one would be dropped, and its events with it.
-Messages of the other topics may be folded in any order, many at once.
+Messages of the other topics may be folded in any order, many at once: a reader that is not behind
+rests between two turns, so that a transaction of its sink takes what several commits brought.
 
 Purging what is acknowledged from a stream that keeps by limits was tried: nats-server 2.9 then
 moves the acknowledgement floor of a reader past messages that a dead process had in hand, and they
@@ -40,10 +41,11 @@ class Pace:
     in_flight: int  # messages, to all readers together
     at_once: int  # messages in hand of one reader
     ack_wait_s: float  # a reader that says nothing for so long has died
+    rest_s: float  # between the begins of two turns, while no more waits than was taken
 
 
-ANY_ORDER: Final = Pace(in_flight=256, at_once=16, ack_wait_s=30.0)
-IN_ORDER: Final = Pace(in_flight=1, at_once=1, ack_wait_s=10.0)
+ANY_ORDER: Final = Pace(in_flight=256, at_once=16, ack_wait_s=30.0, rest_s=0.25)
+IN_ORDER: Final = Pace(in_flight=1, at_once=1, ack_wait_s=10.0, rest_s=0.0)
 
 
 def pace_of(topic: Topic) -> Pace:
