@@ -35,6 +35,7 @@ from eaves.controller.store.rendered import (
     put_rendered,
 )
 from eaves.controller.store.tables import Kind, device_bindings, unclaimed_devices
+from eaves.controller.store.tables_lists import listed
 from eaves.controller.store.unit import Db, snapshot, unit_of_work
 from eaves.ids import ConfigHash, DeviceId
 
@@ -296,3 +297,18 @@ async def test_the_last_contact_is_kept(device: AsyncEngine) -> None:
         assert await devices.find_bound_at(db, [EDGE]) == {}
         await devices.register_binding(db, binding())
         assert await devices.find_bound_at(db, [EDGE]) == {EDGE: NOW}
+
+
+async def test_contacts_of_several_enterprises_are_kept_and_listed(device: AsyncEngine) -> None:
+    theirs, nobody = DeviceId("edge-0"), DeviceId("nobody")
+    later = NOW + timedelta(minutes=1)
+    async with unit_of_work(device) as db:
+        record = draft(Kind.DEVICE, theirs, enterprise_id="other")
+        await objects.insert_object(db, OTHER, record, STAMP)
+        await devices.put_last_seen(db, {EDGE: later, theirs: NOW, nobody: NOW})
+        await devices.put_last_seen(db, {theirs: later, EDGE: NOW})  # another process, behind
+        seen = await devices.find_last_seen(db, [EDGE, theirs, nobody])
+        c = listed[Kind.DEVICE].c
+        rows = await db.execute(select(c.id, c.enterprise_id, c.last_seen_at))
+    assert seen == {EDGE: later, theirs: later}
+    assert {tuple(row) for row in rows} == {(EDGE, "acme", later), (theirs, "other", later)}

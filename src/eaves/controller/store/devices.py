@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Select, Table, and_, delete, func, insert,
 from sqlalchemy.exc import IntegrityError
 
 from eaves.controller.store.changes import DEVICES, note_change
+from eaves.controller.store.contacts import put_contacts
 from eaves.controller.store.dialect import is_one_of, upsert, upsert_many
 from eaves.controller.store.listed import forget_contact, note_seen
 from eaves.controller.store.owners import enterprise_of, enterprises_of
@@ -288,8 +289,11 @@ _SEEN_AT_ONCE: Final = 250  # rows in one statement
 async def put_last_seen(db: Db, seen: Mapping[DeviceId, datetime]) -> None:
     """Note when devices were heard of; of what several processes note, the latest stays.
 
-    The loop that serves devices gets its turn after each `_SEEN_AT_ONCE` of them.
+    On SQLite the loop that serves devices gets its turn after each `_SEEN_AT_ONCE` of them.
     """
+    if db.dialect.name == "postgresql":
+        await put_contacts(db, seen)
+        return
     ordered = iter(sorted(seen.items()))
     while some := dict(islice(ordered, _SEEN_AT_ONCE)):
         owners = await enterprises_of(db, some)
