@@ -11,11 +11,12 @@ from eaves.controller.store.leases import (
     Lease,
     LeaseLost,
     confirm_lease,
+    free_leases,
     release_lease,
     renew_leases,
     take_lease,
 )
-from eaves.controller.store.unit import unit_of_work
+from eaves.controller.store.unit import snapshot, unit_of_work
 
 LONG = timedelta(minutes=5)
 OVER = timedelta(0)
@@ -44,6 +45,20 @@ async def test_a_lease_has_one_holder_until_it_ends(engine: AsyncEngine) -> None
     async with unit_of_work(engine) as db:
         await release_lease(db, second)
     assert await take(engine, "a") == Lease("sweep", "a", 3)
+
+
+async def test_a_look_tells_which_leases_nobody_holds(engine: AsyncEngine) -> None:
+    async def free() -> frozenset[str]:
+        async with snapshot(engine) as db:
+            return await free_leases(db, {"sweep", "never held"})
+
+    assert await free() == {"sweep", "never held"}
+    held = await take(engine, "a")
+    assert held is not None
+    assert await free() == {"never held"}
+    async with unit_of_work(engine) as db:
+        await release_lease(db, held)
+    assert await free() == {"sweep", "never held"}
 
 
 on_postgres = pytest.mark.parametrize(

@@ -27,17 +27,19 @@ from eaves.controller.store.leases import (
     Lease,
     LeaseLost,
     confirm_lease,
+    free_leases,
     release_lease,
     renew_leases,
     take_lease,
 )
-from eaves.controller.store.unit import Db, unit_of_work
+from eaves.controller.store.unit import Db, snapshot, unit_of_work
 
 log = structlog.get_logger()
 
 TTL: Final = timedelta(seconds=6)
 SAFETY: Final = timedelta(seconds=1)  # between our last moment and that of the database
 ASK_EVERY_S: Final = 1.0
+TOGETHER_S: Final = 0.05  # who asks within it shares a statement
 AT_ONCE: Final = timedelta(0)
 
 
@@ -74,6 +76,8 @@ class Leases:
     holder: str
     ttl: timedelta = TTL
     _running: dict[str, _Running] = field(default_factory=dict[str, _Running])
+    _asked: set[str] = field(default_factory=set[str])  # names that the next look is for
+    _look: "asyncio.Future[frozenset[str]] | None" = None
 
     @property
     def alone(self) -> bool:
@@ -121,16 +125,34 @@ class Leases:
 
     async def _taken(self, name: str) -> tuple[Held, float]:
         while True:
-            until = self._last_moment()
             try:
                 async with asyncio.timeout(self.ttl.total_seconds()):
-                    async with unit_of_work(self.engine) as db:
-                        lease = await take_lease(db, name, self.holder, self.ttl)
+                    free = await self._is_free(name)
+                    until = self._last_moment()
+                    lease = await self._take(name) if free else None
                 if lease is not None:
                     return Held(lease), until
             except Exception as error:  # noqa: BLE001 - a task boundary: asked for again
                 log.warning("lease_not_asked_for", job=name, why=str(error))
             await asyncio.sleep(ASK_EVERY_S)
+
+    async def _take(self, name: str) -> Lease | None:
+        async with unit_of_work(self.engine) as db:
+            return await take_lease(db, name, self.holder, self.ttl)
+
+    async def _is_free(self, name: str) -> bool:
+        """Of a score of jobs most run elsewhere: one statement looks for all of them."""
+        self._asked.add(name)
+        if self._look is None or self._look.done():
+            self._look = asyncio.ensure_future(self._free())
+            self._look.add_done_callback(_looked_at)
+        return name in await asyncio.shield(self._look)
+
+    async def _free(self) -> frozenset[str]:
+        await asyncio.sleep(TOGETHER_S)
+        names, self._asked, self._look = self._asked, set(), None
+        async with snapshot(self.engine) as db:
+            return await free_leases(db, names)
 
     def _last_moment(self) -> float:
         """When a lease that is asked for now must be given up, on the clock of the loop.
@@ -154,6 +176,12 @@ class Leases:
                 await release_lease(db, held.lease)
         except Exception as error:  # noqa: BLE001 - it ends by itself; others wait a little longer
             log.warning("lease_not_released", job=held.lease.name, why=str(error))
+
+
+def _looked_at(look: "asyncio.Future[frozenset[str]]") -> None:
+    """Who asked sees how it ended; when all of them left, nobody needs to."""
+    if not look.cancelled():
+        look.exception()
 
 
 async def run_leased(

@@ -6,7 +6,7 @@ one in force.  A holder that writes what a late one must not write calls `confir
 transaction: nobody else gets the lease before that transaction ends.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -30,6 +30,13 @@ class Lease:
     name: str
     holder: str
     generation: int
+
+
+async def free_leases(db: Db, names: Collection[str]) -> frozenset[str]:
+    """Which of these nobody holds now, whoever takes them first."""
+    c = leases.c
+    held = await db.execute(select(c.name).where(micros_in(c.expires_at) > database_now(db)))
+    return frozenset(names) - frozenset(held.scalars())
 
 
 async def take_lease(db: Db, name: str, holder: str, ttl: timedelta) -> Lease | None:
