@@ -68,7 +68,9 @@ def _make(connection: Connection, table: str, start: int, span_us: int) -> None:
     connection.execute(text(f"LOCK TABLE {table} IN SHARE UPDATE EXCLUSIVE MODE"))
     if _is_there(connection, table, start, span_us):
         return
-    connection.execute(text(f"CREATE TABLE {name} (LIKE {table} INCLUDING DEFAULTS)"))
+    connection.execute(
+        text(f"CREATE TABLE {name} (LIKE {table} INCLUDING DEFAULTS INCLUDING STORAGE)")
+    )
     connection.execute(
         text(
             f"ALTER TABLE {table} ATTACH PARTITION {name} "
