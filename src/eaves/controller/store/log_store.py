@@ -167,13 +167,14 @@ def _parts(
 
 
 def _take_out(connection: Connection, stream: Stream, known: _Known) -> list[LogLine]:
-    heads, texts = _parts(connection, stream, known, "heads, texts")
-    execute(
+    row = execute(
         connection,
         "DELETE FROM log_chunks "
-        "WHERE enterprise_id = ? AND device_id = ? AND id = ? AND received_at = ?",
+        "WHERE enterprise_id = ? AND device_id = ? AND id = ? AND received_at = ? "
+        "RETURNING heads, texts",
         (stream.enterprise_id, stream.device_id, known.id, known.received_at),
-    )
+    ).one()
+    heads, texts = cast("tuple[bytes, bytes]", tuple(row))
     return read_chunk(heads, texts)
 
 
