@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from eaves.controller.store.files import prepare_files
+from eaves.controller.store.statistics import gather_missing
 from eaves.controller.store.unit import unit_of_work
 from eaves.errors import Rejected
 
@@ -37,6 +38,7 @@ async def upgrade(engine: AsyncEngine) -> None:
     async with engine.connect() as connection:
         version = await connection.run_sync(_version)
     if version == HEAD:
+        await _gather(engine)
         return
     if version is not None and version > HEAD:
         raise NewerDatabase(
@@ -55,6 +57,12 @@ async def upgrade(engine: AsyncEngine) -> None:
                 raise
             log.info("schema_upgraded_again", why=str(error))
     log.info("schema_upgraded", before=version, after=HEAD)
+    await _gather(engine)
+
+
+async def _gather(engine: AsyncEngine) -> None:
+    if names := await gather_missing(engine):
+        log.info("statistics_gathered", tables=list(names))
 
 
 async def migrate(engine: AsyncEngine, to: str) -> None:
