@@ -39,6 +39,11 @@ class Item(Protocol):
 Graph = Mapping[ItemRef, Item]
 
 
+def carries(item: Item) -> bool:
+    """May others be made on it?  Not while it was only begun: it says `whole` is False."""
+    return bool(getattr(item, "whole", True))
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """Why an item is not as intended: one sentence for a person, and when it is tried again."""

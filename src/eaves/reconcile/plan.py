@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from eaves.reconcile.graph import closure_of_dependants, dependants, needs_first
-from eaves.reconcile.item import Fault, Graph, Item, ItemRef
+from eaves.reconcile.item import Fault, Graph, Item, ItemRef, carries
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def plan(
     """The steps that may start now, in a stable order: deletions (users first), then the rest.
 
     `busy` references have a step under way and get no second one.  An item whose fault says
-    "not before" is held; its dependants wait.
+    "not before" is held; its dependants wait where it is not there, or was only begun.
     """
     removing = _doomed(intended, current)
     users = dependants(current) if removing else {}
@@ -97,7 +97,9 @@ def plan(
     unmet = {r: i for r, i in intended.items() if r not in moving and current.get(r) != i}
     for ref in needs_first(unmet):
         item, running = unmet[ref], current.get(ref)
-        missing = frozenset(n for n in item.needs() if n not in current or n in moving)
+        missing = frozenset(
+            n for n in item.needs() if n not in current or n in moving or not carries(current[n])
+        )
         if missing:
             waiting[ref] = missing
             if missing <= moving:

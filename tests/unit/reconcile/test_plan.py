@@ -38,6 +38,15 @@ class Thing:
         return self.shape != running.shape
 
 
+@dataclass(frozen=True, slots=True)
+class Begun(Thing):
+    """As it is found after its making failed half way."""
+
+    @property
+    def whole(self) -> bool:
+        return False
+
+
 def graph(*things: Thing) -> dict[ItemRef, Thing]:
     return {t.ref: t for t in things}
 
@@ -139,6 +148,19 @@ ROWS: dict[str, tuple[Graph, Graph, list[str]]] = {
         ["Modify a"],
     ),
 }
+
+
+def test_nothing_is_made_on_what_was_only_begun() -> None:
+    """Also while that is held for a later try."""
+    vif, app = Thing("vif"), Thing("app", users_of=frozenset({"vif"}))
+    failed = {vif.ref: Fault("no address", NOW, retry_at=NOW + timedelta(minutes=1))}
+    there = graph(Begun("vif"))
+    held = plan(graph(vif, app), there, failed, frozenset(), NOW)
+    assert (held.steps, held.waiting) == ((), {app.ref: frozenset({vif.ref})})
+    tried = plan(graph(vif, app), there, failed, frozenset(), NOW + timedelta(minutes=1))
+    assert tried.steps == (Modify(there[vif.ref], vif),)
+    made = plan(graph(vif, app), graph(vif), {}, frozenset(), NOW)
+    assert made.steps == (Create(app),)
 
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())

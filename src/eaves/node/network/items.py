@@ -236,6 +236,11 @@ class Switch:
     def ref(self) -> ItemRef:
         return refs.switch(self.network_instance)
 
+    @property
+    def whole(self) -> bool:
+        """One that was only begun has no MTU."""
+        return self.mtu != 0
+
     def needs(self) -> frozenset[ItemRef]:
         return frozenset({switch_rules_ref(self.network_instance)})
 
@@ -438,6 +443,11 @@ class Vif:
     def inside(self) -> str:
         """Interface name within the app's namespace."""
         return f"eth{self.index}"
+
+    @property
+    def whole(self) -> bool:
+        """One that was only begun has no MTU."""
+        return self.mtu != 0
 
     @property
     def asks(self) -> bool:
