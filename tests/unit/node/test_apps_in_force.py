@@ -89,6 +89,18 @@ def test_the_same_config_again_changes_nothing() -> None:
     assert once == twice
 
 
+def test_what_names_a_network_that_never_was_has_not_started_and_waits_for_no_restart() -> None:
+    nowhere = NetworkAdapter(name="eth0", network_id="4f0b7f2e-0000-4222-8333-444455556666")
+    decided = run(replace(app(), interfaces=(nowhere,)), app())
+    assert (decided.config, decided.waits_for, decided.record.incarnation) == (app(), "", 0)
+
+
+def test_what_names_a_volume_that_never_was_has_not_started_and_waits_for_no_purge() -> None:
+    other = replace(app(), volume_ref_list=(VolumeRef(uuid="another"),))
+    decided = run(other, app())
+    assert (decided.config, decided.waits_for, decided.record.incarnation) == (app(), "", 0)
+
+
 @pytest.mark.parametrize("counter", [0, 2, 99], ids=["smaller", "next", "far ahead"])
 def test_any_other_restart_counter_restarts_once(counter: int) -> None:
     decided = run(app(restart=1), app(restart=counter), app(restart=counter))

@@ -176,7 +176,7 @@ def _decide_versions(
             ),
             wanted,
         )
-    if not running.activate:
+    if not running.activate or _lacks_something(held):
         # Nothing runs, so nothing has to be protected: the next start takes it all.
         return Decided(replace(taken, in_force=_fragment(wanted, config)), wanted)
     if restart != record.restart_counter:
@@ -246,6 +246,16 @@ def _networks(
             if name in used:
                 found.setdefault(name, network)
     return found
+
+
+def _lacks_something(held: EdgeDevConfig) -> bool:
+    """Whether what is in force names what no configuration ever had: it cannot have started."""
+    app = held.apps[0]
+    volumes = {(volume.uuid, volume.generation_count) for volume in held.volumes}
+    networks = {adapter.network_id for adapter in app.interfaces} - {""}
+    return not networks <= _networks(app, (held,)).keys() or any(
+        (ref.uuid, ref.generation_count) not in volumes for ref in app.volume_ref_list
+    )
 
 
 def _volumes_there(app: AppInstanceConfig, present: VolumePresent) -> bool:
