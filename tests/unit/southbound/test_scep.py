@@ -28,6 +28,7 @@ async def test_names_are_looked_up_by_threads_of_their_own() -> None:
     finally:
         over.set()
         passing.close()
+        await asyncio.to_thread(passing.threads.shutdown)  # until its thread has ended
 
 
 def test_a_message_that_no_address_holds_is_refused() -> None:
