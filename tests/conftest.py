@@ -27,9 +27,6 @@ CHANGES_MACHINE = ("host", "vm")
 """Markers of tests that change what all runs see: mounts and network namespaces."""
 POOL_THREADS = ("asyncio_", "ThreadPool", "AnyIO")  # kept by libraries for the next call
 
-# Boots of the OS image need the image: `make test-image` builds it and says how many to make.
-collect_ignore = [] if "EAVES_IMAGE_TESTS" in os.environ else ["image"]
-
 
 def pytest_configure() -> None:
     """Let Ctrl-C reach what tests start: a shell ignores it for its background jobs."""

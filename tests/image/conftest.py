@@ -1,34 +1,86 @@
 """Boots of the OS image.
 
-The short form runs with `make test`; `make test-image` runs all, `FULL=1` takes hours.
+The short form runs with `make test`: the tests with the marker `short`.  `make test-image` runs
+all, `FULL=1` takes hours.
+
+One machine has one life, of which each test tells a step.  What a step needs of those before it is
+a fixture: a test that runs alone lives through them, and a step that failed fails what follows
+without another wait.
 """
 
+import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from support.controller import Process, free_port, running
-from support.image_builds import OUT, Images, Store, both, why_not
+from support.image_builds import (
+    FIRST,
+    HOW_LONG,
+    OUT,
+    SECOND,
+    SHORT,
+    Images,
+    PackagesMissing,
+    Store,
+    both,
+    why_not,
+)
+from support.image_control import ONLINE_S, UPDATE_S, Eaves, answers, until
 from support.image_disk import ImageDisk, partitions
 from support.image_machine import ImageMachine, image_machine
+from support.image_world import world
 from support.scenarios import EVIDENCE, report_text, scenarios_of
 
 from eaves.cli.demo.datastore import datastore
 from eaves.cli.samples import container_image
+from eaves.node.baseos.slots import Slot
 
+HERE = Path(__file__).parent
 HOST = "10.0.2.2"  # as guests of QEMU's user network see this machine's loopback
+MACHINE = pytest.StashKey[ImageMachine]()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if HOW_LONG != SHORT:
+        return
+    left = [one for one in items if one.path.parent == HERE and not one.get_closest_marker("short")]
+    if left:
+        items[:] = [one for one in items if one not in left]
+        config.hook.pytest_deselected(items=left)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """The machine takes no processor from what comes after these tests."""
+    if nextitem is not None and nextitem.path.parent != HERE and MACHINE in item.config.stash:
+        item.config.stash[MACHINE].power_cut()
+
+
+def left_out(why: str) -> NoReturn:
+    """Where every test has to run, what one lacks is a fault."""
+    if os.environ.get("EAVES_TESTS_ALL"):
+        pytest.fail(why)
+    pytest.skip(why)
 
 
 @pytest.fixture(scope="session")
 def images() -> Images:
     why = why_not()
     if why:
-        pytest.skip(why)
-    return both()
+        left_out(why)
+    try:
+        return both()
+    except PackagesMissing as error:
+        if HOW_LONG != SHORT:
+            raise
+        pytest.skip(str(error))  # a mirror that is away is no fault of a change
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def controller(images: Images, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     assert images.installer.exists()
     folder: Path = tmp_path_factory.mktemp("controller")
@@ -43,23 +95,91 @@ def controller(images: Images, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield process
 
 
-@pytest.fixture(scope="module")
-def store(images: Images, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """What devices fetch from: the second version, and a container."""
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """What devices fetch from: updates, which tests put there, and a container."""
     folder = tmp_path_factory.mktemp("store")
     (folder / "files").mkdir()
-    shutil.copyfile(images.second / "system.eos", folder / "files" / "second.eos")
     sample = container_image(tmp_path_factory.mktemp("samples"))
     shutil.copytree(sample.layout, folder / "oci" / "samples" / "hello")
     with datastore(folder, "127.0.0.1") as port:
         yield Store(folder / "files", f"http://{HOST}:{port}")
 
 
-@pytest.fixture(scope="module")
-def machine(images: Images, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ImageMachine]:
+@pytest.fixture(scope="session")
+def eaves(controller: Process, tmp_path_factory: pytest.TempPathFactory) -> Eaves:
+    eaves = Eaves(tmp_path_factory.mktemp("home"), controller)
+    state = controller.state_dir
+    eaves.run(
+        *("login", f"https://localhost:{controller.rest_port}"),
+        *("--ca", str(state / "root-certificate.pem")),
+        *("--password-file", str(state.parent / "password")),
+    )
+    eaves.apply("world", world())
+    return eaves
+
+
+@pytest.fixture(scope="session")
+def machine(
+    images: Images, pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ImageMachine]:
     assert images.installer.exists()
-    with image_machine(tmp_path_factory.mktemp("machine"), web_port=free_port()) as machine:
+    port = 0 if HOW_LONG == SHORT else free_port()
+    with image_machine(tmp_path_factory.mktemp("machine"), web_port=port) as machine:
+        pytestconfig.stash[MACHINE] = machine
         yield machine
+    machine.disk.unlink(missing_ok=True)  # its console is kept
+
+
+@pytest.fixture(scope="session")
+def installed(
+    machine: ImageMachine, images: Images, eaves: Eaves, tmp_path_factory: pytest.TempPathFactory
+) -> ImageMachine:
+    """From a medium, without a word; then it is off."""
+    folder = tmp_path_factory.mktemp("medium")
+    material, medium = folder / "onboarding", folder / "installer.raw"
+    eaves.run("onboarding", "on-image", "--out", str(material))
+    subprocess.run(["cp", "--sparse=always", images.installer, medium], check=True)
+    eaves.run("image", "configure", str(medium), "--from", str(material), "--after", "poweroff")
+    machine.blank_disk()
+    machine.power_on(medium=medium)
+    machine.wait_said("is installed on /dev/vda", ONLINE_S)
+    machine.wait_off(ONLINE_S)
+    medium.unlink()
+    return machine
+
+
+@pytest.fixture(scope="session")
+def online(installed: ImageMachine, eaves: Eaves) -> ImageMachine:
+    """By itself."""
+    installed.power_on()
+    until("online with its first version", lambda: eaves.runs(FIRST, Slot.ACTIVE))
+    return installed
+
+
+@pytest.fixture(scope="session")
+def app(online: ImageMachine, eaves: Eaves, store: Store) -> ImageMachine:
+    """A container answers through its port map."""
+    eaves.add_app(store)
+    until("answering", lambda: answers(online.web_port))
+    return online
+
+
+@pytest.fixture(scope="session")
+def updated(online: ImageMachine, images: Images, eaves: Eaves, store: Store) -> ImageMachine:
+    """To the second version, which is good."""
+    shutil.copyfile(images.second / "system.eos", store.files / "second.eos")
+    eaves.upgrade(store, "second.eos", SECOND)
+    until("committed", lambda: eaves.runs(SECOND, Slot.ACTIVE), UPDATE_S)
+    return online
+
+
+@pytest.fixture
+def apps_go_on(machine: ImageMachine, eaves: Eaves) -> Iterator[None]:
+    """What ran before runs after; the short form has none."""
+    yield
+    if eaves.has_app:
+        until("answering all the same", lambda: answers(machine.web_port))
 
 
 @pytest.fixture
@@ -85,6 +205,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(autouse=True)
 def nothing_stays_behind() -> None:
-    """The machine of a module goes on from one of its tests to the next; it ends with the module,
-    which the check of the whole session sees.
+    """The machine goes on from one test to the next; it ends with the session, whose check sees
+    that.
     """

@@ -6,14 +6,14 @@ cut leaves it.  Which cases are looked at follows from a seed.
 
 import os
 import subprocess
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from pathlib import Path
 
 import pytest
 from support.blklog import Log, Replay, cuts, read_log
 from support.image_builds import FULL, HOW_LONG, SHORT, Images
 from support.image_disk import Digest, Place, digest_of, fault
-from support.image_machine import ImageMachine
+from support.image_machine import ImageMachine, image_machine
 from support.scenarios import EVIDENCE
 
 pytestmark = [pytest.mark.vm]
@@ -24,6 +24,14 @@ CASES = {SHORT: 40, FULL: 5000}.get(HOW_LONG, 1000)  # of each run
 
 Check = Callable[[Path, Digest], str]
 Told = Callable[[str, object], None]
+
+
+@pytest.fixture(scope="module")
+def machine(images: Images, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ImageMachine]:
+    """Another one: no controller is there for it."""
+    assert images.installer.exists()
+    with image_machine(tmp_path_factory.mktemp("cut")) as machine:
+        yield machine
 
 
 def look(log: Log, case: Path, check: Check, record_property: Told) -> None:

@@ -34,6 +34,6 @@ def test_each_scenario_is_told_once_in_its_order() -> None:
         ("d", "error"),
     ]
     assert (
-        report_text(told).splitlines()[2] == "| a b | passed | 2 s | late; two lines \\| of a log |"
+        report_text(told).splitlines()[2] == "| a b | passed | 7 s | late; two lines \\| of a log |"
     )
     assert report_text([Scenario("e", "passed", 61.6, "")]).endswith("| e | passed | 62 s |  |\n")

@@ -1,0 +1,127 @@
+"""The controller of a machine that boots the image: what it is told, and what the device says."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from support.controller import Process
+from support.image_builds import Store
+from support.image_world import APP, SYSTEM
+
+from eaves.controller.domain.contract.device_status import DeviceSWStatus
+from eaves.node.baseos.slots import Slot
+
+ONLINE_S = 1200.0  # beside other work: a minute where nothing else runs
+NODELESS_S = 1200.0  # until a system on trial is left whose node does not run
+UPDATE_S = 2400.0  # fetched, written and booted, by a processor that is emulated
+PAUSE_S = 5.0
+
+
+class Eaves:
+    """The command line, logged in at the controller of these tests."""
+
+    def __init__(self, home: Path, controller: Process) -> None:
+        self.home = home
+        self.controller = controller
+        self.has_app = False
+
+    def run(self, *words: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "eaves", *words],
+            stdin=subprocess.DEVNULL, text=True, capture_output=True, check=False,
+            env={**os.environ, "EAVES_CONFIG": str(self.home / "cli")},
+        )  # fmt: skip
+        assert done.returncode == 0, f"eaves {' '.join(words)}: {done.stderr}{done.stdout}"
+        return done.stdout
+
+    def apply(self, name: str, text: str) -> None:
+        file = self.home / f"{name}.yaml"
+        file.write_text(text)
+        self.run("apply", "-f", str(file))
+
+    def device(self) -> dict[str, Any]:
+        """What the device told of itself, as REST gives it."""
+        told = json.loads(self.run("describe", "device", "on-image", "-o", "json"))
+        current: dict[str, Any] = told["current"]
+        return current
+
+    def boot_time(self) -> str:
+        """Of the boot that the device told of last, by its own clock."""
+        return str(self.device().get("bootTime", ""))
+
+    def slots(self) -> list[dict[str, Any]]:
+        software: list[dict[str, Any]] = self.device().get("swInfo", [])
+        return software
+
+    def running(self) -> str:
+        """The version that the device says it runs."""
+        return next(str(sw["shortVersion"]) for sw in self.slots() if sw.get("activated"))
+
+    def runs(self, version: str, state: Slot) -> bool:
+        return any(
+            sw.get("activated")
+            and sw.get("shortVersion") == version
+            and sw.get("partitionState") == state
+            for sw in self.slots()
+        )
+
+    def why_left(self, version: str) -> str:
+        """As the device tells it; empty: it does not say that this version failed."""
+        for sw in self.slots():
+            if sw.get("shortVersion") == version and sw.get("swStatus") == DeviceSWStatus.FAILED:
+                error: dict[str, str] = sw.get("swError", {})
+                return error.get("description", "no reason is told")
+        return ""
+
+    def sub_status(self) -> str:
+        """Of the version that runs."""
+        return next(str(sw["swSubStatus"]) for sw in self.slots() if sw.get("activated"))
+
+    def quoted(self) -> dict[str, str]:
+        """PCR values of the last quote; none: it sent none yet."""
+        told: dict[str, Any] = json.loads(self.run("attestation", "show", "on-image", "-o", "json"))
+        quote: dict[str, Any] = told.get("quote") or {}
+        pcrs: list[dict[str, Any]] = quote.get("pcrs", [])
+        return {str(one["index"]): one["value"].lower() for one in pcrs}
+
+    def add_app(self, store: Store) -> None:
+        self.apply("app", APP.replace("@STORE@", store.url))
+        self.has_app = True
+
+    def upgrade(self, store: Store, file: str, version: str) -> None:
+        path = store.files / file
+        with path.open("rb") as data:
+            digest = hashlib.file_digest(data, "sha256").hexdigest()
+        words = {
+            "STORE": store.url, "NAME": f"os-{version}", "FILE": file, "VERSION": version,
+            "SIZE": str(path.stat().st_size), "SHA256": digest,
+        }  # fmt: skip
+        text = SYSTEM
+        for word, value in words.items():
+            text = text.replace(f"@{word}@", value)
+        self.apply(version, text)
+        self.run("device", "upgrade", "on-image", "--image", f"os-{version}")
+
+
+def until(what: str, true: Callable[[], bool], timeout_s: float = ONLINE_S) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not true():
+        assert time.monotonic() < deadline, f"not {what} within {timeout_s:g} s"
+        time.sleep(PAUSE_S)  # the guest is a machine of its own: it is asked again
+
+
+def answers(port: int) -> bool:
+    """Does the container, through its port map?"""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
+            return bool(answer.status == HTTPStatus.OK)
+    except OSError:
+        return False

@@ -1,0 +1,135 @@
+"""What the controller of a booted image is told: its device, an app, a version of the system."""
+
+from support.image_builds import HOW_LONG, SHORT
+
+# What is late on a busy machine is no bad update; one that is left for silence takes as long.
+SILENCE_S = 1200 if HOW_LONG == SHORT else 240
+WINDOW_S = 30
+_WORLD = """\
+kind: project
+name: image
+attestationPolicy:
+  attestationPolicy: {type: ATTEST_POLICY_TYPE_ACCEPT}
+---
+kind: network
+name: uplink
+project: image
+networkKind: V4
+ip: {dhcp: CLIENT}
+---
+kind: brand
+name: any-maker
+---
+kind: model
+name: image-computer
+brand: any-maker
+type: AMD64
+attr: {Cpus: "2", memory: 2G, storage: 8G}
+ioMemberList:
+  - ztype: IO_TYPE_ETH
+    phylabel: eth0
+    logicallabel: eth0
+    assigngrp: eth0
+    phyaddrs: {Ifname: enp0s2}
+    usage: ADAPTER_USAGE_MANAGEMENT
+    usagePolicy: {FreeUplink: true}
+---
+kind: device
+name: on-image
+project: image
+model: image-computer
+serialno: "EAVES-0001"
+interfaces:
+  - {intfname: eth0, intfUsage: MANAGEMENT, netname: uplink}
+configItem:
+  - {key: timer.config.interval, stringValue: "15"}  # each poll is a handshake, emulated
+  - {key: timer.test.baseimage.update, stringValue: "@WINDOW@"}
+  - {key: timer.update.fallback.no.network, stringValue: "@SILENCE@"}
+  - {key: timer.vault.ready.cutoff, stringValue: "1200"}
+"""
+
+
+def world(window_s: int = WINDOW_S) -> str:
+    """`window_s`: how long a system on trial is tested."""
+    return _WORLD.replace("@SILENCE@", str(SILENCE_S)).replace("@WINDOW@", str(window_s))
+
+
+APP = """\
+kind: datastore
+name: samples
+dsType: CONTAINERREGISTRY
+dsFQDN: "@STORE@"
+dsPath: samples
+---
+kind: netinst
+name: inner
+project: image
+device: on-image
+networkKind: LOCAL
+type: V4
+port: eth0
+---
+kind: image
+name: hello
+datastore: samples
+imageType: APPLICATION
+imageFormat: CONTAINER
+imageArch: AMD64
+imageRelUrl: hello:v1
+---
+kind: app
+name: hello
+manifestJSON:
+  name: hello
+  acKind: PodManifest
+  acVersion: 1.2.0
+  appType: CONTAINER
+  deploymentType: STAND_ALONE
+  vmmode: HV_NOHYPER
+  images:
+    - {imagename: hello, imageformat: CONTAINER, drvtype: HDD, target: Disk}
+  interfaces:
+    - {name: eth0}
+  resources:
+    - {name: cpus, value: "1"}
+    - {name: memory, value: "65536"}
+---
+kind: instance
+name: hello
+app: hello
+device: on-image
+project: image
+appType: CONTAINER
+vminfo: {cpus: 1, memory: 65536, mode: HV_NOHYPER}
+drives:
+  - {imagename: hello, drvtype: HDD, target: Disk}
+interfaces:
+  - intfname: eth0
+    intforder: 1
+    netinstname: inner
+    acls:
+      - name: web
+        matches:
+          - {type: protocol, value: tcp}
+          - {type: lport, value: "8080"}
+        actions:
+          - {portmap: true, mapparams: {port: 80}}
+"""
+SYSTEM = """\
+kind: datastore
+name: systems
+dsType: HTTP
+dsFQDN: "@STORE@"
+dsPath: files
+---
+kind: image
+name: "@NAME@"
+datastore: systems
+imageType: EVE
+imageFormat: RAW
+imageArch: AMD64
+imageRelUrl: "@FILE@"
+imageVersion: "@VERSION@"
+imageSizeBytes: @SIZE@
+imageSha256: @SHA256@
+"""
