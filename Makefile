@@ -76,7 +76,7 @@ sbom: $(VENV)/.develop  ## what others made and a release ships, as CycloneDX an
 	$(PYTHON) packaging/supply_chain.py sbom
 
 image: develop  ## root: the bootable OS of a node, below build/image; ARCH=arm64 RADIO=1 SECUREBOOT=1 IMAGE_VERSION=...
-	./packaging/ensure-packages --with-image
+	./packaging/ensure-packages $(if $(filter arm64,$(ARCH)),--with-arm64,--with-image)
 	image/make $(if $(ARCH),--arch $(ARCH),) $(if $(RADIO),--radio,) $(if $(SECUREBOOT),--secure-boot build/image/secureboot,) $(if $(IMAGE_VERSION),--version $(IMAGE_VERSION),)
 
 demo-image: runtime

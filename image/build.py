@@ -17,6 +17,7 @@ import hashlib
 import inspect
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import fetch
+import foreign
 import media
 import tree
 import uki
@@ -45,10 +47,12 @@ MEDIA = ("all", "disk", "installer", "none")  # besides the update: everything, 
 MOST_SLOT = 350 * 1000 * 1000  # bytes; a larger one needs a reason and another number here
 STUBS = {"amd64": "linuxx64.efi.stub", "arm64": "linuxaa64.efi.stub"}
 LOADERS = {"amd64": "systemd-bootx64.efi", "arm64": "systemd-bootaa64.efi"}
-MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
-OBJCOPY = {"amd64": "x86_64-linux-gnu-objcopy", "arm64": "aarch64-linux-gnu-objcopy"}
+CONSOLES = {  # the last one that is there is the one that programs write to
+    "amd64": "console=tty0 console=ttyS0,115200",
+    "arm64": "console=tty0 console=ttyS0,115200 console=ttyAMA0,115200",
+}
 COMMAND_LINE = (
-    "console=tty0 console=ttyS0,115200 quiet panic=1 oops=panic hung_task_panic=1"
+    "quiet panic=1 oops=panic hung_task_panic=1"
     " systemd.show_status=auto systemd.gpt_auto=no rd.systemd.gpt_auto=no"
     " systemd.watchdog_sec=60 lockdown=integrity"
 )
@@ -71,7 +75,7 @@ def main() -> int:
     began = time.monotonic()
     os.environ.update(SOURCE_DATE_EPOCH=str(wish.time), LC_ALL="C", TZ="UTC")
     os.umask(0o022)
-    with staging() as work:
+    with staging() as work, foreign.emulated(wish.arch, work):
         build(wish, work)
     print(f"image: {wish.out} in {time.monotonic() - began:.0f} s")
     return 0
@@ -135,7 +139,7 @@ def build(wish: Wish, work: Path) -> None:
     names = fetch.wanted_names(lists, wish.arch)
     tar = wish.cache / f"installed-{wish.arch}-{key_of(names, locked)}.tar"
     try:
-        fetch.make_repository((files[one] for one in installed), repository)
+        fetch.make_repository((files[one] for one in installed), repository, wish.arch)
         tree.make_tree(repository, names, unpacked, root, tar, wish.arch)
     finally:
         shutil.rmtree(repository, ignore_errors=True)
@@ -144,9 +148,9 @@ def build(wish: Wish, work: Path) -> None:
     for name in (STUBS[wish.arch], LOADERS[wish.arch]):
         shutil.copyfile(root / "usr/lib/systemd/boot/efi" / name, boot / name)
     release = tree.take_kernel(root, boot)
-    make_initrd(root, release, boot / "initrd", wish.time)
+    make_initrd(root, release, boot / "initrd", wish)
     os_release = os_release_text(wish)
-    tree.install_node(root, PROJECT, os_release, [public])
+    tree.install_node(root, PROJECT, os_release, [public], wish.arch)
     media.write_sbom(root, locked, wish.out / "sbom.json", wish.version)
     tree.finish(root, wish.time)
     image = wish.out / "root.img"
@@ -156,7 +160,7 @@ def build(wish: Wish, work: Path) -> None:
     if image.stat().st_size > MOST_SLOT:
         raise SystemExit(f"image: the root has {image.stat().st_size} bytes, at most {MOST_SLOT}")
     (boot / "os-release").write_text(os_release)
-    line = f"{COMMAND_LINE} eaves.root={root_hash} eaves.hash_offset={offset}"
+    line = f"{CONSOLES[wish.arch]} {COMMAND_LINE} eaves.root={root_hash} eaves.hash_offset={offset}"
     kernels = {
         "uki.efi": make_kernel(wish, boot, line),
         "installer.efi": make_kernel(wish, boot, f"{line} eaves.mode=install"),
@@ -194,7 +198,7 @@ def os_release_text(wish: Wish) -> str:
     )
 
 
-def make_initrd(root: Path, release: str, target: Path, at: int) -> None:
+def make_initrd(root: Path, release: str, target: Path, wish: Wish) -> None:
     """busybox, veritysetup with its libraries, and the modules of disks and file systems."""
     folder = target.with_name("initrd.d")
     for name in ("bin", "sbin", f"lib/modules/{release}"):
@@ -203,7 +207,7 @@ def make_initrd(root: Path, release: str, target: Path, at: int) -> None:
     (folder / "bin/busybox").chmod(0o755)
     for name in ("init", "modules"):
         shutil.copy(HERE / "initrd" / name, folder / name)
-    copy_program(root, "sbin/veritysetup", folder)
+    copy_program(root, "sbin/veritysetup", folder, foreign.TRIPLETS[wish.arch])
     lines = (HERE / "initrd/modules").read_text().splitlines()
     wanted = [line.split()[0] for line in lines if line]
     for name in modules_of(root, release, wanted):
@@ -216,7 +220,7 @@ def make_initrd(root: Path, release: str, target: Path, at: int) -> None:
         )
     subprocess.run(["depmod", "-b", str(folder), release], check=True)
     for path in [folder, *folder.rglob("*")]:
-        os.utime(path, (at, at), follow_symlinks=False)
+        os.utime(path, (wish.time, wish.time), follow_symlinks=False)
         path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
     names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
     packed = subprocess.run(
@@ -226,21 +230,36 @@ def make_initrd(root: Path, release: str, target: Path, at: int) -> None:
     subprocess.run(["zstd", "-q", "-f", "-T1", "-12", "-o", str(target)], input=packed, check=True)
 
 
-def copy_program(root: Path, name: str, folder: Path) -> None:
-    """With the libraries that the loader of the tree finds for it."""
+def copy_program(root: Path, name: str, folder: Path, triplet: str) -> None:
+    """With its loader, and the libraries that it and they need; nothing of the tree is run."""
+    sources = {name: root / name}
+    wanted = [name]
+    while wanted:
+        loader, names = needs(sources[wanted.pop()])
+        if loader:  # a link to where libraries are, which may begin with a slash
+            sources[loader.lstrip("/")] = root / "lib" / triplet / Path(loader).name
+        known = {Path(one).name for one in sources}
+        fresh = [f"lib/{triplet}/{one}" for one in names if one not in known]
+        sources.update({one: root / one for one in fresh})
+        wanted += fresh
+    for one, source in sources.items():
+        target = folder / one
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+        target.chmod(0o755)
+
+
+def needs(program: Path) -> tuple[str, list[str]]:
+    """The loader that it asks for, if it is no library, and names of libraries."""
     told = subprocess.run(
-        ["chroot", str(root), "/usr/bin/ldd", f"/{name}"],
+        ["readelf", "--wide", "--program-headers", "--dynamic", str(program)],
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    words = [word for line in told.splitlines() for word in line.split() if word.startswith("/")]
-    for one in [f"/{name}", *words]:
-        source = root / one.lstrip("/")
-        target = folder / one.lstrip("/")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
-        target.chmod(0o755)
+    loader = re.search(r"program interpreter: (.+?)\]", told)
+    names = re.findall(r"\(NEEDED\).*\[(.+?)\]", told)
+    return loader[1] if loader else "", names
 
 
 def modules_of(root: Path, release: str, wanted: list[str]) -> list[str]:
@@ -271,7 +290,7 @@ def make_kernel(wish: Wish, boot: Path, line: str) -> bytes:
         boot / STUBS[wish.arch],
         {name: boot / file for name, file in parts.items()},
         target,
-        OBJCOPY[wish.arch],
+        f"{foreign.TRIPLETS[wish.arch]}-objcopy",
     )
     return signed(wish, target)
 
@@ -290,7 +309,7 @@ def manifest(wish: Wish, image: Path, kernel: bytes, root_hash: str, offset: int
     said = {
         "format": FORMAT,
         "version": wish.version,
-        "arch": MACHINES[wish.arch],
+        "arch": foreign.MACHINES[wish.arch],
         "flavour": FLAVOUR,
         "epoch": SECURITY_EPOCH,
         "root": {"size": image.stat().st_size, "sha256": fetch.digest(image)},

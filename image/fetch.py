@@ -8,6 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+import foreign
+from plain import write_plain
+
 SUITE = "bookworm"
 MOST_MISSING = 10  # told by name
 NOT_HERE = os.EX_TEMPFAIL  # status of who cannot get a package: no fault of the source
@@ -65,7 +68,7 @@ def _download(missing: Iterable[Locked], cache: Path) -> None:
     asked = {f"{one.name}:{one.arch}={one.version}": one for one in missing}
     work = cache / "partial"
     work.mkdir(exist_ok=True)
-    apt = ["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "-o", "Acquire::http::Timeout=30"]
+    apt = foreign.apt(next(iter(asked.values())).arch, cache)
     done = subprocess.run([*apt, "download", *asked], cwd=work, check=False)
     if done.returncode:  # one that is missing stops all: take them one by one
         failed = 0
@@ -93,17 +96,21 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def make_repository(packages: Iterable[Path], folder: Path) -> None:
+def make_repository(packages: Iterable[Path], folder: Path, arch: str) -> None:
     """A flat repository of exactly these, so that nothing else can be chosen."""
     folder.mkdir(parents=True)
     entries: list[str] = []
     for path in sorted(packages):
-        (folder / path.name).hardlink_to(path)
+        here = folder / path.name
+        if arch == foreign.native():
+            here.hardlink_to(path)
+        else:
+            write_plain(path, here)
         told = subprocess.run(
             ["dpkg-deb", "--field", str(path)], check=True, capture_output=True, text=True
         ).stdout.strip()
-        size = path.stat().st_size
-        entries.append(f"{told}\nFilename: ./{path.name}\nSize: {size}\nSHA256: {digest(path)}\n")
+        size = here.stat().st_size
+        entries.append(f"{told}\nFilename: ./{path.name}\nSize: {size}\nSHA256: {digest(here)}\n")
     index = folder / "Packages"
     index.write_text("\n".join(entries))
     # mmdebstrap takes the essential packages of the suite that it was asked for.

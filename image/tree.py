@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
+import foreign
 from fetch import SUITE
 
 HERE = Path(__file__).parent
@@ -190,7 +191,7 @@ def bootstrap(repository: Path, names: Iterable[str], tar: Path, arch: str, stag
     made = staging / "installed.tar"
     subprocess.run(
         [
-            "mmdebstrap", "--quiet", "--mode=root", "--variant=essential",
+            "mmdebstrap", "--quiet", "--mode=root", "--variant=essential", "--skip=check/qemu",
             f"--architectures={arch}", f"--include={','.join(names)}", SUITE, str(made),
             f"deb [trusted=yes] copy:{repository} ./", "--dpkgopt=force-unsafe-io",
             '--aptopt=APT::Sandbox::User "root"',
@@ -232,7 +233,7 @@ def kept_modules(needs: str) -> set[str]:
     return kept.union(*(below[name] for name in kept))
 
 
-def install_node(root: Path, project: Path, version: str, keys: Iterable[Path]) -> None:
+def install_node(root: Path, project: Path, version: str, keys: Iterable[Path], arch: str) -> None:
     """The node's Python below /usr/lib/eaves, by the digests of its lock."""
     target = root / "usr/lib/eaves"
     python = project / ".venv/bin/python"
@@ -241,13 +242,17 @@ def install_node(root: Path, project: Path, version: str, keys: Iterable[Path]) 
     flags = f"-O2 -ffile-prefix-map={project}=. -fdebug-prefix-map=/tmp=. -Wl,--build-id=none"
     env = {**os.environ, "CFLAGS": flags, "PYTHONHASHSEED": "0"}
     lock = project / "requirements/node.lock"
-    subprocess.run([*pip, "--require-hashes", "-r", str(lock)], check=True, env=env)
+    if arch == foreign.native():
+        subprocess.run([*pip, "--require-hashes", "-r", str(lock)], check=True, env=env)
+    else:
+        foreign.install_libraries(pip, lock, root, arch, root.parent)
     subprocess.run([*pip, "--no-deps", "--no-build-isolation", str(project)], check=True, env=env)
     shutil.rmtree(target / "bin", ignore_errors=True)
-    for folder in ("controller", "fleet", "cli"):
+    for folder in ("controller", "fleet", "cli", "console"):  # the last one if it was built
         shutil.rmtree(target / "eaves" / folder, ignore_errors=True)
     for library in target.rglob("*.so"):
-        subprocess.run(["strip", "--strip-unneeded", str(library)], check=True)
+        strip = f"{foreign.TRIPLETS[arch]}-strip"
+        subprocess.run([strip, "--strip-unneeded", str(library)], check=True)
     for record in target.glob("*.dist-info/RECORD"):
         record.unlink()  # names what was just removed
     for record in target.glob("*.dist-info/direct_url.json"):

@@ -8,16 +8,17 @@ IMAGE = Path(__file__).parents[2] / "image"
 USUAL, RADIO = "packages.txt", "packages.radio.txt"
 
 
-def names(file: str) -> set[str]:
-    """Of the packages that a list asks for on amd64."""
+def names(file: str, arch: str = "amd64") -> set[str]:
+    """Of the packages that a list asks for on machines of `arch`."""
     lines = (line.partition("#")[0].split() for line in (IMAGE / file).read_text().splitlines())
-    return {words[0] for words in lines if words and "amd64" in (words[1:] or ["amd64"])}
+    return {words[0] for words in lines if words and arch in (words[1:] or [arch])}
 
 
+@pytest.mark.parametrize("arch", ["amd64", "arm64"])
 @pytest.mark.parametrize("file", [USUAL, RADIO])
-def test_what_is_asked_for_is_locked(file: str) -> None:
+def test_what_is_asked_for_is_locked(file: str, arch: str) -> None:
     lines = (line.split() for line in (IMAGE / "packages.lock").read_text().splitlines())
-    assert names(file) <= {words[1] for words in lines if words[0] == "amd64"}
+    assert names(file, arch) <= {words[1] for words in lines if words[0] == arch}
 
 
 def test_the_usual_image_authenticates_wired_ports() -> None:
