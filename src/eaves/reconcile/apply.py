@@ -95,7 +95,9 @@ class Reconciler:
     def observed(self, kinds: frozenset[str], seen: Observation) -> None:
         """Take what a subsystem saw as the truth about `kinds`; work under way is left alone.
 
-        A look that shows nothing new wakes nobody.
+        What a step of ours failed at, and is seen as intended, failed no longer: another wish, or
+        what it needs, came between, and no step would ever say so.  A look that shows nothing new
+        wakes nobody.
         """
         gone = [
             ref
@@ -115,9 +117,18 @@ class Reconciler:
         for ref in gone:
             del self._current[ref]
         self._current.update(new)
+        healed = [
+            ref
+            for ref in self._faults.keys() - self._observed - self._tasks.keys()
+            if ref in seen.present
+            and ref not in seen.faults
+            and self._current.get(ref) == self._intended.get(ref)
+        ]
+        for ref in healed:
+            del self._faults[ref]
         self._faults.update(faults)
         self._observed.update(faults)
-        if gone or new or faults:
+        if gone or new or healed or faults:
             self._notify()
 
     def retry(self, ref: ItemRef) -> None:

@@ -300,6 +300,17 @@ async def test_a_failure_keeps_its_reason_and_is_tried_again_when_due() -> None:
     assert (await runner.settle()).unmet() == ()
 
 
+@pytest.mark.parametrize(("seen", "unmet"), [("red", []), ("blue", ["a"])])
+async def test_what_is_seen_as_intended_failed_no_longer(seen: str, unmet: list[str]) -> None:
+    """No step would ever be run for it, so none could say that it is well."""
+    world = World(failures={"a": [Transient("what it needs is gone")]})
+    runner = engine(world)
+    runner.intend(graph(Thing("a")))
+    await runner.settle()
+    runner.observed(frozenset({"thing"}), Observation(graph(Thing("a", seen)), {}))
+    assert [status.ref.name for status in runner.report().unmet()] == unmet
+
+
 async def test_a_changed_intention_forgets_the_old_failure() -> None:
     world = World(failures={"a": [Rejected("wrong colour")]})
     runner = engine(world)
