@@ -13,6 +13,7 @@ for another user. Root, on a Debian host; no loop device and no mount but one tm
 """
 
 import argparse
+import ctypes
 import hashlib
 import inspect
 import json
@@ -44,6 +45,7 @@ PROJECT = HERE.parent
 FLAVOUR = "standard"
 SECURITY_EPOCH = 1
 MEDIA = ("all", "disk", "installer", "none")  # besides the update: everything, one, nothing
+CLONE_NEWNS = 0x0002_0000  # of unshare(2)
 MOST_SLOT = 350 * 1000 * 1000  # bytes; a larger one needs a reason and another number here
 STUBS = {"amd64": "linuxx64.efi.stub", "arm64": "linuxaa64.efi.stub"}
 LOADERS = {"amd64": "systemd-bootx64.efi", "arm64": "systemd-bootaa64.efi"}
@@ -113,9 +115,17 @@ def last_change() -> int:
     return int(told) if told.isdigit() else (PROJECT / "pyproject.toml").stat().st_mtime_ns // 10**9
 
 
+def own_mounts() -> None:
+    """What is mounted from now on nobody else sees, and it goes with this process."""
+    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNS):
+        raise OSError(ctypes.get_errno(), "image: no mount namespace of its own")
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+
+
 @contextmanager
 def staging() -> Iterator[Path]:
     """A tmpfs: fast, private, and its folders list what was made first the same way each time."""
+    own_mounts()
     work = Path("/run/eaves-image") / str(os.getpid())
     work.mkdir(parents=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3g,mode=700", "tmpfs", work], check=True)
