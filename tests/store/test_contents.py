@@ -174,3 +174,27 @@ async def test_devices_that_carry_an_envelope_are_counted_within_the_scope(
         assert await carriers.device_counts(db, some, ids) == {"fix": 1}
         assert await carriers.carried_on(db, some, ids) == (("fix", "d1"),)
         assert await carriers.carried_on(db, OTHER, ids) == ()
+
+
+async def test_app_instances_are_counted_by_device_and_by_bundle_within_the_scope(
+    engine: AsyncEngine,
+) -> None:
+    async with unit_of_work(engine) as db:
+        await objects.insert_object(db, ACME, draft(Kind.APP, "web"), STAMP)
+        for name, device, project in (("a", "d1", "p1"), ("b", "d1", "p1"), ("c", "d2", "p2")):
+            wanted = draft(
+                Kind.APP_INSTANCE,
+                name,
+                device_id=device,
+                project_id=project,
+                references=frozenset({"web"}),
+            )
+            await objects.insert_object(db, ACME, wanted, STAMP)
+        devices = ("d1", "d2", "d3", *(f"more-{number}" for number in range(500)))
+        assert await carriers.instances_on(db, ACME, devices) == {"d1": 2, "d2": 1}
+        assert await carriers.instances_of(db, ACME, ("web", "nothing")) == {"web": 3}
+        some = Scope(ACME.enterprise, frozenset({ProjectId("p1")}))
+        assert await carriers.instances_on(db, some, devices) == {"d1": 2}
+        assert await carriers.instances_of(db, some, ("web",)) == {"web": 2}
+        assert await carriers.instances_on(db, OTHER, devices) == {}
+        assert await carriers.instances_of(db, OTHER, ("web",)) == {}

@@ -182,7 +182,7 @@ APPS: Resource[App] = Resource(
     ObjectType.EDGE_APP,
     apps.prepare_app,
     lists.apps,
-    of_this_moment=apps.with_descent,
+    of_this_moment=apps.of_this_moment,
     facts=app_facts,
     present=present_app,
 )

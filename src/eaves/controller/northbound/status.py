@@ -54,7 +54,7 @@ from eaves.controller.northbound.reports import Fleet, fleet_of, images_of, read
 from eaves.controller.northbound.routes import Endpoint, Route, reads
 from eaves.controller.northbound.sources import device_states, listed_devices
 from eaves.controller.northbound.work import Work
-from eaves.controller.store import reports
+from eaves.controller.store import carriers, reports
 from eaves.controller.store.tables import Kind
 from eaves.controller.telemetry.series_reading import Measured
 from eaves.errors import Transient
@@ -202,14 +202,19 @@ async def _metered(context: Context, of: Measured, newest: reports.Measured) -> 
     return Metered(decode_z_metric_msg(newest.message), shares)
 
 
-def many(of: StatusOf[T, S]) -> Endpoint:
+def many(of: StatusOf[T, S], count: Callable[[int], int | str] = int) -> Endpoint:
+    """`count`: how a number is written."""
+
     async def endpoint(context: Context, request: Request) -> Response:
         query = read_list_query(request.query_params)
         async with context.reading(request) as work:
             found = await _listed(context, work, of, query)
+            rows = found.rows
+            if of.resource.of is records.DEVICE:
+                rows = await _with_instances(work, rows, count)
         return ListResponse(
             {
-                "list": [project(item, query.fields) for item in found.rows],
+                "list": [project(item, query.fields) for item in rows],
                 "next": found.next.to_json(),
                 "totalCount": found.total,
                 "summaryByState": summary_from(found.states, "run state").to_json(),
@@ -217,6 +222,18 @@ def many(of: StatusOf[T, S]) -> Endpoint:
         )
 
     return endpoint
+
+
+async def _with_instances(
+    work: Work, rows: tuple[JsonObject, ...], count: Callable[[int], int | str]
+) -> tuple[JsonObject, ...]:
+    """Of devices: how many app instances are on each, which a list tells and a status does not."""
+    ids = [str(row["id"]) for row in rows]
+    found = await carriers.instances_on(work.db, work.scope, ids)
+    return tuple(
+        {**row, "appInstCount": count(found.get(id_, 0))}
+        for id_, row in zip(ids, rows, strict=True)
+    )
 
 
 @dataclass(frozen=True)
@@ -292,7 +309,7 @@ def _routes(of: StatusOf[T, S]) -> tuple[Route, ...]:
     path, needs = of.resource.path, reads(of.resource.of.kind)
     return (
         Route("GET", f"{path}/status", many(of), needs),
-        Route("GET", f"{path}/status-config", many(of), needs),
+        Route("GET", f"{path}/status-config", many(of, str), needs),  # with numbers as text
         Route("GET", f"{path}/id/{{id}}/status", one(of), needs),
         Route("GET", f"{path}/name/{{name}}/status", one(of), needs),
     )

@@ -26,6 +26,7 @@ from eaves.controller.northbound.resources.snapshots import (
 )
 from eaves.controller.northbound.sealing import brings_new
 from eaves.controller.northbound.work import Prepared, Work
+from eaves.controller.store import carriers
 from eaves.controller.store.image_trust import find_trust
 
 
@@ -62,12 +63,20 @@ async def entry_of(app: App) -> App | None:
     return shelf.find_app(app_id=app.parent_detail.id_of_parent_object)
 
 
-async def with_descent(_work: Work, items: tuple[App, ...]) -> tuple[App, ...]:
-    """Copies of catalogue entries with what is true of those in this release."""
-    return tuple([await _of_now(item) for item in items])
+async def of_this_moment(work: Work, items: tuple[App, ...]) -> tuple[App, ...]:
+    """With how many instances each has; copies of the catalogue as that is in this release."""
+    counts = await carriers.instances_of(work.db, work.scope, [item.id for item in items])
+    return tuple(
+        [
+            (await _with_descent(item)).model_copy(
+                update={"app_inst_count": counts.get(item.id, 0)}
+            )
+            for item in items
+        ]
+    )
 
 
-async def _of_now(item: App) -> App:
+async def _with_descent(item: App) -> App:
     if item.parent_detail is None or not descends(item):
         return item
     parent = descent(item.parent_detail, await entry_of(item))

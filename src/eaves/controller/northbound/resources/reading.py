@@ -7,7 +7,7 @@ from eaves.controller.domain.contract.apps import App, AppInstance, ManifestInfo
 from eaves.controller.domain.contract.catalogue import SysModel
 from eaves.controller.domain.contract.projects import Tag
 from eaves.controller.northbound import policies, records
-from eaves.controller.northbound.resources.apps import with_descent
+from eaves.controller.northbound.resources.apps import of_this_moment
 from eaves.controller.northbound.resources.snapshots import snapshots_shown
 from eaves.controller.northbound.work import Work
 from eaves.controller.store import objects
@@ -24,10 +24,8 @@ async def present_project(work: Work, item: Tag) -> Tag:
 
 
 async def present_app(work: Work, item: App) -> App:
-    instances = await records.list_all(work.db, work.scope, records.APP_INSTANCE)
-    using = sum(1 for instance in instances if instance.app_id == item.id)
-    (item,) = await with_descent(work, (item,))
-    return item.model_copy(update={"app_inst_count": using})
+    (shown,) = await of_this_moment(work, (item,))
+    return shown
 
 
 async def present_instance(work: Work, item: AppInstance) -> AppInstance:
