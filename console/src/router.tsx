@@ -92,12 +92,19 @@ export const router = createBrowserRouter([
         path: "marketplace",
         element: later(async () => (await import("./views/apps/Marketplace")).Marketplace),
       },
+      {
+        path: "marketplace/:id/deploy",
+        element: later(async () => (await import("./views/apps/FromShelf")).FromShelf),
+      },
       { path: "apps", element: later(async () => (await import("./views/apps/Apps")).Apps) },
       {
         path: "apps/:id/deploy",
         element: later(async () => (await import("./views/apps/Deploy")).Deploy),
       },
-      { path: "apps/:id", element: later(async () => (await import("./views/apps/App")).App) },
+      {
+        path: "apps/:id/:tab?",
+        element: later(async () => (await import("./views/apps/App")).App),
+      },
       {
         path: "projects",
         element: later(async () => (await import("./views/projects/Projects")).Projects),

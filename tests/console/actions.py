@@ -24,6 +24,7 @@ class Action:
 _DEVICE, _INSTANCE = "/v1/devices/id/{id}", "/v1/apps/instances/id/{id}"
 _ROLLOUT = "/v1/eaves/rollouts/id/{id}"
 _UPDATES = Rule(Area.DEVICE, Verb.UPDATE)  # what this roll-out does
+_REFRESHES = Rule(Area.APP_INSTANCE, Verb.EXECUTE)
 
 ACTIONS: Final = (
     Action("nodes-chosen", "New node", "POST", "/v1/devices"),
@@ -47,11 +48,15 @@ ACTIONS: Final = (
     Action("instance", "Purge", "PUT", _INSTANCE + "/refresh/purge"),
     Action("instance", "Delete", "DELETE", _INSTANCE),
     Action("marketplace", "Import", "PUT", "/v1/jobs/apps/bundles/import"),
+    Action("shelf", "Import and go on", "PUT", "/v1/jobs/apps/bundles/import"),
     Action("apps", "New app", "POST", "/v1/apps"),
+    Action("app", "Delete", "DELETE", "/v1/apps/id/{id}"),
     Action("deploy", "Next", "PUT", "/v1/jobs/apps/instances/create"),
     Action("projects", "New project", "POST", "/v1/projects"),
     Action("projects", "New project", "POST", "/v1/networks"),
     Action("project", "Delete", "DELETE", "/v1/projects/id/{id}"),
+    Action("rollouts", "New OS roll-out", "POST", "/v1/eaves/rollouts", _UPDATES),
+    Action("rollouts", "New app roll-out", "POST", "/v1/eaves/rollouts", _REFRESHES),
     Action("rollout", "Abort", "PUT", _ROLLOUT + "/abort", _UPDATES),
     Action("rollout", "Undo", "PUT", _ROLLOUT + "/undo", _UPDATES),
     Action("library-models", "New model", "POST", "/v1/sysmodels"),

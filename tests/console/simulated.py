@@ -10,16 +10,12 @@ from typing import Any
 
 import httpx
 from console.browser import PASSWORD, Site
-from console.views import VIEWS
+from console.views import TABS, VIEWS, not_shown
 from support.cli import EAVES, Cli
 from support.tied import TIED
 
 JOIN_WITHIN_S = 600.0  # on a machine with much else to do
 TOLD_WITHIN_S = 180.0  # as above
-TABS = (
-    *("adapters", "apps", "asked", "attestation", "charts", "connections", "events", "flows"),
-    *("logs", "updates"),
-)
 OBJECTS = """
 kind: datastore
 name: registry
@@ -212,18 +208,28 @@ def views_of(http: httpx.Client) -> Mapping[str, str]:
     def found(path: str, name: str) -> str:
         return str(http.get(f"{path}/name/{name}").json()["id"])
 
-    node = found("/v1/devices", "fleet-00001")
-    rollouts = http.get("/v1/eaves/rollouts").json()["list"]
-    jobs = http.get("/v1/jobs").json()["list"]
-    return {
-        **{view.strip("/").replace("/", "-") or "overview": view for view in VIEWS},
-        "node": f"/nodes/{node}",
-        **{f"node-{tab}": f"/nodes/{node}/{tab}" for tab in TABS},
+    pages = {
+        "node": f"/nodes/{found('/v1/devices', 'fleet-00001')}",
         "instance": f"/instances/{found('/v1/apps/instances', 'web-1')}",
         "app": f"/apps/{found('/v1/apps', 'web')}",
-        "deploy": f"/apps/{found('/v1/apps', 'web')}/deploy",
+    }
+    shelf = http.get("/v1/apps/global").json()["list"]
+    rollouts = http.get("/v1/eaves/rollouts").json()["list"]
+    jobs = http.get("/v1/jobs").json()["list"]
+    views = {
+        **{view.strip("/").replace("/", "-") or "overview": view for view in VIEWS},
+        **pages,
+        **{
+            f"{name}-{tab}": f"{page}/{tab}"
+            for name, page in pages.items()
+            for tab in TABS[page.split("/")[1]]
+        },
+        "deploy": f"{pages['app']}/deploy",
+        "shelf": f"/marketplace/{shelf[0]['id']}/deploy",
         "project": f"/projects/{found('/v1/projects', 'fleet')}",
         "rollout": f"/rollouts/{rollouts[0]['id']}",
         "job": f"/jobs/{jobs[0]['id']}",
         "image": f"/library/images/{found('/v1/apps/images', 'eve-14')}",
     }
+    assert not_shown(views.values()) == []
+    return views

@@ -9,10 +9,13 @@ from playwright.sync_api import Page, Playwright, expect
 
 pytestmark = pytest.mark.system
 
+TRIAGE = ("/", "/nodes", "/alerts", "/events")  # what somebody looks at on the way
+
 
 def test_a_wrong_password_is_told_and_the_right_one_opens(stranger: Page) -> None:
     sign_in(stranger, "admin", "not this one")
     expect(stranger.get_by_role("alert")).to_contain_text("user name or password is wrong")
+    assert faults_of_access(stranger) == []
     stranger.get_by_label("Password").fill(PASSWORD)
     stranger.keyboard.press("Enter")
     expect(stranger.get_by_role("heading", name="Needs a person")).to_be_visible()
@@ -86,5 +89,10 @@ def test_a_phone_is_enough_to_see_what_needs_a_person(playwright: Playwright, si
     with at_console(playwright, site, phone=True) as page:
         sign_in(page, "admin", PASSWORD)
         page.get_by_role("heading", name="Needs a person").wait_for()
-        wide: int = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        assert wide <= 0, f"the page is {wide} pixels wider than the screen"
+        for view in TRIAGE:
+            page.goto(view)
+            page.get_by_role("heading", level=1).first.wait_for()
+            expect(page.get_by_role("progressbar")).to_have_count(0)
+            wide: int = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            assert wide <= 0, f"{view} is {wide} pixels wider than the screen"
+            assert faults_of_access(page) == [], view

@@ -6,7 +6,7 @@ const SHOWN: Readonly<Record<string, readonly string[]>> = {
   devices: ["/v1/devices", "/v1/apps/instances", "/v1/eaves/devices", "/v1/eaves/why"],
   app_instances: ["/v1/apps/instances", "/v1/eaves/why"],
   apps: ["/v1/apps"],
-  projects: ["/v1/projects"],
+  projects: ["/v1/projects", "/v1/eaves/explain"],
   networks: ["/v1/networks"],
   netinsts: ["/v1/netinsts"],
   volume_instances: ["/v1/volumes"],

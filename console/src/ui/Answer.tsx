@@ -1,10 +1,17 @@
-import type { UseQueryResult } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { Problem } from "./Problem";
 import { Waiting } from "./Waiting";
 
+/** What of a query tells how far it is. */
+interface Asked<T> {
+  readonly isError: boolean;
+  readonly error: unknown;
+  readonly data: T | undefined;
+  readonly isPending: boolean;
+}
+
 interface Props<T> {
-  readonly query: UseQueryResult<T>;
+  readonly query: Asked<T>;
   readonly what: string;
   readonly children: (data: T) => ReactNode;
 }

@@ -22,6 +22,8 @@ interface Props<T> {
   readonly path: PathOf<"get">;
   readonly onChoose: (one: T | undefined) => void;
   readonly required?: boolean;
+  /** Its name at the beginning. */
+  readonly first?: string;
 }
 
 const SHOWN = 20;
@@ -31,9 +33,10 @@ export function Choice<T extends Named = Named>({
   path,
   onChoose,
   required = false,
+  first = "",
 }: Props<T>) {
   const id = useId();
-  const [text, setText] = useState("");
+  const [text, setText] = useState(first);
   const found = useReadOwn<Listed<T>>(path, {
     query: { namePattern: text, "next.pageSize": SHOWN },
   });
@@ -42,7 +45,7 @@ export function Choice<T extends Named = Named>({
   choose.current = onChoose;
   const chosen = rows.find((one) => one.name === text);
   const input = useRef<HTMLInputElement>(null);
-  const open = text !== "" && !chosen;
+  const open = text !== "" && text !== first && !chosen;
   // a form with a name that stands for nothing, or for nothing yet, is not sent
   useEffect(() => input.current?.setCustomValidity(open ? "Choose one that there is" : ""), [open]);
   // who types is quicker than the controller: what fits may come after the last letter

@@ -19,8 +19,9 @@ import { Answer } from "./Answer";
 import { Do } from "./Do";
 import { Editor } from "./Editor";
 import { Plan } from "./Plan";
+import { Tabbed } from "./Tabbed";
 
-interface Props {
+interface Props<T> {
   readonly id: string;
   readonly noun: string;
   readonly list: string;
@@ -29,6 +30,9 @@ interface Props {
   readonly more?: ReactNode;
   /** A policy: what saving it would do to the nodes is told before. */
   readonly plan?: "project" | "deployment";
+  /** The same as a form, which is shown first; `tab` is what the address says. */
+  readonly form?: (object: T) => ReactNode;
+  readonly tab?: string | undefined;
 }
 
 interface Any {
@@ -36,8 +40,21 @@ interface Any {
   readonly title?: string;
 }
 
-export function ObjectPage({ id, noun, list, area, path, more, plan }: Props) {
-  const found = useReadOwn<Any>(path, { params: { id }, every: 3_600_000 });
+export function ObjectPage<T extends Any = Any>(props: Props<T>) {
+  const { id, noun, list, area, path, more, plan, form, tab } = props;
+  const found = useReadOwn<T>(path, { params: { id }, every: 3_600_000 });
+  const text = (object: T) => (
+    <ObjectText
+      id={id}
+      noun={noun}
+      list={list}
+      area={area}
+      path={path}
+      plan={plan}
+      object={object}
+      stays={form !== undefined}
+    />
+  );
   return (
     <Answer query={found} what={noun}>
       {(object) => (
@@ -55,17 +72,28 @@ export function ObjectPage({ id, noun, list, area, path, more, plan }: Props) {
               <bdi>{object.title || object.name}</bdi>
             </Title>
             {more}
+            {form && (
+              <ActionList>
+                <ActionListItem>
+                  <Deletion {...props} object={object} />
+                </ActionListItem>
+              </ActionList>
+            )}
           </StackItem>
           <StackItem isFilled>
-            <ObjectText
-              id={id}
-              noun={noun}
-              list={list}
-              area={area}
-              path={path}
-              plan={plan}
-              object={object}
-            />
+            {form ? (
+              <Tabbed
+                label={`This ${noun.toLowerCase()}`}
+                base={`${list}/${id}`}
+                tab={tab}
+                tabs={[
+                  { key: "form", title: "Form", body: () => form(object) },
+                  { key: "text", title: "Text", body: () => text(object) },
+                ]}
+              />
+            ) : (
+              text(object)
+            )}
           </StackItem>
         </Stack>
       )}
@@ -73,16 +101,15 @@ export function ObjectPage({ id, noun, list, area, path, more, plan }: Props) {
   );
 }
 
-interface TextProps extends Omit<Props, "plan" | "more"> {
+interface TextProps extends Omit<Props<Any>, "plan" | "more" | "form" | "tab"> {
   readonly object: Any;
-  readonly plan?: Props["plan"] | undefined;
+  readonly plan?: Props<Any>["plan"] | undefined;
   /** Its deletion stands elsewhere on the page. */
   readonly stays?: boolean;
 }
 
 export function ObjectText({ id, noun, list, area, path, object, plan, stays = false }: TextProps) {
   const { api, may } = useSession();
-  const navigate = useNavigate();
   const shown = stringify(object);
   const [base, setBase] = useState(shown);
   const [text, setText] = useState(shown);
@@ -121,21 +148,33 @@ export function ObjectText({ id, noun, list, area, path, object, plan, stays = f
             </Do>
           </ActionListItem>
         )}
-        {!stays && may(area, "Delete") && (
+        {!stays && (
           <ActionListItem>
-            <Do
-              name="Delete"
-              danger
-              consequence="It is deleted. What still refers to it is named, and has to go first."
-              work={() => api.remove(path, { params })}
-              done={() => navigate(list)}
-            >
-              {plan && <Plan kind={plan} object={object} gone />}
-            </Do>
+            <Deletion id={id} area={area} path={path} list={list} plan={plan} object={object} />
           </ActionListItem>
         )}
       </ActionList>
     </>
+  );
+}
+
+type DeletionProps = Pick<TextProps, "id" | "area" | "path" | "list" | "plan" | "object">;
+
+/** Nothing for who may not. */
+function Deletion({ id, area, path, list, plan, object }: DeletionProps) {
+  const { api, may } = useSession();
+  const navigate = useNavigate();
+  if (!may(area, "Delete")) return null;
+  return (
+    <Do
+      name="Delete"
+      danger
+      consequence="It is deleted. What still refers to it is named, and has to go first."
+      work={() => api.remove(path, { params: { id } })}
+      done={() => navigate(list)}
+    >
+      {plan && <Plan kind={plan} object={object} gone />}
+    </Do>
   );
 }
 

@@ -1,15 +1,16 @@
 /** Who did what, with before and after; and whether the chain of the log is whole. */
 import { Alert, Button, Title, Toolbar, ToolbarContent, ToolbarItem } from "@patternfly/react-core";
 import { ExpandableRowContent, Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
-import { useInfiniteQuery, useMutation } from "@tanstack/react-query";
+import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { useSearchParams } from "react-router";
 import { stringify } from "yaml";
-import type { Paged } from "../../api/own";
+import { useMore } from "../../api/useMore";
 import { filteredAt } from "../../list/state";
 import { Typed } from "../../list/Typed";
 import { useSession } from "../../session/Session";
 import { Age } from "../../ui/Age";
+import { More } from "../../ui/More";
 import { Problem } from "../../ui/Problem";
 import { Waiting } from "../../ui/Waiting";
 import { type Checked, whole } from "./chain";
@@ -28,6 +29,7 @@ interface Line {
 }
 
 const PATH = "/v1/eaves/audit";
+const PAGE = 100;
 const FILTERS = [
   ["user", "User"],
   ["objectName", "Object"],
@@ -35,22 +37,11 @@ const FILTERS = [
 ] as const;
 
 export function Audit() {
-  const { api, token } = useSession();
   const [params, setParams] = useSearchParams();
   const asked = Object.fromEntries(FILTERS.map(([name]) => [name, params.get(name) ?? ""]));
   const change = (name: string, value: string) =>
     setParams(filteredAt(window.location.search, name, value), { replace: true });
-  const lines = useInfiniteQuery({
-    queryKey: [PATH, token, asked],
-    queryFn: ({ pageParam, signal }) =>
-      api.getOwn<Paged<Line>>(PATH, {
-        query: { ...asked, "next.pageSize": 100, "next.pageToken": pageParam },
-        signal,
-      }),
-    initialPageParam: "",
-    getNextPageParam: (last) => last.next?.pageToken || undefined,
-  });
-  const rows = lines.data?.pages.flatMap((page) => page.list) ?? [];
+  const { told, rows } = useMore<Line>(PATH, { query: { ...asked, "next.pageSize": PAGE } });
   return (
     <section aria-label="Audit log">
       <Title headingLevel="h1">Audit log</Title>
@@ -68,8 +59,8 @@ export function Audit() {
           ))}
         </ToolbarContent>
       </Toolbar>
-      {lines.isError && <Problem error={lines.error} />}
-      {lines.isPending && <Waiting what="the audit log" />}
+      {told.isError && <Problem error={told.error} />}
+      {told.isPending && <Waiting what="the audit log" />}
       <Table aria-label="Audit log" variant="compact">
         <Thead>
           <Tr>
@@ -85,15 +76,7 @@ export function Audit() {
           <Row key={one.number} one={one} index={index} />
         ))}
       </Table>
-      {lines.hasNextPage && (
-        <Button
-          variant="link"
-          isLoading={lines.isFetchingNextPage}
-          onClick={() => void lines.fetchNextPage()}
-        >
-          Older entries
-        </Button>
-      )}
+      <More told={told} name="Older entries" />
     </section>
   );
 }

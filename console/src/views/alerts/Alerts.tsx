@@ -9,18 +9,21 @@ import {
 import { CheckCircleIcon } from "@patternfly/react-icons";
 import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
 import { Link, useSearchParams } from "react-router";
-import type { Incident, Paged } from "../../api/own";
-import { useReadOwn } from "../../api/useRead";
+import type { Incident } from "../../api/own";
+import { useMore } from "../../api/useMore";
 import { Age } from "../../ui/Age";
 import { Answer } from "../../ui/Answer";
+import { More } from "../../ui/More";
 import { State } from "../../ui/State";
 import { inWords } from "../../ui/words";
+
+const PAGE = 100;
 
 export function Alerts() {
   const [params, setParams] = useSearchParams();
   const open = params.get("open") ?? "true";
-  const told = useReadOwn<Paged<Incident>>("/v1/eaves/incidents", {
-    query: { open: open === "all" ? undefined : open, "next.pageSize": 500 },
+  const { told, rows } = useMore<Incident>("/v1/eaves/incidents", {
+    query: { open: open === "all" ? undefined : open, "next.pageSize": PAGE },
   });
   return (
     <section aria-label="Alerts">
@@ -36,8 +39,8 @@ export function Alerts() {
         <FormSelectOption value="all" label="All" />
       </FormSelect>
       <Answer query={told} what="alerts">
-        {({ list }) =>
-          list.length === 0 ? (
+        {() =>
+          rows.length === 0 ? (
             <EmptyState variant="sm" icon={CheckCircleIcon} headingLevel="h2" titleText="No alerts">
               <EmptyStateBody>
                 Alert rules say what is watched; <Link to="/library/alert-rules">look at them</Link>
@@ -57,7 +60,7 @@ export function Alerts() {
                 </Tr>
               </Thead>
               <Tbody>
-                {list.map((one) => (
+                {rows.map((one) => (
                   <Tr key={one.id}>
                     <Td dataLabel="Severity">
                       <State word={one.severity} />
@@ -96,6 +99,7 @@ export function Alerts() {
           )
         }
       </Answer>
+      <More told={told} name="Older alerts" />
     </section>
   );
 }

@@ -1,17 +1,21 @@
-/** An app of the tenant: its manifest as text, and the way to its instances. */
+/** An app of the tenant: its manifest as a form and as text, and the way to its instances. */
 import { Link, useParams } from "react-router";
+import type { Bundle } from "../../api/types";
 import { ObjectPage } from "../../ui/ObjectPage";
+import { ManifestFields } from "./ManifestFields";
 
 export function App() {
-  const { id = "" } = useParams();
+  const { id = "", tab } = useParams();
   return (
-    <ObjectPage
+    <ObjectPage<Bundle>
       id={id}
       noun="App"
       list="/apps"
       area="accessEdgeApp"
       path="/v1/apps/id/{id}"
       more={<Link to={`/apps/${id}/deploy`}>Deploy this app</Link>}
+      tab={tab}
+      form={(bundle) => <ManifestFields id={id} bundle={bundle} />}
     />
   );
 }

@@ -1,6 +1,7 @@
 import { EmptyState, EmptyStateBody } from "@patternfly/react-core";
 import { Link } from "react-router";
 import type { BundleRow } from "../../api/types";
+import { BulkDelete } from "../../list/BulkDelete";
 import { type Column, type Filter, ListView } from "../../list/ListView";
 import { useList } from "../../list/useList";
 import { useListState } from "../../list/useListState";
@@ -50,6 +51,19 @@ export function Apps() {
       idOf={(row) => row.id ?? row.name ?? ""}
       nameOf={(row) => row.name ?? ""}
       actions={may("accessEdgeApp", "Create") ? <NewApp /> : undefined}
+      {...(may("accessEdgeApp", "Delete")
+        ? {
+            bulk: (chosen, done) => (
+              <BulkDelete
+                chosen={chosen}
+                done={done}
+                area="accessEdgeApp"
+                path="/v1/apps/id/{id}"
+                nameOf={(row) => row.name ?? ""}
+              />
+            ),
+          }
+        : {})}
       empty={
         <EmptyState headingLevel="h2" titleText="No apps yet">
           <EmptyStateBody>

@@ -1,10 +1,12 @@
 /** The shelf: apps that come with Eaves, imported into the tenant by one job. */
 import {
+  Button,
   Card,
   CardBody,
   CardFooter,
   CardTitle,
   Content,
+  Label,
   SearchInput,
   Title,
 } from "@patternfly/react-core";
@@ -16,7 +18,7 @@ import { useSession } from "../../session/Session";
 import { Answer } from "../../ui/Answer";
 import { Do } from "../../ui/Do";
 import { worded } from "../../ui/words";
-import { jobName } from "../jobs/names";
+import { importOf } from "./shelf";
 
 export function Marketplace() {
   const [params, setParams] = useSearchParams();
@@ -60,10 +62,7 @@ function Entry({ one }: { readonly one: BundleRow }) {
   const navigate = useNavigate();
   const work = async () => {
     const made = await api.put("/v1/jobs/apps/bundles/import", {
-      body: {
-        jobName: jobName(`import-${one.name}`, new Date()),
-        bundleImport: { bundleConfig: [{ name: one.name, parentBundleId: one.id }] },
-      },
+      body: importOf(one, new Date()),
     });
     if (made.jobId) navigate(`/jobs/${made.jobId}`);
   };
@@ -80,19 +79,27 @@ function Entry({ one }: { readonly one: BundleRow }) {
         </Content>
       </CardBody>
       <CardFooter>
-        {one.isImported ? (
-          <Link to={`/apps?namePattern=${encodeURIComponent(one.name ?? "")}`}>
-            Imported: deploy it
-          </Link>
-        ) : (
-          may("accessEdgeApp", "Create") && (
-            <Do
-              name="Import"
-              consequence={`A copy of ${one.name} becomes an app of this tenant, with a datastore and images for it. Nothing runs yet.`}
-              work={work}
-            />
-          )
-        )}
+        <div className="eaves-actions">
+          {may("accessAppInstance", "Create") && (
+            <Button
+              variant="primary"
+              component={(props) => <Link {...props} to={`/marketplace/${one.id}/deploy`} />}
+            >
+              Deploy<span className="pf-v6-screen-reader"> {one.title}</span>
+            </Button>
+          )}
+          {one.isImported ? (
+            <Label color="green">Imported</Label>
+          ) : (
+            may("accessEdgeApp", "Create") && (
+              <Do
+                name="Import"
+                consequence={`A copy of ${one.name} becomes an app of this tenant, with a datastore and images for it. Nothing runs yet.`}
+                work={work}
+              />
+            )
+          )}
+        </div>
       </CardFooter>
     </Card>
   );

@@ -43,15 +43,21 @@ function ports({ appPort, nodePort }: AppForm) {
   if (!appPort && !nodePort) return [];
   const to = whole(appPort || nodePort, "the port of the app");
   const at = whole(nodePort || appPort, "the port of the node");
-  const matches = [
-    ANYWHERE,
-    { type: "protocol", value: "tcp" },
-    { type: "lport", value: String(at) },
-  ];
-  return [{ name: "port", matches, actions: [{ portmap: true, portmapto: { appPort: to } }] }];
+  return [portRule("tcp", at, to)];
 }
 
-function whole(text: string, what: string): number {
+/** What comes to this port of the node goes to that port of the app. */
+export function portRule(protocol: string, at: number, to: number) {
+  const matches = [
+    ANYWHERE,
+    { type: "protocol", value: protocol },
+    { type: "lport", value: String(at) },
+  ];
+  return { name: "port", matches, actions: [{ portmap: true, portmapto: { appPort: to } }] };
+}
+
+/** Throws for what is no whole number above zero. */
+export function whole(text: string, what: string): number {
   if (!/^[1-9]\d*$/.test(text.trim()))
     throw new Error(`${what}: ${text || "nothing"} is no number`);
   return Number(text);

@@ -1,6 +1,5 @@
 /** What people did and what nodes told, newest first; filters stand in the address. */
 import {
-  Button,
   FormSelect,
   FormSelectOption,
   Title,
@@ -9,13 +8,13 @@ import {
   ToolbarItem,
 } from "@patternfly/react-core";
 import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
-import { useInfiniteQuery } from "@tanstack/react-query";
 import { useSearchParams } from "react-router";
-import type { EventRow, Listed } from "../../api/types";
+import type { EventRow } from "../../api/types";
+import { useMore } from "../../api/useMore";
 import { filteredAt } from "../../list/state";
 import { Typed } from "../../list/Typed";
-import { useSession } from "../../session/Session";
 import { Age } from "../../ui/Age";
+import { More } from "../../ui/More";
 import { Problem } from "../../ui/Problem";
 import { State } from "../../ui/State";
 import { Waiting } from "../../ui/Waiting";
@@ -25,24 +24,15 @@ const PAGE = 100;
 const PATH = "/v1/events";
 
 export function Events() {
-  const { api, token } = useSession();
   const [params, setParams] = useSearchParams();
   const severity = params.get("severity") ?? "";
   const search = params.get("search") ?? "";
   const user = params.get("user") ?? "";
   const change = (name: string, value: string) =>
     setParams(filteredAt(window.location.search, name, value), { replace: true });
-  const events = useInfiniteQuery({
-    queryKey: [PATH, token, severity, search, user],
-    queryFn: ({ pageParam, signal }) =>
-      api.getOwn<Listed<EventRow>>(PATH, {
-        query: { severity, search, user, "next.pageSize": PAGE, "next.pageToken": pageParam },
-        signal,
-      }),
-    initialPageParam: "",
-    getNextPageParam: (last) => last.next?.pageToken || undefined,
+  const { told, rows } = useMore<EventRow>(PATH, {
+    query: { severity, search, user, "next.pageSize": PAGE },
   });
-  const rows = events.data?.pages.flatMap((page) => page.list ?? []) ?? [];
   return (
     <section aria-label="Events">
       <Title headingLevel="h1">Events</Title>
@@ -73,8 +63,8 @@ export function Events() {
           </ToolbarItem>
         </ToolbarContent>
       </Toolbar>
-      {events.isError && <Problem error={events.error} />}
-      {events.isPending && <Waiting what="events" />}
+      {told.isError && <Problem error={told.error} />}
+      {told.isPending && <Waiting what="events" />}
       <Table aria-label="Events" variant="compact" isStickyHeader>
         <Thead>
           <Tr>
@@ -111,15 +101,7 @@ export function Events() {
           ))}
         </Tbody>
       </Table>
-      {events.hasNextPage && (
-        <Button
-          variant="link"
-          isLoading={events.isFetchingNextPage}
-          onClick={() => void events.fetchNextPage()}
-        >
-          Older events
-        </Button>
-      )}
+      <More told={told} name="Older events" />
     </section>
   );
 }

@@ -1,8 +1,7 @@
 /** The same for many instances, one call for each: told at the end which of them were refused. */
-
-import { Refused } from "../../api/call";
 import type { PathOf } from "../../api/client";
 import type { AppRow } from "../../api/types";
+import { refusedOf } from "../../list/refused";
 import type { Chosen } from "../../list/selection";
 import type { Verb } from "../../rights/rights";
 import { useSession } from "../../session/Session";
@@ -57,13 +56,7 @@ export function BulkInstances({ chosen, done }: Props) {
     const failed = await each([...chosen.entries()], async ([id]) => {
       await api.put(path, { params: { id } });
     });
-    if (failed.length > 0) {
-      const reasons = failed.map(({ item: [, row], error }) => ({
-        details: `${row.name}: ${error instanceof Error ? error.message : String(error)}`,
-        location: "",
-      }));
-      throw new Refused(0, reasons, "", undefined);
-    }
+    if (failed.length > 0) throw refusedOf(failed, (row) => row.name ?? "");
   };
   return VERBS.filter((one) => may("accessAppInstance", one.verb)).map((one) => (
     <Do

@@ -14,17 +14,21 @@ import { useRead } from "../../api/useRead";
 import { useSession } from "../../session/Session";
 import { Age } from "../../ui/Age";
 import { Answer } from "../../ui/Answer";
+import { bytes } from "../../ui/bytes";
 import { Chart } from "../../ui/Chart";
 import { Do } from "../../ui/Do";
 import { Facts } from "../../ui/Facts";
 import { Flows } from "../../ui/Flows";
 import { Logs } from "../../ui/Logs";
+import { ObjectText } from "../../ui/ObjectPage";
 import { State } from "../../ui/State";
 import { Tabbed } from "../../ui/Tabbed";
 import { Timeline } from "../../ui/Timeline";
 import { WhyTree } from "../../ui/WhyTree";
 import { worded } from "../../ui/words";
 
+const CONFIG = "/v1/apps/instances/id/{id}";
+const KIBIBYTE = 1024; // as the contract counts memory
 const CHARTS = [
   ["Processor", "CPU_USAGE"],
   ["Memory", "MEMORY_TOTAL"],
@@ -60,6 +64,11 @@ export function Instance() {
               tab={tab}
               tabs={[
                 { key: "state", title: "State", body: () => <Standing id={id} app={app} /> },
+                {
+                  key: "asked",
+                  title: "Configuration",
+                  body: () => <InstanceText id={id} />,
+                },
                 {
                   key: "logs",
                   title: "Log",
@@ -150,7 +159,29 @@ function Life({ id, app }: { readonly id: string; readonly app: AppStatus }) {
   );
 }
 
+/** What it is asked to be, as text. */
+function InstanceText({ id }: { readonly id: string }) {
+  const found = useRead(CONFIG, { params: { id }, every: 3_600_000 });
+  return (
+    <Answer query={found} what="its configuration">
+      {(object) => (
+        <ObjectText
+          id={id}
+          noun="App instance"
+          list="/instances"
+          area="accessAppInstance"
+          path={CONFIG}
+          object={object}
+          stays
+        />
+      )}
+    </Answer>
+  );
+}
+
 function Standing({ id, app }: { readonly id: string; readonly app: AppStatus }) {
+  const asked = useRead(CONFIG, { params: { id } });
+  const { cpus, memory } = asked.data?.vminfo ?? {};
   const addresses = (app.netStatusList ?? []).flatMap((one) => one.ipAddrs ?? []);
   return (
     <Stack hasGutter>
@@ -182,6 +213,10 @@ function Standing({ id, app }: { readonly id: string; readonly app: AppStatus })
             ],
             ["Kind", worded(app.appType)],
             ["Addresses", addresses.join(", ")],
+            ["Processors", cpus ? String(cpus) : ""],
+            ["Memory", memory ? bytes(Number(memory) * KIBIBYTE) : ""],
+            ["Disks", (asked.data?.drives ?? []).map((one) => one.imagename).join(", ")],
+            ["Networks", (asked.data?.interfaces ?? []).map(networkOf).join(", ")],
             ["Started", <Age key="boot" at={app.bootTime} />],
             ["Last told", <Age key="update" at={app.lastUpdate} />],
           ]}
@@ -190,6 +225,14 @@ function Standing({ id, app }: { readonly id: string; readonly app: AppStatus })
     </Stack>
   );
 }
+
+/** The network instance of an interface, or the adapter that the app holds itself. */
+const networkOf = (one: {
+  readonly intfname?: string;
+  readonly netinstname?: string;
+  readonly directattach?: boolean;
+}) =>
+  `${one.intfname ?? ""} ${one.directattach ? "held by itself" : `on ${one.netinstname ?? ""}`}`;
 
 function Charts({ id }: { readonly id: string }) {
   return (

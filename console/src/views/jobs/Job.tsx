@@ -2,16 +2,18 @@
 import { Breadcrumb, BreadcrumbItem, Title } from "@patternfly/react-core";
 import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
 import { Link, useParams } from "react-router";
-import type { Paged } from "../../api/own";
-import { useRead, useReadOwn } from "../../api/useRead";
+import { useMore } from "../../api/useMore";
+import { useRead } from "../../api/useRead";
 import { mayMany } from "../../rights/operations";
 import { useSession } from "../../session/Session";
 import { Age } from "../../ui/Age";
 import { Answer } from "../../ui/Answer";
 import { Do } from "../../ui/Do";
 import { Facts } from "../../ui/Facts";
+import { More } from "../../ui/More";
 import { State } from "../../ui/State";
 import { worded } from "../../ui/words";
+import { ENDED } from "./ended";
 
 interface Part {
   readonly objectId: string;
@@ -21,16 +23,16 @@ interface Part {
 }
 
 const EVERY_MS = 2_000;
-const ENDED = /COMPLETED|FAILED|ABORTED/;
+const PAGE = 200;
 
 export function Job() {
   const { id = "" } = useParams();
   const { api, may } = useSession();
   const params = { id };
   const job = useRead("/v1/jobs/id/{id}", { params, every: EVERY_MS });
-  const parts = useReadOwn<Paged<Part>>("/v1/eaves/jobs/id/{id}/objects", {
+  const { told, rows } = useMore<Part>("/v1/eaves/jobs/id/{id}/objects", {
     params,
-    query: { "next.pageSize": 500 },
+    query: { "next.pageSize": PAGE },
     every: EVERY_MS,
   });
   return (
@@ -65,8 +67,8 @@ export function Job() {
               ["By", one.revision?.createdBy],
             ]}
           />
-          <Answer query={parts} what="results">
-            {({ list }) => (
+          <Answer query={told} what="results">
+            {() => (
               <Table aria-label="Results" variant="compact">
                 <Thead>
                   <Tr>
@@ -76,7 +78,7 @@ export function Job() {
                   </Tr>
                 </Thead>
                 <Tbody>
-                  {list.map((part) => (
+                  {rows.map((part) => (
                     <Tr key={part.objectId}>
                       <Td dataLabel="Object" modifier="breakWord">
                         <bdi>{part.objectName || part.objectId}</bdi>
@@ -93,6 +95,7 @@ export function Job() {
               </Table>
             )}
           </Answer>
+          <More told={told} name="More results" />
         </>
       )}
     </Answer>

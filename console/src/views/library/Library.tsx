@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { Link, useNavigate, useParams } from "react-router";
 import { parse, stringify } from "yaml";
+import { BulkDelete } from "../../list/BulkDelete";
 import { type Column, type Filter, ListView } from "../../list/ListView";
 import { useList } from "../../list/useList";
 import { useListState } from "../../list/useListState";
@@ -64,6 +65,19 @@ function Shelf({ word, kind }: { readonly word: string; readonly kind: Kind }) {
           </>
         ) : undefined
       }
+      {...(may(kind.area, "Delete")
+        ? {
+            bulk: (chosen, done) => (
+              <BulkDelete
+                chosen={chosen}
+                done={done}
+                area={kind.area}
+                path={kind.one}
+                nameOf={(row) => row.name ?? ""}
+              />
+            ),
+          }
+        : {})}
       empty={<p>None yet.</p>}
     />
   );

@@ -45,7 +45,7 @@ function Update({ chosen, done }: Props) {
     <Do
       name="Update"
       danger
-      consequence={`${chosen.size} nodes download this image, reboot into it and test it; one that fails its test falls back by itself. All of them begin at once: for waves, make a roll-out.`}
+      consequence={`${chosen.size} nodes download this image, reboot into it and test it; one that fails its test falls back by itself. All of them begin at once: for waves, make a roll-out (under Roll-outs).`}
       work={work}
     >
       <Choice label="Image" path="/v1/apps/images" onChoose={setImage} required />

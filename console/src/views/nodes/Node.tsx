@@ -139,6 +139,7 @@ function Standing({ id, node }: { readonly id: string; readonly node: NodeStatus
             ["Memory", node.dinfo?.memMB ? bytes(Number(node.dinfo.memMB) * MEGABYTE) : ""],
             ["Disk", node.dinfo?.storageMB ? bytes(Number(node.dinfo.storageMB) * MEGABYTE) : ""],
             ["Host name", node.hostName],
+            ["Id", id],
           ]}
         />
       </StackItem>

@@ -6,6 +6,7 @@ import type { NodeStatus } from "../../api/types";
 import type { Verb } from "../../rights/rights";
 import { useSession } from "../../session/Session";
 import { Do } from "../../ui/Do";
+import { Touched } from "./Touched";
 
 interface Action {
   readonly name: string;
@@ -13,6 +14,8 @@ interface Action {
   readonly verb: Verb;
   readonly consequence: string;
   readonly danger?: boolean;
+  /** Apps of the node stop, or are left to themselves: they are named. */
+  readonly touches?: boolean;
   readonly fits: (node: NodeStatus) => boolean;
 }
 
@@ -33,6 +36,7 @@ const ACTIONS: readonly Action[] = [
     path: "/v1/devices/id/{id}/reboot",
     verb: "Execute",
     consequence: "The node stops its apps in order and restarts; they are away until it is back.",
+    touches: true,
     fits: (node) => active(node) && node.runState !== "RUN_STATE_UNPROVISIONED",
   },
   {
@@ -42,6 +46,7 @@ const ACTIONS: readonly Action[] = [
     consequence:
       "All apps of the node stop; their volumes stay. The node goes on asking for its configuration.",
     danger: true,
+    touches: true,
     fits: active,
   },
   {
@@ -51,6 +56,7 @@ const ACTIONS: readonly Action[] = [
     consequence:
       "The node stops its apps in order and says when its power may be cut; it starts them again after its next boot.",
     danger: true,
+    touches: true,
     fits: (node) => node.runState !== "RUN_STATE_UNPROVISIONED",
   },
   {
@@ -77,7 +83,9 @@ export function NodeActions({ id, node }: { readonly id: string; readonly node: 
             consequence={one.consequence}
             danger={one.danger ?? false}
             work={() => api.put(one.path, { params })}
-          />
+          >
+            {one.touches && <Touched node={node.name ?? ""} />}
+          </Do>
         </ActionListItem>
       ))}
       {may("accessDevice", "Delete") && (

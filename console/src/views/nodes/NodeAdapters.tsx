@@ -18,6 +18,8 @@ export function NodeAdapters({ node }: { readonly node: NodeStatus }) {
             <Th>Port</Th>
             <Th>State</Th>
             <Th>Addresses</Th>
+            <Th>Routers</Th>
+            <Th>DNS servers</Th>
             <Th>Configured by</Th>
             <Th>Error</Th>
           </Tr>
@@ -32,6 +34,8 @@ export function NodeAdapters({ node }: { readonly node: NodeStatus }) {
                 <State word={one.up ? "ONLINE" : "OFFLINE"} />
               </Td>
               <Td dataLabel="Addresses">{(one.ipAddrs ?? []).join(", ")}</Td>
+              <Td dataLabel="Routers">{(one.defaultRouters ?? []).join(", ") || "–"}</Td>
+              <Td dataLabel="DNS servers">{(one.dns?.servers ?? []).join(", ") || "–"}</Td>
               <Td dataLabel="Configured by">
                 {originOf(one.configSource?.origin)}{" "}
                 {one.configSource?.submittedAt && <Age at={one.configSource.submittedAt} />}

@@ -26,7 +26,7 @@ import { Problem } from "../../ui/Problem";
 import { State } from "../../ui/State";
 import { Waiting } from "../../ui/Waiting";
 import { attention, type Item } from "./attention";
-import { ATTENTION, answered, totalOf } from "./first";
+import { ATTENTION, answered, isFirstHour, totalOf } from "./first";
 import { mostOf } from "./most";
 import { Spread } from "./Spread";
 
@@ -40,13 +40,15 @@ export function Overview() {
   const { told, apps } = useSeen();
   const shown = useShown(told.data !== undefined);
   const states = told.data?.states;
-  const empty = states !== undefined && totalOf(states) === 0;
+  const nodes = states && totalOf(states);
+  const running = apps.data?.summaryByState && totalOf(apps.data.summaryByState.values ?? {});
+  const empty = nodes === 0;
   return (
     <Stack hasGutter>
-      {empty && (
+      {nodes !== undefined && isFirstHour(nodes, running) && (
         <StackItem>
           <Suspense fallback={<Waiting what="the first steps" />}>
-            <FirstHour />
+            <FirstHour nodes={nodes} />
           </Suspense>
         </StackItem>
       )}

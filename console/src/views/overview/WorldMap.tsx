@@ -41,6 +41,10 @@ export function WorldMap({ points }: { readonly points: Points }) {
     drawn.on("load", () => {
       drawn.getSource<GeoJSONSource>("nodes")?.setData(latest.current);
     });
+    const host = place.current;
+    drawn.on("idle", () => {
+      host.dataset.drawn = "true"; // coasts and places stand there: so much for who takes a picture
+    });
     return () => {
       map.current = undefined;
       drawn.remove();

@@ -15,6 +15,12 @@ interface Standing {
 export const answered = ({ data, failureCount }: Standing): boolean =>
   data !== undefined || failureCount > 0;
 
+const FEW = 3;
+
+/** As long as nothing runs, and of nodes there are no more than somebody tries things with. */
+export const isFirstHour = (nodes: number, instances: number | undefined): boolean =>
+  nodes === 0 || (instances === 0 && nodes <= FEW);
+
 /** How many there are in all, where each state has a number. */
 export const totalOf = (states: Readonly<Record<string, number>>): number =>
   Object.values(states).reduce((sum, count) => sum + count, 0);

@@ -8,6 +8,7 @@ import {
 import { useState } from "react";
 import { Link, useNavigate } from "react-router";
 import type { Project } from "../../api/types";
+import { BulkDelete } from "../../list/BulkDelete";
 import { type Column, type Filter, ListView } from "../../list/ListView";
 import { useList } from "../../list/useList";
 import { useListState } from "../../list/useListState";
@@ -59,6 +60,19 @@ export function Projects() {
       idOf={(row) => row.id ?? row.name}
       nameOf={(row) => row.name}
       actions={may("accessDevice", "Create") ? <NewProject /> : undefined}
+      {...(may("accessDevice", "Delete")
+        ? {
+            bulk: (chosen, done) => (
+              <BulkDelete
+                chosen={chosen}
+                done={done}
+                area="accessDevice"
+                path="/v1/projects/id/{id}"
+                nameOf={(row) => row.name ?? ""}
+              />
+            ),
+          }
+        : {})}
       empty={
         <EmptyState headingLevel="h2" titleText="No project yet">
           <EmptyStateBody>

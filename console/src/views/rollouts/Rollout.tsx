@@ -10,12 +10,14 @@ import {
 import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
 import { useState } from "react";
 import { Link, useParams } from "react-router";
-import type { Paged, Rollout as Told } from "../../api/own";
+import type { Rollout as Told } from "../../api/own";
+import { useMore } from "../../api/useMore";
 import { useReadOwn } from "../../api/useRead";
 import { mayMany } from "../../rights/operations";
 import { useSession } from "../../session/Session";
 import { Answer } from "../../ui/Answer";
 import { Do } from "../../ui/Do";
+import { More } from "../../ui/More";
 import { State } from "../../ui/State";
 import { movesOf } from "./moves";
 import { Waves } from "./Waves";
@@ -31,6 +33,7 @@ interface Part {
 
 const STANDINGS = ["WAITING", "STARTED", "SUCCEEDED", "FAILED", "UNDOING", "UNDONE", "NOT_UNDONE"];
 const EVERY_MS = 3_000;
+const PAGE = 200;
 
 export function Rollout() {
   const { id = "" } = useParams();
@@ -108,9 +111,9 @@ function Moves({ id, one }: { readonly id: string; readonly one: Told }) {
 
 function Parts({ id }: { readonly id: string }) {
   const [standing, setStanding] = useState("");
-  const told = useReadOwn<Paged<Part>>("/v1/eaves/rollouts/id/{id}/objects", {
+  const { told, rows } = useMore<Part>("/v1/eaves/rollouts/id/{id}/objects", {
     params: { id },
-    query: { standing, "next.pageSize": 200 },
+    query: { standing, "next.pageSize": PAGE },
     every: EVERY_MS,
   });
   return (
@@ -127,7 +130,7 @@ function Parts({ id }: { readonly id: string }) {
         ))}
       </FormSelect>
       <Answer query={told} what="its objects">
-        {({ list }) => (
+        {() => (
           <Table aria-label="Objects" variant="compact">
             <Thead>
               <Tr>
@@ -138,7 +141,7 @@ function Parts({ id }: { readonly id: string }) {
               </Tr>
             </Thead>
             <Tbody>
-              {list.map((one) => (
+              {rows.map((one) => (
                 <Tr key={one.objectId}>
                   <Td dataLabel="Object" modifier="breakWord">
                     <bdi>{one.objectName}</bdi>
@@ -156,6 +159,7 @@ function Parts({ id }: { readonly id: string }) {
           </Table>
         )}
       </Answer>
+      <More told={told} name="More objects" />
     </>
   );
 }

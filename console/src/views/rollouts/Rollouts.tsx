@@ -6,6 +6,7 @@ import { useReadOwn } from "../../api/useRead";
 import { Age } from "../../ui/Age";
 import { Answer } from "../../ui/Answer";
 import { State } from "../../ui/State";
+import { NewRollout } from "./NewRollout";
 import { Waves } from "./Waves";
 
 export function Rollouts() {
@@ -13,12 +14,17 @@ export function Rollouts() {
   return (
     <section aria-label="Roll-outs">
       <Title headingLevel="h1">Roll-outs</Title>
+      <div className="eaves-actions">
+        <NewRollout operation="BULK_SERVICE_BASEOS_UPDATE" name="New OS roll-out" />
+        <NewRollout operation="BULK_SERVICE_APPINSTANCE_REFRESH" name="New app roll-out" />
+      </div>
       <Answer query={told} what="roll-outs">
         {({ list }) =>
           list.length === 0 ? (
             <EmptyState variant="sm" headingLevel="h2" titleText="No roll-outs yet">
               <EmptyStateBody>
-                A roll-out changes many nodes in waves, and stops by itself when too many fail:{" "}
+                A roll-out changes many nodes in waves, and stops by itself when too many fail. What
+                the forms above have no field for (windows, budgets, waves by tags) takes{" "}
                 <code>eaves rollout create -f FILE</code>.
               </EmptyStateBody>
             </EmptyState>

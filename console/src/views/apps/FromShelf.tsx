@@ -1,0 +1,88 @@
+/** From a card of the marketplace to instances: imports it where the tenant has no copy yet. */
+import { Content, Title, Wizard, WizardStep } from "@patternfly/react-core";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { Navigate, useNavigate, useParams } from "react-router";
+import type { BundleRow, Listed } from "../../api/types";
+import { useReadOwn } from "../../api/useRead";
+import { useSession } from "../../session/Session";
+import { Answer } from "../../ui/Answer";
+import { Problem } from "../../ui/Problem";
+import { untilEnded } from "../jobs/ended";
+import { copyOf, importOf } from "./shelf";
+
+const MOST = 500;
+const NOT_YOURS = new Error(
+  "your role does not import apps into this tenant; ask somebody whose role does to import it",
+);
+
+export function FromShelf() {
+  const { id = "" } = useParams();
+  const entry = useReadOwn<BundleRow>("/v1/apps/global/id/{id}", { params: { id } });
+  const own = useReadOwn<Listed<BundleRow>>("/v1/apps", { query: { "next.pageSize": MOST } });
+  return (
+    <Answer query={entry} what="the app">
+      {(one) => (
+        <Answer query={own} what="the apps of the tenant">
+          {({ list = [] }) => {
+            const copy = copyOf(one, list);
+            return copy ? <Navigate replace to={`/apps/${copy}/deploy`} /> : <Import one={one} />;
+          }}
+        </Answer>
+      )}
+    </Answer>
+  );
+}
+
+function Import({ one }: { readonly one: BundleRow }) {
+  const { api, may } = useSession();
+  const navigate = useNavigate();
+  const queries = useQueryClient();
+  const importing = useMutation({
+    mutationFn: async () => {
+      const made = await api.put("/v1/jobs/apps/bundles/import", {
+        body: importOf(one, new Date()),
+      });
+      if (made.jobId) await untilEnded(api, made.jobId);
+    },
+    onSuccess: () => queries.invalidateQueries({ queryKey: ["/v1/apps"] }),
+  });
+  const title = (
+    <Title headingLevel="h1">
+      Deploy <bdi>{one.title}</bdi>
+    </Title>
+  );
+  if (!may("accessEdgeApp", "Create"))
+    return (
+      <>
+        {title}
+        <Problem error={NOT_YOURS} />
+      </>
+    );
+  return (
+    <section aria-label="Deploy">
+      {title}
+      <Wizard onClose={() => navigate("/marketplace")} navAriaLabel="Steps">
+        <WizardStep
+          id="import"
+          name="Import"
+          footer={{
+            nextButtonText: "Import and go on",
+            isNextDisabled: importing.isPending,
+            onNext: () => importing.mutate(),
+          }}
+        >
+          {importing.isError && <Problem error={importing.error} title="Nothing was imported" />}
+          <Content component="p">{one.description}</Content>
+          <Content component="p">
+            A copy of <bdi>{one.name}</bdi> becomes an app of this tenant, with a datastore and
+            images for it. Nothing runs yet: on which nodes it is to run is asked next, and told
+            what would come of it before anything is done.
+          </Content>
+        </WizardStep>
+        <WizardStep id="nodes" name="Nodes" isDisabled />
+        <WizardStep id="settings" name="Settings" isDisabled />
+        <WizardStep id="look" name="Look" isDisabled />
+      </Wizard>
+    </section>
+  );
+}
