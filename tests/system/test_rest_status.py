@@ -105,7 +105,7 @@ async def test_a_device_that_never_came_says_what_to_do(caller: Caller, world: W
 
 
 @pytest.mark.usefixtures("world")
-async def test_lists_tell_how_many_app_instances_there_are(caller: Caller) -> None:
+async def test_lists_tell_how_many_app_instances_and_devices_there_are(caller: Caller) -> None:
     for path, one in (
         ("/v1/devices/status", 1),
         ("/v1/devices/status-config", "1"),  # as the contract writes it
@@ -114,6 +114,8 @@ async def test_lists_tell_how_many_app_instances_there_are(caller: Caller) -> No
         told = await caller.get(path)
         assert [row["appInstCount"] for row in told["list"]] == [one], path
     assert (await caller.get("/v1/apps/name/web"))["appInstCount"] == 1
+    projects = await caller.get("/v1/projects")
+    assert {row["name"]: row["numdevices"] for row in projects["list"]} == {"plant": 1}
 
 
 async def test_what_a_device_reports_is_its_status(

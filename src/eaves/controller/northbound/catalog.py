@@ -56,6 +56,7 @@ from eaves.controller.northbound.resources.reading import (
     present_instance,
     present_model,
     present_project,
+    projects_of_this_moment,
 )
 
 BRANDS: Resource[SysBrand] = Resource(
@@ -76,6 +77,7 @@ PROJECTS: Resource[Tag] = Resource(
     hardware.prepare_project,
     lists.projects,
     present=present_project,
+    of_this_moment=projects_of_this_moment,
     reaches=reaches_devices,
     after_write=hardware.project_written,
 )
