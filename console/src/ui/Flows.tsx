@@ -57,7 +57,12 @@ export function Flows({ kind, id }: { readonly kind: Kind; readonly id: string }
   return (
     <>
       <Title headingLevel="h2">Top talkers</Title>
-      <FormSelect aria-label="By" value={by} onChange={(_event, word) => setBy(word)}>
+      <FormSelect
+        className="eaves-filter"
+        aria-label="By"
+        value={by}
+        onChange={(_event, word) => setBy(word)}
+      >
         {BY.map((word) => (
           <FormSelectOption key={word} value={word} label={`By ${word}`} />
         ))}
@@ -90,42 +95,46 @@ export function Flows({ kind, id }: { readonly kind: Kind; readonly id: string }
       </Answer>
       <Title headingLevel="h2">Newest flows</Title>
       <Answer query={flows} what="flows">
-        {({ list }) => (
-          <Table aria-label="Newest flows" variant="compact">
-            <Thead>
-              <Tr>
-                <Th>When</Th>
-                <Th>Direction</Th>
-                <Th>Here</Th>
-                <Th>There</Th>
-                <Th>Rule</Th>
-                <Th>Done</Th>
-                <Th>Bytes</Th>
-              </Tr>
-            </Thead>
-            <Tbody>
-              {list.map((one) => (
-                <Tr
-                  key={`${one.startTime} ${one.localAddr} ${one.localPort} ${one.remoteAddr} ${one.remotePort}`}
-                >
-                  <Td dataLabel="When">
-                    <Age at={one.startTime} />
-                  </Td>
-                  <Td dataLabel="Direction">{one.direction}</Td>
-                  <Td dataLabel="Here">{`${one.localAddr}:${one.localPort}`}</Td>
-                  <Td dataLabel="There" modifier="breakWord">
-                    <bdi>{`${one.remoteName || one.remoteAddr}:${one.remotePort}`}</bdi>
-                  </Td>
-                  <Td dataLabel="Rule">
-                    <bdi>{one.aclName}</bdi>
-                  </Td>
-                  <Td dataLabel="Done">{one.action}</Td>
-                  <Td dataLabel="Bytes">{bytes(one.txBytes + one.rxBytes)}</Td>
+        {({ list }) =>
+          list.length === 0 ? (
+            <p>No flow was told of yet.</p>
+          ) : (
+            <Table aria-label="Newest flows" variant="compact">
+              <Thead>
+                <Tr>
+                  <Th>When</Th>
+                  <Th>Direction</Th>
+                  <Th>Here</Th>
+                  <Th>There</Th>
+                  <Th>Rule</Th>
+                  <Th>Done</Th>
+                  <Th>Bytes</Th>
                 </Tr>
-              ))}
-            </Tbody>
-          </Table>
-        )}
+              </Thead>
+              <Tbody>
+                {list.map((one) => (
+                  <Tr
+                    key={`${one.startTime} ${one.localAddr} ${one.localPort} ${one.remoteAddr} ${one.remotePort}`}
+                  >
+                    <Td dataLabel="When">
+                      <Age at={one.startTime} />
+                    </Td>
+                    <Td dataLabel="Direction">{one.direction}</Td>
+                    <Td dataLabel="Here">{`${one.localAddr}:${one.localPort}`}</Td>
+                    <Td dataLabel="There" modifier="breakWord">
+                      <bdi>{`${one.remoteName || one.remoteAddr}:${one.remotePort}`}</bdi>
+                    </Td>
+                    <Td dataLabel="Rule">
+                      <bdi>{one.aclName}</bdi>
+                    </Td>
+                    <Td dataLabel="Done">{one.action}</Td>
+                    <Td dataLabel="Bytes">{bytes(one.txBytes + one.rxBytes)}</Td>
+                  </Tr>
+                ))}
+              </Tbody>
+            </Table>
+          )
+        }
       </Answer>
     </>
   );

@@ -71,13 +71,13 @@ export function ObjectPage<T extends Any = Any>(props: Props<T>) {
             <Title headingLevel="h1" className="eaves-long">
               <bdi>{object.title || object.name}</bdi>
             </Title>
-            {more}
-            {form && (
-              <ActionList>
-                <ActionListItem>
-                  <Deletion {...props} object={object} />
-                </ActionListItem>
-              </ActionList>
+            {form ? (
+              <div className="eaves-actions">
+                {more}
+                <Deletion {...props} object={object} />
+              </div>
+            ) : (
+              more
             )}
           </StackItem>
           <StackItem isFilled>

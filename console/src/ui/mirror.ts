@@ -10,8 +10,9 @@ import {
   indentOnInput,
   syntaxHighlighting,
 } from "@codemirror/language";
-import { EditorState } from "@codemirror/state";
+import { Compartment, EditorState } from "@codemirror/state";
 import { EditorView, keymap, lineNumbers } from "@codemirror/view";
+import { isDark } from "../shell/theme";
 
 interface Asked {
   readonly label: string;
@@ -20,11 +21,18 @@ interface Asked {
   readonly onText: (text: string) => void;
 }
 
+/** Its colours of words are for a light page: on a dark one they could not be read. */
+const coloured = () =>
+  isDark()
+    ? EditorView.darkTheme.of(true)
+    : syntaxHighlighting(defaultHighlightStyle, { fallback: true });
+
 /** Returns what takes it away again. */
 export function mirror(host: HTMLElement, asked: Asked): () => void {
   const root = host.shadowRoot ?? host.attachShadow({ mode: "open", delegatesFocus: true });
   const place = document.createElement("div");
   root.append(place);
+  const colours = new Compartment();
   const view = new EditorView({
     root,
     parent: place,
@@ -36,7 +44,7 @@ export function mirror(host: HTMLElement, asked: Asked): () => void {
         indentOnInput(),
         bracketMatching(),
         yaml(),
-        syntaxHighlighting(defaultHighlightStyle, { fallback: true }),
+        colours.of(coloured()),
         keymap.of([...defaultKeymap, ...historyKeymap]), // Tab goes on to the next control
         EditorView.lineWrapping,
         EditorView.contentAttributes.of({ "aria-label": asked.label }),
@@ -47,7 +55,12 @@ export function mirror(host: HTMLElement, asked: Asked): () => void {
       ],
     }),
   });
+  const turned = new MutationObserver(() =>
+    view.dispatch({ effects: colours.reconfigure(coloured()) }),
+  );
+  turned.observe(document.documentElement, { attributes: true, attributeFilter: ["class"] });
   return () => {
+    turned.disconnect();
     view.destroy();
     place.remove();
   };

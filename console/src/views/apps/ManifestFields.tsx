@@ -47,7 +47,7 @@ export function ManifestFields({ id, bundle }: { readonly id: string; readonly b
   };
   return (
     <>
-      <Form isWidthLimited onSubmit={(event) => event.preventDefault()}>
+      <Form onSubmit={(event) => event.preventDefault()}>
         <fieldset className="eaves-fields" disabled={!may("accessEdgeApp", "Update")}>
           <Lines form={form} put={put} />
           {form.interfaces.map((one, n) => (

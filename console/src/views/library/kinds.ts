@@ -259,7 +259,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     columns: [
       ["Architecture", "type"],
       ["Title", "title"],
-      ["Brand", "brandName"],
+      ["Origin", "originType"],
     ],
     template: {
       name: "model",

@@ -48,6 +48,7 @@ export function NodeAdapters({ node }: { readonly node: NodeStatus }) {
         </Tbody>
       </Table>
       <Title headingLevel="h2">Adapters</Title>
+      {adapters.length === 0 && <p>The node has told of no adapter.</p>}
       <Table aria-label="Adapters" variant="compact">
         <Thead>
           <Tr>

@@ -120,6 +120,7 @@ function Parts({ id }: { readonly id: string }) {
     <>
       <Title headingLevel="h2">Its objects</Title>
       <FormSelect
+        className="eaves-filter"
         aria-label="Which objects"
         value={standing}
         onChange={(_event, word) => setStanding(word)}
