@@ -8,6 +8,7 @@ import base64
 import time
 from collections.abc import Generator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from console.browser import DESK, PASSWORD, Site, at_console, faults_of_access, sign_in
@@ -91,7 +92,8 @@ def draw(
 def picture(page: Page, path: Path) -> None:
     """As WebP, a third of what PNG takes; Playwright itself writes none."""
     asked = {"format": "webp", "quality": QUALITY}
-    told = page.context.new_cdp_session(page).send("Page.captureScreenshot", asked)
+    session: Any = page.context.new_cdp_session(page)  # its answers have no types
+    told: Mapping[str, str] = session.send("Page.captureScreenshot", asked)
     path.write_bytes(base64.b64decode(told["data"]))
 
 
