@@ -84,7 +84,7 @@ demo-image: runtime
 	$(PYTHON) image/demo.py
 
 test-image: develop  ## root: boots of that image in QEMU, power cuts; FULL=1 takes hours, and goes on where it ended
-	./packaging/ensure-packages --with-image
+	./packaging/ensure-packages --with-arm64
 	EAVES_IMAGE_TESTS=$(if $(FULL),full,usual) pytest tests/image
 
 test: develop console  ## everything CI runs, on this machine

@@ -1,7 +1,7 @@
 """A computer in QEMU with UEFI and a TPM, that boots an image of the node's system.
 
-OVMF and swtpm as the image's users have them.  The accelerator is TCG, which every machine has: a
-boot takes half a minute on an idle core, so what waits for one waits long.
+UEFI and swtpm as Debian has them.  The accelerator is TCG, which every machine has: a boot takes
+half a minute on an idle core, so what waits for one waits long.
 """
 
 import json
@@ -15,16 +15,40 @@ from typing import Final
 
 from eaves.errors import EavesError
 
-FIRMWARE: Final = {
-    "4M": (Path("/usr/share/OVMF/OVMF_CODE_4M.fd"), Path("/usr/share/OVMF/OVMF_VARS_4M.fd")),
-    "2M": (Path("/usr/share/OVMF/OVMF_CODE.fd"), Path("/usr/share/OVMF/OVMF_VARS.fd")),
-}
 GUEST_NIC: Final = "enp0s2"  # as the guest names its first network card
 TPM_S: Final = 10.0
 OFF_S: Final = 60.0
 
 Start = Callable[[list[str], Path], "subprocess.Popen[bytes]"]
 """Starts a program whose output goes to the end of a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Firmware:
+    """A build of UEFI, and what QEMU is told of the machine that it is for."""
+
+    code: Path
+    variables: Path
+    packages: str = "ovmf qemu-system-x86"
+    emulator: str = "qemu-system-x86_64"
+    machine: tuple[str, ...] = ("-machine", "q35,accel=tcg", "-cpu", "max")
+    tpm: str = "tpm-crb"
+
+
+_X86: Final = Path("/usr/share/OVMF")
+_ARM: Final = Path("/usr/share/AAVMF")
+FIRMWARE: Final = {
+    "4M": Firmware(_X86 / "OVMF_CODE_4M.fd", _X86 / "OVMF_VARS_4M.fd"),
+    "2M": Firmware(_X86 / "OVMF_CODE.fd", _X86 / "OVMF_VARS.fd"),
+    "arm64": Firmware(
+        _ARM / "AAVMF_CODE.fd",
+        _ARM / "AAVMF_VARS.fd",
+        packages="qemu-efi-aarch64 qemu-system-arm",
+        emulator="qemu-system-aarch64",
+        machine=("-machine", "virt,accel=tcg", "-cpu", "cortex-a72"),
+        tpm="tpm-tis-device",
+    ),
+}
 
 
 class ComputerFault(EavesError):
@@ -60,11 +84,11 @@ class Computer:
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        code, variables = FIRMWARE[self.firmware]
-        if not code.exists():
-            raise ComputerFault(f"{code} is missing: `apt install ovmf`")
+        uefi = FIRMWARE[self.firmware]
+        if not uefi.code.exists():
+            raise ComputerFault(f"{uefi.code} is missing: `apt install {uefi.packages}`")
         if not self.variables.exists():
-            shutil.copyfile(variables, self.variables)
+            shutil.copyfile(uefi.variables, self.variables)
         self._make_tpm()
 
     @property
@@ -107,14 +131,14 @@ class Computer:
         self._make_tpm()
 
     def _argv(self, medium: Path | None) -> list[str]:
-        code, _ = FIRMWARE[self.firmware]
-        argv = ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", "-machine", "q35,accel=tcg"]
-        argv += ["-cpu", "max", "-smp", "2", "-m", str(self.memory_mib), "-nodefaults"]
+        uefi = FIRMWARE[self.firmware]
+        argv = ["setpriv", "--pdeathsig", "KILL", uefi.emulator, *uefi.machine]
+        argv += ["-smp", "2", "-m", str(self.memory_mib), "-nodefaults"]
         argv += ["-display", "none", "-no-reboot" if medium else "-no-user-config"]
-        argv += ["-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={code}"]
+        argv += ["-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={uefi.code}"]
         argv += ["-drive", f"if=pflash,format=raw,unit=1,file={self.variables}"]
         argv += ["-chardev", f"socket,id=tpm,path={self.folder}/tpm.sock"]
-        argv += ["-tpmdev", "emulator,id=tpm0,chardev=tpm", "-device", "tpm-crb,tpmdev=tpm0"]
+        argv += ["-tpmdev", "emulator,id=tpm0,chardev=tpm", "-device", f"{uefi.tpm},tpmdev=tpm0"]
         argv += ["-chardev", f"file,id=con,path={self.console},append=on", "-serial", "chardev:con"]
         argv += ["-qmp", f"unix:{self.folder}/qmp.sock,server=on,wait=off"]
         argv += ["-smbios", f"type=1,serial={self.serial},manufacturer=QEMU,product=Eaves"]
