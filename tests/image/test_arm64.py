@@ -1,19 +1,24 @@
-"""The image for arm64 in QEMU with UEFI: it comes online by itself.
+"""The image for arm64 in QEMU with UEFI: onboarded, a container on it.
 
 Debian 12's kernel for arm64 has no driver for the TPM that QEMU gives such a machine: the firmware
 measures into it, and the node has none.
 """
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from support.controller import free_port
 from support.image_builds import why_not
-from support.image_device import ImageDevice, recorded, until
+from support.image_device import CONTAINER, HOST, ImageDevice, answers, recorded, until
 from support.image_machine import ImageMachine, image_machine
-from support.image_others import build_other
+from support.image_others import build_other, packaged_file
+from support.scenarios import EVIDENCE
 
 from eaves.cli.demo.computer import FIRMWARE
+from eaves.cli.demo.datastore import datastore
+from eaves.cli.samples import foreign_container
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(4800)]
 
@@ -42,8 +47,19 @@ def device(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Im
 def machine(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ImageMachine]:
     assert image.exists()
     folder = tmp_path_factory.mktemp("machine")
-    with image_machine(folder, firmware="arm64") as machine:
+    with image_machine(folder, firmware="arm64", web_port=free_port()) as machine:
         yield machine
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """What the device fetches from; its URL, as the device sees it."""
+    folder = tmp_path_factory.mktemp("store")
+    busybox = packaged_file("busybox-static", "bin/busybox", "arm64")
+    sample = foreign_container(tmp_path_factory.mktemp("samples"), busybox, "arm64")
+    shutil.copytree(sample.layout, folder / "oci" / "samples" / "hello")
+    with datastore(folder, "127.0.0.1") as port:
+        yield f"http://{HOST}:{port}"
 
 
 def test_arm64_comes_online_by_itself(
@@ -52,3 +68,14 @@ def test_arm64_comes_online_by_itself(
     device.put_on(machine, image / "disk.raw")
     machine.power_on()
     until("online", lambda: device.runs(VERSION))
+
+
+def test_a_container_runs_on_arm64(
+    machine: ImageMachine,
+    device: ImageDevice,
+    store: str,
+    record_property: Callable[[str, object], None],
+) -> None:
+    device.apply("container", CONTAINER, STORE=store)
+    until("answering", lambda: bool(answers(machine)))
+    record_property(EVIDENCE, answers(machine).strip())

@@ -5,9 +5,11 @@ import os
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +60,67 @@ interfaces:
   - {intfname: eth0, intfUsage: MANAGEMENT, netname: uplink}
 configItem:
   - {key: timer.config.interval, stringValue: "15"}
+"""
+CONTAINER = """\
+kind: datastore
+name: samples
+dsType: CONTAINERREGISTRY
+dsFQDN: "@STORE@"
+dsPath: samples
+---
+kind: netinst
+name: inner
+project: image
+device: on-image
+networkKind: LOCAL
+type: V4
+port: eth0
+---
+kind: image
+name: hello
+datastore: samples
+imageType: APPLICATION
+imageFormat: CONTAINER
+imageArch: @ARCH@
+imageRelUrl: hello:v1
+---
+kind: app
+name: hello
+manifestJSON:
+  name: hello
+  acKind: PodManifest
+  acVersion: 1.2.0
+  appType: CONTAINER
+  deploymentType: STAND_ALONE
+  vmmode: HV_NOHYPER
+  images:
+    - {imagename: hello, imageformat: CONTAINER, drvtype: HDD, target: Disk}
+  interfaces:
+    - {name: eth0}
+  resources:
+    - {name: cpus, value: "1"}
+    - {name: memory, value: "65536"}
+---
+kind: instance
+name: hello
+app: hello
+device: on-image
+project: image
+appType: CONTAINER
+vminfo: {cpus: 1, memory: 65536, mode: HV_NOHYPER}
+drives:
+  - {imagename: hello, drvtype: HDD, target: Disk}
+interfaces:
+  - intfname: eth0
+    intforder: 1
+    netinstname: inner
+    acls:
+      - name: web
+        matches:
+          - {type: protocol, value: tcp}
+          - {type: lport, value: "8080"}
+        actions:
+          - {portmap: true, mapparams: {port: 80}}
 """
 
 
@@ -117,6 +180,17 @@ class ImageDevice:
             and one.get("partitionState") == Slot.ACTIVE
             for one in software
         )
+
+
+def answers(machine: ImageMachine) -> str:
+    """What the container on it says through its port map; empty: nothing."""
+    url = f"http://127.0.0.1:{machine.web_port}/"
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            text: str = answer.read().decode()
+            return text if answer.status == HTTPStatus.OK else ""
+    except OSError:
+        return ""
 
 
 def until(what: str, true: Callable[[], bool], timeout_s: float = ONLINE_S) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from support.image_builds import OUT, ROOT, script
 
+PACKAGES = Path("/var/cache/eaves-image/packages")
+
 
 def build_other(name: str, *options: str) -> Path:
     """An installed disk, update and predictions, of the version `name`."""
@@ -17,3 +19,17 @@ def build_other(name: str, *options: str) -> Path:
         subprocess.run(argv, cwd=ROOT, check=True)
         mark.write_text(now)
     return out
+
+
+def packaged_file(package: str, path: str, arch: str) -> bytes:
+    """A file of a package of packages.lock, by the digest that stands there."""
+    fetch = script("fetch")
+    locked = fetch.read_lock(ROOT / "image/packages.lock", arch)
+    (archive,) = fetch.fetch([one for one in locked if one.name == package], PACKAGES)
+    packed = subprocess.run(
+        ["dpkg-deb", "--fsys-tarfile", str(archive)], check=True, capture_output=True
+    ).stdout
+    return subprocess.run(
+        ["tar", "--extract", "--to-stdout", f"./{path}"],
+        input=packed, check=True, capture_output=True,
+    ).stdout  # fmt: skip

@@ -65,11 +65,17 @@ def command(*argv: str | Path, stdin: bytes = b"", cwd: Path | None = None) -> s
     return done.stdout.decode(errors="replace")
 
 
-def write_layout(folder: Path, layer_tar: bytes, config: Mapping[str, object], tag: str) -> None:
+def write_layout(
+    folder: Path,
+    layer_tar: bytes,
+    config: Mapping[str, object],
+    tag: str,
+    architecture: str = "amd64",
+) -> None:
     """One image of one layer; `config` says how it is run, the same tar gives the same bytes."""
     layer = gzip.compress(layer_tar, compresslevel=6, mtime=0)
     whole: dict[str, object] = {
-        "architecture": "amd64",
+        "architecture": architecture,
         "os": "linux",
         "config": config,
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{sha256(layer_tar)}"]},

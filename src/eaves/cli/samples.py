@@ -108,15 +108,27 @@ while true; do httpd -f -v -p 80 -h /www; sleep 1; done
 def container_image(cache: Path, tag: str = "v1") -> ContainerSample:
     """A web server on port 80 that prints its start and each request; about 1 MB."""
     key = _key("container", tag, _version("busybox-static"))
-    with cached(cache / f"container-{key}") as (folder, fresh):
+    return _container(cache / f"container-{key}", tag, busybox(), "amd64")
+
+
+def foreign_container(
+    cache: Path, program: bytes, architecture: str, tag: str = "v1"
+) -> ContainerSample:
+    """The same for machines of `architecture`, whose busybox is `program`."""
+    key = _key("container", tag, architecture, hashlib.sha256(program).hexdigest())
+    return _container(cache / f"container-{key}", tag, program, architecture)
+
+
+def _container(place: Path, tag: str, program: bytes, architecture: str) -> ContainerSample:
+    with cached(place) as (folder, fresh):
         if fresh:
-            _write_layout(folder, tag)
-    return read_layout(cache / f"container-{key}", tag)
+            _write_layout(folder, tag, program, architecture)
+    return read_layout(place, tag)
 
 
-def container_files() -> Mapping[str, bytes]:
+def _files(program: bytes) -> Mapping[str, bytes]:
     """What the image's only layer holds, beside links of the applets."""
-    return {"bin/busybox": busybox(), "bin/start-web": WEB_START.encode()}
+    return {"bin/busybox": program, "bin/start-web": WEB_START.encode()}
 
 
 def vm_disk(cache: Path) -> DiskSample:
@@ -142,7 +154,7 @@ def _applets() -> list[str]:
     return [name for name in command(BUSYBOX, "--list").split() if name != "busybox"]
 
 
-def _write_layout(folder: Path, tag: str) -> None:
+def _write_layout(folder: Path, tag: str, program: bytes, architecture: str) -> None:
     config: dict[str, object] = {
         "Env": ["PATH=/bin:/sbin", "WEB=1"],
         "Entrypoint": ["/bin/start-web"],
@@ -150,16 +162,16 @@ def _write_layout(folder: Path, tag: str) -> None:
         "ExposedPorts": {"80/tcp": {}},
         "Labels": {"org.opencontainers.image.title": "eaves sample web"},
     }
-    write_layout(folder, _layer(), config, tag)
+    write_layout(folder, _layer(program), config, tag, architecture)
 
 
-def _layer() -> bytes:
+def _layer(program: bytes) -> bytes:
     """Reproducible: the same files give the same bytes."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for name in ("bin", "etc", "tmp", "var", "www", "root"):
             _add(tar, name, None, 0o1777 if name == "tmp" else 0o755)
-        for name, data in container_files().items():
+        for name, data in _files(program).items():
             _add(tar, name, data, 0o755)
         _add(
             tar, "etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nweb:x:1000:1000::/:/bin/sh\n", 0o644
