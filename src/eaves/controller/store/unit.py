@@ -71,6 +71,7 @@ def _open_engine(url: str) -> AsyncEngine:
             pool_size=5,
             max_overflow=5,
             pool_timeout=10,
+            pool_use_lifo=True,  # few servers that know the tables, not all a little
             pool_pre_ping=True,
             hide_parameters=True,
         )
