@@ -19,6 +19,7 @@ from eaves.controller.domain.contract.roles import Role
 from eaves.controller.domain.scope import Scope
 from eaves.controller.store.listed import listed_row
 from eaves.controller.store.objects import list_objects
+from eaves.controller.store.partitions import Partitions, partition_name
 from eaves.controller.store.schema import BASE, HEAD, NewerDatabase, migrate, upgrade
 from eaves.controller.store.tables import (
     Kind,
@@ -90,9 +91,12 @@ async def test_migrations_make_the_tables_of_this_release_and_take_them_away(
     await upgrade(bare_engine)
 
 
-@pytest.mark.parametrize(
+POSTGRES = pytest.mark.parametrize(
     "database_url", [pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True
 )
+
+
+@POSTGRES
 async def test_a_contact_is_written_without_any_index(engine: AsyncEngine) -> None:
     """On PostgreSQL: then the row stays in its page."""
     query = "SELECT indexname FROM pg_indexes WHERE tablename = :table AND indexdef LIKE :column"
@@ -100,6 +104,45 @@ async def test_a_contact_is_written_without_any_index(engine: AsyncEngine) -> No
         for table in ("listed_devices", "device_seen"):
             values = {"table": table, "column": "%last_seen_at%"}
             assert (await db.execute(text(query), values)).all() == [], table
+
+
+ROOM = {
+    "device_seen": {"fillfactor=70"},
+    "listed_devices": {"fillfactor=80"},
+    "info_latest": {"fillfactor=60", "toast_tuple_target=8160"},
+    "metrics_latest": {"fillfactor=50", "toast_tuple_target=8160"},
+}
+
+
+@POSTGRES
+async def test_rows_that_change_often_are_stored_for_it(engine: AsyncEngine) -> None:
+    """What the comparison of the tables leaves out: room, storage, and two indexes."""
+    async with unit_of_work(engine) as db:
+        await db.run_sync(lambda there: Partitions("log_chunks").ensure(there, (0,)))
+        options = text("SELECT relname, reloptions FROM pg_class WHERE reloptions IS NOT NULL")
+        room = {row.relname: set(row.reloptions) for row in await db.execute(options)}
+        defined = text("SELECT indexname, indexdef FROM pg_indexes WHERE indexname = ANY(:names)")
+        values = {"names": sorted(OTHERWISE_ON_POSTGRESQL)}
+        indexes = {row.indexname: row.indexdef for row in await db.execute(defined, values)}
+        stored = text(
+            "SELECT attname FROM pg_attribute WHERE attstorage = 'e' "
+            "AND attrelid = to_regclass(:table)"
+        )
+        chunk = partition_name("log_chunks", 0)
+        packed = {
+            name: set((await db.execute(stored, {"table": name})).scalars())
+            for name in ("info_latest", "metrics_latest", "flow_chunks", chunk)
+        }
+    assert {name: room[name] for name in ROOM} == ROOM
+    assert list(indexes) == ["ix_listed_devices_run_state"]
+    grouped = "(enterprise_id, project_id, reported_state, name)"
+    assert indexes["ix_listed_devices_run_state"].endswith(grouped)
+    assert packed == {
+        "info_latest": {"message"},
+        "metrics_latest": {"message"},
+        "flow_chunks": {"flows", "names"},
+        chunk: {"grams", "heads", "texts"},
+    }
 
 
 async def test_lines_stored_twice_before_are_kept_once(bare_engine: AsyncEngine) -> None:
