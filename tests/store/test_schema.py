@@ -1,5 +1,6 @@
 """Migrations both ways, settings that make a commit durable, and which index a query uses."""
 
+import asyncio
 import importlib
 import json
 import pkgutil
@@ -143,6 +144,28 @@ async def test_rows_that_change_often_are_stored_for_it(engine: AsyncEngine) -> 
         "flow_chunks": {"flows", "names"},
         chunk: {"grams", "heads", "texts"},
     }
+
+
+@POSTGRES
+async def test_a_controller_that_writes_meanwhile_is_not_in_the_way_of_0040(
+    bare_engine: AsyncEngine,
+) -> None:
+    """It writes the latest message and then the events of it."""
+    await migrate(bare_engine, "0039")
+    waiting = text(
+        "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database "
+        "WHERE NOT granted AND datname = current_database() AND relation = 'info_latest'::regclass"
+    )
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+        async with unit_of_work(bare_engine) as db:
+            await db.execute(text("LOCK TABLE info_latest IN ROW EXCLUSIVE MODE"))
+            migrating = tasks.create_task(migrate(bare_engine, HEAD))
+            while not (await db.execute(waiting)).scalar_one():
+                assert not migrating.done()
+                await asyncio.sleep(0.02)
+            await db.execute(text("LOCK TABLE events IN ROW EXCLUSIVE MODE"))
+        await migrating
+    await upgrade(bare_engine)
 
 
 async def test_lines_stored_twice_before_are_kept_once(bare_engine: AsyncEngine) -> None:

@@ -5,6 +5,9 @@ device leaves the index of run states, which PostgreSQL reads for groups alone. 
 already is stored as it is, large messages within their row.  Events had two indexes of the same
 columns: one of them was their key.
 
+Who writes takes the latest messages first and events last, and goes on while this waits; so the
+tables are taken in that order.
+
 A database that only speaks its language and knows no such storage does without.
 """
 
@@ -34,16 +37,18 @@ PACKED = {
 def upgrade() -> None:
     if op.get_bind().dialect.name != "postgresql":
         return
-    op.drop_index(RUN_STATE, table_name=LISTED)
-    op.create_index(RUN_STATE, LISTED, [*GROUPED, "name"])
-    op.drop_index(TWICE, table_name="events")
+    # of each lock: those who write wait behind it meanwhile; `store.schema` tries again
+    _store("SET LOCAL lock_timeout = '10s'")
+    for table, columns in PACKED.items():
+        for column in columns:
+            _store(f"ALTER TABLE {table} ALTER COLUMN {column} SET STORAGE EXTERNAL")
     for table, percent in ROOM.items():
         _store(f"ALTER TABLE {table} SET (fillfactor = {percent})")
     for table in WITHIN_THE_ROW:
         _store(f"ALTER TABLE {table} SET (toast_tuple_target = 8160)")
-    for table, columns in PACKED.items():
-        for column in columns:
-            _store(f"ALTER TABLE {table} ALTER COLUMN {column} SET STORAGE EXTERNAL")
+    op.drop_index(RUN_STATE, table_name=LISTED)
+    op.create_index(RUN_STATE, LISTED, [*GROUPED, "name"])
+    op.drop_index(TWICE, table_name="events")
 
 
 def downgrade() -> None:
