@@ -125,6 +125,7 @@ class Attestations:
     def __init__(self, database: Database, writer: Writer, keys: KeyStore) -> None:
         self._database, self._writer, self._keys = database, writer, keys
         self._templates: dict[ModelVersion, tuple[Template, ...]] = {}
+        self._deployments = attesting.Deployments()
         self._replays = Seldom(TOLD_EVERY)
 
     async def commit(self, batch: Sequence[Step], /) -> Sequence[Done]:
@@ -141,7 +142,7 @@ class Attestations:
             keys = await attesting.find_attestation_keys(db, ids)
             boots = await attesting.to_boot(db, ids)
             templates = await self._templates_for(db, boots)
-            pcrs = await _pcrs_of(db, boots)
+            pcrs = await _pcrs_of(db, boots, self._deployments)
         examined = await _examined(
             [(one.quote, keys.get(one.device_id, AttestationKey()).pem) for one in sent]
         )
@@ -201,12 +202,12 @@ async def _examined(
 
 
 async def _pcrs_of(
-    db: Db, boots: Mapping[DeviceId, attesting.ToBoot]
+    db: Db, boots: Mapping[DeviceId, attesting.ToBoot], known: attesting.Deployments
 ) -> Mapping[DeviceId, AttestPolicyPcrList]:
     """To what the vaults of devices are sealed: their own policy goes before all others."""
     own = {one: it.pcrs for one, it in boots.items() if it.pcrs is not None}
     others = {one: it for one, it in boots.items() if it.pcrs is None}
-    return {**own, **await attesting.pcr_lists(db, others)}
+    return {**own, **await attesting.pcr_lists(db, others, known)}
 
 
 _OfImage = tuple[str, str, str]

@@ -5,11 +5,10 @@ would cost more than the check of its quote.
 """
 
 import json
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import bindparam, select, update
 
@@ -170,7 +169,7 @@ async def templates_in(
 
 
 async def pcr_lists(
-    db: Db, boots: Mapping[DeviceId, ToBoot]
+    db: Db, boots: Mapping[DeviceId, ToBoot], known: "Deployments"
 ) -> Mapping[DeviceId, AttestPolicyPcrList]:
     """To which PCRs vaults are sealed by what is more than one device's own policy.
 
@@ -186,7 +185,7 @@ async def pcr_lists(
     }
     told = {one: pcr_list_of(body) for one, body in projects.items()}
     leaving = {one for one, body in projects.items() if body.get("type") == OF_DEPLOYMENTS}
-    deployments = await _deployments(db, leaving)
+    deployments = await known.of(db, leaving)
     found: dict[DeviceId, AttestPolicyPcrList] = {}
     for device_id, boot in boots.items():
         project = boot.enterprise_id, boot.node.project_id
@@ -197,19 +196,66 @@ async def pcr_lists(
     return found
 
 
-async def _deployments(
-    db: Db, projects: Collection[OfProject]
-) -> Mapping[OfProject, Sequence[Mapping[str, object]]]:
-    """JSON of the contract, in the order of their ids."""
-    if not projects:
-        return {}
-    c = objects[Kind.DEPLOYMENT].c
-    ids = sorted({project_id for _, project_id in projects})
-    query = select(c.enterprise_id, c.project_id, c.body).where(c.project_id.in_(ids))
-    found: defaultdict[OfProject, list[Mapping[str, object]]] = defaultdict(list)
-    for row in await db.execute(query.order_by(c.id)):
-        found[row.enterprise_id, row.project_id].append(json.loads(row.body))
-    return found
+@dataclass(frozen=True, slots=True)
+class _Deployment:
+    revision: int
+    policies: Mapping[str, object]  # what of its JSON says which devices it means, and how
+
+
+class Deployments:
+    """Those of projects, as far as vaults are sealed by them; each revision is read once.
+
+    A deployment may be large, and a fleet that attests asks for all of its project's again and
+    again.
+    """
+
+    _READ: Final = ("projectId", "deploymentTag", "devicePolicies")
+
+    def __init__(self) -> None:
+        self._known: dict[OfProject, dict[str, _Deployment]] = {}
+
+    async def of(
+        self, db: Db, projects: Collection[OfProject]
+    ) -> Mapping[OfProject, Sequence[Mapping[str, object]]]:
+        """JSON of the contract without what is not needed here, in the order of their ids."""
+        if not projects:
+            return {}
+        c = objects[Kind.DEPLOYMENT].c
+        ids = sorted({project_id for _, project_id in projects})
+        query = select(c.enterprise_id, c.project_id, c.id, c.revision)
+        rows = (await db.execute(query.where(c.project_id.in_(ids)).order_by(c.id))).all()
+        there: dict[OfProject, dict[str, int]] = {project: {} for project in projects}
+        for row in rows:
+            there.setdefault((row.enterprise_id, row.project_id), {})[row.id] = int(row.revision)
+        read = await self._read(db, there)
+        for project, revisions in there.items():
+            now = {**self._known.get(project, {}), **read}
+            self._known[project] = {one: now[one] for one in revisions if one in now}
+        return {
+            project: [one.policies for one in self._known[project].values()] for project in there
+        }
+
+    async def _read(
+        self, db: Db, there: Mapping[OfProject, Mapping[str, int]]
+    ) -> Mapping[str, _Deployment]:
+        """Those that are not known in the revision that is stored now."""
+        unknown = [
+            id_
+            for project, revisions in there.items()
+            for id_, revision in revisions.items()
+            if (before := self._known.get(project, {}).get(id_)) is None
+            or before.revision != revision
+        ]
+        if not unknown:
+            return {}
+        c = objects[Kind.DEPLOYMENT].c
+        rows = await db.execute(select(c.id, c.revision, c.body).where(c.id.in_(unknown)))
+        found: dict[str, _Deployment] = {}
+        for row in rows:
+            body = json.loads(row.body)
+            policies = {name: body[name] for name in self._READ if name in body}
+            found[row.id] = _Deployment(int(row.revision), policies)
+        return found
 
 
 def of_quote(quoted: Quoted) -> dict[str, object]:
