@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import QueuePool, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from eaves.controller.jobs.leased import Held, Leases, run_leased
@@ -82,6 +83,26 @@ async def test_nobody_takes_a_lease_that_a_transaction_has_confirmed(engine: Asy
 async def test_of_many_that_ask_at_once_one_gets_it(engine: AsyncEngine) -> None:
     got = await asyncio.gather(*(take(engine, f"p{n}") for n in range(12)))
     assert len([one for one in got if one is not None]) == 1
+
+
+async def hold(leases: Leases, name: str) -> str:
+    async with leases.hold(name) as held:
+        return held.lease.name
+
+
+@on_postgres
+async def test_a_look_that_hangs_gives_its_connection_back(engine: AsyncEngine) -> None:
+    pool = engine.pool
+    assert isinstance(pool, QueuePool)
+    leases = Leases(engine, "a", timedelta(seconds=0.5))
+    async with unit_of_work(engine) as db, asyncio.timeout(DEADLINE_S):
+        await db.execute(text("LOCK TABLE leases IN ACCESS EXCLUSIVE MODE"))
+        asking = asyncio.ensure_future(hold(leases, "sweep"))
+        for wanted in (2, 1):  # ours and that of the look; the next look is a second later
+            while pool.checkedout() != wanted:  # noqa: ASYNC110 - a pool tells nobody
+                await asyncio.sleep(0.01)
+        asking.cancel()
+        await asyncio.wait([asking])
 
 
 class Counter:

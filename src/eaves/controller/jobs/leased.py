@@ -151,7 +151,7 @@ class Leases:
     async def _free(self) -> frozenset[str]:
         await asyncio.sleep(TOGETHER_S)
         names, self._asked, self._look = self._asked, set(), None
-        async with snapshot(self.engine) as db:
+        async with asyncio.timeout(self.ttl.total_seconds()), snapshot(self.engine) as db:
             return await free_leases(db, names)
 
     def _last_moment(self) -> float:
