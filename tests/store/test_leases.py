@@ -91,6 +91,26 @@ async def hold(leases: Leases, name: str) -> str:
 
 
 @on_postgres
+async def test_who_leaves_leaves_no_look_behind_and_another_still_has_its_answer(
+    engine: AsyncEngine,
+) -> None:
+    leases, others = Leases(engine, "a"), asyncio.all_tasks()
+    asking = [asyncio.ensure_future(hold(leases, name)) for name in ("sweep", "series", "alerts")]
+    await asyncio.sleep(0)  # they ask by one look
+    asking[0].cancel()
+    asking[1].cancel()
+    async with asyncio.timeout(DEADLINE_S):
+        assert await asking[2] == "alerts"
+    last = asyncio.ensure_future(hold(leases, "sweep"))
+    await asyncio.sleep(0)
+    last.cancel()
+    await asyncio.wait([last])
+    assert asyncio.all_tasks() == others
+    async with asyncio.timeout(DEADLINE_S):
+        assert await hold(leases, "sweep") == "sweep"
+
+
+@on_postgres
 async def test_a_look_that_hangs_gives_its_connection_back(engine: AsyncEngine) -> None:
     pool = engine.pool
     assert isinstance(pool, QueuePool)

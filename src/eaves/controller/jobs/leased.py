@@ -14,6 +14,7 @@ A process that is alone on its database (SQLite) has every lease, and none is wr
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -40,6 +41,7 @@ TTL: Final = timedelta(seconds=6)
 SAFETY: Final = timedelta(seconds=1)  # between our last moment and that of the database
 ASK_EVERY_S: Final = 1.0
 TOGETHER_S: Final = 0.05  # who asks within it shares a statement
+END_S: Final = 1.0  # for a look that is cancelled to give its connection back
 AT_ONCE: Final = timedelta(0)
 
 
@@ -57,6 +59,7 @@ class Held:
 
 
 Job = Callable[[Held], Awaitable[None]]
+_Look = asyncio.Task[frozenset[str]]
 
 
 @dataclass(slots=True)
@@ -77,7 +80,8 @@ class Leases:
     ttl: timedelta = TTL
     _running: dict[str, _Running] = field(default_factory=dict[str, _Running])
     _asked: set[str] = field(default_factory=set[str])  # names that the next look is for
-    _look: "asyncio.Future[frozenset[str]] | None" = None
+    _look: _Look | None = None
+    _askers: Counter[_Look] = field(default_factory=Counter[_Look])
 
     @property
     def alone(self) -> bool:
@@ -144,15 +148,31 @@ class Leases:
         """Of a score of jobs most run elsewhere: one statement looks for all of them."""
         self._asked.add(name)
         if self._look is None or self._look.done():
-            self._look = asyncio.ensure_future(self._free())
+            self._look = asyncio.create_task(self._free())
             self._look.add_done_callback(_looked_at)
-        return name in await asyncio.shield(self._look)
+        look = self._look
+        self._askers[look] += 1
+        try:
+            return name in await asyncio.shield(look)
+        finally:
+            self._askers[look] -= 1
+            if not self._askers[look]:
+                await self._end(look)
 
     async def _free(self) -> frozenset[str]:
         await asyncio.sleep(TOGETHER_S)
         names, self._asked, self._look = self._asked, set(), None
         async with asyncio.timeout(self.ttl.total_seconds()), snapshot(self.engine) as db:
             return await free_leases(db, names)
+
+    async def _end(self, look: _Look) -> None:
+        """Nobody asks by it any more: it gives its connection back, and opens none hereafter."""
+        del self._askers[look]
+        if self._look is look:
+            self._look = None  # who asks next is not cancelled with it
+        if not look.done():
+            look.cancel()
+            await asyncio.wait([look], timeout=END_S)
 
     def _last_moment(self) -> float:
         """When a lease that is asked for now must be given up, on the clock of the loop.
@@ -178,7 +198,7 @@ class Leases:
             log.warning("lease_not_released", job=held.lease.name, why=str(error))
 
 
-def _looked_at(look: "asyncio.Future[frozenset[str]]") -> None:
+def _looked_at(look: _Look) -> None:
     """Who asked sees how it ended; when all of them left, nobody needs to."""
     if not look.cancelled():
         look.exception()
