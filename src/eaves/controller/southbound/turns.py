@@ -24,9 +24,10 @@ COUNTED_S: Final = 0.35  # while a device makes its quote: one with a slow TPM m
 PER_S: Final = 110.0  # nonces: ten thousand devices in 91 s, where 120 s are promised
 BURST_S: Final = 0.2  # of the pace, that may be given at once
 TICK_S: Final = 0.001  # of the loop's clock: a timer that came before would look again and again
-# Balancers are to let a device be silent for 60 s.  With 45 s the last of ten thousand EVE devices,
-# at a core that gave 113 nonces a second, were told to come again.
-LINE_S: Final = 55.0
+# Balancers are to let a device be silent for 60 s; some of that is the way there and back, and the
+# loop of a busy process.  With 45 s the last of ten thousand EVE devices, at a core that gave 113
+# nonces a second, were told to come again.
+LINE_S: Final = 50.0
 
 _Line = OrderedDict[DeviceId, asyncio.Future[None]]
 
