@@ -1,7 +1,7 @@
 """Group commit in a writer thread: acknowledged is committed, and a broken report fails alone."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from eaves.controller.store.sync import execute, execute_rows, open_file, writin
 from eaves.controller.telemetry.embedded import EmbeddedCommitter
 from eaves.controller.telemetry.pipeline import (
     AT_HAND,
+    BATCH_BYTES,
     Busy,
     Gathering,
     Pipeline,
@@ -53,13 +54,22 @@ async def pipeline(
     *,
     queue: int = 1000,
     queue_bytes: int = 100_000,
+    batch: int = 100,
+    batch_bytes: int = BATCH_BYTES,
     gathering: Gathering = AT_HAND,
 ) -> AsyncGenerator[Pipeline[int, int]]:
     engine = open_file(path)
     with writing(engine) as connection:
         execute(connection, "CREATE TABLE IF NOT EXISTS t (n integer primary key)")
     committer = EmbeddedCommitter[int, int](engine, fold, name="numbers")
-    made = Pipeline(committer, queue=queue, queue_bytes=queue_bytes, batch=100, gathering=gathering)
+    made = Pipeline(
+        committer,
+        queue=queue,
+        queue_bytes=queue_bytes,
+        batch=batch,
+        batch_bytes=batch_bytes,
+        gathering=gathering,
+    )
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(made.run_forever())
         try:
@@ -108,6 +118,20 @@ async def test_nobody_waits_for_reports_that_do_not_come(tmp_path: Path) -> None
         await asyncio.gather(made.accept(1), made.accept(2))
         await asyncio.gather(made.accept(3), made.accept(4))
     assert fold.batches == [2, 2]
+
+
+@pytest.mark.parametrize(
+    "bounds", [{"queue": 4}, {"batch": 4}, {"queue_bytes": 40}, {"batch_bytes": 40}]
+)
+async def test_what_fills_a_commit_or_the_queue_waits_for_nothing(
+    bounds: Mapping[str, int], tmp_path: Path
+) -> None:
+    fold, patient = Numbers(), Gathering(few=16, seconds=60.0, quiet_s=60.0)
+    async with pipeline(tmp_path / "t.db", fold, gathering=patient, **bounds) as made:
+        await asyncio.gather(made.accept(1), made.accept(2))
+        async with asyncio.timeout(30.0):
+            await asyncio.gather(*(made.accept(number, 10) for number in range(3, 7)))
+    assert fold.batches == [2, 4]
 
 
 async def test_a_report_that_breaks_its_batch_fails_alone(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ class Gathering:
     A commit of one report costs four times the processor time for each that a commit of ten does.
     """
 
-    few: int  # so many do not wait
+    few: int  # so many do not wait, nor do as many as fill a commit or the queue
     seconds: float  # between the begins of two commits, while more keep coming
     quiet_s: float  # without another one: nobody is waited for any more
 
@@ -99,6 +99,8 @@ class Pipeline(Generic[R, T]):
         self._queue: deque[_Waiting[R, T]] = deque()
         self._limit, self._limit_bytes = queue, queue_bytes
         self._batch, self._batch_bytes = batch, batch_bytes
+        self._few = min(gathering.few, batch, queue)
+        self._few_bytes = min(batch_bytes, queue_bytes)
         self._bytes = 0
         self._filled = asyncio.Event()
         self._enough = asyncio.Event()
@@ -131,7 +133,7 @@ class Pipeline(Generic[R, T]):
         self._bytes += size_bytes
         self._idle.clear()
         self._filled.set()
-        if len(queue) >= self._gathering.few:
+        if self._has_enough():
             self._enough.set()
         return await done
 
@@ -163,16 +165,20 @@ class Pipeline(Generic[R, T]):
 
     async def _gather(self, seconds: float) -> None:
         """Until enough have come or no more come, but no longer than this."""
-        now, gathering = asyncio.get_running_loop().time, self._gathering
+        now, quiet_s = asyncio.get_running_loop().time, self._gathering.quiet_s
         self._enough.clear()
         end, seen = now() + seconds, 0
-        while seen < len(self._queue) < gathering.few and not self._stopping:
+        while seen < len(self._queue) and not (self._has_enough() or self._stopping):
             seen = len(self._queue)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(end - now(), gathering.quiet_s)):
+                async with asyncio.timeout(min(end - now(), quiet_s)):
                     await self._enough.wait()
             if now() >= end:
                 return
+
+    def _has_enough(self) -> bool:
+        """Whether nothing is won by waiting: as many or as much as a commit or the queue takes."""
+        return len(self._queue) >= self._few or self._bytes >= self._few_bytes
 
     def stop(self) -> None:
         """Accept nothing more; `run_forever` returns when the queue is empty."""
