@@ -19,7 +19,14 @@ from eaves.controller.domain.onboarding import (
     decide_in_turn,
 )
 from eaves.controller.southbound.database import open_database
-from eaves.controller.store import attestations, attesting, devices, objects, registering
+from eaves.controller.store import (
+    attestations,
+    attesting,
+    contacts,
+    devices,
+    objects,
+    registering,
+)
 from eaves.controller.store.devices import (
     Binding,
     CertificateTaken,
@@ -312,3 +319,22 @@ async def test_contacts_of_several_enterprises_are_kept_and_listed(device: Async
         rows = await db.execute(select(c.id, c.enterprise_id, c.last_seen_at))
     assert seen == {EDGE: later, theirs: later}
     assert {tuple(row) for row in rows} == {(EDGE, "acme", later), (theirs, "other", later)}
+
+
+async def test_more_contacts_than_a_statement_takes_are_kept_and_listed(
+    device: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contacts, "_AT_ONCE", 2)
+    monkeypatch.setattr(devices, "_SEEN_AT_ONCE", 2)
+    ours = [DeviceId(f"many-{n}") for n in range(5)]
+    told = {one: NOW + timedelta(minutes=n) for n, one in enumerate(ours)}
+    async with unit_of_work(device) as db:
+        for one in ours:
+            await objects.insert_object(db, ACME, draft(Kind.DEVICE, one), STAMP)
+        await devices.put_last_seen(db, dict(reversed(told.items())))
+        await devices.put_last_seen(db, dict.fromkeys(ours, NOW))  # another process, behind
+        seen = await devices.find_last_seen(db, ours)
+        c = listed[Kind.DEVICE].c
+        rows = await db.execute(select(c.id, c.last_seen_at).where(c.id.in_(ours)))
+    assert seen == told
+    assert {row.id: row.last_seen_at for row in rows} == told
