@@ -350,3 +350,16 @@ async def test_a_port_address_that_changes_takes_its_port_maps_along(bench: Benc
     await bench.node.bring(NETWORKS, APPS)
     with listening(NS_A, FIRST, 80):
         assert connects(bench.uplink.outside, "198.51.100.7", 8080)
+
+
+async def test_a_port_map_that_moves_from_app_to_app_is_there_in_the_end(bench: Bench) -> None:
+    """Who gets it may be changed first; what the other one had is no longer its own by then."""
+    eids, mapped = ace(2, eidset=""), port_map(1, 8080, 80)
+    of_shop = [app(A, "shop", interface(NI, mapped)), app(B, "desk", interface(NI, eids))]
+    of_desk = [app(A, "shop", interface(NI, eids)), app(B, "desk", interface(NI, mapped))]
+    for apps, number in ((of_desk, B), (of_shop, A), (of_desk, B)):
+        await bench.node.bring(NETWORKS, apps)
+        seen = await nft.list_table("inet", TABLE)
+        assert seen is not None
+        chains = set(seen.elements["portmap-of"].values())
+        assert [f"nbu0x{number}" in chain for chain in chains] == [True], seen.elements

@@ -33,6 +33,7 @@ log = structlog.get_logger(__name__)
 # Maps of earlier releases: what is in them still leads to chains of the same name.
 RETIRED = ("decided-tx", "decided-rx")
 Tables = Mapping[str, nft.SeenTable | None]  # by family
+Entry = tuple[str, str, tuple[str, ...]]  # family, map, key
 
 
 class Rules(Made):
@@ -52,8 +53,13 @@ class Rules(Made):
         wanted, before = programs(item), programs(running) if running else ()
         async with self.shop.lock:
             await nft.apply_text("".join(dynamic_sets(p) for p in wanted))
-            if not recorded or not await _as_recorded(item.ref, changes(before, wanted)):
-                await nft.apply(replacement(before, wanted, await self._seen(wanted)))
+            lost = entries(before) & self.shop.moved
+            known = recorded and not lost
+            if not known or not await _as_recorded(item.ref, changes(before, wanted)):
+                seen = await self._seen(wanted)
+                await nft.apply(replacement(before, wanted, seen))
+                self.shop.moved.difference_update(lost)
+                self.shop.moved.update(led_elsewhere(wanted, seen))
         if isinstance(item, AppFirewall) and isinstance(running, AppFirewall):
             await forget_forbidden_flows(running, item)
         if isinstance(item, SwitchFirewall) and isinstance(running, SwitchFirewall):
@@ -66,7 +72,8 @@ class Rules(Made):
         there = programs(item)
         async with self.shop.lock:
             gone = [c for program in there for c in removal(program, assumed(program))]
-            if not await _as_recorded(item.ref, gone):
+            lost = entries(there) & self.shop.moved
+            if lost or not await _as_recorded(item.ref, gone):
                 seen = await self._seen(there)
                 await nft.apply(
                     [
@@ -76,6 +83,7 @@ class Rules(Made):
                         for command in removal(program, table)
                     ]
                 )
+                self.shop.moved.difference_update(lost)
         if isinstance(item, AppFirewall):
             await links.forget_flows(item.address)
         if isinstance(item, SwitchFirewall):
@@ -95,6 +103,21 @@ async def _as_recorded(ref: ItemRef, commands: Sequence[Json]) -> bool:
         log.info("rules_not_as_recorded", item=str(ref), error=str(error), next="they are read")
         return False
     return True
+
+
+def entries(of: Sequence[Program]) -> set[Entry]:
+    return {(p.family, e.container, e.key) for p in of for e in p.elements if e.goto}
+
+
+def led_elsewhere(wanted: Sequence[Program], seen: Tables) -> set[Entry]:
+    """What led to rules of another item until now; a removal goes by the key alone."""
+    return {
+        (p.family, e.container, e.key)
+        for p in wanted
+        for e in p.elements
+        if (table := seen[p.family]) is not None
+        and table.elements.get(e.container, {}).get(e.key, e.goto) != e.goto
+    }
 
 
 def assumed(program: Program) -> nft.SeenTable:

@@ -28,6 +28,9 @@ class Workshop:
     table: str
     folder: Path
     lock: asyncio.Lock
+    # Map entries, by family, map and key, that were led from one item's rules to another's: the
+    # record of the first still says that they are its own.
+    moved: set[tuple[str, str, tuple[str, ...]]] = field(default_factory=set, init=False)
     records: Records = field(init=False)
 
     def __post_init__(self) -> None:
