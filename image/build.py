@@ -127,7 +127,7 @@ def staging() -> Iterator[Path]:
     """A tmpfs: fast, private, and its folders list what was made first the same way each time."""
     own_mounts()
     work = Path("/run/eaves-image") / str(os.getpid())
-    work.mkdir(parents=True)
+    work.mkdir(parents=True, exist_ok=True)  # a killed one leaves the folder
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3g,mode=700", "tmpfs", work], check=True)
     try:
         yield work
