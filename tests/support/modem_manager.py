@@ -1,15 +1,19 @@
-"""ModemManager with one modem, as far as a node sees it: its command line, and a state on disk.
+"""ModemManager with one modem, as far as a node sees it: its command line, its place on the bus,
+and a state on disk.
 
 `mmcli` answers in the form of the real one's `-J`.  What a test changes in the state happens to
-the modem; what the node asked for stands in `calls`.
+the modem; what the node asked for stands in `calls`, of the bus with the name of the method first.
 """
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from support.bus import Call, Refused, serving
 
 PROGRAM = """#!{python}
 import json, pathlib, sys
@@ -52,8 +56,6 @@ elif verb == "--enable":
     become(state="registered" if state["state"] != "connected" else "connected", power="on")
 elif verb == "--disable":
     become(state="disabled")
-elif verb == "--simple-connect":
-    become(state="connected")
 elif verb == "--simple-disconnect":
     become(state="registered")
 elif verb == "--reset":
@@ -76,6 +78,10 @@ class ModemManager:
     def state(self) -> Mapping[str, Any]:
         told: dict[str, Any] = json.loads((self.folder / "state.json").read_text())
         return told
+
+    def note(self, words: list[str]) -> None:
+        with (self.folder / "calls").open("a") as calls:
+            calls.write(json.dumps(words) + "\n")
 
     def calls(self) -> list[list[str]]:
         """Of those that change something."""
@@ -102,3 +108,22 @@ def modem_manager(folder: Path, ifname: str = "wwan0") -> ModemManager:
     }
     (folder / "state.json").write_text(json.dumps(state))
     return ModemManager(folder)
+
+
+@contextmanager
+def on_the_bus(manager: ModemManager) -> Generator[str]:
+    """The address of the bus that it is on."""
+
+    def answer(call: Call) -> None:
+        assert call.destination == "org.freedesktop.ModemManager1"
+        assert call.path == "/org/freedesktop/ModemManager1/Modem/0"
+        name = call.member.removeprefix("org.freedesktop.ModemManager1.Modem.")
+        assert name in {"Simple.Connect", "Modem3gpp.SetInitialEpsBearerSettings"}
+        manager.note([name, *(f"{key}={value}" for key, value in call.arguments.items())])
+        if name in manager.state()["refuses"]:
+            raise Refused("operation not allowed")
+        if name == "Simple.Connect":
+            manager.become(state="connected")
+
+    with serving(manager.folder / "bus", answer) as address:
+        yield address

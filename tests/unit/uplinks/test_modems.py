@@ -2,12 +2,13 @@
 
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from support.modem_manager import ModemManager, modem_manager
+from support.modem_manager import ModemManager, modem_manager, on_the_bus
 
 from eaves.errors import EavesError
 from eaves.evapi.config import ConfigItem
@@ -17,7 +18,14 @@ from eaves.evapi.config.netconfig import (
     CellularConnectivityProbe,
 )
 from eaves.evapi.config_items import apply_items
-from eaves.evapi.evecommon import ConnectivityProbe, ConnectivityProbeMethod, ProbeEndpoint
+from eaves.evapi.evecommon import (
+    CellularAuthProtocol,
+    CipherBlock,
+    ConnectivityProbe,
+    ConnectivityProbeMethod,
+    EncryptionBlock,
+    ProbeEndpoint,
+)
 from eaves.evapi.evecommon import RadioAccessTechnology as Rat
 from eaves.evapi.info import ZCellularProvider
 from eaves.node.host.modem import loaded_drivers
@@ -41,13 +49,20 @@ LEASE = Lease("10.64.0.5/30", ("10.64.0.6",))
 
 
 @pytest.fixture
-def modem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModemManager:
+def modem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModemManager]:
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    return modem_manager(tmp_path)
+    manager = modem_manager(tmp_path)
+    with on_the_bus(manager) as address:
+        monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", address)
+        yield manager
 
 
 def verbs(modem: ModemManager) -> list[str]:
-    return [words[-1].partition("=")[0] for words in modem.calls()]
+    """Of its command line, and methods on the bus."""
+    return [
+        words[-1].partition("=")[0] if words[0].startswith("-") else words[0]
+        for words in modem.calls()
+    ]
 
 
 HEARD = [
@@ -104,13 +119,13 @@ async def test_a_modem_is_connected_once(modem: ModemManager) -> None:
     modems = Modems(None)
     await modems.start(PLAN, "wwan0")
     assert modems.bearers == {"wwan0": LEASE}
-    assert verbs(modem) == ["--enable", "--simple-connect"]
+    assert verbs(modem) == ["--enable", "Simple.Connect"]
     assert not await modems.mend(PORTS, 0.0)
     await modems.start(PLAN, "wwan0")
-    assert verbs(modem) == ["--enable", "--simple-connect"]
+    assert verbs(modem) == ["--enable", "Simple.Connect"]
 
 
-@pytest.mark.parametrize("refuses", [[], ["--3gpp-set-initial-eps-bearer-settings"]])
+@pytest.mark.parametrize("refuses", [[], ["Modem3gpp.SetInitialEpsBearerSettings"]])
 async def test_a_modem_is_told_what_to_attach_with_and_connects_either_way(
     modem: ModemManager, refuses: list[str]
 ) -> None:
@@ -120,7 +135,30 @@ async def test_a_modem_is_told_what_to_attach_with_and_connects_either_way(
     modems = Modems(None)
     await modems.start(plan, "wwan0")
     assert modems.bearers == {"wwan0": LEASE}
-    assert modem.calls()[0][-1] == "--3gpp-set-initial-eps-bearer-settings=apn=attach"
+    assert modem.calls()[0] == ["Modem3gpp.SetInitialEpsBearerSettings", "apn=attach"]
+
+
+async def test_no_secret_of_an_access_point_is_an_argument_of_a_program(
+    modem: ModemManager,
+) -> None:
+    opened = EncryptionBlock(
+        cellular_net_username="user",
+        cellular_net_password="a word, = 'quoted'",
+        cellular_net_attach_username="other",
+        cellular_net_attach_password="words",
+    )
+    point = CellularAccessPoint(
+        apn="internet",
+        auth_protocol=CellularAuthProtocol.CELLULAR_AUTH_PROTOCOL_CHAP,
+        attach_auth_protocol=CellularAuthProtocol.CELLULAR_AUTH_PROTOCOL_PAP,
+        cipher_data=CipherBlock(),
+    )
+    plan = replace(PLAN, cellular=CellularConfig(access_points=(point,)))
+    await Modems(lambda _: opened).start(plan, "wwan0")
+    attach, enable, connect = modem.calls()
+    assert attach[1:] == ["allowed-auth=2", "user=other", "password=words"]
+    assert enable == ["-m", "0", "--enable"]
+    assert connect[-3:] == ["allowed-auth=4", "user=user", "password=a word, = 'quoted'"]
 
 
 async def test_a_modem_that_lost_its_network_connects_again(modem: ModemManager) -> None:
@@ -135,7 +173,7 @@ async def test_a_modem_that_does_not_connect_is_reset_and_then_connects(
     modem: ModemManager,
 ) -> None:
     modems, now = Modems(None), 0.0
-    modem.become(refuses=["--simple-connect"])  # until it is reset
+    modem.become(refuses=["Simple.Connect"])  # until it is reset
     while modems.bearers == {} and now < 10_000.0:
         await modems.mend(PORTS, now)
         now += LONGEST_PAUSE_S
@@ -184,7 +222,7 @@ async def test_a_modem_that_carries_nothing_connects_anew_after_some_probes(
     assert verbs(modem)[disconnected[0] :] == [
         "--simple-disconnect",
         "--enable",
-        "--simple-connect",
+        "Simple.Connect",
     ]
 
 
@@ -286,7 +324,7 @@ async def test_a_modem_manager_that_does_not_answer_starts_anew_and_bearers_stay
     assert modems.bearers == {"wwan0": LEASE}
     mmcli.write_text(answering)
     assert not await modems.mend(PORTS, now)
-    assert verbs(modem) == ["--enable", "--simple-connect"]  # nothing was done to the modem
+    assert verbs(modem) == ["--enable", "Simple.Connect"]  # nothing was done to the modem
 
 
 def test_drivers_of_modems_are_unloaded_before_what_they_use() -> None:

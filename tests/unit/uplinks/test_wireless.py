@@ -104,23 +104,34 @@ def test_the_access_point_of_the_chosen_slot_is_used() -> None:
     other = replace(POINT, sim_slot=1, apn="other")
     config = CellularConfig(access_points=(other, POINT), activated_sim_slot=2)
     assert access_point(config) == POINT
-    assert bearer(config, opened).arguments == (
-        "apn=internet.test,ip-type=ipv4v6,allow-roaming=no,operator-id=26201,allowed-auth=chap,"
-        "user=user,password=word"
-    )
+    told = bearer(config, opened)
+    assert told.settings == {
+        "apn": "internet.test",
+        "ip-type": 3,
+        "allow-roaming": False,
+        "operator-id": "26201",
+        "allowed-auth": 4,
+        "user": "user",
+        "password": "word",
+    }
+    assert "word" not in repr(told)
 
 
 def test_a_modem_attaches_as_its_access_point_says() -> None:
-    assert bearer(CellularConfig(access_points=(POINT,)), opened).attach == ""
+    assert bearer(CellularConfig(access_points=(POINT,)), opened).attach == {}
     point = replace(
         POINT,
         attach_apn="attach.test",
         attach_ip_type=CellularIPType.CELLULAR_IP_TYPE_IPV6,
         attach_auth_protocol=CellularAuthProtocol.CELLULAR_AUTH_PROTOCOL_PAP_AND_CHAP,
     )
-    assert bearer(CellularConfig(access_points=(point,)), opened).attach == (
-        "apn=attach.test,ip-type=ipv6,allowed-auth=pap|chap,user=other,password=words"
-    )
+    assert bearer(CellularConfig(access_points=(point,)), opened).attach == {
+        "apn": "attach.test",
+        "ip-type": 2,
+        "allowed-auth": 6,
+        "user": "other",
+        "password": "words",
+    }
     with pytest.raises(WirelessUnusable):
         bearer(CellularConfig(access_points=(replace(point, attach_apn="a,user=root"),)), opened)
 
@@ -185,7 +196,8 @@ def test_a_user_is_told_as_it_is_configured(secrets: dict[str, Any]) -> None:
 
 
 def test_a_modem_without_access_points_has_its_own() -> None:
-    assert "apn=internet.test," in bearer(CellularConfig(apn="internet.test"), None).arguments
+    settings = bearer(CellularConfig(apn="internet.test"), None).settings
+    assert settings == {"apn": "internet.test", "ip-type": 1, "allow-roaming": True}
 
 
 def test_a_modem_may_use_the_networks_that_are_named() -> None:

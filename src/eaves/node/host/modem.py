@@ -1,15 +1,20 @@
-"""Mobile modems through ModemManager, by its own command line: it speaks D-Bus, we need not."""
+"""Mobile modems through ModemManager: by its own command line, but for what may hold a password.
+
+That is told over D-Bus, for an argument can be read by everybody on the machine.
+"""
 
 import asyncio
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
-from eaves.errors import Rejected
+from eaves.errors import EavesError, Rejected
+from eaves.node.host import dbus
+from eaves.node.host.dbus import Method, Value
 from eaves.node.host.process import run
 
 log = structlog.get_logger(__name__)
@@ -75,29 +80,45 @@ def first_bearer(modem: str) -> str:
 
 
 async def connect(
-    index: str, sim_slot: int, arguments: str, attach: str = "", modes: Sequence[str] = ()
+    index: str,
+    sim_slot: int,
+    settings: Mapping[str, Value],
+    attach: Mapping[str, Value],
+    modes: Sequence[str] = (),
 ) -> None:
     """Switch to a SIM slot (0: that which is in use), and connect.  Of `modes` the first is best.
 
-    A modem that does not take what it is to `attach` with, or `modes`, connects all the same.
-    Raises CommandFailed; its text holds what ModemManager says, and never the arguments, which may
-    hold a password.
+    A modem that does not take what it is to `attach` with (nothing: as it does by itself), or
+    `modes`, connects all the same.  Raises CommandFailed, ModemFailed; they hold what ModemManager
+    says, and never the settings.
     """
     if shutil.which("mmcli") is None:
         raise NoModemManager
     if sim_slot:
         await run(["mmcli", "-m", index, f"--set-primary-sim-slot={sim_slot}"], check=False)
     if attach:
-        told = f"--3gpp-set-initial-eps-bearer-settings={attach}"
-        done = await run(
-            ["mmcli", "-m", index, told], timeout_s=ASK_S * 3, check=False, secret=True
-        )
-        if done.code:
-            log.warning("modem_attaches_by_its_own", modem=index, code=done.code)
+        await _set_attach(index, attach)
     await run(["mmcli", "-m", index, "--enable"], timeout_s=ASK_S * 3)
     if modes:
         await _set_modes(index, modes)
-    await run_quietly(["mmcli", "-m", index, f"--simple-connect={arguments}"])
+    try:
+        await dbus.call(_method(index, "Simple", "Connect"), settings, CONNECT_S)
+    except EavesError as error:
+        raise ModemFailed(str(error)[:300]) from error
+
+
+async def _set_attach(index: str, attach: Mapping[str, Value]) -> None:
+    method = _method(index, "Modem3gpp", "SetInitialEpsBearerSettings")
+    try:
+        await dbus.call(method, attach, ASK_S * 3)
+    except EavesError as error:
+        log.warning("modem_attaches_by_its_own", modem=index, error=str(error)[:300])
+
+
+def _method(index: str, interface: str, name: str) -> Method:
+    whole = "org.freedesktop.ModemManager1"
+    path = f"/org/freedesktop/ModemManager1/Modem/{index}"
+    return Method(whole, path, f"{whole}.Modem.{interface}", name)
 
 
 async def _set_modes(index: str, modes: Sequence[str]) -> None:
@@ -112,13 +133,6 @@ async def _set_modes(index: str, modes: Sequence[str]) -> None:
 async def disconnect(index: str) -> None:
     """From its network, which carries nothing; it may connect again."""
     await run(["mmcli", "-m", index, "--simple-disconnect"], timeout_s=ASK_S * 3, check=False)
-
-
-async def run_quietly(argv: list[str]) -> None:
-    done = await run(argv, timeout_s=CONNECT_S, check=False, secret=True)
-    if done.code:
-        said = (done.err or done.out).strip().splitlines()
-        raise ModemFailed((said[-1] if said else f"exit code {done.code}")[:300])
 
 
 class ModemFailed(Rejected):

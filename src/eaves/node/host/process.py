@@ -49,11 +49,10 @@ async def run(
     timeout_s: float = 30.0,
     check: bool = True,
     cwd: Path | None = None,
-    secret: bool = False,
 ) -> Completed:
     """Run to its end with a deadline; raises CommandFailed on a code other than 0 if `check`.
 
-    `secret`: an argument holds one, so nothing but the program's name is logged or told.
+    No argument may be a secret: everybody on the machine can read them, and they are logged.
     """
     try:
         process = await asyncio.create_subprocess_exec(
@@ -69,15 +68,14 @@ async def run(
         async with asyncio.timeout(timeout_s):
             out, err = await process.communicate(stdin)
     except TimeoutError:
-        shown = (argv[0],) if secret else tuple(argv)
-        done = Completed(shown, -1, "", f"no end after {timeout_s:g} s")
+        done = Completed(tuple(argv), -1, "", f"no end after {timeout_s:g} s")
         raise CommandFailed(done) from None
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
     done = Completed(
-        (argv[0],) if secret else tuple(argv),
+        tuple(argv),
         process.returncode or 0,
         out.decode(errors="replace"),
         err.decode(errors="replace"),

@@ -84,7 +84,7 @@ class Modems:
         if not found.connected and plan.cellular is not None:
             given = bearer(plan.cellular, self._open_secret)
             await modem.connect(
-                found.index, given.sim_slot, given.arguments, given.attach, given.modes
+                found.index, given.sim_slot, given.settings, given.attach, given.modes
             )
             found = await self._modem(plan, ifname)
         if not found.address:

@@ -23,6 +23,7 @@ from eaves.evapi.evecommon import (
     RadioAccessTechnology,
     WiFiKeyScheme,
 )
+from eaves.node.host.dbus import Value
 from eaves.node.uplinks.model import PortPlan
 
 OpenSecret = Callable[[CipherBlock], EncryptionBlock]
@@ -30,16 +31,18 @@ OpenSecret = Callable[[CipherBlock], EncryptionBlock]
 _PSK = re.compile(r"[0-9a-fA-F]{64}")
 _APN = re.compile(r"[A-Za-z0-9._-]{0,100}")
 _PLMN = re.compile(r"[0-9]{5,6}")
+# Flags of ModemManager: MMBearerIpFamily and MMBearerAllowedAuth.
+IPV4, IPV6 = 1, 2
+PAP, CHAP = 2, 4
 IP_TYPES = {
-    CellularIPType.CELLULAR_IP_TYPE_IPV4: "ipv4",
-    CellularIPType.CELLULAR_IP_TYPE_IPV6: "ipv6",
-    CellularIPType.CELLULAR_IP_TYPE_IPV4_AND_IPV6: "ipv4v6",
+    CellularIPType.CELLULAR_IP_TYPE_IPV4: IPV4,
+    CellularIPType.CELLULAR_IP_TYPE_IPV6: IPV6,
+    CellularIPType.CELLULAR_IP_TYPE_IPV4_AND_IPV6: IPV4 | IPV6,
 }
-
 AUTHENTICATIONS = {
-    CellularAuthProtocol.CELLULAR_AUTH_PROTOCOL_PAP: "pap",
-    CellularAuthProtocol.CELLULAR_AUTH_PROTOCOL_CHAP: "chap",
-    CellularAuthProtocol.CELLULAR_AUTH_PROTOCOL_PAP_AND_CHAP: "pap|chap",
+    CellularAuthProtocol.CELLULAR_AUTH_PROTOCOL_PAP: PAP,
+    CellularAuthProtocol.CELLULAR_AUTH_PROTOCOL_CHAP: CHAP,
+    CellularAuthProtocol.CELLULAR_AUTH_PROTOCOL_PAP_AND_CHAP: PAP | CHAP,
 }
 
 
@@ -123,13 +126,13 @@ GENERATIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """`arguments` of `mmcli --simple-connect`, and what the modem is to `attach` with (empty: with
-    its own); both may hold a password.
+    """Properties of the bearer that connects, and of that which the modem is to `attach` with
+    (none: with its own), as ModemManager calls them; both may hold a password.
     """
 
-    arguments: str = field(repr=False)
+    settings: Mapping[str, Value] = field(repr=False)
     sim_slot: int = 0
-    attach: str = field(default="", repr=False)
+    attach: Mapping[str, Value] = field(default_factory=dict[str, Value], repr=False)
     modes: tuple[str, ...] = ()  # generations of networks as "4g", the preferred one first
 
 
@@ -141,11 +144,11 @@ def access_point(config: CellularConfig) -> CellularAccessPoint:
 
 
 def bearer(config: CellularConfig, open_secret: OpenSecret | None) -> Bearer:
-    """Raises WirelessUnusable for what would be another argument."""
+    """Raises WirelessUnusable."""
     point = access_point(config)
-    parts = {"apn": _matching(_APN, point.apn, "APN")}
-    parts["ip-type"] = IP_TYPES.get(point.ip_type, "ipv4")
-    parts["allow-roaming"] = "no" if point.forbid_roaming else "yes"
+    parts: dict[str, Value] = {"apn": _matching(_APN, point.apn, "APN")}
+    parts["ip-type"] = IP_TYPES.get(point.ip_type, IPV4)
+    parts["allow-roaming"] = not point.forbid_roaming
     if len(point.preferred_plmns) == 1:
         parts["operator-id"] = _matching(_PLMN, point.preferred_plmns[0], "PLMN")
     opened = EncryptionBlock()
@@ -153,7 +156,7 @@ def bearer(config: CellularConfig, open_secret: OpenSecret | None) -> Bearer:
         opened = open_secret(point.cipher_data)
         user, password = opened.cellular_net_username, opened.cellular_net_password
         parts |= _authentication(point.auth_protocol, user, password)
-    return Bearer(_told(parts), point.sim_slot, _told(_attach(point, opened)), _modes(point))
+    return Bearer(_not_empty(parts), point.sim_slot, _attach(point, opened), _modes(point))
 
 
 def _modes(point: CellularAccessPoint) -> tuple[str, ...]:
@@ -188,25 +191,27 @@ def probe_of(config: CellularConfig) -> Probe | None:
             raise WirelessUnusable("probe: its method is neither ICMP nor TCP")
 
 
-def _attach(point: CellularAccessPoint, opened: EncryptionBlock) -> Mapping[str, str]:
+def _attach(point: CellularAccessPoint, opened: EncryptionBlock) -> Mapping[str, Value]:
     """Of the bearer that a modem attaches to the network with; nothing: it keeps its own."""
     user, password = opened.cellular_net_attach_username, opened.cellular_net_attach_password
-    return {
-        "apn": _matching(_APN, point.attach_apn, "APN"),
-        "ip-type": IP_TYPES.get(point.attach_ip_type, ""),
-        **_authentication(point.attach_auth_protocol, user, password),
-    }
+    return _not_empty(
+        {
+            "apn": _matching(_APN, point.attach_apn, "APN"),
+            "ip-type": IP_TYPES.get(point.attach_ip_type, ""),
+            **_authentication(point.attach_auth_protocol, user, password),
+        }
+    )
 
 
-def _authentication(how: CellularAuthProtocol, user: str, password: str) -> Mapping[str, str]:
-    words = AUTHENTICATIONS.get(how)
-    if words is None:
+def _authentication(how: CellularAuthProtocol, user: str, password: str) -> Mapping[str, Value]:
+    allowed = AUTHENTICATIONS.get(how)
+    if allowed is None:
         return {}
-    return {"allowed-auth": words, "user": _plain(user), "password": _plain(password)}
+    return {"allowed-auth": allowed, "user": _plain(user), "password": _plain(password)}
 
 
-def _told(parts: Mapping[str, str]) -> str:
-    return ",".join(f"{key}={value}" for key, value in parts.items() if value)
+def _not_empty(parts: Mapping[str, Value]) -> Mapping[str, Value]:
+    return {key: value for key, value in parts.items() if value != ""}
 
 
 def _matching(shape: re.Pattern[str], text: str, what: str) -> str:
@@ -216,8 +221,8 @@ def _matching(shape: re.Pattern[str], text: str, what: str) -> str:
 
 
 def _plain(text: str) -> str:
-    if any(c in text for c in ",=\"'") or not text.isprintable():
-        raise WirelessUnusable("user name or password of the access point has , = or quotes")
+    if not text.isprintable():
+        raise WirelessUnusable("user name or password of the access point has control characters")
     return text
 
 
