@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import itertools
+import json
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import AbstractAsyncContextManager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,9 @@ from eaves.evapi.evecommon import DHCPType, Ipspec, NetworkType
 from eaves.node.host import dhcp, sockets, uplink_state
 from eaves.node.host.process import CommandFailed
 from eaves.node.uplinks.conflicts import FIRST_PAUSE_S
+from eaves.node.uplinks.dhcp6 import Lease6
 from eaves.node.uplinks.entries import controller_entry
-from eaves.node.uplinks.leases6 import Asking
+from eaves.node.uplinks.leases6 import Asking, Given, Leases6
 from eaves.node.uplinks.machine import Machine, Place
 from eaves.node.uplinks.model import Entry
 from eaves.node.uplinks.seen import SeenPort
@@ -235,6 +237,30 @@ async def test_an_address_is_asked_for_by_dhcp_where_the_router_says_so(
         (link,) = [one for one in (await uplink_state.routing()).links if one.name == "eth0"]
         assert "2001:db8:1::77/128" not in link.addresses
         later.leases6.close()
+
+
+async def test_what_was_given_by_dhcp_waits_for_the_carrier_of_its_port(
+    machine: Machine, out: str, tmp_path: Path
+) -> None:
+    entry = wished(Ipspec(dhcp=DHCPType.Client), NetworkType.V6Only)
+    netns.ip("-n", out, "link", "set", "up0", "down")
+    netns.ip("link", "set", "eth0", "up")
+    (link,) = [one for one in (await uplink_state.routing()).links if one.name == "eth0"]
+    assert not link.carrier
+    lease = Lease6("2001:db8:1::77", (), b"server", 100.0, 200.0, 300.0)
+    told = asdict(Given(Asking(link.index, link.mac), lease))
+    (tmp_path / "dhcp6").mkdir()
+    (tmp_path / "dhcp6/eth0.json").write_text(json.dumps(told, default=bytes.hex))
+    machine.leases6 = Leases6(tmp_path / "dhcp6")
+    assert await machine.lease6(entry, 1.0) is False
+    netns.ip("-n", out, "link", "set", "up0", "up")
+    await netns.until(lambda: netns.ip("link", "show", "eth0").find("LOWER_UP") > 0)
+    assert await machine.lease6(entry, 2.0) is False
+    assert machine.leases6.lease("eth0") == lease
+    netns.ip("-n", out, "link", "set", "up0", "down")
+    await netns.until(lambda: netns.ip("link", "show", "eth0").find("LOWER_UP") < 0)
+    assert await machine.lease6(entry, 3.0) is True, "it was taken up, and its port has gone since"
+    machine.leases6.close()
 
 
 async def test_ipv6_is_set_though_the_kernel_refuses_something_of_ipv4(

@@ -140,6 +140,20 @@ def test_what_was_given_is_there_from_the_start_and_goes_with_its_interface(tmp_
     assert not (tmp_path / "eth0.json").exists()
 
 
+def test_what_was_given_waits_for_the_carrier_of_its_interface_until_it_ends(
+    tmp_path: Path,
+) -> None:
+    kept(tmp_path, "eth0")
+    leases, wished = Leases6(tmp_path), frozenset({"eth0"})
+    for now in (1.0, 299.0):
+        assert leases.round({}, frozenset(), now, wished) is False
+        assert leases.lease("eth0") == bound().lease
+        assert Leases6(tmp_path).lease("eth0") == bound().lease, "also for the process after it"
+    assert leases.round({}, frozenset(), 300.0, wished) is True
+    assert leases.lease("eth0") is None
+    assert Leases6(tmp_path).lease("eth0") is None
+
+
 @pytest.mark.parametrize(
     "message",
     [

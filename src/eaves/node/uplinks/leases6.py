@@ -54,16 +54,23 @@ class Leases6:
         self._clients: dict[str, _Client] = {}
         self._failed: dict[str, str] = {}  # why one could not begin, told once
         self._given = read_given(folder)
-        self._before = dict(self._given)  # of another process; taken up once
+        self._before = dict(self._given)  # of another process; each is taken up once
 
     def lease(self, ifname: str) -> Lease6 | None:
         given = self._given.get(ifname)
         return given.lease if given is not None else None
 
-    def round(self, there: Mapping[str, Asking], asked: AbstractSet[str], now: float) -> bool:
+    def round(
+        self,
+        there: Mapping[str, Asking],
+        asked: AbstractSet[str],
+        now: float,
+        wished: AbstractSet[str] = frozenset(),
+    ) -> bool:
         """Hear what came, and ask what is due; True: a lease is another one.
 
         Of the interfaces `there` those that are `asked` are given one; the others keep theirs.
+        What was given before on those that are `wished` and not there yet waits for them.
         """
         for name, client in list(self._clients.items()):
             goes_on = name in asked or client.state.lease is not None
@@ -75,7 +82,11 @@ class Leases6:
             state = resumed(held, now, _number()) if held is not None else None
             if name not in self._clients and (state is not None or name in asked):
                 self._begin(name, one, state or begin(now, _number()))
-        self._before.clear()
+        self._before = {
+            name: before
+            for name, before in self._before.items()
+            if name in wished and name not in there and now < before.lease.ends
+        }
         for client in self._clients.values():
             _turn(client, now)
         return self._keep()
@@ -93,7 +104,7 @@ class Leases6:
 
     def _keep(self) -> bool:
         """What was given, for the next process, too."""
-        before, self._given = self._given, _given(self._clients)
+        before, self._given = self._given, {**self._before, **_given(self._clients)}
         for name in before.keys() - self._given.keys():
             _file(self._folder, name).unlink(missing_ok=True)
         for name, given in self._given.items():

@@ -293,17 +293,20 @@ class Machine:
     async def lease6(self, entry: Entry, now: float) -> bool:
         """Where a router says so, an address is asked for by DHCPv6; True: one is another."""
         there: dict[str, Asking6] = {}
-        asked: set[str] = set()
+        asked, wished = set[str](), set[str]()
         if self.managed and any(p.ip and _hears_routers(p.ip) for p in entry.ports):
             routing = await uplink_state.routing()
             links = {one.name: one for one in routing.links if one.up and one.carrier}
             asked = {name for name, one in links.items() if one.dhcp6}
-            there = {
-                port.ifname: Asking6(links[port.ifname].index, links[port.ifname].mac)
+            wished = {
+                port.ifname
                 for port in self._layout(entry, routing).ports
-                if port.plan.ip and _hears_routers(port.plan.ip) and port.ifname in links
+                if port.plan.ip and _hears_routers(port.plan.ip)
             }
-        return self.leases6.round(there, asked, now)
+            there = {
+                name: Asking6(one.index, one.mac) for name, one in links.items() if name in wished
+            }
+        return self.leases6.round(there, asked, now, wished)
 
     def ask_routers(self, seen: Seen, now: float) -> None:
         """Behind ports that hear them, and have an address but know no DNS server."""
