@@ -32,6 +32,7 @@ def test_journals_of_the_last_boots_are_kept(tmp_path: Path) -> None:
         ("eaves-b+0-1.conf", 0, 10, False),
         ("eaves-b+0-1.conf", 5, 10, False),
         ("eaves-b+0-1.conf", 6, 10, True),  # it comes up again and again
+        ("eaves-b+0-1.conf", 6, None, True),
         ("eaves-b+0-1.conf", 0, 600, True),  # it hangs
         ("eaves-b+0-1.conf", 0, None, True),  # it never came up
         ("eaves-a.conf", 0, None, True),
@@ -40,28 +41,70 @@ def test_journals_of_the_last_boots_are_kept(tmp_path: Path) -> None:
 def test_a_system_on_trial_is_left_when_its_node_does_not_run(
     tmp_path: Path, entry: str, restarts: int, told_s_ago: float | None, *, goes_back: bool
 ) -> None:
-    for folder in ("run/eaves", "run/eaves-node/node", "efi/loader/entries", "dev", "bin"):
-        (tmp_path / folder).mkdir(parents=True)
-    (tmp_path / "run/eaves/boot.env").write_text("SLOT=b\nMODE=run\nESP_MOUNT=/efi\n")
-    (tmp_path / "efi/loader/entries" / entry).touch()
+    machine = _Trial(tmp_path, entry)
     if told_s_ago is not None:
-        status = tmp_path / "run/eaves-node/node/status.json"
+        machine.told(told_s_ago)
+    assert machine.goes_back(restarts, "activating", up_s=601) == goes_back
+
+
+@pytest.mark.parametrize(
+    ("state", "job", "up_s", "goes_back"),
+    [
+        ("inactive", "", 180, True),  # masked, or what it needs failed
+        ("failed", "", 180, True),
+        ("inactive", "152", 180, False),  # its turn comes
+        ("activating", "", 180, False),  # it is started again
+        ("active", "", 599, False),
+        ("active", "", 600, True),
+        ("", "", 180, False),  # systemd does not answer yet
+    ],
+)
+def test_a_node_that_is_on_its_way_is_waited_for(
+    tmp_path: Path, state: str, job: str, up_s: int, *, goes_back: bool
+) -> None:
+    machine = _Trial(tmp_path, "eaves-b+0-1.conf")
+    assert machine.goes_back(0, state, job, up_s) == goes_back
+
+
+class _Trial:
+    """What the script sees of a machine."""
+
+    def __init__(self, root: Path, entry: str) -> None:
+        for folder in ("run/eaves", "run/eaves-node/node", "efi/loader/entries", "dev", "proc"):
+            (root / folder).mkdir(parents=True)
+        (root / "run/eaves/boot.env").write_text("SLOT=b\nMODE=run\nESP_MOUNT=/efi\n")
+        (root / "efi/loader/entries" / entry).touch()
+        self._root = root
+
+    def told(self, seconds_ago: float) -> None:
+        status = self._root / "run/eaves-node/node/status.json"
         status.touch()
-        then = status.stat().st_mtime - told_s_ago
+        then = status.stat().st_mtime - seconds_ago
         os.utime(status, (then, then))
-    systemctl = tmp_path / "bin/systemctl"
-    systemctl.write_text(
-        f'#!/bin/sh\ncase "$1" in show) echo {restarts} ;; *) echo "$@" >{tmp_path}/asked ;; esac\n'
-    )
-    systemctl.chmod(0o755)
-    subprocess.run(
-        ["sh", SCRIPTS / "trial-deadline"],
-        check=True,
-        env={"PATH": f"{systemctl.parent}:/usr/bin:/bin", "ROOT": str(tmp_path)},
-    )
-    asked = tmp_path / "asked"
-    assert (asked.read_text() if asked.exists() else "") == "--force reboot\n" * goes_back
-    assert (tmp_path / "dev/kmsg").exists() == goes_back
+
+    def goes_back(self, restarts: int, state: str, job: str = "", up_s: int = 0) -> bool:
+        (self._root / "proc/uptime").write_text(f"{up_s}.25 1234.5\n")
+        asked = self._root / "asked"
+        _program(
+            self._root / "bin/systemctl",
+            f'case "$3" in NRestarts) echo {restarts} ;; ActiveState) echo {state} ;;'
+            f' Job) echo {job} ;; *) echo "$@" >{asked} ;; esac',
+        )
+        subprocess.run(
+            ["sh", SCRIPTS / "trial-deadline"],
+            check=True,
+            env={"PATH": f"{self._root}/bin:/usr/bin:/bin", "ROOT": str(self._root)},
+        )
+        done = asked.exists()
+        assert not done or asked.read_text() == "--force reboot\n"
+        assert (self._root / "dev/kmsg").exists() == done
+        return done
+
+
+def _program(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
 
 
 def test_a_reset_that_hangs_is_ended_by_the_watchdog_of_the_machine() -> None:
