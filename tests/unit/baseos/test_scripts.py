@@ -107,6 +107,41 @@ def _program(path: Path, text: str) -> None:
     path.chmod(0o755)
 
 
+EPOCH_S, YEAR_S = 1_790_000_000, 365 * 24 * 3600
+
+
+@pytest.mark.parametrize(
+    ("now", "last", "then"),
+    [
+        (EPOCH_S + 5, EPOCH_S + YEAR_S, EPOCH_S + YEAR_S),  # its battery is empty
+        (EPOCH_S + 5, EPOCH_S - YEAR_S, None),  # nothing is known of a later time
+        (EPOCH_S + 5, None, None),
+        (EPOCH_S + YEAR_S, EPOCH_S + 2 * YEAR_S, None),  # it runs, and was wrong once
+    ],
+)
+def test_a_dead_clock_goes_on_where_the_device_was_last(
+    tmp_path: Path, now: int, last: int | None, then: int | None
+) -> None:
+    epoch, log = tmp_path / "epoch", tmp_path / "state/node/logs/device.log"
+    log.parent.mkdir(parents=True)
+    epoch.touch()
+    os.utime(epoch, (EPOCH_S, EPOCH_S))
+    if last is not None:
+        log.touch()
+        os.utime(log, (last, last))
+    os.utime(log.parent, (EPOCH_S, EPOCH_S))
+    asked = tmp_path / "asked"
+    _program(
+        tmp_path / "bin/date", f'case "$1" in +%s) echo {now} ;; *) echo "$@" >{asked} ;; esac'
+    )
+    subprocess.run(
+        ["sh", SCRIPTS / "clock", tmp_path / "state"],
+        check=True,
+        env={"PATH": f"{tmp_path}/bin:/usr/bin:/bin", "EPOCH": str(epoch)},
+    )
+    assert (asked.read_text() if asked.exists() else "") == (f"-s @{then}\n" if then else "")
+
+
 def test_a_reset_that_hangs_is_ended_by_the_watchdog_of_the_machine() -> None:
     """It counts from the first program on, and systemd leaves it counting when it goes down."""
     settings = ConfigParser()
