@@ -16,6 +16,7 @@ from eaves.evapi.flows.onboard import Applicant
 from eaves.node.baseos.booted import read_booted
 from eaves.node.checkpoint import Checkpoint
 from eaves.node.comms.folder import ConfigFolder, FolderIncomplete, read_folder
+from eaves.node.comms.hardware import IdentityElsewhere
 from eaves.node.comms.transport import Limits, Transport
 from eaves.node.compose import Node, now
 from eaves.node.connectivity import diag
@@ -24,13 +25,14 @@ from eaves.node.host.journal import log_to_file
 from eaves.node.host.machine import Host
 from eaves.node.host.notify import own_notifier
 from eaves.node.host.power import power_off_machine, reboot_machine, restart_process
+from eaves.node.host.process import identify
 from eaves.node.host.traces import read_traces, tail
 from eaves.node.install import install, launcher
 from eaves.node.runtime.boot import boot_of
 from eaves.node.runtime.parts import Ending
 from eaves.node.runtime.security_module import MACHINE_TPM, find_tpm
 from eaves.node.runtime.service import RestartNode, Service
-from eaves.node.runtime.status_file import is_running, read_status
+from eaves.node.runtime.status_file import is_running, read_status, unstarted, write_status
 from eaves.node.settings import (
     DEFAULT_CONFIG,
     DEFAULT_STATE,
@@ -41,10 +43,14 @@ from eaves.node.settings import (
     Settings,
 )
 from eaves.node.status_text import status_text
+from eaves.node.tpm.errors import TpmRefused, TpmUnavailable, TpmUnusable
 from eaves.node.tpm.quoter import DEFAULT_EVENT_LOG
 from eaves.node.vault_command import vault_command
 
 log = structlog.get_logger(__name__)
+
+WITHOUT_KEYS = (IdentityElsewhere, TpmRefused, TpmUnavailable, TpmUnusable)
+SHOWN_S = 60.0  # why the node of an image cannot start, before it is tried again
 
 
 @click.group(invoke_without_command=True)
@@ -192,13 +198,27 @@ async def run_node(settings: Settings) -> Ending:
             traces=read_traces,
             ended=ended,
         )
-        node = Node(settings, folder, checkpoint, transport, device_log, gate, tpm, booted, boot)
+        try:
+            node = Node(
+                settings, folder, checkpoint, transport, device_log, gate, tpm, booted, boot
+            )
+        except WITHOUT_KEYS as error:
+            if booted is not None:
+                await show(settings.run_dir, booted.running.version, folder.server, str(error))
+            raise
         return await run_until_restart(node.service, node.applicant)
     finally:
         await transport.close()
         checkpoint.close()
         if tpm is not None:
             tpm.close()
+
+
+async def show(run_dir: Path, version: str, server: str, why: str, for_s: float = SHOWN_S) -> None:
+    """On the console, which is all that an image has: nobody reads how its service ended."""
+    log.error("node_cannot_start", why=why)
+    write_status(run_dir, unstarted(now(), version, identify(os.getpid()), server, why))
+    await asyncio.sleep(for_s)
 
 
 def make_run_dir(folder: Path) -> None:

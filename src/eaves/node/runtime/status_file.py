@@ -83,6 +83,25 @@ class NodeStatus(msgspec.Struct, frozen=True):
     steps: int = 0  # that the reconciler started since this process began
 
 
+def unstarted(
+    at: datetime, version: str, me: ProcessId | None, server: str, why: str
+) -> NodeStatus:
+    """Of a node that does not find its keys: it cannot say more of itself."""
+    return NodeStatus(
+        at=at.isoformat(timespec="seconds"),
+        version=version,
+        pid=me.pid if me else 0,
+        start_ticks=me.start_ticks if me else 0,
+        device=DeviceStatus(keys=why),
+        controller=ControllerStatus(
+            url=server, problem="it was not asked: this node does not find its keys"
+        ),
+        ports=[],
+        apps=[],
+        unmet=[],
+    )
+
+
 def unmet(report: Report, wish: Wish | None) -> list[Unmet]:
     found = [
         Unmet(
