@@ -48,7 +48,11 @@ export function SignIn({ onHeld }: Props) {
   return (
     <main className="eaves-sign-in">
       <Card isLarge>
-        <CardTitle component="h1">Eaves</CardTitle>
+        <CardTitle component="h1">
+          <span className="eaves-brand">
+            <img src="/eaves.svg" alt="" width="28" height="28" /> Eaves
+          </span>
+        </CardTitle>
         <CardBody>
           {error !== undefined && <Problem error={error} />}
           {step.at === "password" && <Password user={user} setUser={setUser} ask={ask} />}

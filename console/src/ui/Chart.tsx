@@ -45,20 +45,24 @@ function Drawn({
   readonly points: readonly Point[];
   readonly labels: readonly string[];
 }) {
-  const { lines } = linesOf(points, labels);
+  const { lines, most } = linesOf(points, labels);
   return (
     <>
-      <svg
-        className="eaves-chart"
-        viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
-        preserveAspectRatio="none"
-        aria-hidden="true"
-      >
-        <path d={`M0 0H${WIDTH}M0 ${HEIGHT / 2}H${WIDTH}M0 ${HEIGHT}H${WIDTH}`} />
-        {lines.map((one, index) => (
-          <polyline key={one.label} points={one.path} stroke={COLOURS[index % COLOURS.length]} />
-        ))}
-      </svg>
+      <div className="eaves-scale" aria-hidden="true">
+        <span>{measured(most, lines[0]?.unit ?? "")}</span>
+        <svg
+          className="eaves-chart"
+          viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+          preserveAspectRatio="none"
+          aria-hidden="true"
+        >
+          <path d={`M0 0H${WIDTH}M0 ${HEIGHT / 2}H${WIDTH}M0 ${HEIGHT}H${WIDTH}`} />
+          {lines.map((one, index) => (
+            <polyline key={one.label} points={one.path} stroke={COLOURS[index % COLOURS.length]} />
+          ))}
+        </svg>
+        <span>0</span>
+      </div>
       <p className="eaves-span">
         <Age at={points[0]?.timestamp} />
         {points.length > 1 && <Age at={points.at(-1)?.timestamp} />}

@@ -10,7 +10,7 @@ import type { ReactNode } from "react";
 export function Facts({ facts }: { readonly facts: readonly (readonly [string, ReactNode])[] }) {
   const known = facts.filter(([, value]) => value !== undefined && value !== null && value !== "");
   return (
-    <DescriptionList isCompact columnModifier={{ default: "1Col", md: "2Col" }}>
+    <DescriptionList isCompact className="eaves-facts">
       {known.map(([name, value]) => (
         <DescriptionListGroup key={name}>
           <DescriptionListTerm>{name}</DescriptionListTerm>

@@ -68,30 +68,34 @@ export function Flows({ kind, id }: { readonly kind: Kind; readonly id: string }
         ))}
       </FormSelect>
       <Answer query={talkers} what="top talkers">
-        {({ list }) => (
-          <Table aria-label="Top talkers" variant="compact">
-            <Thead>
-              <Tr>
-                <Th>Name</Th>
-                <Th>Sent</Th>
-                <Th>Received</Th>
-                <Th>Flows</Th>
-              </Tr>
-            </Thead>
-            <Tbody>
-              {list.map((one) => (
-                <Tr key={one.name}>
-                  <Td dataLabel="Name" modifier="breakWord">
-                    <bdi>{one.name}</bdi>
-                  </Td>
-                  <Td dataLabel="Sent">{bytes(one.txBytes)}</Td>
-                  <Td dataLabel="Received">{bytes(one.rxBytes)}</Td>
-                  <Td dataLabel="Flows">{one.flows}</Td>
+        {({ list }) =>
+          list.length === 0 ? (
+            <p>Nobody has talked yet.</p>
+          ) : (
+            <Table aria-label="Top talkers" variant="compact">
+              <Thead>
+                <Tr>
+                  <Th>Name</Th>
+                  <Th>Sent</Th>
+                  <Th>Received</Th>
+                  <Th>Flows</Th>
                 </Tr>
-              ))}
-            </Tbody>
-          </Table>
-        )}
+              </Thead>
+              <Tbody>
+                {list.map((one) => (
+                  <Tr key={one.name}>
+                    <Td dataLabel="Name" modifier="breakWord">
+                      <bdi>{one.name}</bdi>
+                    </Td>
+                    <Td dataLabel="Sent">{bytes(one.txBytes)}</Td>
+                    <Td dataLabel="Received">{bytes(one.rxBytes)}</Td>
+                    <Td dataLabel="Flows">{one.flows}</Td>
+                  </Tr>
+                ))}
+              </Tbody>
+            </Table>
+          )
+        }
       </Answer>
       <Title headingLevel="h2">Newest flows</Title>
       <Answer query={flows} what="flows">

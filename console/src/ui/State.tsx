@@ -4,10 +4,11 @@ import {
   CheckCircleIcon,
   ExclamationCircleIcon,
   ExclamationTriangleIcon,
+  InfoCircleIcon,
   InProgressIcon,
 } from "@patternfly/react-icons";
 import type { ComponentType } from "react";
-import { type Tone, toneOf, worded } from "./words";
+import { NOTHING, type Tone, toneOf, worded } from "./words";
 
 const LOOKS: Readonly<
   Record<Tone, { color: "green" | "blue" | "orange" | "red" | "grey"; Icon: ComponentType }>
@@ -18,13 +19,17 @@ const LOOKS: Readonly<
   bad: { color: "red", Icon: ExclamationCircleIcon },
   off: { color: "grey", Icon: BanIcon },
 };
+const TOLD = /^(SEVERITY_)?(INFO|NOTICE|UNSPECIFIED)$/; // no state at all, but news
 
 /** A state as word, shape and colour: never by colour alone. */
 export function State({ word }: { readonly word: string | undefined }) {
+  const text = worded(word);
+  if (text === NOTHING) return <>{text}</>;
   const { color, Icon } = LOOKS[toneOf(word)];
+  const Shape = TOLD.test(word ?? "") ? InfoCircleIcon : Icon;
   return (
-    <Label color={color} icon={<Icon />} isCompact>
-      {worded(word)}
+    <Label color={color} icon={<Shape />} isCompact>
+      {text}
     </Label>
   );
 }

@@ -21,10 +21,13 @@ export function Timeline({ path, id }: { readonly path: PathOf<"get">; readonly 
   return (
     <>
       {told.isError && <Problem error={told.error} />}
-      <List isPlain isBordered aria-label="Events">
+      <List isPlain isBordered aria-label="Events" className="eaves-timeline">
         {rows.map((one) => (
           <ListItem key={one.id ?? `${one.timestamp}${one.description}`}>
-            <State word={one.severity} /> <Age at={one.timestamp} />{" "}
+            <State word={one.severity} />
+            <span>
+              <Age at={one.timestamp} />
+            </span>
             <bdi>{inWords(one.description)}</bdi>
           </ListItem>
         ))}

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { inWords, toneOf, worded } from "./words";
+import { inWords, kindOf, toneOf, worded } from "./words";
 
 describe("words of the contract", () => {
   it.each([
@@ -8,16 +8,30 @@ describe("words of the contract", () => {
     ["APP_TYPE_VM", "VM"],
     ["RUN_STATE_UNSPECIFIED", "–"],
     ["PAUSED", "Paused"],
+    ["DATASTORE_TYPE_CONTAINERREGISTRY", "Container registry"],
+    ["USER_ROLE_SYSTEM_DEFINED", "Built in"],
+    ["NETWORK_KIND_V4", "IPv4"],
     ["", "–"],
     [undefined, "–"],
   ])("are read by people: %s", (word, text) => expect(worded(word)).toBe(text));
   it("are read inside of a sentence, and no other word is touched", () => {
     expect(inWords("started again: BOOT_REASON_POWER_FAIL")).toBe("started again: power fail");
     expect(inWords("give EAVES_RUN_STATE_X or ETH0_X")).toBe("give EAVES_RUN_STATE_X or ETH0_X");
+    expect(inWords("app instance web: state CREATED_VOLUME (was LOADED)")).toBe(
+      "app instance web: created volume (was loaded)",
+    );
+    expect(inWords("device a: state ONLINE")).toBe("device a: online");
     expect(inWords(undefined)).toBe("");
   });
   it.each([
+    ["devices", "node"],
+    ["alert_rules", "alert rule"],
+    ["users", "user"],
+    ["audit", "audit"],
+  ])("name a kind of objects: %s", (table, noun) => expect(kindOf(table)).toBe(noun));
+  it.each([
     ["RUN_STATE_ONLINE", "good"],
+    ["COMPLETE", "good"],
     ["RUN_STATE_OFFLINE", "bad"],
     ["RUN_STATE_DOWNLOADING", "busy"],
     ["ATTEST_STATE_FAIL", "bad"],

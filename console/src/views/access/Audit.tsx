@@ -13,6 +13,7 @@ import { Age } from "../../ui/Age";
 import { More } from "../../ui/More";
 import { Problem } from "../../ui/Problem";
 import { Waiting } from "../../ui/Waiting";
+import { kindOf } from "../../ui/words";
 import { type Checked, whole } from "./chain";
 
 interface Line {
@@ -95,7 +96,7 @@ function Row({ one, index }: { readonly one: Line; readonly index: number }) {
         </Td>
         <Td dataLabel="Did">{one.verb}</Td>
         <Td dataLabel="To" modifier="breakWord">
-          {one.objectKind} <bdi>{one.objectName}</bdi>
+          {kindOf(one.objectKind)} <bdi>{one.objectName}</bdi>
         </Td>
         <Td dataLabel="Result">{one.result}</Td>
       </Tr>

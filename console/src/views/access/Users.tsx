@@ -22,7 +22,7 @@ const COLUMNS: readonly Column<User>[] = [
   { title: "Name", sort: "username", cell: (row) => <bdi>{row.username}</bdi> },
   { title: "State", cell: (row) => <State word={row.state} /> },
   { title: "Full name", cell: (row) => <bdi>{row.fullName}</bdi> },
-  { title: "Mail", cell: (row) => <bdi>{row.email}</bdi> },
+  { title: "Mail", cell: (row) => <bdi className="eaves-mail">{row.email}</bdi> },
   { title: "Role", cell: (row) => <UserRole id={row.roleId} /> },
   { title: "Second factor", cell: (row) => (row.totpEnabled ? "yes" : "no") },
   { title: "Signed in", cell: (row) => <Age at={row.LastLoginTime} /> },

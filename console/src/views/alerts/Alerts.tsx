@@ -34,9 +34,9 @@ export function Alerts() {
         value={open}
         onChange={(_event, value) => setParams(value === "true" ? {} : { open: value })}
       >
-        <FormSelectOption value="true" label="Open" />
-        <FormSelectOption value="false" label="Over" />
-        <FormSelectOption value="all" label="All" />
+        <FormSelectOption value="true" label="Open alerts" />
+        <FormSelectOption value="false" label="Alerts that ended" />
+        <FormSelectOption value="all" label="All alerts" />
       </FormSelect>
       <Answer query={told} what="alerts">
         {() =>
@@ -56,7 +56,7 @@ export function Alerts() {
                   <Th>What was seen</Th>
                   <Th>Rule</Th>
                   <Th>Since</Th>
-                  <Th>Over</Th>
+                  <Th>Ended</Th>
                 </Tr>
               </Thead>
               <Tbody>
@@ -83,13 +83,13 @@ export function Alerts() {
                     <Td dataLabel="Since">
                       <Age at={one.openedAt} />
                     </Td>
-                    <Td dataLabel="Over">
+                    <Td dataLabel="Ended">
                       {one.closedAt ? (
                         <>
                           <Age at={one.closedAt} />: {one.closedWhy}
                         </>
                       ) : (
-                        "no"
+                        "not yet"
                       )}
                     </Td>
                   </Tr>

@@ -1,4 +1,5 @@
 /** An app of the tenant: its manifest as a form and as text, and the way to its instances. */
+import { Button } from "@patternfly/react-core";
 import { Link, useParams } from "react-router";
 import type { Bundle } from "../../api/types";
 import { ObjectPage } from "../../ui/ObjectPage";
@@ -13,7 +14,14 @@ export function App() {
       list="/apps"
       area="accessEdgeApp"
       path="/v1/apps/id/{id}"
-      more={<Link to={`/apps/${id}/deploy`}>Deploy this app</Link>}
+      more={
+        <Button
+          variant="primary"
+          component={(props) => <Link {...props} to={`/apps/${id}/deploy`} />}
+        >
+          Deploy this app
+        </Button>
+      }
       tab={tab}
       form={(bundle) => <ManifestFields id={id} bundle={bundle} />}
     />

@@ -1,4 +1,4 @@
-/** From an app to instances on many nodes: which nodes, what it is told, a look, one job. */
+/** From an app to instances on many nodes: which nodes, what it is told, a review, one job. */
 import {
   Checkbox,
   Content,
@@ -101,7 +101,7 @@ function Steps({ bundle }: { readonly bundle: Bundle }) {
         </WizardStep>
         <WizardStep
           id="look"
-          name="Look"
+          name="Review"
           footer={{ nextButtonText: "Deploy", isNextDisabled: deploying.isPending }}
         >
           {deploying.isError && <Problem error={deploying.error} title="Nothing was deployed" />}
@@ -163,7 +163,7 @@ function Nodes({
   const query = useList<NodeRow>("/v1/devices/status-config", state);
   const columns: readonly Column<NodeRow>[] = [
     {
-      title: "On",
+      title: "Chosen",
       cell: (row) => (
         <Checkbox
           id={`on-${row.id}`}

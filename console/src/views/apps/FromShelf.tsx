@@ -68,6 +68,7 @@ function Import({ one }: { readonly one: BundleRow }) {
           footer={{
             nextButtonText: "Import and go on",
             isNextDisabled: importing.isPending,
+            nextButtonProps: { isLoading: importing.isPending },
             onNext: () => importing.mutate(),
           }}
         >
@@ -78,10 +79,16 @@ function Import({ one }: { readonly one: BundleRow }) {
             images for it. Nothing runs yet: on which nodes it is to run is asked next, and told
             what would come of it before anything is done.
           </Content>
+          {importing.isPending && (
+            <Content component="p" aria-live="polite">
+              The controller asks the registry of its images which digests they have. Where it
+              cannot be reached, this says so within two minutes.
+            </Content>
+          )}
         </WizardStep>
         <WizardStep id="nodes" name="Nodes" isDisabled />
         <WizardStep id="settings" name="Settings" isDisabled />
-        <WizardStep id="look" name="Look" isDisabled />
+        <WizardStep id="look" name="Review" isDisabled />
       </Wizard>
     </section>
   );

@@ -142,7 +142,7 @@ function Ports({ one, onChange }: PortsProps) {
       header={
         <FormFieldGroupHeader
           titleText={{ text: `Ports on ${name}`, id: `ports-${name}` }}
-          titleDescription="What comes to the node there goes to the app"
+          titleDescription="Ports of the node that lead to the app"
           actions={
             <Button variant="secondary" onClick={() => onChange([...ports, NEW_PORT])}>
               Add a port

@@ -10,7 +10,7 @@ import {
   SearchInput,
   Title,
 } from "@patternfly/react-core";
-import { useDeferredValue } from "react";
+import { Fragment, useDeferredValue } from "react";
 import { Link, useNavigate, useSearchParams } from "react-router";
 import type { BundleRow, Listed } from "../../api/types";
 import { useReadOwn } from "../../api/useRead";
@@ -57,6 +57,18 @@ export function Marketplace() {
   );
 }
 
+/** Text with commands in it, each between backticks. */
+function Described({ text }: { readonly text: string }) {
+  const parts = text.split("`").map((part, n) => ({ part, n, command: n % 2 === 1 }));
+  return (
+    <>
+      {parts.map(({ part, n, command }) =>
+        command ? <code key={n}>{part}</code> : <Fragment key={n}>{part}</Fragment>,
+      )}
+    </>
+  );
+}
+
 function Entry({ one }: { readonly one: BundleRow }) {
   const { api, may } = useSession();
   const navigate = useNavigate();
@@ -72,7 +84,9 @@ function Entry({ one }: { readonly one: BundleRow }) {
         <bdi>{one.title}</bdi>
       </CardTitle>
       <CardBody>
-        <Content component="p">{one.description}</Content>
+        <Content component="p">
+          <Described text={one.description ?? ""} />
+        </Content>
         <Content component="small">
           {worded(one.manifestJSON?.appType)} · {one.cpus ?? 0} {one.cpus === 1 ? "CPU" : "CPUs"} ·
           version {one.userDefinedVersion || "–"}

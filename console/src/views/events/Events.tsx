@@ -1,5 +1,6 @@
 /** What people did and what nodes told, newest first; filters stand in the address. */
 import {
+  EmptyState,
   FormSelect,
   FormSelectOption,
   Title,
@@ -65,7 +66,14 @@ export function Events() {
       </Toolbar>
       {told.isError && <Problem error={told.error} />}
       {told.isPending && <Waiting what="events" />}
-      <Table aria-label="Events" variant="compact" isStickyHeader>
+      {told.isSuccess && rows.length === 0 && (
+        <EmptyState
+          variant="sm"
+          headingLevel="h2"
+          titleText={search || severity || user ? "Nothing fits these filters" : "No events yet"}
+        />
+      )}
+      <Table aria-label="Events" variant="compact" isStickyHeader hidden={rows.length === 0}>
         <Thead>
           <Tr>
             <Th>Severity</Th>

@@ -236,7 +236,7 @@ const networkOf = (one: {
 
 function Charts({ id }: { readonly id: string }) {
   return (
-    <div className="eaves-cards">
+    <div className="eaves-charts">
       {CHARTS.map(([title, metric]) => (
         <Chart
           key={metric}

@@ -1,3 +1,4 @@
+import { EmptyState, EmptyStateBody } from "@patternfly/react-core";
 import { useState } from "react";
 import { Link, useNavigate, useParams } from "react-router";
 import { parse, stringify } from "yaml";
@@ -10,6 +11,7 @@ import { Ask } from "../../ui/Ask";
 import { Choice } from "../../ui/Choice";
 import { Editor } from "../../ui/Editor";
 import { Problem } from "../../ui/Problem";
+import { State } from "../../ui/State";
 import { shown } from "../../ui/shown";
 import { ImportModels } from "./ImportModels";
 import { KINDS, type Kind } from "./kinds";
@@ -19,6 +21,7 @@ type Row = Readonly<Record<string, unknown>> & { readonly id?: string; readonly 
 
 const FILTERS: readonly Filter[] = [{ name: "namePattern", label: "Name" }];
 const NAMES = FILTERS.map((one) => one.name);
+const STATES = new Set(["runState", "dsStatus", "imageStatus"]);
 
 export function Library() {
   const { kind: word = "" } = useParams();
@@ -44,7 +47,7 @@ function Shelf({ word, kind }: { readonly word: string; readonly kind: Kind }) {
     },
     ...kind.columns.map(([title, member]) => ({
       title,
-      cell: (row: Row) => <bdi>{shown(row[member])}</bdi>,
+      cell: (row: Row) => <Value row={row} member={member} />,
     })),
   ];
   return (
@@ -78,9 +81,26 @@ function Shelf({ word, kind }: { readonly word: string; readonly kind: Kind }) {
             ),
           }
         : {})}
-      empty={<p>None yet.</p>}
+      empty={
+        <EmptyState headingLevel="h2" titleText="None yet">
+          <EmptyStateBody>{kind.about}</EmptyStateBody>
+        </EmptyState>
+      }
     />
   );
+}
+
+/** States as such, what stands on a node with the way to it, and all else as it reads. */
+function Value({ row, member }: { readonly row: Row; readonly member: string }) {
+  const value = row[member];
+  if (STATES.has(member) && typeof value === "string") return <State word={value} />;
+  if (member === "deviceName" && value && row.deviceId)
+    return (
+      <Link to={`/nodes/${row.deviceId}`}>
+        <bdi>{String(value)}</bdi>
+      </Link>
+    );
+  return <bdi>{shown(value)}</bdi>;
 }
 
 function New({ word, kind }: { readonly word: string; readonly kind: Kind }) {

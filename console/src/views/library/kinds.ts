@@ -16,6 +16,8 @@ const NODE: Ref = { label: "Node", path: "/v1/devices", member: "deviceId" };
 export interface Kind {
   readonly noun: string;
   readonly title: string;
+  /** What they are for, to who has none yet. */
+  readonly about: string;
   readonly path: PathOf<"get"> & PathOf<"post">;
   readonly one: PathOf<"get"> & PathOf<"put"> & PathOf<"delete">;
   readonly area: Area;
@@ -33,6 +35,8 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   networks: {
     noun: "Network",
     title: "Networks",
+    about:
+      "How ports of nodes reach the world: by DHCP or fixed addresses, with a proxy or without.",
     path: "/v1/networks",
     one: "/v1/networks/id/{id}",
     area: "accessDevice",
@@ -52,6 +56,8 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   netinsts: {
     noun: "Network instance",
     title: "Network instances",
+    about:
+      "What the apps of a node are connected to. A policy of a project makes one for each of its nodes.",
     path: "/v1/netinsts",
     one: "/v1/netinsts/id/{id}",
     area: "accessDevice",
@@ -76,6 +82,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   volumes: {
     noun: "Volume",
     title: "Volumes",
+    about: "Disks that outlive the app that uses them.",
     path: "/v1/volumes/instances",
     one: "/v1/volumes/instances/id/{id}",
     area: "accessDevice",
@@ -98,6 +105,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   datastores: {
     noun: "Datastore",
     title: "Datastores",
+    about: "Where images are fetched from: a registry, a web server, S3.",
     path: "/v1/datastores",
     one: "/v1/datastores/id/{id}",
     area: "accessStorage",
@@ -117,6 +125,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   images: {
     noun: "Image",
     title: "Images",
+    about: "What apps and nodes run; each lies in a datastore.",
     path: "/v1/apps/images",
     one: "/v1/apps/images/id/{id}",
     area: "accessStorage",
@@ -139,6 +148,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   patches: {
     noun: "Patch envelope",
     title: "Patch envelopes",
+    about: "Files for apps that change without an update of the app.",
     path: "/v1/patch-envelope",
     one: "/v1/patch-envelope/id/{id}",
     area: "accessAppInstance",
@@ -164,6 +174,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   brands: {
     noun: "Brand",
     title: "Brands",
+    about: "Who makes the hardware; models name it.",
     path: "/v1/brands",
     one: "/v1/brands/id/{id}",
     area: "accessDevice",
@@ -173,6 +184,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   roles: {
     noun: "Role",
     title: "Roles",
+    about: "What somebody may do, and in which projects.",
     path: "/v1/roles",
     one: "/v1/roles/id/{id}",
     area: "accessUser",
@@ -190,6 +202,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   "auth-profiles": {
     noun: "Authorization profile",
     title: "Ways to sign in",
+    about: "Providers of identities at which people sign in, by OpenID Connect.",
     path: "/v1/authorization/profiles",
     one: "/v1/authorization/profiles/id/{id}",
     area: "accessUser",
@@ -217,6 +230,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   "alert-rules": {
     noun: "Alert rule",
     title: "Alert rules",
+    about: "What is watched; what a rule sees stands under Alerts.",
     path: "/v1/eaves/alert-rules",
     one: "/v1/eaves/alert-rules/id/{id}",
     area: "accessDevice",
@@ -236,6 +250,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   "alert-channels": {
     noun: "Alert channel",
     title: "Alert channels",
+    about: "Who is told of alerts: people by mail, programs by webhook.",
     path: "/v1/eaves/alert-channels",
     one: "/v1/eaves/alert-channels/id/{id}",
     area: "accessDevice",
@@ -253,6 +268,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   models: {
     noun: "Model",
     title: "Models",
+    about: "What kinds of machines there are, and which ports they have; the catalogue has many.",
     path: "/v1/sysmodels",
     one: "/v1/sysmodels/id/{id}",
     area: "accessDevice",

@@ -7,7 +7,9 @@ it.each([
   ["eth0", "eth0"],
   ["", "–"],
   [undefined, "–"],
-  [false, "false"],
+  [false, "no"],
+  ["CONTAINER", "Container"],
+  ["QCOW2", "QCOW2"],
 ])("%s reads %s", (value, text) => expect(shown(value)).toBe(text));
 
 it("lists what stands on a node from where the name of the node is told", () => {

@@ -156,7 +156,7 @@ function Standing({ id, node }: { readonly id: string; readonly node: NodeStatus
 
 function Charts({ id }: { readonly id: string }) {
   return (
-    <div className="eaves-cards">
+    <div className="eaves-charts">
       {CHARTS.map(([title, metric]) => (
         <Chart
           key={metric}

@@ -12,7 +12,8 @@ export function NodeAdapters({ node }: { readonly node: NodeStatus }) {
   return (
     <>
       <Title headingLevel="h2">Ports</Title>
-      <Table aria-label="Ports" variant="compact">
+      {ports.length === 0 && <p>The node has told of no port yet.</p>}
+      <Table aria-label="Ports" variant="compact" hidden={ports.length === 0}>
         <Thead>
           <Tr>
             <Th>Port</Th>
@@ -48,33 +49,36 @@ export function NodeAdapters({ node }: { readonly node: NodeStatus }) {
         </Tbody>
       </Table>
       <Title headingLevel="h2">Adapters</Title>
-      {adapters.length === 0 && <p>The node has told of no adapter.</p>}
-      <Table aria-label="Adapters" variant="compact">
-        <Thead>
-          <Tr>
-            <Th>Adapter</Th>
-            <Th>Kind</Th>
-            <Th>Members</Th>
-            <Th>Held by</Th>
-            <Th>Error</Th>
-          </Tr>
-        </Thead>
-        <Tbody>
-          {adapters.map((one) => (
-            <Tr key={one.name}>
-              <Td dataLabel="Adapter">{one.name}</Td>
-              <Td dataLabel="Kind">{worded(one.type?.replace(/^IO_TYPE_/, ""))}</Td>
-              <Td dataLabel="Members">{one.members.join(", ")}</Td>
-              <Td dataLabel="Held by">
-                <bdi>{one.appName || "the node"}</bdi>
-              </Td>
-              <Td dataLabel="Error">
-                <bdi>{one.err?.description}</bdi>
-              </Td>
+      {adapters.length === 0 ? (
+        <p>The node has told of no adapter.</p>
+      ) : (
+        <Table aria-label="Adapters" variant="compact">
+          <Thead>
+            <Tr>
+              <Th>Adapter</Th>
+              <Th>Kind</Th>
+              <Th>Members</Th>
+              <Th>Held by</Th>
+              <Th>Error</Th>
             </Tr>
-          ))}
-        </Tbody>
-      </Table>
+          </Thead>
+          <Tbody>
+            {adapters.map((one) => (
+              <Tr key={one.name}>
+                <Td dataLabel="Adapter">{one.name}</Td>
+                <Td dataLabel="Kind">{worded(one.type?.replace(/^IO_TYPE_/, ""))}</Td>
+                <Td dataLabel="Members">{one.members.join(", ")}</Td>
+                <Td dataLabel="Held by">
+                  <bdi>{one.appName || "the node"}</bdi>
+                </Td>
+                <Td dataLabel="Error">
+                  <bdi>{one.err?.description}</bdi>
+                </Td>
+              </Tr>
+            ))}
+          </Tbody>
+        </Table>
+      )}
     </>
   );
 }

@@ -4,7 +4,7 @@ import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
 import type { NodeStatus } from "../../api/types";
 import { useSession } from "../../session/Session";
 import { Do } from "../../ui/Do";
-import { worded } from "../../ui/words";
+import { State } from "../../ui/State";
 import { UpdateHistory } from "./UpdateHistory";
 
 export function NodeUpdates({ id, node }: { readonly id: string; readonly node: NodeStatus }) {
@@ -13,7 +13,8 @@ export function NodeUpdates({ id, node }: { readonly id: string; readonly node: 
   const failed = slots.some((one) => one.swError?.description);
   return (
     <>
-      <Table aria-label="Slots" variant="compact">
+      {slots.length === 0 && <p>The node has told of no slot yet.</p>}
+      <Table aria-label="Slots" variant="compact" hidden={slots.length === 0}>
         <Thead>
           <Tr>
             <Th>Slot</Th>
@@ -29,7 +30,9 @@ export function NodeUpdates({ id, node }: { readonly id: string; readonly node: 
               <Td dataLabel="Slot">
                 {one.partitionLabel} {one.activated && "(runs)"}
               </Td>
-              <Td dataLabel="State">{one.partitionState || worded(one.status)}</Td>
+              <Td dataLabel="State">
+                <State word={one.partitionState?.toUpperCase() || one.status} />
+              </Td>
               <Td dataLabel="Version">{one.shortVersion || one.longVersion}</Td>
               <Td dataLabel="Progress">
                 {one.downloadProgress && one.downloadProgress < 100 ? (

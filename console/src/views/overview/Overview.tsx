@@ -58,7 +58,7 @@ export function Overview() {
       </StackItem>
       {states && shown && !empty && (
         <StackItem>
-          <div className="eaves-cards">
+          <div className="eaves-cards eaves-figures">
             <Figure title="Nodes by state" values={states} to="/nodes" filter="runState" />
             {apps.data?.summaryByState && (
               <Figure

@@ -1,12 +1,12 @@
 /** Where the nodes are: as a list by place, and beside it as a map where one can be drawn. */
-import { Card, CardBody, CardTitle, List, ListItem } from "@patternfly/react-core";
+import { Button, Card, CardBody, CardTitle, List, ListItem } from "@patternfly/react-core";
 import { lazy, Suspense, useEffect, useMemo, useState } from "react";
 import { useRead } from "../../api/useRead";
 import { Answer } from "../../ui/Answer";
-import { pointsOf } from "./points";
+import { called, type Place, pointsOf } from "./points";
 
 const WorldMap = lazy(async () => ({ default: (await import("./WorldMap")).WorldMap }));
-const SHOWN = 20;
+const SHOWN = 10; // as many as stand beside the map
 const MOST = { "next.pageSize": 500 };
 const PATH = "/v1/devices/status/locations";
 
@@ -34,28 +34,56 @@ export function Places() {
           </Suspense>
         )}
         <Answer query={told} what="places">
-          {({ deviceLocations = [] }) => {
-            const places = [...deviceLocations].sort((a, b) => (b.count ?? 0) - (a.count ?? 0));
-            if (places.length === 0) return <>No node tells where it is.</>;
-            return (
-              <List isPlain>
-                {places.slice(0, SHOWN).map((one) => (
-                  <ListItem key={one.location}>
-                    <bdi>{one.location || "somewhere"}</bdi>:{" "}
-                    {(one.count ?? 0).toLocaleString("en")}
-                  </ListItem>
-                ))}
-                {places.length > SHOWN && (
-                  <ListItem>and {places.length - SHOWN} more places</ListItem>
-                )}
-              </List>
-            );
-          }}
+          {({ deviceLocations = [] }) => (
+            <Named
+              places={deviceLocations}
+              bad={bad.data?.deviceLocations ?? []}
+              unsure={unsure.data?.deviceLocations ?? []}
+            />
+          )}
         </Answer>
       </CardBody>
     </Card>
   );
 }
+
+interface Told {
+  readonly places: readonly Place[];
+  readonly bad: readonly Place[];
+  readonly unsure: readonly Place[];
+}
+
+/** By name: how many nodes are there, and how many of them are not well. */
+function Named({ places, bad, unsure }: Told) {
+  const [all, setAll] = useState(false);
+  if (places.length === 0) return <>No node tells where it is.</>;
+  const most = [...places].sort((a, b) => (b.count ?? 0) - (a.count ?? 0));
+  const rows = all ? most : most.slice(0, SHOWN);
+  return (
+    <div>
+      <List isPlain className="eaves-spread">
+        {rows.map((one) => (
+          <ListItem key={one.location}>
+            <bdi>{called(one.location)}</bdi>
+            <span>
+              {(one.count ?? 0).toLocaleString("en")} {one.count === 1 ? "node" : "nodes"}
+              {countAt(bad, one) > 0 && <>, {countAt(bad, one)} down</>}
+              {countAt(unsure, one) > 0 && <>, {countAt(unsure, one)} late</>}
+            </span>
+          </ListItem>
+        ))}
+      </List>
+      {rows.length < most.length && (
+        <Button variant="link" onClick={() => setAll(true)}>
+          Show {most.length - rows.length} more places
+        </Button>
+      )}
+    </div>
+  );
+}
+
+const countAt = (places: readonly Place[], at: Place): number =>
+  places.find((one) => one.location === at.location)?.count ?? 0;
 
 /** Whether the browser has had nothing better to do since this was shown: the map can wait. */
 function useIdle(): boolean {

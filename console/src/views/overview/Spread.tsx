@@ -25,7 +25,7 @@ export function Spread({ values, to, filter }: Props) {
           <div key={word} className={toneOf(word)} style={{ width: `${(100 * count) / total}%` }} />
         ))}
       </div>
-      <List isPlain>
+      <List isPlain className="eaves-spread">
         {parts.map(([word, count]) => (
           <ListItem key={word}>
             {filter ? (
@@ -33,7 +33,7 @@ export function Spread({ values, to, filter }: Props) {
             ) : (
               <bdi>{shown(word)}</bdi>
             )}{" "}
-            {count.toLocaleString("en")}
+            <span>{count.toLocaleString("en")}</span>
           </ListItem>
         ))}
       </List>

@@ -30,6 +30,15 @@ const app = (members: Partial<AppRow>) =>
   ({ id: "a", name: "a", runState: "RUN_STATE_ERROR", ...members }) as AppRow;
 const NOTHING = { incidents: [], rollouts: [], nodes: [], unattested: [], unclaimed: [], apps: [] };
 
+it("says of a node that is silent how silent it is, and of another what it is", () => {
+  const why = (runState: string) =>
+    attention({ ...NOTHING, nodes: [{ ...node("n"), runState }] }).map((one) => one.why);
+  expect(why("RUN_STATE_OFFLINE")).toEqual([
+    "it has stopped reporting; its page shows what it told last",
+  ]);
+  expect(why("RUN_STATE_ERROR")).toEqual(["its state is error; its page says why"]);
+});
+
 it("tells the worst first, and of those the oldest", () => {
   const found = attention({
     incidents: [

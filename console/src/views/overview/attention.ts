@@ -68,13 +68,20 @@ function ofIncident(one: Incident): Item {
   };
 }
 
+const SILENT: Readonly<Record<string, string>> = {
+  RUN_STATE_OFFLINE: "it has stopped reporting; its page shows what it told last",
+  RUN_STATE_SUSPECT: "it is late to report; it may be on its way out",
+};
+
 function ofNode(one: Seen["nodes"][number]): Item {
   return {
     id: `node ${one.id}`,
     worth: one.runState === "RUN_STATE_SUSPECT" ? 2 : 3,
     word: one.runState,
     what: one.name,
-    why: `the node is ${worded(one.runState).toLowerCase()}; its page says why`,
+    why:
+      SILENT[one.runState] ??
+      `its state is ${worded(one.runState).toLowerCase()}; its page says why`,
     where: one.projectName,
     to: `/nodes/${one.id}`,
     since: one.lastSeen,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { pointsOf, positionOf, WORST } from "./points";
+import { called, pointsOf, positionOf, WORST } from "./points";
 
 describe("a place", () => {
   it.each([
@@ -13,6 +13,13 @@ describe("a place", () => {
     expect(positionOf(text)).toBeUndefined();
   });
 });
+
+it.each([
+  ["52.52,13.40", "52.52° N, 13.4° E"],
+  ["-23.55, -46.63", "23.55° S, 46.63° W"],
+  ["Berlin, Germany", "Berlin, Germany"],
+  ["", "somewhere"],
+])("%s is called %s", (text, name) => expect(called(text)).toBe(name));
 
 it("has the colour of its worst node", () => {
   const at = (location: string) => ({ location, count: 2 });

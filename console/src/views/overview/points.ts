@@ -20,6 +20,16 @@ export function positionOf(location: string | undefined): [number, number] | und
   return [longitude, latitude];
 }
 
+/** `52.5,-13.4` as `52.5° N, 13.4° W`; any other place is called what people call it. */
+export function called(location: string | undefined): string {
+  const position = positionOf(location);
+  if (!position) return location || "somewhere";
+  const [longitude, latitude] = position;
+  const side = (value: number, sides: readonly [string, string]) =>
+    `${Math.abs(value)}° ${sides[value < 0 ? 1 : 0]}`;
+  return `${side(latitude, ["N", "S"])}, ${side(longitude, ["E", "W"])}`;
+}
+
 export interface About {
   readonly name: string;
   readonly count: number;

@@ -16,6 +16,7 @@ import { useSession } from "../../session/Session";
 import { Ask } from "../../ui/Ask";
 import { Field } from "../../ui/Field";
 import { worded } from "../../ui/words";
+import { policiesOf } from "./policies";
 
 const FILTERS: readonly Filter[] = [{ name: "namePattern", label: "Name" }];
 const NAMES = FILTERS.map((one) => one.name);
@@ -34,16 +35,6 @@ const COLUMNS: readonly Column<Project>[] = [
   { title: "Nodes", cell: (row) => row.numdevices ?? 0 },
   { title: "Policies", cell: (row) => policiesOf(row).join(", ") || "none" },
 ];
-const POLICIES = [
-  "appPolicy",
-  "networkPolicy",
-  "attestationPolicy",
-  "edgeviewPolicy",
-  "configurationLockPolicy",
-] as const;
-
-const policiesOf = (row: Project) =>
-  POLICIES.filter((name) => row[name]).map((name) => worded(name.replace("Policy", "")));
 
 export function Projects() {
   const [state, setState] = useListState(NAMES);

@@ -19,6 +19,7 @@ import { Answer } from "../../ui/Answer";
 import { Do } from "../../ui/Do";
 import { More } from "../../ui/More";
 import { State } from "../../ui/State";
+import { worded } from "../../ui/words";
 import { movesOf } from "./moves";
 import { Waves } from "./Waves";
 
@@ -109,6 +110,9 @@ function Moves({ id, one }: { readonly id: string; readonly one: Told }) {
   );
 }
 
+const addressOf = (one: Part) =>
+  one.objectId === one.deviceId ? `/nodes/${one.deviceId}` : `/instances/${one.objectId}`;
+
 function Parts({ id }: { readonly id: string }) {
   const [standing, setStanding] = useState("");
   const { told, rows } = useMore<Part>("/v1/eaves/rollouts/id/{id}/objects", {
@@ -118,16 +122,16 @@ function Parts({ id }: { readonly id: string }) {
   });
   return (
     <>
-      <Title headingLevel="h2">Its objects</Title>
+      <Title headingLevel="h2">Objects</Title>
       <FormSelect
         className="eaves-filter"
         aria-label="Which objects"
         value={standing}
         onChange={(_event, word) => setStanding(word)}
       >
-        <FormSelectOption value="" label="All" />
+        <FormSelectOption value="" label="Every state" />
         {STANDINGS.map((word) => (
-          <FormSelectOption key={word} value={word} label={word.toLowerCase().replace("_", " ")} />
+          <FormSelectOption key={word} value={word} label={worded(word)} />
         ))}
       </FormSelect>
       <Answer query={told} what="its objects">
@@ -145,7 +149,9 @@ function Parts({ id }: { readonly id: string }) {
               {rows.map((one) => (
                 <Tr key={one.objectId}>
                   <Td dataLabel="Object" modifier="breakWord">
-                    <bdi>{one.objectName}</bdi>
+                    <Link to={addressOf(one)}>
+                      <bdi>{one.objectName}</bdi>
+                    </Link>
                   </Td>
                   <Td dataLabel="Wave">{one.wave}</Td>
                   <Td dataLabel="State">

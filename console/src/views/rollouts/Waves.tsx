@@ -18,6 +18,7 @@ export function Waves({ waves }: { readonly waves: readonly Wave[] }) {
         ))}
       </div>
       {sum("succeeded")} of {sum("total")} done
+      {sum("started") > 0 && <>, {sum("started")} under way</>}
       {sum("failed") > 0 && <>, {sum("failed")} failed</>}
     </>
   );
