@@ -1,7 +1,9 @@
 """The audit log on both databases: a check names the row that was tampered with."""
 
 import asyncio
+import gzip
 import json
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -293,6 +295,15 @@ async def test_old_rows_are_moved_to_files_that_fit_what_is_kept(
     assert run.output.rstrip().endswith(told["newest"])
     run = CliRunner().invoke(verify, [str(files[0]), str(files[2])])
     assert "row 4 is missing" in run.output
+    cut = tmp_path / files[1].name
+    cut.write_bytes(
+        gzip.compress(b"\n".join(gzip.decompress(files[1].read_bytes()).split(b"\n")[:2]))
+    )
+    run = CliRunner().invoke(verify, [str(files[0]), str(cut)])
+    assert "rows 6 to 6 are missing at the end" in run.output
+    shutil.copy(files[2], cut)
+    run = CliRunner().invoke(verify, [str(cut)])
+    assert "does not hold what its name says" in run.output
     async with unit_of_work(rest.engine) as db:  # what was tampered with is not moved away
         await db.execute(update(audit).where(C.number == 11).values(result="nothing"))
     much_later = rest.clock() + timedelta(days=9999)
@@ -317,6 +328,12 @@ async def test_an_export_is_checked_by_itself(alice: Caller, tmp_path: Path) -> 
     assert "row 2 does not fit" in checked(lines[0], lines[1].replace("alice", "mallory"))
     assert "rows 4 to 5 are missing at the end" in checked(*lines[:3], lines[-1])
     assert "rows 3 to 5" in checked(*lines[2:])
+    assert "it was cut" in checked(*lines[:3])
+    assert "line 7 stands behind the end" in checked(*lines, lines[0])
+    head = lines[-1].replace(json.loads(lines[-1])["head"]["digest"], "0" * 64)
+    assert "row 5 is not the one" in checked(*lines[:-1], head)
+    for odd in ("[]", "{}", '{"number": "x", "digest": ""}', "no JSON"):
+        assert f"{file}: line 1 is no" in checked(odd)
 
 
 async def test_an_export_that_is_overtaken_by_the_archive_is_not_whole(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from eaves.cli.audit_files import Checked, check_lines, read_lines
+from eaves.cli.audit_files import Checked, check_file
 from eaves.cli.client import Client
 from eaves.cli.json_values import Json, object_of, objects_of
 from eaves.cli.output import FORM, show_table, show_value
@@ -167,7 +167,7 @@ def acknowledge(anchor: str, reason: str) -> None:
 def _verify_files(files: tuple[Path, ...]) -> None:
     reached: Checked | None = None
     for path in files:
-        reached = check_lines(read_lines(path), reached)
+        reached = check_file(path, reached)
         if reached.why:
             raise click.ClickException(f"{path} is damaged: {reached.why}")
         click.echo(f"{path} is intact: rows {reached.first} to {reached.last}")
