@@ -36,6 +36,8 @@ from eaves.controller.store.leases import Lease
 from eaves.controller.store.tables import attestations
 from eaves.controller.store.unit import snapshot
 from eaves.evapi.attest import (
+    AttestGPSCoordinates,
+    AttestGPSInput,
     AttestPolicyPcrList,
     ZAttestQuote,
     ZAttestReq,
@@ -114,7 +116,13 @@ async def test_a_golden_device_is_accepted_and_a_changed_boot_is_named(
     assert any("init=/bin/sh" in text for text in await told_of(whole, "SEVERITY_ERROR"))
 
     machine.tpm.boot()
-    answer = await machine.attest()
+    assert "location" not in told["quote"]
+    berlin = AttestGPSCoordinates(
+        gps_input=AttestGPSInput.ATTEST_GPS_INPUT_PRESENT, latitude=52.5, longitude=13.4
+    )
+    quote = machine.tpm.quote(await machine.nonce())
+    answer = await machine.send(replace(quote, gps_info=berlin))
+    assert (await machine.told())["quote"]["location"] == {"latitude": 52.5, "longitude": 13.4}
     assert (answer.response, answer.keys) == (SUCCESS, ESCROWED)
     templates = await whole.caller.get(f"/v1/sysmodels/id/{world.model}/pcrtemplates")
     assert [one["name"] for one in templates["templates"]] == ["golden"]

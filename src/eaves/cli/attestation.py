@@ -56,6 +56,9 @@ def show(name: str, form: str, *, log: bool) -> None:
 def _tell_quote(quote: Mapping[str, object], *, log: bool) -> None:
     versions = f"version {quote.get('eveVersion')}, firmware {quote.get('firmwareVersion') or '-'}"
     click.echo(f"quote of {quote.get('at')}: {one_line(versions)}")
+    place = object_of(quote.get("location") or {})
+    if place:
+        click.echo(f"  from {place.get('latitude')}, {place.get('longitude')}, as the device says")
     for one in list_of(quote.get("differences")):
         click.echo(f"  {one_line(one)}")
     show_table(

@@ -112,6 +112,16 @@ class ZAttestQuote:
     tpm_binary_event_log: bytes = field(default=b"", repr=False)  # gzip
     rest: bytes = field(default=b"", repr=False)
 
+    @property
+    def place(self) -> tuple[float, float] | None:
+        """Latitude and longitude, where the device told some that there are."""
+        told = self.gps_info
+        if told is None or told.gps_input is not AttestGPSInput.ATTEST_GPS_INPUT_PRESENT:
+            return None
+        if not (abs(told.latitude) <= 90 and abs(told.longitude) <= 180):  # also what is no number
+            return None
+        return told.latitude, told.longitude
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttestPolicyPcrList:

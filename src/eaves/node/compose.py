@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from eaves import __version__
 from eaves.errors import EavesError
+from eaves.evapi.attest import AttestGPSCoordinates
 from eaves.evapi.config import CipherBlock, EdgeDevConfig, EncryptionBlock
 from eaves.evapi.device_certs import Chance
 from eaves.evapi.flows.attest import Quoter, stated_versions, versions_only
@@ -44,7 +45,7 @@ from eaves.node.host.inventory import Sysfs
 from eaves.node.host.isolation import Isolation
 from eaves.node.host.journal import LogGate
 from eaves.node.host.leds import Leds
-from eaves.node.host.machine import Host, Machine
+from eaves.node.host.machine import Host
 from eaves.node.host.notify import own_notifier
 from eaves.node.host.sriov import FunctionMaker
 from eaves.node.host.vfio import PciTaker
@@ -82,6 +83,7 @@ from eaves.node.storage.subsystem import StorageSubsystem
 from eaves.node.tpm.device import Tpm
 from eaves.node.tpm.health import Health
 from eaves.node.tpm.quoter import TpmQuoter
+from eaves.node.uplinks.position import quoted_position
 from eaves.node.vault_command import NO_TPM_HERE, vault_of
 from eaves.reconcile.item import ItemRef
 
@@ -296,7 +298,7 @@ class Node:
         return Conversation(
             self.link,
             self.checkpoint,
-            quoter_of(self.settings, self.machine, self.used_tpm, self.version),
+            self._quoter(),
             lambda: self.service.items,
             self._follow,
             self._reachable,
@@ -304,6 +306,19 @@ class Node:
             lambda answer: self.system.heard(answer) if self.system else None,
             lambda: self.system.poll_within_s() if self.system else float("inf"),
         )
+
+    def _quoter(self) -> Quoter:
+        machine = self.machine
+        parts = (machine.bios_vendor, machine.bios_version, machine.bios_date)
+        firmware = "-".join(part for part in parts if part)
+        if self.used_tpm is None:
+            return versions_only(self.version, firmware)
+        versions = stated_versions(self.version, firmware)
+
+        def location() -> AttestGPSCoordinates | None:
+            return quoted_position(self.service.position)
+
+        return TpmQuoter(self.used_tpm, self.settings.event_log, versions, location)
 
     def _beside(self) -> Beside:
         return Beside(
@@ -394,14 +409,6 @@ class Node:
                 self.changed,
             )
         )
-
-
-def quoter_of(settings: Settings, machine: Machine, tpm: Tpm | None, version: str) -> Quoter:
-    parts = (machine.bios_vendor, machine.bios_version, machine.bios_date)
-    firmware = "-".join(part for part in parts if part)
-    if tpm is None:
-        return versions_only(version, firmware)
-    return TpmQuoter(tpm, settings.event_log, stated_versions(version, firmware))
 
 
 def diagnosis(settings: Settings) -> str:

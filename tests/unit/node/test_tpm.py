@@ -1,8 +1,10 @@
 """A TPM as the node uses it, against a real implementation of one in software."""
 
+import math
 import os
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,13 +14,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_dss_signature
 
 from eaves.cli.demo.boots import CHANGES, Chain, Machine
-from eaves.evapi.attest import ZAttestQuote
+from eaves.evapi.attest import AttestGPSCoordinates, AttestGPSInput, ZAttestQuote
 from eaves.evapi.certs import ZCertType, check_edge_node_cert
 from eaves.evapi.device_certs import Chance
 from eaves.evapi.event_log import read_event_log
 from eaves.evapi.keys import SoftKeyAgreement, Verifier
 from eaves.evapi.quote import parse_quote, pcr_digest
 from eaves.node.comms.identity import load_identity
+from eaves.node.refs import Position
 from eaves.node.tpm.device import SealedBlob, Tpm
 from eaves.node.tpm.errors import (
     NotThisTpm,
@@ -31,6 +34,7 @@ from eaves.node.tpm.health import Health
 from eaves.node.tpm.keys import TpmKeyAgreement
 from eaves.node.tpm.layout import DEFAULT_SEAL_PCRS, QUOTED_PCRS, Handle
 from eaves.node.tpm.quoter import MOST_LOG_BYTES, TpmQuoter, fitted, packed_log
+from eaves.node.uplinks.position import quoted_position
 
 SECRET = b"k" * 32
 AUTH = b"1234567"
@@ -231,6 +235,27 @@ def test_a_nonce_of_a_length_that_no_tpm_quotes_gives_versions_only(
 ) -> None:
     quote = TpmQuoter(tpm, machine.event_log, ())(b"n" * length)
     assert quote == ZAttestQuote()
+
+
+def test_a_quote_tells_where_the_machine_stands_at_that_moment(tpm: Tpm, machine: Machine) -> None:
+    seen: list[Position | None] = [None, Position(52.5, 13.4, 34.0, "lte", datetime.now(UTC))]
+    quoter = TpmQuoter(tpm, machine.event_log, (), lambda: quoted_position(seen.pop(0)))
+    assert quoter(b"n" * 32).place is None
+    assert quoter(b"n" * 32).place == (52.5, 13.4)
+
+
+@pytest.mark.parametrize(
+    ("latitude", "longitude"), [(90.1, 0.0), (0.0, -180.1), (math.nan, 0.0), (0.0, math.inf)]
+)
+def test_a_place_that_there_is_not_is_none(latitude: float, longitude: float) -> None:
+    told = AttestGPSCoordinates(
+        gps_input=AttestGPSInput.ATTEST_GPS_INPUT_PRESENT, latitude=latitude, longitude=longitude
+    )
+    assert ZAttestQuote(gps_info=told).place is None
+    absent = replace(
+        told, gps_input=AttestGPSInput.ATTEST_GPS_INPUT_ABSENT, latitude=1, longitude=1
+    )
+    assert ZAttestQuote(gps_info=absent).place is None
 
 
 def test_a_log_that_is_too_long_stays_at_home() -> None:

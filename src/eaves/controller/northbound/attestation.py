@@ -95,6 +95,7 @@ def _quote(quoted: attestations.Quoted) -> JsonObject:
         "firmwareVersion": quoted.firmware_version,
         "template": quoted.template,
         "differences": list(quoted.differences),
+        **(_place(quoted.place) if quoted.place is not None else {}),
         "pcrs": [{"index": n, "value": value.hex()} for n, value in sorted(quoted.pcrs.items())],
         **({"eventLogFault": read.log_fault} if read.log_fault else {}),
         "eventLog": [
@@ -110,6 +111,12 @@ def _quote(quoted: attestations.Quoted) -> JsonObject:
             for event in events
         ],
     }
+
+
+def _place(place: tuple[float, float]) -> JsonObject:
+    """What the device says of itself, signed by its key and not by its TPM."""
+    latitude, longitude = place
+    return {"location": {"latitude": latitude, "longitude": longitude}}
 
 
 def _measured(quoted: attestations.Quoted) -> Measured:

@@ -428,6 +428,7 @@ def quoted_of(judged: QuoteAnswer, step: QuoteSent, key: bytes) -> Quoted:
         key=key,
         template=judged.comparison.template,
         differences=tuple(one.text() for one in judged.comparison.differences),
+        place=quote.place,
     )
 
 

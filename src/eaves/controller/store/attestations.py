@@ -37,6 +37,7 @@ class Quoted:
     key: bytes  # hash of the certificate of the attestation key
     template: str  # that it fits, or the nearest
     differences: tuple[str, ...]
+    place: tuple[float, float] | None = None  # latitude, longitude; what the device itself says
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,15 @@ async def find_quoted(db: Db, device_id: DeviceId) -> Quoted | None:
         key=row.counted_by,
         template=row.template,
         differences=tuple(json.loads(row.differences)),
+        place=_place(row.place),
     )
+
+
+def _place(stored: str) -> tuple[float, float] | None:
+    if not stored:
+        return None
+    latitude, longitude = json.loads(stored)
+    return float(latitude), float(longitude)
 
 
 async def find_standing(db: Db, device_id: DeviceId) -> Standing:

@@ -269,6 +269,7 @@ def of_quote(quoted: Quoted) -> dict[str, object]:
         "counted_by": quoted.key,
         "template": quoted.template,
         "differences": json.dumps(quoted.differences),
+        "place": "" if quoted.place is None else json.dumps(quoted.place),
         "had_tpm": True,
     }
 

@@ -309,6 +309,7 @@ attestations = Table(
     # the last genuine quote
     _moment("quoted_at", nullable=True),
     *(_text(name) for name in ("versions", "pcrs", "counters", "template", "differences")),  # JSON
+    _text("place"),  # JSON; empty: it told none
     Column("event_log", LargeBinary, nullable=True),  # gzip, as it came
     Column("counted_by", LargeBinary, nullable=True),  # the attestation key that made it
     Column("had_tpm", Boolean, nullable=False, server_default=text("false")),

@@ -15,6 +15,7 @@ from eaves.node.baseos.hold import held_back
 from eaves.node.checkpoint import StateNotWritable
 from eaves.node.comms.outbox import Outbox
 from eaves.node.host.notify import prove_alive_forever
+from eaves.node.refs import Position
 from eaves.node.runtime.commands import (
     REBOOT_COUNTER,
     SHUTDOWN_COUNTER,
@@ -92,6 +93,11 @@ class Service:
     @property
     def items(self) -> ItemValues:
         return self._shared.items
+
+    @property
+    def position(self) -> Position | None:
+        """Where a modem says that the node stands."""
+        return self._shared.position
 
     def _tracing(self) -> Tracing:
         onboarded = self._parts.conversation.link.device_id is not None

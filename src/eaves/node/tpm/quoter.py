@@ -4,7 +4,7 @@ EVE API v2, security page, section 3.1.
 """
 
 import gzip
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -31,15 +31,23 @@ MOST_LOG_BYTES: Final = 126_976
 _ENVELOPE_BYTES: Final = 256  # around a request: hash, signature, field heads
 
 
+def nowhere() -> AttestGPSCoordinates | None:
+    """Of a machine that nothing tells where it stands."""
+    return None
+
+
 class TpmQuoter:
-    """From a nonce to a quote; it blocks for some tenths of a second.  Raises as `Tpm` does."""
+    """From a nonce to a quote; it blocks for some tenths of a second.  Raises as `Tpm` does.
+
+    `location`: where the machine stands at that moment, as far as it knows.
+    """
 
     def __init__(
         self,
         tpm: Tpm,
         event_log: Path,
         versions: Iterable[AttestVersionInfo],
-        location: AttestGPSCoordinates | None = None,
+        location: Callable[[], AttestGPSCoordinates | None] = nowhere,
     ) -> None:
         self._tpm = tpm
         self._event_log = event_log
@@ -60,7 +68,7 @@ class TpmQuoter:
                     for n, value in quoted.pcr_values.items()
                 ),
                 versions=self._versions,
-                gps_info=self._location,
+                gps_info=self._location(),
                 tpm_binary_event_log=packed_log(read_log(self._event_log)),
             )
         )

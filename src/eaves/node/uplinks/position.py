@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from eaves.evapi.attest import AttestGPSCoordinates, AttestGPSInput
 from eaves.evapi.config_items import ItemValues
 from eaves.evapi.info import ZInfoLocation, ZInfoMsg, ZInfoTypes
 from eaves.node.refs import Position
@@ -50,6 +51,17 @@ def position_info(position: Position) -> ZInfoMsg:
             utc_timestamp=position.at,
             logicallabel=position.label,
         ),
+    )
+
+
+def quoted_position(position: Position | None) -> AttestGPSCoordinates | None:
+    """As a quote tells it; None while nothing is known."""
+    if position is None:
+        return None
+    return AttestGPSCoordinates(
+        gps_input=AttestGPSInput.ATTEST_GPS_INPUT_PRESENT,
+        latitude=position.latitude,
+        longitude=position.longitude,
     )
 
 
