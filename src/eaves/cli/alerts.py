@@ -29,7 +29,13 @@ def alert() -> None:
 @alert.command()
 @click.option("--all", "every", is_flag=True, help="Also those that are over.")
 @click.option("--device", help="Only those of the device of this name.")
-@click.option("--limit", default=100, show_default=True, help="How many, the newest first.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    help="How many, the newest first.",
+)
 @output
 def incidents(*, every: bool, device: str | None, limit: int, form: str) -> None:
     """List incidents that are open, the newest first."""

@@ -33,7 +33,9 @@ def audit() -> None:
 @click.option("--verb", default="", help="Only this, such as created, changed, deleted, login.")
 @click.option("--object", "name", default="", help="Only what was done to the object of this name.")
 @click.option("--since", type=Since(), default="7d", show_default=True, help="How far back.")
-@click.option("--limit", default=50, show_default=True, help="How many of them.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="How many of them."
+)
 @FORM
 def list_audit(user: str, verb: str, name: str, since: datetime, limit: int, form: str) -> None:
     """Show what was done, the newest first."""
@@ -79,7 +81,14 @@ def _cells(row: Json) -> tuple[object, ...]:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Where to; else to the terminal.",
 )
-@click.option("--from", "first", default=1, show_default=True, help="The first row.")
+@click.option(
+    "--from",
+    "first",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="The first row.",
+)
 def export(path: Path | None, first: int) -> None:
     """Write the log as lines of JSON, in the order of the chain.
 

@@ -41,7 +41,9 @@ def flows() -> None:
 @click.option("--since", type=Since(), default="1d", show_default=True, help="How far back.")
 @click.option("--denied", is_flag=True, help="Only what a rule denied.")
 @click.option("--packets", is_flag=True, help="The most packets first, not the most bytes.")
-@click.option("--limit", default=20, show_default=True, help="How many of them.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many of them."
+)
 def top(
     name: str,
     since: datetime,
@@ -96,7 +98,9 @@ def _number(one: Json, member: str) -> int:
 @click.option("--netinst", "of_netinst", is_flag=True, help="NAME is a network instance.")
 @click.option("--since", type=Since(), default="1h", show_default=True, help="How far back.")
 @click.option("--denied", is_flag=True, help="Only what a rule denied.")
-@click.option("--limit", default=50, show_default=True, help="How many of them.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="How many of them."
+)
 def list_flows(
     name: str, since: datetime, limit: int, *, of_device: bool, of_netinst: bool, denied: bool
 ) -> None:

@@ -1,5 +1,7 @@
 """API tokens and the second factor of one's own login."""
 
+from urllib.parse import quote
+
 import click
 
 from eaves.cli.client import Client
@@ -60,7 +62,7 @@ def list_tokens() -> None:
 def revoke_token(token_id: str) -> None:
     """End a session or API token of yours, as `eaves token list` names it."""
     with Client(load_session()) as client:
-        client.call("DELETE", f"/v1/eaves/tokens/{token_id}")
+        client.call("DELETE", f"/v1/eaves/tokens/{quote(token_id, safe='')}")
     click.echo(f"{token_id} revoked")
 
 

@@ -197,8 +197,13 @@ def openapi(out: Path | None) -> None:
     document = text()
     if out is None:
         _say(document)
-    else:
+        return
+    try:
         out.write_text(document + "\n", encoding="utf-8")
+    except OSError as error:
+        raise click.ClickException(
+            f"{out} cannot be written: {error.strerror}; name a file in a folder that is there"
+        ) from error
 
 
 def _say(line: str) -> None:

@@ -14,7 +14,7 @@ from eaves.controller.domain.contract.base import JsonObject, rfc3339
 from eaves.controller.domain.contract.envelope import ZcOpsType, ZsrvErrorCode
 from eaves.controller.northbound import catalog, crud, journal
 from eaves.controller.northbound.context import Context
-from eaves.controller.northbound.paging import read_list_query
+from eaves.controller.northbound.paging import read_list_query, wrong_token
 from eaves.controller.northbound.periods import microseconds, moment_of, page_size
 from eaves.controller.northbound.problems import Problem, not_found
 from eaves.controller.northbound.routes import CHANGE_DEVICES, READ_DEVICES, Route
@@ -66,12 +66,7 @@ def _read_token(token: str) -> tuple[datetime, str] | None:
     if not token:
         return None
     if not dot or not at.isdecimal() or len(at) > 17:
-        raise Problem(
-            400,
-            "the page token is not one of this list",
-            code=ZsrvErrorCode.BAD_REQ_PARAM,
-            location="next.pageToken",
-        )
+        raise wrong_token()
     return moment_of(int(at)), id_
 
 

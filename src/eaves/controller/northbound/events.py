@@ -25,7 +25,7 @@ from eaves.controller.northbound import catalog, crud
 from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.crud import Resource
 from eaves.controller.northbound.journal import EVENT_WORDS
-from eaves.controller.northbound.paging import read_list_query
+from eaves.controller.northbound.paging import read_list_query, wrong_token
 from eaves.controller.northbound.periods import page_size, read_period
 from eaves.controller.northbound.problems import Problem
 from eaves.controller.northbound.routes import READ_DEVICES, READ_INSTANCES, Endpoint, Route, reads
@@ -110,7 +110,7 @@ async def _events(work: Work, request: Request, wanted: EventFilter) -> JsonObje
     limit = page_size(request, EVENTS_AT_ONCE)
     before = number_of(query.page_token or "0")
     if before is None:
-        raise Problem(400, "the page token is not one of this list", location="next.pageToken")
+        raise wrong_token()
     found = await list_events(work.db, work.scope, wanted, before=before, limit=limit)
     projects = await _names(work, Kind.PROJECT, (event.project_id for event in found))
     devices = await _names(work, Kind.DEVICE, (event.device_id for event in found))

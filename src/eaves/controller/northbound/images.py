@@ -13,7 +13,7 @@ from eaves.controller.domain.contract.datastores import (
 from eaves.controller.domain.contract.envelope import ZcOpsType, ZsrvErrorCode
 from eaves.controller.northbound import catalog, crud, journal, lists, records
 from eaves.controller.northbound.context import Context
-from eaves.controller.northbound.paging import Row, page_of, project, read_list_query
+from eaves.controller.northbound.paging import Row, page_of, project, read_list_query, refuse
 from eaves.controller.northbound.problems import Problem, not_found
 from eaves.controller.northbound.routes import CHANGE_STORAGE, Route, reads
 from eaves.controller.northbound.uploads import Receiving, Wanted, in_a_form, in_pieces
@@ -171,7 +171,9 @@ async def mark_latest(context: Context, request: Request) -> Response:
 async def unmark_latest(context: Context, request: Request) -> Response:
     image_id = request.query_params.get("id", "")
     async with context.writing(request) as work:
-        image = await crud.find(work, catalog.IMAGES, object_id=image_id or "(none)")
+        if not image_id:
+            raise refuse("the request names no image; give its id, as ?id=ID", "id")
+        image = await crud.find(work, catalog.IMAGES, object_id=image_id)
         if not await latest_images.unmark_latest(work.db, work.scope, image.id):
             raise not_found("image that is the latest of its architecture with id", image_id)
         await _note(work, image, "no longer latest")

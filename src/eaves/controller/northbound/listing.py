@@ -45,8 +45,8 @@ from eaves.controller.northbound.paging import (
     ListQuery,
     direction,
     read_token,
-    refuse,
     write_token,
+    wrong_token,
 )
 from eaves.controller.store.unit import Db
 
@@ -350,7 +350,7 @@ def _key_of(plan: Plan, token: str) -> Key:
     key: Key = read_token(token, len(plan.order))
     for (known, _), (_, value) in zip(plan.order, key, strict=True):
         if (known.kind in (int, bool)) != isinstance(value, int | float):
-            raise refuse("the page token is not one of this list and order", "next.pageToken")
+            raise wrong_token()
     return key
 
 

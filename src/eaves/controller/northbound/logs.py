@@ -21,7 +21,7 @@ from eaves.controller.domain.contract.base import rfc3339
 from eaves.controller.domain.contract.envelope import Cursor
 from eaves.controller.northbound import catalog, crud
 from eaves.controller.northbound.context import Context
-from eaves.controller.northbound.paging import read_list_query
+from eaves.controller.northbound.paging import read_list_query, wrong_token
 from eaves.controller.northbound.periods import (
     EPOCH,
     Period,
@@ -137,9 +137,7 @@ def _read_turn(request: Request) -> _Turn | None:
         direction, time_ns, lines = base64.urlsafe_b64decode(token).decode().split(":")
         position = Position(int(time_ns), max(int(lines), 0))
     except ValueError as error:
-        raise Problem(
-            400, "the page token is not one of these logs", location="next.pageToken"
-        ) from error
+        raise wrong_token() from error
     return _Turn(direction == "b", position)
 
 

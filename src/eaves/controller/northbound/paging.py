@@ -88,6 +88,13 @@ def refuse(details: str, location: str) -> Problem:
     return Problem(400, details, code=ZsrvErrorCode.BAD_REQ_PARAM, location=location)
 
 
+def wrong_token() -> Problem:
+    return refuse(
+        "the page token is not one of this list and order; leave it out to begin anew",
+        "next.pageToken",
+    )
+
+
 def _whole(params: QueryParams, name: str, default: int, largest: int) -> int:
     for prefix in PREFIXES:
         text = params.get(prefix + name, "")
@@ -210,7 +217,9 @@ def page_of(rows: Iterable[Row[T]], query: ListQuery) -> Page[T]:
         ]
     except KeyError as error:
         raise refuse(
-            f"this list has no member {error.args[0]!r} to filter or sort by", str(error.args[0])
+            f"this list has no member {error.args[0]!r} to filter or sort by; name one that its "
+            "objects have, such as 'name', or leave it out",
+            str(error.args[0]),
         ) from error
     compare = _comparison(order)
     in_order = functools.cmp_to_key(compare)
@@ -251,7 +260,7 @@ def read_token(token: str, length: int) -> Key:
     except (binascii.Error, ValueError, TypeError, RecursionError):
         key = ()
     if len(key) != length:
-        raise refuse("the page token is not one of this list and order", "next.pageToken")
+        raise wrong_token()
     return key
 
 
