@@ -34,6 +34,8 @@ def test_the_openapi_document_is_printed_and_leaves_nothing_behind(tmp_path: Pat
     assert not state.exists()
     out = tmp_path / "openapi.json"
     assert eaves("--state-dir", str(state), "openapi", "--out", str(out)).stdout == ""
+    nowhere = eaves("--state-dir", str(state), "openapi", "--out", str(tmp_path / "none" / "it"))
+    assert nowhere.stderr.startswith(f"Error: {tmp_path}/none/it cannot be written")
     assert json.loads(out.read_text()) == document
 
 

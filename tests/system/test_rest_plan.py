@@ -222,8 +222,14 @@ async def test_what_would_be_refused_is_told_with_every_reason(alice: Caller, wo
     reasons = [(one["location"], one["details"]) for one in real.json()["error"]]
     assert [(one["location"], one["details"]) for one in told["refused"]] == reasons
     assert told["list"] == []
-    used = await planned(alice, "image", {"id": world.image}, delete=True)
-    assert "is still needed by" in used["refused"][0]["details"]
+    for kind, object_id in (("image", world.image), ("project", world.project)):
+        used = await planned(alice, kind, {"id": object_id}, delete=True)
+        assert "is still needed by" in used["refused"][0]["details"]
+        assert (used["list"], used["nodes"]) == ([], 0)
+    short = {"name": "x", "projectId": world.project}
+    (reason,) = (await planned(alice, "assetgroup", short))["refused"]
+    real = await alice.http.post("/v1/assetgroups", json=short)
+    assert reason["details"] == real.json()["error"][0]["details"]
 
 
 async def test_many_nodes_are_counted_beyond_those_looked_at(alice: Caller, world: World) -> None:

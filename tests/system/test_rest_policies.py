@@ -386,6 +386,9 @@ async def test_an_explanation_tells_the_term_that_keeps_a_node_away(
     assert [one["name"] for one in rest_of_it["list"]] == ["edge-3"]
     for wrong in ({}, {"tag": "site"}, {"kind": "brand", "name": "x"}, {"kind": "project"}):
         assert (await alice.http.get("/v1/eaves/explain", params=wrong)).status_code == 400
+    for of in ({"kind": "project", "name": "plant"}, {"tag": "site=north"}):
+        asked = await alice.http.get("/v1/eaves/explain", params={**of, "policy": "x"})
+        assert (asked.status_code, asked.json()["error"][0]["location"]) == (400, "policy")
     lost = {"kind": "deployment", "id": "11111111-1111-4111-8111-111111111111"}
     assert (await alice.http.get("/v1/eaves/explain", params=lost)).status_code == 404
     await rest.add_user(f"mallory-{enterprise}")
@@ -412,9 +415,12 @@ async def test_a_plan_is_what_happens_then(
     assert await carried(alice) == ([], [])  # nothing was written
     await alice.put(path, wanted)
     assert await carried(alice) == (["nat-edge-1"], ["plant-web-edge-1"])
-    assert (await alice.http.post("/v1/eaves/plan", json=ask)).json()["unchanged"] == 1
+    stale = (await alice.http.post("/v1/eaves/plan", json=ask)).json()
+    assert "revision" in stale["refused"][0]["details"]
 
     now = await alice.get(path)
+    ask["object"] = {**wanted, "revision": now["revision"]}
+    assert (await alice.http.post("/v1/eaves/plan", json=ask)).json()["unchanged"] == 1
     more = with_policies(now, [app_policy(world.app, cpus=2)], [network_policy()])
     (shown,) = (
         await alice.http.post("/v1/eaves/plan", json={"kind": "project", "object": more})

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from eaves.cli.apply import FILES, UNMADE, Ids, compare, refuse_unknown_references
-from eaves.cli.client import Client
+from eaves.cli.client import ApiError, Client
 from eaves.cli.completion import complete_names
 from eaves.cli.documents import documents_in, merged
 from eaves.cli.json_values import Json, is_list, is_object, list_of, objects_of
@@ -65,7 +65,7 @@ def plan(
             else _of_names(client, kind, names, project)
         )
         for title, request in asked:
-            told = client.call("POST", "/v1/eaves/plan", request)
+            told = _told(client, title, request)
             if form != "table":
                 show_value(told, form)
             else:
@@ -75,6 +75,13 @@ def plan(
             refused |= bool(told.get("refused") or told.get("refusedOnNodes"))
     if refused:
         raise click.exceptions.Exit(1)
+
+
+def _told(client: Client, title: str, request: Json) -> Json:
+    try:
+        return client.call("POST", "/v1/eaves/plan", request)
+    except ApiError as error:
+        raise click.ClickException(f"{title}: {error.message}") from error
 
 
 def _of_names(

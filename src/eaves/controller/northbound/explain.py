@@ -9,7 +9,6 @@ from fastapi.responses import JSONResponse, Response
 from starlette.datastructures import QueryParams
 
 from eaves.controller.domain.contract.base import Contract, JsonObject
-from eaves.controller.domain.contract.devices import TagType
 from eaves.controller.domain.numerals import number_of
 from eaves.controller.domain.policies.entries import asset_term
 from eaves.controller.domain.policies.selectors import (
@@ -24,7 +23,7 @@ from eaves.controller.northbound import catalog, crud, deployments, policies, re
 from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.crud import Resource
 from eaves.controller.northbound.paging import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, refuse
-from eaves.controller.northbound.problems import Problem
+from eaves.controller.northbound.problems import Problem, not_found
 from eaves.controller.northbound.routes import READ_DEVICES, Route
 from eaves.controller.northbound.work import Work
 from eaves.controller.store.policy_sites import load_policies
@@ -113,13 +112,16 @@ def _warning(
 
 async def _asked(work: Work, params: QueryParams) -> Selector:
     kind = params.get("kind", "")
+    if params.get("policy") and kind != "deployment":
+        text = (
+            "policy names a part of a deployment: say which one by kind and name, or leave it out"
+        )
+        raise refuse(text, "policy")
     if not kind:
         return await _own(work, params)
     match kind:
         case "project":
             project = await _found(work, catalog.PROJECTS, params)
-            if project.type is TagType.DEPLOYMENT and params.get("policy"):
-                raise refuse("a deployment project has its policies in deployments", "policy")
             return (InProject(project.id, project.name),)
         case "deployment":
             item = await _found(work, deployments.DEPLOYMENTS, params)
@@ -152,7 +154,7 @@ async def _found(work: Work, resource: Resource[T], params: QueryParams) -> T:
     for item in await records.list_all(work.db, work.scope, resource.of):
         if crud.name_of(item) == name:
             return item
-    raise Problem(404, f"there is no {resource.of.noun} {name!r} that you may see")
+    raise not_found(resource.of.noun, name)
 
 
 async def _part(
@@ -163,11 +165,17 @@ async def _part(
     if not name:
         return every
     found = await load_policies(work.db, work.scope.enterprise, {project_id})
-    for one in found.values():
-        for entry in one.entries:
-            if entry.source.id == source_id and entry.alias == name:
-                return entry.selector
-    raise Problem(404, f"the deployment has no policy {name!r}", location="policy")
+    mine = {
+        entry.alias: entry.selector
+        for one in found.values()
+        for entry in one.entries
+        if entry.source.id == source_id
+    }
+    if name not in mine:
+        names = ", ".join(sorted(mine)) or "none"
+        text = f"the deployment has no policy {name!r}; its policies are: {names}"
+        raise Problem(404, text, location="policy")
+    return mine[name]
 
 
 async def _own(work: Work, params: QueryParams) -> Selector:

@@ -1,9 +1,9 @@
 """What a change would do, node by node, before it is made; nothing is written.
 
-A policy is admitted as its write would be, and every node that it reaches, or that the policy in
-force reaches, is settled in memory: by the same decision that carries the change out.  Any other
-object is written in a transaction that is undone; see `trials`.  Who asks needs the right of the
-write itself.
+Every object is written in a transaction that is undone, which tells each reason to refuse it; see
+`trials`.  Of a policy every node that it reaches, or that the policy in force reaches, is then
+settled in memory: by the same decision that carries the change out.  Who asks needs the right of
+the write itself.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
-from eaves.controller.domain.admission import Refusal
 from eaves.controller.domain.authz import Anybody, Rule, Verb
 from eaves.controller.domain.contract.base import Contract, JsonObject
 from eaves.controller.domain.contract.deployments import Deployment
@@ -36,7 +35,7 @@ from eaves.controller.northbound.context import Context, scope_for
 from eaves.controller.northbound.crud import Resource
 from eaves.controller.northbound.problems import Problem, Target
 from eaves.controller.northbound.routes import AREAS, READ_DEVICES, Route
-from eaves.controller.northbound.trials import MOST, Tried, planned, try_write
+from eaves.controller.northbound.trials import MOST, Tried, planned, reasons_against, try_write
 from eaves.controller.northbound.work import Principal, Work
 from eaves.controller.store import objects
 from eaves.controller.store.inputs import load_all_inputs
@@ -93,7 +92,6 @@ class Change:
 
     wanted: Contract | None
     current: Contract | None
-    refusals: tuple[Refusal, ...] = ()
 
     @property
     def projects(self) -> tuple[str, ...]:
@@ -119,19 +117,20 @@ async def endpoint(context: Context, request: Request) -> Response:
         )
     wanted = crud.checked(resource.of.contract.from_json(sent.object or {}))
     request.state.needs = await _needs(context, request, resource, sent, wanted)
+    write = partial(_write, resource, sent, wanted)
     if sent.kind in TRIED:
-        tried = await try_write(context, request, partial(_write, resource, sent, wanted))
-        return JSONResponse(_answer(tried))
+        return JSONResponse(_answer(await try_write(context, request, write)))
+    refused = await reasons_against(context, request, write)
+    if refused:
+        return JSONResponse(_answer(Tried(refused)))
     async with context.reading(request) as work:
         change = await _change(work, resource, sent, wanted)
         plans: list[NodePlan] = []
         for project_id in change.projects:
             plans += await _plans(work, change, project_id)
         settings, beyond = await _settings(work, change, plans)
-    refused = tuple((one.member, one.details) for one in change.refusals)
     tried = await planned(context.keys, settings, 0)
-    together = _with_settings(plans, tried.plans)
-    answer = _answer(Tried((*refused, *tried.refused), together))
+    answer = _answer(Tried(tried.refused, _with_settings(plans, tried.plans)))
     return JSONResponse(answer | ({"settingsNotLookedAt": beyond} if beyond else {}))
 
 
@@ -184,7 +183,7 @@ async def _change(work: Work, resource: Resource[T], sent: PlanRequest, wanted: 
     prepared = await resource.prepare(
         work, wanted.model_copy(update={"id": id_, "revision": None}), current
     )
-    return Change(prepared.wanted, current, prepared.refusals)
+    return Change(prepared.wanted, current)
 
 
 async def _plans(work: Work, change: Change, project_id: str) -> list[NodePlan]:

@@ -90,6 +90,18 @@ async def try_write(context: Context, request: Request, write: Write) -> Tried:
     return await planned(context.keys, each, reached.beyond)
 
 
+async def reasons_against(context: Context, request: Request, write: Write) -> tuple[Reason, ...]:
+    """Why a write would be refused, of nothing that it reaches; raises as `try_write` does."""
+    reached = _Reached()
+    try:
+        async with context.writing(request) as work:
+            await _undone(work, reached, lambda: write(replace(work, render_later=True)))
+            _leave()
+    except _UndoneError:
+        pass
+    return reached.refused
+
+
 async def planned(keys: KeyStore, each: Collection[Both], beyond: int) -> Tried:
     """Renders in a thread: some milliseconds for each node."""
     there = [one for one in each if one.before is not None or one.after is not None]
@@ -120,16 +132,25 @@ async def _written(work: Work, write: Write, reached: _Reached) -> None:
     """As the write leaves it behind, read into `reached`; the write is undone then."""
     trial = replace(work, render_later=True)
     visible = await _visible(work)  # as it is: what is deleted or moved is not, later
+
+    async def written() -> None:
+        target = await write(trial)
+        if trial.touched:
+            done = await _reconciled(trial)
+            trial.changed.update(done.changed)
+            reached.faults = done.faults
+            trial.changed.update(done.faults)
+        reached.ids, reached.beyond = await _chosen(trial, target.id, visible)
+        reached.after = await _inputs(trial, reached.ids)
+
+    await _undone(work, reached, written)
+
+
+async def _undone(work: Work, reached: _Reached, done: Callable[[], Awaitable[object]]) -> None:
+    """Do it, and take it back; what refuses it stands in `reached` then."""
     try:
         async with savepoint(work.db):
-            target = await write(trial)
-            if trial.touched:
-                done = await _reconciled(trial)
-                trial.changed.update(done.changed)
-                reached.faults = done.faults
-                trial.changed.update(done.faults)
-            reached.ids, reached.beyond = await _chosen(trial, target.id, visible)
-            reached.after = await _inputs(trial, reached.ids)
+            await done()
             _leave()
     except _UndoneError:
         pass
