@@ -298,7 +298,7 @@ async def test_a_guest_takes_the_lease_that_belongs_to_it(bench: Bench) -> None:
         await bench.node.again()
         done = await asyncio.to_thread(take_lease, inside)
         assert f"lease of {FIRST} obtained" in done.stderr + done.stdout
-        assert bench.node.subsystem.leases() == {vif.mac: FIRST}
+        assert bench.node.subsystem.leases() == {vif.mac: (FIRST,)}
         netns.ip("-n", inside, "addr", "add", f"{FIRST}/24", "dev", "eth0")
         netns.ip("-n", inside, "route", "add", "default", "via", GATEWAY)
         with listening(inside, FIRST, 80):

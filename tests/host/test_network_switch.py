@@ -1,13 +1,15 @@
 """A switch with real frames: its port, its lists, and that it is no way around them."""
 
 import contextlib
+import itertools
 import os
 import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 from pathlib import Path
 
 import pytest
@@ -17,9 +19,14 @@ from support.network_node import TABLE, NetworkNode, ace, app, interface, networ
 from support.tied import TIED
 
 from eaves.evapi.config import ACEAction, ZNetworkInstType
+from eaves.evapi.config_items import apply_items
 from eaves.node.host import dhcp
+from eaves.node.host.netfilter import FlowTap
 from eaves.node.network.items import Tracking, Vif
+from eaves.node.network.marks import log_group
 from eaves.node.refs import netns_name
+from eaves.node.runtime.flow_reports import learn
+from eaves.node.uplinks.leases6 import Asking, Leases6
 
 pytestmark = pytest.mark.host
 
@@ -28,6 +35,7 @@ A, B = 231, 232
 NS_A, NS_B = netns_name(TABLE, A), netns_name(TABLE, B)
 OUT, FIRST, SECOND = "198.51.100.1", "198.51.100.11", "198.51.100.12"
 LEASED = "198.51.100.77"
+PREFIX = "2001:db8:6::"
 SWITCH = network(NI, port="eth0", kind=ZNetworkInstType.ZnetInstSwitch)
 
 
@@ -88,7 +96,7 @@ async def test_a_container_has_the_address_that_a_server_outside_leases(
         (vif,) = (i for i in bench.node.items if isinstance(i, Vif))
         folder = Path(f"/run/{bench.name}/network/dhcp/{vif.name}")
         await until(lambda: LEASED in netns.ip("-n", NS_A, "-4", "addr"), 120)
-        await until(lambda: bench.node.subsystem.leases().get(vif.mac) == LEASED, 30)
+        await until(lambda: bench.node.subsystem.leases().get(vif.mac) == (LEASED,), 30)
         await until(lambda: f"default via {OUT}" in netns.ip("-n", NS_A, "route"), 30)
         with listening(bench.outside, OUT, 8080):
             assert connects(NS_A, OUT, 8080)
@@ -102,6 +110,83 @@ async def test_a_container_has_the_address_that_a_server_outside_leases(
         last = int((folder / "pid").read_text())
         await bench.node.bring([SWITCH], [])
         await until(lambda: not Path(f"/proc/{last}").exists(), 30)
+
+
+async def test_addresses_of_ipv6_that_an_app_takes_are_told(bench: Bench, tmp_path: Path) -> None:
+    """By router and address detection (SLAAC), by DHCPv6, by hand; not one that another has."""
+    for text in (f"{PREFIX}1", f"{PREFIX}6"):
+        netns.ip("-n", bench.outside, "addr", "add", f"{text}/64", "dev", "up0", "nodad")
+    learned, (items, _) = bench.node.subsystem.learned, apply_items([])
+    await bench.node.bring([SWITCH], [app(A, "a", interface(NI, ace(1)))])
+    (vif,) = (i for i in bench.node.items if isinstance(i, Vif))
+    hear_routers()
+
+    def told() -> tuple[str, ...]:
+        learn(learned, tap.logged(400).logged, items)
+        return bench.node.subsystem.leases().get(vif.mac, ())
+
+    with (
+        contextlib.closing(FlowTap(log_group(TABLE))) as tap,
+        announcing(bench.outside, tmp_path),
+        asking(tmp_path) as round_of_dhcp6,
+    ):
+        await until(lambda: own_address(vif.mac) in told())
+        netns.ip("-n", NS_A, "addr", "add", f"{PREFIX}5/64", "dev", "eth0")
+        netns.ip("-n", NS_A, "addr", "add", f"{PREFIX}6/64", "dev", "eth0")
+        await until(lambda: round_of_dhcp6() and f"{PREFIX}77" in told())
+        await until(lambda: "dadfailed" in netns.ip("-n", NS_A, "addr", "show", "dev", "eth0"))
+        wanted = (f"{PREFIX}5", f"{PREFIX}77", own_address(vif.mac))
+        await until(lambda: told() == wanted)
+
+
+def hear_routers() -> None:
+    """Whatever this machine has for namespaces that are new."""
+    with netns.inside(NS_A):
+        for name, value in (("accept_ra", 2), ("autoconf", 1), ("addr_gen_mode", 0)):
+            Path("/proc/sys/net/ipv6/conf/eth0", name).write_text(str(value))
+
+
+def own_address(mac: str) -> str:
+    """Of the prefix, as the kernel makes it of the MAC."""
+    raw = bytearray.fromhex(mac.replace(":", ""))
+    raw[0] ^= 2
+    return str(IPv6Address(IPv6Address(PREFIX).packed[:8] + raw[:3] + b"\xff\xfe" + raw[3:]))
+
+
+@contextlib.contextmanager
+def announcing(namespace: str, folder: Path) -> Generator[None]:
+    """A router with a prefix for everybody, and a server of DHCPv6 with one address."""
+    argv = [
+        *(*TIED, "ip", "netns", "exec", namespace, "dnsmasq", "--no-daemon", "--port=0"),
+        *("--conf-file=/dev/null", "--interface=up0", "--user=root", "--enable-ra"),
+        f"--dhcp-leasefile={folder / 'leases'}",
+        f"--dhcp-range={PREFIX}77,{PREFIX}77,slaac,64,1h",
+    ]
+    with (folder / "dnsmasq.log").open("wb") as sink:
+        process = subprocess.Popen(argv, stdout=sink, stderr=sink)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@contextlib.contextmanager
+def asking(folder: Path) -> Generator[Callable[[], bool]]:
+    """The node's own client of DHCPv6 in the place of the app's; a round may always be called."""
+    client, clock = Leases6(folder / "dhcp6"), itertools.count()
+    with netns.inside(NS_A):
+        asked = Asking(socket.if_nametoindex("eth0"), "02:00:00:00:00:01")
+
+    def round_of_dhcp6() -> bool:
+        with netns.inside(NS_A):
+            client.round({"eth0": asked}, frozenset({"eth0"}), float(next(clock)))
+        return True
+
+    try:
+        yield round_of_dhcp6
+    finally:
+        client.close()
 
 
 def netns_index(ifname: str) -> int:

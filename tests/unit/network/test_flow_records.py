@@ -35,9 +35,9 @@ NI, SWITCH = NetworkInstanceId("ni"), NetworkInstanceId("switch")
 ADDRESS, REMOTE, PORT = "10.1.0.2", "192.0.2.7", "198.51.100.2"
 LARGE = 2**31 - 1
 LIST = NetworkAdapter(acls=(ACE(id=5, name="web"), ACE(id=LARGE, name="large")))
-PARTY = Party(APP, 1, "eth0", "nbu0x1", NI, 0, ADDRESS, True, entries_of(LIST))
-ON_SWITCH = Party(APP, 1, "eth1", "nbu1x1", SWITCH, 7, "", True)
-SILENT = Party(OTHER, 2, "eth0", "nbu0x2", NI, 0, "10.1.0.3", False)
+PARTY = Party(APP, 1, "eth0", "nbu0x1", NI, 0, (ADDRESS,), True, entries_of(LIST))
+ON_SWITCH = Party(APP, 1, "eth1", "nbu1x1", SWITCH, 7, (), True)
+SILENT = Party(OTHER, 2, "eth0", "nbu0x2", NI, 0, ("10.1.0.3",), False)
 DIRECTORY = Directory((PARTY, ON_SWITCH, SILENT))
 
 
@@ -191,7 +191,7 @@ def test_a_flow_of_a_switch_is_found_by_its_zone() -> None:
 
 
 def test_who_began_on_a_switch_is_told_by_what_was_learned() -> None:
-    known = replace(ON_SWITCH, address="172.16.5.5")
+    known = replace(ON_SWITCH, addresses=("172.16.5.4", "172.16.5.5"))
     asked = Connection(
         3,
         Ends(REMOTE, 50000, "172.16.5.5", 80, 6),

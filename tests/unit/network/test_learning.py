@@ -1,4 +1,4 @@
-"""Which address an app has on a switch, from what passes there."""
+"""Which addresses an app has on a switch, from what passes there."""
 
 import struct
 import time
@@ -34,43 +34,44 @@ def dhcp(address: str, kind: int = 5, lease_s: int = 3600) -> bytes:
 
 
 def test_a_lease_holds_as_long_as_the_server_says() -> None:
-    assert hear(dhcp("192.0.2.7")) == Heard(MAC, "192.0.2.7", 3600.0, leased=True)
+    assert hear(dhcp("192.0.2.7")) == (Heard(MAC, "192.0.2.7", 3600.0, leased=True),)
     learned = Learned()
     learned.hear(dhcp("192.0.2.7"), 0.0)
-    assert learned.addresses(3599.0) == {MAC: "192.0.2.7"}
+    assert learned.addresses(3599.0) == {MAC: ("192.0.2.7",)}
     assert learned.addresses(3601.0) == {}
 
 
 def test_only_what_grants_an_address_is_a_lease() -> None:
-    assert hear(dhcp("192.0.2.7", kind=2)) is None  # an offer
-    assert hear(dhcp("0.0.0.0")) is None  # the answer to INFORM
-    assert hear(dhcp("192.0.2.7")[:200]) is None
+    assert hear(dhcp("192.0.2.7", kind=2)) == ()  # an offer
+    assert hear(dhcp("0.0.0.0")) == ()  # the answer to INFORM
+    assert hear(dhcp("192.0.2.7")[:200]) == ()
 
 
 def test_arp_counts_for_ten_minutes_and_only_without_a_lease() -> None:
     learned = Learned()
     learned.hear(arp("192.0.2.8"), 0.0)
-    assert learned.addresses(ARP_S - 1) == {MAC: "192.0.2.8"}
+    learned.hear(arp("192.0.2.3"), 0.0)
+    assert learned.addresses(ARP_S - 1) == {MAC: ("192.0.2.3", "192.0.2.8")}
     learned.hear(dhcp("192.0.2.7"), 10.0)
     learned.hear(arp("192.0.2.7"), 20.0)
-    assert learned.addresses(30.0) == {MAC: "192.0.2.7"}
+    assert learned.addresses(30.0) == {MAC: ("192.0.2.7",)}
     assert learned.addresses(3700.0) == {}
 
 
 def test_a_probe_for_an_address_is_no_claim_to_it() -> None:
-    assert hear(arp("0.0.0.0")) is None
+    assert hear(arp("0.0.0.0")) == ()
 
 
 def test_arp_is_not_heard_where_it_is_switched_off() -> None:
     learned = Learned()
     learned.hear(arp("192.0.2.8"), 0.0, arp=False)
     learned.hear(dhcp("192.0.2.7"), 0.0, arp=False)
-    assert learned.addresses(1.0) == {MAC: "192.0.2.7"}
+    assert learned.addresses(1.0) == {MAC: ("192.0.2.7",)}
 
 
 def test_arp_is_heard_on_switches_unless_a_property_says_otherwise() -> None:
     packets = [Logged(LEARN, arp("192.0.2.8"), 1, 0, 0), Logged("other", arp("192.0.2.9"), 2, 0, 0)]
-    for value, known in (("true", {MAC: "192.0.2.8"}), ("false", {})):
+    for value, known in (("true", {MAC: ("192.0.2.8",)}), ("false", {})):
         items, _ = apply_items([ConfigItem(key="network.switch.enable.arpsnoop", value=value)])
         learned = Learned()
         learn(learned, packets, items)
@@ -85,7 +86,8 @@ def test_a_liar_fills_nothing_but_its_own_place() -> None:
     one = Learned()
     for number in range(2 * MOST_OF_ONE):
         one.hear(arp(f"192.0.2.{number + 1}"), float(number))
-    assert one.addresses(20.0) == {MAC: f"192.0.2.{2 * MOST_OF_ONE}"}
+    latest = range(MOST_OF_ONE + 1, 2 * MOST_OF_ONE + 1)
+    assert one.addresses(20.0) == {MAC: tuple(f"192.0.2.{number}" for number in latest)}
 
 
 @given(st.binary(max_size=400))

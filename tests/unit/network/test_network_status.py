@@ -44,7 +44,7 @@ def reported(
 
 def told(missing: set[str], faults: dict[ItemRef, Fault]) -> ZInfoNetworkInstance:
     config, items = wished({APPS[0].app})
-    leases: dict[str, str] = {}
+    leases: dict[str, tuple[str, ...]] = {}
     (info,) = network_instance_infos(
         config,
         items,
@@ -89,9 +89,9 @@ def test_a_guests_address_is_told_once_it_took_its_lease() -> None:
     _, items = wished({APPS[0].app})
     whole = reported(items, set(), {})
     guest = next(i for i in items if isinstance(i, Vif) and i.app == APPS[1].app)
-    assert [v.address for v in vif_statuses(items, whole, {})] == ["10.1.0.2", ""]
-    leased = vif_statuses(items, whole, {guest.mac: "10.1.0.3"})
-    assert [v.address for v in leased] == ["10.1.0.2", "10.1.0.3"]
+    assert [v.addresses for v in vif_statuses(items, whole, {})] == [("10.1.0.2",), ()]
+    leased = vif_statuses(items, whole, {guest.mac: ("10.1.0.3", "2001:db8::3")})
+    assert [v.addresses for v in leased] == [("10.1.0.2",), ("10.1.0.3", "2001:db8::3")]
     assert not any(v.up for v in vif_statuses(items, reported(items, {"vif"}, {}), {}))
 
 

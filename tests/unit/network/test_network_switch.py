@@ -215,7 +215,8 @@ chain tx-nbu0x1
 def test_where_frames_pass_the_rules_of_routed_packets_the_vif_is_their_mark() -> None:
     text = rules_of(Tracking.INET, *ACES)
     assert "table inet eaves-test" in text
-    assert "meta protocol { ip, ip6 } meta mark set 0x45570080 return" in text
+    for version in ("ip", "ip6"):
+        assert f"  meta protocol {version} meta mark set 0x45570080 return\n" in text
     assert f"@sw-tx-of {0x45570080} : goto tx-nbu0x1" in text
     assert f"@sw-rx-of {0x45570081} : goto rx-nbu0x1" in text
     assert "@sw-zone-of bn1 : jump sw-zone-bn1" in text
@@ -237,18 +238,18 @@ def test_other_frames_pass_only_where_everything_does(tracking: Tracking) -> Non
 
 
 @pytest.mark.parametrize("tracking", BOTH)
-def test_addresses_are_learned_from_arp_and_leases(tracking: Tracking) -> None:
+def test_addresses_are_learned_from_arp_neighbour_discovery_and_leases(tracking: Tracking) -> None:
     text = rules_of(tracking, ace(1))
-    group = log_group("eaves-test")
-    seldom = "limit rate 5/second burst 20 packets"
-    assert f'  meta protocol arp {seldom} log prefix "learn" group {group} snaplen 64\n' in text
-    assert (
-        f"""\
-chain rx-nbu0x1
-  udp sport 67 udp dport 68 {seldom} log prefix "learn" group {group} snaplen 1024
-"""
-        in text
-    )
+    log = f'log prefix "learn" group {log_group("eaves-test")} snaplen'
+    log = f"limit rate 5/second burst 20 packets {log}"
+    assert f"  meta protocol arp {log} 64\n" in text
+    servers = "udp sport { 67, 547 } udp dport { 68, 546 }"
+    assert f"chain rx-nbu0x1\n  {servers} {log} 1024\n" in text
+    own = "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert }"
+    others = "ip6 daddr ff02::1 icmpv6 type nd-neighbor-advert"
+    for way, told in (("tx", own), ("rx", others)):
+        chain = text[text.index(f"chain sw-{way}-nbu0x1\n") :].splitlines()
+        assert chain[2] == f"  meta protocol ip6 meta l4proto 58 {told} {log} 64"
 
 
 @pytest.mark.parametrize("tracking", BOTH)

@@ -293,8 +293,8 @@ def test_the_addresses_of_an_app_are_those_of_its_own_interfaces() -> None:
         vif(APP, 1, mac="02:00:00:00:00:02", address=""),
         vif(AppInstanceId("other"), 0, mac="02:00:00:00:00:03", address="192.0.2.8/24"),
     ]
-    leases = {"02:00:00:00:00:02": "10.1.0.4", "02:00:00:00:00:03": "10.1.0.5"}
-    assert addresses_of(APP, vifs, leases) == {"192.0.2.7", "10.1.0.4"}
+    leases = {"02:00:00:00:00:02": ("10.1.0.4", "2001:db8::4"), "02:00:00:00:00:03": ("10.1.0.5",)}
+    assert addresses_of(APP, vifs, leases) == {"192.0.2.7", "10.1.0.4", "2001:db8::4"}
 
 
 async def test_an_app_without_an_address_is_not_asked() -> None:

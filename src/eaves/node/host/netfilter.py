@@ -32,7 +32,7 @@ TIMEOUT_S = 10.0
 CTA_ORIG, CTA_REPLY, CTA_MARK, CTA_SENT, CTA_BACK, CTA_ID = 1, 2, 8, 9, 10, 12
 CTA_ZONE, CTA_TIMESTAMP, CTA_MARK_MASK = 18, 20, 21
 LOG_TIME, LOG_IN, LOG_OUT, LOG_PHYS_IN, LOG_PHYS_OUT = 3, 4, 5, 6, 7
-LOG_PAYLOAD, LOG_PREFIX, LOG_SEQ = 9, 10, 12
+LOG_PAYLOAD, LOG_PREFIX, LOG_SEQ, LOG_FRAME = 9, 10, 12, 16
 CFG_CMD, CFG_MODE, CFG_TIMEOUT, CFG_QUEUE, CFG_FLAGS = 1, 2, 4, 5, 6
 BIND, COPY_PACKET, WITH_SEQ = 1, 2, 1
 
@@ -74,6 +74,7 @@ class Logged:
     sequence: int
     in_index: int  # of the interface it came from: a bridge port if there is one
     out_index: int
+    frame: bytes = b""  # the header before the payload: of Ethernet to, from and kind
 
 
 @dataclass(slots=True)
@@ -196,12 +197,14 @@ def parse_logged(data: bytes, start: int, end: int) -> Logged:
     prefix, payload = found.get(LOG_PREFIX), found.get(LOG_PAYLOAD)
     came = found.get(LOG_PHYS_IN) or found.get(LOG_IN)
     left = found.get(LOG_PHYS_OUT) or found.get(LOG_OUT)
+    frame = found.get(LOG_FRAME)
     return Logged(
         data[prefix[0] : prefix[1]].rstrip(b"\0").decode(errors="replace") if prefix else "",
         data[payload[0] : payload[1]] if payload else b"",
         _number(data, found.get(LOG_SEQ)),
         _number(data, came),
         _number(data, left),
+        data[frame[0] : frame[1]] if frame else b"",
     )
 
 

@@ -38,7 +38,7 @@ class Party:
     vif: str  # interface name on the node
     network_instance: NetworkInstanceId
     zone: int  # of its switch; 0: a local network instance
-    address: str  # on a switch what was learned of it; empty: nothing yet
+    addresses: tuple[str, ...]  # on a switch what was learned of it; empty: nothing yet
     logged: bool
     entries: Mapping[int, Entry] = field(
         default_factory=dict[int, Entry], compare=False
@@ -54,7 +54,7 @@ class Directory:
 
     def __init__(self, parties: Iterable[Party] = ()) -> None:
         self.parties = tuple(parties)
-        self._by_address = {p.address: p for p in self.parties if p.address and not p.zone}
+        self._by_address = {a: p for p in self.parties if not p.zone for a in p.addresses}
         self._by_app: dict[int, list[Party]] = {}
         for party in self.parties:
             self._by_app.setdefault(party.app_number, []).append(party)
@@ -65,15 +65,14 @@ class Directory:
     def of(self, mark: Mark, zone: int, *addresses: str) -> Party | None:
         """Of the app's interfaces, that of this switch, or the one with one of the addresses."""
         for party in self._by_app.get(mark.app, ()):
-            if party.zone == zone and (zone or party.address in addresses):
+            if party.zone == zone and (zone or any(a in addresses for a in party.addresses)):
                 return party
         return None
 
     def of_packet(self, mark: Mark, ends: Ends, interfaces: Sequence[str]) -> Party | None:
         for party in self._by_app.get(mark.app, ()):
-            if party.vif in interfaces or (
-                not party.zone and party.address in {ends.source, ends.dest}
-            ):
+            own = () if party.zone else party.addresses
+            if party.vif in interfaces or ends.source in own or ends.dest in own:
                 return party
         return None
 
@@ -320,8 +319,8 @@ def _flow(
 def _answers(one: Connection, party: Party) -> bool:
     """Did somebody else begin?  On a switch an app may have addresses that nobody knows of."""
     if party.zone:
-        return bool(party.address) and one.reply.source == party.address
-    return one.original.source != party.address
+        return one.reply.source in party.addresses
+    return one.original.source not in party.addresses
 
 
 def _denied(dropped: _Dropped, count: _Count) -> FlowRecord:
@@ -359,7 +358,7 @@ def _is_inbound(party: Party, ends: Ends, interfaces: Sequence[str]) -> bool:
     """`interfaces` are where the packet came from and, if it got so far, where it was to go."""
     if party.zone:
         return len(interfaces) > 1 and interfaces[1] == party.vif
-    return ends.source != party.address
+    return ends.source not in party.addresses
 
 
 def _mark_in(prefix: str) -> Mark | None:

@@ -25,6 +25,7 @@ _FIELDS: dict[str, Json] = {
     "udp dport": {"payload": {"protocol": "udp", "field": "dport"}},
     "th dport": {"payload": {"protocol": "th", "field": "dport"}},
     "icmp type": {"payload": {"protocol": "icmp", "field": "type"}},
+    "icmpv6 type": {"payload": {"protocol": "icmpv6", "field": "type"}},
     "ether saddr": {"payload": {"protocol": "ether", "field": "saddr"}},
     "arp saddr ip": {"payload": {"protocol": "arp", "field": "saddr ip"}},
     "ct state": {"ct": {"key": "state"}},

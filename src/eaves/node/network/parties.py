@@ -6,14 +6,15 @@ from eaves.evapi.config import NetworkAdapter
 from eaves.ids import AppInstanceId
 from eaves.node.network.flows import Directory, Entry, Party
 from eaves.node.network.items import AppFirewall, NetworkItem, SwitchFirewall, Vif
+from eaves.node.network.learning import Leases
 from eaves.node.network.marks import entry_of
 from eaves.node.refs import AppInForce
 
 
 def directory_of(
-    items: Iterable[NetworkItem], apps: Sequence[AppInForce], learned: Mapping[str, str]
+    items: Iterable[NetworkItem], apps: Sequence[AppInForce], learned: Leases
 ) -> Directory:
-    """`learned` is MAC -> address of apps on switches."""
+    """`learned`: of apps on switches."""
     items = tuple(items)
     macs = {(vif.app, vif.index): vif.mac for vif in items if isinstance(vif, Vif)}
     adapters: dict[AppInstanceId, tuple[NetworkAdapter, ...]] = {
@@ -32,9 +33,9 @@ def directory_of(
                 item.vif,
                 item.network_instance,
                 item.zone if isinstance(item, SwitchFirewall) else 0,
-                item.address
+                (item.address,)
                 if isinstance(item, AppFirewall)
-                else learned.get(macs.get((item.app, item.index), ""), ""),
+                else learned.get(macs.get((item.app, item.index), ""), ()),
                 item.flow_log,
                 entries_of(adapter),
             )

@@ -42,6 +42,7 @@ from eaves.node.network.items import (
     nat_ref,
     switch_rules_ref,
 )
+from eaves.node.network.learning import Leases
 from eaves.node.network.observe import Counters, VifDrops
 from eaves.node.network.refusals import network_instance_id, ports_of
 from eaves.node.refs import Port, bridge, switch
@@ -58,20 +59,21 @@ class VifStatus:
     network_instance: NetworkInstanceId
     name: str
     mac: str
-    address: str  # empty: the guest has not taken its lease
+    addresses: tuple[str, ...]  # empty: the guest has not taken its lease
     up: bool
 
 
 def vif_statuses(
-    items: Iterable[NetworkItem], report: Report, leases: Mapping[str, str]
+    items: Iterable[NetworkItem], report: Report, leases: Leases
 ) -> tuple[VifStatus, ...]:
-    """`leases` is MAC -> address; a container's own address is set by the node with the vif."""
+    """A container's own address is set by the node with the vif."""
     found: list[VifStatus] = []
     for item in items:
         if isinstance(item, Vif):
             up = _state(report, item.ref) is ItemState.PRESENT
             own = str(ip_interface(item.address).ip) if item.address else ""
-            address = own if own and item.kind is VifKind.VETH else leases.get(item.mac, "")
+            fixed = own and item.kind is VifKind.VETH
+            addresses = (own,) if fixed else leases.get(item.mac, ())
             found.append(
                 VifStatus(
                     item.app,
@@ -79,7 +81,7 @@ def vif_statuses(
                     item.network_instance,
                     item.name,
                     item.mac,
-                    address if up else "",
+                    addresses if up else (),
                     up,
                 )
             )
@@ -87,12 +89,12 @@ def vif_statuses(
 
 
 def addresses_of(
-    app: AppInstanceId, items: Iterable[NetworkItem], leases: Mapping[str, str]
+    app: AppInstanceId, items: Iterable[NetworkItem], leases: Leases
 ) -> frozenset[str]:
-    """Of its interfaces, as they were given or taken.  `leases` is MAC -> address."""
+    """Of its interfaces, as they were given or taken."""
     vifs = [item for item in items if isinstance(item, Vif) and item.app == app]
     given = {str(ip_interface(one.address).ip) for one in vifs if one.address}
-    return frozenset(given | {leases[one.mac] for one in vifs if one.mac in leases})
+    return frozenset(given.union(*(leases.get(one.mac, ()) for one in vifs)))
 
 
 def network_instance_infos(
@@ -102,7 +104,7 @@ def network_instance_infos(
     *,
     refusals: Mapping[str, str],
     ports: Sequence[Port],
-    leases: Mapping[str, str],
+    leases: Leases,
     now: datetime,
 ) -> tuple[ZInfoNetworkInstance, ...]:
     """One message for each configured network instance, also for one that was refused."""
@@ -141,7 +143,7 @@ def _info(
     ni_id = network_instance_id(ni)
     state = _ni_state(ni, made, report)
     labels = {p.ifname: p.logical_label for p in ports}
-    by_address = {v.address: v.app for v in vifs if v.address}
+    by_address = {address: v.app for v in vifs for address in v.addresses}
     online = state == ZNetworkInstanceState.ZNETINST_STATE_ONLINE
     return ZInfoNetworkInstance(
         network_id=ni_id,
@@ -154,9 +156,9 @@ def _info(
         bridge_name=made.name if made else "",
         bridge_ip_addr=str(ip_interface(made.address).ip) if isinstance(made, Bridge) else "",
         ip_assignments=tuple(
-            ZmetIPAssignmentEntry(mac_address=v.mac, ip_address=(v.address,))
+            ZmetIPAssignmentEntry(mac_address=v.mac, ip_address=v.addresses)
             for v in vifs
-            if v.address
+            if v.addresses
         ),
         vifs=tuple(ZmetVifInfo(vif_name=v.name, mac_address=v.mac, app_id=v.app) for v in vifs),
         ipv4_eid=not isinstance(made, Switch),

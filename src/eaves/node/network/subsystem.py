@@ -9,7 +9,7 @@ from eaves.evapi.config import EdgeDevConfig
 from eaves.evapi.config import ZNetworkInstType as NiType
 from eaves.node.network.configurators import configurators
 from eaves.node.network.items import KINDS, Tracking
-from eaves.node.network.learning import Learned
+from eaves.node.network.learning import Learned, Leases, together
 from eaves.node.network.observe import (
     Counters,
     find_tracking,
@@ -61,9 +61,9 @@ class NetworkSubsystem:
         """Items that are there and whole; one that is damaged counts as missing and is re-made."""
         return await see(self._workshop)
 
-    def leases(self) -> Mapping[str, str]:
-        """MAC -> address: leases that were really taken, and what was heard on switches."""
-        return {**self.learned.addresses(time.monotonic()), **read_leases(self._workshop)}
+    def leases(self) -> Leases:
+        """MAC -> addresses: leases that were really taken, and what was heard on switches."""
+        return together(self.learned.addresses(time.monotonic()), read_leases(self._workshop))
 
     async def counters(self) -> Counters:
         """Interface and rule counters, for metrics."""

@@ -44,12 +44,14 @@ from eaves.node.network.rules import (
     counter_name,
 )
 
-IP = Match("meta protocol", ("ip", "ip6"))
+IP, IP6 = Match("meta protocol", "ip"), Match("meta protocol", "ip6")
+ICMPV6 = Match("meta l4proto", 58)
+ALL_NODES = Match("ip6 daddr", "ff02::1")
 ALWAYS = (
     Rule((Match("udp dport", (67, 68)), ACCEPT), "dhcp"),
     Rule((Match("udp dport", 53), ACCEPT), "dns"),
     Rule((Match("tcp dport", 53), ACCEPT), "dns-tcp"),
-    Rule((Match("meta l4proto", 58), ACCEPT), "icmpv6"),
+    Rule((ICMPV6, ACCEPT), "icmpv6"),
     Rule((Match("udp dport", (546, 547)), ACCEPT), "dhcpv6"),
 )
 LATEST_TRACKED = -150  # connections are known from -200 on
@@ -186,21 +188,28 @@ def vif_mark(item: SwitchFirewall, way: str) -> int:
 
 def _frames(item: SwitchFirewall, way: str) -> tuple[Rule, ...]:
     """IP frames go on to the lists; for all others this is the list."""
-    rules: list[Rule] = []
-    if item.tracking is Tracking.INET:
-        rules.append(Rule((IP, Set("meta mark", vif_mark(item, way)), RETURN)))
-    else:
-        rules.append(Rule((IP, RETURN)))
+    inet = item.tracking is Tracking.INET
+    on = (Set("meta mark", vif_mark(item, way)), RETURN) if inet else (RETURN,)
+    seldom = Within(LEARNED_A_SECOND, "second", LEARNED_AT_ONCE)
+    shown = (seldom, Log(log_group(item.table), LEARN, LOGGED_BYTES))
     arp = Match("meta protocol", "arp")
+    rules = [Rule((IP, *on)), Rule((IP6, *_neighbours(way), *shown)), Rule((IP6, *on))]
     if way == "tx":
-        seldom = Within(LEARNED_A_SECOND, "second", LEARNED_AT_ONCE)
-        rules.append(Rule((arp, seldom, Log(log_group(item.table), LEARN, LOGGED_BYTES))))
+        rules.append(Rule((arp, *shown)))
     rules.append(Rule((arp, RETURN)))
     first = next((ace for ace in item.aces if _matches_all(ace)), None)
     if first is not None and first.action is not Action.DROP:
         return (*rules, Rule((Counter(counter_name(f"sw-{way}-{item.vif}", "frame")), RETURN)))
     label = "other-frame"
     return (*rules, Rule((Counter(counter_name(f"sw-{way}-{item.vif}", label)), DROP), label))
+
+
+def _neighbours(way: str) -> tuple[Part, ...]:
+    """What an app says of its own addresses; of others only what they say of one that it wants."""
+    advert = "nd-neighbor-advert"
+    if way == "rx":
+        return (ICMPV6, ALL_NODES, Match("icmpv6 type", advert))
+    return (ICMPV6, Match("icmpv6 type", ("nd-neighbor-solicit", advert)))
 
 
 def _matches_all(ace: Ace) -> bool:
@@ -232,11 +241,11 @@ def _list(item: SwitchFirewall, way: str) -> tuple[Rule, ...]:
 
 
 def _leases(table: str) -> Rule:
-    """What a DHCP server grants; it has to be read whole."""
+    """What a server of DHCP or DHCPv6 grants; it has to be read whole."""
     return Rule(
         (
-            Match("udp sport", 67),
-            Match("udp dport", 68),
+            Match("udp sport", (67, 547)),
+            Match("udp dport", (68, 546)),
             Within(LEARNED_A_SECOND, "second", LEARNED_AT_ONCE),
             Log(log_group(table), LEARN, ANSWER_BYTES),
         )

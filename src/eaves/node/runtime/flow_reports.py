@@ -23,7 +23,7 @@ from eaves.evapi.metrics import FlowlogCounters, FlowlogMetric
 from eaves.evapi.paths import Endpoint
 from eaves.node.host.netfilter import FlowTap, Logged, Reading, dump
 from eaves.node.network.flows import Directory, FlowLedger, Tally
-from eaves.node.network.learning import Learned
+from eaves.node.network.learning import Learned, Leases
 from eaves.node.network.marks import LEARN, LISTED, log_group
 from eaves.node.network.parties import directory_of
 from eaves.node.runtime.parts import Parts, Shared
@@ -95,7 +95,9 @@ def learn(learned: Learned, packets: Sequence[Logged], items: ItemValues) -> Non
     arp = items.flag("network.switch.enable.arpsnoop")
     for one in packets:
         if one.prefix == LEARN:
-            learned.hear(one.payload, time.monotonic(), arp=arp)
+            learned.hear(
+                one.payload, time.monotonic(), frame=one.frame, arp=arp, sent=not one.out_index
+            )
 
 
 class FlowReporter:
@@ -113,7 +115,7 @@ class FlowReporter:
         self._overruns = 0
         self._skipped = 0
         self._wish: Wish | None = None
-        self._learned: Mapping[str, str] = {}
+        self._learned: Leases = {}
         self._directory = Directory()
 
     def directory(self) -> Directory:

@@ -26,6 +26,7 @@ from eaves.ids import AppInstanceId, VolumeId
 from eaves.node import refs
 from eaves.node.domains.app_state import AppParts, app_state
 from eaves.node.network.items import Vif, VifKind
+from eaves.node.network.learning import Leases
 from eaves.node.refs import AppInForce
 from eaves.node.runtime.apps_in_force import Decided, app_id
 from eaves.node.runtime.device_status import adapters_told
@@ -41,7 +42,7 @@ PRIORITY = {"device": 0, "app": 1, "hardware": 2}
 class AppFacts:
     """What is known of apps beside the reconciler's report."""
 
-    leases: Mapping[str, str] = field(default_factory=dict[str, str])  # MAC -> address taken
+    leases: Leases = field(default_factory=dict[str, tuple[str, ...]])
     boot_times: Mapping[AppInstanceId, datetime] = field(
         default_factory=dict[AppInstanceId, datetime]
     )
@@ -192,13 +193,13 @@ def _networks(
         up = _present(report, ref)
         # A container has its address from the start, a guest once it took the lease.
         fixed = vif.address.partition("/")[0] if vif.kind is VifKind.VETH and up else ""
-        address = fixed or facts.leases.get(vif.mac, "")
+        addresses = (fixed,) if fixed else facts.leases.get(vif.mac, ())
         yield ZInfoNetwork(
             dev_name=adapter.name,
             local_name=vif.name,
             mac_addr=vif.mac,
-            ip_addrs=(address,) if address else (),
-            ipv4_up=bool(address),
+            ip_addrs=addresses,
+            ipv4_up=any(":" not in address for address in addresses),
             default_routers=(vif.gateway,) if vif.gateway else (),
         )
 

@@ -1,6 +1,6 @@
 """Machines and containers side by side: what the service asks of either."""
 
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ from eaves.node.host.applogs import LogFormat, LogSource
 from eaves.node.host.workloads import Run
 from eaves.node.network import status as network_status
 from eaves.node.network.items import NetworkItem
-from eaves.node.network.learning import Learned
+from eaves.node.network.learning import Learned, Leases
 from eaves.node.network.subsystem import NetworkSubsystem
 from eaves.node.runtime.wish import Wish
 from eaves.node.storage.facts import StorageFacts
@@ -47,7 +47,7 @@ class Workloads:
         """What is heard of addresses on switches goes here."""
         return self._network.learned
 
-    def leases(self) -> Mapping[str, str]:
+    def leases(self) -> Leases:
         return self._network.leases()
 
     async def watch_crashes_forever(self) -> None:
