@@ -323,9 +323,11 @@ class Life:
         self._agenda.drop(Doing.PENDING)
         while self.outbox and self.online:
             if not await self.outbox.deliver_first():
-                retry_s = self._random.uniform(FIRST_RETRY_S, LONGEST_RETRY_S)
-                self._agenda.after(Doing.PENDING, retry_s)
+                self._agenda.after(Doing.PENDING, self._retry_s())
                 return
+
+    def _retry_s(self) -> float:
+        return self._random.uniform(FIRST_RETRY_S, LONGEST_RETRY_S) / self._world.hurry
 
     # --- waiting for changes, as nodes of Eaves do
 
@@ -354,6 +356,6 @@ class Life:
                     case NothingNew():
                         pass
                     case NotServed():
-                        await asyncio.sleep(self._random.uniform(FIRST_RETRY_S, LONGEST_RETRY_S))
+                        await asyncio.sleep(self._retry_s())
         finally:
             kept.close()

@@ -183,7 +183,7 @@ class Output:
     type=click.FloatRange(min=0.01),
     default=1.0,
     show_default=True,
-    help="Divide every interval of the devices by this.",
+    help="Divide every interval of the devices by this, and the pauses before they try again.",
 )
 @click.option(
     "--processes",
