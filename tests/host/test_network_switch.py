@@ -36,6 +36,7 @@ NS_A, NS_B = netns_name(TABLE, A), netns_name(TABLE, B)
 OUT, FIRST, SECOND = "198.51.100.1", "198.51.100.11", "198.51.100.12"
 LEASED = "198.51.100.77"
 PREFIX = "2001:db8:6::"
+BOTH_PORTS = frozenset({"eth0", "eth1"})
 SWITCH = network(NI, port="eth0", kind=ZNetworkInstType.ZnetInstSwitch)
 
 
@@ -257,6 +258,37 @@ async def test_a_list_changes_under_an_open_connection_of_a_switch(bench: Bench)
             peer.settimeout(0.7)
             with pytest.raises(TimeoutError):
                 peer.recv(16)
+
+
+async def test_a_port_that_cannot_be_plugged_in_holds_up_no_app(
+    wire: netns.Uplink, bench: Bench
+) -> None:
+    """A bridge takes no bridge; the next look finds the switch as it is, and the app is new."""
+    node = bench.node = NetworkNode(Path(f"/run/{bench.name}"), ("eth0", "eth1"), BOTH_PORTS)
+    await node.subsystem.tracking()
+    await node.bring([SWITCH], [app(A, "a", interface(NI, ace(1)))])
+    netns.ip("link", "add", "eth1", "type", "bridge")
+    other = network(NI, port="eth1", kind=ZNetworkInstType.ZnetInstSwitch)
+    apps = [app(number, str(number), interface(NI, ace(1))) for number in (A, B)]
+    for some in (apps[:1], apps):
+        with pytest.raises(AssertionError, match=r"goes on without .* eth1"):
+            await node.bring([other], some)
+    report = await node.again()
+    assert {one.ref.kind for one in report.unmet()} == {"switch"}
+    for namespace, text in ((NS_A, FIRST), (NS_B, SECOND)):
+        address(namespace, text)
+    with listening(NS_B, SECOND, 80):
+        assert connects(NS_A, SECOND, 80)
+
+    netns.ip("link", "delete", "eth1")
+    netns.ip("-n", wire.outside, "link", "delete", "up0")
+    netns.veth(wire.node, "eth1", "198.51.100.2/24", wire.outside, "up0", f"{OUT}/24")
+    netns.ip("addr", "flush", "dev", "eth1")
+    (fault,) = node.reconciler.faults
+    node.reconciler.retry(fault)
+    assert (await node.again()).unmet() == ()
+    with listening(wire.outside, OUT, 8080):
+        assert connects(NS_B, OUT, 8080)
 
 
 async def test_the_node_itself_is_not_in_the_segment(bench: Bench) -> None:

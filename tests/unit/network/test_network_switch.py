@@ -7,6 +7,7 @@ from support.network_node import ace, allocations, app, device, interface, netwo
 
 from eaves.evapi.config import ACE, ACEAction, NetworkInstanceConfig, ZNetworkInstType
 from eaves.evapi.config.netinst import SpanningTreeProtocol, VlanAccessPort
+from eaves.node.host import links
 from eaves.node.network.dhcp import leased_address
 from eaves.node.network.intent import intent
 from eaves.node.network.items import (
@@ -24,7 +25,7 @@ from eaves.node.network.marks import log_group
 from eaves.node.network.nftlang import program_text
 from eaves.node.network.programs import programs
 from eaves.node.network.refusals import Facts
-from eaves.node.network.switches import port_vlans, switch_lines
+from eaves.node.network.switches import UNSURE, port_vlans, switch_lines, without
 from eaves.node.refs import AppInForce, Port
 from eaves.reconcile.graph import graph_of
 
@@ -171,6 +172,21 @@ def test_a_vlan_that_is_none_is_refused(vlan: int) -> None:
     _, refusals = decide([ni], apps)
     assert f"access VLAN {vlan} is outside 1 to 4094" in refusals[N1]
     assert f"access VLAN {vlan} is outside 1 to 4094" in refusals[apps[0].app]
+
+
+def test_a_switch_is_whole_without_a_port_that_was_refused_and_not_as_intended() -> None:
+    made = the_switch(decide([switch()], ports=(port("eth1"), port("eth2"), port("eth3")))[0])
+
+    def link(index: int, name: str, master: int) -> links.Link:
+        idle = links.Traffic()
+        return links.Link(index, name, "", master, "", 1500, up=True, carrier=True, traffic=idle)
+
+    there = (link(1, made.name, 0), link(2, "eth1", 1), link(3, "eth2", 1), link(4, "eth3", 9))
+    seen = links.Interfaces({one.name: one for one in there}, {}, {})
+    left = without(made, {"eth2": "no", "eth3": "no"}, seen)
+    # What is plugged in all the same has to be taken out one day.
+    assert left.ports == (SwitchPort("eth1"), SwitchPort("eth2", UNSURE))
+    assert (left.whole, left.replaces(made)) == (True, False)
 
 
 # Rules

@@ -1,19 +1,30 @@
 """Switches made: a bridge without address, its ports, VLANs and spanning tree."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from eaves.errors import Transient
 from eaves.node.host import links
+from eaves.node.host.process import CommandFailed
 from eaves.node.network.items import Switch, SwitchPort, Tracking, Vif
 from eaves.node.network.workshop import Made
 
 LLDP_MASK = 1 << 14  # of 01-80-C2-00-00-0E, the nearest bridge
 VLAN_TAGGED = "net.bridge.bridge-nf-filter-vlan-tagged"
+UNSURE = -1  # no intention has it: the VLAN of a port that is plugged in, but not as it should be
+
+
+class PortsRefused(Transient):
+    def __init__(self, name: str, refusals: Mapping[str, str]) -> None:
+        told = "; ".join(f"{port}: {why}" for port, why in refusals.items())
+        super().__init__(f"switch {name} goes on without what is wrong with its ports: {told}")
 
 
 class Switches(Made):
+    """A port that cannot be plugged in is tried again; the others, and apps, do without it."""
+
     def begun(self, item: Switch) -> Switch:
-        """VLANs of its ports come last."""
+        """Its ports come last."""
         return replace(item, mtu=0)
 
     async def make(self, item: Switch, running: Switch | None) -> None:
@@ -23,14 +34,16 @@ class Switches(Made):
         lines = [] if item.name in seen.links else [f"link add {item.name} type bridge"]
         lines += [f"link set {name} nomaster" for name in left if name in seen.links]
         lines += switch_lines(item, aware=bool(running and running.vlans))
-        for port in item.ports:
-            if port.ifname in seen.links:
-                lines += port_lines(item, port)
         await links.ip_batch([*lines, f"link set {item.name} up"])
         for name, value in switch_settings(item):
             links.set_sysctl(name, value)
         there = [p for p in item.ports if p.ifname in seen.links]
-        await links.bridge_batch([line for p in there for line in port_vlans(item, p)])
+        if await _refusal(item, there):
+            whys = {port.ifname: await _refusal(item, [port]) for port in there}
+            refusals = {name: why for name, why in whys.items() if why}
+            if refusals:
+                self.shop.records.put(without(item, refusals, await links.interfaces()))
+                raise PortsRefused(item.name, refusals)
 
     async def unmake(self, item: Switch) -> None:
         seen = await links.interfaces()
@@ -38,6 +51,27 @@ class Switches(Made):
         if item.name in seen.links:
             lines.append(f"link delete {item.name}")
         await links.ip_batch(lines)
+
+
+async def _refusal(item: Switch, ports: Sequence[SwitchPort]) -> str:
+    """Plug them in; empty: the kernel took them all."""
+    try:
+        await links.ip_batch([line for p in ports for line in port_lines(item, p)])
+        await links.bridge_batch([line for p in ports for line in port_vlans(item, p)])
+    except CommandFailed as error:
+        return error.done.err.strip()[:200] or str(error)
+    return ""
+
+
+def without(item: Switch, refused: Mapping[str, str], seen: links.Interfaces) -> Switch:
+    """What was made of it, which is whole as such, and not what was asked for."""
+    made = seen.links.get(item.name)
+    index = made.index if made is not None else 0
+    plugged = {name for name in refused if name in seen.links and seen.links[name].master == index}
+    ports = (p for p in item.ports if p.ifname not in refused.keys() - plugged)
+    return replace(
+        item, ports=tuple(replace(p, vlan=UNSURE) if p.ifname in plugged else p for p in ports)
+    )
 
 
 def switch_lines(item: Switch, *, aware: bool) -> list[str]:
