@@ -221,6 +221,7 @@ eaves delete volume notes
 eaves deactivate device plant-00002
 eaves device poweroff plant-00002
 eaves device offboard plant-00002
+eaves delete device plant-00002
 eaves get device
 kill $FLEET
 wait $FLEET || true

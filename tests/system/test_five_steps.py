@@ -75,6 +75,7 @@ SHOWN = (
     "instance/web-by-hand changed",
     "instance/web-by-hand deleted",
     "device/plant-00002: off-boarded",
+    "device/plant-00002 deleted",
     "== done",
 )
 
@@ -229,7 +230,7 @@ EACH = """\
  networkPolicies: [{metaData: {name: nat, title: NAT}, networkConfig: {port: eth0,
  kind: NETWORK_INSTANCE_KIND_LOCAL, type: NETWORK_INSTANCE_DHCP_TYPE_V4}}]}
 ---
-{kind: assetgroup, name: doors, title: TITLE, project: plant, assetIds: {devices: [plant-00002]}}
+{kind: assetgroup, name: doors, title: TITLE, project: plant, assetIds: {devices: [plant-00001]}}
 ---
 {kind: profiledeployment, name: vision-doors, title: TITLE, project: plant,
  appProfileInfo: {profile: vision, version: 1}, targetAssetGroup: {group: doors}}
