@@ -16,8 +16,9 @@ from eaves.controller.northbound.operations import Operation, read_operations
 
 HEAD = """# API coverage
 
-The REST contract below `/api`, operation by operation. One that is not served answers 501 with its
-name, and with the reason where it belongs to a later release. This page is generated;
+The REST contract below `/api`, operation by operation: {served} of {all} are served. One that is
+not answers 501 with its name, and with the reason where it belongs to a later release. Five paths
+stand in two services, under an operation id in each. This page is generated;
 `eaves.controller.northbound.coverage` says how.
 """
 OURS = ("/v1/eaves/", "/v1/ext/")
@@ -59,7 +60,8 @@ def served() -> frozenset[tuple[str, tuple[str, ...]]]:
 
 def page() -> str:
     operations, here = read_operations(), served()
-    lines = [HEAD]
+    count = sum((one.method, one.shape) in here for one in operations)
+    lines = [HEAD.format(served=count, all=len(operations))]
     services: dict[str, list[Operation]] = {}
     for operation in operations:
         services.setdefault(operation.service, []).append(operation)
@@ -77,7 +79,7 @@ def _table(members: Iterable[Operation], here: frozenset[tuple[str, tuple[str, .
     lines = ["| Method | Path | Operation | Served |", "| --- | --- | --- | --- |"]
     for one in members:
         mark = "yes" if (one.method, one.shape) in here else reason_for(one)
-        lines.append(f"| {one.method} | `{one.path}` | {one.name} | {mark} |")
+        lines.append(f"| {one.method} | `{one.path}` | {one.id} | {mark} |")
     return lines
 
 

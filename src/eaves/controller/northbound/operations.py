@@ -12,7 +12,11 @@ class Operation:
     service: str
     method: str
     path: str  # a template below the base path, as the contract spells it
-    name: str
+    id: str  # as the contract has it: what it is about, then its name
+
+    @property
+    def name(self) -> str:
+        return self.id.partition("_")[2]
 
     @property
     def shape(self) -> tuple[str, ...]:
@@ -59,6 +63,6 @@ def read_operations() -> Operations:
         if line.startswith("["):
             service = line.strip("[]")
         elif line:
-            method, path, name = line.split(" ")
-            found.append(Operation(service, method, path, name))
+            method, path, id_ = line.split(" ")
+            found.append(Operation(service, method, path, id_))
     return Operations(tuple(found))
