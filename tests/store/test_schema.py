@@ -4,6 +4,7 @@ import asyncio
 import importlib
 import json
 import pkgutil
+import re
 from functools import partial
 from unittest.mock import ANY
 
@@ -13,6 +14,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, column, insert, inspect, select, table, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql import Executable
+from support.generated import REPOSITORY
 
 from eaves.controller import store
 from eaves.controller.domain.builtin_roles import BUILTIN_ROLES, SYS_ADMIN
@@ -105,6 +107,35 @@ async def test_a_contact_is_written_without_any_index(engine: AsyncEngine) -> No
         for table in ("listed_devices", "device_seen"):
             values = {"table": table, "column": "%last_seen_at%"}
             assert (await db.execute(text(query), values)).all() == [], table
+
+
+DISTRIBUTED = REPOSITORY / "docs/how-to/distribute-the-database.md"
+
+
+@POSTGRES
+async def test_the_page_about_distributing_places_every_table(engine: AsyncEngine) -> None:
+    """Once; and what it distributes by enterprise has a key that leads with it."""
+    page = DISTRIBUTED.read_text(encoding="utf-8")
+    rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| `")]
+    placed = [re.findall(r"`(\w+)`", tables) for tables, *_ in rows]
+    each = [name for names in placed for name in names]
+    assert len(each) == len(set(each)), "a table stands there twice"
+    found = text(
+        "SELECT t.relname, a.attname FROM pg_class t JOIN pg_index i "
+        "ON i.indrelid = t.oid AND i.indisprimary "
+        "JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = i.indkey[0] "
+        "WHERE t.relkind IN ('r', 'p') AND NOT t.relispartition "
+        "AND t.relnamespace = 'public'::regnamespace"
+    )
+    async with snapshot(engine) as db:
+        leads = {row.relname: row.attname for row in await db.execute(found)}
+    assert set(each) == set(leads)
+    distributed, reference = placed[:2]
+    assert {name: leads[name] for name in distributed} == dict.fromkeys(
+        distributed, "enterprise_id"
+    )
+    in_sql = re.findall(r"'(\w+)'", page.partition("create_reference_table")[2].partition("```")[0])
+    assert set(in_sql) - {"enterprise_id", "none"} == {*distributed, *reference}
 
 
 ROOM = {
