@@ -49,7 +49,7 @@ HOLDS = {  # what a view shows once it has data, where that is no row of a table
     "node-logs": "main .eaves-log li",
     "instance": "main dd:has-text('fleet-00001')",
     "instance-asked": "main .cm-line",
-    "instance-charts": "main h3",  # simulated apps have no figures
+    "instance-charts": "main h2",  # simulated apps have no figures
     "instance-events": "main [aria-label=Events] li",
     "instance-flows": "main h2",
     "instance-logs": "main [aria-label=Log]",

@@ -26,7 +26,7 @@ export function Chart({ title, path, id, metric }: Props) {
   const told = useReadOwn<Told>(path, { params, every: EVERY_MS });
   return (
     <Card isCompact>
-      <CardTitle component="h3">{title}, the last day</CardTitle>
+      <CardTitle component="h2">{title}, the last day</CardTitle>
       <CardBody>
         <Answer query={told} what={title}>
           {({ list = [], yLabels = [] }) =>

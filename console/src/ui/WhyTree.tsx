@@ -17,6 +17,7 @@ export function WhyTree({ kind, id }: Props) {
       {(told) => (
         <Alert
           isInline
+          component="h2"
           variant={told.met ? "success" : "warning"}
           title={told.met ? "All is as it was asked for" : told.subject}
         >

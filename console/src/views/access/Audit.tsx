@@ -96,7 +96,9 @@ function Row({ one, index }: { readonly one: Line; readonly index: number }) {
         </Td>
         <Td dataLabel="Did">{one.verb}</Td>
         <Td dataLabel="To" modifier="breakWord">
-          {kindOf(one.objectKind)} <bdi>{one.objectName}</bdi>
+          <span>
+            {kindOf(one.objectKind)} <bdi>{one.objectName}</bdi>
+          </span>
         </Td>
         <Td dataLabel="Result">{one.result}</Td>
       </Tr>

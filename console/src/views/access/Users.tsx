@@ -56,7 +56,7 @@ function Actions({ user }: { readonly user: User }) {
   const { api } = useSession();
   const params = { id: user.id ?? "" };
   return (
-    <>
+    <div className="eaves-actions">
       <Do
         small
         name="End sessions"
@@ -79,7 +79,7 @@ function Actions({ user }: { readonly user: User }) {
           work={() => api.remove("/v1/eaves/users/{id}/totp", { params })}
         />
       )}
-    </>
+    </div>
   );
 }
 

@@ -82,7 +82,7 @@ function Import({ one }: { readonly one: BundleRow }) {
           {importing.isPending && (
             <Content component="p" aria-live="polite">
               The controller asks the registry of its images which digests they have. Where it
-              cannot be reached, this says so within two minutes.
+              cannot be reached, this takes minutes, and says so.
             </Content>
           )}
         </WizardStep>

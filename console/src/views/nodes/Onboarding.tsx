@@ -28,7 +28,7 @@ export function Onboarding({ id }: { readonly id: string }) {
   if (!may("accessDevice", "Update")) return null;
   const files = making.data ?? [];
   return (
-    <Alert isInline variant="info" title="This node has not come yet">
+    <Alert isInline component="h2" variant="info" title="This node has not come yet">
       <Content component="p">
         Give the machine these files in one folder, and start it as root with{" "}
         <code>eaves node install --from FOLDER</code>. One of them is a private key: carry it by a

@@ -11,7 +11,7 @@ export function Waves({ waves }: { readonly waves: readonly Wave[] }) {
     ["busy", sum("started")],
   ] as const;
   return (
-    <>
+    <div>
       <div className="eaves-bar" aria-hidden="true">
         {parts.map(([tone, count]) => (
           <div key={tone} className={tone} style={{ width: `${(100 * count) / total}%` }} />
@@ -20,6 +20,6 @@ export function Waves({ waves }: { readonly waves: readonly Wave[] }) {
       {sum("succeeded")} of {sum("total")} done
       {sum("started") > 0 && <>, {sum("started")} under way</>}
       {sum("failed") > 0 && <>, {sum("failed")} failed</>}
-    </>
+    </div>
   );
 }
