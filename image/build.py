@@ -68,7 +68,7 @@ class Wish(NamedTuple):
     cache: Path
     time: int  # SOURCE_DATE_EPOCH
     radio: bool
-    secure_boot: Path | None  # folder with db.key and db.crt
+    secure_boot: Path | None  # folder of image/secureboot-keys
     media: str  # one of MEDIA
 
 
@@ -182,9 +182,9 @@ def build(wish: Wish, work: Path) -> None:
     (wish.out / "manifest.json").write_bytes(raw)
     write_bundle(wish.out / "system.eos", raw, signature, wish.out / "uki.efi", image)
     loader = signed(wish, boot / LOADERS[wish.arch])
-    write_pcrs(wish.out / "pcrs.json", loader, kernels)
+    write_pcrs(wish, loader, kernels)
     write_measurements(wish, private, loader, kernels["uki.efi"])
-    made = media.Made(wish.out, wish.arch, wish.version, loader, raw, signature)
+    made = media.Made(wish.out, wish.arch, wish.version, loader, raw, signature, wish.secure_boot)
     if wish.media in ("all", "disk"):
         media.write_disk(made)
     if wish.media in ("all", "installer"):
@@ -333,24 +333,32 @@ def manifest(wish: Wish, image: Path, kernel: bytes, root_hash: str, offset: int
     return raw
 
 
-def write_pcrs(target: Path, loader: bytes, kernels: dict[str, bytes]) -> None:
-    """Of the image alone: 0, 2, 3 and 7 are of the firmware, 1 and 5 are not promised."""
+def pcrs(wish: Wish, loader: bytes, kernel: bytes) -> dict[int, str]:
+    """Of the image alone: 0, 2, 3 and 7 are of the firmware, 1 and 5 are not promised.
+
+    A signed image is meant for Secure Boot.
+    """
+    return {
+        4: uki.pcr_4(loader, kernel, secure_boot=wish.secure_boot is not None),
+        9: uki.pcr_9(kernel),
+        11: uki.pcr_11(kernel),
+    }
+
+
+def write_pcrs(wish: Wish, loader: bytes, kernels: dict[str, bytes]) -> None:
     said = {
-        name: {
-            "4": uki.pcr_4(loader, kernel),
-            "9": uki.pcr_9(kernel),
-            "11": uki.pcr_11(kernel),
-        }
+        name: {str(pcr): value for pcr, value in pcrs(wish, loader, kernel).items()}
         for name, kernel in kernels.items()
     }
-    target.write_text(json.dumps(said, indent=2, sort_keys=True) + "\n")
+    text = json.dumps(said, indent=2, sort_keys=True) + "\n"
+    (wish.out / "pcrs.json").write_text(text)
 
 
 def write_measurements(
     wish: Wish, key: ec.EllipticCurvePrivateKey, loader: bytes, kernel: bytes
 ) -> None:
     """For `eaves attestation expect`: nobody has to accept what this update measures."""
-    values = {4: uki.pcr_4(loader, kernel), 9: uki.pcr_9(kernel), 11: uki.pcr_11(kernel)}
+    values = pcrs(wish, loader, kernel)
     said = {
         "format": "eaves-measurements/1",
         "imageSha256": fetch.digest(wish.out / "system.eos"),

@@ -28,6 +28,9 @@ from eaves.node.installer.layout import (
 
 FALLBACK = {"amd64": "EFI/BOOT/BOOTX64.EFI", "arm64": "EFI/BOOT/BOOTAA64.EFI"}
 LOADER_CONF = "timeout 0\neditor no\nauto-entries no\nauto-firmware no\n"
+# Where the loader finds what it can enrol, while the firmware has no keys (is in setup mode).
+KEYS = "loader/keys/auto"
+ENROLLED = ("db.auth", "KEK.auth", "PK.auth")
 INSTALL_ENTRY = "title Eaves installer\nsort-key eaves-install\nefi /EFI/eaves/install.efi\n"
 OCI_CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 OCI_LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
@@ -41,6 +44,7 @@ class Made(NamedTuple):
     loader: bytes  # systemd-boot
     manifest: bytes
     signature: bytes
+    keys: Path | None  # of Secure Boot: what image/secureboot-keys made
 
     @property
     def seed(self) -> uuid.UUID:
@@ -195,7 +199,10 @@ def put_blob(blobs: Path, content: object) -> dict[str, object]:
 
 
 def boot_files(made: Made) -> dict[str, bytes]:
-    return {FALLBACK[made.arch]: made.loader, "loader/loader.conf": LOADER_CONF.encode()}
+    files = {FALLBACK[made.arch]: made.loader, "loader/loader.conf": LOADER_CONF.encode()}
+    if made.keys is not None:
+        files |= {f"{KEYS}/{name}": (made.keys / name).read_bytes() for name in ENROLLED}
+    return files
 
 
 def medium_files(made: Made) -> dict[str, bytes]:

@@ -73,16 +73,20 @@ def pcr_9(uki: bytes) -> str:
     return value.hex()
 
 
-def pcr_4(loader: bytes, uki: bytes) -> str:
-    """As firmware does for a boot option: what it calls, a mark, and each program it loads."""
+def pcr_4(loader: bytes, uki: bytes, *, secure_boot: bool = False) -> str:
+    """As firmware does for a boot option: what it calls, a mark, and each program it loads.
+
+    With Secure Boot it does not look at the kernel in `uki`, whose stub vouches for it.
+    """
     value = bytes(32)
     events = [
         hashlib.sha256(b"Calling EFI Application from Boot Option").digest(),
         hashlib.sha256(bytes(4)).digest(),
         bytes.fromhex(authenticode(loader)),
         bytes.fromhex(authenticode(uki)),
-        bytes.fromhex(authenticode(read_program(uki).content(".linux"))),
     ]
+    if not secure_boot:
+        events.append(bytes.fromhex(authenticode(read_program(uki).content(".linux"))))
     for digest in events:
         value = hashlib.sha256(value + digest).digest()
     return value.hex()

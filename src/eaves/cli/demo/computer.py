@@ -40,6 +40,16 @@ _ARM: Final = Path("/usr/share/AAVMF")
 FIRMWARE: Final = {
     "4M": Firmware(_X86 / "OVMF_CODE_4M.fd", _X86 / "OVMF_VARS_4M.fd"),
     "2M": Firmware(_X86 / "OVMF_CODE.fd", _X86 / "OVMF_VARS.fd"),
+    # Verifies what it boots, once it has keys; only the firmware itself writes its variables.
+    "secure": Firmware(
+        _X86 / "OVMF_CODE_4M.secboot.fd",
+        _X86 / "OVMF_VARS_4M.fd",
+        machine=(
+            *("-machine", "q35,accel=tcg,smm=on", "-cpu", "max"),
+            *("-global", "driver=cfi.pflash01,property=secure,value=on"),
+            *("-global", "ICH9-LPC.disable_s3=1"),
+        ),
+    ),
     "arm64": Firmware(
         _ARM / "AAVMF_CODE.fd",
         _ARM / "AAVMF_VARS.fd",
