@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from support.controller import free_port
 from support.image_builds import why_not
-from support.image_device import CONTAINER, HOST, ImageDevice, answers, recorded, until
+from support.image_control import HOST
+from support.image_device import CONTAINER, ImageDevice, answers, recorded, until
 from support.image_machine import ImageMachine, image_machine
 from support.image_others import build_other, packaged_file
 from support.scenarios import EVIDENCE

@@ -7,18 +7,21 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from support.controller import Process
+from support.controller import Process, running
 from support.image_builds import Store
+from support.image_machine import ImageMachine
 from support.image_world import APP, SYSTEM
 
 from eaves.controller.domain.contract.device_status import DeviceSWStatus
 from eaves.node.baseos.slots import Slot
 
+HOST = "10.0.2.2"  # as guests of QEMU's user network see this machine's loopback
 ONLINE_S = 1200.0  # beside other work: a minute where nothing else runs
 NODELESS_S = 1200.0  # until a system on trial is left whose node does not run
 UPDATE_S = 2400.0  # fetched, written and booted, by a processor that is emulated
@@ -85,12 +88,39 @@ class Eaves:
         """Of the version that runs."""
         return next(str(sw["swSubStatus"]) for sw in self.slots() if sw.get("activated"))
 
+    def attested(self) -> dict[str, Any]:
+        """What its last quote was worth, as REST gives it."""
+        told: dict[str, Any] = json.loads(self.run("attestation", "show", "on-image", "-o", "json"))
+        return told
+
     def quoted(self) -> dict[str, str]:
         """PCR values of the last quote; none: it sent none yet."""
-        told: dict[str, Any] = json.loads(self.run("attestation", "show", "on-image", "-o", "json"))
-        quote: dict[str, Any] = told.get("quote") or {}
+        quote: dict[str, Any] = self.attested().get("quote") or {}
         pcrs: list[dict[str, Any]] = quote.get("pcrs", [])
         return {str(one["index"]): one["value"].lower() for one in pcrs}
+
+    def quotes_as_predicted(self, image: Path) -> str:
+        """Waits for a quote that holds what the build of `image` predicted; names the PCRs."""
+        until("attested", lambda: bool(self.quoted()))
+        predicted: dict[str, str] = json.loads((image / "pcrs.json").read_text())["uki.efi"]
+        measured = self.quoted()
+        assert {pcr: measured.get(pcr) for pcr in predicted} == predicted
+        return f"PCR {', '.join(predicted)} as predicted"
+
+    def put_on(self, machine: ImageMachine, disk: Path) -> None:
+        """The installed disk `disk`, told whose device it becomes."""
+        folder = self.home / "onboarding"
+        self.run("onboarding", "on-image", "--out", str(folder))
+        machine.take_disk(disk)
+        self.run("image", "configure", str(machine.disk), "--from", str(folder))
+
+    def log_in(self) -> None:
+        state = self.controller.state_dir
+        self.run(
+            *("login", f"https://localhost:{self.controller.rest_port}"),
+            *("--ca", str(state / "root-certificate.pem")),
+            *("--password-file", str(state.parent / "password")),
+        )
 
     def add_app(self, store: Store) -> None:
         self.apply("app", APP.replace("@STORE@", store.url))
@@ -109,6 +139,22 @@ class Eaves:
             text = text.replace(f"@{word}@", value)
         self.apply(version, text)
         self.run("device", "upgrade", "on-image", "--image", f"os-{version}")
+
+
+@contextmanager
+def own_controller(folder: Path, world: str) -> Generator[Eaves]:
+    """One that guests reach, and that holds `world`."""
+    (folder / "password").write_text("a password of these tests\n")
+    process = Process(folder / "state")
+    process.options = (
+        *("--device-server", f"{HOST}:{process.device_port}"),
+        *("--admin-password-file", str(folder / "password")),
+    )
+    with running(process):
+        eaves = Eaves(folder, process)
+        eaves.log_in()
+        eaves.apply("world", world)
+        yield eaves
 
 
 def until(what: str, true: Callable[[], bool], timeout_s: float = ONLINE_S) -> None:

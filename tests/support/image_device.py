@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from support.controller import Process, running
+from support.image_control import HOST
 from support.image_machine import ImageMachine
 
 from eaves.cli.demo.computer import GUEST_NIC
 from eaves.node.baseos.slots import Slot
 
-HOST = "10.0.2.2"  # as guests of QEMU's user network see this machine's loopback
 ONLINE_S = 1500.0  # beside other work, by a processor that is emulated
 NAME = "on-image"
 WORLD = """\

@@ -69,6 +69,11 @@ class ImageDisk:
         done = self.fat("mtype", f"::{name}", partition=partition)
         return None if done.returncode else done.stdout
 
+    def write_file(self, name: str, data: bytes) -> None:
+        """Of the boot partition."""
+        where = f"{self.path}@@{self.place('EFI System').start}"
+        subprocess.run(["mcopy", "-o", "-i", where, "-", f"::{name}"], input=data, check=True)
+
     def entries(self) -> tuple[Entry, ...]:
         listed = self.fat("mdir", "-b", f"::{ENTRIES}/").stdout.decode(errors="replace")
         names = [line.rpartition("/")[2] for line in listed.split()]

@@ -7,6 +7,7 @@ from pathlib import Path
 from support.image_builds import OUT, ROOT, script
 
 PACKAGES = Path("/var/cache/eaves-image/packages")
+LOADER = "EFI/BOOT/BOOTX64.EFI"
 
 
 def build_other(name: str, *options: str) -> Path:
@@ -19,6 +20,13 @@ def build_other(name: str, *options: str) -> Path:
         subprocess.run(argv, cwd=ROOT, check=True)
         mark.write_text(now)
     return out
+
+
+def build_signed(name: str) -> Path:
+    """Its loader and kernel image are signed by own keys, as `make image SECUREBOOT=1` does it."""
+    keys = OUT / "secureboot"
+    subprocess.run([ROOT / "image/secureboot-keys", keys], check=True)
+    return build_other(name, "--secure-boot", str(keys))
 
 
 def packaged_file(package: str, path: str, arch: str) -> bytes:
