@@ -11,6 +11,7 @@ without another wait.
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -154,6 +155,7 @@ def online(installed: ImageMachine, eaves: Eaves) -> ImageMachine:
     """By itself."""
     installed.power_on()
     until("online with its first version", lambda: eaves.runs(FIRST, Slot.ACTIVE))
+    installed.online_s = time.monotonic() - installed.boots[-1]
     return installed
 
 

@@ -1,12 +1,14 @@
 """The OS image in QEMU with UEFI and a TPM: installed, onboarded, with an app, without power."""
 
 import json
+from collections.abc import Callable
 
 import pytest
 from support.image_builds import FIRST, Images
 from support.image_control import Eaves, answers, until
 from support.image_disk import ImageDisk, fault
 from support.image_machine import ImageMachine
+from support.scenarios import EVIDENCE
 
 from eaves.node.baseos.slots import Slot
 
@@ -26,9 +28,11 @@ def test_it_is_installed_without_a_word(installed: ImageMachine) -> None:
 
 
 @pytest.mark.short
-@pytest.mark.usefixtures("online")
-def test_it_comes_online_by_itself(eaves: Eaves) -> None:
+def test_it_comes_online_by_itself(
+    online: ImageMachine, eaves: Eaves, record_property: Callable[[str, object], None]
+) -> None:
     assert eaves.runs(FIRST, Slot.ACTIVE)
+    record_property(EVIDENCE, f"{online.online_s:.0f} s after power-on")
 
 
 @pytest.mark.short

@@ -34,6 +34,7 @@ class ImageMachine(Computer):
         super().__init__(folder, start, forwards=led, **fields)
         self.web_port = web_port
         self.seen = 0  # bytes of the console that were looked at
+        self.online_s = 0.0  # from its first power-on to what it told as one that is good
         self.log_writes = False
 
     @property
