@@ -20,6 +20,10 @@ describe("words of the contract", () => {
     expect(inWords("app instance web: state CREATED_VOLUME (was LOADED)")).toBe(
       "app instance web: created volume (was loaded)",
     );
+    expect(inWords("suspect: not heard of since 2026-11-23T01:04:11.099959+00:00")).toBe(
+      "suspect: not heard of since Nov 23, 2026, 01:04:11 UTC",
+    );
+    expect(inWords("since 2026-99-99T01:04:11Z")).toBe("since 2026-99-99T01:04:11Z");
     expect(inWords("device a: state ONLINE")).toBe("device a: online");
     expect(inWords(undefined)).toBe("");
   });

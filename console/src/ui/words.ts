@@ -1,4 +1,5 @@
 /** Words of the contract as people read them, and how bad each state is. */
+import { exactly, momentOf } from "./time";
 
 export type Tone = "good" | "busy" | "warning" | "bad" | "off";
 
@@ -63,12 +64,17 @@ export function worded(word: string | undefined): string {
 
 const INSIDE = new RegExp(`\\b${PREFIXES.source.slice(1)}[A-Z0-9_]+\\b`, "g");
 
+const MOMENT = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)/g;
 const CHANGE = /: state ([A-Z_]+)(?: \(was ([A-Z_]+)\))?$/;
 
 /** A sentence of the controller, with the words of the contract in it as people read them. */
 export const inWords = (text: string | undefined): string =>
   (text ?? "")
     .replace(INSIDE, (word) => worded(word).toLowerCase())
+    .replace(MOMENT, (said) => {
+      const moment = momentOf(said);
+      return moment ? exactly(moment) : said;
+    })
     .replace(CHANGE, (_all, now: string, before: string | undefined) => {
       const was = before ? ` (was ${worded(before).toLowerCase()})` : "";
       return `: ${worded(now).toLowerCase()}${was}`;
