@@ -5,6 +5,7 @@ same packages give the same bytes of file system wherever and by whomever they a
 """
 
 import os
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterable
@@ -233,14 +234,19 @@ def kept_modules(needs: str) -> set[str]:
     return kept.union(*(below[name] for name in kept))
 
 
+def compiler_flags(project: Path) -> str:
+    """As a shell reads them: the folder, which what is compiled does not tell, may have blanks."""
+    flags = ["-O2", f"-ffile-prefix-map={project}=.", "-fdebug-prefix-map=/tmp=."]
+    return shlex.join([*flags, "-Wl,--build-id=none"])
+
+
 def install_node(root: Path, project: Path, version: str, keys: Iterable[Path], arch: str) -> None:
     """The node's Python below /usr/lib/eaves, by the digests of its lock."""
     target = root / "usr/lib/eaves"
     python = project / ".venv/bin/python"
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     pip += ["--no-warn-script-location", "--no-compile", "--target", str(target)]
-    flags = f"-O2 -ffile-prefix-map={project}=. -fdebug-prefix-map=/tmp=. -Wl,--build-id=none"
-    env = {**os.environ, "CFLAGS": flags, "PYTHONHASHSEED": "0"}
+    env = {**os.environ, "CFLAGS": compiler_flags(project), "PYTHONHASHSEED": "0"}
     lock = project / "requirements/node.lock"
     if arch == foreign.native():
         subprocess.run([*pip, "--require-hashes", "-r", str(lock)], check=True, env=env)
