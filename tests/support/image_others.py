@@ -5,6 +5,9 @@ import sys
 from pathlib import Path
 
 from support.image_builds import OUT, ROOT, script
+from support.image_disk import ImageDisk
+
+from eaves.node.baseos.bundle import TRAILER, read_trailer
 
 PACKAGES = Path("/var/cache/eaves-image/packages")
 LOADER = "EFI/BOOT/BOOTX64.EFI"
@@ -27,6 +30,19 @@ def build_signed(name: str) -> Path:
     keys = OUT / "secureboot"
     subprocess.run([ROOT / "image/secureboot-keys", keys], check=True)
     return build_other(name, "--secure-boot", str(keys))
+
+
+def disk_of(image: Path, version: str) -> Path:
+    """What is installed from the medium that image/build.py left in `image`."""
+    media, medium = script("media"), ImageDisk(image / "installer.raw")
+    loader, slot = medium.read_file(LOADER), medium.place("IMGA")
+    with medium.path.open("rb") as file:
+        file.seek(slot.start + slot.size - TRAILER)
+        held = read_trailer(file.read(TRAILER))
+    assert loader is not None
+    assert held is not None
+    media.write_disk(media.Made(image, "amd64", version, loader, *held, None))
+    return image / "disk.raw"
 
 
 def packaged_file(package: str, path: str, arch: str) -> bytes:

@@ -9,7 +9,7 @@ _WORLD = """\
 kind: project
 name: image
 attestationPolicy:
-  attestationPolicy: {type: ATTEST_POLICY_TYPE_ACCEPT}
+  attestationPolicy: {type: ATTEST_POLICY_TYPE_@POLICY@}
 ---
 kind: network
 name: uplink
@@ -49,9 +49,10 @@ configItem:
 """
 
 
-def world(window_s: int = WINDOW_S) -> str:
-    """`window_s`: how long a system on trial is tested."""
-    return _WORLD.replace("@SILENCE@", str(SILENCE_S)).replace("@WINDOW@", str(window_s))
+def world(window_s: int = WINDOW_S, policy: str = "ACCEPT") -> str:
+    """`window_s`: how long a system on trial is tested; `policy`: of attestation."""
+    text = _WORLD.replace("@SILENCE@", str(SILENCE_S)).replace("@WINDOW@", str(window_s))
+    return text.replace("@POLICY@", policy)
 
 
 APP = """\
