@@ -154,6 +154,30 @@ async def test_who_joins_late_is_in_the_last_wave_and_a_window_is_of_the_zone_of
     assert told["phase"] == "PAUSED"
 
 
+async def test_the_list_is_filtered_ordered_and_paged(
+    rest: Rest, caller: Caller, world: World
+) -> None:
+    for name in ("os-b", "os-a", "os-c"):
+        rest.clock.pass_by(timedelta(seconds=1))
+        await begin(caller, spec(world, name))
+    await move(caller, "os-a", "pause")
+
+    async def names(**asked: str) -> list[str]:
+        return [one["name"] for one in (await caller.get(PATH, **asked))["list"]]
+
+    assert await names() == ["os-c", "os-a", "os-b"], "the newest first"
+    assert await names(**{"next.orderBy": "name"}) == ["os-a", "os-b", "os-c"]
+    assert await names(phase="PAUSED") == ["os-a"]
+    assert await names(namePattern="OS-B", operationType="BULK_SERVICE_BASEOS_UPDATE") == ["os-b"]
+    two = {"next.pageSize": "2"}
+    first = await caller.get(PATH, **two)
+    assert [one["name"] for one in first["list"]] == ["os-c", "os-a"]
+    assert (first["totalCount"], first["next"]["totalPages"]) == (3, 2)
+    assert await names(**two, **{"next.pageNum": "2"}) == ["os-b"]
+    assert await names(**two, **{"next.pageToken": first["next"]["pageToken"]}) == ["os-b"]
+    assert (await caller.http.get(PATH, params={"colour": "red"})).status_code == 400
+
+
 async def test_what_is_wrong_is_told_at_once_and_others_see_nothing(
     rest: Rest, enterprise: str, caller: Caller, world: World
 ) -> None:

@@ -137,6 +137,21 @@ async def test_an_api_token_is_one_below_too(top: Top) -> None:
     assert await top.holds(made["token"], below) == [False, False]
 
 
+async def test_own_tokens_are_filtered_ordered_and_paged(top: Top) -> None:
+    for _ in range(2):
+        top.rest.clock.pass_by(timedelta(seconds=1))
+        assert (await top.call(top.token, "POST", MADE)).status_code == 200
+    path = "/v1/eaves/tokens"
+    every = await top.caller.get(path)
+    begun = [one["createdAt"] for one in every["list"]]
+    assert (begun, every["totalCount"]) == (sorted(begun), 3)
+    made = await top.caller.get(path, kind="api", **{"next.orderBy": "createdAt:desc"})
+    assert [one["createdAt"] for one in made["list"]] == [begun[2], begun[1]]
+    second = await top.caller.get(path, **{"next.pageSize": "2", "next.pageNum": "2"})
+    assert [one["createdAt"] for one in second["list"]] == [begun[2]]
+    assert (await top.caller.get(path, clientPattern="nowhere"))["list"] == []
+
+
 async def test_no_token_of_an_enterprise_lasts_longer_than_a_date_holds(top: Top) -> None:
     own = await top.caller.get(f"{BASE}/self")
     answer = await top.caller.http.put(

@@ -1,11 +1,13 @@
 """Sessions and API tokens that there are: whose, until when, and their end."""
 
+from dataclasses import replace
+
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
 from eaves.controller.domain.authz import Anybody
 from eaves.controller.domain.contract.base import JsonObject, rfc3339
-from eaves.controller.domain.contract.envelope import ObjectType, ZcOpsType
+from eaves.controller.domain.contract.envelope import ObjectDetail, ObjectType, ZcOpsType
 from eaves.controller.domain.contract.users import (
     SessionDetailsResponse,
     SessionDetailsResponseCause,
@@ -14,9 +16,11 @@ from eaves.controller.northbound import records
 from eaves.controller.northbound.context import Context, token_hash
 from eaves.controller.northbound.credentials import CHANGE_USERS, find_owner
 from eaves.controller.northbound.own import READ_USERS, note_user
+from eaves.controller.northbound.paging import Facts, Row, page_of, read_list_query
 from eaves.controller.northbound.problems import Problem, Target, not_found
 from eaves.controller.northbound.routes import Route
 from eaves.controller.store import people, sign_in
+from eaves.controller.store.people import StoredToken
 
 
 async def session_of_token(context: Context, request: Request) -> Response:
@@ -42,9 +46,17 @@ async def session_of_token(context: Context, request: Request) -> Response:
 
 
 async def own_tokens(context: Context, request: Request) -> Response:
-    """Sessions and API tokens of the caller; the tokens themselves are not kept."""
+    """Sessions and API tokens of the caller, the oldest first unless another order is asked for.
+
+    The tokens themselves are not kept.
+    """
+    query = read_list_query(request.query_params)
+    query = replace(query, order_by=query.order_by or ("createdAt",))
     async with context.reading(request) as work:
         found = await people.list_tokens(work.db, work.principal.user_id, work.now)
+    by_id = {one.id: one for one in found}
+    rows = (Row(ObjectDetail(id=one.id, name=one.client), _facts(one)) for one in found)
+    page = page_of(rows, query)
     told: list[JsonObject] = [
         {
             "id": one.id,
@@ -55,9 +67,19 @@ async def own_tokens(context: Context, request: Request) -> Response:
             "readSecrets": one.read_secrets,
             "current": one.id == work.principal.token_id,
         }
-        for one in found
+        for one in (by_id[row.item.id] for row in page.rows)
     ]
-    return JSONResponse({"list": told})
+    return JSONResponse({"list": told, "next": page.next.to_json(), "totalCount": page.total})
+
+
+def _facts(one: StoredToken) -> Facts:
+    return {
+        "kind": one.kind,
+        "client": one.client,
+        "createdAt": rfc3339(one.created_at),
+        "expiresAt": rfc3339(one.expires_at),
+        "readSecrets": str(one.read_secrets).lower(),
+    }
 
 
 async def revoke_token(context: Context, request: Request) -> Response:

@@ -9,11 +9,12 @@ from fastapi.responses import JSONResponse, Response
 
 from eaves.controller.domain.audit import AuditEntry
 from eaves.controller.domain.contract.base import JsonObject, rfc3339
-from eaves.controller.domain.contract.envelope import ZcOpsType, ZsrvErrorCode
+from eaves.controller.domain.contract.envelope import ObjectDetail, ZcOpsType, ZsrvErrorCode
 from eaves.controller.domain.contract.rollouts import RolloutSpec
 from eaves.controller.domain.rollouts import MOVES, Count, Move, Phase, Standing
 from eaves.controller.northbound import crud
 from eaves.controller.northbound.context import Context, scope_for
+from eaves.controller.northbound.paging import Facts, Row, page_of
 from eaves.controller.northbound.problems import Problem, Target, not_found
 from eaves.controller.northbound.rollouts.specs import SERVICES, check, operation_of, plan_of
 from eaves.controller.northbound.routes import READ_DEVICES, Endpoint, Route
@@ -118,11 +119,29 @@ async def _shown(work: Work, one: Rollout) -> JsonObject:
     return shown(one, await rollouts.counts(work.db, one, waves))
 
 
+def _facts(one: Rollout) -> Facts:
+    """What a list of them is filtered and ordered by, beside id and name."""
+    return {
+        "phase": one.phase.value,
+        "operationType": one.operation,
+        "projectId": one.project_id,
+        "user": one.user_name,
+        "createdAt": rfc3339(one.created_at),
+        "endedAt": "" if one.ended_at is None else rfc3339(one.ended_at),
+    }
+
+
 async def listing(context: Context, request: Request) -> Response:
+    """The newest first, unless another order is asked for."""
+    query = crud.list_query(request)
+    query = replace(query, order_by=query.order_by or ("createdAt:desc",))
     async with context.reading(request) as work:
         found = await rollouts.listed(work.db, work.scope, work.principal.user_id)
-        told = [await _shown(work, one) for one in found]
-    return JSONResponse({"list": told, "totalCount": len(told)})
+        by_id = {one.id: one for one in found}
+        rows = (Row(ObjectDetail(id=one.id, name=one.name), _facts(one)) for one in found)
+        page = page_of(rows, query)
+        told = [await _shown(work, by_id[row.item.id]) for row in page.rows]
+    return JSONResponse({"list": told, "next": page.next.to_json(), "totalCount": page.total})
 
 
 async def read(context: Context, request: Request) -> Response:
