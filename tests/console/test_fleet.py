@@ -115,6 +115,11 @@ def _more_views(http: httpx.Client) -> Mapping[str, str]:
     return {
         "nodes-chosen": "/nodes?namePattern=fleet-00001",
         "instances-chosen": "/instances?namePattern=web-1",
+        "rollouts-chosen": "/rollouts?namePattern=eve-14",
+        "apps-chosen": "/apps?namePattern=web",
+        "projects-chosen": "/projects?namePattern=fleet",
+        "library-images-chosen": "/library/images?namePattern=eve-14",
+        "users-chosen": "/users?namePattern=walter",
         "node-idle": f"/nodes/{idle}",
         "node-fresh": f"/nodes/{made.json()['objectId']}",
         "provider": f"/library/auth-profiles/{provider}",
@@ -154,6 +159,8 @@ def test_a_role_has_a_button_for_what_it_may_and_no_other(
             _choose(page, view)
             for name, asked in groupby(actions, lambda one: one.name):
                 wrong += _misplaced(page, name, Grant(ROLES[role]), [*asked])
+        _open(page, fleet.views["app"])
+        wrong += _saved_by_others(page, Grant(ROLES[role]))
     assert not wrong, wrong
 
 
@@ -183,10 +190,8 @@ def test_each_dialogue_says_what_will_happen_to_everybody(
 
 
 def _choose(page: Page, view: str) -> None:
-    """The first row, where the role may do something with rows."""
-    box = page.get_by_role("checkbox", name="Choose fleet-00001").or_(
-        page.get_by_role("checkbox", name="Choose web-1")
-    )
+    """What there is, where the role may do something with rows."""
+    box = page.get_by_role("checkbox", name="Choose all of this page")
     if view.endswith(CHOSEN) and box.count():
         box.check()
 
@@ -198,6 +203,19 @@ def _misplaced(page: Page, name: str, role: Grant, asked: list[Action]) -> list[
         expect(button.first).to_be_visible()
         return []
     return [f"{asked[0].view}: {name}"] if button.count() else []
+
+
+def _saved_by_others(page: Page, role: Grant) -> list[str]:
+    """An app is changed by who may change it; to others its form is closed."""
+    title = page.get_by_label(re.compile(r"^Title\W*$"))
+    save = page.get_by_role("button", name="Save", exact=True)
+    if role.permits(Rule(Area.EDGE_APP, Verb.UPDATE)):
+        title.fill("another title")
+        expect(save).to_be_visible()
+        page.get_by_role("button", name="As it was").click()
+        return []
+    expect(title).to_be_disabled()
+    return ["app: Save"] if save.count() else []
 
 
 def _rule(one: Action) -> Rule:

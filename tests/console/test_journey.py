@@ -200,7 +200,7 @@ def _tenant(page: Page, line: Line) -> None:
     _make(page, "datastore", DATASTORE.format(url=f"http://{line.host}:{line.datastore_port}"))
     _go(page, "Images")
     _make(page, "image", IMAGE, Datastore="registry")
-    _sent(_dialog(page, "Look it up"), "Look it up")
+    _sent(_dialog(page, "Release"), "Release")
 
 
 def _project(page: Page) -> None:

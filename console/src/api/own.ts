@@ -126,11 +126,6 @@ export interface ProviderTried {
   }[];
 }
 
-export interface Paged<T> {
-  readonly list: readonly T[];
-  readonly next?: { readonly pageToken?: string };
-}
-
 export interface LogEvent {
   readonly number: number;
   readonly pcr: number;

@@ -18,8 +18,10 @@ import { useSession } from "../session/Session";
 import { Answer } from "./Answer";
 import { Do } from "./Do";
 import { Editor } from "./Editor";
+import { ANYWAY } from "./leaving";
 import { Plan } from "./Plan";
 import { Tabbed } from "./Tabbed";
+import { Unsaved } from "./Unsaved";
 
 interface Props<T> {
   readonly id: string;
@@ -132,6 +134,7 @@ export function ObjectText({ id, noun, list, area, path, object, plan, stays = f
         readOnly={!may(area, "Update")}
         onText={setText}
       />
+      {changed && <Unsaved />}
       <ActionList>
         {may(area, "Update") && changed && (
           <ActionListItem>
@@ -171,7 +174,7 @@ function Deletion({ id, area, path, list, plan, object }: DeletionProps) {
       danger
       consequence="It is deleted. What still refers to it is named, and has to go first."
       work={() => api.remove(path, { params: { id } })}
-      done={() => navigate(list)}
+      done={() => navigate(list, { state: ANYWAY })}
     >
       {plan && <Plan kind={plan} object={object} gone />}
     </Do>

@@ -1,27 +1,46 @@
 /** Roles as a matrix that can be read: what each lets its users do, and where. */
 import { Card, CardBody, CardTitle, Title } from "@patternfly/react-core";
 import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
-import { Link } from "react-router";
-import type { Listed, Role } from "../../api/types";
-import { useReadOwn } from "../../api/useRead";
+import { Link, useSearchParams } from "react-router";
+import type { Role } from "../../api/types";
+import { useMore } from "../../api/useMore";
+import { filteredAt } from "../../list/state";
+import { Typed } from "../../list/Typed";
 import { AREAS, may, VERBS } from "../../rights/rights";
 import { Answer } from "../../ui/Answer";
+import { More } from "../../ui/More";
+
+const FILTER = "namePattern";
+const PAGE = 50;
 
 export function Roles() {
-  const roles = useReadOwn<Listed<Role>>("/v1/roles", { query: { "next.pageSize": 200 } });
+  const [params, setParams] = useSearchParams();
+  const text = params.get(FILTER) ?? "";
+  const { told, rows } = useMore<Role>("/v1/roles", {
+    query: { [FILTER]: text, "next.pageSize": PAGE },
+  });
+  const change = (value: string) =>
+    setParams(filteredAt(window.location.search, FILTER, value), { replace: true });
   return (
     <section aria-label="Roles">
       <Title headingLevel="h1">Roles</Title>
-      <Link to="/library/roles">Make or change one</Link>
-      <Answer query={roles} what="roles">
-        {({ list = [] }) => (
+      <p>
+        <Link to="/library/roles">Make or change one</Link>
+      </p>
+      <div className="eaves-filter">
+        <Typed label="Name" value={text} onValue={change} />
+      </div>
+      <Answer query={told} what="roles">
+        {() => (
           <div className="eaves-rows">
-            {list.map((role) => (
+            {rows.length === 0 && <p>Nothing has this in its name.</p>}
+            {rows.map((role) => (
               <Matrix key={role.id} role={role} />
             ))}
           </div>
         )}
       </Answer>
+      <More told={told} name="More roles" />
     </section>
   );
 }

@@ -17,8 +17,12 @@ export function Tenants() {
   const allowed = new Set((user?.allowedEnterprises ?? []).map((one) => one.id));
   const columns: readonly Column<Enterprise>[] = [
     { title: "Name", sort: "name", cell: (row) => <bdi>{row.name}</bdi> },
-    { title: "State", cell: (row) => <State word={row.state?.replace("ENTERPRISE_STATE_", "")} /> },
-    { title: "Title", cell: (row) => <bdi>{row.title}</bdi> },
+    {
+      title: "State",
+      sort: "state",
+      cell: (row) => <State word={row.state?.replace("ENTERPRISE_STATE_", "")} />,
+    },
+    { title: "Title", sort: "title", cell: (row) => <bdi>{row.title}</bdi> },
     {
       title: "Go",
       cell: (row) =>

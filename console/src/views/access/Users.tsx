@@ -1,7 +1,10 @@
 /** Who may sign in: made, unlocked, freed of a lost second factor, their sessions ended. */
 import { useState } from "react";
 import type { User } from "../../api/types";
+import { BulkDelete } from "../../list/BulkDelete";
+import { BulkDo } from "../../list/BulkDo";
 import { type Column, type Filter, ListView } from "../../list/ListView";
+import type { Chosen } from "../../list/selection";
 import { useList } from "../../list/useList";
 import { useListState } from "../../list/useListState";
 import { useSession } from "../../session/Session";
@@ -15,14 +18,15 @@ import { UserRole } from "./UserRole";
 
 const FILTERS: readonly Filter[] = [
   { name: "namePattern", label: "Name" },
+  { name: "emailPattern", label: "Mail" },
   { name: "roleName", label: "Role" },
 ];
 const NAMES = FILTERS.map((one) => one.name);
 const COLUMNS: readonly Column<User>[] = [
   { title: "Name", sort: "username", cell: (row) => <bdi>{row.username}</bdi> },
-  { title: "State", cell: (row) => <State word={row.state} /> },
-  { title: "Full name", cell: (row) => <bdi>{row.fullName}</bdi> },
-  { title: "Mail", cell: (row) => <bdi className="eaves-mail">{row.email}</bdi> },
+  { title: "State", sort: "state", cell: (row) => <State word={row.state} /> },
+  { title: "Full name", sort: "fullName", cell: (row) => <bdi>{row.fullName}</bdi> },
+  { title: "Mail", sort: "email", cell: (row) => <bdi className="eaves-mail">{row.email}</bdi> },
   { title: "Role", cell: (row) => <UserRole id={row.roleId} /> },
   { title: "Second factor", cell: (row) => (row.totpEnabled ? "yes" : "no") },
   { title: "Signed in", cell: (row) => <Age at={row.LastLoginTime} /> },
@@ -45,10 +49,46 @@ export function Users() {
       columns={columns}
       filters={FILTERS}
       idOf={(row) => row.id ?? row.username ?? ""}
-      nameOf={(row) => row.username ?? ""}
+      nameOf={nameOf}
       actions={changes && may("accessUser", "Create") ? <NewUser /> : undefined}
+      {...(changes || may("accessUser", "Delete")
+        ? { bulk: (chosen, done) => <BulkUsers chosen={chosen} done={done} /> }
+        : {})}
       empty={<p>Nobody yet.</p>}
     />
+  );
+}
+
+const nameOf = (user: User) => user.username ?? "";
+
+interface BulkProps {
+  readonly chosen: Chosen<User>;
+  readonly done: () => void;
+}
+
+function BulkUsers({ chosen, done }: BulkProps) {
+  const { may } = useSession();
+  return (
+    <>
+      {may("accessUser", "Update") && (
+        <BulkDo
+          name="End sessions"
+          danger
+          consequence="every session and token of theirs ends at once; programs that use them stop."
+          rows={[...chosen]}
+          nameOf={nameOf}
+          call={(api, id) => api.remove("/v1/eaves/users/{id}/tokens", { params: { id } })}
+          done={done}
+        />
+      )}
+      <BulkDelete
+        chosen={chosen}
+        done={done}
+        area="accessUser"
+        path="/v1/users/id/{id}"
+        nameOf={nameOf}
+      />
+    </>
   );
 }
 

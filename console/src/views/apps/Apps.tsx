@@ -27,7 +27,7 @@ export function Apps() {
         </Link>
       ),
     },
-    { title: "Title", cell: (row) => <bdi>{row.title}</bdi> },
+    { title: "Title", sort: "title", cell: (row) => <bdi>{row.title}</bdi> },
     { title: "Kind", cell: (row) => worded(row.manifestJSON?.appType) },
     { title: "Version", cell: (row) => row.userDefinedVersion || "–" },
     { title: "Instances", cell: (row) => row.appInstCount ?? 0 },

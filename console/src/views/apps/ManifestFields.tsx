@@ -18,6 +18,7 @@ import { useSession } from "../../session/Session";
 import { Choice, type Named } from "../../ui/Choice";
 import { Do } from "../../ui/Do";
 import { Field } from "../../ui/Field";
+import { Unsaved } from "../../ui/Unsaved";
 import { formOf, type InterfaceForm, type ManifestForm, type PortForm, withForm } from "./manifest";
 
 type Image = Named & { readonly imageFormat?: string };
@@ -61,6 +62,7 @@ export function ManifestFields({ id, bundle }: { readonly id: string; readonly b
       </Form>
       {changed && may("accessEdgeApp", "Update") && (
         <ActionList>
+          <Unsaved />
           <ActionListItem>
             <Do
               name="Save"

@@ -35,6 +35,13 @@ const VERBS: readonly {
     danger: false,
   },
   {
+    name: "Start",
+    path: "/v1/apps/instances/id/{id}/activate",
+    verb: "Update",
+    effect: "start, where they do not run.",
+    danger: false,
+  },
+  {
     name: "Stop",
     path: "/v1/apps/instances/id/{id}/deactivate",
     verb: "Update",

@@ -20,6 +20,7 @@ import { Do } from "../../ui/Do";
 import { Facts } from "../../ui/Facts";
 import { Flows } from "../../ui/Flows";
 import { Logs } from "../../ui/Logs";
+import { ANYWAY } from "../../ui/leaving";
 import { ObjectText } from "../../ui/ObjectPage";
 import { State } from "../../ui/State";
 import { Tabbed } from "../../ui/Tabbed";
@@ -151,7 +152,7 @@ function Life({ id, app }: { readonly id: string; readonly app: AppStatus }) {
             danger
             consequence="The app stops and its volumes are deleted from the node."
             work={() => api.remove("/v1/apps/instances/id/{id}", { params })}
-            done={() => navigate("/instances")}
+            done={() => navigate("/instances", { state: ANYWAY })}
           />
         </ActionListItem>
       )}

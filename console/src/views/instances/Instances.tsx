@@ -1,6 +1,7 @@
 import { EmptyState, EmptyStateBody } from "@patternfly/react-core";
 import { Link } from "react-router";
 import type { AppRow } from "../../api/types";
+import { BulkDelete } from "../../list/BulkDelete";
 import { type Column, type Filter, ListView } from "../../list/ListView";
 import { useList } from "../../list/useList";
 import { useListState } from "../../list/useListState";
@@ -68,8 +69,21 @@ export function Instances() {
       filters={FILTERS}
       idOf={(row) => row.id ?? ""}
       nameOf={(row) => row.name ?? ""}
-      {...(may("accessAppInstance", "Execute")
-        ? { bulk: (chosen, done) => <BulkInstances chosen={chosen} done={done} /> }
+      {...(may("accessAppInstance", "Execute") || may("accessAppInstance", "Delete")
+        ? {
+            bulk: (chosen, done) => (
+              <>
+                <BulkInstances chosen={chosen} done={done} />
+                <BulkDelete
+                  chosen={chosen}
+                  done={done}
+                  area="accessAppInstance"
+                  path="/v1/apps/instances/id/{id}"
+                  nameOf={(row) => row.name ?? ""}
+                />
+              </>
+            ),
+          }
         : {})}
       empty={
         <EmptyState headingLevel="h2" titleText="No app runs yet">

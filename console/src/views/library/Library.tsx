@@ -47,6 +47,7 @@ function Shelf({ word, kind }: { readonly word: string; readonly kind: Kind }) {
     },
     ...kind.columns.map(([title, member]) => ({
       title,
+      sort: member,
       cell: (row: Row) => <Value row={row} member={member} />,
     })),
   ];

@@ -30,14 +30,14 @@ function moreOf(word: string, id: string) {
   return undefined;
 }
 
-/** What the datastore has under this name becomes the content of the image. */
+/** Somebody says that the image is in its datastore: the controller looks at no datastore. */
 function Resolve({ id }: { readonly id: string }) {
   const { api, may } = useSession();
   if (!may("accessStorage", "Update")) return null;
   return (
     <Do
-      name="Look it up"
-      consequence="The controller asks the datastore for this image, and keeps its digest and size: nodes take what has this digest, and nothing else."
+      name="Release"
+      consequence="You say that the datastore has this image: nodes may be given it from now on. They take what has the digest that stands here and nothing else; where none stands, what the datastore has under this name."
       work={() => api.put("/v1/apps/images/id/{id}/uplink", { params: { id } })}
     />
   );

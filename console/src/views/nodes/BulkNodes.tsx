@@ -1,9 +1,13 @@
-/** What can be done with many nodes at once: as jobs of the controller, with a result for each. */
+/** What can be done with many nodes at once: as jobs of the controller where it has one for it. */
 import { FormGroup, TextInput } from "@patternfly/react-core";
 import { useState } from "react";
 import { useNavigate } from "react-router";
+import type { PathOf } from "../../api/client";
 import type { NodeRow } from "../../api/types";
+import { BulkDelete } from "../../list/BulkDelete";
+import { BulkDo } from "../../list/BulkDo";
 import type { Chosen } from "../../list/selection";
+import type { Verb } from "../../rights/rights";
 import { useSession } from "../../session/Session";
 import { Choice, type Named } from "../../ui/Choice";
 import { Do } from "../../ui/Do";
@@ -14,11 +18,62 @@ interface Props {
   readonly done: () => void;
 }
 
+const VERBS: readonly {
+  readonly name: string;
+  readonly path: PathOf<"put">;
+  readonly verb: Verb;
+  readonly consequence: string;
+  readonly danger: boolean;
+}[] = [
+  {
+    name: "Reboot",
+    path: "/v1/devices/id/{id}/reboot",
+    verb: "Execute",
+    consequence: "they stop their apps in order and restart; the apps are away until then.",
+    danger: true,
+  },
+  {
+    name: "Activate",
+    path: "/v1/devices/id/{id}/activate",
+    verb: "Update",
+    consequence: "they are given their configuration again, and start the apps of theirs.",
+    danger: false,
+  },
+  {
+    name: "Deactivate",
+    path: "/v1/devices/id/{id}/deactivate",
+    verb: "Update",
+    consequence:
+      "all of their apps stop; the volumes stay. They go on asking for their configuration.",
+    danger: true,
+  },
+];
+
 export function BulkNodes({ chosen, done }: Props) {
+  const { may } = useSession();
   return (
     <>
       <Tags chosen={chosen} done={done} />
       <Update chosen={chosen} done={done} />
+      {VERBS.filter((one) => may("accessDevice", one.verb)).map((one) => (
+        <BulkDo
+          key={one.name}
+          name={one.name}
+          danger={one.danger}
+          consequence={one.consequence}
+          rows={[...chosen]}
+          nameOf={(row) => row.name}
+          call={(api, id) => api.put(one.path, { params: { id } })}
+          done={done}
+        />
+      ))}
+      <BulkDelete
+        chosen={chosen}
+        done={done}
+        area="accessDevice"
+        path="/v1/devices/id/{id}"
+        nameOf={(row) => row.name}
+      />
     </>
   );
 }
@@ -54,10 +109,11 @@ function Update({ chosen, done }: Props) {
 }
 
 function Tags({ chosen, done }: Props) {
-  const { api } = useSession();
+  const { api, may } = useSession();
   const navigate = useNavigate();
   const [name, setName] = useState("");
   const [value, setValue] = useState("");
+  if (!may("accessDevice", "Update")) return null;
   const work = async () => {
     if (!name.trim()) throw new Error("a tag needs a name; give one");
     const made = await api.put("/v1/jobs/devices/tags", {

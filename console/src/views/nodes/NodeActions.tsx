@@ -6,6 +6,7 @@ import type { NodeStatus } from "../../api/types";
 import type { Verb } from "../../rights/rights";
 import { useSession } from "../../session/Session";
 import { Do } from "../../ui/Do";
+import { ANYWAY } from "../../ui/leaving";
 import { Touched } from "./Touched";
 
 interface Action {
@@ -95,7 +96,7 @@ export function NodeActions({ id, node }: { readonly id: string; readonly node: 
             consequence="The record of this node is deleted. What still refers to it is named, and has to go first."
             danger
             work={() => api.remove("/v1/devices/id/{id}", { params })}
-            done={() => navigate("/nodes")}
+            done={() => navigate("/nodes", { state: ANYWAY })}
           />
         </ActionListItem>
       )}

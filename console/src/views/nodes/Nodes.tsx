@@ -22,6 +22,7 @@ const STATES = [
   "BASEOS_UPDATING",
   "MAINTENANCE_MODE",
 ];
+const BULK = ["Update", "Execute", "Delete"] as const;
 const FILTERS: readonly Filter[] = [
   { name: "namePattern", label: "Name" },
   {
@@ -55,7 +56,7 @@ export function Nodes() {
   const [state, setState] = useListState(NAMES);
   const query = useList<NodeRow>("/v1/devices/status-config", state);
   const { may } = useSession();
-  const changes = may("accessDevice", "Update");
+  const changes = BULK.some((verb) => may("accessDevice", verb));
   return (
     <ListView<NodeRow>
       title="Nodes"

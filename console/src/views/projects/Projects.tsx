@@ -30,8 +30,8 @@ const COLUMNS: readonly Column<Project>[] = [
       </Link>
     ),
   },
-  { title: "Title", cell: (row) => <bdi>{row.title}</bdi> },
-  { title: "Kind", cell: (row) => worded(row.type) },
+  { title: "Title", sort: "title", cell: (row) => <bdi>{row.title}</bdi> },
+  { title: "Kind", sort: "type", cell: (row) => worded(row.type) },
   { title: "Nodes", cell: (row) => row.numdevices ?? 0 },
   { title: "Policies", cell: (row) => policiesOf(row).join(", ") || "none" },
 ];

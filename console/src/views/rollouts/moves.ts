@@ -42,3 +42,15 @@ const MOVES: Readonly<Record<string, readonly Move[]>> = {
 };
 
 export const movesOf = (phase: string): readonly Move[] => MOVES[phase] ?? [];
+
+const ALL: readonly Move[] = [PAUSE, RESUME, ABORT, UNDO];
+
+/** What may be said to some of them, and to which: the others are left as they are. */
+export function movesOfSome<T extends { readonly phase: string }>(
+  chosen: readonly T[],
+): readonly { readonly move: Move; readonly meant: readonly T[] }[] {
+  return ALL.map((move) => ({
+    move,
+    meant: chosen.filter((one) => movesOf(one.phase).includes(move)),
+  })).filter(({ meant }) => meant.length > 0);
+}

@@ -1,0 +1,118 @@
+"""What is done by hand at the console: an app changed as a form, lists of roll-outs and tokens."""
+
+import re
+from collections.abc import Generator
+
+import pytest
+from console.browser import PASSWORD, Site, at_console, sign_in
+from playwright.sync_api import Locator, Page, Playwright, expect
+from support.rest import Json
+from support.rest_objects import brand, datastore, device, image, model, network, project
+
+pytestmark = pytest.mark.system
+
+ROW = "main tbody tr"
+
+
+@pytest.fixture(scope="module")
+def world(own_site: Site) -> Site:
+    """A node that has not come yet, and an image of an app and of a base OS."""
+    with own_site.api() as http:
+
+        def made(path: str, body: Json) -> str:
+            answer = http.post(path, json=body)
+            assert answer.status_code == 200, answer.text
+            return str(answer.json()["objectId"])
+
+        model_id = made("/v1/sysmodels", model(made("/v1/brands", brand())))
+        project_id = made("/v1/projects", project())
+        made("/v1/networks", network(project_id))
+        made("/v1/devices", device(project_id, model_id))
+        datastore_id = made("/v1/datastores", datastore(project_id))
+        made("/v1/apps/images", image(datastore_id))
+        of_os = made("/v1/apps/images", image(datastore_id, "os-14") | {"imageType": "EVE"})
+        as_read = http.get(f"/v1/apps/images/id/{of_os}").json()
+        answer = http.put(f"/v1/apps/images/id/{of_os}/uplink", json=as_read)
+        assert answer.status_code == 200, answer.text
+    return own_site
+
+
+@pytest.fixture
+def page(playwright: Playwright, world: Site) -> Generator[Page]:
+    with at_console(playwright, world) as opened:
+        sign_in(opened, "admin", PASSWORD)
+        opened.get_by_role("heading", name="Needs a person").wait_for()
+        yield opened
+
+
+def _field(place: Page | Locator, label: str) -> Locator:
+    return place.get_by_label(re.compile(rf"^{label}\W*$"))
+
+
+def _ask(page: Page, name: str, **fields: str) -> None:
+    """Fills a form, each field by its label, and sends it once each name was found."""
+    page.get_by_role("button", name=name, exact=True).click()
+    dialog = page.get_by_role("dialog", name=name)
+    for label, text in fields.items():
+        _field(dialog, label).fill(text)
+    expect(dialog.locator("input:invalid")).to_have_count(0)
+    dialog.get_by_role("button", name=name, exact=True).click()
+    expect(dialog).to_have_count(0)
+
+
+def _do(page: Page, name: str) -> None:
+    """Presses a button, reads what will happen, and says yes."""
+    page.get_by_role("button", name=name, exact=True).first.click()
+    dialog = page.get_by_role("dialog", name=f"{name}?")
+    dialog.get_by_role("button", name=name, exact=True).click()
+    expect(dialog).to_have_count(0)
+
+
+def test_an_app_is_changed_as_a_form_and_nothing_written_is_lost_on_the_way(
+    page: Page, world: Site
+) -> None:
+    page.goto("/apps")
+    _ask(page, "New app", Name="web", Image="disk")
+    memory = _field(page, "Memory in MiB")
+    memory.fill("513")
+    page.get_by_role("tab", name="Text").click()
+    asked = page.get_by_role("dialog", name="Leave without saving?")
+    asked.get_by_role("button", name="Stay here").click()
+    expect(memory).to_have_value("513")
+    _do(page, "Save")
+    expect(page.get_by_role("button", name="Save", exact=True)).to_have_count(0)
+    with world.api() as http:
+        manifest = http.get("/v1/apps/name/web").json()["manifestJSON"]
+    assert {"name": "memory", "value": str(513 * 1024)} in manifest["resources"]
+    page.get_by_role("tab", name="Text").click()  # nobody is asked: nothing would be lost
+    page.get_by_role("textbox", name="App as YAML").click()
+    page.keyboard.insert_text("# to be thought over\n")
+    page.get_by_role("navigation", name="Pages").get_by_role("link", name="Apps").click()
+    asked.get_by_role("button", name="Leave", exact=True).click()
+    expect(page).to_have_url(re.compile("/apps$"))
+
+
+def test_rollouts_are_begun_by_hand_found_ordered_and_undone_together(page: Page) -> None:
+    for name in ("by-hand-1", "by-hand-2"):
+        page.goto("/rollouts")
+        _ask(page, "New OS roll-out", Name=name, Image="os-14", Version="14.0", Project="plant")
+        expect(page.get_by_role("heading", level=1)).to_contain_text(name)
+    page.goto("/rollouts?namePattern=by-hand&sort=name%3Adesc")
+    expect(page.locator(ROW).get_by_role("link")).to_have_text(["by-hand-2", "by-hand-1"])
+    page.get_by_role("checkbox", name="Choose all of this page").check()
+    _do(page, "Undo")
+    page.get_by_role("combobox", name="State").select_option("UNDONE")
+    expect(page.locator(ROW)).to_have_count(2)
+
+
+def test_tokens_are_chosen_by_their_kind_and_revoked_together(page: Page) -> None:
+    page.goto("/tokens")
+    for _ in range(2):
+        _do(page, "New token")
+        expect(page.get_by_text("Keep it now")).to_be_visible()
+    page.get_by_role("combobox", name="Kind").select_option("api")
+    page.get_by_role("checkbox", name="Choose all of this page").check()
+    _do(page, "Revoke")
+    expect(page.get_by_role("heading", name="Nothing fits these filters")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("heading", name="Tokens and sessions")).to_be_visible()
