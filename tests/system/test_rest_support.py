@@ -123,6 +123,12 @@ async def test_tags_in_use_and_places(alice: Caller, stranger: Caller, world: Wo
     ]
     some = await alice.get("/v1/devices/status/locations", namePattern="edge-2")
     assert [p["location"] for p in some["deviceLocations"]] == ["Bern, CH"]
+    fourth = {"latlong": "46.9, 7.4", "city": "Bern", "country": "CH"}
+    await alice.create(
+        "/v1/devices", device(world.project, world.model, "edge-4") | {"devLocation": fourth}
+    )
+    named = await alice.get("/v1/devices/status/locations", namePattern="edge-4")
+    assert named["deviceLocations"] == [{"location": "46.9, 7.4", "count": 1, "name": "Bern, CH"}]
     none = await alice.get("/v1/devices/status/locations", runState="ONLINE")
     assert none["deviceLocations"] == []
     refused = await alice.http.get("/v1/devices/status/locations", params={"colour": "blue"})

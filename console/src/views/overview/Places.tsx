@@ -3,10 +3,11 @@ import { Button, Card, CardBody, CardTitle, List, ListItem } from "@patternfly/r
 import { lazy, Suspense, useEffect, useMemo, useState } from "react";
 import { useRead } from "../../api/useRead";
 import { Answer } from "../../ui/Answer";
-import { called, type Place, pointsOf } from "./points";
+import { type Place, pointsOf, positionOf, titleOf } from "./points";
 
 const WorldMap = lazy(async () => ({ default: (await import("./WorldMap")).WorldMap }));
 const SHOWN = 10; // as many as stand beside the map
+const NAMED = 50; // places that are looked up on the map
 const MOST = { "next.pageSize": 500 };
 const PATH = "/v1/devices/status/locations";
 
@@ -56,15 +57,16 @@ interface Told {
 /** By name: how many nodes are there, and how many of them are not well. */
 function Named({ places, bad, unsure }: Told) {
   const [all, setAll] = useState(false);
+  const most = useMemo(() => [...places].sort((a, b) => (b.count ?? 0) - (a.count ?? 0)), [places]);
+  const countries = useCountries(most);
   if (places.length === 0) return <>No node tells where it is.</>;
-  const most = [...places].sort((a, b) => (b.count ?? 0) - (a.count ?? 0));
   const rows = all ? most : most.slice(0, SHOWN);
   return (
     <div>
       <List isPlain className="eaves-spread">
         {rows.map((one) => (
           <ListItem key={one.location}>
-            <bdi>{called(one.location)}</bdi>
+            <bdi>{titleOf(one, countries.get(one.location))}</bdi>
             <span>
               {(one.count ?? 0).toLocaleString("en")} {one.count === 1 ? "node" : "nodes"}
               {countAt(bad, one) > 0 && <>, {countAt(bad, one)} down</>}
@@ -84,6 +86,25 @@ function Named({ places, bad, unsure }: Told) {
 
 const countAt = (places: readonly Place[], at: Place): number =>
   places.find((one) => one.location === at.location)?.count ?? 0;
+
+/** Of the first places, those that nobody gave a name; by their location. */
+function useCountries(places: readonly Place[]): ReadonlyMap<string | undefined, string> {
+  const [found, setFound] = useState<ReadonlyMap<string | undefined, string>>(new Map());
+  useEffect(() => {
+    const bare = places.slice(0, NAMED).filter((one) => !one.name && positionOf(one.location));
+    if (bare.length === 0) return undefined;
+    let gone = false;
+    void import("./countries").then(({ countryOf }) => {
+      if (gone) return;
+      const named = bare.map(({ location }) => [location, countryOf(location) ?? ""] as const);
+      setFound(new Map(named.filter(([, name]) => name)));
+    });
+    return () => {
+      gone = true;
+    };
+  }, [places]);
+  return found;
+}
 
 /** Whether the browser has had nothing better to do since this was shown: the map can wait. */
 function useIdle(): boolean {

@@ -5,9 +5,8 @@ import { Map as Drawn, type GeoJSONSource, NavigationControl, setWorkerUrl } fro
 import worker from "maplibre-gl/dist/maplibre-gl-worker.mjs?url";
 import { useEffect, useRef } from "react";
 import { feature } from "topojson-client";
-import type { GeometryCollection, Topology } from "topojson-specification";
-import world from "world-atlas/land-110m.json";
 import { drawable } from "./coast";
+import { WORLD as ATLAS } from "./countries";
 import type { About } from "./points";
 
 setWorkerUrl(new URL(worker, location.href).href);
@@ -23,11 +22,8 @@ const WORLD: [[number, number], [number, number]] = [
 
 type Points = FeatureCollection<Point, About>;
 
-/** The land alone; a file of JSON has no types of its own. */
-function land() {
-  const topology = world as unknown as Topology<{ land: GeometryCollection }>;
-  return drawable(feature(topology, topology.objects.land));
-}
+/** The land alone, without its borders. */
+const land = () => drawable(feature(ATLAS, ATLAS.objects.land));
 
 export function WorldMap({ points }: { readonly points: Points }) {
   const place = useRef<HTMLDivElement>(null);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { called, pointsOf, positionOf, WORST } from "./points";
+import { called, pointsOf, positionOf, titleOf, WORST } from "./points";
 
 describe("a place", () => {
   it.each([
@@ -33,4 +33,13 @@ it("has the colour of its worst node", () => {
     WORST.unsure,
     WORST.fine,
   ]);
+});
+
+it("is called what its nodes call it, else by its country", () => {
+  expect(titleOf({ location: "46.9, 7.4", name: "Bern, CH" }, "Switzerland")).toBe(
+    "Bern, CH (46.9° N, 7.4° E)",
+  );
+  expect(titleOf({ location: "46.9, 7.4" }, "Switzerland")).toBe("Switzerland (46.9° N, 7.4° E)");
+  expect(titleOf({ location: "hall 7" }, undefined)).toBe("hall 7");
+  expect(titleOf({}, undefined)).toBe("somewhere");
 });

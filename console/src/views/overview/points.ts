@@ -4,6 +4,14 @@ import type { Feature, FeatureCollection, Point } from "geojson";
 export interface Place {
   readonly location?: string;
   readonly count?: number;
+  /** What one of its nodes calls it, where its location is a position only. */
+  readonly name?: string;
+}
+
+/** As a list says it: what it is called, or which country it is in, and where that is. */
+export function titleOf(place: Place, country: string | undefined): string {
+  const { location, name = country } = place;
+  return name ? `${name} (${called(location)})` : called(location);
 }
 
 /** How bad the worst node of a place is; the colours of the map follow it. */

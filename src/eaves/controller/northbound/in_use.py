@@ -1,8 +1,9 @@
 """Which tags are in use, and how many devices are in which place: for choices and the map."""
 
+import json
 import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
@@ -18,9 +19,13 @@ from eaves.controller.northbound.sources import device_states, visible_in
 from eaves.controller.northbound.status import limits_in
 from eaves.controller.northbound.work import Work
 from eaves.controller.store import in_use
+from eaves.controller.store.listed import name_of_place
+from eaves.controller.store.objects import find_objects
 from eaves.controller.store.tables import Kind
 from eaves.controller.store.tables_lists import listed
 
+NAMED: Final = 100
+"""Places of an answer for which a device is read, at most."""
 Maps = Iterable[Mapping[str, str]]
 Found = tuple[tuple[str, Maps], ...]  # what the tags are of, and the tags
 
@@ -103,9 +108,23 @@ async def locations(context: Context, request: Request) -> Response:
                 next(iter(query.filters), "next.orderBy"),
             ) from None
         found = await in_use.places(work.db, (source.visible, *plan.conditions))
-    shown, cursor = _page(found, query)
-    places = tuple(DeviceLocation(location=place, count=count) for place, count in shown)
-    return JSONResponse(DeviceLocations(device_locations=places, next=cursor).to_json())
+        shown, cursor = _page(found, query)
+        names = await _names(work, shown)
+    places = tuple(DeviceLocation(location=place, count=count) for place, count, _ in shown)
+    made = DeviceLocations(device_locations=places, next=cursor).to_json()
+    for row in made["deviceLocations"]:
+        if name := names.get(row["location"]):
+            row["name"] = name
+    return JSONResponse(made)
+
+
+async def _names(work: Work, found: Sequence[tuple[str, int, str]]) -> Mapping[str, str]:
+    """What one device of each place calls it, of the first places that are positions only."""
+    bare = [(place, one) for place, _, one in found if not any(map(str.isalpha, place))]
+    wanted = {one: place for place, one in bare[:NAMED]}
+    stored = await find_objects(work.db, work.scope, Kind.DEVICE, wanted.keys())
+    named = {wanted[one.id]: name_of_place(json.loads(one.body)) for one in stored.values()}
+    return {place: name for place, name in named.items() if name != place}
 
 
 ROUTES: tuple[Route, ...] = (

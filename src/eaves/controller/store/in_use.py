@@ -40,14 +40,20 @@ def _maps(found: Sequence[object]) -> Iterator[Mapping[str, str]]:
             yield cast("Mapping[str, str]", one)
 
 
-async def places(db: Db, conditions: Sequence[ColumnElement[bool]]) -> tuple[tuple[str, int], ...]:
-    """How many devices are where, the most first; those of which nobody said it are left out."""
-    place = listed[Kind.DEVICE].c.place
+async def places(
+    db: Db, conditions: Sequence[ColumnElement[bool]]
+) -> tuple[tuple[str, int, str], ...]:
+    """How many devices are where, the most first, and the id of one of them.
+
+    Those of which nobody said it are left out.
+    """
+    c = listed[Kind.DEVICE].c
+    place = c.place
     count = func.count().label("count")
     query = (
-        select(place, count)
+        select(place, count, func.min(c.id))
         .where(*conditions, place != "")
         .group_by(place)
         .order_by(count.desc(), place)
     )
-    return tuple((row[0], row[1]) for row in await db.execute(query))
+    return tuple((row[0], row[1], row[2]) for row in await db.execute(query))

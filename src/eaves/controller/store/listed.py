@@ -70,8 +70,17 @@ def _reader(kind: Kind) -> tuple[tuple[str, ...], Callable[[str], Any]]:
 def place_of(body: Mapping[str, object]) -> str:
     """Where a device says it is; the first that is there counts."""
     at = _object(body.get("devLocation"))
-    town = ", ".join(filter(None, (_text(at.get("city")), _text(at.get("country")))))
-    return _text(at.get("loc")) or _text(at.get("latlong")) or _text(body.get("location")) or town
+    there = _text(at.get("loc")) or _text(at.get("latlong")) or _text(body.get("location"))
+    return there or _town(at)
+
+
+def name_of_place(body: Mapping[str, object]) -> str:
+    """What a device calls its place: the town, else what a person wrote; empty: it does not."""
+    return _town(_object(body.get("devLocation"))) or _text(body.get("location"))
+
+
+def _town(at: Mapping[str, object]) -> str:
+    return ", ".join(filter(None, (_text(at.get("city")), _text(at.get("country")))))
 
 
 def _tags_of_ports(body: Mapping[str, object]) -> list[object]:
