@@ -1,4 +1,4 @@
-"""What is done by hand at the console: an app changed as a form, lists of roll-outs and tokens."""
+"""What is done by hand at the console: apps imported and changed, lists of roll-outs and tokens."""
 
 import re
 from collections.abc import Generator
@@ -7,7 +7,16 @@ import pytest
 from console.browser import PASSWORD, Site, at_console, sign_in
 from playwright.sync_api import Locator, Page, Playwright, expect
 from support.rest import Json
-from support.rest_objects import brand, datastore, device, image, model, network, project
+from support.rest_objects import (
+    SHA256,
+    brand,
+    datastore,
+    device,
+    image,
+    model,
+    network,
+    project,
+)
 
 pytestmark = pytest.mark.system
 
@@ -66,6 +75,30 @@ def _do(page: Page, name: str) -> None:
     dialog = page.get_by_role("dialog", name=f"{name}?")
     dialog.get_by_role("button", name=name, exact=True).click()
     expect(dialog).to_have_count(0)
+
+
+def test_an_app_is_imported_from_its_card_once_it_is_said_where_its_image_is(
+    page: Page, world: Site
+) -> None:
+    page.goto("/marketplace?namePattern=redis")
+    card = page.get_by_role("article")
+    expect(card).to_have_count(1)
+    card.get_by_role("button", name="Import", exact=True).click()
+    dialog = page.get_by_role("dialog", name="Import?")
+    sha256 = _field(dialog, "sha256 of redis:7.2")
+    sha256.fill("no digest")
+    _field(dialog, "Datastore").fill("files")
+    expect(dialog.locator("input:invalid")).to_have_count(0)  # the datastore was found
+    imports = dialog.get_by_role("button", name="Import", exact=True)
+    imports.click()
+    expect(dialog.get_by_text("a sha256 has 64 hexadecimal digits")).to_be_visible()
+    sha256.fill("sha256:" + SHA256)
+    imports.click()
+    expect(card.get_by_text("Imported", exact=True)).to_be_visible()
+    with world.api() as http:
+        app = http.get("/v1/apps/name/redis").json()
+        found = http.get("/v1/apps/images/name/" + app["manifestJSON"]["images"][0]["imagename"])
+    assert (found.json()["imageSha256"], found.json()["imageVersion"]) == (SHA256, "7.2")
 
 
 def test_an_app_is_changed_as_a_form_and_nothing_written_is_lost_on_the_way(

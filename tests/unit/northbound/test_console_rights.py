@@ -21,6 +21,7 @@ NOT_SHOWN = {
     ("PUT", "/v1/eaves/rollouts/id/{id}/resume"): "of one that waits; stands or falls with Abort",
     ("PUT", "/v1/devices/id/{id}/baseos/upgrade/retry"): "of a node whose update failed",
     ("PUT", "/v1/eaves/devices/id/{id}/attestation/accept"): "of a node that booted another thing",
+    ("POST", "/v1/apps/images"): "asked for with Import, of who may make and release images",
     ("PUT", "/v1/apps/id/{id}"): "once the form of an app was changed, which `test_fleet` does",
     ("DELETE", "/v1/eaves/users/{id}/totp"): "of a user with a second factor",
 }

@@ -1,5 +1,5 @@
 /** Roles as a matrix that can be read: what each lets its users do, and where. */
-import { Card, CardBody, CardTitle, Title } from "@patternfly/react-core";
+import { Button, Card, CardBody, CardTitle, Title } from "@patternfly/react-core";
 import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
 import { Link, useSearchParams } from "react-router";
 import type { Role } from "../../api/types";
@@ -24,9 +24,9 @@ export function Roles() {
   return (
     <section aria-label="Roles">
       <Title headingLevel="h1">Roles</Title>
-      <p>
-        <Link to="/library/roles">Make or change one</Link>
-      </p>
+      <Button variant="link" component={(props) => <Link {...props} to="/library/roles" />}>
+        Make or change one
+      </Button>
       <div className="eaves-filter">
         <Typed label="Name" value={text} onValue={change} />
       </div>

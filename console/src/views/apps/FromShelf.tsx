@@ -1,14 +1,16 @@
 /** From a card of the marketplace to instances: imports it where the tenant has no copy yet. */
 import { Content, Title, Wizard, WizardStep } from "@patternfly/react-core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useRef } from "react";
 import { Navigate, useNavigate, useParams } from "react-router";
 import type { BundleRow, Listed } from "../../api/types";
 import { useReadOwn } from "../../api/useRead";
 import { useSession } from "../../session/Session";
 import { Answer } from "../../ui/Answer";
 import { Problem } from "../../ui/Problem";
-import { untilEnded } from "../jobs/ended";
-import { copyOf, importOf } from "./shelf";
+import { EntryImages } from "./EntryImages";
+import { importEntry, NOTHING_SAID } from "./importing";
+import { copyOf } from "./shelf";
 
 const MOST = 500;
 const NOT_YOURS = new Error(
@@ -37,13 +39,9 @@ function Import({ one }: { readonly one: BundleRow }) {
   const { api, may } = useSession();
   const navigate = useNavigate();
   const queries = useQueryClient();
+  const given = useRef(NOTHING_SAID);
   const importing = useMutation({
-    mutationFn: async () => {
-      const made = await api.put("/v1/jobs/apps/bundles/import", {
-        body: importOf(one, new Date()),
-      });
-      if (made.jobId) await untilEnded(api, made.jobId);
-    },
+    mutationFn: () => importEntry(api, one, given.current),
     onSuccess: () => queries.invalidateQueries({ queryKey: ["/v1/apps"] }),
   });
   const title = (
@@ -75,16 +73,16 @@ function Import({ one }: { readonly one: BundleRow }) {
           {importing.isError && <Problem error={importing.error} title="Nothing was imported" />}
           <Content component="p">{one.description}</Content>
           <Content component="p">
-            A copy of <bdi>{one.name}</bdi> becomes an app of this tenant, with a datastore and
-            images for it. Nothing runs yet: on which nodes it is to run is asked next, and told
-            what would come of it before anything is done.
+            A copy of <bdi>{one.name}</bdi> becomes an app of this tenant. Nothing runs yet: on
+            which nodes it is to run is asked next, and told what would come of it before anything
+            is done.
           </Content>
-          {importing.isPending && (
-            <Content component="p" aria-live="polite">
-              The controller asks the registry of its images which digests they have. Where it
-              cannot be reached, this takes minutes, and says so.
-            </Content>
-          )}
+          <EntryImages
+            id={one.id ?? ""}
+            onGiven={(now) => {
+              given.current = now;
+            }}
+          />
         </WizardStep>
         <WizardStep id="nodes" name="Nodes" isDisabled />
         <WizardStep id="settings" name="Settings" isDisabled />

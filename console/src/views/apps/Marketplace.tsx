@@ -10,15 +10,16 @@ import {
   SearchInput,
   Title,
 } from "@patternfly/react-core";
-import { Fragment, useDeferredValue } from "react";
-import { Link, useNavigate, useSearchParams } from "react-router";
+import { Fragment, useDeferredValue, useRef } from "react";
+import { Link, useSearchParams } from "react-router";
 import type { BundleRow, Listed } from "../../api/types";
 import { useReadOwn } from "../../api/useRead";
 import { useSession } from "../../session/Session";
 import { Answer } from "../../ui/Answer";
 import { Do } from "../../ui/Do";
 import { worded } from "../../ui/words";
-import { importOf } from "./shelf";
+import { EntryImages } from "./EntryImages";
+import { importEntry, NOTHING_SAID } from "./importing";
 
 export function Marketplace() {
   const [params, setParams] = useSearchParams();
@@ -71,13 +72,7 @@ function Described({ text }: { readonly text: string }) {
 
 function Entry({ one }: { readonly one: BundleRow }) {
   const { api, may } = useSession();
-  const navigate = useNavigate();
-  const work = async () => {
-    const made = await api.put("/v1/jobs/apps/bundles/import", {
-      body: importOf(one, new Date()),
-    });
-    if (made.jobId) navigate(`/jobs/${made.jobId}`);
-  };
+  const given = useRef(NOTHING_SAID);
   return (
     <Card isCompact component="article">
       <CardTitle component="h2">
@@ -108,9 +103,16 @@ function Entry({ one }: { readonly one: BundleRow }) {
             may("accessEdgeApp", "Create") && (
               <Do
                 name="Import"
-                consequence={`A copy of ${one.name} becomes an app of this tenant, with a datastore and images for it. Nothing runs yet.`}
-                work={work}
-              />
+                consequence={`A copy of ${one.name} becomes an app of this tenant. Nothing runs yet.`}
+                work={() => importEntry(api, one, given.current)}
+              >
+                <EntryImages
+                  id={one.id ?? ""}
+                  onGiven={(now) => {
+                    given.current = now;
+                  }}
+                />
+              </Do>
             )
           )}
         </div>
