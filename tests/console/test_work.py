@@ -144,6 +144,7 @@ def test_tokens_are_chosen_by_their_kind_and_revoked_together(page: Page) -> Non
         _do(page, "New token")
         expect(page.get_by_text("Keep it now")).to_be_visible()
     page.get_by_role("combobox", name="Kind").select_option("api")
+    expect(page.get_by_text("(this one)")).to_have_count(0)
     page.get_by_role("checkbox", name="Choose all of this page").check()
     _do(page, "Revoke")
     expect(page.get_by_role("heading", name="Nothing fits these filters")).to_be_visible()

@@ -158,6 +158,7 @@ function labelsOf(filter: Filter, state: ListState): string[] {
 
 function Rows<T>({
   title,
+  query,
   columns,
   rows,
   state,
@@ -182,6 +183,7 @@ function Rows<T>({
               <Checkbox
                 id="choose-all"
                 aria-label="Choose all of this page"
+                isDisabled={query.isPlaceholderData} // these are rows of the page before
                 isChecked={all}
                 onChange={(_event, on) => onChosen(allOf(chosen, rows, idOf, on))}
               />
