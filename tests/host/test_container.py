@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import uuid
@@ -247,6 +248,18 @@ async def test_a_second_manager_finds_the_same_process_and_has_nothing_to_do(nod
     assert second.steps_run == 0
     assert report.items[item.ref].state is ItemState.PRESENT
     assert node.pid == pid
+
+
+async def test_a_node_that_systemd_waits_for_waits_for_no_container(
+    node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on the image: a runtime that knows of that socket waits for an app that knows nothing."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        async with asyncio.timeout(30):  # half of what a runtime is waited for
+            await node.make(node.item())
+        assert b"NOTIFY_SOCKET" not in proc(node, "environ").read_bytes()
 
 
 async def managed(node: Node, folder: Path, text: str) -> asyncio.subprocess.Process:

@@ -19,6 +19,17 @@ from eaves.node.host.files import read_or_none
 
 log = structlog.get_logger(__name__)
 
+OURS_ALONE = frozenset({"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"})
+
+
+def handed_on(environment: Mapping[str, str]) -> dict[str, str]:
+    """Without what systemd gave to this process alone.
+
+    A runtime of containers that finds NOTIFY_SOCKET waits until its container says to systemd that
+    it is ready, which no app does.
+    """
+    return {name: value for name, value in environment.items() if name not in OURS_ALONE}
+
 
 @dataclass(frozen=True, slots=True)
 class Completed:
@@ -61,6 +72,7 @@ async def run(
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             cwd=cwd,
+            env=handed_on(os.environ),
         )
     except FileNotFoundError as error:
         raise CommandMissing(argv[0]) from error
@@ -109,7 +121,9 @@ async def spawn_detached(
     program = shutil.which(full[0])
     if program is None or shutil.which(argv[0]) is None:
         raise CommandMissing(argv[0])
-    return await asyncio.to_thread(_spawn, program, full, output, {**os.environ, **(env or {})})
+    return await asyncio.to_thread(
+        _spawn, program, full, output, {**handed_on(os.environ), **(env or {})}
+    )
 
 
 def _spawn(program: str, argv: list[str], output: Path, env: dict[str, str]) -> int:
