@@ -94,3 +94,13 @@ def test_a_database_that_is_not_there_is_told_in_a_sentence(tmp_path: Path, url:
     assert "check that it is there" in done.stderr
     assert "Traceback" not in done.stderr
     assert "hush" not in done.stderr
+
+
+def test_a_folder_that_cannot_be_used_is_told_in_a_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("no folder")
+    done = eaves("--state-dir", str(file / "state"))
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"Error: {file}/state: ")
+    assert "--state-dir" in done.stderr
+    assert "Traceback" not in done.stderr

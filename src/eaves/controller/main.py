@@ -112,8 +112,10 @@ def backup(
             clock=clock,
             random=os.urandom,
         )
-    except (EavesError, OSError) as error:
+    except EavesError as error:
         raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(_of_file(error, out)) from error
     manifest = made.manifest
     _say(
         f"{made.path}: {made.size} bytes, {len(manifest.members)} members, "
@@ -142,8 +144,10 @@ def restore(settings: Settings, file: Path, passphrase_file: Path, *, force: boo
     configure_logging()
     try:
         done = put_back(settings, file, read_passphrase(passphrase_file), force=force, clock=clock)
-    except (EavesError, OSError) as error:
+    except EavesError as error:
         raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(_of_file(error, settings.state_dir)) from error
     _say(
         f"restored to {settings.state_dir}: the backup of {done.manifest.made_at}; every device "
         "gets its configuration anew when this controller starts"
@@ -204,6 +208,14 @@ def openapi(out: Path | None) -> None:
         raise click.ClickException(
             f"{out} cannot be written: {error.strerror}; name a file in a folder that is there"
         ) from error
+
+
+def _of_file(error: OSError, path: Path) -> str:
+    what = error.strerror or str(error)
+    return (
+        f"{error.filename or path}: {what}; check that its folder is there, has room, and may be "
+        "written by this user"
+    )
 
 
 def _say(line: str) -> None:

@@ -38,7 +38,7 @@ from eaves.controller.server import Listener
 from eaves.controller.settings import Endpoint, Settings
 from eaves.controller.southbound.http import Answering, asgi_application
 from eaves.controller.southbound.service import DeviceService, Parts, devices_only
-from eaves.controller.store.alone import served_alone
+from eaves.controller.store.alone import NoPlace, served_alone
 from eaves.controller.store.unit import open_engine
 
 if TYPE_CHECKING:
@@ -163,7 +163,12 @@ def _run(settings: Settings, announce: Callable[[str], None]) -> None:
 
 
 def _run_traced(settings: Settings, announce: Callable[[str], None], traces: Traces | None) -> None:
-    keys, lines = asyncio.run(prepare(settings, clock=clock, random=os.urandom))
+    try:
+        keys, lines = asyncio.run(prepare(settings, clock=clock, random=os.urandom))
+    except OSError as error:
+        if error.filename is None:
+            raise  # it is about no file
+        raise NoPlace(error, settings.state_dir) from error
     for line in lines:
         announce(line)
     live = Live(waiters=settings.bounds.waiters)

@@ -50,6 +50,7 @@ from eaves.controller.telemetry.pipeline import Gathering, Pipeline
 from eaves.controller.telemetry.pipelines import Telemetry, running_telemetry
 from eaves.controller.telemetry.seen import Seen
 from eaves.controller.telemetry.writer import Writer
+from eaves.errors import EavesError, only_one_of
 from eaves.ids import DeviceId
 
 if TYPE_CHECKING:  # loaded with the endpoint, at its first use
@@ -169,8 +170,9 @@ class DeviceService:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(self._serve())
         except Exception as error:
-            self._error = error
-            log.exception("device_side_failed")
+            self._error = only_one_of(error)
+            if not isinstance(self._error, EavesError):  # else its sentence is told to a person
+                log.exception("device_side_failed")
         finally:
             self._started.set()
             self.ended()

@@ -15,6 +15,16 @@ class AlreadyServed(Rejected):
     """Another process serves this SQLite database."""
 
 
+class NoPlace(Rejected):
+    """The folder that the state is to be kept in cannot be used."""
+
+    def __init__(self, error: OSError, folder: Path) -> None:
+        super().__init__(
+            f"{error.filename or folder}: {error.strerror}; give a folder that this user may "
+            "write, by --state-dir or EAVES_STATE_DIR, or change whose it is"
+        )
+
+
 def sqlite_file(url: str) -> Path | None:
     """The file of a SQLite database; None for another database or one in memory."""
     parsed = make_url(url)
@@ -28,15 +38,18 @@ def served_alone(url: str) -> Generator[None]:
     """Be the only process that serves this database, as long as this lasts.
 
     The lock is the kernel's and ends with the process, however that ends.  Commands that only use
-    the database beside a controller (`reset-admin`) do not take it.  Raises AlreadyServed.
+    the database beside a controller (`reset-admin`) do not take it.  Raises AlreadyServed, NoPlace.
     """
     database = sqlite_file(url)
     if database is None:
         yield
         return
-    database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = database.with_name(f"{database.name}.lock")
-    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise NoPlace(error, database.parent) from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
