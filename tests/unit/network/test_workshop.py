@@ -14,6 +14,7 @@ from eaves.node.host.process import CommandFailed
 from eaves.node.network.configurators import configurators
 from eaves.node.network.items import NetworkItem, Switch, SwitchPort, Sysctl, Tracking, Vif, VifKind
 from eaves.node.network.observe import Seen, damaged, is_there
+from eaves.node.network.switches import PortsRefused
 from eaves.node.network.workshop import Made, Workshop
 from eaves.reconcile.item import Progress
 
@@ -69,21 +70,18 @@ SWITCH = Switch(
 )  # fmt: skip
 
 
-def kernel(item: Vif | Switch) -> Seen:
+def kernel(item: Vif) -> Seen:
     """It shows the links as they are wanted, from the first command on."""
     bridge = links.Link(1, "lo", "", 0, "", 1500, True, True, links.Traffic())
     made = replace(bridge, index=2, name=item.name, mac=item.mac, master=1)
-    if isinstance(item, Switch):
-        bridge, made = replace(bridge, master=2), replace(made, kind="bridge", master=0)
     seen = links.Interfaces({"lo": bridge, item.name: made}, {}, {})
     return Seen(seen, {}, links.Routing(frozenset(), frozenset()))
 
 
 async def looks_whole(record: NetworkItem, shop: Workshop) -> bool:
     """The namespace is left out: there is none."""
-    assert isinstance(record, Vif | Switch)
-    shown = replace(record, netns="") if isinstance(record, Vif) else record
-    return await is_there(shown, kernel(record), shop)
+    assert isinstance(record, Vif)
+    return await is_there(replace(record, netns=""), kernel(record), shop)
 
 
 def programs_that(folder: Path, *, fail: bool) -> None:
@@ -94,9 +92,9 @@ def programs_that(folder: Path, *, fail: bool) -> None:
         (folder / name).chmod(0o755)
 
 
-@pytest.mark.parametrize("item", [VIF, PORT, SWITCH], ids=["veth", "port", "switch"])
+@pytest.mark.parametrize("item", [VIF, PORT], ids=["veth", "port"])
 async def test_what_failed_after_its_link_was_up_is_made_whole_at_the_next_look(
-    item: Vif | Switch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    item: Vif, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     shop = Workshop("table", tmp_path, asyncio.Lock())
@@ -118,9 +116,9 @@ async def test_what_failed_after_its_link_was_up_is_made_whole_at_the_next_look(
     assert await looks_whole(item, shop)
 
 
-@pytest.mark.parametrize("item", [VIF, PORT, SWITCH], ids=["veth", "port", "switch"])
+@pytest.mark.parametrize("item", [VIF, PORT], ids=["veth", "port"])
 async def test_a_change_that_failed_is_no_return_to_what_was(
-    item: Vif | Switch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    item: Vif, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     shop = Workshop("table", tmp_path, asyncio.Lock())
@@ -135,3 +133,21 @@ async def test_a_change_that_failed_is_no_return_to_what_was(
     assert damaged(record, kernel(item), shop) is not None
     await maker.delete(record, quiet)
     assert list(shop.records.all()) == []
+
+
+async def test_a_switch_is_whole_without_a_port_that_was_refused_and_tries_it_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    shop = Workshop("table", tmp_path, asyncio.Lock())
+    maker = configurators(shop)[SWITCH.ref.kind]
+    programs_that(tmp_path, fail=True)
+    with pytest.raises(PortsRefused, match="lo:"):
+        await maker.create(SWITCH, quiet)
+    (record,) = shop.records.all()
+    assert isinstance(record, Switch)
+    assert record.mtu == SWITCH.mtu  # what was only begun has none
+    assert record != SWITCH
+    programs_that(tmp_path, fail=False)
+    await maker.modify(record, SWITCH, quiet)
+    assert list(shop.records.all()) == [SWITCH]
