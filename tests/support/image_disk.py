@@ -7,7 +7,7 @@ the last blocks of both slots.
 import hashlib
 import struct
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,6 +65,12 @@ class ImageDisk:
         where = f"{self.path}@@{self.place(partition).start}"
         return subprocess.run([command, "-i", where, *rest], capture_output=True, check=False)
 
+    def free(self) -> int:
+        """Bytes of the boot partition that nothing holds."""
+        lines = self.fat("mdir", "::/").stdout.decode().splitlines()
+        told = next(line for line in lines if "bytes free" in line)
+        return int("".join(letter for letter in told if letter.isdigit()))
+
     def read_file(self, name: str, partition: str = "EFI System") -> bytes | None:
         done = self.fat("mtype", f"::{name}", partition=partition)
         return None if done.returncode else done.stdout
@@ -93,6 +99,16 @@ class ImageDisk:
     def states(self) -> Mapping[str, Slot]:
         return states(self.entries())
 
+    def running(self) -> str:
+        """The letter of the slot that is good."""
+        return next(letter for letter, one in self.states().items() if one is Slot.ACTIVE)
+
+    def state(self, request: str) -> None:
+        """A request of debugfs on STATE, whose journal is worked in first."""
+        where = f"{self.path}?offset={self.place('STATE').start}"
+        subprocess.run(["e2fsck", "-p", where], check=False)
+        subprocess.run(["debugfs", "-w", "-R", request, where], check=True)
+
 
 def digest_of(disk: Path, place: Place) -> str:
     digest, left = hashlib.sha256(), place.size
@@ -104,14 +120,19 @@ def digest_of(disk: Path, place: Place) -> str:
     return digest.hexdigest()
 
 
-Digest = Callable[[Path, Place], str]
+class Digests:
+    """Of what a boot reads; who looks at many disks that differ little keeps them."""
+
+    def part(self, disk: Path, place: Place) -> str:
+        return digest_of(disk, place)
+
+    def kernel(self, disk: Path, letter: str) -> str:
+        found = ImageDisk(disk).read_file(kernel_path(letter)) or b""
+        return hashlib.sha256(found).hexdigest()
 
 
-def fault(disk: Path, digest: Digest = digest_of) -> str:
-    """Why the next boot would not succeed; empty: it would.  A cut may leave anything else.
-
-    `digest`: for who looks at many disks that differ little.
-    """
+def fault(disk: Path, digests: Digests | None = None) -> str:
+    """Why the next boot would not succeed; empty: it would.  A cut may leave anything else."""
     if not {"EFI System", "IMGA", "IMGB", "STATE", "P3"} <= partitions(disk).keys():
         return "the partition table is damaged"
     image = ImageDisk(disk)
@@ -127,20 +148,19 @@ def fault(disk: Path, digest: Digest = digest_of) -> str:
     # What is tried, and what it falls back to.
     back = [one.letter for one in entries if one.left is None]
     for letter in {taken.letter, *back} & {*LETTERS}:
-        why = slot_fault(image, letter, digest)
+        why = slot_fault(image, letter, digests or Digests())
         if why:
             return why
     return ""
 
 
-def slot_fault(image: ImageDisk, letter: str, digest: Digest = digest_of) -> str:
+def slot_fault(image: ImageDisk, letter: str, digests: Digests) -> str:
     manifest = image.manifest(letter)
     if manifest is None:
         return f"slot {letter} is to boot and holds nothing whole"
-    kernel = image.read_file(kernel_path(letter)) or b""
-    if hashlib.sha256(kernel).hexdigest() != manifest.uki.sha256:
+    if digests.kernel(image.path, letter) != manifest.uki.sha256:
         return f"the kernel image of slot {letter} is not the one of its system"
     place = image.place(f"IMG{letter.upper()}")
-    if digest(image.path, Place(place.start, manifest.root.size)) != manifest.root.sha256:
+    if digests.part(image.path, Place(place.start, manifest.root.size)) != manifest.root.sha256:
         return f"the root of slot {letter} is not the one that its last block names"
     return ""

@@ -88,6 +88,7 @@ class Computer:
     serial: str = "EAVES-0001"
     forwards: tuple[Forward, ...] = ()
     extra: tuple[str, ...] = ()
+    has_tpm: bool = True  # without one, what it has is kept
     process: "subprocess.Popen[bytes] | None" = None
     swtpm: "subprocess.Popen[bytes] | None" = None
     boots: list[float] = field(default_factory=list[float])
@@ -123,7 +124,8 @@ class Computer:
         """`medium`: a USB stick that is booted first; with it, the end of the system ends all."""
         if self.process is not None:
             raise ComputerFault(f"the computer in {self.folder} is on already")
-        self._start_tpm()
+        if self.has_tpm:
+            self._start_tpm()
         self.process = self.start(self._argv(medium), self.folder / "qemu.log")
         self.boots.append(time.monotonic())
 
@@ -147,8 +149,10 @@ class Computer:
         argv += ["-display", "none", "-no-reboot" if medium else "-no-user-config"]
         argv += ["-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={uefi.code}"]
         argv += ["-drive", f"if=pflash,format=raw,unit=1,file={self.variables}"]
-        argv += ["-chardev", f"socket,id=tpm,path={self.folder}/tpm.sock"]
-        argv += ["-tpmdev", "emulator,id=tpm0,chardev=tpm", "-device", f"{uefi.tpm},tpmdev=tpm0"]
+        if self.has_tpm:
+            argv += ["-chardev", f"socket,id=tpm,path={self.folder}/tpm.sock"]
+            argv += ["-tpmdev", "emulator,id=tpm0,chardev=tpm"]
+            argv += ["-device", f"{uefi.tpm},tpmdev=tpm0"]
         argv += ["-chardev", f"file,id=con,path={self.console},append=on", "-serial", "chardev:con"]
         argv += ["-qmp", f"unix:{self.folder}/qmp.sock,server=on,wait=off"]
         argv += ["-smbios", f"type=1,serial={self.serial},manufacturer=QEMU,product=Eaves"]
