@@ -160,7 +160,7 @@ def build(wish: Wish, work: Path) -> None:
     release = tree.take_kernel(root, boot)
     make_initrd(root, release, boot / "initrd", wish)
     os_release = os_release_text(wish)
-    tree.install_node(root, PROJECT, os_release, [public], wish.arch)
+    tree.install_node(root, PROJECT, os_release, [public], wish.arch, wish.cache / "pip")
     media.write_sbom(root, locked, wish.out / "sbom.json", wish.version)
     tree.finish(root, wish.time)
     image = wish.out / "root.img"

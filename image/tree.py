@@ -240,12 +240,18 @@ def compiler_flags(project: Path) -> str:
     return shlex.join([*flags, "-Wl,--build-id=none"])
 
 
-def install_node(root: Path, project: Path, version: str, keys: Iterable[Path], arch: str) -> None:
-    """The node's Python below /usr/lib/eaves, by the digests of its lock."""
+def install_node(
+    root: Path, project: Path, version: str, keys: Iterable[Path], arch: str, cache: Path
+) -> None:
+    """The node's Python below /usr/lib/eaves, by the digests of its lock.
+
+    `cache`: of pip.  That of the user holds what was compiled with whatever flags.
+    """
     target = root / "usr/lib/eaves"
     python = project / ".venv/bin/python"
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     pip += ["--no-warn-script-location", "--no-compile", "--target", str(target)]
+    pip += ["--cache-dir", str(cache)]
     env = {**os.environ, "CFLAGS": compiler_flags(project), "PYTHONHASHSEED": "0"}
     lock = project / "requirements/node.lock"
     if arch == foreign.native():
