@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from support.image_builds import FIRST, Images
-from support.image_control import Eaves, answers, until
+from support.image_control import ONLINE_S, Eaves, answers, until
 from support.image_disk import ImageDisk, fault
 from support.image_machine import ImageMachine
 from support.scenarios import EVIDENCE
@@ -51,14 +51,24 @@ def test_a_container_runs_from_the_encrypted_vault(app: ImageMachine) -> None:
         assert disk.read(len(LUKS)) == LUKS
 
 
+@pytest.mark.short
+@pytest.mark.usefixtures("apps_go_on")
+def test_power_is_cut_and_cut_again_while_it_starts(online: ImageMachine, eaves: Eaves) -> None:
+    for _ in range(2):
+        online.power_cut()
+        online.power_on()
+        online.wait_said("Eaves edge node", ONLINE_S)
+    until("told as a power cut", lambda: told_of_power(eaves))
+    assert eaves.runs(FIRST, Slot.ACTIVE)
+
+
 def test_a_power_cut_is_told_as_one(app: ImageMachine, eaves: Eaves) -> None:
     app.power_cut()
     app.power_on()
-    until(
-        "told as a power cut",
-        lambda: (
-            "POWER_FAIL" in json.dumps(eaves.device())
-            or "power was lost" in json.dumps(eaves.device())
-        ),
-    )
+    until("told as a power cut", lambda: told_of_power(eaves))
     until("answering again", lambda: answers(app.web_port))
+
+
+def told_of_power(eaves: Eaves) -> bool:
+    told = json.dumps(eaves.device())
+    return "POWER_FAIL" in told or "power was lost" in told

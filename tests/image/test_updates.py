@@ -36,7 +36,6 @@ def test_an_app_runs_on_the_new_version(
     assert eaves.runs(SECOND, Slot.ACTIVE)
 
 
-@pytest.mark.short
 @pytest.mark.usefixtures("online", "apps_go_on")
 def test_an_update_that_panics_is_left_and_says_why(
     images: Images, eaves: Eaves, store: Store, record_property: Told
