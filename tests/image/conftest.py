@@ -8,13 +8,11 @@ a fixture: a test that runs alone lives through them, and a step that failed fai
 without another wait.
 """
 
-import os
 import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 from support.controller import Process, free_port, running
@@ -28,6 +26,7 @@ from support.image_builds import (
     PackagesMissing,
     Store,
     both,
+    left_out,
     why_not,
 )
 from support.image_control import ONLINE_S, UPDATE_S, Eaves, answers, until
@@ -59,13 +58,6 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
     """The machine takes no processor from what comes after these tests."""
     if nextitem is not None and nextitem.path.parent != HERE and MACHINE in item.config.stash:
         item.config.stash[MACHINE].power_cut()
-
-
-def left_out(why: str) -> NoReturn:
-    """Where every test has to run, what one lacks is a fault."""
-    if os.environ.get("EAVES_TESTS_ALL"):
-        pytest.fail(why)
-    pytest.skip(why)
 
 
 @pytest.fixture(scope="session")

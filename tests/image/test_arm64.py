@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.controller import free_port
-from support.image_builds import why_not
+from support.image_builds import left_out, why_not
 from support.image_control import HOST
 from support.image_device import CONTAINER, ImageDevice, answers, recorded, until
 from support.image_machine import ImageMachine, image_machine
@@ -30,10 +30,10 @@ EMULATOR = Path("/usr/bin/qemu-aarch64-static")
 @pytest.fixture(scope="module")
 def image() -> Path:
     if why := why_not():
-        pytest.skip(why)
+        left_out(why)
     for path in (FIRMWARE["arm64"].code, EMULATOR):
         if not path.exists():
-            pytest.skip(f"{path} is missing: run packaging/ensure-packages --with-arm64")
+            left_out(f"{path} is missing: run packaging/ensure-packages --with-arm64")
     return build_other(VERSION, "--arch", "arm64")
 
 

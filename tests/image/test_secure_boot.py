@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support.image_builds import why_not
+from support.image_builds import left_out, why_not
 from support.image_control import own_controller, until
 from support.image_disk import ImageDisk
 from support.image_machine import ImageMachine, image_machine
@@ -29,7 +29,7 @@ Told = Callable[[str, object], None]
 @pytest.fixture(scope="module")
 def image() -> Path:
     if why := why_not():
-        pytest.skip(why)
+        left_out(why)
     return build_signed(VERSION)
 
 

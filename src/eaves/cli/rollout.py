@@ -87,7 +87,7 @@ def status(name: str | None, form: str, *, watch: bool) -> None:
             _follow(client, name)
             return
         if name is None:
-            found = objects_of(client.call("GET", PATH).get("list"))
+            found = list(client.list(find_kind("rollout")))
         else:
             found = [client.call("GET", f"{PATH}/id/{name}")]
     if form != "table":

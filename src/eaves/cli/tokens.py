@@ -5,7 +5,8 @@ from urllib.parse import quote
 import click
 
 from eaves.cli.client import Client
-from eaves.cli.json_values import Json, objects_of
+from eaves.cli.json_values import Json
+from eaves.cli.kinds import find_kind
 from eaves.cli.session import load_session
 from eaves.cli.signing_in import (
     asked,
@@ -47,7 +48,7 @@ def create_token(*, read_secrets: bool) -> None:
 def list_tokens() -> None:
     """Show your sessions and API tokens; * is the one in use."""
     with Client(load_session()) as client:
-        found = objects_of(client.call("GET", "/v1/eaves/tokens").get("list"))
+        found = list(client.list(find_kind("token")))
     for one in found:
         mark = "*" if one.get("current") else " "
         reads = "  reads secrets" if one.get("readSecrets") else ""
