@@ -154,7 +154,7 @@ def online(installed: ImageMachine, eaves: Eaves) -> ImageMachine:
 @pytest.fixture(scope="session")
 def app(online: ImageMachine, eaves: Eaves, store: Store) -> ImageMachine:
     """A container answers through its port map."""
-    eaves.add_app(store)
+    eaves.add_app(store.url)
     until("answering", lambda: answers(online.web_port))
     return online
 
