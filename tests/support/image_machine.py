@@ -96,6 +96,13 @@ class ImageMachine(Computer):
                 raise GuestFault(f"no {text!r} in {timeout_s:g} s; {self.end_of_console()}")
             time.sleep(0.2)
 
+    def press_enter(self) -> None:
+        """On its serial line."""
+        with socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(30)
+            line.connect(str(self.folder / "serial.sock"))
+            line.sendall(b"\r")
+
     def end_of_console(self) -> str:
         data = self.console.read_bytes()[-1500:] if self.console.exists() else b""
         return f"its console ends with:\n{data.decode(errors='replace')}"
