@@ -9,7 +9,6 @@ without another wait.
 """
 
 import shutil
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,7 +28,7 @@ from support.image_builds import (
     left_out,
     why_not,
 )
-from support.image_control import ONLINE_S, UPDATE_S, Eaves, answers, until
+from support.image_control import UPDATE_S, Eaves, answers, until
 from support.image_disk import ImageDisk, partitions
 from support.image_machine import ImageMachine, image_machine
 from support.image_world import world
@@ -129,15 +128,11 @@ def installed(
     machine: ImageMachine, images: Images, eaves: Eaves, tmp_path_factory: pytest.TempPathFactory
 ) -> ImageMachine:
     """From a medium, without a word; then it is off."""
-    folder = tmp_path_factory.mktemp("medium")
-    material, medium = folder / "onboarding", folder / "installer.raw"
-    eaves.run("onboarding", "on-image", "--out", str(material))
-    subprocess.run(["cp", "--sparse=always", images.installer, medium], check=True)
-    eaves.run("image", "configure", str(medium), "--from", str(material), "--after", "poweroff")
+    medium = tmp_path_factory.mktemp("medium") / "installer.raw"
+    eaves.put_on_medium(images, medium)
     machine.blank_disk()
     machine.power_on(medium=medium)
-    machine.wait_said("is installed on /dev/vda", ONLINE_S)
-    machine.wait_off(ONLINE_S)
+    machine.wait_installed()
     medium.unlink()
     return machine
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from support.controller import Process, running
-from support.image_builds import Store
+from support.image_builds import Images, Store
 from support.image_machine import ImageMachine
 from support.image_world import SYSTEM, app
 
@@ -113,6 +114,15 @@ class Eaves:
         self.run("onboarding", "on-image", "--out", str(folder))
         machine.take_disk(disk)
         self.run("image", "configure", str(machine.disk), "--from", str(folder))
+
+    def put_on_medium(self, images: Images, medium: Path, *words: str) -> None:
+        """An installer that is told whose device it makes; `words` of `eaves image configure`."""
+        folder = self.home / "onboarding"
+        shutil.rmtree(folder, ignore_errors=True)
+        self.run("onboarding", "on-image", "--out", str(folder))
+        subprocess.run(["cp", "--sparse=always", images.installer, medium], check=True)
+        words = ("--from", str(folder), "--after", "poweroff", *words)
+        self.run("image", "configure", str(medium), *words)
 
     def log_in(self) -> None:
         state = self.controller.state_dir
