@@ -1,8 +1,8 @@
 """What power cuts leave of a machine's disk, looked at without a boot.
 
 Each run is a real one in QEMU whose writes are logged with their flushes; a case is the disk as one
-cut leaves it.  Which cases are looked at follows from a seed.  Most cuts leave what boots as it is:
-equal bytes are looked at once.
+cut leaves it.  Which cases are looked at follows from a seed.  Equal bytes are
+looked at once.
 """
 
 import os
@@ -15,11 +15,12 @@ from support.blklog import Cut, Log, Replay, cuts, read_log
 from support.image_builds import FULL, HOW_LONG, SHORT
 from support.image_disk import Digests, Place, partitions
 from support.image_machine import ImageMachine
+from support.image_state import HEADERS
 
 SEED = int(os.environ.get("EAVES_CUT_SEED", "1"))
 CASES = {SHORT: 40, FULL: 5000}.get(HOW_LONG, 1000)  # of each run
 TABLE = Place(0, 1 << 20)
-BOOTS = ("EFI System", "IMGA", "IMGB")  # what the firmware, the loader and the first program read
+BOOTS = ("EFI System", "IMGA", "IMGB", "STATE")  # what firmware, loader and first program read
 
 Check = Callable[[Path, Digests], str]
 
@@ -30,7 +31,7 @@ class Logged:
 
     log: Log
     before: Path
-    places: tuple[Place, ...]  # what a boot reads
+    places: tuple[Place, ...]  # what a boot reads; the boot partition is the second
 
 
 def logged(machine: ImageMachine, run: Callable[[], None]) -> Logged:
@@ -39,7 +40,9 @@ def logged(machine: ImageMachine, run: Callable[[], None]) -> Logged:
     subprocess.run(["cp", "--sparse=always", "--reflink=auto", machine.disk, before], check=True)
     run()
     found = partitions(machine.disk)
-    return Logged(read_log(machine.write_log), before, (TABLE, *(found[name] for name in BOOTS)))
+    places = [TABLE, *(found[name] for name in BOOTS)]
+    places.append(Place(found["P3"].start, HEADERS))
+    return Logged(read_log(machine.write_log), before, tuple(places))
 
 
 def sample(run: Logged) -> list[Cut]:
