@@ -10,7 +10,6 @@ from support.image_cuts import logged, look
 from support.image_disk import Digests, fault
 from support.image_machine import ImageMachine
 from support.image_state import kept_fault
-from support.scenarios import EVIDENCE
 
 from eaves.node.baseos.slots import Slot
 
@@ -47,5 +46,5 @@ def test_an_update_that_is_cut_leaves_what_boots(
     def check(case: Path, digests: Digests) -> str:
         return fault(case, digests) or kept_fault(case, roots)
 
-    record_property(EVIDENCE, look(run, check))
+    look(run, check, record_property)
     until("online", lambda: eaves.runs(good, Slot.ACTIVE))

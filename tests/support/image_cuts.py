@@ -16,6 +16,7 @@ from support.image_builds import FULL, HOW_LONG, SHORT
 from support.image_disk import Digests, Place, partitions
 from support.image_machine import ImageMachine
 from support.image_state import HEADERS
+from support.scenarios import CHECKS, EVIDENCE
 
 SEED = int(os.environ.get("EAVES_CUT_SEED", "1"))
 CASES = {SHORT: 40, FULL: 5000}.get(HOW_LONG, 1000)  # of each run
@@ -80,8 +81,8 @@ class Kept(Digests):
         return self._known[key]
 
 
-def look(run: Logged, check: Check) -> str:
-    """Every case of a sample; answers what was seen.  Raises AssertionError."""
+def look(run: Logged, check: Check, record: Callable[[str, object], None]) -> None:
+    """Every case of a sample; what was seen is recorded.  Raises AssertionError."""
     some, wrong = sample(run), list[str]()
     replay, verdicts = Replay(run.log, run.before), dict[Hashable, str]()
     digests = Kept(replay, run.places[1])
@@ -95,7 +96,9 @@ def look(run: Logged, check: Check) -> str:
             wrong.append(f"{cut.text()}: {why}")
     run.before.unlink()
     assert not wrong, f"{len(wrong)} of {len(some)}: {wrong[:5]}"
-    return (
+    record(CHECKS, len(some))
+    record(
+        EVIDENCE,
         f"{len(some)} cuts of {len(run.log.writes)} writes, seed {SEED},"
-        f" {len(verdicts)} of them with other bytes in what boots"
+        f" {len(verdicts)} of them with other bytes in what a boot reads",
     )

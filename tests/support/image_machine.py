@@ -20,6 +20,15 @@ INSTALL_S = 1200.0
 DISK_BYTES = 12 * 1024**3
 
 
+MADE: "list[ImageMachine]" = []
+
+
+def boots_begun() -> int:
+    """Of all machines, as the firmware tells of each; also those that a machine began by itself."""
+    consoles = (one.console for one in MADE)
+    return sum(one.read_bytes().count(b"BdsDxe: starting") for one in consoles if one.exists())
+
+
 class GuestFault(Exception):
     """The guest did not come as far as was waited for; the end of its console says where it is."""
 
@@ -37,6 +46,7 @@ class ImageMachine(Computer):
         led = (Forward("127.0.0.1", web_port, 8080),) if web_port else ()
         super().__init__(folder, start, forwards=led, **fields)
         self.web_port = web_port
+        MADE.append(self)
         self.seen = 0  # bytes of the console that were looked at
         self.online_s = 0.0  # from its first power-on to what it told as one that is good
         self.log_writes = False
