@@ -10,12 +10,13 @@ import {
   SearchInput,
   Title,
 } from "@patternfly/react-core";
-import { Fragment, useDeferredValue, useRef } from "react";
+import { useDeferredValue, useRef } from "react";
 import { Link, useSearchParams } from "react-router";
 import type { BundleRow, Listed } from "../../api/types";
 import { useReadOwn } from "../../api/useRead";
 import { useSession } from "../../session/Session";
 import { Answer } from "../../ui/Answer";
+import { Described } from "../../ui/Described";
 import { Do } from "../../ui/Do";
 import { worded } from "../../ui/words";
 import { EntryImages } from "./EntryImages";
@@ -55,18 +56,6 @@ export function Marketplace() {
         }
       </Answer>
     </section>
-  );
-}
-
-/** Text with commands in it, each between backticks. */
-function Described({ text }: { readonly text: string }) {
-  const parts = text.split("`").map((part, n) => ({ part, n, command: n % 2 === 1 }));
-  return (
-    <>
-      {parts.map(({ part, n, command }) =>
-        command ? <code key={n}>{part}</code> : <Fragment key={n}>{part}</Fragment>,
-      )}
-    </>
   );
 }
 
