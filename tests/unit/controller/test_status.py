@@ -13,6 +13,7 @@ from eaves.controller.domain.app_status import (
     netinst_status,
     volume_status,
 )
+from eaves.controller.domain.contract.device_status import DeviceSWSubStatus
 from eaves.controller.domain.contract.devices import AdminState
 from eaves.controller.domain.contract.statuses import RunState, SWState
 from eaves.controller.domain.status.devices import DeviceReports, device_status
@@ -41,6 +42,7 @@ from eaves.evapi.info import (
     ZNetworkInstanceState,
     ZSwState,
 )
+from eaves.evapi.info.device import BaseOsSubStatus, ZInfoDevSW
 
 BOUND = NOW - timedelta(days=9)
 
@@ -79,6 +81,15 @@ def test_online_never_outlives_the_contact(
 def test_every_state_of_the_device_api_has_a_word(state: ZSwState) -> None:
     status = app_status(WEB, CONTAINER, HOLDER, AppReports(ZInfoApp(state=state)))
     assert (status.run_state is RunState.UNKNOWN) == (state is ZSwState.INVALID)
+
+
+@pytest.mark.parametrize("sub", list(BaseOsSubStatus))
+def test_where_an_update_stands_is_told_by_its_word(sub: BaseOsSubStatus) -> None:
+    info = ZInfoDevice(sw_list=(ZInfoDevSW(sub_status=sub, sub_status_str="so far"),))
+    (told,) = device_status(DEVICE, ALIVE, DeviceReports(info)).sw_info
+    assert told.sw_sub_status_str == "so far"
+    assert (told.sw_sub_status is DeviceSWSubStatus.UNSPECIFIED) == (not sub)
+    assert sub.name.replace("_", "") in "NONESUBSTATUS" + told.sw_sub_status.name.replace("_", "")
 
 
 def test_progress_and_errors_of_images_stand_in_the_status_of_the_app() -> None:

@@ -10,6 +10,7 @@ from eaves.controller.domain.contract.device_status import (
     DeviceStatusMsg,
     DeviceSWInfo,
     DeviceSWStatus,
+    DeviceSWSubStatus,
     HardwareSummary,
     StorageStatus,
     ZManufacturerInfo,
@@ -42,6 +43,7 @@ DEVICE_STATES = {
 
 _BOOT_REASONS: Final = tuple(DeviceBootReason)
 _SW_STATES: Final = tuple(DeviceSWStatus)
+_SW_SUB_STATES: Final = tuple(DeviceSWSubStatus)
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,7 @@ def _manufacturer(info: ZInfoDevice) -> ZManufacturerInfo | None:
 
 
 def _software(sw: ZInfoDevSW) -> DeviceSWInfo:
-    status = int(sw.user_status)
+    status, sub = int(sw.user_status), int(sw.sub_status)
     return made(
         DeviceSWInfo,
         activated=sw.activated,
@@ -170,6 +172,9 @@ def _software(sw: ZInfoDevSW) -> DeviceSWInfo:
         status=sw_state(sw.status),
         download_progress=sw.download_progress,
         sw_status=_SW_STATES[status] if status < len(_SW_STATES) else DeviceSWStatus.UNSPECIFIED,
+        sw_sub_status=_SW_SUB_STATES[sub]
+        if sub < len(_SW_SUB_STATES)
+        else DeviceSWSubStatus.UNSPECIFIED,
         sw_sub_status_str=sw.sub_status_str,
         sub_status_progress=sw.sub_status_progress,
         sw_error=device_error(sw.sw_err) if sw.sw_err is not None else None,
