@@ -86,3 +86,18 @@ ACTIONS: Final = (
     Action("users-chosen", "End sessions", "DELETE", "/v1/eaves/users/{id}/tokens"),
     Action("users-chosen", "Delete", "DELETE", "/v1/users/id/{id}"),
 )
+
+MOMENTS: Final = (  # in this order: what one leaves is what the next one needs
+    Action("job", "Abort", "PUT", "/v1/eaves/jobs/id/{id}/abort"),
+    Action("rollout", "Pause", "PUT", _ROLLOUT + "/pause"),
+    Action("rollout", "Resume", "PUT", _ROLLOUT + "/resume"),
+    Action("rollout", "Abort", "PUT", _ROLLOUT + "/abort"),
+    Action("rollout", "Undo", "PUT", _ROLLOUT + "/undo"),
+    Action("updates", "Try the update again", "PUT", _DEVICE + "/baseos/upgrade/retry"),
+    Action(
+        *("measured", "Accept what it booted", "PUT"),
+        "/v1/eaves/devices/id/{id}/attestation/accept",
+    ),
+    Action("fresh", "Make an installer image", "POST", _DEVICE + "/suimage"),
+    Action("users", "Take the second factor away", "DELETE", "/v1/eaves/users/{id}/totp"),
+)

@@ -42,7 +42,12 @@ def new_site(folder: Path) -> Generator[Site]:
         left_out("the console is not built: make console")
     password = folder / "password"
     password.write_text(PASSWORD)
-    made = Process(folder / "c" / "state", "--admin-password-file", str(password))
+    made = Process(
+        folder / "c" / "state",
+        "--admin-password-file",
+        str(password),
+        environment={"EAVES_INSTALLER_IMAGES": str(folder / "c/images")},
+    )
     with running(made) as process, apart(folder, process.rest_port) as chromium:
         yield Site(process, f"https://localhost:{process.rest_port}", chromium)
 

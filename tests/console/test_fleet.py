@@ -4,26 +4,24 @@ A hundred simulated nodes; `make test-system` takes a thousand.
 """
 
 import asyncio
-import json
 import os
 import re
 from collections.abc import Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
 
 import httpx
 import pytest
 from console.actions import ACTIONS, Action
 from console.browser import PASSWORD, Site, at_console, faults_of_access, sign_in
+from console.roles import EVERYTHING, LOOKS, Verbs, as_role
 from console.simulated import Course, at_work, views_of, wait_until_told
 from playwright.sync_api import Page, Playwright, expect
 from support.rules import NEEDS
 from system.test_rest_many_rows import COPIES, copy_rows
 
-from eaves.controller.domain.authz import EVERY_VERB, Area, Grant, Rule, Verb, access_word
+from eaves.controller.domain.authz import EVERY_VERB, Area, Grant, Rule, Verb
 from eaves.controller.settings import Settings
 from eaves.controller.store.unit import open_engine, unit_of_work
 
@@ -62,8 +60,7 @@ HOLDS = {  # what a view shows once it has data, where that is no row of a table
     "node-fresh": "main dd",
     "provider": "main .cm-line",
 }
-LOOKS = dict.fromkeys(Area, frozenset({Verb.READ}))
-ROLES: Mapping[str, Mapping[Area, frozenset[Verb]]] = {  # by area and by verb
+ROLES: Mapping[str, Verbs] = {  # by area and by verb
     "maker": {
         **LOOKS,
         Area.DEVICE: frozenset({Verb.CREATE, Verb.READ, Verb.DELETE}),
@@ -78,11 +75,10 @@ ROLES: Mapping[str, Mapping[Area, frozenset[Verb]]] = {  # by area and by verb
         Area.APP_INSTANCE: frozenset({Verb.CREATE, Verb.READ, Verb.UPDATE}),
         Area.USER: frozenset({Verb.CREATE, Verb.READ}),
     },
-    "owner": dict.fromkeys(Area, EVERY_VERB),
+    "owner": EVERYTHING,
 }
 AT_ONCE = {"Make the onboarding folder", "Import and go on", "Next", "Try it"}  # ask nothing
 CHOSEN = "-chosen"  # what can be done with many at once is seen once one is chosen
-FIRST, OWN = "given by somebody else", "and this one is my own"
 
 
 @dataclass(frozen=True)
@@ -154,7 +150,7 @@ def test_a_role_has_a_button_for_what_it_may_and_no_other(
     playwright: Playwright, fleet: Fleet, role: str
 ) -> None:
     wrong: list[str] = []
-    with _as(playwright, fleet.site, role) as page:
+    with as_role(playwright, fleet.site, role, ROLES[role]) as page:
         for view, actions in groupby(ACTIONS, lambda one: one.view):
             _open(page, fleet.views[view])
             _choose(page, view)
@@ -223,40 +219,6 @@ def _rule(one: Action) -> Rule:
     needs = one.rule or NEEDS[one.method, one.path]
     assert isinstance(needs, Rule)
     return needs
-
-
-@contextmanager
-def _as(playwright: Playwright, site: Site, role: str) -> Generator[Page]:
-    """Somebody with this role, who signed in elsewhere."""
-    held = json.dumps(json.dumps(_session(site, role)))
-    with at_console(playwright, site) as page:
-        page.context.add_init_script(f'sessionStorage.setItem("eaves-session", {held});')
-        yield page
-
-
-def _session(site: Site, role: str) -> Mapping[str, Any]:
-    """As the console keeps it."""
-    with site.api() as http:
-        scope = {area.value: access_word(verbs) for area, verbs in ROLES[role].items()}
-        body = {"name": role, "title": role, "type": "USER_ROLE_USER_DEFINED", "scopes": [scope]}
-        made = http.post("/v1/roles", json=body)
-        assert made.status_code == 200, made.text
-        user = {"username": role, "email": f"{role}@example.org"}
-        made = http.post("/v1/users", json={**user, "roleId": made.json()["objectId"]})
-        assert made.status_code == 200, made.text
-        given = {"owner": made.json()["objectId"], "newCred": FIRST}
-        told = http.post("/v1/credentials", json={**given, "type": "CREDENTIAL_TYPE_PASSWORD"})
-        assert told.status_code == 200, told.text
-    with httpx.Client(base_url=f"{site.base}/api", verify=site.process.tls(), timeout=60) as http:
-        begun = http.post("/v1/login", json={"usernameAtRealm": role, "password": FIRST}).json()
-        http.headers["Authorization"] = f"Bearer {begun['tempToken']['base64']}"
-        change = {"currentCred": FIRST, "newCred": OWN, "owner": role}
-        assert http.put("/v1/credentials", json=change).status_code == 200
-        del http.headers["Authorization"]
-        token = http.post("/v1/login", json={"usernameAtRealm": role, "password": OWN}).json()[
-            "token"
-        ]
-    return {"token": token["base64"], "expires": 1000 * int(token["expires"])}
 
 
 def test_alerts_are_acknowledged_together_ordered_and_taken_back(

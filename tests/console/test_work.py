@@ -5,18 +5,9 @@ from collections.abc import Generator
 
 import pytest
 from console.browser import PASSWORD, Site, at_console, faults_of_access, sign_in
+from console.objects import put_objects
 from playwright.sync_api import Locator, Page, Playwright, expect
-from support.rest import Json
-from support.rest_objects import (
-    SHA256,
-    brand,
-    datastore,
-    device,
-    image,
-    model,
-    network,
-    project,
-)
+from support.rest_objects import SHA256
 
 pytestmark = pytest.mark.system
 
@@ -25,24 +16,8 @@ ROW = "main tbody tr"
 
 @pytest.fixture(scope="module")
 def world(own_site: Site) -> Site:
-    """A node that has not come yet, and an image of an app and of a base OS."""
     with own_site.api() as http:
-
-        def made(path: str, body: Json) -> str:
-            answer = http.post(path, json=body)
-            assert answer.status_code == 200, answer.text
-            return str(answer.json()["objectId"])
-
-        model_id = made("/v1/sysmodels", model(made("/v1/brands", brand())))
-        project_id = made("/v1/projects", project())
-        made("/v1/networks", network(project_id))
-        made("/v1/devices", device(project_id, model_id))
-        datastore_id = made("/v1/datastores", datastore(project_id))
-        made("/v1/apps/images", image(datastore_id))
-        of_os = made("/v1/apps/images", image(datastore_id, "os-14") | {"imageType": "EVE"})
-        as_read = http.get(f"/v1/apps/images/id/{of_os}").json()
-        answer = http.put(f"/v1/apps/images/id/{of_os}/uplink", json=as_read)
-        assert answer.status_code == 200, answer.text
+        put_objects(http)
     return own_site
 
 

@@ -1,5 +1,5 @@
-import { describe, expect, it } from "vitest";
-import { failedInside, filled, queryText, reasonsIn } from "./call";
+import { describe, expect, it, vi } from "vitest";
+import { call, failedInside, filled, queryText, reasonsIn } from "./call";
 
 describe("paths", () => {
   it("keep any character of a name inside of its part", () => {
@@ -38,5 +38,16 @@ describe("refusals", () => {
     expect(failedInside({ error: [{ ec: "zMsgCreated", details: "x" }] })).toBe(true);
     expect(failedInside({ error: [{ ec: "zMsgSucess", details: "fine" }] })).toBe(false);
     expect(failedInside({ error: [] })).toBe(false);
+  });
+});
+
+describe("no answer", () => {
+  it.each([
+    ["GET", "this page tries again"],
+    ["PUT", "whether this was done is not known"],
+  ] as const)("of a %s says what to do next", async (method, said) => {
+    vi.stubGlobal("fetch", () => Promise.reject(new TypeError("Failed to fetch")));
+    await expect(call({ method, path: "/v1/jobs" })).rejects.toThrow(said);
+    vi.unstubAllGlobals();
   });
 });

@@ -92,6 +92,10 @@ export function failedInside(body: unknown): boolean {
     .some((one) => one.ec !== "zMsgSucess" && one.ec !== "zMsgAccepted" && Boolean(one.details));
 }
 
+const UNREAD = "the controller does not answer; check the network, this page tries again";
+const UNKNOWN =
+  "the controller did not answer, and whether this was done is not known; check the network, look, and try again";
+
 export async function call<T>(asked: Call): Promise<T> {
   const headers: Record<string, string> = { Accept: "application/json" };
   if (asked.token) headers.Authorization = `Bearer ${asked.token}`;
@@ -109,7 +113,7 @@ export async function call<T>(asked: Call): Promise<T> {
       }));
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
-    const details = "the controller does not answer; check the network, this page tries again";
+    const details = asked.method === "GET" ? UNREAD : UNKNOWN;
     throw new Refused(0, [{ details, location: "" }], "", undefined);
   }
   const requestId = answer.headers.get("x-request-id") ?? "";

@@ -60,9 +60,11 @@ export function Do({
       >
         <ModalHeader title={`${name}?`} labelId={title} />
         <ModalBody id={body}>
-          <p>{consequence}</p>
-          {children}
-          {doing.isError && <Problem error={doing.error} />}
+          <div className="eaves-rows">
+            <p>{consequence}</p>
+            {children}
+            {doing.isError && <Problem error={doing.error} />}
+          </div>
         </ModalBody>
         <ModalFooter>
           <Button

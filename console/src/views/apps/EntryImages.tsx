@@ -70,7 +70,7 @@ function Asked({ needed, onGiven }: AskedProps) {
     <>
       <Content component="p">
         The tenant has no image for it yet. Nodes fetch it from a datastore; the controller does not
-        look there itself.
+        look there itself. Where a node does not get it, the page of the app instance says why.
       </Content>
       <Choice
         label="Datastore"

@@ -7,6 +7,7 @@ import type { BundleRow, Listed } from "../../api/types";
 import { useReadOwn } from "../../api/useRead";
 import { useSession } from "../../session/Session";
 import { Answer } from "../../ui/Answer";
+import { Described } from "../../ui/Described";
 import { Problem } from "../../ui/Problem";
 import { EntryImages } from "./EntryImages";
 import { importEntry, NOTHING_SAID } from "./importing";
@@ -69,19 +70,23 @@ function Import({ one }: { readonly one: BundleRow }) {
             onNext: () => importing.mutate(),
           }}
         >
-          {importing.isError && <Problem error={importing.error} title="Nothing was imported" />}
-          <Content component="p">{one.description}</Content>
-          <Content component="p">
-            A copy of <bdi>{one.name}</bdi> becomes an app of this tenant. Nothing runs yet: on
-            which nodes it is to run is asked next, and told what would come of it before anything
-            is done.
-          </Content>
-          <EntryImages
-            id={one.id ?? ""}
-            onGiven={(now) => {
-              given.current = now;
-            }}
-          />
+          <div className="eaves-rows">
+            {importing.isError && <Problem error={importing.error} title="Nothing was imported" />}
+            <Content component="p">
+              <Described text={one.description ?? ""} />
+            </Content>
+            <Content component="p">
+              A copy of <bdi>{one.name}</bdi> becomes an app of this tenant. Nothing runs yet: on
+              which nodes it is to run is asked next, and told what would come of it before anything
+              is done.
+            </Content>
+            <EntryImages
+              id={one.id ?? ""}
+              onGiven={(now) => {
+                given.current = now;
+              }}
+            />
+          </div>
         </WizardStep>
         <WizardStep id="nodes" name="Nodes" isDisabled />
         <WizardStep id="settings" name="Settings" isDisabled />

@@ -8,13 +8,14 @@ import {
   Content,
   Label,
 } from "@patternfly/react-core";
-import { Fragment, useRef } from "react";
+import { useRef } from "react";
 import { Link } from "react-router";
 import type { BundleRow } from "../../api/types";
 import { type Column, type Filter, ListView } from "../../list/ListView";
 import { useList } from "../../list/useList";
 import { useListState } from "../../list/useListState";
 import { useSession } from "../../session/Session";
+import { Described } from "../../ui/Described";
 import { Do } from "../../ui/Do";
 import { worded } from "../../ui/words";
 import { EntryImages } from "./EntryImages";
@@ -51,18 +52,6 @@ export function Marketplace() {
       card={(row) => <Entry key={row.id} one={row} />}
       empty={<p>Nothing is offered.</p>}
     />
-  );
-}
-
-/** Text with commands in it, each between backticks. */
-function Described({ text }: { readonly text: string }) {
-  const parts = text.split("`").map((part, n) => ({ part, n, command: n % 2 === 1 }));
-  return (
-    <>
-      {parts.map(({ part, n, command }) =>
-        command ? <code key={n}>{part}</code> : <Fragment key={n}>{part}</Fragment>,
-      )}
-    </>
   );
 }
 
