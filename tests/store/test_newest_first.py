@@ -169,7 +169,7 @@ def incident(n: int, enterprise: str, project: str = "plant", **more: object) ->
 async def site(rest: Rest, enterprise: str) -> str:
     """Seven incidents, of which two are over."""
     over = {"closed_at": NOW + timedelta(hours=1), "closed_why": "heard of again"}
-    told = [incident(n, enterprise, **(over if n in (2, 5) else {})) for n in range(7)]
+    told = [incident(n, enterprise, "plant", **(over if n in (2, 5) else {})) for n in range(7)]
     async with unit_of_work(rest.engine) as db:
         await insert_incidents(db, told)
         await insert_incidents(db, [incident(99, "other")])

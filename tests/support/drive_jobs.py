@@ -167,7 +167,7 @@ def _read_alone(path: str) -> None:
 
 
 @step("PUT", "/v1/ext/incidents/acknowledge")
-async def _acknowledge(driver: Driver) -> httpx.Response:
+async def _acknowledge_incidents(driver: Driver) -> httpx.Response:
     body = {"ids": [driver.ids["incident"]]}
     return await driver.call("PUT", "/v1/ext/incidents/acknowledge", body)
 
