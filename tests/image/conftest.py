@@ -9,15 +9,15 @@ without another wait.
 """
 
 import shutil
-import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
 from support.controller import Process, free_port, running
 from support.image_builds import (
     FIRST,
+    FULL,
     HOW_LONG,
     OUT,
     SECOND,
@@ -27,13 +27,21 @@ from support.image_builds import (
     Store,
     both,
     left_out,
+    script,
     why_not,
 )
-from support.image_control import ONLINE_S, UPDATE_S, Eaves, answers, until
+from support.image_control import UPDATE_S, Eaves, answers, until
 from support.image_disk import ImageDisk, partitions
-from support.image_machine import ImageMachine, image_machine
+from support.image_machine import ImageMachine, boots_begun, image_machine
 from support.image_world import world
-from support.scenarios import EVIDENCE, report_text, scenarios_of
+from support.scenarios import (
+    BOOTS,
+    EVIDENCE,
+    Ledger,
+    report_text,
+    scenario_of,
+    scenarios_of,
+)
 
 from eaves.cli.demo.datastore import datastore
 from eaves.cli.samples import container_image
@@ -42,15 +50,35 @@ from eaves.node.baseos.slots import Slot
 HERE = Path(__file__).parent
 HOST = "10.0.2.2"  # as guests of QEMU's user network see this machine's loopback
 MACHINE = pytest.StashKey[ImageMachine]()
+PARTS = pytest.StashKey[list[pytest.TestReport]]()
+LEDGER = Ledger(OUT.parent / "ledger.jsonl", str(script("source").digest()))
+PASSED = LEDGER.passed() if HOW_LONG == FULL else {}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if HOW_LONG != SHORT:
-        return
-    left = [one for one in items if one.path.parent == HERE and not one.get_closest_marker("short")]
+    left = [one for one in items if one.path.parent == HERE and is_left_out(one)]
     if left:
         items[:] = [one for one in items if one not in left]
         config.hook.pytest_deselected(items=left)
+
+
+def is_left_out(item: pytest.Item) -> bool:
+    if HOW_LONG == SHORT:
+        return item.get_closest_marker("short") is None
+    return HOW_LONG == FULL and item.nodeid in PASSED
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """In a run of hours, what passed is kept as soon as its test is over."""
+    report = yield
+    parts = item.stash.setdefault(PARTS, [])
+    parts.append(report)
+    if HOW_LONG == FULL and call.when == "teardown" and all(one.passed for one in parts):
+        LEDGER.add(scenario_of("passed", parts))
+    return report
 
 
 @pytest.hookimpl(trylast=True)
@@ -129,15 +157,11 @@ def installed(
     machine: ImageMachine, images: Images, eaves: Eaves, tmp_path_factory: pytest.TempPathFactory
 ) -> ImageMachine:
     """From a medium, without a word; then it is off."""
-    folder = tmp_path_factory.mktemp("medium")
-    material, medium = folder / "onboarding", folder / "installer.raw"
-    eaves.run("onboarding", "on-image", "--out", str(material))
-    subprocess.run(["cp", "--sparse=always", images.installer, medium], check=True)
-    eaves.run("image", "configure", str(medium), "--from", str(material), "--after", "poweroff")
+    medium = tmp_path_factory.mktemp("medium") / "installer.raw"
+    eaves.put_on_medium(images, medium)
     machine.blank_disk()
     machine.power_on(medium=medium)
-    machine.wait_said("is installed on /dev/vda", ONLINE_S)
-    machine.wait_off(ONLINE_S)
+    machine.wait_installed()
     medium.unlink()
     return machine
 
@@ -154,7 +178,7 @@ def online(installed: ImageMachine, eaves: Eaves) -> ImageMachine:
 @pytest.fixture(scope="session")
 def app(online: ImageMachine, eaves: Eaves, store: Store) -> ImageMachine:
     """A container answers through its port map."""
-    eaves.add_app(store)
+    eaves.add_app(store.url)
     until("answering", lambda: answers(online.web_port))
     return online
 
@@ -191,10 +215,21 @@ def disk_is_told(
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Beside the images that were tested."""
     path = OUT.parent / "report.md"
-    if told := scenarios_of(terminalreporter.stats):
+    now = scenarios_of(terminalreporter.stats)
+    if told := [
+        *(one for one in PASSED.values() if one.test not in {two.test for two in now}),
+        *now,
+    ]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(report_text(told))
         terminalreporter.write_line(f"report: {path}")
+
+
+@pytest.fixture(autouse=True)
+def boots_are_told(record_property: Callable[[str, object], None]) -> Iterator[None]:
+    before = boots_begun()
+    yield
+    record_property(BOOTS, boots_begun() - before)
 
 
 @pytest.fixture(autouse=True)

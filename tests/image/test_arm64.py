@@ -11,18 +11,20 @@ from pathlib import Path
 import pytest
 from support.controller import free_port
 from support.image_builds import left_out, why_not
-from support.image_control import HOST
-from support.image_device import CONTAINER, ImageDevice, answers, recorded, until
+from support.image_control import HOST, Eaves, answers, own_controller, until
 from support.image_machine import ImageMachine, image_machine
 from support.image_others import build_other, packaged_file
+from support.image_world import world
 from support.scenarios import EVIDENCE
 
 from eaves.cli.demo.computer import FIRMWARE
 from eaves.cli.demo.datastore import datastore
 from eaves.cli.samples import foreign_container
+from eaves.node.baseos.slots import Slot
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(4800)]
 
+ARCH = "ARM64"  # as records spell it
 VERSION = "1.0-arm64"
 EMULATOR = Path("/usr/bin/qemu-aarch64-static")
 
@@ -38,10 +40,10 @@ def image() -> Path:
 
 
 @pytest.fixture(scope="module")
-def device(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ImageDevice]:
+def eaves(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Eaves]:
     assert image.exists()
-    with recorded(tmp_path_factory.mktemp("controller"), "ARM64") as device:
-        yield device
+    with own_controller(tmp_path_factory.mktemp("controller"), world(arch=ARCH)) as eaves:
+        yield eaves
 
 
 @pytest.fixture(scope="module")
@@ -63,20 +65,18 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"http://{HOST}:{port}"
 
 
-def test_arm64_comes_online_by_itself(
-    machine: ImageMachine, device: ImageDevice, image: Path
-) -> None:
-    device.put_on(machine, image / "disk.raw")
+def test_arm64_comes_online_by_itself(machine: ImageMachine, eaves: Eaves, image: Path) -> None:
+    eaves.put_on(machine, image / "disk.raw")
     machine.power_on()
-    until("online", lambda: device.runs(VERSION))
+    until("online", lambda: eaves.runs(VERSION, Slot.ACTIVE))
 
 
 def test_a_container_runs_on_arm64(
     machine: ImageMachine,
-    device: ImageDevice,
+    eaves: Eaves,
     store: str,
     record_property: Callable[[str, object], None],
 ) -> None:
-    device.apply("container", CONTAINER, STORE=store)
-    until("answering", lambda: bool(answers(machine)))
-    record_property(EVIDENCE, answers(machine).strip())
+    eaves.add_app(store, ARCH)
+    until("answering", lambda: answers(machine.web_port))
+    record_property(EVIDENCE, answers(machine.web_port).strip())

@@ -33,20 +33,24 @@ def test_a_machine_without_its_tpm_says_why_and_waits_for_it(app: ImageMachine) 
     shutil.copytree(own, kept)
 
     app.has_tpm = False
-    app.power_on()
-    app.wait_said("it was not asked")
-    app.power_cut()
+    says_why(app)
 
     app.has_tpm = True
     app.clear_tpm()
-    app.power_on()
-    app.wait_said("it was not asked")
-    app.power_cut()
+    says_why(app)
 
     shutil.rmtree(own)
     kept.rename(own)
     app.power_on()
     until("answering again", lambda: answers(app.web_port))
+
+
+def says_why(machine: ImageMachine) -> None:
+    machine.power_on()
+    machine.wait_said("press Enter")
+    machine.press_enter()
+    machine.wait_said("it was not asked")
+    machine.power_cut()
 
 
 def test_a_changed_kernel_image_attests_not_and_opens_nothing(

@@ -8,7 +8,6 @@ from support.image_builds import Images
 from support.image_cuts import logged, look
 from support.image_disk import Digests, fault
 from support.image_machine import ImageMachine, image_machine
-from support.scenarios import EVIDENCE
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(4800)]
 
@@ -40,7 +39,7 @@ def test_an_installation_that_is_cut_leaves_no_half_bootable_disk(
 
     run = logged(machine, install)
     assert fault(machine.disk) == ""
-    record_property(EVIDENCE, look(run, check))
+    look(run, check, record_property)
 
 
 def test_a_boot_that_is_cut_leaves_what_boots(machine: ImageMachine, record_property: Told) -> None:
@@ -49,4 +48,4 @@ def test_a_boot_that_is_cut_leaves_what_boots(machine: ImageMachine, record_prop
         machine.wait_said("Eaves edge node")
         machine.power_cut()
 
-    record_property(EVIDENCE, look(logged(machine, boot), fault))
+    look(logged(machine, boot), fault, record_property)

@@ -1,16 +1,20 @@
 """What the disk of a machine may come to, looked at from outside while it is off."""
 
+import io
 import os
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from support.image_builds import Images, Store, variant
-from support.image_control import UPDATE_S, Eaves, until
+from support.image_control import UPDATE_S, Eaves, answers, until
 from support.image_disk import ImageDisk
 from support.image_machine import ImageMachine
 from support.scenarios import EVIDENCE
 
+from eaves.cli.disks import BUSYBOX
+from eaves.cli.layouts import write_layout
 from eaves.node.baseos.entries import kernel_path, other
 from eaves.node.baseos.slots import Slot
 
@@ -23,6 +27,49 @@ pytestmark = [
 MIB = 1 << 20
 LEFT = MIB  # bytes of a boot partition that is nearly full
 SUPERBLOCK = 1024  # offset of a byte that each boot reads
+FILL = """\
+n=0
+for size in 256 16 1; do
+    while busybox fallocate -l ${size}M full.$n 2>/dev/null; do n=$((n + 1)); done
+    busybox rm full.$n
+done
+echo "full after $n files"
+while true; do busybox sleep 1000; done
+"""
+FILLER = """\
+kind: image
+name: filler
+datastore: samples
+imageType: APPLICATION
+imageFormat: CONTAINER
+imageArch: AMD64
+imageRelUrl: filler:v1
+---
+kind: app
+name: filler
+manifestJSON:
+  name: filler
+  acKind: PodManifest
+  acVersion: 1.2.0
+  appType: CONTAINER
+  deploymentType: STAND_ALONE
+  vmmode: HV_NOHYPER
+  images:
+    - {imagename: filler, imageformat: CONTAINER, drvtype: HDD, target: Disk}
+  resources:
+    - {name: cpus, value: "1"}
+    - {name: memory, value: "65536"}
+---
+kind: instance
+name: filler
+app: filler
+device: on-image
+project: image
+appType: CONTAINER
+vminfo: {cpus: 1, memory: 65536, mode: HV_NOHYPER}
+drives:
+  - {imagename: filler, drvtype: HDD, target: Disk}
+"""
 Told = Callable[[str, object], None]
 
 
@@ -79,6 +126,33 @@ def test_a_full_boot_partition_refuses_an_update_and_keeps_what_boots(
     online.power_cut()
     assert disk.fat("mdel", "::filler").returncode == 0
     back_online(online, eaves)
+
+
+def test_an_app_that_fills_the_vault_ends_nothing(
+    app: ImageMachine, eaves: Eaves, store: Store, record_property: Told
+) -> None:
+    """What runs goes on, starts again after a power cut, and has room once that app is gone."""
+    layer = io.BytesIO()
+    with tarfile.open(fileobj=layer, mode="w") as tar:
+        for name, data in (("fill", FILL.encode()), ("busybox", BUSYBOX.read_bytes())):
+            info = tarfile.TarInfo(name)
+            info.size, info.mode = len(data), 0o755
+            tar.addfile(info, io.BytesIO(data))
+    config = {"Env": ["PATH=/"], "Entrypoint": ["/busybox", "sh", "/fill"], "WorkingDir": "/"}
+    write_layout(store.files.parent / "oci/samples/filler", layer.getvalue(), config, "v1")
+
+    eaves.apply("filler", FILLER)
+    until("full", lambda: "full after" in eaves.run("logs", "filler"))
+    record_property(EVIDENCE, eaves.run("logs", "filler").strip()[-80:])
+    assert answers(app.web_port)
+    app.power_cut()
+    back_online(app, eaves)
+    until("answering", lambda: answers(app.web_port))
+
+    eaves.run("delete", "instance", "filler")
+    eaves.run("purge", "hello")
+    until("answering no more", lambda: not answers(app.web_port))
+    until("purged", lambda: answers(app.web_port))
 
 
 def test_a_full_disk_keeps_no_boot_from_its_end(

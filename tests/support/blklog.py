@@ -111,6 +111,13 @@ def cuts(log: Log, seed: int, count: int, after: int = 0, before: int | None = N
     return [_cut(log, chance, chance.choice(starts)) for _ in range(count)]
 
 
+def end(log: Log, chance: random.Random | None = None) -> Cut:
+    """Of a machine that went off with the last write of the log.  Without `chance`: in order."""
+    if chance is None:
+        return Cut(len(log.writes) - 1, ())
+    return _cut(log, chance, max(log.flushes(), default=-1))
+
+
 def _cut(log: Log, chance: random.Random, flush: int) -> Cut:
     """Writes up to the next flush may have arrived in any order; mostly a few are on their way."""
     later = _pending(log, flush)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -14,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from support.controller import Process, running
-from support.image_builds import Store
+from support.image_builds import Images, Store
 from support.image_machine import ImageMachine
-from support.image_world import APP, SYSTEM
+from support.image_world import SYSTEM, app
 
 from eaves.controller.domain.contract.device_status import DeviceSWStatus
 from eaves.node.baseos.slots import Slot
@@ -114,6 +115,15 @@ class Eaves:
         machine.take_disk(disk)
         self.run("image", "configure", str(machine.disk), "--from", str(folder))
 
+    def put_on_medium(self, images: Images, medium: Path, *words: str) -> None:
+        """An installer that is told whose device it makes; `words` of `eaves image configure`."""
+        folder = self.home / "onboarding"
+        shutil.rmtree(folder, ignore_errors=True)
+        self.run("onboarding", "on-image", "--out", str(folder))
+        subprocess.run(["cp", "--sparse=always", images.installer, medium], check=True)
+        words = ("--from", str(folder), "--after", "poweroff", *words)
+        self.run("image", "configure", str(medium), *words)
+
     def log_in(self) -> None:
         state = self.controller.state_dir
         self.run(
@@ -122,8 +132,8 @@ class Eaves:
             *("--password-file", str(state.parent / "password")),
         )
 
-    def add_app(self, store: Store) -> None:
-        self.apply("app", APP.replace("@STORE@", store.url))
+    def add_app(self, store_url: str, arch: str = "AMD64") -> None:
+        self.apply("app", app(store_url, arch))
         self.has_app = True
 
     def upgrade(self, store: Store, file: str, version: str) -> None:
@@ -157,17 +167,18 @@ def own_controller(folder: Path, world: str) -> Generator[Eaves]:
         yield eaves
 
 
-def until(what: str, true: Callable[[], bool], timeout_s: float = ONLINE_S) -> None:
+def until(what: str, true: Callable[[], object], timeout_s: float = ONLINE_S) -> None:
     deadline = time.monotonic() + timeout_s
     while not true():
         assert time.monotonic() < deadline, f"not {what} within {timeout_s:g} s"
         time.sleep(PAUSE_S)  # the guest is a machine of its own: it is asked again
 
 
-def answers(port: int) -> bool:
-    """Does the container, through its port map?"""
+def answers(port: int) -> str:
+    """What the container says, through its port map; empty: nothing."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
-            return bool(answer.status == HTTPStatus.OK)
+            text: str = answer.read().decode()
+            return text if answer.status == HTTPStatus.OK else ""
     except OSError:
-        return False
+        return ""

@@ -1,8 +1,8 @@
 """What power cuts leave of a machine's disk, looked at without a boot.
 
 Each run is a real one in QEMU whose writes are logged with their flushes; a case is the disk as one
-cut leaves it.  Which cases are looked at follows from a seed.  Most cuts leave what boots as it is:
-equal bytes are looked at once.
+cut leaves it.  Which cases are looked at follows from a seed.  Equal bytes are
+looked at once.
 """
 
 import os
@@ -15,11 +15,13 @@ from support.blklog import Cut, Log, Replay, cuts, read_log
 from support.image_builds import FULL, HOW_LONG, SHORT
 from support.image_disk import Digests, Place, partitions
 from support.image_machine import ImageMachine
+from support.image_state import HEADERS
+from support.scenarios import CHECKS, EVIDENCE
 
 SEED = int(os.environ.get("EAVES_CUT_SEED", "1"))
 CASES = {SHORT: 40, FULL: 5000}.get(HOW_LONG, 1000)  # of each run
 TABLE = Place(0, 1 << 20)
-BOOTS = ("EFI System", "IMGA", "IMGB")  # what the firmware, the loader and the first program read
+BOOTS = ("EFI System", "IMGA", "IMGB", "STATE")  # what firmware, loader and first program read
 
 Check = Callable[[Path, Digests], str]
 
@@ -30,7 +32,7 @@ class Logged:
 
     log: Log
     before: Path
-    places: tuple[Place, ...]  # what a boot reads
+    places: tuple[Place, ...]  # what a boot reads; the boot partition is the second
 
 
 def logged(machine: ImageMachine, run: Callable[[], None]) -> Logged:
@@ -39,7 +41,9 @@ def logged(machine: ImageMachine, run: Callable[[], None]) -> Logged:
     subprocess.run(["cp", "--sparse=always", "--reflink=auto", machine.disk, before], check=True)
     run()
     found = partitions(machine.disk)
-    return Logged(read_log(machine.write_log), before, (TABLE, *(found[name] for name in BOOTS)))
+    places = [TABLE, *(found[name] for name in BOOTS)]
+    places.append(Place(found["P3"].start, HEADERS))
+    return Logged(read_log(machine.write_log), before, tuple(places))
 
 
 def sample(run: Logged) -> list[Cut]:
@@ -77,8 +81,8 @@ class Kept(Digests):
         return self._known[key]
 
 
-def look(run: Logged, check: Check) -> str:
-    """Every case of a sample; answers what was seen.  Raises AssertionError."""
+def look(run: Logged, check: Check, record: Callable[[str, object], None]) -> None:
+    """Every case of a sample; what was seen is recorded.  Raises AssertionError."""
     some, wrong = sample(run), list[str]()
     replay, verdicts = Replay(run.log, run.before), dict[Hashable, str]()
     digests = Kept(replay, run.places[1])
@@ -92,7 +96,9 @@ def look(run: Logged, check: Check) -> str:
             wrong.append(f"{cut.text()}: {why}")
     run.before.unlink()
     assert not wrong, f"{len(wrong)} of {len(some)}: {wrong[:5]}"
-    return (
+    record(CHECKS, len(some))
+    record(
+        EVIDENCE,
         f"{len(some)} cuts of {len(run.log.writes)} writes, seed {SEED},"
-        f" {len(verdicts)} of them with other bytes in what boots"
+        f" {len(verdicts)} of them with other bytes in what a boot reads",
     )

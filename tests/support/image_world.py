@@ -23,7 +23,7 @@ name: any-maker
 kind: model
 name: image-computer
 brand: any-maker
-type: AMD64
+type: @ARCH@
 attr: {Cpus: "2", memory: 2G, storage: 8G}
 ioMemberList:
   - ztype: IO_TYPE_ETH
@@ -49,13 +49,15 @@ configItem:
 """
 
 
-def world(window_s: int = WINDOW_S, policy: str = "ACCEPT") -> str:
-    """`window_s`: how long a system on trial is tested; `policy`: of attestation."""
+def world(window_s: int = WINDOW_S, policy: str = "ACCEPT", arch: str = "AMD64") -> str:
+    """`window_s`: how long a system on trial is tested; `policy`: of attestation; `arch`: as
+    records spell it.
+    """
     text = _WORLD.replace("@SILENCE@", str(SILENCE_S)).replace("@WINDOW@", str(window_s))
-    return text.replace("@POLICY@", policy)
+    return text.replace("@POLICY@", policy).replace("@ARCH@", arch)
 
 
-APP = """\
+_APP = """\
 kind: datastore
 name: samples
 dsType: CONTAINERREGISTRY
@@ -75,7 +77,7 @@ name: hello
 datastore: samples
 imageType: APPLICATION
 imageFormat: CONTAINER
-imageArch: AMD64
+imageArch: @ARCH@
 imageRelUrl: hello:v1
 ---
 kind: app
@@ -116,6 +118,13 @@ interfaces:
         actions:
           - {portmap: true, mapparams: {port: 80}}
 """
+
+
+def app(store_url: str, arch: str = "AMD64") -> str:
+    """A container that answers on the device's port 8080; `store_url`: as guests see it."""
+    return _APP.replace("@STORE@", store_url).replace("@ARCH@", arch)
+
+
 SYSTEM = """\
 kind: datastore
 name: systems

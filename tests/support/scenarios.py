@@ -1,20 +1,35 @@
-"""The report of `make test-image`: each scenario, how it ended, its time and what was seen."""
+"""The report of `make test-image`: each scenario, how it ended, its time and what was seen.
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+A run of hours goes on where it ended: what passed stands in a ledger, a line each, under what the
+images were made from.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import pytest
 
-EVIDENCE = "evidence"  # name of the property that a test records
+# Names of properties that tests record.
+EVIDENCE = "evidence"
+BOOTS = "boots"  # of machines, also those that they began by themselves
+CHECKS = "checks"  # power cuts that were looked at without a boot
 FOLDER = "tests/image/"
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    name: str
+    test: str  # its node id
     outcome: str
     seconds: float
     evidence: str
+    boots: int = 0
+    checks: int = 0
+
+    @property
+    def name(self) -> str:
+        return self.test.rpartition("::")[2].removeprefix("test_").replace("_", " ")
 
 
 def scenarios_of(stats: Mapping[str, Sequence[object]]) -> list[Scenario]:
@@ -25,31 +40,58 @@ def scenarios_of(stats: Mapping[str, Sequence[object]]) -> list[Scenario]:
         for one in several
         if isinstance(one, pytest.TestReport) and one.nodeid.startswith(FOLDER)
     ]
-    seen: dict[str, dict[str, None]] = {}  # of a test, also what was recorded after it
-    took: dict[str, float] = {}  # with the steps before it that it was the first to ask for
-    for _, one in reports:
-        took[one.nodeid] = took.get(one.nodeid, 0.0) + one.duration
-        words = (str(value) for key, value in one.user_properties if key == EVIDENCE)
-        seen.setdefault(one.nodeid, {}).update(dict.fromkeys(words))
+    # Of a test, what was recorded after it, too, and the time of the steps before it that it was
+    # the first to ask for.
+    parts: dict[str, list[pytest.TestReport]] = {}
+    for _, one in sorted(reports, key=lambda pair: pair[1].start):
+        parts.setdefault(one.nodeid, []).append(one)
     told = [pair for pair in reports if pair[1].when == "call" or not pair[1].passed]
     told.sort(key=lambda pair: pair[1].start)
-    return [
-        Scenario(_name(one), outcome, took[one.nodeid], "; ".join(seen[one.nodeid]))
-        for outcome, one in told
-    ]
+    return [scenario_of(outcome, parts[one.nodeid]) for outcome, one in told]
 
 
-def _name(report: pytest.TestReport) -> str:
-    return report.nodeid.rpartition("::")[2].removeprefix("test_").replace("_", " ")
+def scenario_of(outcome: str, parts: Sequence[pytest.TestReport]) -> Scenario:
+    """`parts`: the reports of one test, which repeat what was recorded before."""
+    seen = dict.fromkeys(pair for one in parts for pair in one.user_properties)
+    return Scenario(
+        parts[0].nodeid,
+        outcome,
+        sum(one.duration for one in parts),
+        "; ".join(str(value) for key, value in seen if key == EVIDENCE),
+        sum(int(str(value)) for key, value in seen if key == BOOTS),
+        sum(int(str(value)) for key, value in seen if key == CHECKS),
+    )
 
 
-def report_text(scenarios: Iterable[Scenario]) -> str:
+def report_text(scenarios: Sequence[Scenario]) -> str:
     rows = [
         f"| {one.name} | {one.outcome} | {one.seconds:.0f} s | {_cell(one.evidence)} |"
         for one in scenarios
     ]
-    return "\n".join(("| scenario | outcome | took | seen |", "|---|---|---|---|", *rows, ""))
+    boots, checks = sum(one.boots for one in scenarios), sum(one.checks for one in scenarios)
+    whole = f"{boots} boots; {checks} power cuts looked at without one"
+    return "\n".join(
+        (whole, "", "| scenario | outcome | took | seen |", "|---|---|---|---|", *rows, "")
+    )
 
 
 def _cell(text: str) -> str:
     return " ".join(text.replace("|", "\\|").split())
+
+
+@dataclass(frozen=True)
+class Ledger:
+    path: Path
+    source: str  # digest of what the images are made from
+
+    def passed(self) -> dict[str, Scenario]:
+        """By node id; what other images did is left out."""
+        lines = self.path.read_text().splitlines() if self.path.exists() else ()
+        told = (json.loads(line) for line in lines if line.endswith("}"))  # a last one may be torn
+        mine = (Scenario(**one["scenario"]) for one in told if one["source"] == self.source)
+        return {one.test: one for one in mine}
+
+    def add(self, scenario: Scenario) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a") as file:
+            file.write(json.dumps({"source": self.source, "scenario": asdict(scenario)}) + "\n")

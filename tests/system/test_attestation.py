@@ -249,6 +249,8 @@ async def test_a_device_that_differs_is_let_in_by_accept_and_gets_no_keys(
     assert "init=/bin/sh" in warned
 
     await machine.order("attestation/accept", {"name": "maintenance"})
+    refused = await machine.order("attestation/renew", status=412)
+    assert "holds no integrity token" in str(refused)  # it is to show at once that it fits now
     answer = await machine.attest()
     assert (answer.response, answer.keys) == (SUCCESS, ESCROWED)
 

@@ -225,3 +225,15 @@ def test_the_record_is_written_before_anything_is_made(tmp_path: Path) -> None:
         remains.remove(record, keep_folder=True)
         assert child.wait(60) == -15
         assert (tmp_path / "demo").exists()
+
+
+@pytest.mark.host
+def test_a_folder_that_is_mounted_on_itself_is_seen(tmp_path: Path) -> None:
+    """As the first `ip netns add` after a boot does it: the demonstration takes it away again."""
+    assert not remains.is_mounted(tmp_path)
+    run_tool(["mount", "--bind", str(tmp_path), str(tmp_path)])
+    try:
+        assert remains.is_mounted(tmp_path)
+    finally:
+        run_tool(["umount", str(tmp_path)])
+    assert not remains.is_mounted(tmp_path)

@@ -1,7 +1,10 @@
 """The report of what was tried on booted images: nothing that failed is left out."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
-from support.scenarios import EVIDENCE, Scenario, report_text, scenarios_of
+from support.scenarios import EVIDENCE, Ledger, Scenario, report_text, scenarios_of
 
 
 def report(name: str, when: str, outcome: str, start: float, seen: str = "") -> pytest.TestReport:
@@ -34,6 +37,21 @@ def test_each_scenario_is_told_once_in_its_order() -> None:
         ("d", "error"),
     ]
     assert (
-        report_text(told).splitlines()[2] == "| a b | passed | 7 s | late; two lines \\| of a log |"
+        report_text(told).splitlines()[4] == "| a b | passed | 7 s | two lines \\| of a log; late |"
     )
-    assert report_text([Scenario("e", "passed", 61.6, "")]).endswith("| e | passed | 62 s |  |\n")
+    text = report_text(
+        [Scenario("e", "passed", 61.6, "", 3, 20), Scenario("f", "passed", 1, "", 2)]
+    )
+    assert text.startswith("5 boots; 20 power cuts looked at without one\n")
+    assert "\n| e | passed | 62 s |  |\n" in text
+
+
+def test_what_passed_is_known_to_the_next_run_of_the_same_images(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.jsonl", "these")
+    assert ledger.passed() == {}
+    one = Scenario("tests/image/test_boots.py::test_a", "passed", 2.5, "seen", 1, 40)
+    ledger.add(one)
+    Ledger(ledger.path, "others").add(replace(one, seconds=1.0))
+    with ledger.path.open("a") as file:
+        file.write('{"source": "these", "scen')
+    assert ledger.passed() == {one.test: one}

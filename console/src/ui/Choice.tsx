@@ -46,6 +46,7 @@ export function Choice<T extends Named = Named>({
   const chosen = rows.find((one) => one.name === text);
   const input = useRef<HTMLInputElement>(null);
   const open = text !== "" && text !== first && !chosen;
+  const none = text === "" && found.isSuccess && rows.length === 0;
   // a form with a name that stands for nothing, or for nothing yet, is not sent
   useEffect(() => input.current?.setCustomValidity(open ? "Choose one that there is" : ""), [open]);
   // who types is quicker than the controller: what fits may come after the last letter
@@ -69,6 +70,13 @@ export function Choice<T extends Named = Named>({
           </option>
         ))}
       </datalist>
+      {none && (
+        <FormHelperText>
+          <HelperText>
+            <HelperTextItem>There is none yet: make one first.</HelperTextItem>
+          </HelperText>
+        </FormHelperText>
+      )}
       {open && found.isSuccess && (
         <FormHelperText>
           <HelperText>

@@ -1,6 +1,7 @@
 /** Where the images of an app of the marketplace are, asked where the tenant has none for it yet. */
 import { Content, FormGroup, FormSelect, FormSelectOption } from "@patternfly/react-core";
 import { useEffect, useId, useMemo, useRef, useState } from "react";
+import { Link } from "react-router";
 import type { Listed } from "../../api/types";
 import { useRead, useReadOwn } from "../../api/useRead";
 import { useSession } from "../../session/Session";
@@ -69,8 +70,9 @@ function Asked({ needed, onGiven }: AskedProps) {
   return (
     <>
       <Content component="p">
-        The tenant has no image for it yet. Nodes fetch it from a datastore; the controller does not
-        look there itself. Where a node does not get it, the page of the app instance says why.
+        The tenant has no image for it yet. Nodes fetch it from a{" "}
+        <Link to="/library/datastores">datastore</Link>; the controller does not look there itself.
+        Where a node does not get it, the page of the app instance says why.
       </Content>
       <Choice
         label="Datastore"

@@ -13,11 +13,13 @@ export function FirstHour({ nodes }: { readonly nodes: number }) {
   const page = { query: { "next.pageSize": 1 } };
   const models = useRead("/v1/sysmodels", page);
   const projects = useRead("/v1/projects", page);
+  const netinsts = useRead("/v1/netinsts/status", page);
   const apps = useRead("/v1/apps", { ...page, enabled: may("accessEdgeApp", "Read") });
   const steps = stepsOf({
     models: some(models.data),
     projects: some(projects.data),
     nodes: nodes > 0,
+    netinsts: some(netinsts.data),
     app: apps.data?.list?.[0]?.id,
   });
   return (

@@ -2,19 +2,26 @@ import { describe, expect, it } from "vitest";
 import { isFirstHour } from "./first";
 import { stepsOf } from "./steps";
 
-const NOTHING = { models: false, projects: false, nodes: false, app: undefined };
+const NOTHING = {
+  models: false,
+  projects: false,
+  nodes: false,
+  netinsts: false,
+  app: undefined,
+};
 const standings = (have: Partial<Parameters<typeof stepsOf>[0]>) =>
   stepsOf({ ...NOTHING, ...have }).map((one) => one.standing);
 
 describe("the first hour", () => {
   it("begins with a model", () =>
-    expect(standings({})).toEqual(["next", "later", "later", "later", "later"]));
+    expect(standings({})).toEqual(["next", "later", "later", "later", "later", "later"]));
   it("goes on with the first step that is not done", () =>
     expect(standings({ models: true, nodes: true })).toEqual([
-      ...["done", "next", "done", "later", "later"],
+      ...["done", "next", "done", "later", "later", "later"],
     ]));
   it("ends with an instance of the app that there is", () => {
-    const steps = stepsOf({ models: true, projects: true, nodes: true, app: "a-1" });
+    const all = { models: true, projects: true, nodes: true, netinsts: true };
+    const steps = stepsOf({ ...all, app: "a-1" });
     expect(steps.at(-1)).toMatchObject({ standing: "next", to: "/apps/a-1/deploy" });
   });
   it.each([

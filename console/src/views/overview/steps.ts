@@ -13,12 +13,13 @@ interface Have {
   readonly models: boolean;
   readonly projects: boolean;
   readonly nodes: boolean;
+  readonly netinsts: boolean;
   /** The id of an app, where there is one. */
   readonly app: string | undefined;
 }
 
 /** In their order; the first that is not done is next. */
-export function stepsOf({ models, projects, nodes, app }: Have): readonly Step[] {
+export function stepsOf({ models, projects, nodes, netinsts, app }: Have): readonly Step[] {
   const steps: readonly (Omit<Step, "standing"> & { readonly done: boolean })[] = [
     {
       title: "A hardware model",
@@ -40,9 +41,16 @@ export function stepsOf({ models, projects, nodes, app }: Have): readonly Step[]
       simulated: true,
     },
     {
+      title: "A network instance on it for its apps",
+      to: "/library/netinsts",
+      about: "What its apps are connected to; or a policy of the project makes one on each node.",
+      done: netinsts,
+    },
+    {
       title: "An app from the marketplace",
       to: "/marketplace",
-      about: "Deploy on a card imports the app, and asks for its nodes.",
+      about:
+        "Deploy on a card imports the app, and asks for its nodes; its image comes from a registry, which is made under Datastores.",
       done: app !== undefined,
     },
     {

@@ -153,7 +153,9 @@ class Computer:
             argv += ["-chardev", f"socket,id=tpm,path={self.folder}/tpm.sock"]
             argv += ["-tpmdev", "emulator,id=tpm0,chardev=tpm"]
             argv += ["-device", f"{uefi.tpm},tpmdev=tpm0"]
-        argv += ["-chardev", f"file,id=con,path={self.console},append=on", "-serial", "chardev:con"]
+        argv += ["-chardev", f"socket,id=con,path={self.folder}/serial.sock,server=on,wait=off"]
+        argv[-1] += f",logfile={self.console},logappend=on"
+        argv += ["-serial", "chardev:con"]
         argv += ["-qmp", f"unix:{self.folder}/qmp.sock,server=on,wait=off"]
         argv += ["-smbios", f"type=1,serial={self.serial},manufacturer=QEMU,product=Eaves"]
         argv += ["-device", "i6300esb", "-action", "watchdog=reset"]

@@ -109,7 +109,7 @@ def only_one(path: Path = RECORD) -> Generator[None]:
 
 def new_record(folder: Path, node_name: str) -> Record:
     record = Record(
-        secrets.token_hex(16), folder, node_name, names_of_ours=not NAMESPACES.is_mount()
+        secrets.token_hex(16), folder, node_name, names_of_ours=not is_mounted(NAMESPACES)
     )
     record.save()
     return record
@@ -151,7 +151,7 @@ def remove(record: Record, *, keep_folder: bool) -> None:
     for name in sorted(namespaces):
         run_tool(["ip", "netns", "delete", name], check=False)
     remove_network()
-    if record.names_of_ours and NAMESPACES.is_mount() and not any(NAMESPACES.iterdir()):
+    if record.names_of_ours and is_mounted(NAMESPACES) and not any(NAMESPACES.iterdir()):
         run_tool(["umount", str(NAMESPACES)], check=False)  # `ip netns add` mounted it
     if record.node_name:
         _remove_control_groups(record.node_name)
@@ -229,14 +229,23 @@ def _inodes(names: set[str]) -> set[int]:
     return found - _host_namespaces() - {0}
 
 
+def is_mounted(folder: Path) -> bool:
+    """Also where it is mounted on itself, as `ip netns add` does it and `os.path` does not see."""
+    return str(folder) in _mount_points()
+
+
+def _mount_points() -> list[str]:
+    rows = (line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines())
+    return [row[4].encode().decode("unicode_escape") for row in rows]
+
+
 def _unmount_below(folder: Path) -> None:
     """The innermost first; what is busy is detached."""
     prefix = f"{folder}/"
-    rows = (line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines())
-    points = [row[4].encode().decode("unicode_escape") for row in rows]
-    for point in sorted((p for p in points if p.startswith(prefix)), key=len, reverse=True):
+    below = [point for point in _mount_points() if point.startswith(prefix)]
+    for point in sorted(below, key=len, reverse=True):
         run_tool(["umount", point], check=False)
-        if os.path.ismount(point):
+        if is_mounted(Path(point)):
             run_tool(["umount", "--lazy", point], check=False)
 
 

@@ -200,7 +200,7 @@ class Scene:
                     f"  last lines of the {name}:\n{last_lines(self.log_of(name))}"
                     for name in self.children
                 )
-                raise DemoFailed(f"not within {timeout_s:g} s: {what}\n{logs}")
+                raise DemoFailed(f"not within {timeout_s:g} s: {what}{_busy()}\n{logs}")
             time.sleep(pause_s)
         return answer
 
@@ -217,6 +217,15 @@ class Scene:
             return body if answer.status == http.HTTPStatus.OK else ""
         finally:
             connection.close()
+
+
+def _busy() -> str:
+    """What to do where nothing but time was missing."""
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    if load <= cores:
+        return ""
+    busy = f"this machine has a load of {load:.1f} for {cores} cores"
+    return f"; {busy}: end what else runs on it, and try again"
 
 
 def filled_in(text: str, values: Mapping[str, str]) -> str:

@@ -14,6 +14,7 @@ from eaves.controller.domain.admission.refusal import invalid
 from eaves.controller.domain.admission.templates import LAST_PCR, MAX_NAME, admit_template
 from eaves.controller.domain.contract.base import Contract, JsonObject, rfc3339
 from eaves.controller.domain.contract.catalogue import PCRTemplate
+from eaves.controller.domain.contract.device_status import AttestState
 from eaves.controller.domain.contract.devices import DeviceConfig
 from eaves.controller.domain.contract.envelope import ZcOpsType
 from eaves.controller.domain.measured import CAPTURED, VOLATILE, Measured, captured
@@ -124,7 +125,7 @@ def _measured(quoted: attestations.Quoted) -> Measured:
 
 
 async def accept(context: Context, request: Request) -> Response:
-    """Make what the device measured last a template of its model."""
+    """Make what the device measured last a template of its model; it attests again at once."""
     asked = await crud.read_body(request, Acceptance)
     async with context.writing(request) as work:
         device = await crud.find(work, catalog.DEVICES, object_id=request.path_params["id"])
@@ -157,6 +158,11 @@ async def accept(context: Context, request: Request) -> Response:
             raise Problem.of_refusals(refusals, catalog.MODELS.target(model))
         kept = (*model.pcr_templates, template)
         target = await store_templates(work, model, kept, "measurements accepted", template)
+        state, *_ = await attestations.find_attestation(work.db, DeviceId(device.id))
+        if state != AttestState.PASS and await attestations.drop_token(
+            work.db, DeviceId(device.id)
+        ):
+            work.told.add(DeviceId(device.id))
     return context.envelopes.success(
         target, operation=ZcOpsType.CREATE, user=work.principal.user_name
     )
