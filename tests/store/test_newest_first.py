@@ -3,7 +3,7 @@
 On both databases; each asks the database for one page, along an index.
 """
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -231,7 +231,12 @@ async def test_many_incidents_are_acknowledged_at_once_and_need_nobody_else(
     assert site
     attention = "/v1/ext/attention"
     assert ids((await alice.get(attention))["incidents"]["list"]) == "i6 i4 i3 i1 i0"
-    for body, status in (({"ids": []}, 400), ({"ids": ["i0", "i99"]}, 404), ({"ids": "i0"}, 400)):
+    wrong: Sequence[tuple[Json, int]] = (
+        ({"ids": []}, 400),
+        ({"ids": ["i0", "i99"]}, 404),
+        ({"ids": "i0"}, 400),
+    )
+    for body, status in wrong:
         answer = await alice.http.put(ACKNOWLEDGE, json=body)
         assert answer.status_code == status, answer.text
     assert not (await alice.get(INCIDENTS, acknowledged="true"))["list"], "all of them or none"
@@ -292,7 +297,7 @@ async def test_incidents_of_other_projects_are_neither_shown_nor_acknowledged(
 
 
 @contextmanager
-def asked_of(table: str) -> Iterator[list[tuple[str, object]]]:
+def asked_of(table: str) -> Generator[list[tuple[str, object]]]:
     """The statements that read this table, as the driver is given them."""
     asked: list[tuple[str, object]] = []
 
