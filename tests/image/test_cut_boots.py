@@ -161,7 +161,8 @@ def test_power_goes_while_it_is_installed_and_first_started(
     cuts: Cuts, images: Images, tmp_path: Path
 ) -> None:
     """Its TPM was cleared: it is another machine, which takes the record and the apps."""
-    cuts.eaves.run("device", "replace", "on-image", "--why", "its TPM was cleared")
+    why = ("--serial", cuts.machine.serial, "--why", "its TPM was cleared")
+    cuts.eaves.run("device", "replace", "on-image", *why)
     medium = tmp_path / "installer.raw"
     cuts.eaves.put_on_medium(images, medium, "--wipe")
     cuts.machine.power_cut()
