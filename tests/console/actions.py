@@ -79,6 +79,7 @@ ACTIONS: Final = (
     Action("nodes-chosen", "Delete", "DELETE", _DEVICE),
     Action("rollouts-chosen", "Abort", "PUT", _ROLLOUT + "/abort", _UPDATES),
     Action("rollouts-chosen", "Undo", "PUT", _ROLLOUT + "/undo", _UPDATES),
+    Action("alerts-chosen", "Acknowledge", "PUT", "/v1/ext/incidents/acknowledge"),
     Action("apps-chosen", "Delete", "DELETE", "/v1/apps/id/{id}"),
     Action("projects-chosen", "Delete", "DELETE", "/v1/projects/id/{id}"),
     Action("library-images-chosen", "Delete", "DELETE", "/v1/apps/images/id/{id}"),

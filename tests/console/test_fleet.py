@@ -112,6 +112,7 @@ def _more_views(http: httpx.Client) -> Mapping[str, str]:
         "nodes-chosen": "/nodes?namePattern=fleet-00001",
         "instances-chosen": "/instances?namePattern=web-1",
         "rollouts-chosen": "/rollouts?namePattern=eve-14",
+        "alerts-chosen": "/alerts?acknowledged=false",
         "apps-chosen": "/apps?namePattern=web",
         "projects-chosen": "/projects?namePattern=fleet",
         "library-images-chosen": "/library/images?namePattern=eve-14",
@@ -218,6 +219,32 @@ def _rule(one: Action) -> Rule:
     needs = one.rule or NEEDS[one.method, one.path]
     assert isinstance(needs, Rule)
     return needs
+
+
+def test_alerts_are_acknowledged_together_ordered_and_taken_back(
+    playwright: Playwright, fleet: Fleet
+) -> None:
+    """Those of rules, which open while the test runs, are left out by looking at one node."""
+    with fleet.site.api() as http:
+        one = http.get("/v1/eaves/incidents", params={"open": "true"}).json()["list"][0]
+    node = one["deviceName"]
+    with at_console(playwright, fleet.site) as page:
+        sign_in(page, "admin", PASSWORD)
+        page.get_by_role("heading", name="Needs a person").wait_for()
+        _open(page, f"/alerts?deviceNamePattern={node}&sort=severity%3Adesc")
+        expect(page.get_by_role("columnheader", name="Severity")).to_have_attribute(
+            "aria-sort", "descending"
+        )
+        for name, before in (("Acknowledge", "Not yet"), ("Take back", "By somebody")):
+            page.get_by_role("combobox", name="Acknowledged").select_option(before)
+            expect(page.locator(ROW).first).to_be_visible()
+            page.get_by_role("checkbox", name="Choose all of this page").check()
+            page.get_by_role("button", name=name, exact=True).click()
+            dialogue = page.get_by_role("dialog", name=f"{name}?")
+            dialogue.get_by_role("button", name=name, exact=True).click()
+            expect(page.get_by_role("heading", name="Nothing fits these filters")).to_be_visible()
+        page.get_by_role("button", name="Take the filters away").click()
+        expect(page).to_have_url(re.compile(r"[?&]open=(&|$)"))
 
 
 def test_fifty_thousand_rows_are_paged_ordered_chosen_and_found(

@@ -4,7 +4,7 @@ import re
 from collections.abc import Generator
 
 import pytest
-from console.browser import PASSWORD, Site, at_console, sign_in
+from console.browser import PASSWORD, Site, at_console, faults_of_access, sign_in
 from console.objects import put_objects
 from playwright.sync_api import Locator, Page, Playwright, expect
 from support.rest_objects import SHA256
@@ -125,3 +125,47 @@ def test_tokens_are_chosen_by_their_kind_and_revoked_together(page: Page) -> Non
     expect(page.get_by_role("heading", name="Nothing fits these filters")).to_be_visible()
     page.reload()
     expect(page.get_by_role("heading", name="Tokens and sessions")).to_be_visible()
+
+
+@pytest.mark.parametrize(("view", "time"), [("events", "timestamp"), ("audit", "at")])
+def test_what_happened_is_read_page_by_page_from_either_end(
+    page: Page, world: Site, view: str, time: str
+) -> None:
+    with world.api() as http:
+        for number in range(45):
+            body = {"name": f"{view}-{number:02}", "title": "To be told"}
+            assert http.post("/v1/brands", json=body).status_code == 200
+    part = "resourceNamePattern" if view == "events" else "objectNamePattern"
+    page.goto(f"/{view}?{part}={view}-&size=20")
+    rows = page.locator(ROW)
+    turn = page.get_by_role("button", name="Go to next page")
+    back = page.get_by_role("button", name="Go to previous page")
+    for number, shown in enumerate((20, 20, 5), 1):
+        expect(rows).to_have_count(shown)
+        expect(rows.first).to_contain_text(f"{view}-{64 - 20 * number:02}")
+        if number < 3:
+            turn.click()
+            expect(page).to_have_url(re.compile(rf"page={number + 1}&.*from=\d+"))
+    expect(turn).to_be_disabled()
+    back.click()
+    expect(rows.first).to_contain_text(f"{view}-24")
+    page.get_by_role("columnheader", name="When").get_by_role("button").click()
+    expect(page).to_have_url(re.compile(f"sort={time}%3Aasc"))
+    expect(rows.first).to_contain_text(f"{view}-00")
+    assert not faults_of_access(page)
+
+
+def test_the_marketplace_is_paged_ordered_and_narrowed(page: Page) -> None:
+    page.goto("/marketplace?size=20")
+    cards = page.get_by_role("article")
+    expect(cards).to_have_count(20)
+    first = cards.first.inner_text()
+    page.get_by_role("combobox", name="Order").select_option("Name, down")
+    expect(cards.first).not_to_have_text(first)
+    page.get_by_role("button", name="Go to next page").click()
+    expect(page).to_have_url(re.compile("page=2"))
+    expect(cards.last.get_by_role("heading")).to_have_text(first.splitlines()[0])
+    page.get_by_role("combobox", name="Kind").select_option("APP_TYPE_VM")
+    expect(page).not_to_have_url(re.compile("page="))
+    expect(cards.first).to_contain_text("VM")
+    assert not faults_of_access(page)

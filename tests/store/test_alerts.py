@@ -19,7 +19,12 @@ from eaves.controller.domain.status.liveness import limits_of
 from eaves.controller.jobs.alerts.watch import AlertWatch
 from eaves.controller.jobs.leased import Held, Leases
 from eaves.controller.store import notifications
-from eaves.controller.store.alerts import IncidentFilter, find_incident, list_incidents
+from eaves.controller.store.alerts import (
+    all_incidents,
+    count_incidents,
+    find_incident,
+    unattended_incidents,
+)
 from eaves.controller.store.devices import mark_gone, put_last_seen
 from eaves.controller.store.leases import Lease, LeaseLost
 from eaves.controller.store.notifications import Notification, Queue
@@ -42,7 +47,6 @@ from eaves.ids import DeviceId, ProjectId
 
 ALONE = Held(Lease("alerts", "test", 0), alone=True)
 PLANT, SITE = "plant", "site"
-EVERY = IncidentFilter()
 
 
 @dataclass
@@ -97,13 +101,13 @@ class Fleet:
 
     async def incidents(self, scope: Scope = ACME) -> Sequence[Incident]:
         async with snapshot(self.engine) as db:
-            return await list_incidents(db, scope, EVERY, before=None, limit=100)
+            return await all_incidents(db, scope)
 
     async def told(self) -> list[tuple[str, str]]:
         """Channel and what, in the order of the ids of the channels."""
         found: list[tuple[str, str]] = []
         async with snapshot(self.engine) as db:
-            for one in await list_incidents(db, ACME, EVERY, before=None, limit=100):
+            for one in await all_incidents(db, ACME):
                 rows = await notifications.of_incident(db, "acme", one.id)
                 found += [(row.channel_id, row.what.value) for row in rows]
         return sorted(found)
@@ -230,10 +234,9 @@ async def test_who_sees_some_projects_sees_their_incidents_only(fleet: Fleet) ->
         assert await find_incident(db, ACME, hidden.id) == hidden
         assert await find_incident(db, some, hidden.id) is None
         assert await find_incident(db, OTHER, hidden.id) is None
-        first = await list_incidents(db, ACME, EVERY, before=None, limit=1)
-        last = (first[0].opened_at, first[0].id)
-        second = await list_incidents(db, ACME, EVERY, before=last, limit=1)
-    assert {first[0].device_id, second[0].device_id} == {"a", "b"}
+        unattended = await unattended_incidents(db, some, 10)
+        assert await count_incidents(db, some) == 1
+    assert [one.device_id for one in unattended] == ["a"]
 
 
 async def test_old_incidents_are_forgotten_with_what_was_told(fleet: Fleet) -> None:

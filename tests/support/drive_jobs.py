@@ -166,6 +166,12 @@ def _read_alone(path: str) -> None:
     STEPS["GET", path] = read
 
 
+@step("PUT", "/v1/ext/incidents/acknowledge")
+async def _acknowledge_incidents(driver: Driver) -> httpx.Response:
+    body = {"ids": [driver.ids["incident"]]}
+    return await driver.call("PUT", "/v1/ext/incidents/acknowledge", body)
+
+
 for part in ("", "/unattested", "/unclaimed"):
     _read_alone(f"/v1/ext/attention{part}")
 _read_alone("/v1/ext/stream")

@@ -53,8 +53,9 @@ async def test_a_copy_knows_when_the_catalogue_is_newer(alice: Caller) -> None:
     assert shown["originType"] == "ORIGIN_IMPORTED"
     assert shown["parentDetail"]["updateAvailable"]
     assert shown["parentDetail"]["referenceExists"]
-    (listed,) = (await alice.get("/v1/apps"))["list"]
+    (listed,) = (await alice.get("/v1/apps", idOfParentObject=ENTRY.id))["list"]
     assert listed["parentDetail"]["updateAvailable"]
+    assert not (await alice.get("/v1/apps", idOfParentObject="another"))["list"]
 
     taken = {**shown["parentDetail"], "versionOfParentObject": now}
     await alice.put(f"/v1/apps/id/{old}", {**shown, "parentDetail": taken})

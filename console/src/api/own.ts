@@ -33,6 +33,9 @@ export interface Incident {
   readonly openedAt: string;
   readonly closedAt?: string;
   readonly closedWhy?: string;
+  readonly acknowledged: boolean;
+  readonly acknowledgedAt?: string;
+  readonly acknowledgedBy?: string;
 }
 
 export interface Wave {

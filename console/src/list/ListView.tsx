@@ -14,14 +14,14 @@ import {
   ToolbarGroup,
   ToolbarItem,
 } from "@patternfly/react-core";
-import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
+import { ExpandableRowContent, Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
 import type { UseQueryResult } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import type { Listed } from "../api/types";
 import { Problem } from "../ui/Problem";
 import { Waiting } from "../ui/Waiting";
 import { allChosen, allOf, type Chosen, toggled } from "./selection";
-import { filtered, type ListState, SIZES, sorted } from "./state";
+import { atFirst, counted, filtered, type ListState, SIZES, sorted, turned } from "./state";
 import { Typed } from "./Typed";
 
 const CHECK = "pf-v6-c-table__check"; // the cells' own way to choose names a row by its number alone
@@ -54,19 +54,26 @@ interface Props<T> {
   readonly actions?: ReactNode;
   /** What may be done with the rows that are chosen; without, nothing is chosen here. */
   readonly bulk?: (chosen: Chosen<T>, done: () => void) => ReactNode;
+  /** What a row shows once it is opened. */
+  readonly detail?: (row: T) => ReactNode;
+  /** Each row as a card in place of a table; columns are what cards are ordered by. */
+  readonly card?: (row: T) => ReactNode;
+  /** Cards one below the other. */
+  readonly wide?: boolean;
+  /** Whether somebody asked for less than the list usually has; without: by any filter. */
+  readonly narrowed?: boolean;
   readonly empty: ReactNode;
 }
 
 export function ListView<T>(props: Props<T>) {
-  const { title, query, state, idOf, bulk } = props;
+  const { title, query, idOf, bulk } = props;
   const [chosen, setChosen] = useState<Chosen<T>>(new Map());
   const rows = query.data?.list ?? [];
-  const total = query.data?.totalCount ?? rows.length;
   return (
     <section aria-label={title}>
       <Title headingLevel="h1">{title}</Title>
       {props.about && <p>{props.about}</p>}
-      <Tools {...props} total={total} />
+      <Tools {...props} />
       {bulk && chosen.size > 0 && (
         <Toolbar aria-label={`With ${chosen.size} chosen`}>
           <ToolbarContent>
@@ -80,10 +87,11 @@ export function ListView<T>(props: Props<T>) {
       )}
       {query.isError && <Problem error={query.error} />}
       {query.isPending && <Waiting what={title} />}
-      {query.data && rows.length === 0 && (
-        <Nothing filtered={Object.keys(state.filters).length > 0} {...props} />
+      {query.data && rows.length === 0 && <Nothing {...props} />}
+      {props.card && (
+        <div className={props.wide ? "eaves-rows" : "eaves-cards"}>{rows.map(props.card)}</div>
       )}
-      {rows.length > 0 && (
+      {!props.card && rows.length > 0 && (
         <Rows
           {...props}
           rows={rows}
@@ -96,15 +104,11 @@ export function ListView<T>(props: Props<T>) {
   );
 }
 
-function Tools<T>({
-  filters,
-  state,
-  onState,
-  actions,
-  total,
-}: Props<T> & { readonly total: number }) {
+function Tools<T>({ filters, state, onState, actions, query, card, columns }: Props<T>) {
+  const shown = query.isPlaceholderData ? undefined : query.data; // else: of the page before
+  const total = counted(state, query.data);
   return (
-    <Toolbar clearAllFilters={() => onState((now) => ({ ...now, filters: {}, page: 1 }))}>
+    <Toolbar clearAllFilters={() => onState((now) => atFirst({ ...now, filters: {} }))}>
       <ToolbarContent>
         {filters.map((one) => (
           <ToolbarFilter
@@ -133,20 +137,53 @@ function Tools<T>({
             )}
           </ToolbarFilter>
         ))}
+        {card && <Order columns={columns} state={state} onState={onState} />}
         <ToolbarGroup>{actions}</ToolbarGroup>
         <ToolbarItem variant="pagination" align={{ default: "alignEnd" }}>
           <Pagination
-            itemCount={total}
+            {...(total === undefined ? {} : { itemCount: total })}
             page={state.page}
             perPage={state.size}
             perPageOptions={SIZES.map((value) => ({ title: String(value), value }))}
-            onSetPage={(_event, page) => onState((now) => ({ ...now, page }))}
-            onPerPageSelect={(_event, size) => onState((now) => ({ ...now, size, page: 1 }))}
+            onSetPage={(_event, page) => onState((now) => turned(now, page, shown))}
+            onPerPageSelect={(_event, size) => onState((now) => atFirst({ ...now, size }))}
             isCompact
           />
         </ToolbarItem>
       </ToolbarContent>
     </Toolbar>
+  );
+}
+
+/** What the heads of a table do, where there is none. */
+function Order<T>({ columns, state, onState }: Pick<Props<T>, "columns" | "state" | "onState">) {
+  const ways = columns.flatMap(({ title, sort }) =>
+    sort
+      ? [
+          { value: `${sort}:asc`, label: `${title}, up` },
+          { value: `${sort}:desc`, label: `${title}, down` },
+        ]
+      : [],
+  );
+  const { sort } = state;
+  return (
+    <ToolbarItem>
+      <FormSelect
+        aria-label="Order"
+        value={sort ? `${sort.by}:${sort.down ? "desc" : "asc"}` : ""}
+        onChange={(_event, value) => {
+          const [by = "", way] = value.split(":");
+          onState((now) =>
+            atFirst({ ...now, sort: by ? { by, down: way === "desc" } : undefined }),
+          );
+        }}
+      >
+        <FormSelectOption value="" label="Order: as usual" />
+        {ways.map((one) => (
+          <FormSelectOption key={one.value} value={one.value} label={one.label} />
+        ))}
+      </FormSelect>
+    </ToolbarItem>
   );
 }
 
@@ -168,6 +205,7 @@ function Rows<T>({
   chosen,
   onChosen,
   all,
+  detail,
 }: Props<T> & {
   readonly rows: readonly T[];
   readonly chosen: Chosen<T>;
@@ -178,6 +216,7 @@ function Rows<T>({
     <Table aria-label={title} variant="compact" isStickyHeader>
       <Thead>
         <Tr>
+          {detail && <Th screenReaderText="Show more" />}
           {onChosen && (
             <Th className={CHECK}>
               <Checkbox
@@ -200,28 +239,67 @@ function Rows<T>({
           ))}
         </Tr>
       </Thead>
-      <Tbody>
-        {rows.map((row) => (
-          <Tr key={idOf(row)}>
-            {onChosen && (
-              <Td className={CHECK}>
-                <Checkbox
-                  id={`choose-${idOf(row)}`}
-                  aria-label={`Choose ${nameOf(row)}`}
-                  isChecked={chosen.has(idOf(row))}
-                  onChange={(_event, on) => onChosen(toggled(chosen, idOf(row), row, on))}
-                />
-              </Td>
-            )}
-            {columns.map((column) => (
-              <Td key={column.title} dataLabel={column.title} modifier="breakWord">
-                {column.cell(row)}
-              </Td>
-            ))}
-          </Tr>
-        ))}
-      </Tbody>
+      {detail ? (
+        rows.map((row, index) => (
+          <Opened key={idOf(row)} index={index} columns={columns} row={row} detail={detail} />
+        ))
+      ) : (
+        <Tbody>
+          {rows.map((row) => (
+            <Tr key={idOf(row)}>
+              {onChosen && (
+                <Td className={CHECK}>
+                  <Checkbox
+                    id={`choose-${idOf(row)}`}
+                    aria-label={`Choose ${nameOf(row)}`}
+                    isChecked={chosen.has(idOf(row))}
+                    onChange={(_event, on) => onChosen(toggled(chosen, idOf(row), row, on))}
+                  />
+                </Td>
+              )}
+              <Cells columns={columns} row={row} />
+            </Tr>
+          ))}
+        </Tbody>
+      )}
     </Table>
+  );
+}
+
+interface RowProps<T> {
+  readonly columns: readonly Column<T>[];
+  readonly row: T;
+}
+
+function Cells<T>({ columns, row }: RowProps<T>) {
+  return columns.map((column) => (
+    <Td key={column.title} dataLabel={column.title} modifier="breakWord">
+      {column.cell(row)}
+    </Td>
+  ));
+}
+
+function Opened<T>({
+  columns,
+  row,
+  index,
+  detail,
+}: RowProps<T> & { readonly index: number; readonly detail: (row: T) => ReactNode }) {
+  const [open, setOpen] = useState(false);
+  return (
+    <Tbody isExpanded={open}>
+      <Tr>
+        <Td expand={{ rowIndex: index, isExpanded: open, onToggle: () => setOpen(!open) }} />
+        <Cells columns={columns} row={row} />
+      </Tr>
+      {open && (
+        <Tr isExpanded>
+          <Td colSpan={columns.length + 1}>
+            <ExpandableRowContent>{detail(row)}</ExpandableRowContent>
+          </Td>
+        </Tr>
+      )}
+    </Tbody>
   );
 }
 
@@ -248,16 +326,16 @@ function sortOf<T>(
 }
 
 function Nothing<T>({
-  filtered: narrowed,
   state,
+  narrowed = Object.keys(state.filters).length > 0,
   onState,
   empty,
-}: Props<T> & { readonly filtered: boolean }) {
+}: Props<T>) {
   if (state.page > 1)
     return (
       <EmptyState headingLevel="h2" titleText="The list ends before this page">
         <EmptyStateBody>
-          <Button variant="link" onClick={() => onState((now) => ({ ...now, page: 1 }))}>
+          <Button variant="link" onClick={() => onState(atFirst)}>
             Go to its beginning
           </Button>
         </EmptyStateBody>
@@ -267,7 +345,7 @@ function Nothing<T>({
   return (
     <EmptyState headingLevel="h2" titleText="Nothing fits these filters">
       <EmptyStateBody>
-        <Button variant="link" onClick={() => onState((now) => ({ ...now, filters: {}, page: 1 }))}>
+        <Button variant="link" onClick={() => onState((now) => atFirst({ ...now, filters: {} }))}>
           Take the filters away
         </Button>
       </EmptyStateBody>

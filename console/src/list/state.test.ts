@@ -1,5 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { asked, changedAt, filtered, filteredAt, readState, sorted, writeState } from "./state";
+import {
+  asked,
+  changedAt,
+  counted,
+  filtered,
+  filteredAt,
+  readState,
+  sorted,
+  turned,
+  writeState,
+} from "./state";
 
 const read = (text: string) => readState(new URLSearchParams(text), ["namePattern", "runState"]);
 
@@ -55,6 +65,52 @@ describe("a change before the one before is rendered", () => {
     const both = filteredAt(`?${one}`, "user", "eve");
     expect(both.toString()).toBe("search=a%26b&user=eve");
     expect(filteredAt(`?${both}`, "search", "").toString()).toBe("user=eve");
+  });
+});
+
+describe("a filter that holds unless it is taken away", () => {
+  const usual = { open: "true" };
+  const names = ["open", "severity"];
+  const at = (text: string) => readState(new URLSearchParams(text), names, usual);
+  it.each(["", "open=false", "open=", "severity=ERROR", "open=&severity=ERROR"])(
+    "is said where it is otherwise: %s",
+    (text) =>
+      expect([...writeState(at(text), usual)].sort()).toEqual([...new URLSearchParams(text)]),
+  );
+  it("holds at first, and is gone once it was taken away", () => {
+    expect(at("").filters).toEqual({ open: "true" });
+    const without = changedAt("", names, (now) => filtered(now, "open", ""), usual);
+    expect(at(without.toString()).filters).toEqual({});
+  });
+});
+
+describe("a list whose rows nobody counts", () => {
+  const shown = { list: [1, 2], next: { pageToken: "7" } };
+  const third = read("page=3&size=20&from=9");
+  it("goes on behind the row that was the last, whatever came before the first meanwhile", () => {
+    const next = turned(third, 4, shown);
+    expect(asked(next)).toMatchObject({ "next.pageNum": 4, "next.pageToken": "7" });
+    expect(read(writeState(next).toString())).toEqual(next);
+  });
+  it.each([
+    ["back", turned(third, 2, shown)],
+    ["ahead by more than one", turned(third, 5, shown)],
+    ["on in one that is counted", turned(third, 4, { ...shown, totalCount: 99 })],
+    ["before anything is shown", turned(third, 4)],
+    ["to another filter", filtered(third, "namePattern", "a")],
+    ["to another order", sorted(third, "name")],
+  ])("turns pages by their numbers: %s", (_way, state) => {
+    expect(asked(state)).not.toHaveProperty("next.pageToken");
+    expect(writeState(state).has("from")).toBe(false);
+  });
+  it.each([
+    [undefined, shown],
+    [42, { list: [1, 2], next: { pageToken: "" } }],
+    [99, { ...shown, totalCount: 99 }],
+    [0, { list: [] }],
+    [0, undefined],
+  ])("ends where the last page does: %s", (total, told) => {
+    expect(counted(third, told)).toBe(total);
   });
 });
 

@@ -1,22 +1,34 @@
 /** What a list shows, as its address says it: so that every view can be linked and gone back to. */
 import type { Query } from "../api/call";
+import type { Listed } from "../api/types";
+
+type Filters = Readonly<Record<string, string>>;
 
 export interface ListState {
-  readonly filters: Readonly<Record<string, string>>;
+  readonly filters: Filters;
   readonly sort: { readonly by: string; readonly down: boolean } | undefined;
   readonly page: number;
   readonly size: number;
+  /** Where this page begins, of a list to whose beginning rows are added all the time. */
+  readonly from?: string | undefined;
 }
 
 export const SIZES: readonly number[] = [20, 50, 100, 500];
 const SIZE = 50;
 const MOST_TEXT = 1000;
 
-/** `names` are the filters that a list has; anything else in the address is not of it. */
-export function readState(params: URLSearchParams, names: readonly string[]): ListState {
+/**
+ * `names` are the filters that a list has; anything else in the address is not of it.  `usual` are
+ * those that hold unless the address says otherwise.
+ */
+export function readState(
+  params: URLSearchParams,
+  names: readonly string[],
+  usual: Filters = {},
+): ListState {
   const filters: Record<string, string> = {};
   for (const name of names) {
-    const text = params.get(name);
+    const text = params.get(name) ?? usual[name];
     if (text) filters[name] = text.slice(0, MOST_TEXT);
   }
   const [by = "", way = ""] = (params.get("sort") ?? "").split(":");
@@ -25,6 +37,7 @@ export function readState(params: URLSearchParams, names: readonly string[]): Li
     sort: by ? { by, down: way === "desc" } : undefined,
     page: whole(params.get("page"), 1),
     size: SIZES.includes(Number(params.get("size"))) ? Number(params.get("size")) : SIZE,
+    from: params.get("from") || undefined,
   };
 }
 
@@ -34,11 +47,16 @@ function whole(text: string | null, otherwise: number): number {
 }
 
 /** The address of a state; what is as usual stands in no address. */
-export function writeState(state: ListState): URLSearchParams {
-  const params = new URLSearchParams(state.filters);
+export function writeState(state: ListState, usual: Filters = {}): URLSearchParams {
+  const params = new URLSearchParams();
+  for (const name of new Set([...Object.keys(state.filters), ...Object.keys(usual)])) {
+    const text = state.filters[name] ?? "";
+    if (text !== (usual[name] ?? "")) params.set(name, text);
+  }
   if (state.sort) params.set("sort", `${state.sort.by}:${state.sort.down ? "desc" : "asc"}`);
   if (state.page > 1) params.set("page", String(state.page));
   if (state.size !== SIZE) params.set("size", String(state.size));
+  if (state.from) params.set("from", state.from);
   return params;
 }
 
@@ -50,8 +68,9 @@ export function changedAt(
   search: string,
   names: readonly string[],
   change: (state: ListState) => ListState,
+  usual: Filters = {},
 ): URLSearchParams {
-  return writeState(change(readState(new URLSearchParams(search), names)));
+  return writeState(change(readState(new URLSearchParams(search), names, usual)), usual);
 }
 
 /** As `changedAt`, for one filter of a page that is no such list. */
@@ -65,13 +84,29 @@ export function filteredAt(search: string, name: string, value: string): URLSear
 /** Another filter begins at the first page again. */
 export function filtered(state: ListState, name: string, value: string): ListState {
   const { [name]: _before, ...rest } = state.filters;
-  return { ...state, page: 1, filters: value ? { ...rest, [name]: value } : rest };
+  return atFirst({ ...state, filters: value ? { ...rest, [name]: value } : rest });
 }
 
 /** Up, down, and back to the usual order. */
 export function sorted(state: ListState, by: string): ListState {
-  if (state.sort?.by !== by) return { ...state, page: 1, sort: { by, down: false } };
-  return { ...state, page: 1, sort: state.sort.down ? undefined : { by, down: true } };
+  if (state.sort?.by !== by) return atFirst({ ...state, sort: { by, down: false } });
+  return atFirst({ ...state, sort: state.sort.down ? undefined : { by, down: true } });
+}
+
+export const atFirst = (state: ListState): ListState => ({ ...state, page: 1, from: undefined });
+
+/** Another page; the next one of a list without an end goes on behind the last row of this one. */
+export function turned(state: ListState, page: number, shown?: Listed<unknown>): ListState {
+  const next = shown?.totalCount === undefined && page === state.page + 1;
+  return { ...state, page, from: (next && shown?.next?.pageToken) || undefined };
+}
+
+/** How many rows there are; undefined: there are more, and nobody counts them. */
+export function counted(state: ListState, shown?: Listed<unknown>): number | undefined {
+  if (shown?.totalCount !== undefined) return shown.totalCount;
+  if (shown?.next?.pageToken) return undefined;
+  const rows = shown?.list?.length ?? 0;
+  return rows && (state.page - 1) * state.size + rows;
 }
 
 /** As the API is asked. */
@@ -80,6 +115,7 @@ export function asked(state: ListState): Query {
     ...state.filters,
     "next.pageSize": state.size,
     "next.pageNum": state.page,
+    ...(state.from ? { "next.pageToken": state.from } : {}),
     ...(state.sort
       ? { "next.orderBy": `${state.sort.by}:${state.sort.down ? "desc" : "asc"}` }
       : {}),

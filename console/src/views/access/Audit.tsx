@@ -1,18 +1,13 @@
 /** Who did what, with before and after; and whether the chain of the log is whole. */
-import { Alert, Button, Title, Toolbar, ToolbarContent, ToolbarItem } from "@patternfly/react-core";
-import { ExpandableRowContent, Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
+import { Alert, Button } from "@patternfly/react-core";
 import { useMutation } from "@tanstack/react-query";
-import { useState } from "react";
-import { useSearchParams } from "react-router";
 import { stringify } from "yaml";
-import { useMore } from "../../api/useMore";
-import { filteredAt } from "../../list/state";
-import { Typed } from "../../list/Typed";
+import { type Column, type Filter, ListView } from "../../list/ListView";
+import { useList } from "../../list/useList";
+import { useListState } from "../../list/useListState";
 import { useSession } from "../../session/Session";
 import { Age } from "../../ui/Age";
-import { More } from "../../ui/More";
 import { Problem } from "../../ui/Problem";
-import { Waiting } from "../../ui/Waiting";
 import { kindOf } from "../../ui/words";
 import { type Checked, whole } from "./chain";
 
@@ -29,92 +24,51 @@ interface Line {
   readonly changes: unknown;
 }
 
-const PATH = "/v1/eaves/audit";
-const PAGE = 100;
-const FILTERS = [
-  ["user", "User"],
-  ["objectName", "Object"],
-  ["verb", "What was done"],
-] as const;
+const FILTERS: readonly Filter[] = [
+  { name: "userPattern", label: "User" },
+  { name: "objectNamePattern", label: "Object" },
+  { name: "verbPattern", label: "What was done" },
+];
+const NAMES = FILTERS.map((one) => one.name);
+const COLUMNS: readonly Column<Line>[] = [
+  { title: "When", sort: "at", cell: (row) => <Age at={row.at} /> },
+  { title: "Who", cell: (row) => <bdi>{row.user}</bdi> },
+  { title: "Did", cell: (row) => row.verb },
+  {
+    title: "To",
+    cell: (row) => (
+      <span>
+        {kindOf(row.objectKind)} <bdi>{row.objectName}</bdi>
+      </span>
+    ),
+  },
+  { title: "Result", cell: (row) => row.result },
+];
 
 export function Audit() {
-  const [params, setParams] = useSearchParams();
-  const asked = Object.fromEntries(FILTERS.map(([name]) => [name, params.get(name) ?? ""]));
-  const change = (name: string, value: string) =>
-    setParams(filteredAt(window.location.search, name, value), { replace: true });
-  const { told, rows } = useMore<Line>(PATH, { query: { ...asked, "next.pageSize": PAGE } });
+  const [state, setState] = useListState(NAMES);
+  const query = useList<Line>("/v1/eaves/audit", state);
   return (
-    <section aria-label="Audit log">
-      <Title headingLevel="h1">Audit log</Title>
-      <Chain />
-      <Toolbar aria-label="Filters">
-        <ToolbarContent>
-          {FILTERS.map(([name, label]) => (
-            <ToolbarItem key={name}>
-              <Typed
-                label={label}
-                value={asked[name] ?? ""}
-                onValue={(text) => change(name, text)}
-              />
-            </ToolbarItem>
-          ))}
-        </ToolbarContent>
-      </Toolbar>
-      {told.isError && <Problem error={told.error} />}
-      {told.isPending && <Waiting what="the audit log" />}
-      <Table aria-label="Audit log" variant="compact">
-        <Thead>
-          <Tr>
-            <Th screenReaderText="Show what changed" />
-            <Th>When</Th>
-            <Th>Who</Th>
-            <Th>Did</Th>
-            <Th>To</Th>
-            <Th>Result</Th>
-          </Tr>
-        </Thead>
-        {rows.map((one, index) => (
-          <Row key={one.number} one={one} index={index} />
-        ))}
-      </Table>
-      <More told={told} name="Older entries" />
-    </section>
-  );
-}
-
-function Row({ one, index }: { readonly one: Line; readonly index: number }) {
-  const [open, setOpen] = useState(false);
-  return (
-    <Tbody isExpanded={open}>
-      <Tr>
-        <Td expand={{ rowIndex: index, isExpanded: open, onToggle: () => setOpen(!open) }} />
-        <Td dataLabel="When">
-          <Age at={one.at} />
-        </Td>
-        <Td dataLabel="Who">
-          <bdi>{one.user}</bdi>
-        </Td>
-        <Td dataLabel="Did">{one.verb}</Td>
-        <Td dataLabel="To" modifier="breakWord">
-          <span>
-            {kindOf(one.objectKind)} <bdi>{one.objectName}</bdi>
-          </span>
-        </Td>
-        <Td dataLabel="Result">{one.result}</Td>
-      </Tr>
-      {open && (
-        <Tr isExpanded>
-          <Td colSpan={6}>
-            <ExpandableRowContent>
-              <pre className="eaves-log">{stringify(one.changes ?? {})}</pre>
-              <small>
-                Entry {one.number}, request {one.requestId}, from <bdi>{one.client}</bdi>
-              </small>
-            </ExpandableRowContent>
-          </Td>
-        </Tr>
+    <ListView<Line>
+      title="Audit log"
+      query={query}
+      state={state}
+      onState={setState}
+      columns={COLUMNS}
+      filters={FILTERS}
+      idOf={(row) => String(row.number)}
+      nameOf={(row) => `Entry ${row.number}`}
+      actions={<Chain />}
+      detail={(row) => (
+        <>
+          <pre className="eaves-log">{stringify(row.changes ?? {})}</pre>
+          <small>
+            Entry {row.number}, request {row.requestId}, from <bdi>{row.client}</bdi>
+          </small>
+        </>
       )}
-    </Tbody>
+      empty={<p>Nothing was done yet.</p>}
+    />
   );
 }
 

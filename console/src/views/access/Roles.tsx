@@ -1,47 +1,39 @@
 /** Roles as a matrix that can be read: what each lets its users do, and where. */
-import { Button, Card, CardBody, CardTitle, Title } from "@patternfly/react-core";
+import { Button, Card, CardBody, CardTitle } from "@patternfly/react-core";
 import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
-import { Link, useSearchParams } from "react-router";
+import { Link } from "react-router";
 import type { Role } from "../../api/types";
-import { useMore } from "../../api/useMore";
-import { filteredAt } from "../../list/state";
-import { Typed } from "../../list/Typed";
+import { type Column, type Filter, ListView } from "../../list/ListView";
+import { useList } from "../../list/useList";
+import { useListState } from "../../list/useListState";
 import { AREAS, may, VERBS } from "../../rights/rights";
-import { Answer } from "../../ui/Answer";
-import { More } from "../../ui/More";
 
-const FILTER = "namePattern";
-const PAGE = 50;
+const FILTERS: readonly Filter[] = [{ name: "namePattern", label: "Name" }];
+const NAMES = FILTERS.map((one) => one.name);
+const COLUMNS: readonly Column<Role>[] = [{ title: "Name", sort: "name", cell: (row) => row.name }];
 
 export function Roles() {
-  const [params, setParams] = useSearchParams();
-  const text = params.get(FILTER) ?? "";
-  const { told, rows } = useMore<Role>("/v1/roles", {
-    query: { [FILTER]: text, "next.pageSize": PAGE },
-  });
-  const change = (value: string) =>
-    setParams(filteredAt(window.location.search, FILTER, value), { replace: true });
+  const [state, setState] = useListState(NAMES);
+  const query = useList<Role>("/v1/roles", state);
   return (
-    <section aria-label="Roles">
-      <Title headingLevel="h1">Roles</Title>
-      <Button variant="link" component={(props) => <Link {...props} to="/library/roles" />}>
-        Make or change one
-      </Button>
-      <div className="eaves-filter">
-        <Typed label="Name" value={text} onValue={change} />
-      </div>
-      <Answer query={told} what="roles">
-        {() => (
-          <div className="eaves-rows">
-            {rows.length === 0 && <p>Nothing has this in its name.</p>}
-            {rows.map((role) => (
-              <Matrix key={role.id} role={role} />
-            ))}
-          </div>
-        )}
-      </Answer>
-      <More told={told} name="More roles" />
-    </section>
+    <ListView<Role>
+      title="Roles"
+      query={query}
+      state={state}
+      onState={setState}
+      columns={COLUMNS}
+      filters={FILTERS}
+      idOf={(row) => row.id ?? row.name}
+      nameOf={(row) => row.name}
+      actions={
+        <Button variant="link" component={(props) => <Link {...props} to="/library/roles" />}>
+          Make or change one
+        </Button>
+      }
+      card={(row) => <Matrix key={row.id} role={row} />}
+      wide
+      empty={<p>There is none.</p>}
+    />
   );
 }
 

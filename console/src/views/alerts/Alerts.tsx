@@ -1,105 +1,159 @@
-/** Incidents: what an alert rule saw, since when, and whether it is over. */
-import {
-  EmptyState,
-  EmptyStateBody,
-  FormSelect,
-  FormSelectOption,
-  Title,
-} from "@patternfly/react-core";
+/** Incidents: what an alert rule saw, since when, whether it is over, and who took care of it. */
+import { EmptyState, EmptyStateBody } from "@patternfly/react-core";
 import { CheckCircleIcon } from "@patternfly/react-icons";
-import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
-import { Link, useSearchParams } from "react-router";
+import { Link } from "react-router";
 import type { Incident } from "../../api/own";
-import { useMore } from "../../api/useMore";
+import { type Column, type Filter, ListView } from "../../list/ListView";
+import type { Chosen } from "../../list/selection";
+import { writeState } from "../../list/state";
+import { useList } from "../../list/useList";
+import { useListState } from "../../list/useListState";
+import { useSession } from "../../session/Session";
 import { Age } from "../../ui/Age";
-import { Answer } from "../../ui/Answer";
-import { More } from "../../ui/More";
+import { Do } from "../../ui/Do";
+import { named } from "../../ui/named";
 import { State } from "../../ui/State";
 import { inWords } from "../../ui/words";
+import { byKnown } from "./known";
 
-const PAGE = 100;
+const NAMED = 10;
+const USUAL = { open: "true" };
+const FILTERS: readonly Filter[] = [
+  {
+    name: "open",
+    label: "Which",
+    choices: [
+      { value: "true", label: "Open" },
+      { value: "false", label: "Ended" },
+    ],
+  },
+  {
+    name: "severity",
+    label: "Severity",
+    choices: [
+      { value: "ERROR", label: "Error" },
+      { value: "WARNING", label: "Warning" },
+      { value: "NOTICE", label: "Notice" },
+    ],
+  },
+  {
+    name: "acknowledged",
+    label: "Acknowledged",
+    choices: [
+      { value: "false", label: "Not yet" },
+      { value: "true", label: "By somebody" },
+    ],
+  },
+  { name: "deviceNamePattern", label: "Node" },
+  { name: "ruleNamePattern", label: "Rule" },
+];
+const NAMES = FILTERS.map((one) => one.name);
+const COLUMNS: readonly Column<Incident>[] = [
+  { title: "Severity", sort: "severity", cell: (row) => <State word={row.severity} /> },
+  {
+    title: "About",
+    sort: "deviceName",
+    cell: (row) =>
+      row.deviceId ? (
+        <Link to={`/nodes/${row.deviceId}`}>
+          <bdi>{row.deviceName || row.objectName}</bdi>
+        </Link>
+      ) : (
+        <bdi>{row.objectName}</bdi>
+      ),
+  },
+  { title: "What was seen", cell: (row) => inWords(row.text) },
+  { title: "Rule", sort: "ruleName", cell: (row) => <bdi>{row.ruleName}</bdi> },
+  { title: "Since", sort: "openedAt", cell: (row) => <Age at={row.openedAt} /> },
+  {
+    title: "Ended",
+    sort: "closedAt",
+    cell: (row) =>
+      row.closedAt ? (
+        <>
+          <Age at={row.closedAt} />: {row.closedWhy}
+        </>
+      ) : (
+        "not yet"
+      ),
+  },
+  {
+    title: "Acknowledged",
+    sort: "acknowledgedAt",
+    cell: (row) =>
+      row.acknowledged ? (
+        <>
+          <bdi>{row.acknowledgedBy}</bdi>, <Age at={row.acknowledgedAt} />
+        </>
+      ) : (
+        "not yet"
+      ),
+  },
+];
+
+const nameOf = (row: Incident) => `${row.ruleName}: ${row.deviceName || row.objectName}`;
 
 export function Alerts() {
-  const [params, setParams] = useSearchParams();
-  const open = params.get("open") ?? "true";
-  const { told, rows } = useMore<Incident>("/v1/eaves/incidents", {
-    query: { open: open === "all" ? undefined : open, "next.pageSize": PAGE },
-  });
+  const [state, setState] = useListState(NAMES, USUAL);
+  const query = useList<Incident>("/v1/eaves/incidents", state);
+  const { may } = useSession();
   return (
-    <section aria-label="Alerts">
-      <Title headingLevel="h1">Alerts</Title>
-      <FormSelect
-        className="eaves-filter"
-        aria-label="Which alerts"
-        value={open}
-        onChange={(_event, value) => setParams(value === "true" ? {} : { open: value })}
-      >
-        <FormSelectOption value="true" label="Open alerts" />
-        <FormSelectOption value="false" label="Alerts that ended" />
-        <FormSelectOption value="all" label="All alerts" />
-      </FormSelect>
-      <Answer query={told} what="alerts">
-        {() =>
-          rows.length === 0 ? (
-            <EmptyState variant="sm" icon={CheckCircleIcon} headingLevel="h2" titleText="No alerts">
-              <EmptyStateBody>
-                Alert rules say what is watched; <Link to="/library/alert-rules">look at them</Link>
-                .
-              </EmptyStateBody>
-            </EmptyState>
-          ) : (
-            <Table aria-label="Incidents" variant="compact" isStickyHeader>
-              <Thead>
-                <Tr>
-                  <Th>Severity</Th>
-                  <Th>About</Th>
-                  <Th>What was seen</Th>
-                  <Th>Rule</Th>
-                  <Th>Since</Th>
-                  <Th>Ended</Th>
-                </Tr>
-              </Thead>
-              <Tbody>
-                {rows.map((one) => (
-                  <Tr key={one.id}>
-                    <Td dataLabel="Severity">
-                      <State word={one.severity} />
-                    </Td>
-                    <Td dataLabel="About" modifier="breakWord">
-                      {one.deviceId ? (
-                        <Link to={`/nodes/${one.deviceId}`}>
-                          <bdi>{one.deviceName || one.objectName}</bdi>
-                        </Link>
-                      ) : (
-                        <bdi>{one.objectName}</bdi>
-                      )}
-                    </Td>
-                    <Td dataLabel="What was seen" modifier="breakWord">
-                      {inWords(one.text)}
-                    </Td>
-                    <Td dataLabel="Rule">
-                      <bdi>{one.ruleName}</bdi>
-                    </Td>
-                    <Td dataLabel="Since">
-                      <Age at={one.openedAt} />
-                    </Td>
-                    <Td dataLabel="Ended">
-                      {one.closedAt ? (
-                        <>
-                          <Age at={one.closedAt} />: {one.closedWhy}
-                        </>
-                      ) : (
-                        "not yet"
-                      )}
-                    </Td>
-                  </Tr>
-                ))}
-              </Tbody>
-            </Table>
-          )
-        }
-      </Answer>
-      <More told={told} name="Older alerts" />
-    </section>
+    <ListView<Incident>
+      title="Alerts"
+      query={query}
+      state={state}
+      onState={setState}
+      columns={COLUMNS}
+      filters={FILTERS}
+      idOf={(row) => row.id}
+      nameOf={nameOf}
+      narrowed={NAMES.some((name) => writeState(state, USUAL).has(name))}
+      {...(may("accessDevice", "Update")
+        ? { bulk: (chosen, done) => <Acknowledge chosen={chosen} done={done} /> }
+        : {})}
+      empty={
+        <EmptyState variant="sm" icon={CheckCircleIcon} headingLevel="h2" titleText="No alerts">
+          <EmptyStateBody>
+            Alert rules say what is watched; <Link to="/library/alert-rules">look at them</Link>.
+          </EmptyStateBody>
+        </EmptyState>
+      }
+    />
+  );
+}
+
+interface BulkProps {
+  readonly chosen: Chosen<Incident>;
+  readonly done: () => void;
+}
+
+/** All of them by one call. */
+function Acknowledge({ chosen, done }: BulkProps) {
+  const { api } = useSession();
+  const { known, unknown } = byKnown(chosen);
+  const put = (rows: readonly Incident[], acknowledged: boolean) =>
+    api.putOwn("/v1/ext/incidents/acknowledge", {
+      body: { ids: rows.map((one) => one.id), acknowledged },
+    });
+  const those = (rows: readonly Incident[]) => named(rows.slice(0, NAMED).map(nameOf), rows.length);
+  return (
+    <>
+      {unknown.length > 0 && (
+        <Do
+          name="Acknowledge"
+          consequence={`${those(unknown)}: you take care of it, and nobody else is asked to. It stays open until it is over, which is told as ever.`}
+          work={() => put(unknown, true)}
+          done={done}
+        />
+      )}
+      {known.length > 0 && (
+        <Do
+          name="Take back"
+          consequence={`${those(known)}: nobody takes care of it, and it needs a person again while it is open.`}
+          work={() => put(known, false)}
+          done={done}
+        />
+      )}
+    </>
   );
 }

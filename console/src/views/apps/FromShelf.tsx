@@ -13,7 +13,6 @@ import { EntryImages } from "./EntryImages";
 import { importEntry, NOTHING_SAID } from "./importing";
 import { copyOf } from "./shelf";
 
-const MOST = 500;
 const NOT_YOURS = new Error(
   "your role does not import apps into this tenant; ask somebody whose role does to import it",
 );
@@ -21,7 +20,7 @@ const NOT_YOURS = new Error(
 export function FromShelf() {
   const { id = "" } = useParams();
   const entry = useReadOwn<BundleRow>("/v1/apps/global/id/{id}", { params: { id } });
-  const own = useReadOwn<Listed<BundleRow>>("/v1/apps", { query: { "next.pageSize": MOST } });
+  const own = useReadOwn<Listed<BundleRow>>("/v1/apps", { query: { idOfParentObject: id } });
   return (
     <Answer query={entry} what="the app">
       {(one) => (

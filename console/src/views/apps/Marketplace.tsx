@@ -7,55 +7,51 @@ import {
   CardTitle,
   Content,
   Label,
-  SearchInput,
-  Title,
 } from "@patternfly/react-core";
-import { useDeferredValue, useRef } from "react";
-import { Link, useSearchParams } from "react-router";
-import type { BundleRow, Listed } from "../../api/types";
-import { useReadOwn } from "../../api/useRead";
+import { useRef } from "react";
+import { Link } from "react-router";
+import type { BundleRow } from "../../api/types";
+import { type Column, type Filter, ListView } from "../../list/ListView";
+import { useList } from "../../list/useList";
+import { useListState } from "../../list/useListState";
 import { useSession } from "../../session/Session";
-import { Answer } from "../../ui/Answer";
 import { Described } from "../../ui/Described";
 import { Do } from "../../ui/Do";
 import { worded } from "../../ui/words";
 import { EntryImages } from "./EntryImages";
 import { importEntry, NOTHING_SAID } from "./importing";
 
+const KINDS = ["APP_TYPE_CONTAINER", "APP_TYPE_VM"];
+const FILTERS: readonly Filter[] = [
+  { name: "namePattern", label: "Name" },
+  {
+    name: "appType",
+    label: "Kind",
+    choices: KINDS.map((value) => ({ value, label: worded(value) })),
+  },
+];
+const NAMES = FILTERS.map((one) => one.name);
+const COLUMNS: readonly Column<BundleRow>[] = [
+  { title: "Name", sort: "name", cell: (row) => row.name },
+  { title: "Title", sort: "title", cell: (row) => row.title },
+];
+
 export function Marketplace() {
-  const [params, setParams] = useSearchParams();
-  const text = params.get("namePattern") ?? "";
-  const namePattern = useDeferredValue(text);
-  const shelf = useReadOwn<Listed<BundleRow>>("/v1/apps/global", {
-    query: { namePattern, "next.pageSize": 200 },
-  });
-  const change = (value: string) =>
-    setParams(value ? { namePattern: value } : {}, { replace: true });
+  const [state, setState] = useListState(NAMES);
+  const query = useList<BundleRow>("/v1/apps/global", state);
   return (
-    <section aria-label="Marketplace">
-      <Title headingLevel="h1">Marketplace</Title>
-      <SearchInput
-        className="eaves-filter"
-        aria-label="Name"
-        placeholder="Name"
-        value={text}
-        onChange={(_event, value) => change(value)}
-        onClear={() => change("")}
-      />
-      <Answer query={shelf} what="the marketplace">
-        {({ list = [] }) =>
-          list.length === 0 ? (
-            <p>Nothing has this in its name.</p>
-          ) : (
-            <div className="eaves-cards">
-              {list.map((one) => (
-                <Entry key={one.id} one={one} />
-              ))}
-            </div>
-          )
-        }
-      </Answer>
-    </section>
+    <ListView<BundleRow>
+      title="Marketplace"
+      query={query}
+      state={state}
+      onState={setState}
+      columns={COLUMNS}
+      filters={FILTERS}
+      idOf={(row) => row.id ?? ""}
+      nameOf={(row) => row.name ?? ""}
+      card={(row) => <Entry key={row.id} one={row} />}
+      empty={<p>Nothing is offered.</p>}
+    />
   );
 }
 

@@ -1,6 +1,13 @@
 /** One operation on many objects, with the result for each of them. */
-import { Breadcrumb, BreadcrumbItem, Title } from "@patternfly/react-core";
+import {
+  Breadcrumb,
+  BreadcrumbItem,
+  FormSelect,
+  FormSelectOption,
+  Title,
+} from "@patternfly/react-core";
 import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
+import { useState } from "react";
 import { Link, useParams } from "react-router";
 import { useMore } from "../../api/useMore";
 import { useRead } from "../../api/useRead";
@@ -24,15 +31,17 @@ interface Part {
 
 const EVERY_MS = 2_000;
 const PAGE = 200;
+const STATES = ["PENDING", "COMPLETE", "FAILED", "ABORTED"];
 
 export function Job() {
   const { id = "" } = useParams();
   const { api, may } = useSession();
   const params = { id };
+  const [state, setState] = useState("");
   const job = useRead("/v1/jobs/id/{id}", { params, every: EVERY_MS });
   const { told, rows } = useMore<Part>("/v1/eaves/jobs/id/{id}/objects", {
     params,
-    query: { "next.pageSize": PAGE },
+    query: { state, "next.pageSize": PAGE },
     every: EVERY_MS,
   });
   return (
@@ -67,6 +76,17 @@ export function Job() {
               ["By", one.revision?.createdBy],
             ]}
           />
+          <FormSelect
+            className="eaves-filter"
+            aria-label="Which results"
+            value={state}
+            onChange={(_event, word) => setState(word)}
+          >
+            <FormSelectOption value="" label="Every state" />
+            {STATES.map((word) => (
+              <FormSelectOption key={word} value={word} label={worded(word)} />
+            ))}
+          </FormSelect>
           <Answer query={told} what="results">
             {() => (
               <Table aria-label="Results" variant="compact">

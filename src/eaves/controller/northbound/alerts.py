@@ -1,9 +1,9 @@
-"""Incidents of alert rules, and what was told of them, below `/v1/eaves`.
+"""What was told of incidents of alert rules, below `/v1/eaves`.
 
 Rules and channels follow the common pattern (`catalog`).
 """
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from fastapi import Request
@@ -11,63 +11,20 @@ from fastapi.responses import JSONResponse, Response
 
 from eaves.controller.domain.alerts.messages import What, of_test, shown
 from eaves.controller.domain.contract.base import JsonObject, rfc3339
-from eaves.controller.domain.contract.envelope import ZcOpsType, ZsrvErrorCode
+from eaves.controller.domain.contract.envelope import ZcOpsType
 from eaves.controller.northbound import catalog, crud, journal
 from eaves.controller.northbound.context import Context
-from eaves.controller.northbound.paging import read_list_query, wrong_token
-from eaves.controller.northbound.periods import microseconds, moment_of, page_size
+from eaves.controller.northbound.periods import page_size
 from eaves.controller.northbound.problems import Problem, not_found
 from eaves.controller.northbound.routes import CHANGE_DEVICES, READ_DEVICES, Route
 from eaves.controller.northbound.work import Work
 from eaves.controller.store import alerts, notifications
-from eaves.controller.store.alerts import IncidentFilter
 from eaves.controller.store.notifications import Notification
 from eaves.controller.store.objects import find_objects
 from eaves.controller.store.tables import Kind
 
-INCIDENTS_AT_ONCE: Final = 100
 NOTIFICATIONS: Final = 100
 TRIED_AGAIN_AFTER: Final = timedelta(seconds=10)
-
-
-async def listing(context: Context, request: Request) -> Response:
-    """Newest first; `open`, `ruleId` and `deviceId` narrow."""
-    params = request.query_params
-    wanted = IncidentFilter(
-        _open(request), rule_id=params.get("ruleId", ""), device_id=params.get("deviceId", "")
-    )
-    limit = page_size(request, INCIDENTS_AT_ONCE)
-    before = _read_token(read_list_query(params).page_token)
-    async with context.reading(request) as work:
-        found = await alerts.list_incidents(
-            work.db, work.scope, wanted, before=before, limit=limit + 1
-        )
-    page = found[:limit]
-    token = ""
-    if len(found) > limit:
-        token = f"{microseconds(page[-1].opened_at)}.{page[-1].id}"
-    return JSONResponse({"list": [shown(one) for one in page], "next": {"pageToken": token}})
-
-
-def _open(request: Request) -> bool | None:
-    word = request.query_params.get("open", "").lower()
-    if word not in ("", "true", "false"):
-        raise Problem(
-            400,
-            f"open is {word!r}; give true or false",
-            code=ZsrvErrorCode.BAD_REQ_PARAM,
-            location="open",
-        )
-    return None if not word else word == "true"
-
-
-def _read_token(token: str) -> tuple[datetime, str] | None:
-    at, dot, id_ = token.partition(".")
-    if not token:
-        return None
-    if not dot or not at.isdecimal() or len(at) > 17:
-        raise wrong_token()
-    return moment_of(int(at)), id_
 
 
 async def read(context: Context, request: Request) -> Response:
@@ -155,7 +112,6 @@ async def try_channel(context: Context, request: Request) -> Response:
 
 CHANNEL: Final = f"{catalog.ALERT_CHANNELS.path}/id/{{id}}"
 ROUTES: tuple[Route, ...] = (
-    Route("GET", "/v1/eaves/incidents", listing, READ_DEVICES),
     Route("GET", "/v1/eaves/incidents/id/{id}", read, READ_DEVICES),
     Route("GET", f"{CHANNEL}/notifications", of_channel, READ_DEVICES),
     Route("PUT", f"{CHANNEL}/test", try_channel, CHANGE_DEVICES),

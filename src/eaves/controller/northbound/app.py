@@ -45,6 +45,7 @@ from eaves.controller.northbound import (
     global_hardware,
     images,
     in_use,
+    incidents,
     installer_images,
     instances_v2,
     kept,
@@ -182,6 +183,7 @@ ROUTES: Final = (
     *signup.ROUTES,
     *rollouts.ROUTES,
     *alerts.ROUTES,
+    *incidents.ROUTES,
 )
 
 

@@ -25,7 +25,6 @@ from eaves.controller.northbound.routes import READ_DEVICES, Route
 from eaves.controller.northbound.status import limits_in
 from eaves.controller.northbound.work import Work
 from eaves.controller.store import alerts, attention, rollouts
-from eaves.controller.store.alerts import IncidentFilter
 from eaves.controller.store.attention import Troubled, Unattested, Unclaimed
 from eaves.controller.store.rollouts import Rollout
 from eaves.controller.store.tables import Kind
@@ -42,16 +41,16 @@ NOT_AT_WORK: Final = {ZDeviceState.ZDEVICE_STATE_MAINTENANCE_MODE: RunState.MAIN
 
 
 async def everything(context: Context, request: Request) -> Response:
-    """Roll-outs that are held, open incidents, nodes that are silent or not attested, machines that
-    knock without a record: `next.pageSize` of each; `states` counts all nodes.
+    """Roll-outs that are held, open incidents that nobody acknowledged, nodes that are silent or
+    not attested, machines that knock without a record: `next.pageSize` of each; `states` counts
+    all nodes.
     """
     limit = page_size(request, OF_EACH)
     limits = limits_in(context)
     async with context.reading(request) as work:
         db, scope = work.db, work.scope
         projects = await records.names_of(db, scope, Kind.PROJECT)
-        wanted = IncidentFilter(open_only=True)
-        incidents = await alerts.list_incidents(db, scope, wanted, before=None, limit=limit + 1)
+        incidents = await alerts.unattended_incidents(db, scope, limit + 1)
         states, _ = both_ways(await device_counts(db, scope, work.now, limits))
         told: JsonObject = {
             "rollouts": _part([_rollout(one) for one in await _held(work)], limit),

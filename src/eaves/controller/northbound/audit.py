@@ -1,4 +1,4 @@
-"""The audit log: read newest first, exported as lines in the order of the chain, and checked.
+"""The audit log: read along its chain and against it, exported as lines, and checked.
 
 An export and a check are about all of a log, so they need a role that holds in all projects.
 Nothing here changes or deletes a row.  Damage that was found can be acknowledged, by a row of its
@@ -35,8 +35,7 @@ from eaves.controller.domain.authz import Area, Rule, Verb
 from eaves.controller.domain.contract.base import Contract, JsonObject
 from eaves.controller.northbound import crud
 from eaves.controller.northbound.context import Context
-from eaves.controller.northbound.paging import read_list_query
-from eaves.controller.northbound.periods import page_size, read_period
+from eaves.controller.northbound.periods import read_period, read_stretch
 from eaves.controller.northbound.problems import Problem
 from eaves.controller.northbound.routes import Route
 from eaves.controller.northbound.work import Work
@@ -59,6 +58,7 @@ log = structlog.get_logger()
 READ_AUDIT: Final = Rule(Area.USER, Verb.READ)
 ACKNOWLEDGE: Final = Rule(Area.ENTERPRISE, Verb.UPDATE)
 ROWS_AT_ONCE: Final = 100
+BY_TIME: Final = ("at", "number")
 CHECKED_AT_ONCE: Final = 20_000  # rows, in one request; who checks asks for the next ones
 LINES: Final = "application/x-ndjson"
 ATTEMPTS: Final = 3
@@ -67,7 +67,7 @@ MOST_REASON: Final = 1000
 
 
 async def many(context: Context, request: Request) -> Response:
-    """One page; its token is the row to go on from."""
+    """One page, newest first unless `next.orderBy=at`; its token is the row to go on from."""
     params, period = request.query_params, read_period(request)
     wanted = AuditFilter(
         user_name=params.get("user", ""),
@@ -75,20 +75,28 @@ async def many(context: Context, request: Request) -> Response:
         object_kind=params.get("objectKind", ""),
         object_id=params.get("objectId", ""),
         object_name=params.get("objectName", ""),
+        user_part=params.get("userPattern", ""),
+        verb_part=params.get("verbPattern", ""),
+        object_part=params.get("objectNamePattern", ""),
         start=period.start,
         end=period.end,
     )
-    token = read_list_query(params).page_token
-    limit = page_size(request, ROWS_AT_ONCE)
+    page = read_stretch(request, ROWS_AT_ONCE, BY_TIME)
     async with context.reading(request) as work:
-        found = await list_audit(
-            work.db, work.scope, wanted, before=_number(token, "next.pageToken"), limit=limit
+        told = await list_audit(
+            work.db,
+            work.scope,
+            wanted,
+            behind=page.behind,
+            oldest_first=page.oldest_first,
+            offset=page.offset,
+            limit=page.size + 1,
         )
-    more = len(found) == limit
+    found = told[: page.size]
     return JSONResponse(
         {
             "list": [line_of(row.number, row.entry) for row in found],
-            "next": {"pageSize": limit, "pageToken": str(found[-1].number) if more else ""},
+            "next": page.next(found[-1].number if len(told) > len(found) else 0).to_json(),
         }
     )
 

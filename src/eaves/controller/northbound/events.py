@@ -1,7 +1,11 @@
-"""Events of everything or of one object, newest first: what people did and what devices told.
+"""Events of everything or of one object: what people did and what devices told.
+
+The newest come first; `next.orderBy=timestamp` turns that round.  That is the order in which they
+came to the controller, which of a device that was away is not quite that of their times.
 
 Filters are those of the contract (time, severity, resource; of all events also the object) and
-ours: `source`, `user`, `eventType`, `search` (all of these words stand in the description).
+ours: `source`, `user`, `eventType`, `search` (all of these words stand in the description),
+`userPattern` and `resourceNamePattern` (a part of the name).
 """
 
 import json
@@ -13,20 +17,17 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
 from eaves.controller.domain.contract.base import JsonObject, rfc3339
-from eaves.controller.domain.contract.envelope import Cursor
 from eaves.controller.domain.contract.events import (
     EventQueryResponse,
     EventQueryResponseItem,
     EventSource,
 )
 from eaves.controller.domain.contract.telemetry import EventTopUsersData, EventTopUsersResp
-from eaves.controller.domain.numerals import number_of
 from eaves.controller.northbound import catalog, crud
 from eaves.controller.northbound.context import Context
 from eaves.controller.northbound.crud import Resource
 from eaves.controller.northbound.journal import EVENT_WORDS
-from eaves.controller.northbound.paging import read_list_query, wrong_token
-from eaves.controller.northbound.periods import page_size, read_period
+from eaves.controller.northbound.periods import read_period, read_stretch
 from eaves.controller.northbound.problems import Problem
 from eaves.controller.northbound.routes import READ_DEVICES, READ_INSTANCES, Endpoint, Route, reads
 from eaves.controller.northbound.work import Work
@@ -35,6 +36,7 @@ from eaves.controller.store.objects import Filter, list_objects
 from eaves.controller.store.tables import Kind
 
 EVENTS_AT_ONCE: Final = 100
+BY_TIME: Final = ("timestamp", "id")
 A_MONTH: Final = timedelta(days=30)
 USERS: Final = 10
 MOST_SEARCHED: Final = 500  # characters
@@ -66,15 +68,18 @@ def read_event_filter(
     params = request.query_params
     period = read_period(request)
     search = params.get("search", "")
-    if len(search) > MOST_SEARCHED:
-        raise Problem(
-            400, f"search has more than {MOST_SEARCHED} characters; search less", location="search"
-        )
+    for name in ("search", "userPattern", "resourceNamePattern"):
+        if len(params.get(name, "")) > MOST_SEARCHED:
+            raise Problem(
+                400, f"{name} has more than {MOST_SEARCHED} characters; search less", location=name
+            )
     members = {
         "object_kind": _object_kind(request),
         "event_type": params.get("eventType", ""),
         "source": params.get("source", "").upper().removeprefix("EVENT_SOURCE_"),
         "user_name": params.get("user", ""),
+        "user_part": params.get("userPattern", ""),
+        "object_part": params.get("resourceNamePattern", ""),
     }
     return EventFilter(
         severities=_severities(request),
@@ -106,21 +111,26 @@ def _object_kind(request: Request) -> str:
 
 async def _events(work: Work, request: Request, wanted: EventFilter) -> JsonObject:
     """One page; its token is the row to go on from, so that new events shift nothing."""
-    query = read_list_query(request.query_params)
-    limit = page_size(request, EVENTS_AT_ONCE)
-    before = number_of(query.page_token or "0")
-    if before is None:
-        raise wrong_token()
-    found = await list_events(work.db, work.scope, wanted, before=before, limit=limit)
+    page = read_stretch(request, EVENTS_AT_ONCE, BY_TIME)
+    told = await list_events(
+        work.db,
+        work.scope,
+        wanted,
+        before=0 if page.oldest_first else page.behind,
+        after=page.behind if page.oldest_first else 0,
+        oldest_first=page.oldest_first,
+        offset=page.offset,
+        limit=page.size + 1,
+    )
+    found = told[: page.size]
     projects = await _names(work, Kind.PROJECT, (event.project_id for event in found))
     devices = await _names(work, Kind.DEVICE, (event.device_id for event in found))
-    more = len(found) == limit
     return EventQueryResponse(
         list=tuple(
             _event(event, projects.get(event.project_id, ""), devices.get(event.device_id, ""))
             for event in found
         ),
-        next=Cursor(page_size=limit, page_token=str(found[-1].row) if more else ""),
+        next=page.next(found[-1].row if len(told) > len(found) else 0),
     ).to_json()
 
 

@@ -70,7 +70,7 @@ class Field:
     `kind`: str, int, bool, dict (JSON text of a map of texts) or an OpenEnum.  `inside`: where a
     name of another object is looked for: (our column, its id, its name, where it is visible).
     `few`: there are so few of those others that their names may be read first.  `words`: of a
-    computed enum, what is true of the objects of each word; cheaper than the comparison.
+    computed enum or bool, what is true of the objects of each word; cheaper than the comparison.
     """
 
     column: Column
@@ -160,6 +160,8 @@ def _is(source: Source, name: str, wanted: str) -> ColumnElement[bool]:
         return ours.in_(select(theirs).where(visible, named == wanted))
     if issubclass(known.kind, OpenEnum):
         return _is_word(known, known.kind, wanted)
+    if known.kind is bool and known.words is not None:
+        return known.words.get(wanted.lower(), false())
     if known.kind is bool:
         truth = {"true": 1, "false": 0}.get(wanted.lower())
         return false() if truth is None else known.column == truth

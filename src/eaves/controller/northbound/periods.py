@@ -1,11 +1,14 @@
 """The time that a question about telemetry is about: `startTime`, `endTime`, and pages within."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from fastapi import Request
 
-from eaves.controller.northbound.paging import read_list_query
+from eaves.controller.domain.contract.envelope import Cursor
+from eaves.controller.domain.numerals import number_of
+from eaves.controller.northbound.paging import direction, read_list_query, refuse, wrong_token
 from eaves.controller.northbound.problems import Problem
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -58,6 +61,50 @@ def page_size(request: Request, otherwise: int) -> int:
     query = read_list_query(request.query_params)
     asked = any(name.endswith("pageSize") for name in request.query_params)
     return min(query.page_size, MOST_ROWS) if asked else otherwise
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A page of what is only ever appended, newest first unless it is asked for otherwise.
+
+    `behind`: the number of the row to go on from, whatever was appended meanwhile (0: from the
+    first on); without it `offset` rows are left out.
+    """
+
+    oldest_first: bool
+    behind: int
+    offset: int
+    size: int
+    page_num: int
+    order_by: tuple[str, ...]
+
+    def next(self, last: int) -> Cursor:
+        """`last`: the number of the last row of this page; 0 where nothing is behind it."""
+        return Cursor(
+            page_size=self.size,
+            page_num=self.page_num,
+            page_token=str(last or ""),
+            order_by=self.order_by,
+        )
+
+
+def read_stretch(request: Request, otherwise: int, by_time: Sequence[str]) -> Stretch:
+    """`by_time`: names that order by time.  Raises Problem for another order."""
+    query = read_list_query(request.query_params)
+    ways = [direction(text) for text in query.order_by]
+    for name, _ in ways:
+        if name not in by_time:
+            raise refuse(
+                f"this list is ordered by time alone, not by {name[:40]!r}; give {by_time[0]!r} or "
+                f"'{by_time[0]}:desc'",
+                "next.orderBy",
+            )
+    behind, size = number_of(query.page_token or "0"), page_size(request, otherwise)
+    if behind is None:
+        raise wrong_token()
+    offset = 0 if behind else (query.page_num - 1) * size
+    oldest_first = bool(ways) and ways[0][1] > 0
+    return Stretch(oldest_first, behind, offset, size, query.page_num, query.order_by)
 
 
 def newest_first(request: Request) -> bool:

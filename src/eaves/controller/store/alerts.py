@@ -1,16 +1,16 @@
 """Alert rules as the job reads them, what they watch, and incidents."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, and_, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, or_, select, update
 
 from eaves.controller.domain.alerts.messages import Incident
 from eaves.controller.domain.alerts.moves import Phase, Tracked
 from eaves.controller.domain.scope import Scope
-from eaves.controller.store.dialect import upsert_many
+from eaves.controller.store.dialect import is_one_of, upsert_many
 from eaves.controller.store.objects import StoredObject, stored_from_row
 from eaves.controller.store.tables import Kind, object_references, objects
 from eaves.controller.store.tables_alerts import alert_states, incidents
@@ -170,56 +170,60 @@ async def close_incident(
     return None if row is None else _incident(row)
 
 
-@dataclass(frozen=True, slots=True)
-class IncidentFilter:
-    """Empty and None: all of them."""
-
-    open_only: bool | None = None
-    rule_id: str = ""
-    device_id: str = ""
-
-
-def _visible(scope: Scope) -> ColumnElement[bool]:
+def visible_incidents(scope: Scope) -> ColumnElement[bool]:
     """An incident is of the project of its node."""
     c = incidents.c
     inside = c.enterprise_id == scope.enterprise
     return inside if scope.projects is None else inside & c.project_id.in_(scope.projects)
 
 
-def _kept_by(wanted: IncidentFilter) -> list[ColumnElement[bool]]:
+async def unattended_incidents(db: Db, scope: Scope, limit: int) -> tuple[Incident, ...]:
+    """Those that are open and that nobody acknowledged, newest first."""
     c = incidents.c
-    found: list[ColumnElement[bool]] = []
-    if wanted.open_only is not None:
-        found.append(c.closed_at.is_(None) if wanted.open_only else c.closed_at.is_not(None))
-    if wanted.rule_id:
-        found.append(c.rule_id == wanted.rule_id)
-    if wanted.device_id:
-        found.append(c.device_id == wanted.device_id)
-    return found
-
-
-async def list_incidents(
-    db: Db,
-    scope: Scope,
-    wanted: IncidentFilter,
-    *,
-    before: tuple[datetime, str] | None,
-    limit: int,
-) -> tuple[Incident, ...]:
-    """Newest first; `before`: moment and id of the last of the page before."""
-    c = incidents.c
-    query = select(incidents).where(_visible(scope), *_kept_by(wanted))
-    if before is not None:
-        at, last = before
-        query = query.where(or_(c.opened_at < at, and_(c.opened_at == at, c.id < last)))
+    query = select(incidents).where(
+        visible_incidents(scope), c.closed_at.is_(None), c.acknowledged_at.is_(None)
+    )
     rows = await db.execute(query.order_by(c.opened_at.desc(), c.id.desc()).limit(limit))
     return tuple(_incident(row) for row in rows)
 
 
+async def all_incidents(db: Db, scope: Scope) -> tuple[Incident, ...]:
+    """For questions that only Python can answer."""
+    rows = await db.execute(select(incidents).where(visible_incidents(scope)))
+    return tuple(_incident(row) for row in rows)
+
+
+async def count_incidents(db: Db, scope: Scope) -> int:
+    query = select(func.count()).select_from(incidents).where(visible_incidents(scope))
+    return (await db.execute(query)).scalar_one()
+
+
+async def find_incidents(
+    db: Db, scope: Scope, incident_ids: Collection[str]
+) -> Mapping[str, Incident]:
+    """By id."""
+    those = is_one_of(db, incidents.c.id, incident_ids)
+    rows = await db.execute(select(incidents).where(visible_incidents(scope), those))
+    return {row.id: _incident(row) for row in rows}
+
+
 async def find_incident(db: Db, scope: Scope, incident_id: str) -> Incident | None:
-    query = select(incidents).where(_visible(scope), incidents.c.id == incident_id)
-    row = (await db.execute(query)).one_or_none()
-    return None if row is None else _incident(row)
+    return (await find_incidents(db, scope, (incident_id,))).get(incident_id)
+
+
+async def acknowledge_incidents(
+    db: Db, scope: Scope, incident_ids: Collection[str], *, at: datetime | None, by: str
+) -> tuple[Incident, ...]:
+    """As they are then; `at` None takes it back.  What is so already is left out."""
+    c = incidents.c
+    differs = c.acknowledged_at.is_(None) if at is not None else c.acknowledged_at.is_not(None)
+    rows = await db.execute(
+        update(incidents)
+        .where(visible_incidents(scope), is_one_of(db, c.id, incident_ids), differs)
+        .values(acknowledged_at=at, acknowledged_by=by)
+        .returning(incidents)
+    )
+    return tuple(_incident(row) for row in rows)
 
 
 async def forget_old_incidents(db: Db, before: datetime, limit: int) -> int:

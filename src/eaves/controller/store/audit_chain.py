@@ -28,7 +28,7 @@ from eaves.controller.domain.audit import (
     with_seal,
 )
 from eaves.controller.domain.scope import Scope
-from eaves.controller.store.dialect import insert_missing, upsert
+from eaves.controller.store.dialect import has_part, insert_missing, upsert
 from eaves.controller.store.tables import audit, audit_heads
 
 log = structlog.get_logger()
@@ -241,19 +241,30 @@ class AuditFilter:
     object_kind: str = ""
     object_id: str = ""
     object_name: str = ""
+    user_part: str = ""  # some of the name, whatever its case
+    verb_part: str = ""
+    object_part: str = ""
     start: datetime | None = None
     end: datetime | None = None
 
 
 async def list_audit(
-    db: AsyncConnection, scope: Scope, wanted: AuditFilter, *, before: int = 0, limit: int = 100
+    db: AsyncConnection,
+    scope: Scope,
+    wanted: AuditFilter,
+    *,
+    behind: int = 0,
+    oldest_first: bool = False,
+    offset: int = 0,
+    limit: int = 100,
 ) -> tuple[AuditRow, ...]:
-    """Newest first, from before row `before` (0: from the newest on)."""
+    """In the order of the chain, or against it, from behind row `behind` (0: from the first on)."""
     c = audit.c
     query = select(audit).where(_visible(scope), *_kept_by(wanted))
-    if before:
-        query = query.where(c.number < before)
-    rows = await db.execute(query.order_by(c.number.desc()).limit(min(limit, MOST_ROWS)))
+    if behind:
+        query = query.where(c.number > behind if oldest_first else c.number < behind)
+    order = c.number.asc() if oldest_first else c.number.desc()
+    rows = await db.execute(query.order_by(order).offset(offset).limit(limit))
     return tuple(_row_from(row) for row in rows)
 
 
@@ -277,6 +288,13 @@ def _kept_by(wanted: AuditFilter) -> Iterator[ColumnElement[bool]]:
     ):
         if value:
             yield column == value
+    for column, part in (
+        (c.user_name, wanted.user_part),
+        (c.verb, wanted.verb_part),
+        (c.object_name, wanted.object_part),
+    ):
+        if part:
+            yield has_part(column, part)
     if wanted.start is not None:
         yield c.at >= wanted.start
     if wanted.end is not None:

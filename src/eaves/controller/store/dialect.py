@@ -49,6 +49,11 @@ def micros_of(span: timedelta) -> int:
     return span // timedelta(microseconds=1)
 
 
+def has_part(column: ColumnElement[str], part: str) -> ColumnElement[bool]:
+    """Whatever its case, as far as the database knows it: SQLite only that of ASCII."""
+    return func.lower(column).contains(part.lower(), autoescape=True)
+
+
 def is_one_of(
     db: AsyncConnection | Connection, column: ColumnElement[str], values: Collection[str]
 ) -> ColumnElement[bool]:

@@ -21,7 +21,7 @@ from sqlalchemy import (
 from eaves.controller.domain.audit import AuditEntry
 from eaves.controller.domain.scope import Scope
 from eaves.controller.store.audit_chain import note_audit
-from eaves.controller.store.dialect import insert_missing
+from eaves.controller.store.dialect import has_part, insert_missing
 from eaves.controller.store.many import insert_tuples
 from eaves.controller.store.tables import Moment, events
 from eaves.controller.store.unit import Db
@@ -90,6 +90,8 @@ class EventFilter:
     event_type: str = ""
     source: str = ""  # SYSTEM or USER
     user_name: str = ""
+    user_part: str = ""  # some of the name, whatever its case
+    object_part: str = ""
     severities: frozenset[str] = frozenset()  # as stored
     words: tuple[str, ...] = ()  # all of them stand in the description, whatever their case
     start: datetime | None = None
@@ -126,7 +128,10 @@ def _kept_by(wanted: EventFilter) -> Iterator[ColumnElement[bool]]:
     if wanted.severities:
         yield c.severity.in_(sorted(wanted.severities))
     for word in wanted.words:
-        yield func.lower(c.description).contains(word.lower(), autoescape=True)
+        yield has_part(c.description, word)
+    for column, part in ((c.user_name, wanted.user_part), (c.object_name, wanted.object_part)):
+        if part:
+            yield has_part(column, part)
     if wanted.start is not None:
         yield c.at >= wanted.start
     if wanted.end is not None:
@@ -141,9 +146,13 @@ async def list_events(
     object_id: str = "",
     before: int = 0,
     after: int = 0,
+    oldest_first: bool = False,
+    offset: int = 0,
     limit: int = 100,
 ) -> tuple[Event, ...]:
-    """Newest first.  `before` and `after` are rows: older than, newer than; 0 for no bound."""
+    """In the order in which they came, or against it.  `before` and `after` are rows: older than,
+    newer than; 0 for no bound.
+    """
     c = events.c
     query = select(*(c[name] for name in (*_EVENT_COLUMNS, "row"))).where(
         _visible(scope), *_kept_by(wanted)
@@ -154,7 +163,8 @@ async def list_events(
         query = query.where(c.row < before)
     if after:
         query = query.where(c.row > after)
-    rows = await db.execute(query.order_by(c.row.desc()).limit(limit))
+    order = c.row.asc() if oldest_first else c.row.desc()
+    rows = await db.execute(query.order_by(order).offset(offset).limit(limit))
     return tuple(Event(**row._mapping) for row in rows)  # noqa: SLF001 - public: named so to not clash with columns
 
 

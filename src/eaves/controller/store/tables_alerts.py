@@ -48,8 +48,16 @@ incidents = Table(
     Column("opened_at", Moment, nullable=False),
     Column("closed_at", Moment, nullable=True),
     _text("closed_why"),
+    Column("acknowledged_at", Moment, nullable=True),
+    _text("acknowledged_by"),  # the name of the user
     PrimaryKeyConstraint("enterprise_id", "id"),
     Index(None, "enterprise_id", "opened_at", "id"),
+    Index(
+        "ix_incidents_open",
+        *("enterprise_id", "opened_at", "id"),
+        sqlite_where=text("closed_at IS NULL"),
+        postgresql_where=text("closed_at IS NULL"),
+    ),
     Index(None, "enterprise_id", "device_id", "opened_at"),
     Index(None, "closed_at"),
 )

@@ -44,6 +44,8 @@ class Incident:
     opened_at: datetime
     closed_at: datetime | None = None
     closed_why: str = ""
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str = ""
 
     @property
     def about(self) -> str:
@@ -99,7 +101,7 @@ _SHARED: Final = ("rule ", "severity ")
 
 def shown(incident: Incident) -> JsonObject:
     """As REST and webhooks tell it."""
-    over = incident.closed_at
+    over, known = incident.closed_at, incident.acknowledged_at
     return {
         "id": incident.id,
         "open": over is None,
@@ -116,6 +118,12 @@ def shown(incident: Incident) -> JsonObject:
         "text": incident.text,
         "openedAt": rfc3339(incident.opened_at),
         **({} if over is None else {"closedAt": rfc3339(over), "closedWhy": incident.closed_why}),
+        "acknowledged": known is not None,
+        **(
+            {}
+            if known is None
+            else {"acknowledgedAt": rfc3339(known), "acknowledgedBy": incident.acknowledged_by}
+        ),
     }
 
 

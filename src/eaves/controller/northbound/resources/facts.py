@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from eaves.controller.domain.contract.apps import App, AppInstance
 from eaves.controller.domain.contract.devices import DeviceConfig
+from eaves.controller.domain.contract.envelope import ObjectParentDetail
 from eaves.controller.domain.contract.manifests import ManifestDetails, VMManifest
 from eaves.controller.domain.contract.netinsts import NetInstConfig
 from eaves.controller.domain.contract.networks import NetConfig
@@ -42,6 +43,7 @@ async def app_facts(_work: Work, items: tuple[App, ...]) -> FactsById:
             "deploymentType": manifest.deployment_type,
             "category": about.category,
             "appCategory": about.app_category,
+            "idOfParentObject": (item.parent_detail or ObjectParentDetail()).id_of_parent_object,
         }
     return found
 
