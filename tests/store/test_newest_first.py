@@ -139,7 +139,12 @@ async def test_what_is_appended_is_filtered_by_parts_of_names_and_ordered_by_tim
     found = await alice.get(path, **{f"{member}Pattern": "GE-4"})
     assert [(one[member], one[what].lower()) for one in found["list"]] == [("edge-4", "told")]
     assert not (await alice.get(path, **{f"{member}Pattern": "e%4"}))["list"]
-    for params in ({"next.orderBy": "user"}, {"next.pageToken": "x"}, {"next.pageNum": "-1"}):
+    wrong = [{"next.pageToken": "x"}, {"next.pageNum": "-1"}, {f"{member}Pattern": "e" * 501}]
+    if path == EVENTS:  # as clients of the published API may ask
+        assert (await alice.get(path, **{"next.orderBy": "user"}))["list"]
+    else:
+        wrong.append({"next.orderBy": "user"})
+    for params in wrong:
         answer = await alice.http.get(path, params=params)
         assert answer.status_code == 400, params
         assert answer.json()["error"][0]["location"] == next(iter(params))

@@ -148,6 +148,14 @@ function Tools<T>({ filters, state, onState, actions, query, card, columns }: Pr
             onSetPage={(_event, page) => onState((now) => turned(now, page, shown))}
             onPerPageSelect={(_event, size) => onState((now) => atFirst({ ...now, size }))}
             isCompact
+            toggleTemplate={({ firstIndex, lastIndex }) => (
+              <>
+                <b>
+                  {firstIndex} - {lastIndex}
+                </b>{" "}
+                of {total ?? "many"}
+              </>
+            )}
           />
         </ToolbarItem>
       </ToolbarContent>

@@ -29,7 +29,8 @@ export function readState(
   const filters: Record<string, string> = {};
   for (const name of names) {
     const text = params.get(name) ?? usual[name];
-    if (text) filters[name] = text.slice(0, MOST_TEXT);
+    const none = text === "all" && name in usual; // as addresses had it once
+    if (text && !none) filters[name] = text.slice(0, MOST_TEXT);
   }
   const [by = "", way = ""] = (params.get("sort") ?? "").split(":");
   return {

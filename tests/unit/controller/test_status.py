@@ -13,7 +13,11 @@ from eaves.controller.domain.app_status import (
     netinst_status,
     volume_status,
 )
-from eaves.controller.domain.contract.device_status import DeviceSWSubStatus
+from eaves.controller.domain.contract.device_status import (
+    DeviceBootReason,
+    DeviceSWStatus,
+    DeviceSWSubStatus,
+)
 from eaves.controller.domain.contract.devices import AdminState
 from eaves.controller.domain.contract.statuses import RunState, SWState
 from eaves.controller.domain.status.devices import DeviceReports, device_status
@@ -42,7 +46,7 @@ from eaves.evapi.info import (
     ZNetworkInstanceState,
     ZSwState,
 )
-from eaves.evapi.info.device import BaseOsSubStatus, ZInfoDevSW
+from eaves.evapi.info.device import BaseOsStatus, BaseOsSubStatus, BootReason, ZInfoDevSW
 
 BOUND = NOW - timedelta(days=9)
 
@@ -90,6 +94,16 @@ def test_where_an_update_stands_is_told_by_its_word(sub: BaseOsSubStatus) -> Non
     assert told.sw_sub_status_str == "so far"
     assert (told.sw_sub_status is DeviceSWSubStatus.UNSPECIFIED) == (not sub)
     assert sub.name.replace("_", "") in "NONESUBSTATUS" + told.sw_sub_status.name.replace("_", "")
+
+
+@pytest.mark.parametrize("number", [-1, -100, 99])
+def test_numbers_that_stand_for_no_word_say_nothing(number: int) -> None:
+    software = ZInfoDevSW(user_status=BaseOsStatus(number), sub_status=BaseOsSubStatus(number))
+    info = ZInfoDevice(sw_list=(software,), last_boot_reason=BootReason(number))
+    status = device_status(DEVICE, ALIVE, DeviceReports(info))
+    assert status.device_reboot_reason is DeviceBootReason.UNSPECIFIED
+    assert status.sw_info[0].sw_status is DeviceSWStatus.UNSPECIFIED
+    assert status.sw_info[0].sw_sub_status is DeviceSWSubStatus.UNSPECIFIED
 
 
 def test_progress_and_errors_of_images_stand_in_the_status_of_the_app() -> None:

@@ -5,7 +5,7 @@ import { Link } from "react-router";
 import type { Incident } from "../../api/own";
 import { type Column, type Filter, ListView } from "../../list/ListView";
 import type { Chosen } from "../../list/selection";
-import { writeState } from "../../list/state";
+import { atFirst } from "../../list/state";
 import { useList } from "../../list/useList";
 import { useListState } from "../../list/useListState";
 import { useSession } from "../../session/Session";
@@ -17,7 +17,7 @@ import { inWords } from "../../ui/words";
 import { byKnown } from "./known";
 
 const NAMED = 10;
-const USUAL = { open: "true" };
+const USUAL: Readonly<Record<string, string>> = { open: "true" };
 const FILTERS: readonly Filter[] = [
   {
     name: "open",
@@ -107,9 +107,19 @@ export function Alerts() {
       filters={FILTERS}
       idOf={(row) => row.id}
       nameOf={nameOf}
-      narrowed={NAMES.some((name) => writeState(state, USUAL).has(name))}
+      narrowed={Object.entries(state.filters).some(([name, said]) => said !== USUAL[name])}
       {...(may("accessDevice", "Update")
-        ? { bulk: (chosen, done) => <Acknowledge chosen={chosen} done={done} /> }
+        ? {
+            bulk: (chosen, done) => (
+              <Acknowledge
+                chosen={chosen}
+                done={() => {
+                  done();
+                  setState(atFirst); // those behind come up where these are no more
+                }}
+              />
+            ),
+          }
         : {})}
       empty={
         <EmptyState variant="sm" icon={CheckCircleIcon} headingLevel="h2" titleText="No alerts">

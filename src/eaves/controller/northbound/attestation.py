@@ -125,7 +125,10 @@ def _measured(quoted: attestations.Quoted) -> Measured:
 
 
 async def accept(context: Context, request: Request) -> Response:
-    """Make what the device measured last a template of its model; it attests again at once."""
+    """Make what the device measured last a template of its model.
+
+    Was it let in without fitting, it attests again at once; a refused one does so by itself.
+    """
     asked = await crud.read_body(request, Acceptance)
     async with context.writing(request) as work:
         device = await crud.find(work, catalog.DEVICES, object_id=request.path_params["id"])

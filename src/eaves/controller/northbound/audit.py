@@ -35,7 +35,7 @@ from eaves.controller.domain.authz import Area, Rule, Verb
 from eaves.controller.domain.contract.base import Contract, JsonObject
 from eaves.controller.northbound import crud
 from eaves.controller.northbound.context import Context
-from eaves.controller.northbound.periods import read_period, read_stretch
+from eaves.controller.northbound.periods import check_searched, read_period, read_stretch
 from eaves.controller.northbound.problems import Problem
 from eaves.controller.northbound.routes import Route
 from eaves.controller.northbound.work import Work
@@ -69,6 +69,7 @@ MOST_REASON: Final = 1000
 async def many(context: Context, request: Request) -> Response:
     """One page, newest first unless `next.orderBy=at`; its token is the row to go on from."""
     params, period = request.query_params, read_period(request)
+    check_searched(request, "userPattern", "verbPattern", "objectNamePattern")
     wanted = AuditFilter(
         user_name=params.get("user", ""),
         verb=params.get("verb", ""),

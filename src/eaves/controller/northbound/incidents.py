@@ -5,7 +5,7 @@ it is over, and its end is told as that of others.
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -29,12 +29,13 @@ from eaves.controller.northbound.listing import (
     Column,
     Field,
     NoPlanError,
+    Plan,
     Source,
     find_page,
     plan_of,
 )
 from eaves.controller.northbound.paging import PATTERN, ListQuery, refuse
-from eaves.controller.northbound.periods import page_size
+from eaves.controller.northbound.periods import check_searched, page_size
 from eaves.controller.northbound.problems import Problem
 from eaves.controller.northbound.routes import CHANGE_DEVICES, READ_DEVICES, Route
 from eaves.controller.northbound.work import Work
@@ -102,26 +103,32 @@ async def listing(context: Context, request: Request) -> Response:
         source, total = source_of(work.scope), None
         known = {name: said for name, said in query.filters.items() if _of_ascii(name, said)}
         if len(known) < len(query.filters):
-            ids = await _with_parts(work, query.filters, known)
+            conditions = _plan(source, replace(query, filters=known), work).conditions
+            ids = await _with_parts(work, query.filters, known, conditions)
             source = replace(source, visible=source.visible & is_one_of(work.db, source.id, ids))
             query, total = replace(query, filters=known), len(ids)
-        try:
-            plan = plan_of(source, query, work.db.dialect.name)
-        except NoPlanError as error:
-            raise refuse(
-                "incidents are filtered and ordered by "
-                f"{', '.join(sorted(source.fields))} alone, with Pattern behind those of text",
-                "next.orderBy",
-            ) from error
+        plan = _plan(source, query, work)
         if total is None:
             total = await alerts.count_incidents(work.db, work.scope)
         page = await find_page(work.db, plan, query, total)
         found = await alerts.find_incidents(work.db, work.scope, page.ids)
-    rows = [shown(found[id_]) for id_ in page.ids]
+    rows = [shown(found[id_]) for id_ in page.ids if id_ in found]  # some were just forgotten
     return JSONResponse({"list": rows, "next": page.next.to_json(), "totalCount": page.total})
 
 
+def _plan(source: Source, query: ListQuery, work: Work) -> Plan:
+    try:
+        return plan_of(source, query, work.db.dialect.name)
+    except NoPlanError as error:
+        raise refuse(
+            "incidents are filtered and ordered by "
+            f"{', '.join(sorted(source.fields))} alone, with Pattern behind those of text",
+            "next.orderBy",
+        ) from error
+
+
 def _read_query(request: Request) -> ListQuery:
+    check_searched(request, *(f"{name}{PATTERN}" for name in TEXTS))
     query = crud.list_query(request)
     for name in FLAGS:
         for word in query.filters.get(name, ()):
@@ -144,7 +151,10 @@ def _of_ascii(name: str, said: Collection[str]) -> bool:
 
 
 async def _with_parts(
-    work: Work, filters: Mapping[str, tuple[str, ...]], known: Collection[str]
+    work: Work,
+    filters: Mapping[str, tuple[str, ...]],
+    known: Collection[str],
+    conditions: Iterable[ColumnElement[bool]],
 ) -> frozenset[str]:
     """Ids of those that have a part of each text in it that is not in `known`."""
     wanted = {
@@ -154,7 +164,7 @@ async def _with_parts(
     }
     return frozenset(
         one.id
-        for one in await alerts.all_incidents(work.db, work.scope)
+        for one in await alerts.all_incidents(work.db, work.scope, conditions)
         if all(
             any(part in str(getattr(one, member)).lower() for part in parts)
             for member, parts in wanted.items()

@@ -25,6 +25,7 @@ from eaves.controller.northbound.paging import read_list_query, wrong_token
 from eaves.controller.northbound.periods import (
     EPOCH,
     Period,
+    check_searched,
     microseconds,
     newest_first,
     page_size,
@@ -39,7 +40,6 @@ from eaves.evapi.log_lines import LogLine
 from eaves.ids import DeviceId
 
 LINES_AT_ONCE = 100
-MOST_SEARCHED = 500  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +85,7 @@ def _wanted(request: Request, period: Period) -> Wanted:
     from_ns = None if period.start is None else microseconds(period.start) * 1000
     until_ns = None if period.end is None else microseconds(period.end) * 1000 + 999
     search = params.get("search", "")
-    if len(search) > MOST_SEARCHED:
-        raise Problem(
-            400, f"search has more than {MOST_SEARCHED} characters; search less", location="search"
-        )
+    check_searched(request, "search")
     severity = params.get("severity", "").removeprefix("SEVERITY_")
     level = level_of(severity) if severity else None
     if level == UNKNOWN_LEVEL:

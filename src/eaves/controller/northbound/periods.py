@@ -13,6 +13,7 @@ from eaves.controller.northbound.problems import Problem
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+MOST_SEARCHED = 500  # characters of a text that is looked for
 MOST_ROWS = 1000  # of one page
 
 
@@ -88,10 +89,25 @@ class Stretch:
         )
 
 
-def read_stretch(request: Request, otherwise: int, by_time: Sequence[str]) -> Stretch:
-    """`by_time`: names that order by time.  Raises Problem for another order."""
+def check_searched(request: Request, *names: str) -> None:
+    """Raises Problem for a text that is too long to be looked for."""
+    for name in names:
+        if len(request.query_params.get(name, "")) > MOST_SEARCHED:
+            raise Problem(
+                400, f"{name} has more than {MOST_SEARCHED} characters; search less", location=name
+            )
+
+
+def read_stretch(
+    request: Request, otherwise: int, by_time: Sequence[str], *, strict: bool = True
+) -> Stretch:
+    """`by_time`: names that order by time.  Raises Problem for another order; without `strict` it
+    is as none, which published operations have always taken it for.
+    """
     query = read_list_query(request.query_params)
     ways = [direction(text) for text in query.order_by]
+    if not strict:
+        ways = [way for way in ways if way[0] in by_time]
     for name, _ in ways:
         if name not in by_time:
             raise refuse(

@@ -1,6 +1,6 @@
 """Alert rules as the job reads them, what they watch, and incidents."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -187,9 +187,11 @@ async def unattended_incidents(db: Db, scope: Scope, limit: int) -> tuple[Incide
     return tuple(_incident(row) for row in rows)
 
 
-async def all_incidents(db: Db, scope: Scope) -> tuple[Incident, ...]:
-    """For questions that only Python can answer."""
-    rows = await db.execute(select(incidents).where(visible_incidents(scope)))
+async def all_incidents(
+    db: Db, scope: Scope, conditions: Iterable[ColumnElement[bool]] = ()
+) -> tuple[Incident, ...]:
+    """For questions of which only Python can answer the rest."""
+    rows = await db.execute(select(incidents).where(visible_incidents(scope), *conditions))
     return tuple(_incident(row) for row in rows)
 
 

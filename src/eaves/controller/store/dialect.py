@@ -51,7 +51,7 @@ def micros_of(span: timedelta) -> int:
 
 def has_part(column: ColumnElement[str], part: str) -> ColumnElement[bool]:
     """Whatever its case, as far as the database knows it: SQLite only that of ASCII."""
-    return func.lower(column).contains(part.lower(), autoescape=True)
+    return column.icontains(part, autoescape=True)
 
 
 def is_one_of(

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 
+from eaves.controller.domain.contract.base import OpenEnum
 from eaves.controller.domain.contract.device_status import (
     AttestState,
     DeviceBootReason,
@@ -40,6 +41,8 @@ DEVICE_STATES = {
     ZDeviceState.ZDEVICE_STATE_POWERING_OFF: RunState.POWERING_OFF,
     ZDeviceState.ZDEVICE_STATE_PREPARED_POWEROFF: RunState.PREPARED_POWEROFF,
 }
+
+W = TypeVar("W", bound=OpenEnum)
 
 _BOOT_REASONS: Final = tuple(DeviceBootReason)
 _SW_STATES: Final = tuple(DeviceSWStatus)
@@ -123,8 +126,12 @@ def _ports(info: ZInfoDevice) -> tuple[DevicePort, ...]:
 def _boot_reason(reason: BootReason) -> DeviceBootReason:
     if reason is BootReason.BOOT_REASON_PARSE_FAIL:
         return _BOOT_REASONS[-1]
-    number = int(reason)
-    return _BOOT_REASONS[number] if number < len(_BOOT_REASONS) else DeviceBootReason.UNSPECIFIED
+    return _word(_BOOT_REASONS, reason)
+
+
+def _word(words: tuple[W, ...], number: int) -> W:
+    """The first one, which says nothing, for a number that stands for none."""
+    return words[number] if 0 <= number < len(words) else words[0]
 
 
 def _hardware(info: ZInfoDevice | None) -> HardwareSummary | None:
@@ -160,7 +167,6 @@ def _manufacturer(info: ZInfoDevice) -> ZManufacturerInfo | None:
 
 
 def _software(sw: ZInfoDevSW) -> DeviceSWInfo:
-    status, sub = int(sw.user_status), int(sw.sub_status)
     return made(
         DeviceSWInfo,
         activated=sw.activated,
@@ -171,10 +177,8 @@ def _software(sw: ZInfoDevSW) -> DeviceSWInfo:
         long_version=sw.long_version,
         status=sw_state(sw.status),
         download_progress=sw.download_progress,
-        sw_status=_SW_STATES[status] if status < len(_SW_STATES) else DeviceSWStatus.UNSPECIFIED,
-        sw_sub_status=_SW_SUB_STATES[sub]
-        if sub < len(_SW_SUB_STATES)
-        else DeviceSWSubStatus.UNSPECIFIED,
+        sw_status=_word(_SW_STATES, sw.user_status),
+        sw_sub_status=_word(_SW_SUB_STATES, sw.sub_status),
         sw_sub_status_str=sw.sub_status_str,
         sub_status_progress=sw.sub_status_progress,
         sw_error=device_error(sw.sw_err) if sw.sw_err is not None else None,
