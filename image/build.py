@@ -97,7 +97,8 @@ def read_wish() -> Wish:
     said = parser.parse_args()
     if os.geteuid() != 0:
         raise SystemExit(f"image: a root file system is made by root: sudo {' '.join(sys.argv)}")
-    out = said.out or PROJECT / f"build/image/eaves-os-{said.version}-{said.arch}"
+    name = f"eaves-os-{said.version.removesuffix(f'-{said.arch}')}-{said.arch}"
+    out = said.out or PROJECT / "build/image" / name
     return Wish(
         said.version, said.arch, said.key, out.resolve(), said.cache, said.time or last_change(),
         said.radio, said.secure_boot, said.media,

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import foreign
+import source
 from fetch import SUITE
 
 HERE = Path(__file__).parent
@@ -260,7 +261,7 @@ def install_node(
         foreign.install_libraries(pip, lock, root, arch, root.parent)
     subprocess.run([*pip, "--no-deps", "--no-build-isolation", str(project)], check=True, env=env)
     shutil.rmtree(target / "bin", ignore_errors=True)
-    for folder in ("controller", "fleet", "cli", "console"):  # the last one if it was built
+    for folder in source.NOT_OF_A_NODE:  # the console if it was built
         shutil.rmtree(target / "eaves" / folder, ignore_errors=True)
     for library in target.rglob("*.so"):
         strip = f"{foreign.TRIPLETS[arch]}-strip"
