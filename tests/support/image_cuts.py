@@ -21,7 +21,7 @@ from support.scenarios import CHECKS, EVIDENCE
 SEED = int(os.environ.get("EAVES_CUT_SEED", "1"))
 CASES = {SHORT: 40, FULL: 5000}.get(HOW_LONG, 1000)  # of each run
 TABLE = Place(0, 1 << 20)
-BOOTS = ("EFI System", "IMGA", "IMGB", "STATE")  # what firmware, loader and first program read
+BOOTS = ("EFI System", "IMGA", "IMGB")  # what the firmware, the loader and the first program read
 
 Check = Callable[[Path, Digests], str]
 
@@ -32,7 +32,8 @@ class Logged:
 
     log: Log
     before: Path
-    places: tuple[Place, ...]  # what a boot reads; the boot partition is the second
+    boots: tuple[Place, ...]  # the table and BOOTS
+    keeps: tuple[Place, ...]  # what the node finds again of itself
 
 
 def logged(machine: ImageMachine, run: Callable[[], None]) -> Logged:
@@ -41,23 +42,23 @@ def logged(machine: ImageMachine, run: Callable[[], None]) -> Logged:
     subprocess.run(["cp", "--sparse=always", "--reflink=auto", machine.disk, before], check=True)
     run()
     found = partitions(machine.disk)
-    places = [TABLE, *(found[name] for name in BOOTS)]
-    places.append(Place(found["P3"].start, HEADERS))
-    return Logged(read_log(machine.write_log), before, tuple(places))
+    boots = (TABLE, *(found[name] for name in BOOTS))
+    keeps = (found["STATE"], Place(found["P3"].start, HEADERS))
+    return Logged(read_log(machine.write_log), before, boots, keeps)
 
 
 def sample(run: Logged) -> list[Cut]:
     """Half of them cut writes to what boots, which are few among all."""
     anywhere = cuts(run.log, SEED, CASES // 2)
-    cutting = [one for one in cuts(run.log, SEED + 1, CASES * 20) if _touches(run, one)]
+    cutting = [one for one in cuts(run.log, SEED + 1, CASES * 20) if _cuts_what_boots(run, one)]
     return sorted((*anywhere, *cutting[: CASES - CASES // 2]), key=lambda one: one.flush)
 
 
-def _touches(run: Logged, cut: Cut) -> bool:
+def _cuts_what_boots(run: Logged, cut: Cut) -> bool:
     sector = run.log.sector_bytes
     for number, size in cut.kept:
         start = run.log.writes[number].sector * sector
-        if any(start < one.start + one.size and one.start < start + size for one in run.places):
+        if any(start < one.start + one.size and one.start < start + size for one in run.boots):
             return True
     return False
 
@@ -85,11 +86,11 @@ def look(run: Logged, check: Check, record: Callable[[str, object], None]) -> No
     """Every case of a sample; what was seen is recorded.  Raises AssertionError."""
     some, wrong = sample(run), list[str]()
     replay, verdicts = Replay(run.log, run.before), dict[Hashable, str]()
-    digests = Kept(replay, run.places[1])
+    digests = Kept(replay, run.boots[1])
 
     for cut in some:
         with replay.after(cut) as disk:
-            key = tuple(replay.came_to(one.start, one.size) for one in run.places)
+            key = tuple(replay.came_to(one.start, one.size) for one in (*run.boots, *run.keeps))
             if key not in verdicts:
                 verdicts[key] = check(disk, digests)
         if why := verdicts[key]:
