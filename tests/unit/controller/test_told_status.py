@@ -262,6 +262,8 @@ def test_a_port_tells_its_own_modem_and_sim_card() -> None:
     ]
     unnamed = told_cellular(CELLULAR)
     assert ("modem" in unnamed, unnamed["simCards"]) == (False, [])
+    nameless = ZInfoDevice(cell_radios=(ZCellularModuleInfo(imei="35"),))
+    assert "modem" not in told_cellular(ZCellularStatus(), nameless)
 
 
 def test_the_serving_provider_has_the_radio_and_the_time() -> None:

@@ -139,7 +139,8 @@ def _proxy(proxy: ProxyStatus | None) -> NetProxyStatus | None:
 def _cellular(told: ZCellularStatus | None, info: ZInfoDevice) -> CellularStatus | None:
     if told is None:
         return None
-    modem = next((one for one in info.cell_radios if one.name == told.cellular_module), None)
+    name = told.cellular_module  # without one it may be any
+    modem = next((one for one in info.cell_radios if name and one.name == name), None)
     return made(
         CellularStatus,
         modem=_modem(modem),
