@@ -69,7 +69,7 @@ export function NodeAdapters({ node }: { readonly node: NodeStatus }) {
                 <Td dataLabel="Kind">{worded(one.type?.replace(/^IO_TYPE_/, ""))}</Td>
                 <Td dataLabel="Members">{one.members.join(", ")}</Td>
                 <Td dataLabel="Held by">
-                  <bdi>{one.appName || "the node"}</bdi>
+                  <bdi>{one.appName || "–"}</bdi>
                 </Td>
                 <Td dataLabel="Error">
                   <bdi>{one.err?.description}</bdi>

@@ -4,7 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from eaves.controller.domain.contract.app_status import AppInstStatusMsg
-from eaves.controller.domain.contract.device_status import DeviceStatusMsg
+from eaves.controller.domain.contract.device_status import (
+    DeviceMemorySummary,
+    DeviceStatusMsg,
+    ZedcloudCounters,
+)
 from eaves.controller.domain.contract.patches import PatchEnvelopeUsageInfo
 from eaves.controller.domain.contract.statuses import (
     CpuSummary,
@@ -12,7 +16,15 @@ from eaves.controller.domain.contract.statuses import (
     NetworkCounters,
     StorageSummary,
 )
-from eaves.evapi.metrics import AppCpuMetric, MemoryMetric, ZMetricMsg
+from eaves.controller.domain.status.words import timestamp
+from eaves.evapi.metrics import (
+    AppCpuMetric,
+    DeviceMemoryMetric,
+    MemoryMetric,
+    NetworkMetric,
+    ZedcloudMetric,
+    ZMetricMsg,
+)
 
 
 def _cpu(
@@ -29,6 +41,48 @@ def _memory(metric: MemoryMetric | None) -> MemorySummary | None:
         return None
     return MemorySummary(
         used_mb=float(metric.used_mem), total_mb=float(metric.used_mem + metric.avail_mem)
+    )
+
+
+def _memory_summary(metric: DeviceMemoryMetric | None) -> DeviceMemorySummary | None:
+    """For new apps there is what neither apps nor the system were given."""
+    if metric is None:
+        return None
+    free = metric.memory_mb - metric.allocated_apps_mb - metric.allocated_eve_mb
+    return DeviceMemorySummary(
+        allocated_apps_mb=float(metric.allocated_apps_mb),
+        allocated_eve_mb=float(metric.allocated_eve_mb),
+        available_for_new_apps=float(max(free, 0)),
+        device_memory_mb=float(metric.memory_mb),
+        used_eve_mb=float(metric.used_eve_mb),
+    )
+
+
+def _counters(network: NetworkMetric) -> NetworkCounters:
+    return NetworkCounters(
+        if_name=network.i_name,
+        rx_bytes=network.rx_bytes,
+        tx_bytes=network.tx_bytes,
+        rx_pkts=network.rx_pkts,
+        tx_pkts=network.tx_pkts,
+        rx_drops=network.rx_drops,
+        tx_drops=network.tx_drops,
+        rx_errors=network.rx_errors,
+        tx_errors=network.tx_errors,
+        rx_acl_drops=network.rx_acl_drops,
+        tx_acl_drops=network.tx_acl_drops,
+        rx_acl_rate_limit_drops=network.rx_acl_rate_limit_drops,
+        tx_acl_rate_limit_drops=network.tx_acl_rate_limit_drops,
+    )
+
+
+def _calls(metric: ZedcloudMetric) -> ZedcloudCounters:
+    return ZedcloudCounters(
+        if_name=metric.if_name,
+        success=metric.success,
+        failures=metric.failures,
+        last_success=timestamp(metric.last_success),
+        last_failure=timestamp(metric.last_failure),
     )
 
 
@@ -56,20 +110,9 @@ def with_device_metrics(status: DeviceStatusMsg, now: Metered | None) -> DeviceS
                 used_mb=float(sum(disk.used for disk in disks)),
                 total_mb=float(sum(disk.total for disk in disks)),
             ),
-            "net_counter_list": tuple(
-                NetworkCounters(
-                    if_name=network.i_name,
-                    rx_bytes=network.rx_bytes,
-                    tx_bytes=network.tx_bytes,
-                    rx_pkts=network.rx_pkts,
-                    tx_pkts=network.tx_pkts,
-                    rx_drops=network.rx_drops,
-                    tx_drops=network.tx_drops,
-                    rx_errors=network.rx_errors,
-                    tx_errors=network.tx_errors,
-                )
-                for network in new.network
-            ),
+            "memory_summary": _memory_summary(new.device_memory),
+            "zc_counters": tuple(_calls(metric) for metric in new.zedcloud),
+            "net_counter_list": tuple(_counters(network) for network in new.network),
         }
     )
 
@@ -87,18 +130,7 @@ def with_app_metrics(status: AppInstStatusMsg, now: Metered | None) -> AppInstSt
                 used_mb=float(sum(disk.used for disk in new.disk)),
                 total_mb=float(sum(disk.provisioned for disk in new.disk)),
             ),
-            "net_counter_list": tuple(
-                NetworkCounters(
-                    if_name=network.i_name,
-                    rx_bytes=network.rx_bytes,
-                    tx_bytes=network.tx_bytes,
-                    rx_pkts=network.rx_pkts,
-                    tx_pkts=network.tx_pkts,
-                    rx_acl_drops=network.rx_acl_drops,
-                    tx_acl_drops=network.tx_acl_drops,
-                )
-                for network in new.network
-            ),
+            "net_counter_list": tuple(_counters(network) for network in new.network),
             "patch_envelope_usage_info": tuple(
                 PatchEnvelopeUsageInfo(
                     uuid=patch.uuid,

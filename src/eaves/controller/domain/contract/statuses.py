@@ -152,8 +152,79 @@ class NetProxyStatus(Contract):
     wpad_proxy_url: str = wire("wpadProxyURL", "")
 
 
+class ZCellularControlProtocol(OpenEnum):
+    UNSPECIFIED = "Z_CELLULAR_CONTROL_PROTOCOL_UNSPECIFIED"
+    QMI = "Z_CELLULAR_CONTROL_PROTOCOL_QMI"
+    MBIM = "Z_CELLULAR_CONTROL_PROTOCOL_MBIM"
+
+
+class ZCellularOperatingState(OpenEnum):
+    UNSPECIFIED = "Z_CELLULAR_OPERATING_STATE_UNSPECIFIED"
+    OFFLINE = "Z_CELLULAR_OPERATING_STATE_OFFLINE"
+    RADIO_OFF = "Z_CELLULAR_OPERATING_STATE_RADIO_OFF"
+    ONLINE = "Z_CELLULAR_OPERATING_STATE_ONLINE"
+    ONLINE_AND_CONNECTED = "Z_CELLULAR_OPERATING_STATE_ONLINE_AND_CONNECTED"
+    UNRECOGNIZED = "Z_CELLULAR_OPERATING_STATE_UNRECOGNIZED"
+
+
+class RadioAccessTechnology(OpenEnum):
+    UNSPECIFIED = "RADIO_ACCESS_TECHNOLOGY_UNSPECIFIED"
+    GSM = "RADIO_ACCESS_TECHNOLOGY_GSM"
+    UMTS = "RADIO_ACCESS_TECHNOLOGY_UMTS"
+    LTE = "RADIO_ACCESS_TECHNOLOGY_LTE"
+    NR_5G = "RADIO_ACCESS_TECHNOLOGY_5GNR"
+
+
+class ModemDetail(Contract):
+    control_protocol: ZCellularControlProtocol = ZCellularControlProtocol.UNSPECIFIED
+    firmware_version: str = ""
+    imei: str = ""
+    manufacturer: str = ""
+    model: str = ""
+    operating_state: ZCellularOperatingState = ZCellularOperatingState.UNSPECIFIED
+
+
+class NetworkProvider(Contract):
+    connected_at: Timestamp = ""
+    name: str = ""
+    plmn: str = ""
+    rat: RadioAccessTechnology = RadioAccessTechnology.UNSPECIFIED
+    roaming: bool = False
+
+
+class SIMCard(Contract):
+    iccid: str = ""
+    imsi: str = ""
+    slot_activated: bool = False
+    slot_number: int = 0
+    state: str = ""
+
+
+class CellularStatus(Contract):
+    modem: ModemDetail | None = None
+    providers: tuple[NetworkProvider, ...] = ()
+    sim_cards: tuple[SIMCard, ...] = ()
+
+
+class PNACSupplicantState(OpenEnum):
+    UNSPECIFIED = "PNAC_SUPPLICANT_STATE_UNSPECIFIED"
+    DISCONNECTED = "PNAC_SUPPLICANT_STATE_DISCONNECTED"
+    CONNECTING = "PNAC_SUPPLICANT_STATE_CONNECTING"
+    AUTHENTICATING = "PNAC_SUPPLICANT_STATE_AUTHENTICATING"
+    AUTHENTICATED = "PNAC_SUPPLICANT_STATE_AUTHENTICATED"
+    FAILED = "PNAC_SUPPLICANT_STATE_FAILED"
+    HELD = "PNAC_SUPPLICANT_STATE_HELD"
+
+
+class PNACPortStatus(Contract):
+    enabled: bool = False
+    err: DeviceError | None = None
+    last_auth_timestamp: Timestamp = ""
+    supplicant_state: PNACSupplicantState = PNACSupplicantState.UNSPECIFIED
+
+
 class NetworkStatus(Contract):
-    cellular: JsonObject | None = None
+    cellular: CellularStatus | None = None
     config_source: PortConfigSource | None = None
     default_routers: tuple[str, ...] = ()
     dns: DNSInfo | None = None
@@ -164,7 +235,7 @@ class NetworkStatus(Contract):
     location: GeoLocation | None = None
     mac_addr: str = ""
     mtu: int = 0
-    pnac_status: JsonObject | None = None
+    pnac_status: PNACPortStatus | None = None
     proxy: NetProxyStatus | None = None
     up: bool = False
     uplink: bool = False

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import Final
 
-from eaves.controller.domain.contract.base import OpenEnum
 from eaves.controller.domain.contract.device_status import (
     AttestState,
+    Capabilities,
+    DevDataSecAtRest,
     DeviceBootReason,
+    DeviceDataSecurityAtRestStatus,
+    DeviceHWSecurityModuleStatus,
     DeviceStatusMsg,
     DeviceSWInfo,
     DeviceSWStatus,
@@ -19,17 +22,29 @@ from eaves.controller.domain.contract.device_status import (
 from eaves.controller.domain.contract.devices import DeviceConfig
 from eaves.controller.domain.contract.statuses import RunState
 from eaves.controller.domain.contract.stored import made
+from eaves.controller.domain.status.adapters import adapter_statuses
 from eaves.controller.domain.status.liveness import Contact, Liveness
+from eaves.controller.domain.status.ports import port_status, ports_in_force
 from eaves.controller.domain.status.words import (
     device_error,
     device_errors,
+    dns_info,
     lacks,
-    port_status,
     sw_state,
     timestamp,
+    told_error,
     without_repeats,
+    word,
 )
-from eaves.evapi.info import BootReason, DevicePort, ZDeviceState, ZInfoDevice, ZInfoDevSW
+from eaves.evapi.info import (
+    BootReason,
+    DataSecAtRestStatus,
+    VaultInfo,
+    ZDeviceState,
+    ZInfoDevice,
+    ZInfoDevSW,
+    ZInfoManufacturer,
+)
 
 DEVICE_STATES = {
     ZDeviceState.ZDEVICE_STATE_ONLINE: RunState.ONLINE,
@@ -42,9 +57,14 @@ DEVICE_STATES = {
     ZDeviceState.ZDEVICE_STATE_PREPARED_POWEROFF: RunState.PREPARED_POWEROFF,
 }
 
-W = TypeVar("W", bound=OpenEnum)
+VAULT_STATES = {
+    DataSecAtRestStatus.DATASEC_AT_REST_DISABLED: DeviceDataSecurityAtRestStatus.DISABLED,
+    DataSecAtRestStatus.DATASEC_AT_REST_ENABLED: DeviceDataSecurityAtRestStatus.ENABLED,
+    DataSecAtRestStatus.DATASEC_AT_REST_ERROR: DeviceDataSecurityAtRestStatus.ERROR,
+}
 
 _BOOT_REASONS: Final = tuple(DeviceBootReason)
+_HSM_STATES: Final = tuple(DeviceHWSecurityModuleStatus)
 _SW_STATES: Final = tuple(DeviceSWStatus)
 _SW_SUB_STATES: Final = tuple(DeviceSWSubStatus)
 
@@ -82,7 +102,7 @@ def device_status(device: DeviceConfig, alive: Liveness, reports: DeviceReports)
     errors += device_errors(sw.sw_err for sw in info.sw_list)
     if info.attestation_info is not None:
         errors += device_errors((info.attestation_info.error,))
-    ports = _ports(info)
+    ports = ports_in_force(info)
     errors += device_errors(port.err for port in ports)
     return made(
         DeviceStatusMsg,
@@ -98,14 +118,18 @@ def device_status(device: DeviceConfig, alive: Liveness, reports: DeviceReports)
         last_update=timestamp(alive.last_seen or reports.received_at),
         boot_time=timestamp(info.boot_time),
         up_time=timestamp(info.boot_time),
+        capabilities=_capabilities(info),
+        data_sec_info=_vaults(info),
+        dns=dns_info(info.dns),
         host_name=info.host_name,
+        io_status_list=adapter_statuses(info),
         last_reboot_reason=info.last_reboot_reason,
         last_reboot_time=timestamp(info.last_reboot_time),
         device_reboot_reason=_boot_reason(info.last_boot_reason),
         dev_error=without_repeats(errors + lacks(reports.missing)),
         dinfo=_hardware(reports.info),
         minfo=_manufacturer(info),
-        net_status_list=tuple(port_status(port) for port in ports),
+        net_status_list=tuple(port_status(port, info) for port in ports),
         storage_list=tuple(
             made(StorageStatus, mount_path=s.mount_path, name=s.device, size_mb=s.total)
             for s in info.storage_list
@@ -115,23 +139,35 @@ def device_status(device: DeviceConfig, alive: Liveness, reports: DeviceReports)
     )
 
 
-def _ports(info: ZInfoDevice) -> tuple[DevicePort, ...]:
-    """Those of the network configuration in force."""
-    adapters = info.system_adapter
-    if adapters is None or not 0 <= adapters.current_index < len(adapters.status):
-        return ()
-    return adapters.status[adapters.current_index].ports
+def _capabilities(info: ZInfoDevice) -> Capabilities | None:
+    told = info.capabilities
+    if told is None:
+        return None
+    return made(
+        Capabilities,
+        hw_assisted_virtualization=told.hw_assisted_virtualization,
+        io_virtualization=told.io_virtualization,
+    )
+
+
+def _vaults(info: ZInfoDevice) -> tuple[DevDataSecAtRest, ...]:
+    at_rest = info.data_sec_at_rest_info
+    return tuple(_vault(vault) for vault in at_rest.vault_list) if at_rest is not None else ()
+
+
+def _vault(vault: VaultInfo) -> DevDataSecAtRest:
+    return made(
+        DevDataSecAtRest,
+        name=vault.name,
+        status=VAULT_STATES.get(vault.status, DeviceDataSecurityAtRestStatus.UNKNOWN),
+        err_info=told_error(vault.vault_err),
+    )
 
 
 def _boot_reason(reason: BootReason) -> DeviceBootReason:
     if reason is BootReason.BOOT_REASON_PARSE_FAIL:
         return _BOOT_REASONS[-1]
-    return _word(_BOOT_REASONS, reason)
-
-
-def _word(words: tuple[W, ...], number: int) -> W:
-    """The first one, which says nothing, for a number that stands for none."""
-    return words[number] if 0 <= number < len(words) else words[0]
+    return word(_BOOT_REASONS, reason)
 
 
 def _hardware(info: ZInfoDevice | None) -> HardwareSummary | None:
@@ -149,9 +185,10 @@ def _hardware(info: ZInfoDevice | None) -> HardwareSummary | None:
 
 
 def _manufacturer(info: ZInfoDevice) -> ZManufacturerInfo | None:
-    maker = info.minfo
-    if maker is None:
+    """The security module stands here in the contract, beside the maker in what devices send."""
+    if info.minfo is None and not info.hsm_status and not info.hsm_info:
         return None
+    maker = info.minfo or ZInfoManufacturer()
     return made(
         ZManufacturerInfo,
         manufacturer=maker.manufacturer,
@@ -163,6 +200,8 @@ def _manufacturer(info: ZInfoDevice) -> ZManufacturerInfo | None:
         bios_vendor=maker.bios_vendor,
         bios_version=maker.bios_version,
         bios_release_date=maker.bios_release_date,
+        h_sm_info=info.hsm_info,
+        h_sm_status=word(_HSM_STATES, info.hsm_status),
     )
 
 
@@ -177,8 +216,8 @@ def _software(sw: ZInfoDevSW) -> DeviceSWInfo:
         long_version=sw.long_version,
         status=sw_state(sw.status),
         download_progress=sw.download_progress,
-        sw_status=_word(_SW_STATES, sw.user_status),
-        sw_sub_status=_word(_SW_SUB_STATES, sw.sub_status),
+        sw_status=word(_SW_STATES, sw.user_status),
+        sw_sub_status=word(_SW_SUB_STATES, sw.sub_status),
         sw_sub_status_str=sw.sub_status_str,
         sub_status_progress=sw.sub_status_progress,
         sw_error=device_error(sw.sw_err) if sw.sw_err is not None else None,

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final, TypeVar
 
-from eaves.controller.domain.contract.base import rfc3339
+from eaves.controller.domain.contract.base import OpenEnum, rfc3339
 from eaves.controller.domain.contract.statuses import (
     DeviceEntity,
     DeviceError,
@@ -17,10 +17,13 @@ from eaves.controller.domain.contract.statuses import (
 )
 from eaves.controller.domain.contract.stored import made
 from eaves.controller.domain.status.liveness import Contact, Liveness
-from eaves.evapi.info import DevicePort, ErrorInfo, ZInfoNetwork, ZSwState
+from eaves.evapi.info import ErrorInfo, ZInfoDNS, ZInfoNetwork, ZSwState
 from eaves.evapi.info import Severity as ToldSeverity
 
-T = TypeVar("T")
+W = TypeVar("W", bound=OpenEnum)
+
+_ENTITIES: Final = tuple(Entity)
+_SEVERITIES: Final = tuple(Severity)
 
 RUN_STATES = {
     ZSwState.INITIAL: RunState.INIT,
@@ -92,22 +95,26 @@ def sw_state(state: ZSwState) -> SWState:
 
 
 def timestamp(moment: datetime | None) -> str:
-    return "" if moment is None else rfc3339(moment)
+    """Empty for the first year too: what EVE sends of a time that never was."""
+    return "" if moment is None or moment.year == 1 else rfc3339(moment)
+
+
+def word(words: tuple[W, ...], number: int) -> W:
+    """The first one, which says nothing, for a number that stands for none."""
+    return words[number] if 0 <= number < len(words) else words[0]
 
 
 def device_error(error: ErrorInfo) -> DeviceError:
-    entities = list(Entity)
-    severities = list(Severity)
     return made(
         DeviceError,
         description=error.description,
         timestamp=timestamp(error.timestamp),
-        severity=_member(severities, int(error.severity), Severity.UNSPECIFIED),
+        severity=word(_SEVERITIES, error.severity),
         retry_condition=error.retry_condition,
         entities=tuple(
             made(
                 DeviceEntity,
-                entity=_member(entities, int(e.entity), Entity.UNSPECIFIED),
+                entity=word(_ENTITIES, e.entity),
                 entity_id=e.entity_id,
                 entity_name=e.entity_name,
             )
@@ -116,8 +123,8 @@ def device_error(error: ErrorInfo) -> DeviceError:
     )
 
 
-def _member(members: list[T], number: int, unknown: T) -> T:
-    return members[number] if 0 <= number < len(members) else unknown
+def told_error(error: ErrorInfo | None) -> DeviceError | None:
+    return device_error(error) if error is not None and error.description else None
 
 
 def device_errors(errors: Iterable[ErrorInfo | None]) -> tuple[DeviceError, ...]:
@@ -141,48 +148,15 @@ def network_status(network: ZInfoNetwork) -> NetworkStatus:
         default_routers=network.default_routers,
         up=network.ipv4_up,
         uplink=network.uplink,
-        dns=(
-            made(
-                DNSInfo,
-                domain=network.dns.dns_domain,
-                search=network.dns.dns_search,
-                servers=network.dns.dns_servers,
-            )
-            if network.dns is not None
-            else None
-        ),
-        err_info=(
-            device_error(network.network_err)
-            if network.network_err is not None and network.network_err.description
-            else None
-        ),
+        dns=dns_info(network.dns),
+        err_info=told_error(network.network_err),
     )
 
 
-def port_status(port: DevicePort) -> NetworkStatus:
-    return made(
-        NetworkStatus,
-        if_name=port.name or port.ifname,
-        mac_addr=port.mac_addr,
-        ip_addrs=port.ip_addrs,
-        default_routers=port.default_routers,
-        up=port.up,
-        uplink=port.is_mgmt,
-        mtu=port.mtu,
-        dns=(
-            made(
-                DNSInfo,
-                domain=port.dns.dns_domain,
-                search=port.dns.dns_search,
-                servers=port.dns.dns_servers,
-            )
-            if port.dns is not None
-            else None
-        ),
-        err_info=(
-            device_error(port.err) if port.err is not None and port.err.description else None
-        ),
-    )
+def dns_info(dns: ZInfoDNS | None) -> DNSInfo | None:
+    if dns is None:
+        return None
+    return made(DNSInfo, domain=dns.dns_domain, search=dns.dns_search, servers=dns.dns_servers)
 
 
 def lacks(missing: Iterable[str]) -> tuple[DeviceError, ...]:
