@@ -100,13 +100,16 @@ def pytest_terminal_summary(
         terminalreporter.write_line(told)
 
 
+NAMESPACES = Path("/run/netns")  # a mount that the first `ip netns add` of a boot makes, for good
+
+
 def _mounts() -> set[str]:
-    return {line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()}
+    told = Path("/proc/self/mountinfo").read_text().splitlines()
+    return {line.split()[4] for line in told} - {str(NAMESPACES)}
 
 
 def _namespaces() -> set[str]:
-    folder = Path("/run/netns")
-    return {p.name for p in folder.iterdir()} if folder.is_dir() else set()
+    return {p.name for p in NAMESPACES.iterdir()} if NAMESPACES.is_dir() else set()
 
 
 def _children() -> set[int]:
