@@ -47,6 +47,12 @@ SECURITY_EPOCH = 1
 MEDIA = ("all", "disk", "installer", "none")  # besides the update: everything, one, nothing
 CLONE_NEWNS = 0x0002_0000  # of unshare(2)
 MOST_SLOT = 350 * 1000 * 1000  # bytes; a larger one needs a reason and another number here
+INITRD = ("init", "modules", "drivers", "watchdogs")  # below image/initrd
+APPLETS = (  # of busybox, as its first program calls them; the kernel looks for one in /sbin
+    *("bin/cat", "bin/dd", "bin/grep", "bin/head", "bin/mkdir", "bin/mount", "bin/readlink"),
+    *("bin/sh", "bin/sleep", "bin/switch_root", "bin/tr", "bin/umount"),
+    *("bin/modprobe", "sbin/modprobe"),
+)
 STUBS = {"amd64": "linuxx64.efi.stub", "arm64": "linuxaa64.efi.stub"}
 LOADERS = {"amd64": "systemd-bootx64.efi", "arm64": "systemd-bootaa64.efi"}
 CONSOLES = {  # the last one that is there is the one that programs write to
@@ -216,10 +222,12 @@ def make_initrd(root: Path, release: str, target: Path, wish: Wish) -> None:
         (folder / name).mkdir(parents=True)
     shutil.copyfile(root / "bin/busybox", folder / "bin/busybox")
     (folder / "bin/busybox").chmod(0o755)
-    for name in ("init", "modules"):
+    for name in APPLETS:
+        (folder / name).symlink_to("/bin/busybox")
+    for name in INITRD:
         shutil.copy(HERE / "initrd" / name, folder / name)
     copy_program(root, "sbin/veritysetup", folder, foreign.TRIPLETS[wish.arch])
-    lines = (HERE / "initrd/modules").read_text().splitlines()
+    lines = "".join((HERE / "initrd" / name).read_text() for name in INITRD[1:]).splitlines()
     wanted = [line.split()[0] for line in lines if line]
     for name in modules_of(root, release, wanted):
         path = folder / name
@@ -232,6 +240,8 @@ def make_initrd(root: Path, release: str, target: Path, wish: Wish) -> None:
     subprocess.run(["depmod", "-b", str(folder), release], check=True)
     for path in [folder, *folder.rglob("*")]:
         os.utime(path, (wish.time, wish.time), follow_symlinks=False)
+        if path.is_symlink():
+            continue
         path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
     names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
     packed = subprocess.run(

@@ -47,6 +47,7 @@ GONE = (  # patterns below the root
     "usr/bin/chfn",
     "usr/bin/newgrp",
     "usr/bin/gpasswd",
+    "usr/lib/systemd/system-generators/*[!g]-generator",  # debug: masks on the command line
     "etc/machine-id",
     "var/lib/dbus/machine-id",
     "etc/hostname",
@@ -72,6 +73,14 @@ MASKED = (  # units that a device has no use for; pcrphase would change PCR 11 a
     "e2scrub_reap.service",
     "e2scrub_all.timer",
     "dpkg-db-backup.timer",
+    "systemd-sysusers.service",  # they are made when the image is
+    "systemd-random-seed.service",  # it would be gone with the next boot
+    "systemd-network-generator.service",
+    "dev-mqueue.mount",
+    "sys-fs-fuse-connections.mount",
+    "sys-kernel-config.mount",
+    "sys-kernel-debug.mount",
+    "sys-kernel-tracing.mount",
     "wpa_supplicant.service",  # the node starts one for each port that needs it
 )
 DRIVERS = (  # below kernel/; a folder that is not listed goes
@@ -308,6 +317,11 @@ def finish(root: Path, epoch: int) -> None:
         ],
         check=True,
     )  # fmt: skip
+    read = subprocess.run(
+        ["chroot", str(root), "/usr/bin/python3", "-P", "-m", "eaves.prepared"],
+        env={**os.environ, "PYTHONHASHSEED": "0"}, check=True, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    (root / "usr/share/eaves/imports").write_text(read.stdout.replace("\n/", "\n").lstrip("/"))
     subprocess.run(
         ["systemctl", f"--root={root}", "--quiet", "preset-all"],
         check=True,

@@ -1,6 +1,5 @@
 """The `eaves` command.  Each part is imported only when it is asked for: help is a plain table."""
 
-import importlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -144,9 +143,11 @@ class Parts(click.Group):
         part = PARTS.get(cmd_name)
         if part is None:
             return None
+        from eaves.prepared import import_part  # noqa: PLC0415 - of no use to help
+
         module, _, attribute = part.where.partition(":")
         try:
-            command = getattr(importlib.import_module(module), attribute)
+            command = getattr(import_part(module), attribute)
         except ModuleNotFoundError as error:
             if error.name and error.name.partition(".")[0] == "eaves":
                 raise

@@ -5,6 +5,8 @@ import json
 import os
 import shlex
 import sys
+import time
+from collections.abc import Awaitable
 from pathlib import Path
 
 import click
@@ -21,6 +23,7 @@ from eaves.node.comms.transport import Limits, Transport
 from eaves.node.compose import Node, now
 from eaves.node.connectivity import diag
 from eaves.node.console.command import console
+from eaves.node.host.coldplug import devices_there
 from eaves.node.host.journal import log_to_file
 from eaves.node.host.machine import Host
 from eaves.node.host.notify import own_notifier
@@ -50,6 +53,7 @@ from eaves.node.vault_command import vault_command
 log = structlog.get_logger(__name__)
 
 WITHOUT_KEYS = (IdentityElsewhere, TpmRefused, TpmUnavailable, TpmUnusable)
+WAIT_S = 0.05
 SHOWN_S = 60.0  # why the node of an image cannot start, before it is tried again
 
 
@@ -99,6 +103,12 @@ SHOWN_S = 60.0  # why the node of an image cannot start, before it is tried agai
     metavar="NAME",
     help="An interface that is handed over; given back if the controller is not reached over it.",
 )
+@click.option(
+    "--after",
+    type=click.Path(path_type=Path),
+    hidden=True,
+    help="A file that is there once the disk of this machine is.",
+)
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -110,6 +120,7 @@ def command(
     event_log: Path,
     host_network: HostNetwork,
     interfaces: tuple[str, ...],
+    after: Path | None,
 ) -> None:
     """Run the node of this machine (root)."""
     settings = Settings(
@@ -135,6 +146,8 @@ def command(
             "a node changes networks and starts machines:"
             f" run `sudo {shlex.join([*launcher(), *sys.argv[1:]])}`"
         )
+    if after is not None:
+        wait_for(after)
     try:
         ending = asyncio.run(run_node(settings))
     except EavesError as error:
@@ -186,9 +199,10 @@ async def run_node(settings: Settings) -> Ending:
     folder = await wait_for_folder(settings.config_dir)
     checkpoint = Checkpoint(settings.state_dir)
     transport = Transport(folder.server, folder.root_certificate, now, Limits())
+    booted = read_booted(settings.boot_env)
+    settling = asyncio.create_task(devices_there()) if booted is not None else None
     tpm = find_tpm(settings, Host().machine())
     try:
-        booted = read_booted(settings.boot_env)
         boot = boot_of(
             settings.run_dir,
             checkpoint,
@@ -206,7 +220,7 @@ async def run_node(settings: Settings) -> Ending:
             if booted is not None:
                 await show(settings.run_dir, booted.running.version, folder.server, str(error))
             raise
-        return await run_until_restart(node.service, node.applicant)
+        return await run_until_restart(node.service, node.applicant, settling)
     finally:
         await transport.close()
         checkpoint.close()
@@ -228,14 +242,22 @@ def make_run_dir(folder: Path) -> None:
         one.chmod(0o755)
 
 
-async def run_until_restart(service: Service, applicant: Applicant) -> Ending:
+async def run_until_restart(
+    service: Service, applicant: Applicant, settling: Awaitable[None] | None = None
+) -> Ending:
     try:
-        await service.run(applicant)
+        await service.run(applicant, settling)
     except BaseExceptionGroup as group:
         _, others = group.split(RestartNode)
         if others is not None:
             raise
     return service.ending
+
+
+def wait_for(file: Path) -> None:
+    """Who started this program ends it if that takes too long."""
+    while not file.exists():
+        time.sleep(WAIT_S)
 
 
 async def wait_for_folder(folder: Path) -> ConfigFolder:

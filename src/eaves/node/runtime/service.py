@@ -1,6 +1,7 @@
 """The node as one process: the engine, the conversation, and everything said about both."""
 
 import asyncio
+from collections.abc import Awaitable
 from datetime import timedelta
 from functools import partial
 
@@ -286,8 +287,11 @@ class Service:
 
     # The loops
 
-    async def run(self, applicant: Applicant) -> None:
-        """Until a reboot command (RestartNode) or a cancellation."""
+    async def run(self, applicant: Applicant, settling: Awaitable[None] | None = None) -> None:
+        """Until a reboot command (RestartNode) or a cancellation.
+
+        `settling`: over once the devices of a machine that was just started are there.
+        """
         engine, conversation = self._parts.engine, self._parts.conversation
         await engine.observe_all()
         if (system := self._parts.base_os) is not None:
@@ -300,6 +304,8 @@ class Service:
                 # It may be what ended the process before: the controller can still mend it.
                 conversation.heard.unreachable = not_applied("the saved configuration", error)
                 log.exception("saved_config_not_applied")
+        if settling is not None:
+            await settling
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(forever("engine", engine.run_forever))
             tasks.create_task(forever("conversation", lambda: conversation.run_forever(applicant)))
