@@ -10,6 +10,7 @@ import dataclasses
 import gc
 import importlib
 import importlib.util
+import inspect
 import marshal
 import sys
 from collections.abc import Callable, Generator, Mapping
@@ -75,26 +76,28 @@ def _by_text(codes: Mapping[str, CodeType]) -> Execute:
     return execute
 
 
-class _NoSignatures:
-    """In the place of `inspect`, of which `dataclasses` takes no more: as text of a class without
-    one it puts together its signature, which nobody reads here.
-    """
-
-    @staticmethod
-    def signature(of: type) -> str:
-        return f" of {of.__module__}"
+def _no_signature(of: type) -> str:
+    """As text of a class without one, `dataclasses` puts together what nobody reads here."""
+    return f" of {of.__module__}"
 
 
 @contextmanager
 def _executing(execute: Execute) -> Generator[None]:
     """`dataclasses` finds this one before the built-in one."""
-    inspect = vars(dataclasses)["inspect"]
-    vars(dataclasses).update(exec=execute, inspect=_NoSignatures)
+    quick = ModuleType("inspect")
+    vars(quick).update(vars(inspect), signature=_no_signature)
+    instead = {"exec": execute, "inspect": quick}
+    before = {name: vars(dataclasses).get(name) for name in instead}
+    for name, value in instead.items():
+        setattr(dataclasses, name, value)
     try:
         yield
     finally:
-        del vars(dataclasses)["exec"]
-        vars(dataclasses)["inspect"] = inspect
+        for name, old in before.items():
+            if old is None:
+                delattr(dataclasses, name)
+            else:
+                setattr(dataclasses, name, old)
 
 
 def read_for(names: tuple[str, ...]) -> list[Path]:

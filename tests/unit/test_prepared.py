@@ -11,7 +11,7 @@ import pytest
 
 from eaves.prepared import import_part, prepare, read
 
-MODULE = '''
+MODULE = """
 from dataclasses import dataclass
 
 
@@ -19,14 +19,14 @@ from dataclasses import dataclass
 class Pair:
     first: int
     second: str = "two"
-'''
+"""
 
 
 @pytest.fixture
 def name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Of a module that nobody imported yet."""
     (tmp_path / "pair_of_this_test.py").write_text(MODULE)
-    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     yield "pair_of_this_test"
     sys.modules.pop("pair_of_this_test", None)
 

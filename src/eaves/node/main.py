@@ -7,6 +7,7 @@ import shlex
 import sys
 import time
 from collections.abc import Awaitable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
@@ -207,7 +208,7 @@ async def run_node(settings: Settings) -> Ending:
             settings.run_dir,
             checkpoint,
             Host().machine().boot_id,
-            now,
+            now if booted is None else machine_began,
             booted=booted,
             traces=read_traces,
             ended=ended,
@@ -226,6 +227,11 @@ async def run_node(settings: Settings) -> Ending:
         checkpoint.close()
         if tpm is not None:
             tpm.close()
+
+
+def machine_began() -> datetime:
+    """When its kernel did."""
+    return now() - timedelta(seconds=time.clock_gettime(time.CLOCK_BOOTTIME))
 
 
 async def show(run_dir: Path, version: str, server: str, why: str, for_s: float = SHOWN_S) -> None:

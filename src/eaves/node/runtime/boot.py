@@ -24,7 +24,7 @@ def note_boot(
     run_dir: Path,
     checkpoint: Checkpoint,
     boot_id: str,
-    now: Callable[[], datetime],
+    began: Callable[[], datetime],
     *,
     traces: Traces | None = None,
     missed: str = "",
@@ -53,7 +53,7 @@ def note_boot(
                 restart_counter=(checkpoint.number("restart_counter") or 0) + 1,
                 boot_reason=int(boot.reason),
                 boot_text=boot.text,
-                boot_time=now().isoformat(),
+                boot_time=began().isoformat(),
             )
         except StateNotWritable as error:
             # Apps that were configured before start all the same.
@@ -66,7 +66,7 @@ def boot_of(
     run_dir: Path,
     checkpoint: Checkpoint,
     boot_id: str,
-    now: Callable[[], datetime],
+    began: Callable[[], datetime],
     *,
     booted: Booted | None,
     traces: Callable[[], Traces],
@@ -79,7 +79,7 @@ def boot_of(
     left = _new(checkpoint, boot_id, traces()) if booted is not None else Traces()
     note = read_trial(checkpoint.fact(TRIAL_FACT)) if booted is not None else None
     missed = note.version if note and booted and note.version != booted.running.version else ""
-    boot = note_boot(run_dir, checkpoint, boot_id, now, traces=left, missed=missed)
+    boot = note_boot(run_dir, checkpoint, boot_id, began, traces=left, missed=missed)
     log.info("node_started", fresh=boot.fresh, why=boot.text)
     reason = BootReason(checkpoint.number("boot_reason") or 0)
     words = last_lines("\n".join(text for text in (ended, left.last_words) if text))
