@@ -1,5 +1,8 @@
 """The console as somebody sees it who stands before the device: 80x24, keys alone."""
 
+import subprocess
+import sys
+
 import msgspec
 import pytest
 from click.testing import CliRunner
@@ -102,6 +105,23 @@ def test_without_a_terminal_the_other_commands_are_named() -> None:
     done = CliRunner().invoke(command, ["--name", "none", "console"])
     assert done.exit_code == 3
     assert "`eaves node status` and `eaves node diag` print instead" in done.output
+
+
+def test_the_console_of_a_device_is_itself_alone() -> None:
+    """A device has one on each terminal: none of them holds the node in memory."""
+    program = "import sys, eaves.node.console.__main__, eaves.node.console.app; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert "eaves.node.console.app" in done.stdout.split()
+    assert not {"eaves.node.compose", "aiohttp"} & set(done.stdout.split())
+
+    argv = [sys.executable, "-m", "eaves.node.console", "--stays"]
+    done = subprocess.run(
+        argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 3, done.stderr
+    assert "a console needs a terminal" in done.stderr
 
 
 @pytest.mark.parametrize(
