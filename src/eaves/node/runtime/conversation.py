@@ -146,8 +146,10 @@ class Conversation:
             self.link.not_before(found.config.config_timestamp)
         return found.config
 
-    async def run_forever(self, applicant: Applicant) -> None:
+    async def run_forever(self, applicant: Applicant, saved_in_force: asyncio.Event) -> None:
+        """Who it is, it says at once; what to do, it asks when what it was told before is done."""
         await self._onboard(applicant)
+        await saved_in_force.wait()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(forever("poll", self._poll_forever))
             tasks.create_task(forever("attest", self.attesting.run_forever))

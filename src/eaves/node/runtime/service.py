@@ -293,22 +293,15 @@ class Service:
         `settling`: over once the devices of a machine that was just started are there.
         """
         engine, conversation = self._parts.engine, self._parts.conversation
-        await engine.observe_all()
-        if (system := self._parts.base_os) is not None:
-            await system.start()
-        saved = conversation.load_checkpoint()
-        if saved is not None:
-            try:
-                await self.follow(saved)
-            except Exception as error:
-                # It may be what ended the process before: the controller can still mend it.
-                conversation.heard.unreachable = not_applied("the saved configuration", error)
-                log.exception("saved_config_not_applied")
-        if settling is not None:
-            await settling
+        saved, in_force = conversation.load_checkpoint(), asyncio.Event()
+        talk = partial(conversation.run_forever, applicant, in_force)
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(forever("conversation", talk))
+            await self._take_up(saved)
+            if settling is not None:
+                await settling
+            in_force.set()
             tasks.create_task(forever("engine", engine.run_forever))
-            tasks.create_task(forever("conversation", lambda: conversation.run_forever(applicant)))
             tasks.create_task(forever("reporter", self._reporter.run_forever))
             tasks.create_task(forever("probe routes", self._parts.prober.run_forever))
             tasks.create_task(forever("local site", self.local.run_forever))
@@ -330,7 +323,7 @@ class Service:
             if self._parts.notifier.address:
                 living = partial(prove_alive_forever, self._parts.notifier)
                 tasks.create_task(forever("prove alive", living))
-            if system is not None:
+            if (system := self._parts.base_os) is not None:
                 tasks.create_task(forever("base os", system.run_forever))
                 tasks.create_task(forever("release held", self._release_forever))
             if (isolating := self._parts.isolating) is not None:
@@ -343,6 +336,21 @@ class Service:
             tasks.create_task(forever("given ports", self._given_ports.run_forever))
             if self._parts.takeover is not None:
                 tasks.create_task(self._parts.takeover.run(), name="hand-over")
+
+    async def _take_up(self, saved: EdgeDevConfig | None) -> None:
+        """What ran before the start, and what was asked for then."""
+        await self._parts.engine.observe_all()
+        if (system := self._parts.base_os) is not None:
+            await system.start()
+        if saved is None:
+            return
+        try:
+            await self.follow(saved)
+        except Exception as error:
+            # It may be what ended the process before: the controller can still mend it.
+            heard = self._parts.conversation.heard
+            heard.unreachable = not_applied("the saved configuration", error)
+            log.exception("saved_config_not_applied")
 
     async def _reboot_when_cut_off(self) -> None:
         """timer.reboot.no.network, counted since the controller was last heard."""
