@@ -46,7 +46,7 @@ configItem:
   - {key: timer.test.baseimage.update, stringValue: "@WINDOW@"}
   - {key: timer.update.fallback.no.network, stringValue: "@SILENCE@"}
   - {key: timer.vault.ready.cutoff, stringValue: "1200"}
-  - {key: newlog.allow.fastupload, stringValue: "true"}  # what is waited for stands behind boots of lines
+  - {key: newlog.allow.fastupload, stringValue: "true"}  # or a line waits for all of boots before
 """
 
 
