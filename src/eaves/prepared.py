@@ -111,7 +111,7 @@ def read(prepared: Path) -> Prepared:
     except (FileNotFoundError, ValueError):  # as is an empty one
         return NOTHING
     magic, rest = data[: len(importlib.util.MAGIC_NUMBER)], data[len(importlib.util.MAGIC_NUMBER) :]
-    if magic != importlib.util.MAGIC_NUMBER:
+    if bytes(magic) != importlib.util.MAGIC_NUMBER:
         return NOTHING
     end = SIZE + int.from_bytes(rest[:SIZE], "big")
     codes, places = marshal.loads(rest[SIZE:end])  # noqa: S302 - as much ours as any module

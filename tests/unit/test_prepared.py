@@ -12,11 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 
 from eaves.prepared import import_part, prepare, read
-
-assert structlog.get_logger  # imported, as in any process of ours
 
 MODULE = """
 from dataclasses import dataclass
@@ -31,7 +28,8 @@ class Pair:
 
 @pytest.fixture
 def name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Of a module that nobody imported yet."""
+    """Of a module that nobody imported yet; logs there are, as in any process of ours."""
+    importlib.import_module("structlog")
     (tmp_path / "pair_of_this_test.py").write_text(MODULE)
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     yield "pair_of_this_test"
@@ -124,6 +122,7 @@ from eaves.prepared import import_part
 import_part("eaves.node.main")
 print(*(name for name in ("rich", "pygments") if name in sys.modules))
 import structlog
+
 structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 secret = "value-of-a-frame"
 try:

@@ -20,6 +20,7 @@ from eaves.evapi.config import EdgeDevConfig, UUIDandVersion, encode_edge_dev_co
 from eaves.evapi.config_items import ItemValues
 from eaves.evapi.device_certs import Chance
 from eaves.evapi.flows.attest import versions_only
+from eaves.evapi.flows.onboard import Applicant
 from eaves.evapi.flows.poll import NewConfig
 from eaves.evapi.flows.steps import Send
 from eaves.evapi.flows.trust import Trust
@@ -133,6 +134,36 @@ async def test_certificates_are_asked_for_when_the_configuration_names_others(
         await conversation._take(NewConfig(encode_edge_dev_config(config), f"h{number}", b"e"))
         asked.append(conversation.link.transport.counts.failures)  # there is no controller
     assert asked == [1, 1, 2]
+
+
+async def test_nothing_new_is_asked_for_while_what_was_saved_is_taken_up(
+    conversation: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    polled = asyncio.Event()
+
+    async def onboard(_link: Link, applicant: Applicant) -> None:
+        asked.append(applicant.serial)
+
+    async def poll(_link: Link, _config_hash: str) -> None:
+        asked.append("poll")
+        polled.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Link, "onboard", onboard)
+    monkeypatch.setattr(Link, "poll", poll)
+    in_force = asyncio.Event()
+    applicant = Applicant(conversation.link.identity.sender, b"", None, "this one")
+    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+        talking = tasks.create_task(conversation.run_forever(applicant, in_force))
+        await conversation.ready.wait()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert asked == ["this one"]
+        in_force.set()
+        await polled.wait()
+        talking.cancel()
+    assert asked == ["this one", "poll"]
 
 
 async def test_a_config_for_another_uuid_is_not_applied_and_is_told(
