@@ -130,7 +130,7 @@ class Node:
         self.used_tpm = tpm if self.identity.in_tpm else None
         self.link = Link(transport, self.identity, folder.root_certificate, now)
         self.vault = vault_of(settings, self.used_tpm, _no_vault(tpm))
-        self.vault.start()
+        self.vault.find()
         self.kept = self.vault.folder.path if self.vault.encrypted else settings.state_dir
         self.safekeeping = Safekeeping(
             self.vault,

@@ -51,7 +51,7 @@ class Safekeeping:
         self._escrow_error = ""
         self._plan_error = ""
         self._told: Phase = vault.standing().phase
-        self._said_due = vault.standing().escrow_due  # each start attests, and then sends it
+        self._said_due = False
         self._offered: bytes | None = None  # digest of the share that is on its way
         self._locked_since: float | None = None
         self._asked_at = 0.0
@@ -119,6 +119,13 @@ class Safekeeping:
             self._note()
 
     # The machine's part
+
+    async def begin(self) -> None:
+        """Each start attests, and then sends what the controller has yet to keep."""
+        async with self._lock:
+            await asyncio.to_thread(self.vault.begin)
+            self._said_due = self.vault.standing().escrow_due
+            self._note()
 
     async def run_forever(self) -> None:
         while True:

@@ -339,6 +339,7 @@ class Service:
 
     async def _take_up(self, saved: EdgeDevConfig | None) -> None:
         """What ran before the start, and what was asked for then."""
+        await self._parts.safekeeping.begin()
         await self._parts.engine.observe_all()
         if (system := self._parts.base_os) is not None:
             await system.start()

@@ -81,7 +81,8 @@ class Vault:
         self._no_sealer = no_sealer
         self._random = random
         self._phase = Phase.START
-        self._why = "it was not looked at yet"
+        self._why = "it is being opened"
+        self._found: Event | None = None  # and not opened yet
         self._differs: tuple[int, ...] = ()
         self._keys: Keys | None = None
         self._shares: dict[Holder, bytes] = {}
@@ -129,10 +130,15 @@ class Vault:
 
     def start(self, *, make: bool = True) -> None:
         """Open it, make it, or know why neither can be.  Raises nothing that we foresaw."""
-        self._phase, impossible = Phase.START, ""
+        self.find(make=make)
+        self.begin()
+
+    def find(self, *, make: bool = True) -> None:
+        """Know whether there can be one.  To open it takes seconds: `begin` does."""
+        self._phase, self._found, impossible = Phase.START, None, ""
         try:
             if self._file.exists() or self.folder.encrypted():
-                self._enter(Event.VAULT_THERE)
+                self._found = Event.VAULT_THERE
                 return
             impossible = self._no_sealer if self._sealer is None else self.folder.impossible()
             if not make:
@@ -142,7 +148,13 @@ class Vault:
         if impossible:
             self._enter(Event.IMPOSSIBLE, impossible)
         else:
-            self._enter(Event.NOTHING_THERE)
+            self._found = Event.NOTHING_THERE
+
+    def begin(self) -> None:
+        """Open what was found, or make it."""
+        found, self._found = self._found, None
+        if found is not None:
+            self._enter(found)
 
     def try_again(self) -> None:
         """Ask the TPM once more: it may answer now, or a command sealed anew."""
