@@ -1,11 +1,12 @@
 """The text console: pages of sentences on a screen or a serial line of 80x24.
 
-It reads, and starts nothing.  There is no palette of commands, no link, no selection, and where it
-stands before a machine no key ends it: the way to a shell is not shut here, it was never made.
+It reads, and starts nothing; on the screen of a device it asks the node to set a port.  There is no
+palette of commands, no link, no selection, and where it stands before a machine no key ends it: the
+way to a shell is not shut here, it was never made.
 """
 
 from collections.abc import Callable
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
@@ -13,9 +14,12 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from eaves.node.console.page import Line, Page, clean, heading, pages, shut
+from eaves.node.console.page import NETWORK, Line, Page, clean, heading, pages, shut
 from eaves.node.console.readings import Readings
 from eaves.node.console.voice import Level, Voice, level_of
+
+if TYPE_CHECKING:
+    from eaves.node.console.ports_form import Hand
 
 REFRESH_S: Final = 2.0
 SHUT_AGAIN: Final = "It is opened there, or by a new installation."
@@ -37,16 +41,25 @@ class Console(App[None], inherit_bindings=False):
         *(Binding(key, f"show({number})") for number, key in enumerate("1234")),
         Binding("right", "turn(1)"),
         Binding("left", "turn(-1)"),
+        Binding("e", "set_ports"),
         Binding("q", "leave"),
     ]
 
     def __init__(
-        self, read: Callable[[], Readings], line: Line, *, stays: bool, voice: Voice | None = None
+        self,
+        read: Callable[[], Readings],
+        line: Line,
+        *,
+        stays: bool,
+        hand: "Hand | None" = None,
+        voice: Voice | None = None,
     ) -> None:
+        """`hand`: sets ports; none where nobody stands before the machine."""
         super().__init__()
         self._read = read
         self._line = line
         self._stays = stays
+        self._hand = hand if line is Line.SCREEN else None
         self._number = 0
         self._pages: tuple[Page, ...] = ()
         self._drawn: dict[str, str] = {}
@@ -71,6 +84,8 @@ class Console(App[None], inherit_bindings=False):
         why = shut(seen, self._line)
         self._tell(seen, why)
         self._pages = () if why else pages(seen)
+        if why and len(self.screen_stack) > 1:
+            self.pop_screen()  # what may not be seen may not be changed either
         self._put("heading", "Eaves edge node" if why else heading(seen))
         if why:
             self._put("tabs", "")
@@ -102,6 +117,17 @@ class Console(App[None], inherit_bindings=False):
         if self._pages:
             self.action_show((self._number + by) % len(self._pages))
 
+    def _sets_ports(self) -> bool:
+        shown = self._pages[self._number].title if self._pages else ""
+        return self._hand is not None and shown == NETWORK
+
+    def action_set_ports(self) -> None:
+        if self._hand is not None and self._sets_ports():
+            from eaves.node.console.ports_form import PortsForm  # noqa: PLC0415 - seldom shown
+
+            self._voice.say(Level.INFO, "settings of ports opened")
+            self.push_screen(PortsForm(self._hand))
+
     def action_leave(self) -> None:
         if not self._stays:
             self.exit()
@@ -114,7 +140,8 @@ class Console(App[None], inherit_bindings=False):
         self._put("tabs", " ".join(marks))
         self._put("text", "\n".join(page.lines))
         leave = "" if self._stays else "   q leave"
-        self._put("keys", f"1-4 or arrows: page   up, down: more{leave}")
+        change = "   e settings of ports" if self._sets_ports() else ""
+        self._put("keys", f"1-4 or arrows: page   up, down: more{change}{leave}")
 
     def _put(self, name: str, text: str) -> None:
         """What stands there already is not drawn again: a small processor has other work."""
@@ -123,4 +150,5 @@ class Console(App[None], inherit_bindings=False):
         if self._drawn.get(name) == plain:
             return
         self._drawn[name] = plain
-        self.query_one(f"#{name}", Static).update(Content(plain))
+        pages = self.screen_stack[0]  # whatever stands before it
+        pages.query_one(f"#{name}", Static).update(Content(plain))

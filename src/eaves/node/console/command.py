@@ -2,10 +2,12 @@
 
 import os
 import sys
+from functools import partial
 from pathlib import PurePosixPath
 
 import click
 
+from eaves.node.console.hand import ask
 from eaves.node.console.page import Line
 from eaves.node.console.readings import read_all
 from eaves.node.settings import Settings
@@ -31,7 +33,11 @@ def line_of(tty: str) -> Line:
 @click.option("--stays", is_flag=True, help="No key ends it: for the screen of a device.")
 @click.pass_obj
 def console(settings: Settings, *, stays: bool) -> None:
-    """Show identity, connectivity, slots, vault and apps, page by page; it changes nothing."""
+    """Show identity, connectivity, slots, vault and apps, page by page.
+
+    On the screen of the machine itself it can set how ports reach their networks, too, where the
+    controller allows it (Network page, e).
+    """
     if not sys.stdin.isatty():
         raise NoTerminal(
             "a console needs a terminal; `eaves node status` and `eaves node diag` print instead"
@@ -41,7 +47,12 @@ def console(settings: Settings, *, stays: bool) -> None:
         _wait_for_somebody()
     from eaves.node.console.app import Console  # noqa: PLC0415 - the node itself draws nothing
 
-    Console(lambda: read_all(settings.run_dir), line, stays=stays).run(mouse=False)
+    Console(
+        lambda: read_all(settings.run_dir),
+        line,
+        stays=stays,
+        hand=partial(ask, settings.run_dir),
+    ).run(mouse=False)
 
 
 def _wait_for_somebody() -> None:

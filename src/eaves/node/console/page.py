@@ -17,6 +17,7 @@ from eaves.node.runtime.status_file import AppStatus, ControllerStatus, NodeStat
 LONGEST: Final = 400  # characters of one text
 MOST: Final = 200  # lines of one page
 LABEL: Final = 12  # width
+NETWORK: Final = "Network"  # title of the page of ports
 
 
 class Line(StrEnum):
@@ -57,7 +58,7 @@ STATES: Final = {
 def pages(seen: Readings) -> tuple[Page, ...]:
     return (
         _page("1", "Device", _device(seen)),
-        _page("2", "Network", _network(seen)),
+        _page("2", NETWORK, _network(seen)),
         _page("3", "Apps", _apps(seen.status)),
         _page("4", "Problems", _problems(seen)),
     )

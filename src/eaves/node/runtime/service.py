@@ -40,11 +40,13 @@ from eaves.node.runtime.metadata_server import MetadataServer
 from eaves.node.runtime.net_traces import NetTraces, Tracing, tracing_of
 from eaves.node.runtime.paces import boot_retry, log_quota_bytes, request_limits
 from eaves.node.runtime.parts import Ending, Parts, Shared
+from eaves.node.runtime.ports_by_hand import PortsByHand
 from eaves.node.runtime.reporter import Reporter
 from eaves.node.runtime.reports import object_keys
 from eaves.node.runtime.telemetry import Telemetry
 from eaves.node.runtime.upkeep import Upkeep
 from eaves.node.storage.settings import settings_of
+from eaves.node.uplinks.hand import SOCKET
 from eaves.node.uplinks.service import Properties
 from eaves.node.uplinks.status_file import STATUS_FILE
 
@@ -80,6 +82,12 @@ class Service:
             parts.uplinks,
             self.follow_first,
             lambda: parts.conversation.heard.config is not None,
+        )
+        self._ports_by_hand = PortsByHand(
+            parts.run_dir / SOCKET,
+            parts.uplinks,
+            lambda: parts.conversation.heard.config,
+            parts.now,
         )
         self._held: EdgeDevConfig | None = None  # waits for the base OS, whole or in part
         self._system_moved = asyncio.Event()
@@ -334,6 +342,7 @@ class Service:
             uplinks = self._parts.uplinks
             tasks.create_task(forever("uplinks", lambda: uplinks.run_forever(ping)))
             tasks.create_task(forever("given ports", self._given_ports.run_forever))
+            tasks.create_task(forever("ports by hand", self._ports_by_hand.run_forever))
             if self._parts.takeover is not None:
                 tasks.create_task(self._parts.takeover.run(), name="hand-over")
 

@@ -142,6 +142,16 @@ class Uplinks:
     def seen(self) -> Seen:
         return self.keeper.seen
 
+    @property
+    def current(self) -> Entry | None:
+        """In force; of a test that runs, what is tested."""
+        return self._state.current
+
+    @property
+    def managed(self) -> frozenset[str]:
+        """Interfaces that were handed over."""
+        return self._tools.machine.managed
+
     def reached_since(self, moment: datetime) -> bool:
         """Did a test over the ports succeed after `moment`, with the entry that is in force?"""
         index = self._state.index
