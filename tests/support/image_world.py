@@ -58,6 +58,12 @@ def world(window_s: int = WINDOW_S, policy: str = "ACCEPT", arch: str = "AMD64")
     return text.replace("@POLICY@", policy).replace("@ARCH@", arch)
 
 
+def with_screen() -> str:
+    """Who stands before the machine sees its console, and may set its port."""
+    allowed = world().replace("netname: uplink}", "netname: uplink, allowLocalModifications: true}")
+    return f'{allowed}  - {{key: debug.enable.vga, stringValue: "true"}}\n'
+
+
 _APP = """\
 kind: datastore
 name: samples
