@@ -309,7 +309,7 @@ def finish(root: Path, epoch: int) -> None:
         (root / name).mkdir(parents=True, exist_ok=True)
     (root / "etc/machine-id").touch()
     (root / "etc/hostname").write_text("eaves\n")
-    (root / "etc/resolv.conf").symlink_to("../run/systemd/resolve/stub-resolv.conf")
+    (root / "etc/resolv.conf").symlink_to("../run/eaves/resolv.conf")
     subprocess.run(
         [
             "chroot", str(root), "/usr/bin/python3", "-m", "compileall", "-q",

@@ -108,10 +108,10 @@ class Eaves:
         assert {pcr: measured.get(pcr) for pcr in predicted} == predicted
         return f"PCR {', '.join(predicted)} as predicted"
 
-    def put_on(self, machine: ImageMachine, disk: Path) -> None:
-        """The installed disk `disk`, told whose device it becomes."""
+    def put_on(self, machine: ImageMachine, disk: Path, *words: str) -> None:
+        """The installed disk `disk`, told whose device it becomes; `words` of `onboarding`."""
         folder = self.home / "onboarding"
-        self.run("onboarding", "on-image", "--out", str(folder))
+        self.run("onboarding", "on-image", "--out", str(folder), *words)
         machine.take_disk(disk)
         self.run("image", "configure", str(machine.disk), "--from", str(folder))
 

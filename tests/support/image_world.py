@@ -58,10 +58,13 @@ def world(window_s: int = WINDOW_S, policy: str = "ACCEPT", arch: str = "AMD64")
     return text.replace("@POLICY@", policy).replace("@ARCH@", arch)
 
 
-def with_screen() -> str:
-    """Who stands before the machine sees its console, and may set its port."""
-    allowed = world().replace("netname: uplink}", "netname: uplink, allowLocalModifications: true}")
-    return f'{allowed}  - {{key: debug.enable.vga, stringValue: "true"}}\n'
+def with_static_port(address: str) -> str:
+    """In the network of QEMU.  Who stands before the machine sees its console, and may set it."""
+    own = f"netname: uplink, ipaddr: {address}, allowLocalModifications: true}}"
+    static = "ip: {dhcp: STATIC, subnet: 10.0.2.0/24, gateway: 10.0.2.2, dns: [10.0.2.3]}"
+    text = world().replace("netname: uplink}", own).replace("ip: {dhcp: CLIENT}", static)
+    opened = ("debug.enable.vga", "debug.enable.usb")
+    return text + "".join(f'  - {{key: {key}, stringValue: "true"}}\n' for key in opened)
 
 
 _APP = """\

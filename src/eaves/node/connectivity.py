@@ -6,10 +6,12 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import aiohttp
 import click
 import msgspec
+import structlog
 
 from eaves.errors import EavesError
 from eaves.evapi.flows.steps import Received, Reply
@@ -17,23 +19,57 @@ from eaves.node.checkpoint import Checkpoint
 from eaves.node.comms.folder import read_folder
 from eaves.node.comms.transport import Limits, Transport
 from eaves.node.diag_text import Asked, Probe, diag_text
+from eaves.node.host.adapters import radios, ready
 from eaves.node.host.files import read_or_none
 from eaves.node.install import launcher
 from eaves.node.refs import Way
 from eaves.node.runtime.connect import pinger
+from eaves.node.runtime.given_ports import brought_ports
 from eaves.node.settings import HostNetwork, Settings
 from eaves.node.storage.transfer import Uplink
 from eaves.node.uplinks.authenticator import FindCredentials
-from eaves.node.uplinks.ledger_file import DOCUMENT
+from eaves.node.uplinks.entries import last_resort
+from eaves.node.uplinks.ledger import EPOCH
+from eaves.node.uplinks.ledger_file import DOCUMENT, LedgerFile
 from eaves.node.uplinks.machine import Machine, Place
 from eaves.node.uplinks.model import PortPlan
+from eaves.node.uplinks.owner import Owner
 from eaves.node.uplinks.service import Tools, Uplinks
 from eaves.node.uplinks.status import Shown
 from eaves.node.uplinks.status_file import STATUS_FILE
 from eaves.node.uplinks.takeover import Takeover
 from eaves.node.uplinks.wireless import OpenSecret, Supplicant, supplicant
 
+log = structlog.get_logger(__name__)
+
 PROBE_S = 10.0
+RESOLVER = Path("/run/eaves/resolv.conf")  # resolv.conf of a machine that is the node's alone
+
+
+async def ask_first(settings: Settings, checkpoint: Checkpoint) -> None:
+    """Addresses are asked for while the node is put together, which takes over who asks.
+
+    For the ports that were in force when it ended; those of a new device are whatever has a cable,
+    unless its installer brought others.  Radios need secrets, and wait.
+    """
+    if settings.host_network is not HostNetwork.OWNED:
+        return
+    kept = LedgerFile(checkpoint, stored_ledger(checkpoint))
+    entry, there = kept.preferred, ready()
+    if entry is None and not brought_ports(settings.config_dir):
+        entry = last_resort(there - radios(), (), EPOCH)
+    if entry is None or any(p.wifi or p.cellular or p.access for p in entry.ports):
+        return
+    machine = Machine(Place(settings.run_dir, settings.name, spared=True), managed=there)
+    machine.pins = kept.pins
+    try:
+        await machine.apply(entry)
+    except (EavesError, OSError) as error:
+        log.warning("addresses_not_asked_for", error=str(error))  # told again by who does it next
+
+
+def stored_ledger(checkpoint: Checkpoint) -> bytes:
+    return next(checkpoint.documents(DOCUMENT), b"")
 
 
 def uplinks_of(
@@ -48,9 +84,10 @@ def uplinks_of(
     def open_wifi(plan: PortPlan) -> Supplicant:
         return supplicant(plan, open_secret)
 
+    owned = settings.host_network is HostNetwork.OWNED
     tools = Tools(
         Machine(
-            Place(settings.run_dir, settings.name),
+            Place(settings.run_dir, settings.name, owned),
             open_wifi,
             open_secret=open_secret,
             credentials=credentials,
@@ -63,13 +100,17 @@ def uplinks_of(
         server,
         settings.host_network,
     )
-    stored = next(checkpoint.documents(DOCUMENT), b"")
-    return Uplinks(tools, stored)
+    uplinks = Uplinks(tools, stored_ledger(checkpoint))
+    # Where nobody else chooses ways, none is taken that no port is for.
+    uplinks.keeper.keeps_host = not owned
+    return uplinks
 
 
 def takeover_of(
     settings: Settings, uplinks: Uplinks, clock: Callable[[], datetime]
-) -> Takeover | None:
+) -> Takeover | Owner | None:
+    if settings.host_network is HostNetwork.OWNED:
+        return Owner(uplinks, RESOLVER, time.monotonic)
     if settings.host_network is not HostNetwork.MANAGED:
         return None
     begun = clock()

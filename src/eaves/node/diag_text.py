@@ -6,6 +6,7 @@ from datetime import datetime
 
 from eaves.evapi.flows.steps import NoConnection, Reply
 from eaves.node.refs import Way
+from eaves.node.settings import HostNetwork
 from eaves.node.uplinks.judge import Verdict, judge_ping
 from eaves.node.uplinks.status import Shown, ShownEntry, ShownPort
 
@@ -43,10 +44,11 @@ def diag_text(seen: Shown | None, probes: Iterable[Probe], asked: Iterable[Asked
 
 
 def _seen(seen: Shown) -> Iterable[str]:
-    handed = f", handed over: {', '.join(seen.managed)}" if seen.managed else ""
+    word = "the node's" if seen.host_network == HostNetwork.OWNED else "handed over"
+    whose = f", {word}: {', '.join(seen.managed)}" if seen.managed else ""
     yield f"controller  {seen.server}"
     phase = f"{seen.phase or 'idle'} (as of {_time(seen.at)})"
-    yield f"network     {seen.host_network}{handed}; {phase}"
+    yield f"network     {seen.host_network}{whose}; {phase}"
     if not seen.entries:
         yield "entries     none: no controller has described this machine's ports yet"
     for number, entry in enumerate(seen.entries):

@@ -22,7 +22,7 @@ from eaves.node.comms.folder import ConfigFolder, FolderIncomplete, read_folder
 from eaves.node.comms.hardware import IdentityElsewhere
 from eaves.node.comms.transport import Limits, Transport
 from eaves.node.compose import Node, now
-from eaves.node.connectivity import diag
+from eaves.node.connectivity import ask_first, diag
 from eaves.node.console.command import console
 from eaves.node.host.coldplug import devices_there
 from eaves.node.host.journal import log_to_file
@@ -95,7 +95,8 @@ SHOWN_S = 60.0  # why the node of an image cannot start, before it is tried agai
     type=click.Choice(HostNetwork, case_sensitive=False),
     default=HostNetwork.BORROWED,
     show_default=True,
-    help="Whether this machine keeps its network, or hands interfaces over to the node.",
+    help="Whether this machine keeps its network, hands interfaces over to the node, or leaves it"
+    " all of them.",
 )
 @click.option(
     "--interface",
@@ -200,6 +201,7 @@ async def run_node(settings: Settings) -> Ending:
     folder = await wait_for_folder(settings.config_dir)
     checkpoint = Checkpoint(settings.state_dir)
     transport = Transport(folder.server, folder.root_certificate, now, Limits())
+    await ask_first(settings, checkpoint)
     booted = read_booted(settings.boot_env)
     settling = asyncio.create_task(devices_there()) if booted is not None else None
     tpm = find_tpm(settings, Host().machine())

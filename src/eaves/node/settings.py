@@ -22,6 +22,7 @@ class HostNetwork(StrEnum):
 
     BORROWED = "borrowed"  # the host's own network manager; the node uses what it finds
     MANAGED = "managed"  # the node, for the interfaces that it is given
+    OWNED = "owned"  # the node, for all that is there: nobody else does on this machine
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from eaves.node.host.dbus import (
     message,
     read_answer,
     socket_path,
+    texts,
 )
 
 CONNECT = Method("test.Manager", "/test/Manager/0", "test.Manager.Modem", "Connect")
@@ -51,6 +52,14 @@ def test_others_write_and_answer_the_same() -> None:
     assert (answer.kind, answer.reply_to) == (3, 2)
     assert answer.error == "org.freedesktop.DBus.Error.UnknownInterface"
     assert answer.said == "org.freedesktop.DBus does not understand message Connect"
+
+
+def test_a_list_of_texts_is_written_as_others_do() -> None:
+    """As busctl writes `as 2 ntp.example a`."""
+    assert texts(("ntp.example", "a")) == bytes.fromhex(
+        "160000000b0000006e74702e6578616d706c6500010000006100"
+    )
+    assert texts(()) == bytes(4)
 
 
 async def test_a_call_arrives_as_it_was_made(

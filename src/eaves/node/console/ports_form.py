@@ -37,8 +37,8 @@ class PortsForm(Screen[None]):
     #fields { height: 1fr; }
     .row { height: 1; }
     .row Label { width: 18; }
-    Input { height: 1; border: none; padding: 0; width: 1fr; background: #303030; }
-    Input:focus { border: none; background: #505050; }
+    Input { height: 1; border: none; padding: 0; width: 1fr; background: #000080; color: white; }
+    Input:focus { border: none; background: #008080; }
     Checkbox { height: 1; width: 24; border: none; padding: 0; background: black; }
     Checkbox:focus { border: none; }
     #answer { height: auto; width: 100%; margin-top: 1; }

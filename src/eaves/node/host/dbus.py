@@ -1,7 +1,8 @@
 """Calls to programs of this machine over D-Bus, for what no argument of a process may hold.
 
 Everybody on the machine reads the arguments of every process; the bus carries a message to the one
-program that it is for.  One connection for each call; its argument is one dictionary of variants.
+program that it is for.  One connection for each call; its argument is one dictionary of variants,
+or one list of texts.
 Source: D-Bus specification, "Authentication Protocol" and "Message Protocol".
 """
 
@@ -9,7 +10,7 @@ import asyncio
 import contextlib
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
@@ -23,6 +24,7 @@ MOST_BYTES: Final = 1 << 20  # of a message that is read
 METHOD_CALL, METHOD_RETURN, ERROR = 1, 2, 3
 PATH, INTERFACE, MEMBER, ERROR_NAME, REPLY_SERIAL, DESTINATION, SIGNATURE = 1, 2, 3, 4, 5, 6, 8
 DICTIONARY: Final = "a{sv}"
+TEXTS: Final = "as"
 _ORDERS = {ord("l"): "<", ord("B"): ">"}
 _HEAD: Final = 16  # bytes: order, type, flags, version; body's length, serial, length of the fields
 
@@ -57,8 +59,14 @@ class Answer:
 HELLO = Method("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "Hello")
 
 
-async def call(method: Method, arguments: Mapping[str, Value], timeout_s: float) -> None:
+async def call(
+    method: Method, arguments: Mapping[str, Value] | tuple[str, ...], timeout_s: float
+) -> None:
     """Until it is done.  Raises BusRefused, BusUnreachable; neither holds the arguments."""
+    if isinstance(arguments, tuple):
+        asking = message(method, 2, texts(arguments), TEXTS)
+    else:
+        asking = message(method, 2, dictionary(arguments), DICTIONARY)
     address = os.environ.get("DBUS_SYSTEM_BUS_ADDRESS", SYSTEM_BUS)
     try:
         async with asyncio.timeout(timeout_s):
@@ -67,7 +75,7 @@ async def call(method: Method, arguments: Mapping[str, Value], timeout_s: float)
                 await _authenticate(reader, writer)
                 writer.write(message(HELLO, 1))
                 await _answered(reader, 1)
-                writer.write(message(method, 2, dictionary(arguments), DICTIONARY))
+                writer.write(asking)
                 await _answered(reader, 2)
             finally:
                 writer.close()
@@ -138,6 +146,14 @@ def dictionary(arguments: Mapping[str, Value]) -> bytes:
         _string(entries, key)
         _variant(entries, _kind(value), value)
     return struct.pack("<II", len(entries), 0) + entries  # the first entry stands at 8, too
+
+
+def texts(words: Iterable[str]) -> bytes:
+    """A body of one `as`."""
+    entries = bytearray()
+    for word in words:
+        _string(entries, word)
+    return struct.pack("<I", len(entries)) + entries
 
 
 def _kind(value: Value) -> str:

@@ -37,8 +37,10 @@ SCRIPT = """#!/bin/sh
 # Written by the Eaves node: keeps what the DHCP server said beside this file.
 [ "$1" = "" ] && exit 0
 umask 077  # what the node was started with is in the environment too
+there="${0%/*}"
+# It begins with this word, when nothing was told yet.
+[ "$1" != deconfig ] || [ -e "$there/told" ] || [ -e "$there/held" ] || exit 0
 EAVES_EVENT="$1"; export EAVES_EVENT
-there="$(dirname "$0")"
 cat /proc/self/environ > "$there/told.new" && mv "$there/told.new" "$there/told"
 """
 # Classless routes, where a server sends them, stand for the routers (RFC 3442).
@@ -139,7 +141,8 @@ async def ensure(
     found = _running(folder)
     if found is not None and found[1] == wanted:
         return
-    await stop(folder)
+    if folder in _folders(folder.parent):
+        await stop(folder)
     _prepare(folder, inside.script() if inside else SCRIPT)
     argv = arguments(ifname, folder, vendor_class)
     if inside is not None:

@@ -112,11 +112,12 @@ async def spawn_detached(
 ) -> int:
     """Start a program that lives on when the node dies; returns its pid.
 
-    `unit` names the systemd scope; `output` receives what it prints (appended); `folder` becomes
-    its working directory.
+    `unit` names the systemd scope; none: the service of the node spares what it started (as that
+    of the image, by KillMode=process).  `output` receives what it prints (appended); `folder`
+    becomes its working directory.
     """
     full = ["env", f"--chdir={folder}", *argv]
-    if systemd_runs():
+    if unit and systemd_runs():
         full = ["systemd-run", "--scope", "--quiet", "--collect", f"--unit={unit}", "--", *full]
     program = shutil.which(full[0])
     if program is None or shutil.which(argv[0]) is None:

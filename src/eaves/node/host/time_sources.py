@@ -1,10 +1,14 @@
-"""Where this machine has its time from: chrony, else systemd-timesyncd; whichever is there."""
+"""Where this machine has its time from: chrony, else systemd-timesyncd; whichever is there.
+
+Of systemd-timesyncd it can be told.  Source: org.freedesktop.timesync1(5).
+"""
 
 import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from eaves.node.host import dbus
 from eaves.node.host.process import run
 
 ASK_S = 10.0
@@ -12,6 +16,12 @@ MOST_SOURCES = 32
 _TIMESYNC = re.compile(r"^(\w+)=(.*)$", re.MULTILINE)
 _PART = re.compile(r"(\w+)=([^,}\s]+)")
 CHRONY_FIELDS = 10
+_SET = dbus.Method(
+    "org.freedesktop.timesync1",
+    "/org/freedesktop/timesync1",
+    "org.freedesktop.timesync1.Manager",
+    "SetRuntimeNTPServers",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +46,11 @@ async def time_sources() -> tuple[TimeSource, ...]:
         told = await run(argv, timeout_s=ASK_S, check=False)
         return parse_timesyncd(told.out) if told.code == 0 else ()
     return ()
+
+
+async def set_time_servers(names: tuple[str, ...]) -> None:
+    """It asks them at once, and while it runs.  Raises BusRefused, BusUnreachable."""
+    await dbus.call(_SET, names, ASK_S)
 
 
 def parse_chrony(told: str) -> Iterator[TimeSource]:

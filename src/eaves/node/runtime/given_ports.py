@@ -33,6 +33,11 @@ OVERRIDES: Final = {
 }
 
 
+def brought_ports(folder: Path) -> bool:
+    """Did an installer, or somebody with a stick, bring a configuration of the ports?"""
+    return any((folder / name).exists() for name in (BOOTSTRAP, *OVERRIDES.values()))
+
+
 class Enters(Protocol):
     """The list of candidates."""
 

@@ -30,6 +30,7 @@ from eaves.node.runtime.safekeeping import Safekeeping
 from eaves.node.runtime.security_module import SecurityModule
 from eaves.node.runtime.workloads import Workloads
 from eaves.node.storage.subsystem import StorageSubsystem
+from eaves.node.uplinks.owner import Owner
 from eaves.node.uplinks.service import Uplinks
 from eaves.node.uplinks.takeover import Takeover
 
@@ -59,7 +60,7 @@ class Parts:
     security: SecurityModule
     safekeeping: Safekeeping
     uplinks: Uplinks
-    takeover: Takeover | None  # None: this machine keeps its network
+    takeover: Takeover | Owner | None  # None: this machine keeps its network
     config_dir: Path  # what the node was given at the start
     powers_off: bool  # this machine is the node's to switch off
     state_dir: Path

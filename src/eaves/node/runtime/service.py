@@ -303,7 +303,13 @@ class Service:
         engine, conversation = self._parts.engine, self._parts.conversation
         saved, in_force = conversation.load_checkpoint(), asyncio.Event()
         talk = partial(conversation.run_forever, applicant, in_force)
+        uplinks, ping = self._parts.uplinks, pinger(conversation.link.transport)
         async with asyncio.TaskGroup() as tasks:
+            # What an installer brought is known before any port is set up.
+            tasks.create_task(forever("given ports", self._given_ports.run_forever))
+            tasks.create_task(forever("uplinks", lambda: uplinks.run_forever(ping)))
+            if self._parts.takeover is not None:
+                tasks.create_task(self._parts.takeover.run(), name="hand-over")
             tasks.create_task(forever("conversation", talk))
             await self._take_up(saved)
             if settling is not None:
@@ -338,13 +344,7 @@ class Service:
                 tasks.create_task(forever("isolate ports", isolating.run_forever))
             if (light := self._parts.light) is not None:
                 tasks.create_task(forever("light", light.run_forever))
-            ping = pinger(conversation.link.transport)
-            uplinks = self._parts.uplinks
-            tasks.create_task(forever("uplinks", lambda: uplinks.run_forever(ping)))
-            tasks.create_task(forever("given ports", self._given_ports.run_forever))
             tasks.create_task(forever("ports by hand", self._ports_by_hand.run_forever))
-            if self._parts.takeover is not None:
-                tasks.create_task(self._parts.takeover.run(), name="hand-over")
 
     async def _take_up(self, saved: EdgeDevConfig | None) -> None:
         """What ran before the start, and what was asked for then."""

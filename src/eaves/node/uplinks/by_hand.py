@@ -136,11 +136,16 @@ def _now(adapter: SystemAdapter, network: NetworkConfig) -> PortByHand:
     return PortByHand(
         adapter.name,
         dhcp=not static,
-        address=adapter.addr if static else "",
+        address=_with_length(adapter.addr, ip.subnet) if static else "",
         gateway=ip.gateway if static else "",
         dns=ip.dns if static else (),
         proxy=_proxy_text(network.ent_proxy),
     )
+
+
+def _with_length(address: str, subnet: str) -> str:
+    """As it is written here; a configuration may leave the length to its network."""
+    return address if "/" in address or "/" not in subnet else f"{address}/{subnet.split('/')[1]}"
 
 
 def _proxy_text(told: ProxyConfig | None) -> str:

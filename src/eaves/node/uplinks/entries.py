@@ -153,6 +153,15 @@ def last_resort(ifnames: Iterable[str], dedicated: Iterable[str], at: datetime) 
     )
 
 
+def dedicated(config: EdgeDevConfig) -> tuple[Named, ...]:
+    """Adapters that apps have, or nobody."""
+    return tuple(
+        _named(io)
+        for io in config.device_io_list
+        if io.ptype in MEDIA and io.usage in UNUSABLE_BY_HOST
+    )
+
+
 def _checked(ports: list[PortPlan]) -> tuple[PortPlan, ...]:
     """Two ports on one device would take each other's address: the first has it."""
     holder: dict[str, str] = {}
@@ -446,7 +455,8 @@ def _static_address(subnet: str, own: str) -> str:
             raise WrongPort(f"address {own} is outside subnet {subnet}")
         return f"{address.ip}/{length}"
     except ValueError as error:
-        raise WrongPort(f"address {own!r} in subnet {subnet!r}: {error}") from error
+        where = f" in subnet {subnet!r}" if subnet else ""
+        raise WrongPort(f"address {own!r}{where}: {error}") from error
 
 
 def _check_gateway(gateway: str, address: str) -> None:

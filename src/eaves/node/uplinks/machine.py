@@ -42,6 +42,7 @@ from eaves.node.uplinks.model import (
     Entry,
     IpPlan,
     Medium,
+    Named,
     Option,
     PortPlan,
     Vlan,
@@ -82,10 +83,15 @@ class Place:
 
     run_dir: Path
     name: str
+    spared: bool = False  # what the node started, when its service ends
 
     @property
     def mark(self) -> str:
         return f"eaves-{self.name}"
+
+    def unit(self, kind: str, ifname: str) -> str:
+        """A scope of its own takes long to make on a slow machine, and a boot waits for it."""
+        return "" if self.spared else f"{self.mark}-{kind}-{ifname}"
 
 
 @dataclass(slots=True)
@@ -150,6 +156,15 @@ class Machine:
                     missing = identify.Missing(f"interface {ifname} is not there")
                     found[label] = identify.Found(ifname) if there else missing
         return found
+
+    async def interfaces_of(self, nameds: Iterable[Named]) -> frozenset[str]:
+        """Of those that are there."""
+        asked = tuple(nameds)
+        if not asked:
+            return frozenset()
+        nics = self._nics(await uplink_state.routing())
+        found = (identify.find(named, nics) for named in asked)
+        return frozenset(one.ifname for one in found if isinstance(one, identify.Found))
 
     def _nics(self, routing: uplink_state.Routing) -> tuple[identify.Nic, ...]:
         pci = {n.ifname: n.pci for n in self.sysfs.nics()}
@@ -471,7 +486,7 @@ class Machine:
                         port.ifname,
                         index[port.ifname],
                         dhcp.VENDOR_CLASS if self.vendor_class else "",
-                        f"{self.place.mark}-dhcp-{port.ifname}",
+                        self.place.unit("dhcp", port.ifname),
                     )
             except (EavesError, OSError) as error:
                 self.problems[port.plan.label] = str(error)
@@ -486,7 +501,7 @@ class Machine:
 
     async def _start_wifi(self, plan: PortPlan, ifname: str) -> None:
         given = self.open_wifi(plan)
-        unit = f"{self.place.mark}-wifi-{ifname}"
+        unit = self.place.unit("wifi", ifname)
         await wpa.ensure(self.place.run_dir / "wifi" / ifname, ifname, given.text, unit)
 
     def leases(self) -> Mapping[str, str]:

@@ -18,12 +18,19 @@ from eaves.evapi.config import EdgeDevConfig
 from eaves.evapi.config_items import ItemValues, Tri
 from eaves.evapi.info import SystemAdapterInfo
 from eaves.node import refs
+from eaves.node.host.adapters import radios
 from eaves.node.host.uplink_state import telling
 from eaves.node.refs import Position
 from eaves.node.uplinks import ledger as lists
 from eaves.node.uplinks.asked import asked_urls
 from eaves.node.uplinks.autoproxy import AutoProxy
-from eaves.node.uplinks.entries import controller_entry, entry_of, last_resort, slim
+from eaves.node.uplinks.entries import (
+    controller_entry,
+    dedicated,
+    entry_of,
+    last_resort,
+    slim,
+)
 from eaves.node.uplinks.inbox import Inbox, News, Withdrawn
 from eaves.node.uplinks.ladder import Recovery
 from eaves.node.uplinks.ledger_file import Keeps, LedgerFile
@@ -54,6 +61,7 @@ log = structlog.get_logger(__name__)
 
 NO_PORTS = Entry(Source.LAST_RESORT, lists.EPOCH, (), ())
 LOOK_S = 1.0  # leases are files; links tell by themselves
+QUICK_S = 0.2  # while nothing leads anywhere
 STALE_S = 30.0  # what tells nothing when it changes: the host's list of DNS servers
 ACCESS_S = 2.0  # supplicants tell when they are asked
 SETTLE_S = 0.2  # a burst of changes is one
@@ -128,6 +136,7 @@ class Uplinks:
         self._look_now = asyncio.Event()
         self._ping: Ping | None = None
         self._made: tuple[EdgeDevConfig, Entry] | None = None
+        self._dedicated = frozenset[str]()  # interfaces that apps have
         self._turn = 0
         self._working = False
         self._leases: Mapping[str, str] = {}
@@ -241,13 +250,14 @@ class Uplinks:
         return "; ".join(machine.radio_problems) if on else ""
 
     def managed_changed(self, managed: frozenset[str]) -> None:
-        """Interfaces were handed over, or given back."""
+        """Interfaces were handed over, or given back; where all are ours, one came or went."""
+        begun = bool(managed) != bool(self.managed)
         self._tools.machine.managed = managed
         self.keeper.host_counts = not managed
         self._look_now.set()
-        if self._state.current is not None:
+        if begun and self._state.current is not None:
             self._state = replace(self._state, current=None, preferred=self._state.current)
-        if self._state.ledger:
+        if begun and self._state.ledger:
             self._inbox.post(Listed(self._state.ledger))  # in force again, by other means
         self._enter_last_resort()
 
@@ -301,7 +311,7 @@ class Uplinks:
         """A lost carrier is known at once: requests over it go on elsewhere."""
         while True:
             try:
-                async with asyncio.timeout(LOOK_S):
+                async with asyncio.timeout(QUICK_S if self._is_cut_off else LOOK_S):
                     await self._look_now.wait()
                 await asyncio.sleep(SETTLE_S)
                 self._look_now.clear()
@@ -313,6 +323,10 @@ class Uplinks:
                 await self._look()
             except (EavesError, OSError) as error:
                 log.warning("ports_not_seen", error=str(error))
+
+    @property
+    def _is_cut_off(self) -> bool:
+        return bool(self.managed) and not self.keeper.addresses()
 
     async def _modems_forever(self) -> None:
         """Beside the others: a modem takes its time, and cables do not wait for it."""
@@ -391,6 +405,8 @@ class Uplinks:
         before, seen = self.seen, await machine.look(self._state.current)
         machine.ask_routers(seen, self._looked)
         self.keeper.update(seen)
+        if self._made is not None:
+            self._dedicated = await machine.interfaces_of(dedicated(self._made[0]))
         if seen.ports != before.ports:
             self._inbox.post(Changed())
             self._enter_last_resort()
@@ -434,8 +450,9 @@ class Uplinks:
             for d in k.entry.devices
             if isinstance(d, Adapter) and k.entry.source is Source.LAST_RESORT
         ]
-        if sorted(machine.managed) != sorted(held):
-            self._inbox.post(last_resort(machine.managed, (), lists.EPOCH))
+        free = machine.managed - self._dedicated - radios()
+        if sorted(free) != sorted(held):
+            self._inbox.post(last_resort(free, (), lists.EPOCH))
 
     async def _decide_forever(self, tasks: asyncio.TaskGroup) -> None:
         while True:

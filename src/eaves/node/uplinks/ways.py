@@ -7,7 +7,7 @@ the last way: a description that is wrong must not cut it off.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -21,6 +21,8 @@ from eaves.node.uplinks.order import for_downloads, in_turn, ways_of, why_no_dow
 from eaves.node.uplinks.seen import Seen, SeenPort
 
 log = structlog.get_logger(__name__)
+
+FIRST_ADDRESS_S = 15.0
 
 ChooseProxy = Callable[[SeenPort, str], Awaitable[str]]
 """URL of the proxy that a port takes for a URL, empty for none.  Raises EavesError."""
@@ -50,6 +52,7 @@ class WayKeeper:
     proxies: dict[str, str] = field(default_factory=dict[str, str])  # to it, by label
     keeps_host: bool = True  # the kernel's own choice is the last way
     host_counts: bool = True  # for a test, too: nothing was handed over
+    _begun: asyncio.Event = field(default_factory=asyncio.Event)
     _turn: int = 0
     _uses: list[_Use] = field(default_factory=list["_Use"])
     _buckets: dict[str, Bucket] = field(default_factory=dict[str, Bucket])
@@ -58,12 +61,21 @@ class WayKeeper:
 
     async def choose(self, url: str) -> tuple[Way, ...]:
         self._turn += 1
+        if not self.keeps_host:
+            await self._first_address()
         ports = in_turn(self.seen.ports, self.failing.keys(), self._turn)
         found = await self.over(ports, url)
         if not self.keeps_host:
             return found
         lost = all(port.plan.label in self.failing for port in ports)
         return (Way(), *found) if lost else (*found, Way())
+
+    async def _first_address(self) -> None:
+        """What is asked while the ports are set up after a start waits for them, a moment."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_ADDRESS_S):
+                await self._begun.wait()
+        self._begun.set()
 
     def addresses(self) -> frozenset[str]:
         """From which a request may go out now."""
@@ -155,6 +167,8 @@ class WayKeeper:
             if use.way.label and not _is_there(seen, use.way):
                 log.info("way_gone", port=use.way.label, source=use.way.source)
                 use.gone()
+        if self.addresses():
+            self._begun.set()
         for port in seen.ports:
             old = before.port(port.plan.label)
             if old is not None and old.link != port.link:
