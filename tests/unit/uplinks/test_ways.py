@@ -1,10 +1,13 @@
 """In which order requests take ports, and what became of those that did."""
 
+import asyncio
+
 import pytest
 from support.ports import seen, seen_port
 
 from eaves.evapi.flows.steps import Cause, NoConnection, Received, Reply
 from eaves.node.refs import Way
+from eaves.node.uplinks import ways
 from eaves.node.uplinks.bucket import LEAST_RATE, Bucket
 from eaves.node.uplinks.judge import Verdict, ends_walk, judge_ping, judge_request
 from eaves.node.uplinks.order import in_turn
@@ -63,6 +66,23 @@ async def test_a_port_that_failed_is_left_out_until_it_works_or_its_link_changes
     made.told(way, LOST)
     made.update(seen(seen_port("eth0", "10.0.0.9/24"), seen_port("lte", cost=10)))
     assert labels(await made.choose(URL)) == ["eth0", "lte", ""]
+
+
+async def test_where_every_port_is_the_node_s_a_request_after_a_start_waits_for_the_first_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = WayKeeper(lambda: 0.0, no_proxy, [].append, keeps_host=False)
+    asked = asyncio.create_task(made.choose(URL))
+    await asyncio.sleep(0)
+    assert not asked.done()
+    made.update(seen(seen_port("eth0")))
+    assert labels(await asked) == ["eth0"]
+
+    monkeypatch.setattr(ways, "FIRST_ADDRESS_S", 0.0)
+    cut_off = WayKeeper(lambda: 0.0, no_proxy, [].append, keeps_host=False)
+    assert await cut_off.choose(URL) == ()
+    monkeypatch.setattr(ways, "FIRST_ADDRESS_S", 1000.0)
+    assert await cut_off.choose(URL) == ()  # it waited once
 
 
 async def test_when_all_failed_all_are_tried_the_machine_itself_first() -> None:
