@@ -373,6 +373,33 @@ async def test_a_lease_that_ends_is_a_lost_address_and_the_other_port_is_used(
         assert controller.asked_from[-1].startswith("10.2.")
 
 
+async def test_a_client_that_ended_is_started_again(controller: Controller, folder: Path) -> None:
+    assert controller.status
+    async with running(folder, BOTH) as node:
+        await brought_up(node)
+        client = folder / "dhcp" / "eth0" / "pid"
+        ended = client.read_text()
+        os.kill(int(ended), signal.SIGKILL)
+        node.uplinks._look_now.set()
+        await until(lambda: client.exists() and client.read_text() != ended)
+        await until(lambda: bool(node.uplinks.seen.ports[0].sources))
+
+
+async def test_a_cable_that_comes_back_may_lead_elsewhere(
+    sites: Sites, controller: Controller, folder: Path
+) -> None:
+    """So the network behind it is asked again, while the address is kept."""
+    assert controller.status
+    async with running(folder, BOTH) as node:
+        await brought_up(node)
+        told = folder / "dhcp" / "eth0" / "told"
+        assert b"EAVES_EVENT=renew" not in told.read_bytes()
+        sites.cut(0)
+        await until(lambda: not (link := node.uplinks.seen.ports[0].link) or not link.up)
+        sites.mend(0)
+        await until(lambda: b"EAVES_EVENT=renew" in told.read_bytes())
+
+
 async def test_two_ports_in_one_subnet_each_work(tmp_path: Path) -> None:
     """Both cables end in one bridge; each address answers and sends by its own port."""
     with netns.namespace("node") as node, netns.namespace("out") as out:

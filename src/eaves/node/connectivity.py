@@ -24,6 +24,7 @@ from eaves.node.host.files import read_or_none
 from eaves.node.install import launcher
 from eaves.node.refs import Way
 from eaves.node.runtime.connect import pinger
+from eaves.node.runtime.conversation import CONFIG
 from eaves.node.runtime.given_ports import brought_ports
 from eaves.node.settings import HostNetwork, Settings
 from eaves.node.storage.transfer import Uplink
@@ -55,12 +56,16 @@ async def ask_first(settings: Settings, checkpoint: Checkpoint) -> None:
     if settings.host_network is not HostNetwork.OWNED:
         return
     kept = LedgerFile(checkpoint, stored_ledger(checkpoint))
+    configured = b"".join(checkpoint.documents(CONFIG))
+    if b"dhcp.enable.vendorclassid" in configured:
+        return  # it may not be told who asks, which is known later
     entry, there = kept.preferred, ready()
-    if entry is None and not brought_ports(settings.config_dir):
+    new = not kept.ledger and not configured and not brought_ports(settings.config_dir)
+    if entry is None and new:
         entry = last_resort(there - radios(), (), EPOCH)
     if entry is None or any(p.wifi or p.cellular or p.access for p in entry.ports):
         return
-    machine = Machine(Place(settings.run_dir, settings.name, spared=True), managed=there)
+    machine = Machine(Place(settings.run_dir, settings.name, owned=True), managed=there)
     machine.pins = kept.pins
     try:
         await machine.apply(entry)

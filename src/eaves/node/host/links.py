@@ -108,10 +108,13 @@ def _traffic(stats: bytes) -> Traffic:
     return Traffic(rx_bytes, tx_bytes, rx_packets, tx_packets, *rest)
 
 
-async def ip_batch(lines: Sequence[str], netns: str = "", *, ipv6: bool = False) -> None:
-    """Run `ip` commands in order; the first that fails ends it."""
+async def ip_batch(
+    lines: Sequence[str], netns: str = "", *, ipv6: bool = False, force: bool = False
+) -> None:
+    """Run `ip` commands in order; the first that fails ends it.  `force`: all are run first."""
     if lines:
         where = [*(["-6"] if ipv6 else []), *(["-n", netns] if netns else [])]
+        where += ["-force"] if force else []
         await run(["ip", *where, "-batch", "-"], stdin=("\n".join(lines) + "\n").encode())
 
 

@@ -16,6 +16,7 @@ from eaves.node.host.rtnetlink import Dump, Message, dump
 # attributes of rtnetlink, as the kernel names them
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK, _IFLA_MASTER = 1, 3, 4, 5, 10
 _IFLA_LINKINFO, _IFLA_IFALIAS, _IFLA_AF_SPEC, _IFLA_CARRIER = 18, 20, 26, 33
+_IFLA_PERM_ADDRESS = 54
 _IFLA_INET6_FLAGS, _IF_RA_MANAGED = 1, 0x40
 _INFO_KIND, _INFO_DATA, _VLAN_ID = 1, 2, 1
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
@@ -43,6 +44,7 @@ class SeenLink:
     addresses: tuple[str, ...]  # CIDR texts
     untried: frozenset[str] = frozenset()  # of these; the kernel still asks whose they are
     taken: frozenset[str] = frozenset()  # of these; somebody else has them
+    own_mac: str = ""  # of the hardware: in a bond it bears another
     dhcp6: bool = False  # a router says that addresses are to be asked for by DHCPv6
 
     @property
@@ -116,6 +118,7 @@ def _link(message: Message, names: Mapping[int, str], addresses: Mapping[str, in
         tuple(addresses),
         frozenset(a for a, marks in addresses.items() if marks & _IFA_F_TENTATIVE),
         frozenset(a for a, marks in addresses.items() if marks & _IFA_F_DADFAILED),
+        message.mac(_IFLA_PERM_ADDRESS),
         bool(inet6.number(_IFLA_INET6_FLAGS) & _IF_RA_MANAGED),
     )
 

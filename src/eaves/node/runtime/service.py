@@ -47,8 +47,11 @@ from eaves.node.runtime.telemetry import Telemetry
 from eaves.node.runtime.upkeep import Upkeep
 from eaves.node.storage.settings import settings_of
 from eaves.node.uplinks.hand import SOCKET
+from eaves.node.uplinks.owner import LOOK_S as OWN_S
+from eaves.node.uplinks.owner import Owner
 from eaves.node.uplinks.service import Properties
 from eaves.node.uplinks.status_file import STATUS_FILE
+from eaves.node.uplinks.takeover import Takeover
 
 log = structlog.get_logger(__name__)
 
@@ -304,12 +307,21 @@ class Service:
         saved, in_force = conversation.load_checkpoint(), asyncio.Event()
         talk = partial(conversation.run_forever, applicant, in_force)
         uplinks, ping = self._parts.uplinks, pinger(conversation.link.transport)
+        items = apply_items(saved.config_items, self._shared.items)[0] if saved else None
+        uplinks.begin(
+            Properties.of(items or self._shared.items), silent=self._parts.local.state.radio_silence
+        )
         async with asyncio.TaskGroup() as tasks:
             # What an installer brought is known before any port is set up.
             tasks.create_task(forever("given ports", self._given_ports.run_forever))
             tasks.create_task(forever("uplinks", lambda: uplinks.run_forever(ping)))
-            if self._parts.takeover is not None:
-                tasks.create_task(self._parts.takeover.run(), name="hand-over")
+            match self._parts.takeover:
+                case Owner() as owner:
+                    tasks.create_task(forever("own ports", owner.look, lambda: OWN_S))
+                case Takeover() as trial:
+                    tasks.create_task(trial.run(), name="hand-over")
+                case None:
+                    pass
             tasks.create_task(forever("conversation", talk))
             await self._take_up(saved)
             if settling is not None:

@@ -45,6 +45,7 @@ from eaves.node.uplinks.model import (
     Named,
     Option,
     PortPlan,
+    Source,
     Vlan,
 )
 from eaves.node.uplinks.modems import Modems
@@ -68,9 +69,11 @@ SETTINGS = (
     ("arp_ignore", "1"),
     ("arp_announce", "2"),
     ("promote_secondaries", "1"),
+    ("ignore_routes_with_linkdown", "1"),
 )
 """Two ports may be in one subnet: each answers and asks for itself only.  An address that goes
-takes no other of its subnet along."""
+takes no other of its subnet along; a port without a cable leads nowhere."""
+ON_OTHERS = frozenset({"vlan", "bond", "bridge", "macvlan"})
 
 
 class NotSetUp(Transient):
@@ -83,7 +86,7 @@ class Place:
 
     run_dir: Path
     name: str
-    spared: bool = False  # what the node started, when its service ends
+    owned: bool = False  # all of this machine is the node's; its service spares what it started
 
     @property
     def mark(self) -> str:
@@ -91,7 +94,7 @@ class Place:
 
     def unit(self, kind: str, ifname: str) -> str:
         """A scope of its own takes long to make on a slow machine, and a boot waits for it."""
-        return "" if self.spared else f"{self.mark}-{kind}-{ifname}"
+        return "" if self.owned else f"{self.mark}-{kind}-{ifname}"
 
 
 @dataclass(slots=True)
@@ -144,12 +147,13 @@ class Machine:
         """Interface by label of a device; places of bare names are pinned on the way."""
         nics = self._nics(routing)
         adapters = [d for d in entry.devices if isinstance(d, Adapter)]
-        self.pins |= identify.pins({a.label: a.named for a in adapters}, nics, self.pins)
+        kept = self.pins if entry.source is not Source.LAST_RESORT else {}  # made of what is there
+        kept |= identify.pins({a.label: a.named for a in adapters}, nics, kept)
         found: dict[str, identify.Found | identify.Missing] = {}
         for device in entry.devices:
             match device:
                 case Adapter(label, named):
-                    pinned = self.pins.get(f"{label}/{named.ifname}", "")
+                    pinned = kept.get(f"{label}/{named.ifname}", "")
                     found[label] = identify.find(named, nics, pinned)
                 case Vlan(label=label, ifname=ifname) | Bond(label=label, ifname=ifname):
                     there = any(link.name == ifname for link in routing.links)
@@ -170,12 +174,14 @@ class Machine:
         pci = {n.ifname: n.pci for n in self.sysfs.nics()}
         nics: list[identify.Nic] = []
         for link in routing.links:
+            if link.kind in ON_OTHERS:
+                continue  # with the MAC of what is below
             place = uplink_state.device_place(link.name)
             usb = _USB.search(place)
             nics.append(
                 identify.Nic(
                     link.name,
-                    link.mac,
+                    link.own_mac or link.mac,
                     _pci_text(pci.get(link.name)),
                     f"{usb[1]}:{usb[2]}" if usb else "",
                     place,
@@ -274,7 +280,10 @@ class Machine:
             case Vlan(parent=parent):
                 return self._is_ours(parent, entry, names)
             case Bond(members=members):
-                return all(self._is_ours(m, entry, names) for m in members)
+                # One that is gone takes the others along nowhere.
+                there = [m for m in members if isinstance(names.get(m), identify.Found)]
+                ours = [m for m in there if self._is_ours(m, entry, names)]
+                return bool(ours) and (self.place.owned or ours == there)
             case None:
                 return False
 
@@ -337,7 +346,12 @@ class Machine:
 
         Raises EavesError when the machine does not take it; what could be done is done.
         """
-        await self.switch_radios(entry)
+        failed: EavesError | None = None
+        try:
+            await self.switch_radios(entry)
+        except EavesError as error:  # cables do not wait for a modem
+            failed = error
+            self.radio_problems = (str(error),)
         if not self.managed:
             return
         routing = await uplink_state.routing()
@@ -345,12 +359,40 @@ class Machine:
         lines = layout.first_lines(wished, _kernel(routing))
         if lines:
             log.info("ports_set_up", lines=lines)
-            await ip_batch(lines)
+            try:
+                await ip_batch(lines, force=True)
+            except CommandFailed as error:  # one port that does not come holds up no other
+                failed = error
         await self._start_clients(entry)
         try:
             await self.settle(entry)
         except CommandFailed:
             await self.settle(entry)  # what was to be taken away went by itself meanwhile
+        if failed is not None:
+            raise failed
+
+    async def revive(self, entry: Entry) -> None:
+        """DHCP clients that ended are started again."""
+        if not self.managed:
+            return
+        routing = await uplink_state.routing()
+        index = {link.name: link.index for link in routing.links}
+        asking = [
+            port.ifname
+            for port in self._layout(entry, routing).ports
+            if port.plan.ip and port.plan.cellular is None and _asks_for_lease(port.plan.ip)
+        ]
+        dead = [n for n in asking if n in index and not dhcp.serves(self._folder(n), index[n])]
+        if dead:
+            log.info("dhcp_started_again", interfaces=dead)
+            await self._start_clients(entry)
+
+    def renew(self, seen: SeenPort) -> None:
+        """Its cable came back, from the same network or from another."""
+        asks = seen.plan.ip is not None and _asks_for_lease(seen.plan.ip)
+        if seen.managed and asks and seen.link and self._lease(seen.link.ifname):
+            log.info("dhcp_asked_again", interface=seen.link.ifname)
+            dhcp.renew(self._folder(seen.link.ifname))
 
     async def switch_radios(self, entry: Entry) -> None:
         """What is wrong with them stands in `radio_problems`."""
@@ -451,7 +493,7 @@ class Machine:
                 if isinstance(d, Vlan) and d.label in ours & used and d.parent in there
             ),
             tuple(
-                layout.NewBond(d, tuple(there[m] for m in d.members if m in there))
+                layout.NewBond(d, tuple(there[m] for m in d.members if m in ours))
                 for d in entry.devices
                 if isinstance(d, Bond) and d.label in ours & used
             ),

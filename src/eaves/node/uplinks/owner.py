@@ -4,7 +4,7 @@ Whatever else on the machine asks for a name or for the time learns from here wh
 ports that lead to the controller, as they are now.
 """
 
-import asyncio
+import re
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Protocol
@@ -20,9 +20,11 @@ from eaves.node.uplinks.seen import Seen, SeenPort
 log = structlog.get_logger(__name__)
 
 LOOK_S = 1.0
-AGAIN_S = 30.0  # who keeps the time starts late, and may start anew
+AGAIN_S = 30.0  # who keeps the time starts late
+STALE_S = 3600.0  # or starts anew, and tells nobody
 MOST_SERVERS = 3  # that the C library asks
 ANY_TIME_SERVER = "pool.ntp.org"
+_SERVER = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_.:%-]{0,252}")
 
 
 class Ports(Protocol):
@@ -52,22 +54,17 @@ class Owner:
         self._tell_time = tell_time
         self._written = ""
         self._told: tuple[str, ...] = ()
-        self._tell_at = 0.0
-
-    async def run(self) -> None:
-        while True:
-            try:
-                await self.look()
-            except (EavesError, OSError) as error:
-                log.warning("adapters_not_taken", error=str(error))
-            await asyncio.sleep(LOOK_S)
+        self._tell_at = self._stale_at = 0.0
 
     async def look(self) -> None:
+        """Again and again: what came or went is noticed by nothing else."""
         there = ready()
         if there != self._uplinks.managed:
             log.info("adapters_taken", interfaces=sorted(there))
             self._uplinks.managed_changed(there)
-        ports = [p for p in self._uplinks.seen.ports if p.plan.reaches_controller and p.sources]
+        ports = [
+            p for p in self._uplinks.seen.ports if p.plan.reaches_controller and not p.local_error()
+        ]
         text = resolver_text(ports)
         if text != self._written:
             atomic_write(self._resolver, text.encode(), 0o644)
@@ -76,9 +73,10 @@ class Owner:
 
     async def _time(self, servers: tuple[str, ...]) -> None:
         """Nobody is asked before a port leads anywhere."""
-        if not servers or servers == self._told or self._clock() < self._tell_at:
+        now = self._clock()
+        if not servers or now < self._tell_at or (servers == self._told and now < self._stale_at):
             return
-        self._tell_at = self._clock() + AGAIN_S
+        self._tell_at, self._stale_at = now + AGAIN_S, now + STALE_S
         try:
             await self._tell_time(servers)
         except EavesError as error:
@@ -102,5 +100,7 @@ def resolver_text(ports: Iterable[SeenPort]) -> str:
 def time_servers(ports: Iterable[SeenPort]) -> tuple[str, ...]:
     """Of the ports, in the order of their cost; none without a port."""
     in_order = sorted(ports, key=lambda port: port.plan.cost)
-    told = tuple(dict.fromkeys(server for port in in_order for server in port.ntp))
+    named = (server for port in in_order for server in port.ntp)
+    # One that can be no name would have all of them refused.
+    told = tuple(dict.fromkeys(server for server in named if _SERVER.fullmatch(server)))
     return told or ((ANY_TIME_SERVER,) if in_order else ())

@@ -206,6 +206,11 @@ class Uplinks:
         self._tools.machine.modems.recovery = properties.recovery
         self._tools.machine.modems.looks_for_providers = properties.visible_providers
 
+    def begin(self, properties: Properties, *, silent: bool) -> None:
+        """As things were when the node ended, before any port is set up."""
+        self._follow(properties)
+        self._tools.machine.silent = silent
+
     def follow_first(self, config: EdgeDevConfig, properties: Properties) -> None:
         """Of an installer, before any controller was heard."""
         self._follow(properties)
@@ -405,6 +410,10 @@ class Uplinks:
         before, seen = self.seen, await machine.look(self._state.current)
         machine.ask_routers(seen, self._looked)
         self.keeper.update(seen)
+        for port in seen.ports:
+            old = before.port(port.plan.label)
+            if port.link and port.link.up and old and old.link and not old.link.up:
+                machine.renew(port)
         if self._made is not None:
             self._dedicated = await machine.interfaces_of(dedicated(self._made[0]))
         if seen.ports != before.ports:
@@ -416,7 +425,8 @@ class Uplinks:
     async def _mend(self) -> None:
         """What the machine does not take hinders nobody from seeing how it is."""
         parts: tuple[Callable[[Entry], Awaitable[object]], ...]
-        parts = (self._links_again, self._tools.machine.settle, self._addresses_again)
+        machine = self._tools.machine
+        parts = (self._links_again, machine.revive, machine.settle, self._addresses_again)
         for part in parts:
             try:
                 async with self._setting:
