@@ -71,15 +71,18 @@ async def test_a_port_that_failed_is_left_out_until_it_works_or_its_link_changes
 async def test_where_every_port_is_the_node_s_a_request_after_a_start_waits_for_the_first_address(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    made = WayKeeper(lambda: 0.0, no_proxy, [].append, keeps_host=False)
+    made, suspected = keeper()
+    made.keeps_host = False
     asked = asyncio.create_task(made.choose(URL))
     await asyncio.sleep(0)
     assert not asked.done()
     made.update(seen(seen_port("eth0")))
     assert labels(await asked) == ["eth0"]
+    assert not suspected
 
     monkeypatch.setattr(ways, "FIRST_ADDRESS_S", 0.0)
-    cut_off = WayKeeper(lambda: 0.0, no_proxy, [].append, keeps_host=False)
+    cut_off, _ = keeper()
+    cut_off.keeps_host = False
     assert await cut_off.choose(URL) == ()
     monkeypatch.setattr(ways, "FIRST_ADDRESS_S", 1000.0)
     assert await cut_off.choose(URL) == ()  # it waited once
