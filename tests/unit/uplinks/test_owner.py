@@ -74,8 +74,12 @@ def test_the_cheapest_port_is_asked_first() -> None:
         "nameserver 192.0.2.8\nnameserver 192.0.2.7\nnameserver 192.0.2.9\n"
         "search a.example b.example\n"
     )
+    hostile = replace(cheap, domain="a.example\nnameserver 203.0.113.66")
+    assert resolver_text((hostile,)) == "nameserver 192.0.2.8\nnameserver 192.0.2.7\n"
     assert time_servers((dear, cheap)) == ("ntp.b.example",)
     assert time_servers((cheap,)) == ("pool.ntp.org",)
+    wrong = replace(cheap, ntp=("a name", "-x", "", "192.0.2.4", "2001:db8::4"))
+    assert time_servers((wrong,)) == ("192.0.2.4", "2001:db8::4")
     assert time_servers(()) == ()
 
 
@@ -100,6 +104,9 @@ async def test_who_keeps_the_time_is_told_again_when_it_was_not_there(
     for _ in range(3):
         await one.look()
     assert len(told) == 2
+    now += owner.STALE_S
+    await one.look()
+    assert len(told) == 3  # who keeps the time may have started anew
     assert ports.managed == {"eth0"}
     assert (tmp_path / "resolv.conf").read_text() == "nameserver 192.0.2.8\n"
 

@@ -24,7 +24,7 @@ AGAIN_S = 30.0  # who keeps the time starts late
 STALE_S = 3600.0  # or starts anew, and tells nobody
 MOST_SERVERS = 3  # that the C library asks
 ANY_TIME_SERVER = "pool.ntp.org"
-_SERVER = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_.:%-]{0,252}")
+_NAME = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_.:%-]{0,252}")
 
 
 class Ports(Protocol):
@@ -90,7 +90,8 @@ def resolver_text(ports: Iterable[SeenPort]) -> str:
     """As resolv.conf(5); the cheapest ports first."""
     in_order = sorted(ports, key=lambda port: port.plan.cost)
     servers = dict.fromkeys(server for port in in_order for server in port.dns)
-    domains = dict.fromkeys(port.domain for port in in_order if port.domain)
+    # A configuration may hold any text there; each line of the file is an order.
+    domains = dict.fromkeys(port.domain for port in in_order if _NAME.fullmatch(port.domain))
     lines = [f"nameserver {server}" for server in list(servers)[:MOST_SERVERS]]
     if domains:
         lines.append(f"search {' '.join(domains)}")
@@ -102,5 +103,5 @@ def time_servers(ports: Iterable[SeenPort]) -> tuple[str, ...]:
     in_order = sorted(ports, key=lambda port: port.plan.cost)
     named = (server for port in in_order for server in port.ntp)
     # One that can be no name would have all of them refused.
-    told = tuple(dict.fromkeys(server for server in named if _SERVER.fullmatch(server)))
+    told = tuple(dict.fromkeys(server for server in named if _NAME.fullmatch(server)))
     return told or ((ANY_TIME_SERVER,) if in_order else ())
