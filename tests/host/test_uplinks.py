@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from support import netns, two_uplinks
-from support.ports import adapter, config, network
+from support.ports import T0, adapter, config, network, nic
 from support.tied import TIED
 from support.two_uplinks import (
     PING,
@@ -32,9 +32,13 @@ from support.two_uplinks import (
 )
 
 from eaves.evapi.config import EdgeDevConfig
+from eaves.evapi.config.devmodel import VlanAdapter
 from eaves.evapi.evecommon import DHCPType, Ipspec
 from eaves.evapi.flows.steps import NoConnection, Received
+from eaves.node.host.process import CommandFailed
 from eaves.node.refs import Way
+from eaves.node.uplinks.entries import controller_entry
+from eaves.node.uplinks.machine import Machine, Place
 from eaves.node.uplinks.takeover import Takeover
 
 pytestmark = pytest.mark.host
@@ -398,6 +402,36 @@ async def test_a_cable_that_comes_back_may_lead_elsewhere(
         await until(lambda: not (link := node.uplinks.seen.ports[0].link) or not link.up)
         sites.mend(0)
         await until(lambda: b"EAVES_EVENT=renew" in told.read_bytes())
+
+
+async def test_one_port_that_the_kernel_refuses_holds_up_no_other(tmp_path: Path) -> None:
+    """A VLAN with longer frames than the adapter below it has; some kernels know no VLAN."""
+    office = VlanAdapter(
+        logicallabel="office", interface_name="office", lower_layer_name="eth0", vlan_id=5
+    )
+    spec = Ipspec(dhcp=DHCPType.Static, subnet="10.5.0.0/24", gateway="10.5.0.1")
+    wide = network("00000000-0000-4000-8000-0000000000d3", spec, mtu=9000)
+    given = config(
+        adapter("office", net=wide.id, addr="10.5.0.9"),
+        adapter("eth1", addr="10.6.0.9"),
+        networks=[wide, network(ip=replace(spec, subnet="10.6.0.0/24", gateway="10.6.0.1"))],
+        nics=[nic("eth0"), nic("eth1")],
+        vlans=[office],
+    )
+    entry = controller_entry(given, T0)
+    machine = Machine(Place(tmp_path, "bad"), managed=frozenset({"eth0", "eth1"}))
+    with netns.namespace("node") as node, netns.namespace("out") as out:
+        for number, port in enumerate(PORTS):
+            peer = ("peer", "name", f"up{number}", "netns", out)
+            netns.ip("-n", node, "link", "add", port, "type", "veth", *peer)
+            netns.ip("-n", out, "link", "set", f"up{number}", "up")
+        with netns.inside(node):
+            with pytest.raises(CommandFailed):
+                await machine.apply(entry)
+            ports = {port.plan.label: port for port in (await machine.look(entry)).ports}
+    assert ports["eth1"].sources == ("10.6.0.9",)
+    assert ports["eth1"].link
+    assert ports["eth1"].link.up
 
 
 async def test_two_ports_in_one_subnet_each_work(tmp_path: Path) -> None:

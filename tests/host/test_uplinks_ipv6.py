@@ -180,7 +180,9 @@ async def test_a_port_asks_the_dns_servers_that_a_router_announces(
     entry = wished(Ipspec(dhcp=DHCPType.Client), NetworkType.V6Only)
 
     def hears(one: Machine) -> AbstractAsyncContextManager[None]:
-        return uplink_state.telling(lambda: None, lambda datagram: one.routers.hear(datagram, 0.0))
+        return uplink_state.telling(
+            lambda: None, lambda datagram: one.assigned.routers.hear(datagram, 0.0)
+        )
 
     with announcing(out, tmp_path):
         async with hears(machine):
@@ -191,7 +193,7 @@ async def test_a_port_asks_the_dns_servers_that_a_router_announces(
         async with hears(later):
             seen = await later.look(entry)
             assert "knows no DNS server" in seen.ports[0].dns_error()
-            later.ask_routers(seen, 0.0)
+            later.assigned.ask_routers(seen, 0.0)
             port = await looked(later, entry, lambda port: port.dns)
             assert port.servers == (ROUTER,)
 
@@ -218,15 +220,17 @@ async def test_an_address_is_asked_for_by_dhcp_where_the_router_says_so(
         port = await asked(machine)
         assert (port.sources, port.dns) == (("2001:db8:1::77",), (ROUTER,))
         assert reaches(port) == "2001:db8:1::77"
-        machine.leases6.close()
+        machine.assigned.leases6.close()
         later = Machine(Place(tmp_path, "t6"), managed=machine.managed)
         assert await later.settle(entry) is False, "the next process goes on with it"
         (seen,) = (await later.look(entry)).ports
         assert seen.sources == port.sources
         (link,) = [one for one in (await uplink_state.routing()).links if one.name == "eth0"]
         there = {"eth0": Asking(link.index, link.mac)}
-        assert later.leases6.round(there, frozenset(), 20.0) is False, "no router says so any more"
-        assert later.leases6.lease("eth0") is not None
+        assert later.assigned.leases6.round(there, frozenset(), 20.0) is False, (
+            "no router says so any more"
+        )
+        assert later.assigned.leases6.lease("eth0") is not None
         assert (await asked(later)).sources == port.sources
         assert await later.settle(entry) is False
 
@@ -236,7 +240,7 @@ async def test_an_address_is_asked_for_by_dhcp_where_the_router_says_so(
         await later.apply(nobody)
         (link,) = [one for one in (await uplink_state.routing()).links if one.name == "eth0"]
         assert "2001:db8:1::77/128" not in link.addresses
-        later.leases6.close()
+        later.assigned.leases6.close()
 
 
 async def test_what_was_given_by_dhcp_waits_for_the_carrier_of_its_port(
@@ -251,16 +255,16 @@ async def test_what_was_given_by_dhcp_waits_for_the_carrier_of_its_port(
     told = asdict(Given(Asking(link.index, link.mac), lease))
     (tmp_path / "dhcp6").mkdir()
     (tmp_path / "dhcp6/eth0.json").write_text(json.dumps(told, default=bytes.hex))
-    machine.leases6 = Leases6(tmp_path / "dhcp6")
+    machine.assigned.leases6 = Leases6(tmp_path / "dhcp6")
     assert await machine.lease6(entry, 1.0) is False
     netns.ip("-n", out, "link", "set", "up0", "up")
     await netns.until(lambda: netns.ip("link", "show", "eth0").find("LOWER_UP") > 0)
     assert await machine.lease6(entry, 2.0) is False
-    assert machine.leases6.lease("eth0") == lease
+    assert machine.assigned.leases6.lease("eth0") == lease
     netns.ip("-n", out, "link", "set", "up0", "down")
     await netns.until(lambda: netns.ip("link", "show", "eth0").find("LOWER_UP") < 0)
     assert await machine.lease6(entry, 3.0) is True, "it was taken up, and its port has gone since"
-    machine.leases6.close()
+    machine.assigned.leases6.close()
 
 
 async def test_ipv6_is_set_though_the_kernel_refuses_something_of_ipv4(

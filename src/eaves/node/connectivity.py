@@ -5,6 +5,7 @@ import shlex
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -33,7 +34,7 @@ from eaves.node.uplinks.entries import last_resort
 from eaves.node.uplinks.ledger import EPOCH
 from eaves.node.uplinks.ledger_file import DOCUMENT, LedgerFile
 from eaves.node.uplinks.machine import Machine, Place
-from eaves.node.uplinks.model import PortPlan
+from eaves.node.uplinks.model import Entry, PortPlan
 from eaves.node.uplinks.owner import Owner
 from eaves.node.uplinks.service import Tools, Uplinks
 from eaves.node.uplinks.status import Shown
@@ -48,22 +49,15 @@ RESOLVER = Path("/run/eaves/resolv.conf")  # resolv.conf of a machine that is th
 
 
 async def ask_first(settings: Settings, checkpoint: Checkpoint) -> None:
-    """Addresses are asked for while the node is put together, which takes over who asks.
-
-    For the ports that were in force when it ended; those of a new device are whatever has a cable,
-    unless its installer brought others.  Radios need secrets, and wait.
-    """
+    """Addresses are asked for while the node is put together, which takes over who asks."""
     if settings.host_network is not HostNetwork.OWNED:
         return
-    kept = LedgerFile(checkpoint, stored_ledger(checkpoint))
+    kept, there = LedgerFile(checkpoint, stored_ledger(checkpoint)), ready()
     configured = b"".join(checkpoint.documents(CONFIG))
-    if b"dhcp.enable.vendorclassid" in configured:
-        return  # it may not be told who asks, which is known later
-    entry, there = kept.preferred, ready()
-    new = not kept.ledger and not configured and not brought_ports(settings.config_dir)
-    if entry is None and new:
-        entry = last_resort(there - radios(), (), EPOCH)
-    if entry is None or any(p.wifi or p.cellular or p.access for p in entry.ports):
+    entry = asked_first(
+        kept, configured, there - radios(), brought=bool(brought_ports(settings.config_dir))
+    )
+    if entry is None:
         return
     machine = Machine(Place(settings.run_dir, settings.name, owned=True), managed=there)
     machine.pins = kept.pins
@@ -71,6 +65,24 @@ async def ask_first(settings: Settings, checkpoint: Checkpoint) -> None:
         await machine.apply(entry)
     except (EavesError, OSError) as error:
         log.warning("addresses_not_asked_for", error=str(error))  # told again by who does it next
+
+
+def asked_first(
+    kept: LedgerFile, configured: bytes, wired: AbstractSet[str], *, brought: bool
+) -> Entry | None:
+    """The ports that were in force when the node ended.
+
+    Those of a new device are whatever has a cable, unless its installer `brought` others.  None:
+    they wait for what is known later, the secrets of radios and what a DHCP server may be told.
+    """
+    if b"dhcp.enable.vendorclassid" in configured:
+        return None
+    entry = kept.preferred
+    if entry is None and not (kept.ledger or configured or brought):
+        entry = last_resort(wired, (), EPOCH)
+    if entry is None or any(p.wifi or p.cellular or p.access for p in entry.ports):
+        return None
+    return entry
 
 
 def stored_ledger(checkpoint: Checkpoint) -> bytes:

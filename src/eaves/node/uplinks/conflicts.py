@@ -56,6 +56,22 @@ def _pause(tries: int) -> float:
     return min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(tries, 9))
 
 
+def conflict_text(
+    ifname: str,
+    wanted: AbstractSet[str],
+    taken: AbstractSet[str],
+    held: AbstractSet[str],
+    known: AbstractSet[Key],
+) -> str:
+    """Who else has an address; `wanted`: what the interface is to have, if it is ours."""
+    others = taken | {a for a in wanted - held if (ifname, a) in known}
+    if not others:
+        return ""
+    named = ", ".join(sorted(a.partition("/")[0] for a in others))
+    again = "; the node asks for it again" if others & wanted else ""
+    return f"somebody else in its network has {named}{again}"
+
+
 def asking_lines(due: Iterable[Key]) -> tuple[str, ...]:
     """`ip` commands that have the kernel ask again."""
     return tuple(

@@ -16,6 +16,7 @@ from eaves.node.refs import ON_THE_SPOT, StaticNames
 LEAST_MTU, MOST_MTU = 1280, 65535
 MOST_COST = 255
 LONGEST_IFNAME = 15
+WITH_IPV6 = frozenset({NetworkType.V6, NetworkType.V6Only, NetworkType.DualV4V6})
 
 
 class Source(StrEnum):
@@ -142,6 +143,20 @@ class PortPlan:
     access: PNAC | None = None  # it is to authenticate itself by 802.1X
 
     @property
+    def asks_for_lease(self) -> bool:
+        """By DHCP of IPv4."""
+        if self.ip is None or self.ip.dhcp != DHCPType.Client:
+            return False
+        return self.ip.family is not NetworkType.V6Only
+
+    @property
+    def hears_routers(self) -> bool:
+        """Those of IPv6; an address is asked for by DHCPv6 where one says so."""
+        if self.ip is None or self.ip.dhcp != DHCPType.Client:
+            return False
+        return self.ip.family in WITH_IPV6
+
+    @property
     def reaches_controller(self) -> bool:
         return self.management and self.ip is not None and not self.wrong
 
@@ -165,6 +180,14 @@ class Entry:
     ports: tuple[PortPlan, ...]
     config: bytes = field(default=b"", repr=False)
     wrong: str = ""
+
+    def device(self, label: str) -> Device | None:
+        return next((d for d in self.devices if d.label == label), None)
+
+    def medium(self, port: PortPlan) -> Medium:
+        """That of its adapter; VLANs and bonds are on cables."""
+        device = self.device(port.device)
+        return device.medium if isinstance(device, Adapter) else Medium.ETHERNET
 
     @property
     def usable(self) -> bool:

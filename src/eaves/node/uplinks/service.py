@@ -310,7 +310,7 @@ class Uplinks:
             tasks.create_task(self._leases_forever(), name="ask by DHCPv6")
 
     def _heard(self, datagram: bytes) -> None:
-        self._tools.machine.routers.hear(datagram, self._tools.monotonic())
+        self._tools.machine.assigned.routers.hear(datagram, self._tools.monotonic())
 
     async def _watch_forever(self) -> None:
         """A lost carrier is known at once: requests over it go on elsewhere."""
@@ -322,7 +322,7 @@ class Uplinks:
                 self._look_now.clear()
             except TimeoutError:
                 stale = self._tools.monotonic() - self._looked >= STALE_S
-                if not stale and self._tools.machine.leases() == self._leases:
+                if not stale and self._tools.machine.assigned.told() == self._leases:
                     continue
             try:
                 await self._look()
@@ -372,7 +372,7 @@ class Uplinks:
                 except (EavesError, OSError) as error:
                     log.warning("dhcp6_failed", error=str(error))
         finally:
-            machine.leases6.close()
+            machine.assigned.leases6.close()
 
     async def _modems_mended(self, entry: Entry | None) -> bool:
         machine = self._tools.machine
@@ -402,18 +402,18 @@ class Uplinks:
     async def _look(self) -> None:
         machine = self._tools.machine
         self._looked = self._tools.monotonic()
-        machine.routers.forget_old(self._looked)
-        self._leases = machine.leases()
+        machine.assigned.routers.forget_old(self._looked)
+        self._leases = machine.assigned.told()
         await self._mend()
         if self.keeper.failing:
             self._check_soon()  # is it back?
         before, seen = self.seen, await machine.look(self._state.current)
-        machine.ask_routers(seen, self._looked)
+        machine.assigned.ask_routers(seen, self._looked)
         self.keeper.update(seen)
         for port in seen.ports:
             old = before.port(port.plan.label)
             if port.link and port.link.up and old and old.link and not old.link.up:
-                machine.renew(port)
+                machine.assigned.renew(port)
         if self._made is not None:
             self._dedicated = await machine.interfaces_of(dedicated(self._made[0]))
         if seen.ports != before.ports:
