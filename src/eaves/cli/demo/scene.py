@@ -80,7 +80,7 @@ class Scene:
     def log_of(self, name: str) -> Path:
         return self.place.log_dir / f"{name}.log"
 
-    def start_controller(self) -> None:
+    def start_controller(self, *options: str) -> None:
         place = self.place
         with os.fdopen(
             os.open(place.password_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w"
@@ -90,7 +90,7 @@ class Scene:
         argv += ["--device-listen", f"0.0.0.0:{place.device_port}"]
         argv += ["--rest-listen", f"0.0.0.0:{place.rest_port}"]
         argv += ["--device-server", f"{place.host}:{place.device_port}"]
-        argv += ["--admin-password-file", str(place.password_file)]
+        argv += ["--admin-password-file", str(place.password_file), *options]
         self.children["controller"] = self.record.start(argv, self.log_of("controller"))
 
     def log_in(self) -> None:
