@@ -3,8 +3,8 @@
     out/eaves-os-VERSION-ARCH/
         system.eos          update artifact (HTTP datastores); oci/ the same as an OCI artifact
         disk.raw disk.qcow2 a device, already installed
-        installer.raw       for a USB stick; installer.iso for optical and virtual media
-        netboot/            what a network boot needs
+        installer.raw       for a USB stick; installer.iso for optical and virtual drives, and
+                            for firmware that boots by HTTP
         manifest.json pcrs.json sbom.json
         measurements.json   for `eaves attestation expect`, and its signature
 
@@ -49,8 +49,8 @@ CLONE_NEWNS = 0x0002_0000  # of unshare(2)
 MOST_SLOT = 350 * 1000 * 1000  # bytes; a larger one needs a reason and another number here
 INITRD = ("init", "modules", "drivers", "watchdogs")  # below image/initrd
 APPLETS = (  # of busybox, as its first program calls them; the kernel looks for one in /sbin
-    *("bin/cat", "bin/dd", "bin/grep", "bin/head", "bin/mkdir", "bin/mount", "bin/readlink"),
-    *("bin/sh", "bin/sleep", "bin/switch_root", "bin/tr", "bin/umount"),
+    *("bin/cat", "bin/dd", "bin/grep", "bin/head", "bin/losetup", "bin/mkdir", "bin/mount"),
+    *("bin/od", "bin/readlink", "bin/sh", "bin/sleep", "bin/switch_root", "bin/tr", "bin/umount"),
     *("bin/modprobe", "sbin/modprobe"),
 )
 STUBS = {"amd64": "linuxx64.efi.stub", "arm64": "linuxaa64.efi.stub"}

@@ -1,4 +1,4 @@
-"""What is made of a root and its kernel images: disks, media, network boot, OCI artifact, SBOM.
+"""What is made of a root and its kernel images: disks, media, OCI artifact, SBOM.
 
 No loop device and no mount: file systems are made in files and copied to their place (mtools, dd).
 """
@@ -55,8 +55,7 @@ def write_others(made: Made) -> None:
     """All that is made of a root besides `write_disk` and `write_medium`, of which some is made."""
     write_oci(made)
     write_qcow2(made)
-    write_iso(made)
-    write_netboot(made)
+    write_iso(made.out)
 
 
 def write_disk(made: Made) -> None:
@@ -84,7 +83,7 @@ def write_qcow2(made: Made) -> None:
 
 def write_medium(made: Made) -> None:
     """For a USB stick: boots the installer, and holds what it copies."""
-    layout = {one.name: one for one in medium_layout()}
+    layout = {one.name: one for one in medium_layout((made.out / "root.img").stat().st_size)}
     disk = made.out / "installer.raw"
     divide(disk, tuple(layout.values()), size_of(tuple(layout.values())), made.seed)
     put_fat(disk, layout["EFI System"], "EFI", medium_files(made))
@@ -92,39 +91,44 @@ def write_medium(made: Made) -> None:
     put_fat(disk, layout["CONFIG"], "CONFIG", {})
 
 
-def write_iso(made: Made) -> None:
+def write_iso(out: Path) -> None:
     """The medium with a table for optical drives before it: firmware boots the same ESP.
 
-    The partitions of the stick are appended as they are, so that the initrd finds them by name.
+    For optical and virtual drives, and for firmware that boots it by HTTP.  The partitions of the
+    stick are appended as they are, and get their names back.
     """
-    stick = made.out / "installer.raw"
-    folder = made.out / "iso.d"
+    stick, target = out / "installer.raw", out / "installer.iso"
+    layout = medium_layout((out / "root.img").stat().st_size)
+    folder = out / "iso.d"
     folder.mkdir()
+    parts = {one: folder.with_name(f"part-{one.number}") for one in layout}
     try:
-        argv = [
-            "xorriso",
-            "-as",
-            "mkisofs",
-            "-quiet",
-            "-V",
-            "EAVES",
-            "-o",
-            str(made.out / "installer.iso"),
-        ]
+        argv = ["xorriso", "-as", "mkisofs", "-quiet", "-V", "EAVES", "-o", str(target)]
         argv += ["-appended_part_as_gpt", "-partition_offset", "16"]
-        for one in medium_layout():
-            part = folder.with_name(f"part-{one.number}")
-            with stick.open("rb") as source, part.open("wb") as target:
+        for one, path in parts.items():
+            with stick.open("rb") as source, path.open("wb") as part:
                 source.seek(one.start)
-                shutil.copyfileobj(Limited(source, one.size), target, 1 << 20)
-            kind = "0xef" if one.number == 1 else "0x83"
-            argv += ["-append_partition", str(one.number), kind, str(part)]
+                shutil.copyfileobj(Limited(source, one.size), part, 1 << 20)
+            argv += ["-append_partition", str(one.number), one.type, str(path)]
         argv += ["-e", "--interval:appended_partition_1:all::", "-no-emul-boot", str(folder)]
         subprocess.run(argv, check=True)
     finally:
         folder.rmdir()
-        for one in medium_layout():
-            folder.with_name(f"part-{one.number}").unlink(missing_ok=True)
+        for path in parts.values():
+            path.unlink(missing_ok=True)
+    name_appended(target, [one.name for one in layout])
+
+
+def name_appended(iso: Path, names: list[str]) -> None:
+    """What xorriso calls Appended1 and so on."""
+    told = subprocess.run(
+        ["sfdisk", "--dump", str(iso)], check=True, capture_output=True, text=True
+    ).stdout
+    for number, name in enumerate(names, 1):
+        line = next(one for one in told.splitlines() if f'name="Appended{number}"' in one)
+        place = line.partition(" ")[0].removeprefix(str(iso))
+        argv = ["sfdisk", "--quiet", "--part-label", str(iso), place, name]
+        subprocess.run(argv, check=True)
 
 
 class Limited:
@@ -138,14 +142,6 @@ class Limited:
         data = bytes(self._read(min(size, self._left)))
         self._left -= len(data)
         return data
-
-
-def write_netboot(made: Made) -> None:
-    """One program that the firmware loads over HTTP; the system comes from a disk or a medium."""
-    folder = made.out / "netboot"
-    folder.mkdir(exist_ok=True)
-    shutil.copyfile(made.out / "installer.efi", folder / "installer.efi")
-    shutil.copyfile(made.out / "root.img", folder / "root.img")
 
 
 def write_oci(made: Made) -> None:

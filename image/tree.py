@@ -146,6 +146,7 @@ DRIVERS = (  # below kernel/; a folder that is not listed goes
     "drivers/mfd",
     "drivers/mmc",
     "drivers/net",
+    "drivers/nvdimm",
     "drivers/nvme",
     "drivers/pci",
     "drivers/pinctrl",

@@ -5,6 +5,7 @@ system that is empty in an image as it was built.
 """
 
 import struct
+import uuid
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -18,6 +19,7 @@ ONBOARD_CERTIFICATE: Final = "onboard.cert.pem"
 ONBOARD_KEY: Final = "onboard.key.pem"
 SOFT_SERIAL: Final = "soft_serial"
 INSTALL_CONF: Final = "install.conf"
+BOOTSTRAP: Final = "bootstrap-config.pb"
 _SECTOR: Final = 512
 _HEAD: Final = struct.Struct("<8s64xQII")  # signature ... table, entries, size of one
 _ENTRY: Final = struct.Struct("<16s16sQQQ72s")
@@ -35,10 +37,13 @@ class NoImage(Rejected):
 
 
 def install_conf(disk: str | None, after: str | None, *, wipe: bool) -> str:
-    """Empty when nothing is said: the installer's own rules hold."""
+    """Empty when nothing is said: the installer's own rules hold.
+
+    A medium that may wipe bears a stamp: left in the machine, it wipes what it made no second time.
+    """
     lines = [
         f"disk={disk}" if disk else "",
-        "wipe=yes" if wipe else "",
+        f"wipe=yes\nstamp={uuid.uuid4()}" if wipe else "",
         f"after={after}" if after else "",
     ]
     return "".join(f"{line}\n" for line in lines if line)

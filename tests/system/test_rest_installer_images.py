@@ -1,5 +1,6 @@
 """Installer images of single devices: asked for, looked up, fetched once by a link."""
 
+import base64
 import subprocess
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -19,6 +20,7 @@ from eaves.controller.store.tables import onboarding_certificates
 from eaves.controller.store.tables_installers import installer_images
 from eaves.controller.store.unit import snapshot, unit_of_work
 from eaves.disk_image import CONFIG, partition
+from eaves.evapi.bootstrap import open_bootstrap
 from eaves.ids import DeviceId
 
 pytestmark = pytest.mark.system
@@ -96,6 +98,14 @@ async def test_the_image_of_a_device_is_fetched_once_and_holds_its_identity(
     assert file_of(stick, "server").decode() == controller["deviceServer"] + "\n"
     assert file_of(stick, "root-certificate.pem").decode() == controller["rootCertificatePem"]
     assert file_of(stick, "install.conf") == b"disk=/dev/sda\n"
+    twin = await alice.get(f"/v1/devices/id/{world.device}/config/bootstrap")
+    roots = controller["rootCertificatePem"].encode()
+    brought, told = (
+        open_bootstrap(data, roots, rest.clock())
+        for data in (file_of(stick, "bootstrap-config.pb"), base64.b64decode(twin["pconfig"]))
+    )
+    assert brought == told
+    assert brought.system_adapter_list, "its ports, before it has a controller"
     assert file_of(stick, "soft_serial").decode() == device["serialno"] + "\n"
     certificate = file_of(stick, "onboard.cert.pem")
     key = load_pem_private_key(file_of(stick, "onboard.key.pem"), None)

@@ -6,11 +6,13 @@ nothing is built anew: files are put into it as it stands in the file (mtools).
 
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
 from eaves.disk_image import (
+    BOOTSTRAP,
     CONFIG,
     INSTALL_CONF,
     ONBOARD_CERTIFICATE,
@@ -31,7 +33,7 @@ TAKEN = (
     ONBOARD_CERTIFICATE,
     ONBOARD_KEY,
     SOFT_SERIAL,
-    "bootstrap-config.pb",
+    BOOTSTRAP,
 )
 
 
@@ -75,7 +77,7 @@ def configure(
         )
     files = {name: (folder / name).read_bytes() for name in TAKEN if (folder / name).is_file()}
     if bootstrap is not None:
-        files["bootstrap-config.pb"] = bootstrap.read_bytes()
+        files[BOOTSTRAP] = bootstrap.read_bytes()
     conf = install_conf(disk, after, wipe=wipe)
     if conf:
         files[INSTALL_CONF] = conf.encode()
@@ -83,19 +85,31 @@ def configure(
         place = partition(path, CONFIG)
     except NoImage as error:
         raise click.ClickException(str(error)) from error
-    for name, data in sorted(files.items()):
-        put(path, place, name, data)
+    stamp(path, place, files)
     click.echo(f"{path}: {', '.join(sorted(files))}")
 
 
-def put(path: Path, place: Place, name: str, data: bytes) -> None:
-    """Replace one file of a FAT partition."""
-    done = subprocess.run(  # noqa: S603 - argv is ours
-        ["mcopy", "-o", "-i", f"{path}@@{place.start}", "-", f"::{name}"],  # noqa: S607 - of Debian's mtools
-        input=data,
-        capture_output=True,
-        check=False,
-    )
-    if done.returncode:
-        why = done.stderr.decode(errors="replace").strip() or f"mcopy ended with {done.returncode}"
-        raise click.ClickException(f"{path}: {name} was not written: {why}")
+def stamp(path: Path, place: Place, files: Mapping[str, bytes]) -> None:
+    """What it was told before is gone; `server` is the last to stand there.
+
+    Cut off anywhere, it is an image that names no controller, and this is to be run once more.
+    """
+    mtools(path, place, "mdel", f"::{SERVER}", fails=False)
+    for name in sorted({*TAKEN, INSTALL_CONF} - {*files, SERVER}):
+        mtools(path, place, "mdel", f"::{name}", fails=False)  # most were never there
+    for name in sorted(files, key=lambda name: (name == SERVER, name)):
+        mtools(path, place, "mcopy", "-o", "-", f"::{name}", given=files[name])
+
+
+def mtools(
+    path: Path, place: Place, program: str, *words: str, given: bytes = b"", fails: bool = True
+) -> None:
+    """One program of Debian's mtools, on a FAT partition of an image."""
+    argv = [program, "-i", f"{path}@@{place.start}", *words]
+    done = subprocess.run(argv, input=given, capture_output=True, check=False)  # noqa: S603 - ours
+    if done.returncode and fails:
+        why = done.stderr.decode(errors="replace").strip() or f"it ended with {done.returncode}"
+        raise click.ClickException(
+            f"{path}: CONFIG is half written, {words[-1]} was not ({program}: {why}); mend that and"
+            " run the same command again"
+        )

@@ -219,3 +219,34 @@ def _first_bitmap(disk: Path) -> int:
     assert found
     assert "Block size:               1024" in told
     return int(found[1])
+
+
+def test_the_first_program_knows_the_disk_that_the_loader_was_read_from(tmp_path: Path) -> None:
+    """By the identifier of any of its first partitions; blocks may have 512 bytes or 4 KiB."""
+    script = (ROOTFS.parent / "initrd/init").read_text()
+    function = script[script.index("booted_from()") : script.index("optical()")]
+    partition = "0FC63DAF-8483-4772-8E79-3D69D8477D0A"
+    disk = tmp_path / "dev/vda"
+    disk.parent.mkdir()
+    disk.touch()
+    os.truncate(disk, 16 << 20)
+    table = f"label: gpt\nsize=2048\nsize=2048, uuid={partition}\n"
+    subprocess.run(["sfdisk", "--quiet", disk], input=table.encode(), check=True)
+    queue = tmp_path / "sys/class/block/vda/queue"
+    queue.mkdir(parents=True)
+    (queue / "logical_block_size").write_text("512\n")
+    function = function.replace("/sys/", f"{tmp_path}/sys/").replace("/dev/$", f"{tmp_path}/dev/$")
+
+    def is_it(loaded: str) -> bool:
+        asked = f"loaded={loaded}\n{function}\nbooted_from vda"
+        return subprocess.run(["busybox", "sh", "-c", asked], check=False).returncode == 0
+
+    assert is_it(partition.lower())
+    assert not is_it(partition.lower().replace("0a", "0b"))
+    (queue / "logical_block_size").write_text("4096\n")
+    assert not is_it(partition.lower())
+    data = disk.read_bytes()[1024:2048]
+    with disk.open("r+b") as file:
+        file.seek(8192)
+        file.write(data)
+    assert is_it(partition.lower())

@@ -1,5 +1,6 @@
 """Which disk an installation takes: never one with data unless told, never a guess."""
 
+import json
 import uuid
 from pathlib import Path
 
@@ -8,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eaves.errors import Rejected
-from eaves.node.installer.found import Names, read_disks
+from eaves.node.baseos.bundle import TRAILER
+from eaves.node.installer.found import BEGUN, Names, read_disks
 from eaves.node.installer.layout import (
     LEAST_DISK,
     MIB,
@@ -62,6 +64,14 @@ def test_a_named_disk_that_is_not_there_lists_what_is() -> None:
         choose((EMPTY,), Wishes("/dev/sdz"))
 
 
+def test_a_serial_that_several_disks_have_names_none_of_them() -> None:
+    """Namespaces of one drive, or adapters that all tell the same."""
+    twins = (Disk("/dev/nvme0n1", 9 * GIB, serial="S1"), Disk("/dev/nvme0n2", 9 * GIB, serial="S1"))
+    with pytest.raises(NoDisk, match="several disks have serial S1: /dev/nvme0n1, /dev/nvme0n2"):
+        choose(twins, Wishes("serial:S1", wipe=True))
+    assert choose(twins, Wishes("/dev/nvme0n2")) == twins[1]
+
+
 def test_no_disk_at_all() -> None:
     with pytest.raises(NoDisk, match="this machine has none"):
         choose((), Wishes())
@@ -95,9 +105,8 @@ def test_no_rule_takes_what_may_not_be_written(disks: list[Disk]) -> None:
 
 def test_the_words_of_install_conf() -> None:
     assert read_wishes("") == Wishes()
-    assert read_wishes("# all\ndisk=/dev/vdb # this\nwipe=yes\nafter=poweroff\n") == Wishes(
-        "/dev/vdb", wipe=True, after="poweroff"
-    )
+    told = "# all\ndisk=/dev/vdb # this\nwipe=yes\nstamp=one\nafter=poweroff\n"
+    assert read_wishes(told) == Wishes("/dev/vdb", wipe=True, after="poweroff", stamp="one")
     for line in ("wipe=maybe", "after=never", "disc=/dev/sda", "wipe"):
         with pytest.raises(Rejected, match=r"install\.conf"):
             read_wishes(line)
@@ -123,11 +132,18 @@ def test_a_small_disk_is_refused() -> None:
 
 def test_the_same_seed_gives_the_same_table() -> None:
     seed = uuid.UUID(int=7)
-    script = sfdisk_script(medium_layout(), seed)
-    assert script == sfdisk_script(medium_layout(), seed)
-    assert script != sfdisk_script(medium_layout(), uuid.UUID(int=8))
+    layout = medium_layout(263 * MIB)
+    script = sfdisk_script(layout, seed)
+    assert script == sfdisk_script(layout, seed)
+    assert script != sfdisk_script(layout, uuid.UUID(int=8))
     assert 'name="EFI System"' in script
-    assert size_of(medium_layout()) % MIB == 0
+    assert size_of(layout) % MIB == 0
+
+
+@given(st.integers(1, 512 * MIB))
+def test_a_medium_has_room_behind_its_root_for_what_says_what_it_is(root: int) -> None:
+    (system,) = [one for one in medium_layout(root) if one.name == "IMGA"]
+    assert root + TRAILER <= system.size < root + TRAILER + 2 * MIB
 
 
 def test_partitions_of_disks_whose_name_ends_in_a_digit() -> None:
@@ -150,3 +166,18 @@ def test_what_lsblk_says(tmp_path: Path) -> None:
         "gpt with 1 partitions",
     )
     assert found[1].booted_from
+
+
+@pytest.mark.parametrize(
+    ("start", "holds"), [(BEGUN, ""), (b"LUKS\xba\xbe", "gpt with 6 partitions")]
+)
+def test_an_installation_that_was_cut_is_nobodys_data(
+    tmp_path: Path, start: bytes, holds: str
+) -> None:
+    last = tmp_path / "vda6"
+    last.write_bytes(start.ljust(4096, b"\0"))
+    parts = [{"path": f"/dev/vda{n}", "type": "part", "size": 1} for n in range(1, 6)]
+    parts.append({"path": str(last), "type": "part", "size": 1, "partlabel": "P3"})
+    row = {"path": "/dev/vda", "type": "disk", "size": 1, "pttype": "gpt", "children": parts}
+    told = json.dumps({"blockdevices": [row]}).encode()
+    assert read_disks(told, "", Names(tmp_path))[0].holds == holds

@@ -14,6 +14,7 @@ from eaves.controller.domain.contract.installer_images import (
     SingleUseImageReq,
 )
 from eaves.disk_image import (
+    BOOTSTRAP,
     INSTALL_CONF,
     ONBOARD_CERTIFICATE,
     ONBOARD_KEY,
@@ -87,7 +88,14 @@ def _refuse_disks(asked: SingleUseImageReq) -> list[Refusal]:
 
 
 def config_files(
-    *, server: str, root: bytes, certificate: bytes, key: bytes, serial: str, disk: str
+    *,
+    server: str,
+    root: bytes,
+    certificate: bytes,
+    key: bytes,
+    serial: str,
+    disk: str,
+    bootstrap: bytes = b"",
 ) -> Mapping[str, bytes]:
     """What CONFIG holds for one device: all that differs from the generic image."""
     files = {
@@ -101,4 +109,6 @@ def config_files(
     conf = install_conf(disk or None, None, wipe=False)
     if conf:
         files[INSTALL_CONF] = conf.encode()
+    if bootstrap:  # proxies and static addresses: without them it would not come this far
+        files[BOOTSTRAP] = bootstrap
     return files

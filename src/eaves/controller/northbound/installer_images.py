@@ -27,6 +27,7 @@ from eaves.controller.domain.installer_images import FILES, admit_image, config_
 from eaves.controller.keys.store import OnboardingIdentity
 from eaves.controller.northbound import catalog, crud
 from eaves.controller.northbound.context import Context, token_hash
+from eaves.controller.northbound.first_config import first_config
 from eaves.controller.northbound.generic_images import (
     Source,
     fault_of,
@@ -47,11 +48,12 @@ from eaves.controller.store.installer_images import (
     put_link,
     take_link,
 )
+from eaves.controller.store.rendered import find_rendered
 from eaves.controller.store.tables import Kind
 from eaves.controller.store.unit import snapshot, unit_of_work
 from eaves.disk_image import CONFIG, NoImage
 from eaves.fat import DoesNotFit, fat_image
-from eaves.ids import EnterpriseId
+from eaves.ids import DeviceId, EnterpriseId
 
 GOOD_FOR: Final = timedelta(hours=1)
 GONE: Final = "this link was used, has expired or was never made; ask for one with GET .../link"
@@ -154,9 +156,11 @@ async def download(context: Context, request: Request) -> Response:
             raise Problem(404, GONE)
         device = await fresh_device(work, image.device_id)
         identity = await issue(work, device)
+        rendered = await find_rendered(work.db, DeviceId(device.id))
         await note(work, device, "installer image fetched")
+    ports = rendered.config if rendered is not None else b""
     try:
-        config = await asyncio.to_thread(config_of, context, source, device, identity, image)
+        config = await asyncio.to_thread(config_of, context, source, device, identity, image, ports)
     except DoesNotFit as error:
         raise Problem(412, f"{image.image_tag}: {error}; build the image anew") from error
     return StreamingResponse(
@@ -193,8 +197,12 @@ def config_of(
     device: DeviceConfig,
     identity: OnboardingIdentity,
     image: InstallerImage,
+    rendered: bytes,
 ) -> bytes:
-    """The bytes of CONFIG.  Blocking.  Raises DoesNotFit."""
+    """The bytes of CONFIG; `rendered`: empty where nothing could be yet.
+
+    Blocking.  Raises DoesNotFit.
+    """
     files = config_files(
         server=context.settings.device_server,
         root=context.keys.root_certificate_pem,
@@ -202,6 +210,7 @@ def config_of(
         key=identity.key_pem,
         serial=device.serialno,
         disk=image.install_disk,
+        bootstrap=first_config(rendered, context.keys).file if rendered else b"",
     )
     return fat_image(source.config.size, files, CONFIG)
 

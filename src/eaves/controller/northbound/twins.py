@@ -22,9 +22,10 @@ from eaves.controller.domain.contract.diagnostics import (
 from eaves.controller.domain.contract.envelope import ZcOpsType
 from eaves.controller.domain.render import render_device
 from eaves.controller.keys.facts import controller_facts
-from eaves.controller.keys.published import published_list, signing_list
+from eaves.controller.keys.published import published_list
 from eaves.controller.northbound import catalog, crud, journal, rendering
 from eaves.controller.northbound.context import Context
+from eaves.controller.northbound.first_config import first_config
 from eaves.controller.northbound.problems import Problem
 from eaves.controller.northbound.routes import CHANGE_DEVICES, READ_DEVICES, Endpoint, Route
 from eaves.controller.northbound.work import Work
@@ -32,15 +33,10 @@ from eaves.controller.store import devices as device_rows
 from eaves.controller.store.inputs import load_inputs
 from eaves.controller.store.rendered import RenderedConfig, find_rendered, next_timestamp
 from eaves.controller.store.tables import Kind
-from eaves.evapi.bootstrap import first_parts
-from eaves.evapi.certs import encode_z_cert, encode_z_controller_cert
+from eaves.evapi.certs import encode_z_controller_cert
 from eaves.evapi.cipher import cipher_context
 from eaves.evapi.config import (
-    BootstrapConfig,
     dated,
-    decode_edge_dev_config,
-    encode_bootstrap_config,
-    encode_edge_dev_config,
     undated,
 )
 from eaves.evapi.envelope import seal, seal_encrypted
@@ -119,18 +115,12 @@ async def _next(_context: Context, work: Work, device: DeviceConfig) -> ConfigSe
 async def _bootstrap(context: Context, work: Work, device: DeviceConfig) -> ConfigServiceResp:
     """`pconfig` is the file bootstrap-config.pb of an installer."""
     stored = await _in_force(work, device)
-    whole = decode_edge_dev_config(stored.config)
-    encoded = encode_edge_dev_config(first_parts(whole))
-    keys = context.keys
-    signed = BootstrapConfig(
-        signed_config=seal(encoded, keys.sender),
-        controller_certs=tuple(encode_z_cert(one) for one in signing_list(keys.ring)),
-    )
+    first = first_config(stored.config, context.keys)
     twin = await _twin(work, device, stored)
     return twin.model_copy(
         update={
-            "config": plain_config(encoded),
-            "pconfig": _base64(encode_bootstrap_config(signed)),
+            "config": plain_config(first.config),
+            "pconfig": _base64(first.file),
         }
     )
 

@@ -9,7 +9,9 @@ from eaves.errors import Transient
 from eaves.node.host.process import run
 from eaves.node.installer.rules import Disk
 
-COLUMNS = "PATH,TYPE,SIZE,RM,RO,SERIAL,MODEL,PTTYPE,FSTYPE"
+COLUMNS = "PATH,TYPE,SIZE,RM,RO,SERIAL,MODEL,PTTYPE,FSTYPE,PARTLABEL"
+BEGUN = b"EAVES: installation begun\n"
+"""At the start of P3 until the installation is whole; what makes the vault there overwrites it."""
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -22,6 +24,7 @@ class Row(msgspec.Struct, frozen=True):
     model: str | None = None
     pttype: str | None = None
     fstype: str | None = None
+    partlabel: str | None = None
     children: tuple["Row", ...] = ()
 
 
@@ -74,6 +77,18 @@ def read_disks(told: bytes, booted_from: str, names: Names) -> tuple[Disk, ...]:
 def _holds(row: Row) -> str:
     if row.fstype:
         return row.fstype
-    if row.pttype:
+    if row.pttype and not _begun(row):
         return f"{row.pttype} with {len(row.children)} partitions"
     return ""
+
+
+def _begun(row: Row) -> bool:
+    """Did an installation end before its time?  Nothing of anybody is on that disk."""
+    for part in row.children:
+        if part.partlabel == "P3":
+            try:
+                with Path(part.path).open("rb") as file:
+                    return file.read(len(BEGUN)) == BEGUN
+            except OSError:
+                return False
+    return False

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from eaves.errors import Rejected
+from eaves.node.baseos.bundle import TRAILER
 
 MIB: Final = 1 << 20
 SECTOR: Final = 512
@@ -27,12 +28,7 @@ FIXED_MIB: Final = (
     ("CONFIG", 16, LINUX_TYPE),
     ("STATE", 1024, LINUX_TYPE),
 )
-MEDIUM_MIB: Final = (
-    ("EFI System", 256, ESP_TYPE),
-    ("IMGA", 512, LINUX_TYPE),
-    ("CONFIG", 16, LINUX_TYPE),
-)
-"""An installation medium: what is copied, and what stamps it for a controller."""
+MEDIUM_ESP_MIB: Final = 64  # the least that is FAT32
 
 
 class DiskTooSmall(Rejected):
@@ -62,8 +58,19 @@ def partition_layout(disk_bytes: int) -> tuple[Partition, ...]:
     return (*fixed, Partition(len(fixed) + 1, "P3", start, size, LINUX_TYPE))
 
 
-def medium_layout() -> tuple[Partition, ...]:
-    return _in_a_row(MEDIUM_MIB)
+def medium_layout(root_bytes: int) -> tuple[Partition, ...]:
+    """Of an installation medium: what is copied, and what stamps it for a controller.
+
+    No larger than it must be: sticks are slow, and a network boot keeps all of it in memory.  The
+    last block of IMGA says what the root before it is.
+    """
+    return _in_a_row(
+        (
+            ("EFI System", MEDIUM_ESP_MIB, ESP_TYPE),
+            ("IMGA", (root_bytes + TRAILER - 1) // MIB + 1, LINUX_TYPE),
+            ("CONFIG", 16, LINUX_TYPE),
+        )
+    )
 
 
 def size_of(partitions: tuple[Partition, ...]) -> int:

@@ -6,6 +6,7 @@
     disk=/dev/nvme0n1     this one; also by-id names, or serial:S3R1AL
     wipe=no               refuse a disk that holds anything (default); yes: take it all the same
     after=reboot          or poweroff
+    stamp=...             who wiped by it; a medium that stays in wipes no second time
 """
 
 from collections.abc import Iterable, Mapping
@@ -25,7 +26,9 @@ class Disk:
     removable: bool = False
     read_only: bool = False
     booted_from: bool = False
-    holds: str = ""  # what was found on it: "gpt with 3 partitions", "ext4"; empty: nothing
+    # What was found on it: "gpt with 3 partitions", "ext4"; empty: nothing, or an installation
+    # that was begun and cut.
+    holds: str = ""
 
     def text(self) -> str:
         said = [
@@ -41,6 +44,7 @@ class Wishes:
     disk: str = "auto"
     wipe: bool = False
     after: str = "reboot"
+    stamp: str = ""
 
 
 class NoDisk(Rejected):
@@ -54,12 +58,12 @@ def read_wishes(text: str) -> Wishes:
         key, equals, value = line.partition("#")[0].partition("=")
         if not key.strip():
             continue
-        if not equals or key.strip() not in ("disk", "wipe", "after"):
+        if not equals or key.strip() not in ("disk", "wipe", "after", "stamp"):
             raise Rejected(
                 f"install.conf: {line.strip()!r} is not understood; write disk=, wipe=, after="
             )
         said[key.strip()] = value.strip()
-    return Wishes(said.get("disk", "auto"), _yes(said), _after(said))
+    return Wishes(said.get("disk", "auto"), _yes(said), _after(said), said.get("stamp", ""))
 
 
 def _yes(said: Mapping[str, str]) -> bool:
@@ -106,23 +110,37 @@ def choose(disks: Iterable[Disk], wishes: Wishes) -> Disk:
 
 def _named(disks: tuple[Disk, ...], wishes: Wishes) -> Disk:
     serial = wishes.disk.removeprefix("serial:") if wishes.disk.startswith("serial:") else ""
-    for disk in disks:
-        if wishes.disk in (disk.path, *disk.names) or (serial and disk.serial == serial):
-            why = _why_not(disk, wishes)
-            if why:
-                raise NoDisk(f"{disk.text()}, which install.conf names, is not taken: {why}")
-            return disk
+    meant = [
+        disk
+        for disk in disks
+        if wishes.disk in (disk.path, *disk.names) or (serial and disk.serial == serial)
+    ]
+    if len(meant) > 1:
+        names = ", ".join(disk.path for disk in meant)
+        raise NoDisk(f"several disks have serial {serial}: {names}; write one of these as disk=")
+    if meant:
+        why = _why_not(meant[0], wishes)
+        if why:
+            raise NoDisk(f"{meant[0].text()}, which install.conf names, is not taken: {why}")
+        return meant[0]
     known = ", ".join(disk.text() for disk in disks) or "none"
     raise NoDisk(f"there is no disk {wishes.disk}; this machine has {known}")
 
 
 def _why_not(disk: Disk, wishes: Wishes) -> str:
+    if why := never(disk):
+        return why
+    if disk.holds and not wishes.wipe:
+        return f"it holds data ({disk.holds}); write wipe=yes into install.conf to lose them"
+    return ""
+
+
+def never(disk: Disk) -> str:
+    """Why it cannot be taken, whoever wishes it; empty: it can."""
     if disk.booted_from:
         return "the installer runs from it"
     if disk.read_only:
         return "it is read-only"
     if disk.size < LEAST_DISK:
         return f"it is too small, at least {LEAST_DISK // MIB} MiB are needed"
-    if disk.holds and not wishes.wipe:
-        return f"it holds data ({disk.holds}); write wipe=yes into install.conf to lose them"
     return ""

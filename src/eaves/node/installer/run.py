@@ -1,32 +1,52 @@
-"""The unattended installation: from the medium that was booted to a disk that boots by itself.
+"""The installation: from the medium that was booted to a disk that boots by itself.
 
 Nothing on the disk boots before the last step, which writes the loader's entry; cut anywhere, the
 medium starts over.  What is copied was verified by dm-verity when the medium was booted, and its
 digest is compared once more where it was written.
 """
 
+import os
 import threading
+import time
 import uuid
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Protocol
 
-from eaves.errors import Transient
+import structlog
+
+from eaves.errors import Rejected, Transient
 from eaves.node.baseos.device import SlotDevice
 from eaves.node.baseos.loader import Loader
 from eaves.node.host.files import atomic_write
-from eaves.node.host.process import run
-from eaves.node.installer.found import disks
+from eaves.node.host.process import CommandFailed, run
+from eaves.node.installer.found import BEGUN, disks
 from eaves.node.installer.layout import partition_layout, sfdisk_script
+from eaves.node.installer.record import RECORD, Record, record_now, stamp_in
 from eaves.node.installer.rules import Disk, Wishes, choose, read_wishes
 
-CONF, SOFT_SERIAL, INVENTORY = "install.conf", "soft_serial", "installed"
+CONF, SOFT_SERIAL, SERVER = "install.conf", "soft_serial", "server"
 LOADER_FILES = ("EFI/BOOT/BOOTX64.EFI", "EFI/BOOT/BOOTAA64.EFI", "loader/loader.conf")
+SYSRQ = Path("/proc/sysrq-trigger")
 _CHUNK = 1 << 20
 
-Say = Callable[[str], None]
+log = structlog.get_logger(__name__)
+
+
+class Talk(Protocol):
+    """With whoever stands before the machine."""
+
+    @property
+    def said(self) -> Sequence[str]: ...
+
+    def say(self, text: str) -> None: ...
+
+    async def ask_disk(self, disks: Sequence[Disk]) -> Disk:
+        """A person says on which disk; waits for ever."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +57,7 @@ class Medium:
     esp: Path  # its boot partition, mounted
     config: Path  # a copy of its CONFIG
     disk: str  # /dev/sdb
+    config_device: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +71,20 @@ class NotInstalled(Transient):
     """A step failed; nothing on the disk boots."""
 
 
-async def install(medium: Medium, identity: uuid.UUID, say: Say) -> Installed:
+class InstalledAlready(Rejected):
+    """By this medium, which was told to wipe and was left in the machine."""
+
+
+async def install(medium: Medium, identity: uuid.UUID, talk: Talk) -> Installed:
     """`identity`: random; names the disk and, where the medium holds none, the device.
 
-    Raises NoDisk, Rejected, NotInstalled, CommandFailed, SlotNotWritten, BootPartitionFailed.
+    Raises InstalledAlready, NotInstalled, CommandFailed, SlotNotWritten, BootPartitionFailed.
     """
-    conf = medium.config / CONF
-    wishes = read_wishes(conf.read_text()) if conf.exists() else Wishes()
-    disk = choose(await disks(medium.disk), wishes)
+    say = talk.say
+    if not (medium.config / SERVER).exists():
+        say("this medium names no controller: `eaves image configure` puts one into it")
+    found = await disks(medium.disk)
+    disk, wishes = await chosen(medium, found, talk)
     say(f"installing on {disk.text()}")
     paths = await divide(disk, identity)
     await make_file_systems(paths)
@@ -66,15 +93,79 @@ async def install(medium: Medium, identity: uuid.UUID, say: Say) -> Installed:
     say("copying the configuration")
     async with mounted(paths["CONFIG"]) as config:
         copy_config(medium.config, config, identity)
+        record = record_now(wishes.stamp, version, disk.path, talk.said, found)
+        atomic_write(config / RECORD, record.encoded())
     say("making it boot")
     async with mounted(paths["EFI System"]) as esp:
         make_bootable(medium.esp, esp, SlotDevice(paths["IMGA"]), version)
+    write_durably(paths["P3"], 0, bytes(len(BEGUN)))
+    await tell_medium(medium, replace(record, said=tuple(talk.said)))
     return Installed(disk, version, wishes.after)
 
 
+async def tell_medium(medium: Medium, record: Record) -> None:
+    """Nothing is told to one that cannot be written."""
+    if medium.config_device is None:
+        return
+    try:
+        async with mounted(medium.config_device) as folder:
+            atomic_write(folder / record.name_on_medium(), record.encoded())
+    except (CommandFailed, OSError) as error:
+        log.info("medium_not_written", error=str(error))
+
+
+async def chosen(medium: Medium, found: Sequence[Disk], talk: Talk) -> tuple[Disk, Wishes]:
+    """By the rules of the medium, else by a person.  Raises InstalledAlready."""
+    wishes = Wishes()
+    try:
+        conf = medium.config / CONF
+        wishes = read_wishes(conf.read_text()) if conf.exists() else wishes
+        disk = choose(found, wishes)
+    except Rejected as error:
+        talk.say(f"NOT installed: {error}")
+        await tell_medium(medium, record_now("", "", "", talk.said, found))
+        return await talk.ask_disk(found), wishes
+    if wishes.stamp and disk.holds and await stamp_of(disk) == wishes.stamp:
+        raise InstalledAlready(
+            f"this medium made what is installed on {disk.text()}; take it out, and the machine"
+            " starts from that disk; to install it anew, run `eaves image configure` once more"
+        )
+    return disk, wishes
+
+
+def restart_without(medium: Medium) -> None:
+    """As soon as it was taken out, by the kernel alone: its programs went with it.  Blocking."""
+    with SYSRQ.open("w") as trigger:
+        while Path(medium.disk).exists():
+            time.sleep(1)
+        trigger.write("b")
+
+
+async def stamp_of(disk: Disk) -> str:
+    """Of the medium that installed what is on it; empty: it is nothing of ours."""
+    config = next(one for one in partition_layout(disk.size) if one.name == "CONFIG")
+    try:
+        async with mounted(partition_path(disk.path, config.number), "ro") as folder:
+            return stamp_in((folder / RECORD).read_bytes())
+    except (CommandFailed, OSError):
+        return ""
+
+
+def write_durably(device: Path, at: int, data: bytes) -> None:
+    with device.open("r+b") as file:
+        file.seek(at)
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 async def divide(disk: Disk, identity: uuid.UUID) -> dict[str, Path]:
-    """A new partition table; answers the devices of its partitions by name."""
+    """A new partition table; answers the devices of its partitions by name.
+
+    From before there is one until all is done, P3 says that an installation was begun.
+    """
     layout = partition_layout(disk.size)
+    write_durably(Path(disk.path), layout[-1].start, BEGUN)
     await run(["wipefs", "--all", "--force", disk.path])
     script = sfdisk_script(layout, identity).encode()
     await run(
@@ -105,9 +196,9 @@ async def make_file_systems(paths: dict[str, Path]) -> None:
 
 
 @asynccontextmanager
-async def mounted(device: Path) -> AsyncGenerator[Path]:
+async def mounted(device: Path, how: str = "rw") -> AsyncGenerator[Path]:
     with TemporaryDirectory(prefix="eaves-install-") as folder:
-        await run(["mount", "-o", "nosuid,nodev,noexec,umask=0077", str(device), folder])
+        await run(["mount", "-o", f"{how},nosuid,nodev,noexec,umask=0077", str(device), folder])
         try:
             yield Path(folder)
         finally:
