@@ -22,6 +22,7 @@ from eaves.node.baseos.bundle import Manifest
 from eaves.node.baseos.health import control_groups, state_writable, units_running
 from eaves.node.baseos.ports import Around, Content
 from eaves.node.baseos.predict import predicted
+from eaves.node.baseos.slots import Phase
 from eaves.node.baseos.subsystem import BaseOs
 from eaves.node.baseos.trial import Limits
 from eaves.node.checkpoint import Checkpoint
@@ -97,6 +98,16 @@ def base_os(booted: Booted, boot: Boot, beside: Beside) -> BaseOs:
         boot_text=boot.text,
     )
     return BaseOs(disk_of(booted, update_keys()), beside.checkpoint, around)
+
+
+def unsettled(system: BaseOs | None) -> bool:
+    """May the machine boot another system soon: one that is to be tried, or the one before it?
+
+    As long as it is not known: yes.
+    """
+    if system is None:
+        return False
+    return system.on_trial() or system.phase in (Phase.START, Phase.SEALING, Phase.REBOOTING)
 
 
 def content_of(storage: StorageSubsystem, engine: Engine, ref: ItemRef) -> Content:
