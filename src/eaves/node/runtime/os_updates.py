@@ -12,7 +12,7 @@ from pathlib import Path
 
 import structlog
 
-from eaves.errors import EavesError
+from eaves.errors import EavesError, Transient
 from eaves.evapi.config_items import ItemValues
 from eaves.evapi.event_log import parse_event_log
 from eaves.evapi.info import BootReason
@@ -126,7 +126,7 @@ async def let_in(
     """Let the vault open for what `coming` will measure.
 
     Where that is not known, a share that the controller keeps opens it after the attestation; with
-    neither, the update waits: it would come up with its apps locked away.
+    neither, the update waits: it would come up with its apps locked away.  Raises NotLetIn then.
     """
     try:
         raw = await asyncio.to_thread(event_log.read_bytes)
@@ -135,14 +135,18 @@ async def let_in(
             values = ima.with_aggregate(await safekeeping.measured(ima.READ), values)
         await safekeeping.expect(values)
     except (EavesError, OSError) as error:
-        if not safekeeping.needs_seal():
-            log.warning("update_not_sealed_for", version=coming.version, error=str(error))
-            return
-        if isinstance(error, OSError):
-            raise EventLogUnreadable(event_log, error) from error
-        raise
+        unread = f"the log of this boot cannot be read from {event_log}: {error}"
+        why = unread if isinstance(error, OSError) else str(error)
+        shut = safekeeping.needs_seal()
+        if shut:
+            raise NotLetIn(coming.version, shut, why) from error
+        log.warning("update_not_sealed_for", version=coming.version, error=why)
 
 
-class EventLogUnreadable(EavesError):
-    def __init__(self, path: Path, error: OSError) -> None:
-        super().__init__(f"the log of this boot cannot be read from {path}: {error}")
+class NotLetIn(Transient):
+    """What it will measure may be known later, and others may come to open the vault."""
+
+    def __init__(self, version: str, shut: str, why: str) -> None:
+        super().__init__(
+            f"version {version} waits: the vault would stay shut for it. {shut}; {why}"
+        )
