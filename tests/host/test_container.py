@@ -26,7 +26,7 @@ from eaves.node.containers.items import Container, Mount
 from eaves.node.containers.subsystem import ContainersSubsystem
 from eaves.node.host import cgroups
 from eaves.node.host.applogs import read_lines, release
-from eaves.node.host.process import identify
+from eaves.node.host.process import APP_OOM_SCORE, identify
 from eaves.node.host.runtimes import choose_runtime, state
 from eaves.reconcile.apply import Clock, Reconciler
 from eaves.reconcile.graph import graph_of
@@ -194,6 +194,7 @@ async def test_a_container_has_few_rights(node: Node) -> None:
     assert status["Seccomp"] == "2"
     assert int(status["CapEff"], 16) & (1 << 21) == 0, "CAP_SYS_ADMIN"
     assert proc(node, "ns/net").readlink() != OWN_NETWORK
+    assert int(proc(node, "oom_score_adj").read_text()) == APP_OOM_SCORE
 
 
 async def test_no_namespace_or_mount_is_made_inside_but_processes_and_threads_are(

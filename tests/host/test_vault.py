@@ -3,7 +3,7 @@
 import asyncio
 import os
 import shutil
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,7 @@ from eaves.node.tpm.device import Tpm
 from eaves.node.tpm.errors import NotThisTpm, PolicyMismatch
 from eaves.node.vault.escrow import EscrowUnusable, escrowed, given_back
 from eaves.node.vault.keeper import KeysNotHere, Vault
-from eaves.node.vault.keyring import Holder, Plan, PlanUnusable, encode_keyring
+from eaves.node.vault.keyring import DEFAULT_PCRS, Holder, Plan, PlanUnusable, encode_keyring
 from eaves.node.vault.recovery import RecoveryKeyUnusable, recovery_text
 from eaves.node.vault.sealing import NotSealable
 from eaves.node.vault.states import Phase
@@ -284,6 +284,84 @@ def test_an_update_that_is_expected_opens_it_and_the_old_version_then_does_not(
     assert not proven.booted_expected()
     ground.power_cut()
     assert "PCR 4 differs" in ground.vault().closed()
+
+
+def choose_others(vault: Vault) -> None:
+    vault.choose_pcrs((0, 4, 8), 7)
+
+
+def choose_more(vault: Vault) -> None:
+    vault.choose_pcrs((*DEFAULT_PCRS, 15), 8)
+
+
+def nothing_else(_vault: Vault) -> None:
+    """The share alone came back."""
+
+
+@pytest.mark.parametrize("then", [nothing_else, Vault.rotate, choose_others, choose_more])
+def test_a_trial_that_escrow_opened_leaves_it_open_to_the_system_before(
+    ground: Machine, then: Callable[[Vault], None]
+) -> None:
+    share = escrow(filled(ground))
+    ground.power_cut(OTHER_LOADER)
+    trial = ground.vault(unsettled=True)
+    trial.give(Holder.ESCROW, share)
+    then(trial)
+    assert trial.closed() == ""
+    ground.power_cut(OTHER_LOADER)  # the trial goes on, and the controller is away for good
+    trial = ground.vault(unsettled=True)
+    assert trial.closed() == ""
+    ground.power_cut()
+    before = ground.vault()
+    assert before.closed() == ""
+    assert file(ground).read_bytes() == SECRET
+    settle(before)
+    ground.power_cut(OTHER_LOADER)
+    assert "PCR 4 differs" in ground.vault().closed()
+
+
+@pytest.mark.parametrize("then", [nothing_else, Vault.rotate, choose_others, choose_more])
+def test_a_trial_that_escrow_opened_has_it_alone_once_it_is_committed(
+    ground: Machine, then: Callable[[Vault], None]
+) -> None:
+    share = escrow(filled(ground))
+    ground.power_cut(OTHER_LOADER)
+    trial = ground.vault(unsettled=True)
+    trial.give(Holder.ESCROW, share)
+    then(trial)
+    settle(trial)
+    ground.power_cut(OTHER_LOADER)
+    assert ground.vault().closed() == ""
+    ground.power_cut()
+    assert "PCR 4 differs" in ground.vault().closed()
+
+
+def settle(vault: Vault) -> None:
+    """As the node does once the controller has let what runs in for its time."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    keeping = Safekeeping(
+        vault,
+        SoftKeyAgreement(key),
+        key.public_key(),
+        opened=lambda: None,
+        due=lambda: None,
+        changed=lambda: None,
+    )
+    asyncio.run(keeping.settle())
+
+
+def test_a_share_of_a_replaced_key_that_opens_a_trial_opens_it_to_the_system_before_too(
+    ground: Machine,
+) -> None:
+    vault = filled(ground)
+    old = escrow(vault)
+    vault.rotate()
+    ground.power_cut(OTHER_LOADER)
+    trial = ground.vault(unsettled=True)
+    trial.give(Holder.ESCROW, old)  # the controller never heard of the new key
+    assert trial.closed() == ""
+    ground.power_cut()
+    assert ground.vault().closed() == ""
 
 
 def test_another_process_that_opens_or_locks_it_is_noticed(ground: Machine) -> None:

@@ -1,6 +1,7 @@
 """A real machine from a real disk under the emulator: booted, reached, adopted, stopped."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
@@ -30,7 +31,7 @@ from eaves.node.domains.vtpm import tpm_state_name
 from eaves.node.host import cgroups
 from eaves.node.host.accel import boot_probe
 from eaves.node.host.applogs import read_lines
-from eaves.node.host.process import ProcessId, identify, send_signal
+from eaves.node.host.process import APP_OOM_SCORE, ProcessId, identify, send_signal
 
 __all__ = ["bios_disk"]
 
@@ -39,6 +40,7 @@ NUMBER = 232
 TAP = refs.vif_name(NUMBER, 0)
 MAC = "02:16:3e:01:02:03"
 BOOT_S = 120.0
+OWN_OOM_SCORE = int(Path("/proc/self/oom_score_adj").read_text())
 
 
 def now() -> datetime:
@@ -151,6 +153,16 @@ def statuses(process: ProcessId) -> list[dict[str, str]]:
     return [dict(line.split(":\t", 1) for line in f.read_text().splitlines()) for f in files]
 
 
+def oom_scores(node: Node) -> Iterator[tuple[str, int]]:
+    """Of each process of the app, by its name: the folder is in their arguments."""
+    folder = f"/run/eaves-{node.name}/domains/{node.app}/".encode()
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            if folder in (process / "cmdline").read_bytes():
+                name = (process / "comm").read_text().strip()
+                yield name, int((process / "oom_score_adj").read_text())
+
+
 async def test_a_machine_answers_is_adopted_and_goes_down_by_its_power_button(
     node: Node, tap: str
 ) -> None:
@@ -164,6 +176,11 @@ async def test_a_machine_answers_is_adopted_and_goes_down_by_its_power_button(
         assert status["Uid"].split() == 4 * [str(FIRST_UID + item.number)]
         assert int(status["CapEff"], 16) == 0
         assert status["NoNewPrivs"] == "1"
+    assert dict(await asyncio.to_thread(oom_scores, node)) == {
+        "sh": OWN_OOM_SCORE,
+        f"eaves-vm-{item.number}": APP_OOM_SCORE,
+        "swtpm": APP_OOM_SCORE,
+    }
     node.restarted()
     seen = await node.subsystem.observe()
     assert seen.present == {item.ref: item}

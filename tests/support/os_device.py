@@ -66,6 +66,12 @@ class Device:
         self, text: str = "the node process was restarted", *, forced: int = 0
     ) -> BaseOs:
         """The node alone."""
+        node = self.make(text)
+        await node.start()
+        return node
+
+    def make(self, text: str = "the node process was restarted") -> BaseOs:
+        """A node that has looked at nothing yet."""
         self.close()
         self.checkpoint = Checkpoint(self.state)
         reason = self.reboots[-1] if self.reboots else BootReason.BOOT_REASON_POWER_FAIL
@@ -86,7 +92,6 @@ class Device:
             boot_text=text,
         )
         self.node = BaseOs(self.computer.disk(), self.checkpoint, around)
-        await self.node.start()
         return self.node
 
     def close(self) -> None:

@@ -117,10 +117,12 @@ class Machine:
     image: Path
     chip: SoftwareTpm
 
-    def vault(self) -> Vault:
+    def vault(self, *, unsettled: bool = False) -> Vault:
+        """`unsettled`: what booted is on trial."""
         tpm = Tpm(self.chip.tcti)
         try:
-            vault = Vault(self.disk / "vault", tpm, "no TPM", os.urandom)
+            folder = self.disk / "vault"
+            vault = Vault(folder, tpm, "no TPM", os.urandom, unsettled=lambda: unsettled)
             vault.start()
             return vault
         finally:

@@ -63,7 +63,7 @@ from eaves.node.runtime.light import Light, Standing
 from eaves.node.runtime.local_console import LocalConsole
 from eaves.node.runtime.local_decisions import LocalDecisions
 from eaves.node.runtime.log_store import LogStore
-from eaves.node.runtime.os_updates import Beside, base_os
+from eaves.node.runtime.os_updates import Beside, base_os, unsettled
 from eaves.node.runtime.os_updates import Boot as BootOfMachine
 from eaves.node.runtime.parts import Parts
 from eaves.node.runtime.patch_shelf import PatchShelf, found_file
@@ -129,7 +129,9 @@ class Node:
         self.local = LocalDecisions(checkpoint)
         self.used_tpm = tpm if self.identity.in_tpm else None
         self.link = Link(transport, self.identity, folder.root_certificate, now)
-        self.vault = vault_of(settings, self.used_tpm, _no_vault(tpm))
+        self.vault = vault_of(
+            settings, self.used_tpm, _no_vault(tpm), lambda: unsettled(self.system)
+        )
         self.vault.find()
         self.kept = self.vault.folder.path if self.vault.encrypted else settings.state_dir
         self.safekeeping = Safekeeping(

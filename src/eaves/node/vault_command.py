@@ -10,7 +10,7 @@ import logging
 import os
 import shlex
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import IO
 
@@ -33,11 +33,16 @@ VAULT = "vault"  # below the state folder
 NO_TPM_HERE = "this machine has no TPM that the node uses"
 
 
-def vault_of(settings: Settings, tpm: Tpm | None, no_tpm: str = NO_TPM_HERE) -> Vault:
+def vault_of(
+    settings: Settings,
+    tpm: Tpm | None,
+    no_tpm: str = NO_TPM_HERE,
+    unsettled: Callable[[], bool] = lambda: False,
+) -> Vault:
     """Not yet looked at."""
     booted = read_booted(settings.boot_env)
     device = None if booted is None else booted.persist
-    return Vault(settings.state_dir / VAULT, tpm, no_tpm, os.urandom, device)
+    return Vault(settings.state_dir / VAULT, tpm, no_tpm, os.urandom, device, unsettled)
 
 
 @contextmanager

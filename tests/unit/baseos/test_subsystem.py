@@ -146,10 +146,16 @@ async def test_a_system_on_trial_asks_often_enough_to_be_answered(device: Device
     assert node.poll_within_s() == float("inf")
 
 
-async def test_a_vault_that_stays_shut_falls_back_with_its_own_reason(device: Device) -> None:
+@pytest.mark.parametrize("answer", [Answer.WELL, Answer.PUT_OFF])
+async def test_a_vault_that_stays_shut_falls_back_with_its_own_reason(
+    device: Device, answer: Answer
+) -> None:
+    """Also under a controller that never lets in what booted: it answers 403 for ever."""
     await device.update("2")
     device.vault_open = False
-    node = await device.passes(330, Answer.WELL)
+    node = await device.passes(300, answer)
+    assert node.phase is not Phase.LEAVING
+    node = await device.passes(30, answer)
     assert node.phase is Phase.LEAVING
     assert device.reboots[-1] is BootReason.BOOT_REASON_VAULT_FAILED
 

@@ -1,5 +1,7 @@
 """How long a system on trial has: counted from answers, ended by silence."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,11 +48,24 @@ def test_a_gap_begins_the_window_anew(gap: Answer) -> None:
     assert judge(trial, 700, LIMITS, vault_open=True) is None
 
 
-def test_a_vault_that_stays_shut_ends_it_once_the_controller_answered() -> None:
-    trial = heard((60, Answer.WELL), (350, Answer.WELL))
-    assert judge(trial, 359, LIMITS, vault_open=False) is None
-    assert judge(trial, 360, LIMITS, vault_open=False) is Event.VAULT_LATE
-    assert judge(trial, 360, LIMITS, vault_open=True) is None
+@pytest.mark.parametrize("first", [Answer.WELL, Answer.PUT_OFF])
+@pytest.mark.parametrize("then", Answer)
+def test_a_vault_that_stays_shut_ends_it_after_any_sign_of_the_controller(
+    first: Answer, then: Answer
+) -> None:
+    """Node reference 12.1: within timer.vault.ready.cutoff, whatever the controller says."""
+    patient = replace(LIMITS, silence_s=3600)
+    trial = heard((60, first), (350, then))
+    assert judge(trial, 359, patient, vault_open=False) is None
+    assert judge(trial, 360, patient, vault_open=False) is Event.VAULT_LATE
+    assert judge(trial, 360, patient, vault_open=True) is None
+
+
+def test_before_the_controller_was_heard_a_vault_has_all_the_time_of_silence() -> None:
+    patient = replace(LIMITS, silence_s=3600)
+    trial = heard(*every_minute(Answer.NONE, 10))
+    assert judge(trial, 600, patient, vault_open=False) is None
+    assert judge(trial, 3600, patient, vault_open=False) is Event.SILENCE
 
 
 def test_a_short_window_still_waits_for_the_vault() -> None:

@@ -14,6 +14,7 @@ from eaves.node.domains.items import Domain
 from eaves.node.domains.qemu import KEEPER, Place, keeper_argv
 from eaves.node.domains.seed import seed_files
 from eaves.node.host.accel import Accel
+from eaves.node.host.process import APP_OOM_SCORE
 from eaves.node.refs import AppInForce, Passed
 from eaves.node.runtime.wish import make_wish
 
@@ -157,3 +158,17 @@ def test_the_keeper_keeps_so_much_of_what_goes_through_a_pipe(
     assert ran.stdout.strip() == b"7"
     assert code.read_text().strip() == "3"
     assert [p.with_suffix(".kept").read_bytes() for p in pipes] == [kept, b""]
+
+
+def test_memory_that_runs_out_ends_a_guest_before_its_keeper(tmp_path: Path) -> None:
+    ask = "cat /proc/self/oom_score_adj /proc/$PPID/oom_score_adj; kill -KILL $$"
+    code = tmp_path / "exit"
+    ran = subprocess.run(
+        ("/bin/sh", "-c", KEEPER, "vm", str(code), "0", "--", "sh", "-c", ask),
+        check=True,
+        stdout=subprocess.PIPE,
+        timeout=60,
+    )
+    own = Path("/proc/self/oom_score_adj").read_text()
+    assert ran.stdout.decode() == f"{APP_OOM_SCORE}\n{own}"
+    assert code.read_text().strip() == "137"

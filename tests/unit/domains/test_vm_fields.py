@@ -227,7 +227,7 @@ def test_a_tpm_is_there_before_its_machine_and_ends_with_it() -> None:
     place = Place(Path("/r"), Path("/s"), accel, (), None, None, tpm_state=Path("/v/tpm one"))
     line = " ".join(keeper_argv(domain(VM), place))
     assert "swtpm socket --tpm2 --tpmstate 'dir=/v/tpm one,mode=0600' " in line
-    assert "--ctrl type=unixio,path=/r/tpm.sock,mode=0600 --terminate --daemon || exit" in line
+    assert "--ctrl type=unixio,path=/r/tpm.sock,mode=0600 --terminate --daemon) || exit" in line
     assert "-chardev socket,id=tpm,path=/r/tpm.sock -tpmdev emulator,id=tpm0" in line
 
 

@@ -1,8 +1,10 @@
 """How long a system on trial has to prove itself.  Pure: times are seconds of a monotonic clock.
 
 The window is counted from the first answer of the controller, and anew after each request that had
-none or was put off.  A controller that refuses, says 403 or 503 is there: only its silence, or a
-vault that stays shut, ends the trial.  Source: node reference, section 12.2.
+none or was put off.  A controller that refuses, says 403 or 503 is there: it is waited for without
+end while the vault is open.  A vault has its time from the first sign of the controller, of any
+kind: one that lets nobody in would leave the apps down for ever.  Before that sign, silence counts.
+Source: node reference, sections 12.1 and 12.2.
 """
 
 from dataclasses import dataclass, replace
@@ -38,7 +40,7 @@ class Limits:
 @dataclass(frozen=True, slots=True)
 class Trial:
     heard: float  # the controller's last sign of life; before the first: the begin
-    first: float | None = None  # its first good answer
+    first: float | None = None  # its first sign of life
     window: float | None = None  # since when it answers without a gap
 
 
@@ -47,13 +49,13 @@ def begun(now: float) -> Trial:
 
 
 def hear(trial: Trial, answer: Answer, now: float) -> Trial:
+    first = now if trial.first is None else trial.first
     match answer:
         case Answer.WELL:
-            first = now if trial.first is None else trial.first
             window = now if trial.window is None else trial.window
             return Trial(now, first, window)
         case Answer.PUT_OFF:
-            return Trial(now, trial.first)
+            return Trial(now, first)
         case Answer.NONE:
             return replace(trial, window=None)
 

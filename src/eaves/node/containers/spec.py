@@ -16,6 +16,7 @@ from eaves.node.containers.items import Container
 from eaves.node.containers.service import LABEL, Service, Wishes, number_of, service_of
 from eaves.node.containers.service_spec import with_service
 from eaves.node.host.cgroups import MOST_PIDS, PERIOD_US
+from eaves.node.host.process import APP_OOM_SCORE
 
 DEFAULT_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -268,7 +269,7 @@ def _process(image: ImageWishes, env: Sequence[str], user: User) -> dict[str, ob
             "inheritable": [],
             "ambient": [],
         },
-        "oomScoreAdj": 100,
+        "oomScoreAdj": APP_OOM_SCORE,
     }
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from eaves.errors import Rejected
 from eaves.node.domains.items import Domain, Firmware, overhead_kib
 from eaves.node.host.accel import Accel
+from eaves.node.host.process import APP_OOM_SCORE
 
 EMULATOR = "qemu-system-x86_64"
 LONGEST_SOCKET_PATH = 107  # sun_path of Linux, with its final zero
@@ -21,6 +22,8 @@ FIRST_UID = 1_900_000_000
 USB_FIRST = "usb"
 FIRST_PORT_SLOT = 2  # of bus 0; lower ones belong to the machine
 
+# For what becomes QEMU, or the TPM of its guest; their keeper has the node's score.
+LIKE_AN_APP = f"echo {APP_OOM_SCORE} >/proc/self/oom_score_adj"
 # Keeps QEMU and writes its exit code, whatever happens to the node meanwhile.
 # A guest with a device of its own has all its memory locked: QEMU may do that also as nobody.
 # What a guest can write without end goes through a pipe, of which so many bytes are kept; the rest
@@ -32,7 +35,8 @@ KEEPER = (
     'while [ "$1" != -- ]; do mkfifo -m 600 "$1"; eval "exec $end<>\\"\\$1\\""; exec 5<"$1"; '
     '{ head -c "$3" >"$2"; cat >/dev/null; } <&5 3>&- 4>&- 5<&- & '
     "exec 5<&-; end=$((end + 1)); shift 3; done; shift; "
-    '"$@" 3>&- 4>&-; echo $? > "$out.new"; mv "$out.new" "$out"; exec 3>&- 4>&-; wait'
+    f'({LIKE_AN_APP}; exec "$@" 3>&- 4>&-); '
+    'echo $? > "$out.new"; mv "$out.new" "$out"; exec 3>&- 4>&-; wait'
 )
 LARGEST_CORE_BYTES = 512 << 20
 LARGEST_CORE_WITH_GUEST = "unlimited"
@@ -135,7 +139,8 @@ def _pipe(place: Place, file: Path) -> Path:
 def _script(place: Place) -> str:
     if place.tpm_state is None:
         return KEEPER
-    return f"{shlex.join(tpm_argv(place.tpm_state, place.tpm))} || exit; {KEEPER}"
+    tpm = shlex.join(tpm_argv(place.tpm_state, place.tpm))
+    return f"({LIKE_AN_APP}; exec {tpm}) || exit; {KEEPER}"
 
 
 def tpm_argv(state: Path, socket: Path) -> tuple[str, ...]:

@@ -19,6 +19,10 @@ from eaves.node.host.files import read_or_none
 
 log = structlog.get_logger(__name__)
 
+APP_OOM_SCORE = 100
+"""Of what an app runs, far above the node's -900: memory that runs out ends one of those first.
+Keepers of apps have the node's, so that they can tell of it; conmon gives itself its own.
+"""
 OURS_ALONE = frozenset({"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"})
 
 

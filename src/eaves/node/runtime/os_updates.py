@@ -12,7 +12,7 @@ from pathlib import Path
 
 import structlog
 
-from eaves.errors import EavesError
+from eaves.errors import EavesError, Transient
 from eaves.evapi.config_items import ItemValues
 from eaves.evapi.event_log import parse_event_log
 from eaves.evapi.info import BootReason
@@ -22,6 +22,7 @@ from eaves.node.baseos.bundle import Manifest
 from eaves.node.baseos.health import control_groups, state_writable, units_running
 from eaves.node.baseos.ports import Around, Content
 from eaves.node.baseos.predict import predicted
+from eaves.node.baseos.slots import Phase
 from eaves.node.baseos.subsystem import BaseOs
 from eaves.node.baseos.trial import Limits
 from eaves.node.checkpoint import Checkpoint
@@ -99,6 +100,16 @@ def base_os(booted: Booted, boot: Boot, beside: Beside) -> BaseOs:
     return BaseOs(disk_of(booted, update_keys()), beside.checkpoint, around)
 
 
+def unsettled(system: BaseOs | None) -> bool:
+    """May the machine boot another system soon: one that is to be tried, or the one before it?
+
+    As long as it is not known: yes.
+    """
+    if system is None:
+        return False
+    return system.on_trial() or system.phase in (Phase.START, Phase.SEALING, Phase.REBOOTING)
+
+
 def content_of(storage: StorageSubsystem, engine: Engine, ref: ItemRef) -> Content:
     path = storage.content_file(ref)
     if path is not None:
@@ -115,7 +126,7 @@ async def let_in(
     """Let the vault open for what `coming` will measure.
 
     Where that is not known, a share that the controller keeps opens it after the attestation; with
-    neither, the update waits: it would come up with its apps locked away.
+    neither, the update waits: it would come up with its apps locked away.  Raises NotLetIn then.
     """
     try:
         raw = await asyncio.to_thread(event_log.read_bytes)
@@ -124,14 +135,18 @@ async def let_in(
             values = ima.with_aggregate(await safekeeping.measured(ima.READ), values)
         await safekeeping.expect(values)
     except (EavesError, OSError) as error:
-        if not safekeeping.needs_seal():
-            log.warning("update_not_sealed_for", version=coming.version, error=str(error))
-            return
-        if isinstance(error, OSError):
-            raise EventLogUnreadable(event_log, error) from error
-        raise
+        unread = f"the log of this boot cannot be read from {event_log}: {error}"
+        why = unread if isinstance(error, OSError) else str(error)
+        shut = safekeeping.needs_seal()
+        if shut:
+            raise NotLetIn(coming.version, shut, why) from error
+        log.warning("update_not_sealed_for", version=coming.version, error=why)
 
 
-class EventLogUnreadable(EavesError):
-    def __init__(self, path: Path, error: OSError) -> None:
-        super().__init__(f"the log of this boot cannot be read from {path}: {error}")
+class NotLetIn(Transient):
+    """What it will measure may be known later, and others may come to open the vault."""
+
+    def __init__(self, version: str, shut: str, why: str) -> None:
+        super().__init__(
+            f"version {version} waits: the vault would stay shut for it. {shut}; {why}"
+        )

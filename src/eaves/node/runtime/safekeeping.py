@@ -167,13 +167,22 @@ class Safekeeping:
             if chosen:
                 await asyncio.to_thread(self.vault.expect, chosen)
 
-    def needs_seal(self) -> bool:
-        """Would the vault stay shut once something else boots, whatever the controller gives?"""
+    def needs_seal(self) -> str:
+        """Why the vault would stay shut once something else boots, whatever the controller gives.
+
+        Empty: the controller's share opens it.
+        """
         standing = self.vault.standing()
-        if standing.keyring is None or not self.vault.encrypted:
-            return False
-        kept = Holder.ESCROW in standing.keyring.plan.holders and standing.keyring.escrowed
-        return not kept or standing.escrow_due
+        keyring = standing.keyring
+        if keyring is None or not self.vault.encrypted:
+            return ""
+        if Holder.ESCROW not in keyring.plan.holders:
+            return "the controller is none of those that open it"
+        if not keyring.escrowed or standing.escrow_due:
+            return "the controller does not keep the present share of its key yet"
+        if keyring.plan.needed > 1:
+            return f"{keyring.plan.needed} holders must agree, and without the TPM only one can"
+        return ""
 
     async def settle(self) -> None:
         """What an update brought has proven itself: seals to what was before go."""

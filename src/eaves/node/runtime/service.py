@@ -38,6 +38,7 @@ from eaves.node.runtime.local_site import LocalSite
 from eaves.node.runtime.metadata_facts import surface_of
 from eaves.node.runtime.metadata_server import MetadataServer
 from eaves.node.runtime.net_traces import NetTraces, Tracing, tracing_of
+from eaves.node.runtime.os_updates import unsettled
 from eaves.node.runtime.paces import boot_retry, log_quota_bytes, request_limits
 from eaves.node.runtime.parts import Ending, Parts, Shared
 from eaves.node.runtime.ports_by_hand import PortsByHand
@@ -406,9 +407,8 @@ class Service:
         """Who opens it, as the controller asks; and the seals to it alone once an update that was
         let in by the controller for its time on trial has proven itself.
         """
-        system = self._parts.base_os
-        if system is not None and system.on_trial():
-            return  # the one before may have to open it again
+        if unsettled(self._parts.base_os):
+            return  # the one before may have to open it again, and the one to come as well
         await self._parts.safekeeping.require(self._shared.items.count("vault.needed.holders"))
         at = self._parts.conversation.attesting.proof.at
         trial = timedelta(seconds=self._shared.items.seconds("timer.test.baseimage.update"))

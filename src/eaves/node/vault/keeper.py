@@ -7,7 +7,7 @@ Two processes may hold one (the node, and a command on the machine): each change
 made under a lock, from what stands in it, and `look` notices what the other did.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,7 +35,7 @@ from eaves.node.vault.keyring import (
     wrap,
 )
 from eaves.node.vault.keysfile import KEYS_FILE, KeysFile
-from eaves.node.vault.sealing import Sealer, sealed, sealed_again, unsealed
+from eaves.node.vault.sealing import Sealer, sealed, sealed_again, sealed_beside, unsealed
 from eaves.node.vault.states import Act, Event, Phase, move
 
 log = structlog.get_logger(__name__)
@@ -65,7 +65,10 @@ class Standing:
 
 
 class Vault:
-    """`no_sealer` says why there is none; `device`: the partition that it is, else a folder."""
+    """`no_sealer` says why there is none; `device`: the partition that it is, else a folder.
+
+    `unsettled`: may the machine boot another system soon?  While it may, no seal goes.
+    """
 
     def __init__(
         self,
@@ -74,12 +77,14 @@ class Vault:
         no_sealer: str,
         random: Random,
         device: Path | None = None,
+        unsettled: Callable[[], bool] = lambda: False,
     ) -> None:
         self.folder = EncryptedFolder(folder) if device is None else EncryptedDisk(folder, device)
         self._file = KeysFile(folder.parent / KEYS_FILE)
         self._sealer = sealer
         self._no_sealer = no_sealer
         self._random = random
+        self._unsettled = unsettled
         self._phase = Phase.START
         self._why = "it is being opened"
         self._found: Event | None = None  # and not opened yet
@@ -217,6 +222,14 @@ class Vault:
         self._differs = ()
         log.info("vault_resealed", pcrs=list(keyring.pcrs))
 
+    def _seal_beside(self) -> None:
+        """Seal to what is booted now as well."""
+        with self._file.editing() as keyring:
+            seals = sealed_beside(self._needed_sealer(), self._known_keys(), keyring)
+            self._file.save(replace(keyring, sealed=seals))
+        self._differs = ()
+        log.info("vault_sealed_beside", pcrs=list(keyring.pcrs), seals=len(seals))
+
     def choose_pcrs(self, pcrs: tuple[int, ...], policy_id: int) -> None:
         """Seal to other PCRs, as the controller says."""
         keyring = self._file.known()
@@ -243,8 +256,8 @@ class Vault:
         keyring, sealer = self._file.read, self._sealer
         if keyring is None or sealer is None or self._keys is None or not keyring.sealed[1:]:
             return False
-        now = sealer.pcrs(keyring.pcrs)
-        return any(one.expected and one.values == now for one in keyring.sealed)
+        now = sealer.pcrs({pcr for one in keyring.sealed for pcr in one.values})
+        return any(one.expected and not differing((one,), now) for one in keyring.sealed)
 
     def rotate(self, plan: Plan | None = None) -> None:
         """Another vault key, for the same data; shares of the old one open nothing more.
@@ -266,7 +279,9 @@ class Vault:
                 plan=plan,
                 generation=generation,
                 data_key=wrap(keys, keyring.vault, generation, self._random),
-                sealed=sealed_again(self._needed_sealer(), keys, keyring),
+                sealed=sealed_again(
+                    self._needed_sealer(), keys, keyring, unsettled=self._unsettled()
+                ),
                 recovery=self._enclosed(keyring.recovery_public, keyring.vault, keys),
                 escrowed=b"",
                 former=former if Holder.ESCROW in plan.holders else None,
@@ -393,7 +408,10 @@ class Vault:
     def _reseal_if_possible(self) -> None:
         """An open vault that cannot be sealed anew stays open, and says so."""
         try:
-            self.reseal()
+            if self._unsettled():
+                self._seal_beside()
+            else:
+                self.reseal()
         except (EavesError, OSError) as error:
             self._why = f"not sealed to what is booted now: {error}"
             log.warning("vault_not_resealed", error=str(error))

@@ -71,7 +71,7 @@ class Sealed(msgspec.Struct, frozen=True):
     private: bytes  # no secret outside that TPM
     public: bytes
     values: dict[int, bytes]
-    expected: bool = False  # of an update that is still to boot
+    expected: bool = False  # of a system that may boot yet: an update, or what a trial may end in
 
 
 class Plan(msgspec.Struct, frozen=True):

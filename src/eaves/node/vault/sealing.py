@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from eaves.errors import EavesError, Rejected
 from eaves.node.tpm.device import SealedBlob
 from eaves.node.vault.keyring import (
@@ -60,15 +62,27 @@ def _sealed(sealer: Sealer, share: bytes, values: Mapping[int, bytes], *, expect
     return Sealed(blob.private, blob.public, dict(values), expected)
 
 
-def sealed_again(sealer: Sealer, keys: Keys, keyring: Keyring) -> tuple[Sealed, ...]:
-    """Other keys, to the present values and to those of an update that is still to come."""
-    present, share = sealed(sealer, keys, keyring.pcrs), keys.shares[Holder.TPM]
-    coming = (
-        _sealed(sealer, share, one.values, expected=True)
+def sealed_beside(sealer: Sealer, keys: Keys, keyring: Keyring) -> tuple[Sealed, ...]:
+    """To the present values too: any that is here may be what stays, and is expected."""
+    present = sealed(sealer, keys, keyring.pcrs, {})
+    others = (one for one in keyring.sealed if one.values != present.values)
+    return (*(replace(one, expected=True) for one in others), present)
+
+
+def sealed_again(
+    sealer: Sealer, keys: Keys, keyring: Keyring, *, unsettled: bool = False
+) -> tuple[Sealed, ...]:
+    """Other keys, to the present values and to those of an update that is still to come.
+
+    `unsettled`: to those of a system before this one as well.
+    """
+    present = sealed(sealer, keys, keyring.pcrs, {} if unsettled else None)
+    others = (
+        _sealed(sealer, keys.shares[Holder.TPM], one.values, expected=True)
         for one in keyring.sealed
-        if one.expected and one.values != present.values
+        if (one.expected or unsettled) and one.values != present.values
     )
-    return (present, *coming)
+    return (present, *others)
 
 
 def unsealed(sealer: Sealer, keyring: Keyring, present: Mapping[int, bytes]) -> bytes:

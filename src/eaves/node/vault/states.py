@@ -6,7 +6,8 @@
       `-----> OPEN          the kernel has the key
 
 The way out of LOCKED is a key: unsealed by the TPM, or put together from other holders' shares,
-after which it is sealed to what boots now.  No event wipes a vault.
+after which it is sealed to what boots now; alone, unless the system that runs is on trial: the one
+before it may have to open the vault again.  No event wipes a vault.
 """
 
 from enum import StrEnum
@@ -40,7 +41,7 @@ class Event(StrEnum):
 class Act(StrEnum):
     MAKE = "make keys and folder"
     UNSEAL = "ask the TPM"
-    RESEAL = "seal to the present values alone"
+    RESEAL = "seal to the present values; alone, unless another system may boot soon"
     FORGET = "forget the key"
 
 
