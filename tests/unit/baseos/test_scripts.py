@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from eaves.node.baseos.entries import entry_text
+
 ROOTFS = Path(__file__).parents[3] / "image/rootfs"
 SCRIPTS = ROOTFS / "usr/lib/eaves-os"
+EPOCH_S, YEAR_S = 1_790_000_000, 365 * 24 * 3600
 
 
 def test_journals_of_the_last_boots_are_kept(tmp_path: Path) -> None:
@@ -43,7 +46,8 @@ def test_a_system_on_trial_is_left_when_its_node_does_not_run(
 ) -> None:
     machine = _Trial(tmp_path, entry)
     if told_s_ago is not None:
-        machine.told(told_s_ago)
+        machine.told()
+        assert not machine.goes_back(0, "active", up_s=601 - round(told_s_ago))
     assert machine.goes_back(restarts, "activating", up_s=601) == goes_back
 
 
@@ -66,30 +70,70 @@ def test_a_node_that_is_on_its_way_is_waited_for(
     assert machine.goes_back(0, state, job, up_s) == goes_back
 
 
+@pytest.mark.parametrize("jump_s", [-YEAR_S, -1, 3600, YEAR_S])
+def test_a_clock_that_is_set_ends_no_trial_and_saves_none(tmp_path: Path, jump_s: int) -> None:
+    """What the node told last is dated before the jump, and what it tells next after it."""
+    machine = _Trial(tmp_path, "eaves-b+0-1.conf")
+    machine.told()
+    assert not machine.goes_back(0, "active", up_s=180)
+    machine.clock_jumps(jump_s)
+    assert not machine.goes_back(0, "active", up_s=240)
+    machine.told(at_s=jump_s)
+    assert not machine.goes_back(0, "active", up_s=600)
+    machine.clock_jumps(jump_s)
+    assert not machine.goes_back(0, "active", up_s=899)
+    assert machine.goes_back(0, "active", up_s=900), "it has told nothing for 300 s"
+
+
+@pytest.mark.parametrize("entry", ["eaves-b.conf", "eaves-b+0-1.conf"])
+def test_a_machine_without_its_partitions_is_started_again(tmp_path: Path, entry: str) -> None:
+    """No node runs without them, and a system on trial is left by the restart."""
+    machine = _Trial(tmp_path, entry)
+    assert not machine.goes_back(0, "activating", up_s=180)
+    assert machine.goes_back(0, "activating", up_s=180, mounts="failed")
+
+
+def test_an_entry_that_was_cut_off_commits_nothing(tmp_path: Path) -> None:
+    machine = _Trial(tmp_path, "eaves-b.conf", entry_text("b", 7, "2")[:-8])
+    assert machine.goes_back(0, "active", up_s=601)
+
+
 class _Trial:
     """What the script sees of a machine."""
 
-    def __init__(self, root: Path, entry: str) -> None:
+    def __init__(self, root: Path, entry: str, text: str = entry_text("b", 7, "2")) -> None:
         for folder in ("run/eaves", "run/eaves-node/node", "efi/loader/entries", "dev", "proc"):
             (root / folder).mkdir(parents=True)
         (root / "run/eaves/boot.env").write_text("SLOT=b\nMODE=run\nESP_MOUNT=/efi\n")
-        (root / "efi/loader/entries" / entry).touch()
+        (root / "efi/loader/entries" / entry).write_text(text)
         self._root = root
+        self._now_s = EPOCH_S
 
-    def told(self, seconds_ago: float) -> None:
+    def told(self, at_s: int = 0) -> None:
+        """As the node does it: a new file in the place of the old one."""
         status = self._root / "run/eaves-node/node/status.json"
-        status.touch()
-        then = status.stat().st_mtime - seconds_ago
-        os.utime(status, (then, then))
+        new = status.with_suffix(".new")
+        new.touch()
+        os.utime(new, (EPOCH_S + at_s, EPOCH_S + at_s))
+        new.replace(status)
 
-    def goes_back(self, restarts: int, state: str, job: str = "", up_s: int = 0) -> bool:
+    def clock_jumps(self, by_s: int) -> None:
+        self._now_s += by_s
+
+    def goes_back(
+        self, restarts: int, state: str, job: str = "", up_s: int = 0, mounts: str = "active"
+    ) -> bool:
         (self._root / "proc/uptime").write_text(f"{up_s}.25 1234.5\n")
         asked = self._root / "asked"
         _program(
             self._root / "bin/systemctl",
-            f'case "$3" in NRestarts) echo {restarts} ;; ActiveState) echo {state} ;;'
-            f' Job) echo {job} ;; *) echo "$@" >{asked} ;; esac',
+            f'case "$3$5" in NRestartseaves-node.service) echo {restarts} ;;'
+            f" ActiveStateeaves-node.service) echo {state} ;;"
+            f" Jobeaves-node.service) echo {job} ;;"
+            f" ActiveStateeaves-mounts.service) echo {mounts} ;;"
+            f' *) echo "$@" >{asked} ;; esac',
         )
+        _program(self._root / "bin/date", f"echo {self._now_s}")
         subprocess.run(
             ["sh", SCRIPTS / "trial-deadline"],
             check=True,
@@ -105,9 +149,6 @@ def _program(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"#!/bin/sh\n{text}\n")
     path.chmod(0o755)
-
-
-EPOCH_S, YEAR_S = 1_790_000_000, 365 * 24 * 3600
 
 
 @pytest.mark.parametrize(
