@@ -198,16 +198,80 @@ def test_a_reset_that_hangs_is_ended_by_the_watchdog_of_the_machine() -> None:
     )
 
 
+DAMAGES = ("none", "a bitmap", "everything")
+
+
 @pytest.mark.host
-@pytest.mark.parametrize("damage", ["none", "a bitmap", "everything"])
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_state_is_mended_and_one_that_cannot_be_is_made_anew(
     tmp_path: Path, damage: str
 ) -> None:
     """What the disk still holds is there after the boot, and it can be written either way."""
-    kept = tmp_path / "kept/node"
+    disk = _state(tmp_path, damage)
+    done = _boots(tmp_path, disk, "eaves-b.conf")
+    last = done.stdout.splitlines()[-1]
+    assert last == ("found nothing" if damage == "everything" else "found mine")
+    assert ("made anew" in done.stdout) == (damage == "everything")
+    assert _is_sound(disk)
+
+
+@pytest.mark.host
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_system_on_trial_makes_no_state_anew(tmp_path: Path, damage: str) -> None:
+    """What is wrong may be itself; its boot fails, and the good system finds what it left."""
+    disk = _state(tmp_path, damage)
+    before = disk.read_bytes()
+    done = _boots(tmp_path, disk, "eaves-b+0-1.conf")
+    assert ("mounts ended 0" in done.stdout) == (damage != "everything")
+    assert damage != "everything" or disk.read_bytes() == before
+    if damage != "everything":
+        assert done.stdout.splitlines()[-1] == "found mine"
+
+
+@pytest.mark.host
+@pytest.mark.parametrize("entry", ["eaves-b.conf", "eaves-b+0-1.conf"])
+@pytest.mark.parametrize(
+    ("e2fsck", "mount"),
+    [
+        ("exit 127", ""),  # it is not there
+        ("exit 8", ""),
+        ("exit 12", ""),
+        ("kill -9 $$", ""),
+        ("exit 0", "exit 32"),  # the kernel lacks ext4
+        ("exit 8", "exit 32"),
+    ],
+)
+def test_a_state_that_only_cannot_be_reached_is_left_as_it_is(
+    tmp_path: Path, entry: str, e2fsck: str, mount: str
+) -> None:
+    disk = _state(tmp_path, "none")
+    _program(tmp_path / "bin/e2fsck", e2fsck)
+    if mount:
+        _program(
+            tmp_path / "bin/mount",
+            f'case "$*" in *"-t ext4"*) {mount} ;; esac\nexec /usr/bin/mount "$@"',
+        )
+    done = _boots(tmp_path, disk, entry)
+    assert "made anew" not in done.stdout
+    assert ("mounts ended 0" in done.stdout) == (not mount), done.stdout
+    assert _holds_mine(disk)
+
+
+@pytest.mark.host
+def test_errors_that_e2fsck_leaves_make_a_committed_state_anew(tmp_path: Path) -> None:
+    disk = _state(tmp_path, "none")
+    _program(tmp_path / "bin/e2fsck", "exit 4")
+    done = _boots(tmp_path, disk, "eaves-b.conf")
+    assert "made anew" in done.stdout
+    assert done.stdout.splitlines()[-1] == "found nothing"
+
+
+def _state(folder: Path, damage: str) -> Path:
+    """A disk with one file on it, and what then happened to it."""
+    kept = folder / "kept/node"
     kept.mkdir(parents=True)
     (kept / "identity").write_text("mine")
-    disk = tmp_path / "STATE"
+    disk = folder / "STATE"
     disk.write_bytes(b"")
     os.truncate(disk, 16 << 20)
     make = ("mkfs.ext4", "-q", "-F", "-O", "encrypt", "-d", kept.parent, disk)
@@ -221,20 +285,33 @@ def test_a_damaged_state_is_mended_and_one_that_cannot_be_is_made_anew(
     if damage == "a bitmap":
         subprocess.run(["tune2fs", "-E", "force_fsck", disk], check=True, capture_output=True)
         assert not _is_sound(disk)
-    (tmp_path / "boot.env").write_text(
-        f"MODE=run\nESP=/dev/\nESP_MOUNT=/efi\nCONFIG=/dev/\nP3=/dev/\nSTATE={disk}\n"
+    return disk
+
+
+def _boots(folder: Path, disk: Path, entry: str) -> subprocess.CompletedProcess[str]:
+    """With this entry of its own slot; programs of `folder`/bin come before the machine's."""
+    entries = folder / "efi/loader/entries"
+    entries.mkdir(parents=True)
+    (entries / entry).write_text(entry_text("b", 7, "2"))
+    (folder / "boot.env").write_text(
+        f"SLOT=b\nMODE=run\nESP=/dev/\nESP_MOUNT={folder}/efi\nCONFIG=/dev/\nP3=/dev/\n"
+        f"STATE={disk}\n"
     )
-    done = subprocess.run(
-        ["unshare", "--mount", "sh", "-c", _BOOT, "boot", tmp_path, SCRIPTS / "mounts"],
+    return subprocess.run(
+        ["unshare", "--mount", "sh", "-c", _BOOT, "boot", folder, SCRIPTS / "mounts"],
         check=True,
         capture_output=True,
         text=True,
         timeout=60,
+        env={**os.environ, "PATH": f"{folder}/bin:{os.environ['PATH']}"},
     )
-    last = done.stdout.splitlines()[-1]
-    assert last == ("found nothing" if damage == "everything" else "found mine")
-    assert ("made anew" in done.stdout) == (damage == "everything")
-    assert _is_sound(disk)
+
+
+def _holds_mine(disk: Path) -> bool:
+    told = subprocess.run(
+        ["debugfs", "-R", "cat node/identity", disk], check=True, capture_output=True, timeout=60
+    )
+    return told.stdout == b"mine"
 
 
 _BOOT = """\
@@ -242,7 +319,9 @@ for place in /run /var/lib /var/log; do mount -t tmpfs boot $place; done
 mkdir -p /run/eaves
 cp "$1/boot.env" /run/eaves/
 sh "$2"
-mountpoint -q /var/lib/eaves && echo new >/var/lib/eaves/node-now || exit 1
+echo "mounts ended $?"
+mountpoint -q /var/lib/eaves || exit 0
+echo new >/var/lib/eaves/node-now || exit 1
 echo "found $(cat /var/lib/eaves/node/identity 2>/dev/null || echo nothing)"
 """
 
