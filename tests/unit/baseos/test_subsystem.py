@@ -21,6 +21,7 @@ from eaves.node.baseos.record import TRIAL_FACT, read_trial
 from eaves.node.baseos.slots import Phase, Slot
 from eaves.node.baseos.subsystem import AGAIN_S, BaseOs
 from eaves.node.baseos.trial import Answer
+from eaves.node.checkpoint import Checkpoint, StateNotWritable
 from eaves.node.runtime.commands import takes_commands
 
 
@@ -54,6 +55,65 @@ async def test_an_update_is_written_tried_tested_and_committed(device: Device) -
     assert (node.counter(), device.settled) == (4, 1)
     assert (await device.boot()).phase is Phase.IDLE
     assert device.computer.running == "b"
+
+
+async def committed_on_a_full_disk(device: Device, monkeypatch: pytest.MonkeyPatch) -> BaseOs:
+    device.offer(device.computer.release("2"))
+    await device.follow(config("2", retry=4))
+    await device.boot()
+    await device.follow(config("2", retry=4))
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoint, "remember", _full)
+        node = await device.passes(690, Answer.WELL)
+    assert node.phase is Phase.IDLE
+    assert (node.counter(), device.settled) == (0, 0)
+    return node
+
+
+def _full(checkpoint: Checkpoint, **_: object) -> None:
+    raise StateNotWritable(checkpoint.folder, OSError("disk full"))
+
+
+async def test_what_could_not_be_kept_of_a_commit_is_kept_later(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await committed_on_a_full_disk(device, monkeypatch)
+    node = await device.passes(AGAIN_S, Answer.WELL)
+    assert (node.counter(), device.settled) == (4, 1)
+    node = await device.passes(2 * AGAIN_S, Answer.WELL)
+    assert (node.counter(), device.settled) == (4, 1)
+    assert node.text() == "2 in IMGB, idle"
+
+
+async def test_a_power_cut_right_after_a_commit_loses_no_counter(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await committed_on_a_full_disk(device, monkeypatch)
+    node = await device.boot()
+    assert node.phase is Phase.IDLE
+    assert (node.counter(), device.settled) == (4, 1)
+
+
+async def test_the_vault_is_settled_once_it_is_open(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await committed_on_a_full_disk(device, monkeypatch)
+    device.vault_open = False
+    node = await device.boot()
+    assert (node.counter(), device.settled) == (4, 0)
+    device.vault_open = True
+    await device.passes(AGAIN_S, Answer.WELL)
+    assert device.settled == 1
+
+
+async def test_the_next_update_does_not_lose_the_counter_of_the_last(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await committed_on_a_full_disk(device, monkeypatch)
+    device.offer(device.computer.release("3"))
+    node = await device.follow(config("3", retry=5))
+    assert node.phase is Phase.REBOOTING
+    assert node.counter() == 4
 
 
 async def test_commands_of_the_controller_wait_for_the_end_of_a_trial(device: Device) -> None:

@@ -96,8 +96,10 @@ class Memory:
         self._keep(unbarred(self._bars, version))
 
     def settle(self, running: str) -> None:
-        """What runs has proven itself."""
+        """What runs has proven itself.  Once more does no harm."""
         note = self.trial()
+        if note is not None and not self.of_another_boot(note):
+            return  # of the next trial already
         facts: dict[str, str | int | None] = {TRIAL_FACT: None}
         if note is not None and note.retry is not None:
             facts[RETRY_FACT] = note.retry

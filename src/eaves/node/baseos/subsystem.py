@@ -54,6 +54,7 @@ class BaseOs:
         self._target = ""
         self._forced = False
         self._again_at = float("-inf")
+        self._settle_at: float | None = None  # what runs is committed, and that is not kept yet
         self._error, self._error_at = "", around.now()
         self._deferred = ""
 
@@ -126,11 +127,18 @@ class BaseOs:
         self._target = note.version if note is not None else self._pair.other_version
         if event is Event.FOUND_IDLE:
             self._target = ""
-            try:
-                self._memory.forget_trial()
-            except EavesError as error:
-                self._note_error(error)
+            if note is not None and tried and note.version == self.version:
+                self._settle_at = float("-inf")  # power went right after the commit
+            else:
+                self._forget_trial()
         await self._take(event)
+        await self._settle_if_due()
+
+    def _forget_trial(self) -> None:
+        try:
+            self._memory.forget_trial()
+        except EavesError as error:
+            self._note_error(error)
 
     async def run_forever(self) -> None:
         if self._phase in (Phase.WRITING, Phase.SEALING, Phase.COMMITTING):
@@ -144,6 +152,7 @@ class BaseOs:
 
     async def round(self) -> None:
         """Whatever can happen now; each event in its turn."""
+        await self._settle_if_due()
         await self._check_health()
         while True:
             while self._events:
@@ -304,6 +313,8 @@ class BaseOs:
 
     async def _mark(self) -> None:
         """What is noted first tells the next boot what the loader was asked to do."""
+        if self._settle_at is not None:
+            self._memory.settle(self.version)  # the note that comes would take its place
         retry = self._wish.retry
         self._memory.begin(self._target, None if self._forced else retry, forced=self._forced)
         if self._forced:
@@ -331,8 +342,25 @@ class BaseOs:
     async def _settle(self) -> None:
         self._watch.end()
         self._deferred, self._target, self._error = "", "", ""
-        self._memory.settle(self.version)
-        await self._around.settle()
+        self._settle_at = float("-inf")
+        await self._settle_if_due()
+
+    async def _settle_if_due(self) -> None:
+        """Until it is kept: a cut or a full disk may come right after the commit."""
+        now = self._around.clock()
+        if self._settle_at is None or now < self._settle_at:
+            return
+        self._settle_at = now + AGAIN_S
+        try:
+            self._memory.settle(self.version)
+        except EavesError as error:
+            self._note_error(error)
+            return
+        if self._phase is Phase.IDLE:
+            self._error = ""
+        if self._around.vault_open():
+            await self._around.settle()
+            self._settle_at = None
 
     # What is told
 
