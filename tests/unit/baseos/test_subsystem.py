@@ -303,19 +303,146 @@ async def test_a_vault_that_cannot_be_told_is_tried_again(device: Device, error:
 
 async def test_the_fallback_counter_boots_the_other_version_and_stays_there(device: Device) -> None:
     await device.update("2")
-    await device.follow(config("2"), forced=1)
+    await device.follow(config("2"), forced=0)
     node = await device.passes(690, Answer.WELL)
     assert node.phase is Phase.IDLE
-    node = await device.follow(config("2"), forced=1)
+    node = await device.follow(config("2"), forced=0)
     assert node.phase is Phase.IDLE
-    node = await device.follow(config("2"), forced=2)
+    node = await device.follow(config("2"), forced=1)
     assert node.phase is Phase.REBOOTING
     node = await device.boot()
     assert node.version == "1"
-    await device.follow(config("2"), forced=2)
+    await device.follow(config("2"), forced=1)
     node = await device.passes(690, Answer.WELL)
     assert node.phase is Phase.REFUSED  # the configuration still names what was left
     assert device.computer.states() == (Slot.ACTIVE, Slot.UNUSED)
+
+
+async def with_an_old_version(device: Device) -> None:
+    """Version 2 is committed in slot B, version 1 is left in slot A."""
+    await device.update("2")
+    await device.follow(config("2"), forced=0)
+    node = await device.passes(690, Answer.WELL)
+    assert node.phase is Phase.IDLE
+
+
+async def test_a_fallback_is_forced_while_an_update_is_fetched(device: Device) -> None:
+    await with_an_old_version(device)
+    device.content = None
+    node = await device.follow(config("3"), forced=0)
+    assert node.phase is Phase.FETCHING
+    node = await device.follow(config("3"), forced=1)
+    assert node.phase is Phase.REBOOTING
+    node = await device.boot()
+    assert (node.phase, node.version) == (Phase.WAITING, "1")
+    await device.follow(config("2"), forced=1)
+    node = await device.passes(690, Answer.WELL)
+    assert (node.phase, node.version) == (Phase.REFUSED, "1")
+
+
+async def test_a_fallback_is_forced_while_an_update_is_refused(device: Device) -> None:
+    await with_an_old_version(device)
+    device.offer(device.computer.release("3", epoch=0))
+    node = await device.follow(config("3"), forced=0)
+    assert node.phase is Phase.REFUSED
+    node = await device.follow(config("3"), forced=1)
+    assert node.phase is Phase.REBOOTING
+    assert (await device.boot()).version == "1"
+
+
+async def test_a_fallback_that_is_forced_during_a_trial_waits_for_its_end(device: Device) -> None:
+    await device.follow(config("1"), forced=0)
+    await device.update("2")
+    node = await device.follow(config("2"), forced=1)
+    assert node.phase is Phase.WAITING
+    node = await device.passes(690, Answer.WELL)
+    assert node.phase is Phase.REBOOTING
+    assert (await device.boot()).version == "1"
+
+
+async def test_a_forced_fallback_that_fails_is_tried_again(device: Device) -> None:
+    """Also where something else is asked for meanwhile, which would take the slot."""
+    await with_an_old_version(device)
+    device.seal = Transient("the TPM is busy")
+    device.offer(device.computer.release("3"))
+    node = await device.follow(config("3"), forced=1)
+    assert node.phase is Phase.FETCHING
+    node = await device.follow(config("3"), forced=1)
+    assert (node.phase, device.computer.states()) == (Phase.FETCHING, (Slot.ACTIVE, Slot.UNUSED))
+    device.seal = None
+    device.clock += AGAIN_S
+    node = await device.follow(config("3"), forced=1)
+    assert node.phase is Phase.REBOOTING
+    assert (await device.boot()).version == "1"
+
+
+async def test_a_forced_fallback_that_was_cut_off_is_made_up_for(device: Device) -> None:
+    """Power went after it was noted and before the loader was told."""
+    await with_an_old_version(device)
+    await device.follow(config("2"), forced=1)
+    device.computer.disk().drop_other()
+    node = await device.boot()
+    assert (node.phase, node.version) == (Phase.IDLE, "2")
+    node = await device.follow(config("2"), forced=1)
+    assert node.phase is Phase.REBOOTING
+    assert (await device.boot()).version == "1"
+
+
+async def test_a_restart_of_the_node_before_a_forced_reboot_goes_on(device: Device) -> None:
+    await with_an_old_version(device)
+    await device.follow(config("2"), forced=1)
+    await device.start()
+    node = await device.follow(config("2"), forced=1)
+    assert node.phase is Phase.REBOOTING
+    assert (await device.boot()).version == "1"
+
+
+async def test_a_forced_fallback_whose_trial_ends_is_not_tried_again(device: Device) -> None:
+    await with_an_old_version(device)
+    await device.follow(config("2"), forced=1)
+    assert (await device.boot()).version == "1"
+    node = await device.boot()
+    assert (node.phase, node.version) == (Phase.FAILED, "2")
+    assert (await device.follow(config("2"), forced=1)).phase is Phase.FAILED
+    assert (await device.start()).phase is Phase.FAILED
+    assert (await device.follow(config("2"), forced=1)).phase is Phase.FAILED
+
+
+async def test_a_fallback_without_anything_to_fall_back_to_stays_asked_for(device: Device) -> None:
+    await device.follow(config("1"), forced=0)
+    node = await device.follow(config("1"), forced=1)
+    assert node.phase is Phase.IDLE
+    device.offer(device.computer.release("2"))
+    await device.follow(config("2"), forced=1)
+    assert (await device.boot()).version == "2"
+    node = await device.passes(690, Answer.WELL)
+    node = await device.follow(config("2"), forced=1)
+    assert node.phase is Phase.REBOOTING
+    assert (await device.boot()).version == "1"
+
+
+async def test_a_fallback_to_what_is_too_old_is_refused_and_told(device: Device) -> None:
+    await with_an_old_version(device)
+    device.computer.epoch = 3
+    await device.start()
+    node = await device.follow(config("2"), forced=1)
+    assert node.phase is Phase.IDLE
+    error = node.software()[1].sw_err
+    assert error is not None
+    assert "asks for version 1" in error.description
+    assert "epoch is 1, 2 asks for 3" in error.description
+    device.computer.epoch = 1  # another version came: the counter is answered
+    await device.start()
+    assert (await device.follow(config("2"), forced=1)).phase is Phase.IDLE
+
+
+async def test_a_counter_that_cannot_be_kept_stops_no_configuration(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoint, "remember", _full)
+        node = await device.follow(config("1"))
+    assert "disk full" in node.text()
 
 
 async def test_a_loader_that_does_not_obey_is_not_asked_for_ever(device: Device) -> None:

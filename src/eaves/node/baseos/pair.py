@@ -12,6 +12,7 @@ class Pair:
         self._disk = disk
         self.states = (Slot.ACTIVE, Slot.UNUSED)  # of what runs, and of the other
         self.other_version = ""  # empty: the other holds nothing whole
+        self.other_epoch = 0
 
     @property
     def version(self) -> str:
@@ -19,10 +20,26 @@ class Pair:
         return self._disk.running.version
 
     async def look(self) -> None:
-        self.states, self.other_version = await asyncio.to_thread(self._read)
+        await asyncio.to_thread(self._read)
 
-    def _read(self) -> tuple[tuple[Slot, Slot], str]:
-        return self._disk.states(), self._disk.whole()
+    def _read(self) -> None:
+        self.states, self.other_version = self._disk.states(), self._disk.whole()
+        held = self._disk.held(running=False)
+        self.other_epoch = held.epoch if held is not None else 0
+
+    def may_go_back(self) -> bool:
+        """Is there a version in the other slot that was good before?"""
+        return self.states == (Slot.ACTIVE, Slot.UNUSED) and self.other_version != ""
+
+    def too_old(self) -> str:
+        """Why the version in the other slot must not come back; empty: it may."""
+        mine = self._disk.running
+        if self.other_epoch >= mine.epoch:
+            return ""
+        return (
+            f"force.fallback.counter asks for version {self.other_version}, older than what"
+            f" may run here: its epoch is {self.other_epoch}, {mine.version} asks for {mine.epoch}"
+        )
 
     def running(self) -> SlotSeen:
         device = self._disk.device_name(running=True)
