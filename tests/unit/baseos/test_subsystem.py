@@ -226,6 +226,20 @@ async def test_a_failed_check_falls_back_and_is_named(device: Device) -> None:
     assert "eaves-measure.service" in error.description
 
 
+async def test_a_system_that_is_not_what_its_manifest_says_is_left_and_barred(
+    device: Device,
+) -> None:
+    device.computer.says = {"2": "2-draft"}
+    node = await device.update("2")
+    assert node.phase is Phase.LEAVING
+    assert device.reboots[-1] is BootReason.BOOT_REASON_FALLBACK
+    node = await falls_back(device, "a health check failed")
+    error = node.software()[1].sw_err
+    assert error is not None
+    assert error.description.startswith("health check version: ")
+    assert "it is version 2-draft, its signed manifest says 2;" in error.description
+
+
 async def test_a_failed_version_waits_for_its_counter(device: Device) -> None:
     await device.update("2")
     await falls_back(device, "power was lost")

@@ -140,7 +140,21 @@ class BaseOs:
             else:
                 self._forget_trial()
         await self._take(event)
+        if event is Event.FOUND_TRIAL:
+            await self._check_version()
         await self._settle_if_due()
+
+    async def _check_version(self) -> None:
+        """A system that is not what its manifest says would be asked for, and tried, for ever."""
+        held = await asyncio.to_thread(self._disk.held, running=True)
+        if held is None or held.version == self.version:
+            return
+        self._error = (
+            f"it says of itself that it is version {self.version}, its signed manifest says"
+            f" {held.version}; build it again"
+        )
+        self._watch.failed_check = "version"
+        await self._take(Event.UNHEALTHY)
 
     def _forget_trial(self) -> None:
         try:
