@@ -12,7 +12,7 @@ from eaves.evapi.config import BaseOS, ContentTree, DeviceOpsCmd, EdgeDevConfig
 from eaves.evapi.config_items import ItemValues
 from eaves.evapi.info import BootReason
 from eaves.node.baseos.bundle import Manifest
-from eaves.node.baseos.health import Check
+from eaves.node.baseos.health import Check, boot_partition
 from eaves.node.baseos.ports import Around, Content
 from eaves.node.baseos.slots import Phase
 from eaves.node.baseos.subsystem import BaseOs
@@ -69,6 +69,7 @@ class Device:
         self.close()
         self.checkpoint = Checkpoint(self.state)
         reason = self.reboots[-1] if self.reboots else BootReason.BOOT_REASON_POWER_FAIL
+        disk = self.computer.disk()
         around = Around(
             content=self._content,
             announce=self._announce,
@@ -76,7 +77,7 @@ class Device:
             vault_open=lambda: self.vault_open,
             limits=lambda: LIMITS,
             reboot=lambda reason, _: self.reboots.append(reason),
-            checks=(Check("units", lambda: self.ill),),
+            checks=(boot_partition(disk.states), Check("units", lambda: self.ill)),
             last_words=lambda: "kernel: last line",
             changed=lambda: None,
             clock=lambda: self.clock,
@@ -85,7 +86,7 @@ class Device:
             boot_reason=reason,
             boot_text=text,
         )
-        self.node = BaseOs(self.computer.disk(), self.checkpoint, around)
+        self.node = BaseOs(disk, self.checkpoint, around)
         await self.node.start()
         return self.node
 

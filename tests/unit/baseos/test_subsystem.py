@@ -240,6 +240,53 @@ async def test_a_system_that_is_not_what_its_manifest_says_is_left_and_barred(
     assert "it is version 2-draft, its signed manifest says 2;" in error.description
 
 
+async def without_its_boot_partition(device: Device) -> BaseOs:
+    """It is not mounted, from this start of the node on."""
+    (device.computer.esp / "loader").rename(device.computer.esp / "away")
+    return await device.start()
+
+
+async def test_a_trial_that_cannot_read_the_boot_partition_stays_one_and_falls_back(
+    device: Device,
+) -> None:
+    await device.update("2")
+    node = await without_its_boot_partition(device)
+    assert (node.phase, node.version) == (Phase.WAITING, "2")
+    assert node.software()[0].partition_state == "inprogress"
+    node = await device.passes(30, Answer.WELL)
+    assert node.phase is Phase.LEAVING
+    (device.computer.esp / "away").rename(device.computer.esp / "loader")
+    node = await falls_back(device, "a health check failed")
+    error = node.software()[1].sw_err
+    assert error is not None
+    assert error.description.startswith("health check boot partition: ")
+
+
+async def test_a_good_system_without_its_boot_partition_goes_on_and_forgets_nothing(
+    device: Device,
+) -> None:
+    """Neither the trial that failed, whose bar is made once the entries are read again."""
+    await device.update("2")
+    device.computer.boot()
+    device.boot_id = "after the trial"
+    node = await without_its_boot_partition(device)
+    assert (node.phase, node.version) == (Phase.IDLE, "1")
+    assert "cannot be read" in node.text()
+    node = await device.follow(config("1"), forced=1)
+    assert node.phase is Phase.IDLE
+    (device.computer.esp / "away").rename(device.computer.esp / "loader")
+    await falls_back(device, "power was lost")
+
+
+async def test_a_system_that_boots_again_after_it_was_left_is_kept(device: Device) -> None:
+    await device.update("2")
+    node = await without_its_boot_partition(device)
+    node = await device.passes(30, Answer.WELL)
+    assert node.phase is Phase.LEAVING
+    device.boot_id = "again"
+    assert (await device.start()).phase is Phase.IDLE
+
+
 async def test_a_failed_version_waits_for_its_counter(device: Device) -> None:
     await device.update("2")
     await falls_back(device, "power was lost")

@@ -25,6 +25,7 @@ from eaves.node.baseos.intent import Standing
 from eaves.node.baseos.memory import Memory
 from eaves.node.baseos.pair import Pair
 from eaves.node.baseos.ports import Around, Content, SlotsOnDisk
+from eaves.node.baseos.record import Trial
 from eaves.node.baseos.slots import BEFORE_MARK, TRIAL, Act, Event, Phase, found, move, takes
 from eaves.node.baseos.status import Seen, baseos_text, software
 from eaves.node.baseos.trial import Answer
@@ -129,15 +130,17 @@ class BaseOs:
         note = self._memory.trial()
         tried = self._memory.of_another_boot(note)
         await self._pair.look()
+        if not self._pair.known and tried and self._was_begun(note):
+            self._pair.suppose_trial()
         event = found(*self._pair.states, tried=tried)
         self._target = note.version if note is not None else self._pair.other_version
         if event is Event.FOUND_WRITTEN:
             self._forced = note is not None and note.counter is not None
         if event is Event.FOUND_IDLE:
             self._target = ""
-            if note is not None and tried and note.version == self.version:
+            if self._pair.known and tried and note is not None and note.version == self.version:
                 self._settle_at = float("-inf")  # power went right after the commit
-            else:
+            elif self._pair.known:
                 self._forget_trial()
         await self._take(event)
         if event is Event.FOUND_TRIAL:
@@ -155,6 +158,10 @@ class BaseOs:
         )
         self._watch.failed_check = "version"
         await self._take(Event.UNHEALTHY)
+
+    def _was_begun(self, note: Trial | None) -> bool:
+        """By the note alone.  What boots again after it was left is what is good."""
+        return note is not None and note.version == self.version and not note.why_left
 
     def _forget_trial(self) -> None:
         try:
