@@ -1,7 +1,8 @@
 """Updates like another one, made within seconds, under a version of their own.
 
-`renamed` is a good system: its root says its version.  `make` adds words to the kernel's and leaves
-the root as it is, so that it never is what it says; it is for updates that are to fail:
+`renamed` is a good system: its root says its version.  `make` leaves the root as it is, so that it
+never is what it says, which its node finds.  Both may add words to the kernel's, for updates that
+are to fail:
 
     rdinit=/none                               panics
     systemd.mask=eaves-node.service            has no node
@@ -53,7 +54,9 @@ def make(
     return target
 
 
-def renamed(of: Path, version: str, key: ec.EllipticCurvePrivateKey, out: Path) -> Path:
+def renamed(
+    of: Path, version: str, key: ec.EllipticCurvePrivateKey, out: Path, words: str = ""
+) -> Path:
     """A folder as image/build.py writes it, for an update alone: system.eos and its parts.
 
     `version`: as long as that of `of`, whose os-release stands in the root as plain bytes.
@@ -72,6 +75,7 @@ def renamed(of: Path, version: str, key: ec.EllipticCurvePrivateKey, out: Path) 
     root_hash, _ = add_tree(image, uuid.uuid5(uuid.NAMESPACE_URL, f"eaves-os/{version}"))
     parts[".osrel"] = after
     parts[".cmdline"] = parts[".cmdline"].replace(said["root_hash"].encode(), root_hash.encode())
+    parts[".cmdline"] += f" {words}".encode() if words else b""
     said |= {"version": version, "root_hash": root_hash, "root": _part(image)}
     raw = _write(parts, said, image, key, out, out / "system.eos")
     (out / "manifest.json").write_bytes(raw)

@@ -101,16 +101,20 @@ def variant(
     """The second system under another version, whose kernel gets more words; answers its update.
 
     Without a key of its own it is signed as all are.  `rootless`: for one whose root nobody reads.
+    One with words whose version has as many letters as the second's is what it says, so that it is
+    left for those words alone.
     """
+    if words and not rootless and len(version) == len(SECOND):
+        return another(images, version, folder, words)
     target = folder / f"{version}.eos"
     kept = {"rootless": rootless, "epoch": epoch}
     script("variant").make(images.second, version, words, key or update_key(), target, **kept)
     return target
 
 
-def another(images: Images, version: str, folder: Path) -> Path:
+def another(images: Images, version: str, folder: Path, words: str = "") -> Path:
     """A good version, of as many letters as the first; answers its update."""
-    made = script("variant").renamed(images.first, version, update_key(), folder / version)
+    made = script("variant").renamed(images.first, version, update_key(), folder / version, words)
     target = folder / f"{version}.eos"
     (made / "system.eos").rename(target)
     shutil.rmtree(made)

@@ -12,7 +12,7 @@ from eaves.evapi.config import BaseOS, ContentTree, DeviceOpsCmd, EdgeDevConfig
 from eaves.evapi.config_items import ItemValues
 from eaves.evapi.info import BootReason
 from eaves.node.baseos.bundle import Manifest
-from eaves.node.baseos.health import Check
+from eaves.node.baseos.health import Check, boot_partition
 from eaves.node.baseos.ports import Around, Content
 from eaves.node.baseos.slots import Phase
 from eaves.node.baseos.subsystem import BaseOs
@@ -75,6 +75,7 @@ class Device:
         self.close()
         self.checkpoint = Checkpoint(self.state)
         reason = self.reboots[-1] if self.reboots else BootReason.BOOT_REASON_POWER_FAIL
+        disk = self.computer.disk()
         around = Around(
             content=self._content,
             announce=self._announce,
@@ -82,7 +83,7 @@ class Device:
             vault_open=lambda: self.vault_open,
             limits=lambda: LIMITS,
             reboot=lambda reason, _: self.reboots.append(reason),
-            checks=(Check("units", lambda: self.ill),),
+            checks=(boot_partition(disk.states), Check("units", lambda: self.ill)),
             last_words=lambda: "kernel: last line",
             changed=lambda: None,
             clock=lambda: self.clock,
@@ -91,7 +92,7 @@ class Device:
             boot_reason=reason,
             boot_text=text,
         )
-        self.node = BaseOs(self.computer.disk(), self.checkpoint, around)
+        self.node = BaseOs(disk, self.checkpoint, around)
         return self.node
 
     def close(self) -> None:

@@ -87,6 +87,7 @@ class Computer:
             device.path.write_bytes(bytes(slot_bytes))
         self.running = "a"
         self.epoch = 1
+        self.says: dict[str, str] = {}  # version of a manifest -> what that system says it is
         self.install(self.release("1"))
 
     def release(self, version: str, **fields: object) -> Release:
@@ -130,7 +131,8 @@ class Computer:
 
     def disk(self, writable: AbstractContextManager[None] | None = None) -> Disk:
         """As the node of the running slot sees it."""
-        running = Running(self.running, self.version(), ARCH, FLAVOUR, self.epoch)
+        version = self.version()
+        running = Running(self.running, self.says.get(version, version), ARCH, FLAVOUR, self.epoch)
         return Disk(
             running,
             self.devices,

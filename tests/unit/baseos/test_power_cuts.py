@@ -103,7 +103,7 @@ class Life:
     def __init__(self, folder: Path) -> None:
         self.device = Device(Computer(folder / "computer"), folder / "state")
         self.device.offer(self.device.computer.release(NEW))
-        self.retry = 0
+        self.retry = 1
         self.tested = False
         self._booted_at = 0.0
 
@@ -136,6 +136,7 @@ class Life:
                     if node.phase in (Phase.FAILED, Phase.REFUSED):
                         return node
                     if node.phase is Phase.IDLE and node.version == NEW:
+                        assert node.counter() == self.retry
                         return node
                     device.clock += AGAIN_S
         raise AssertionError(f"it does not come to an end: {node.text()}")

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from eaves.node.baseos.entries import entry_text
+
 ROOTFS = Path(__file__).parents[3] / "image/rootfs"
 SCRIPTS = ROOTFS / "usr/lib/eaves-os"
+EPOCH_S, YEAR_S = 1_790_000_000, 365 * 24 * 3600
 
 
 def test_journals_of_the_last_boots_are_kept(tmp_path: Path) -> None:
@@ -43,7 +46,8 @@ def test_a_system_on_trial_is_left_when_its_node_does_not_run(
 ) -> None:
     machine = _Trial(tmp_path, entry)
     if told_s_ago is not None:
-        machine.told(told_s_ago)
+        machine.told()
+        assert not machine.goes_back(0, "active", up_s=601 - round(told_s_ago))
     assert machine.goes_back(restarts, "activating", up_s=601) == goes_back
 
 
@@ -66,30 +70,70 @@ def test_a_node_that_is_on_its_way_is_waited_for(
     assert machine.goes_back(0, state, job, up_s) == goes_back
 
 
+@pytest.mark.parametrize("jump_s", [-YEAR_S, -1, 3600, YEAR_S])
+def test_a_clock_that_is_set_ends_no_trial_and_saves_none(tmp_path: Path, jump_s: int) -> None:
+    """What the node told last is dated before the jump, and what it tells next after it."""
+    machine = _Trial(tmp_path, "eaves-b+0-1.conf")
+    machine.told()
+    assert not machine.goes_back(0, "active", up_s=180)
+    machine.clock_jumps(jump_s)
+    assert not machine.goes_back(0, "active", up_s=240)
+    machine.told(at_s=jump_s)
+    assert not machine.goes_back(0, "active", up_s=600)
+    machine.clock_jumps(jump_s)
+    assert not machine.goes_back(0, "active", up_s=899)
+    assert machine.goes_back(0, "active", up_s=900), "it has told nothing for 300 s"
+
+
+@pytest.mark.parametrize("entry", ["eaves-b.conf", "eaves-b+0-1.conf"])
+def test_a_machine_without_its_partitions_is_started_again(tmp_path: Path, entry: str) -> None:
+    """No node runs without them, and a system on trial is left by the restart."""
+    machine = _Trial(tmp_path, entry)
+    assert not machine.goes_back(0, "activating", up_s=180)
+    assert machine.goes_back(0, "activating", up_s=180, mounts="failed")
+
+
+def test_an_entry_that_was_cut_off_commits_nothing(tmp_path: Path) -> None:
+    machine = _Trial(tmp_path, "eaves-b.conf", entry_text("b", 7, "2")[:-8])
+    assert machine.goes_back(0, "active", up_s=601)
+
+
 class _Trial:
     """What the script sees of a machine."""
 
-    def __init__(self, root: Path, entry: str) -> None:
+    def __init__(self, root: Path, entry: str, text: str = entry_text("b", 7, "2")) -> None:
         for folder in ("run/eaves", "run/eaves-node/node", "efi/loader/entries", "dev", "proc"):
             (root / folder).mkdir(parents=True)
         (root / "run/eaves/boot.env").write_text("SLOT=b\nMODE=run\nESP_MOUNT=/efi\n")
-        (root / "efi/loader/entries" / entry).touch()
+        (root / "efi/loader/entries" / entry).write_text(text)
         self._root = root
+        self._now_s = EPOCH_S
 
-    def told(self, seconds_ago: float) -> None:
+    def told(self, at_s: int = 0) -> None:
+        """As the node does it: a new file in the place of the old one."""
         status = self._root / "run/eaves-node/node/status.json"
-        status.touch()
-        then = status.stat().st_mtime - seconds_ago
-        os.utime(status, (then, then))
+        new = status.with_suffix(".new")
+        new.touch()
+        os.utime(new, (EPOCH_S + at_s, EPOCH_S + at_s))
+        new.replace(status)
 
-    def goes_back(self, restarts: int, state: str, job: str = "", up_s: int = 0) -> bool:
+    def clock_jumps(self, by_s: int) -> None:
+        self._now_s += by_s
+
+    def goes_back(
+        self, restarts: int, state: str, job: str = "", up_s: int = 0, mounts: str = "active"
+    ) -> bool:
         (self._root / "proc/uptime").write_text(f"{up_s}.25 1234.5\n")
         asked = self._root / "asked"
         _program(
             self._root / "bin/systemctl",
-            f'case "$3" in NRestarts) echo {restarts} ;; ActiveState) echo {state} ;;'
-            f' Job) echo {job} ;; *) echo "$@" >{asked} ;; esac',
+            f'case "$3$5" in NRestartseaves-node.service) echo {restarts} ;;'
+            f" ActiveStateeaves-node.service) echo {state} ;;"
+            f" Jobeaves-node.service) echo {job} ;;"
+            f" ActiveStateeaves-mounts.service) echo {mounts} ;;"
+            f' *) echo "$@" >{asked} ;; esac',
         )
+        _program(self._root / "bin/date", f"echo {self._now_s}")
         subprocess.run(
             ["sh", SCRIPTS / "trial-deadline"],
             check=True,
@@ -105,9 +149,6 @@ def _program(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"#!/bin/sh\n{text}\n")
     path.chmod(0o755)
-
-
-EPOCH_S, YEAR_S = 1_790_000_000, 365 * 24 * 3600
 
 
 @pytest.mark.parametrize(
@@ -157,16 +198,80 @@ def test_a_reset_that_hangs_is_ended_by_the_watchdog_of_the_machine() -> None:
     )
 
 
+DAMAGES = ("none", "a bitmap", "everything")
+
+
 @pytest.mark.host
-@pytest.mark.parametrize("damage", ["none", "a bitmap", "everything"])
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_state_is_mended_and_one_that_cannot_be_is_made_anew(
     tmp_path: Path, damage: str
 ) -> None:
     """What the disk still holds is there after the boot, and it can be written either way."""
-    kept = tmp_path / "kept/node"
+    disk = _state(tmp_path, damage)
+    done = _boots(tmp_path, disk, "eaves-b.conf")
+    last = done.stdout.splitlines()[-1]
+    assert last == ("found nothing" if damage == "everything" else "found mine")
+    assert ("made anew" in done.stdout) == (damage == "everything")
+    assert _is_sound(disk)
+
+
+@pytest.mark.host
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_system_on_trial_makes_no_state_anew(tmp_path: Path, damage: str) -> None:
+    """What is wrong may be itself; its boot fails, and the good system finds what it left."""
+    disk = _state(tmp_path, damage)
+    before = disk.read_bytes()
+    done = _boots(tmp_path, disk, "eaves-b+0-1.conf")
+    assert ("mounts ended 0" in done.stdout) == (damage != "everything")
+    assert damage != "everything" or disk.read_bytes() == before
+    if damage != "everything":
+        assert done.stdout.splitlines()[-1] == "found mine"
+
+
+@pytest.mark.host
+@pytest.mark.parametrize("entry", ["eaves-b.conf", "eaves-b+0-1.conf"])
+@pytest.mark.parametrize(
+    ("e2fsck", "mount"),
+    [
+        ("exit 127", ""),  # it is not there
+        ("exit 8", ""),
+        ("exit 12", ""),
+        ("kill -9 $$", ""),
+        ("exit 0", "exit 32"),  # the kernel lacks ext4
+        ("exit 8", "exit 32"),
+    ],
+)
+def test_a_state_that_only_cannot_be_reached_is_left_as_it_is(
+    tmp_path: Path, entry: str, e2fsck: str, mount: str
+) -> None:
+    disk = _state(tmp_path, "none")
+    _program(tmp_path / "bin/e2fsck", e2fsck)
+    if mount:
+        _program(
+            tmp_path / "bin/mount",
+            f'case "$*" in *"-t ext4"*) {mount} ;; esac\nexec /usr/bin/mount "$@"',
+        )
+    done = _boots(tmp_path, disk, entry)
+    assert "made anew" not in done.stdout
+    assert ("mounts ended 0" in done.stdout) == (not mount), done.stdout
+    assert _holds_mine(disk)
+
+
+@pytest.mark.host
+def test_errors_that_e2fsck_leaves_make_a_committed_state_anew(tmp_path: Path) -> None:
+    disk = _state(tmp_path, "none")
+    _program(tmp_path / "bin/e2fsck", "exit 4")
+    done = _boots(tmp_path, disk, "eaves-b.conf")
+    assert "made anew" in done.stdout
+    assert done.stdout.splitlines()[-1] == "found nothing"
+
+
+def _state(folder: Path, damage: str) -> Path:
+    """A disk with one file on it, and what then happened to it."""
+    kept = folder / "kept/node"
     kept.mkdir(parents=True)
     (kept / "identity").write_text("mine")
-    disk = tmp_path / "STATE"
+    disk = folder / "STATE"
     disk.write_bytes(b"")
     os.truncate(disk, 16 << 20)
     make = ("mkfs.ext4", "-q", "-F", "-O", "encrypt", "-d", kept.parent, disk)
@@ -180,20 +285,33 @@ def test_a_damaged_state_is_mended_and_one_that_cannot_be_is_made_anew(
     if damage == "a bitmap":
         subprocess.run(["tune2fs", "-E", "force_fsck", disk], check=True, capture_output=True)
         assert not _is_sound(disk)
-    (tmp_path / "boot.env").write_text(
-        f"MODE=run\nESP=/dev/\nESP_MOUNT=/efi\nCONFIG=/dev/\nP3=/dev/\nSTATE={disk}\n"
+    return disk
+
+
+def _boots(folder: Path, disk: Path, entry: str) -> subprocess.CompletedProcess[str]:
+    """With this entry of its own slot; programs of `folder`/bin come before the machine's."""
+    entries = folder / "efi/loader/entries"
+    entries.mkdir(parents=True)
+    (entries / entry).write_text(entry_text("b", 7, "2"))
+    (folder / "boot.env").write_text(
+        f"SLOT=b\nMODE=run\nESP=/dev/\nESP_MOUNT={folder}/efi\nCONFIG=/dev/\nP3=/dev/\n"
+        f"STATE={disk}\n"
     )
-    done = subprocess.run(
-        ["unshare", "--mount", "sh", "-c", _BOOT, "boot", tmp_path, SCRIPTS / "mounts"],
+    return subprocess.run(
+        ["unshare", "--mount", "sh", "-c", _BOOT, "boot", folder, SCRIPTS / "mounts"],
         check=True,
         capture_output=True,
         text=True,
         timeout=60,
+        env={**os.environ, "PATH": f"{folder}/bin:{os.environ['PATH']}"},
     )
-    last = done.stdout.splitlines()[-1]
-    assert last == ("found nothing" if damage == "everything" else "found mine")
-    assert ("made anew" in done.stdout) == (damage == "everything")
-    assert _is_sound(disk)
+
+
+def _holds_mine(disk: Path) -> bool:
+    told = subprocess.run(
+        ["debugfs", "-R", "cat node/identity", disk], check=True, capture_output=True, timeout=60
+    )
+    return told.stdout == b"mine"
 
 
 _BOOT = """\
@@ -201,7 +319,9 @@ for place in /run /var/lib /var/log; do mount -t tmpfs boot $place; done
 mkdir -p /run/eaves
 cp "$1/boot.env" /run/eaves/
 sh "$2"
-mountpoint -q /var/lib/eaves && echo new >/var/lib/eaves/node-now || exit 1
+echo "mounts ended $?"
+mountpoint -q /var/lib/eaves || exit 0
+echo new >/var/lib/eaves/node-now || exit 1
 echo "found $(cat /var/lib/eaves/node/identity 2>/dev/null || echo nothing)"
 """
 

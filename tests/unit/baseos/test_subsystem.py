@@ -21,6 +21,7 @@ from eaves.node.baseos.record import TRIAL_FACT, read_trial
 from eaves.node.baseos.slots import Phase, Slot
 from eaves.node.baseos.subsystem import AGAIN_S, BaseOs
 from eaves.node.baseos.trial import Answer
+from eaves.node.checkpoint import Checkpoint, StateNotWritable
 from eaves.node.runtime.commands import takes_commands
 
 
@@ -54,6 +55,65 @@ async def test_an_update_is_written_tried_tested_and_committed(device: Device) -
     assert (node.counter(), device.settled) == (4, 1)
     assert (await device.boot()).phase is Phase.IDLE
     assert device.computer.running == "b"
+
+
+async def committed_on_a_full_disk(device: Device, monkeypatch: pytest.MonkeyPatch) -> BaseOs:
+    device.offer(device.computer.release("2"))
+    await device.follow(config("2", retry=4))
+    await device.boot()
+    await device.follow(config("2", retry=4))
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoint, "remember", _full)
+        node = await device.passes(690, Answer.WELL)
+    assert node.phase is Phase.IDLE
+    assert (node.counter(), device.settled) == (0, 0)
+    return node
+
+
+def _full(checkpoint: Checkpoint, **_: object) -> None:
+    raise StateNotWritable(checkpoint.folder, OSError("disk full"))
+
+
+async def test_what_could_not_be_kept_of_a_commit_is_kept_later(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await committed_on_a_full_disk(device, monkeypatch)
+    node = await device.passes(AGAIN_S, Answer.WELL)
+    assert (node.counter(), device.settled) == (4, 1)
+    node = await device.passes(2 * AGAIN_S, Answer.WELL)
+    assert (node.counter(), device.settled) == (4, 1)
+    assert node.text() == "2 in IMGB, idle"
+
+
+async def test_a_power_cut_right_after_a_commit_loses_no_counter(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await committed_on_a_full_disk(device, monkeypatch)
+    node = await device.boot()
+    assert node.phase is Phase.IDLE
+    assert (node.counter(), device.settled) == (4, 1)
+
+
+async def test_the_vault_is_settled_once_it_is_open(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await committed_on_a_full_disk(device, monkeypatch)
+    device.vault_open = False
+    node = await device.boot()
+    assert (node.counter(), device.settled) == (4, 0)
+    device.vault_open = True
+    await device.passes(AGAIN_S, Answer.WELL)
+    assert device.settled == 1
+
+
+async def test_the_next_update_does_not_lose_the_counter_of_the_last(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await committed_on_a_full_disk(device, monkeypatch)
+    device.offer(device.computer.release("3"))
+    node = await device.follow(config("3", retry=5))
+    assert node.phase is Phase.REBOOTING
+    assert node.counter() == 4
 
 
 async def test_commands_of_the_controller_wait_for_the_end_of_a_trial(device: Device) -> None:
@@ -172,6 +232,67 @@ async def test_a_failed_check_falls_back_and_is_named(device: Device) -> None:
     assert "eaves-measure.service" in error.description
 
 
+async def test_a_system_that_is_not_what_its_manifest_says_is_left_and_barred(
+    device: Device,
+) -> None:
+    device.computer.says = {"2": "2-draft"}
+    node = await device.update("2")
+    assert node.phase is Phase.LEAVING
+    assert device.reboots[-1] is BootReason.BOOT_REASON_FALLBACK
+    node = await falls_back(device, "a health check failed")
+    error = node.software()[1].sw_err
+    assert error is not None
+    assert error.description.startswith("health check version: ")
+    assert "it is version 2-draft, its signed manifest says 2;" in error.description
+
+
+async def without_its_boot_partition(device: Device) -> BaseOs:
+    """It is not mounted, from this start of the node on."""
+    (device.computer.esp / "loader").rename(device.computer.esp / "away")
+    return await device.start()
+
+
+async def test_a_trial_that_cannot_read_the_boot_partition_stays_one_and_falls_back(
+    device: Device,
+) -> None:
+    await device.update("2")
+    node = await without_its_boot_partition(device)
+    assert (node.phase, node.version) == (Phase.WAITING, "2")
+    assert node.software()[0].partition_state == "inprogress"
+    node = await device.passes(30, Answer.WELL)
+    assert node.phase is Phase.LEAVING
+    (device.computer.esp / "away").rename(device.computer.esp / "loader")
+    node = await falls_back(device, "a health check failed")
+    error = node.software()[1].sw_err
+    assert error is not None
+    assert error.description.startswith("health check boot partition: ")
+
+
+async def test_a_good_system_without_its_boot_partition_goes_on_and_forgets_nothing(
+    device: Device,
+) -> None:
+    """Neither the trial that failed, whose bar is made once the entries are read again."""
+    await device.update("2")
+    device.computer.boot()
+    device.boot_id = "after the trial"
+    node = await without_its_boot_partition(device)
+    assert (node.phase, node.version) == (Phase.IDLE, "1")
+    assert "cannot be read" in node.text()
+    node = await device.follow(config("1"), forced=1)
+    assert node.phase is Phase.IDLE
+    (device.computer.esp / "away").rename(device.computer.esp / "loader")
+    await falls_back(device, "power was lost")
+
+
+async def test_a_system_that_boots_again_after_it_was_left_is_kept(device: Device) -> None:
+    await device.update("2")
+    node = await without_its_boot_partition(device)
+    node = await device.passes(30, Answer.WELL)
+    assert node.phase is Phase.LEAVING
+    device.boot_id = "again"
+    assert (await device.start()).phase is Phase.IDLE
+
+
 async def test_a_failed_version_waits_for_its_counter(device: Device) -> None:
     await device.update("2")
     await falls_back(device, "power was lost")
@@ -249,19 +370,146 @@ async def test_a_vault_that_cannot_be_told_is_tried_again(device: Device, error:
 
 async def test_the_fallback_counter_boots_the_other_version_and_stays_there(device: Device) -> None:
     await device.update("2")
-    await device.follow(config("2"), forced=1)
+    await device.follow(config("2"), forced=0)
     node = await device.passes(690, Answer.WELL)
     assert node.phase is Phase.IDLE
-    node = await device.follow(config("2"), forced=1)
+    node = await device.follow(config("2"), forced=0)
     assert node.phase is Phase.IDLE
-    node = await device.follow(config("2"), forced=2)
+    node = await device.follow(config("2"), forced=1)
     assert node.phase is Phase.REBOOTING
     node = await device.boot()
     assert node.version == "1"
-    await device.follow(config("2"), forced=2)
+    await device.follow(config("2"), forced=1)
     node = await device.passes(690, Answer.WELL)
     assert node.phase is Phase.REFUSED  # the configuration still names what was left
     assert device.computer.states() == (Slot.ACTIVE, Slot.UNUSED)
+
+
+async def with_an_old_version(device: Device) -> None:
+    """Version 2 is committed in slot B, version 1 is left in slot A."""
+    await device.update("2")
+    await device.follow(config("2"), forced=0)
+    node = await device.passes(690, Answer.WELL)
+    assert node.phase is Phase.IDLE
+
+
+async def test_a_fallback_is_forced_while_an_update_is_fetched(device: Device) -> None:
+    await with_an_old_version(device)
+    device.content = None
+    node = await device.follow(config("3"), forced=0)
+    assert node.phase is Phase.FETCHING
+    node = await device.follow(config("3"), forced=1)
+    assert node.phase is Phase.REBOOTING
+    node = await device.boot()
+    assert (node.phase, node.version) == (Phase.WAITING, "1")
+    await device.follow(config("2"), forced=1)
+    node = await device.passes(690, Answer.WELL)
+    assert (node.phase, node.version) == (Phase.REFUSED, "1")
+
+
+async def test_a_fallback_is_forced_while_an_update_is_refused(device: Device) -> None:
+    await with_an_old_version(device)
+    device.offer(device.computer.release("3", epoch=0))
+    node = await device.follow(config("3"), forced=0)
+    assert node.phase is Phase.REFUSED
+    node = await device.follow(config("3"), forced=1)
+    assert node.phase is Phase.REBOOTING
+    assert (await device.boot()).version == "1"
+
+
+async def test_a_fallback_that_is_forced_during_a_trial_waits_for_its_end(device: Device) -> None:
+    await device.follow(config("1"), forced=0)
+    await device.update("2")
+    node = await device.follow(config("2"), forced=1)
+    assert node.phase is Phase.WAITING
+    node = await device.passes(690, Answer.WELL)
+    assert node.phase is Phase.REBOOTING
+    assert (await device.boot()).version == "1"
+
+
+async def test_a_forced_fallback_that_fails_is_tried_again(device: Device) -> None:
+    """Also where something else is asked for meanwhile, which would take the slot."""
+    await with_an_old_version(device)
+    device.seal = Transient("the TPM is busy")
+    device.offer(device.computer.release("3"))
+    node = await device.follow(config("3"), forced=1)
+    assert node.phase is Phase.FETCHING
+    node = await device.follow(config("3"), forced=1)
+    assert (node.phase, device.computer.states()) == (Phase.FETCHING, (Slot.ACTIVE, Slot.UNUSED))
+    device.seal = None
+    device.clock += AGAIN_S
+    node = await device.follow(config("3"), forced=1)
+    assert node.phase is Phase.REBOOTING
+    assert (await device.boot()).version == "1"
+
+
+async def test_a_forced_fallback_that_was_cut_off_is_made_up_for(device: Device) -> None:
+    """Power went after it was noted and before the loader was told."""
+    await with_an_old_version(device)
+    await device.follow(config("2"), forced=1)
+    device.computer.disk().drop_other()
+    node = await device.boot()
+    assert (node.phase, node.version) == (Phase.IDLE, "2")
+    node = await device.follow(config("2"), forced=1)
+    assert node.phase is Phase.REBOOTING
+    assert (await device.boot()).version == "1"
+
+
+async def test_a_restart_of_the_node_before_a_forced_reboot_goes_on(device: Device) -> None:
+    await with_an_old_version(device)
+    await device.follow(config("2"), forced=1)
+    await device.start()
+    node = await device.follow(config("2"), forced=1)
+    assert node.phase is Phase.REBOOTING
+    assert (await device.boot()).version == "1"
+
+
+async def test_a_forced_fallback_whose_trial_ends_is_not_tried_again(device: Device) -> None:
+    await with_an_old_version(device)
+    await device.follow(config("2"), forced=1)
+    assert (await device.boot()).version == "1"
+    node = await device.boot()
+    assert (node.phase, node.version) == (Phase.FAILED, "2")
+    assert (await device.follow(config("2"), forced=1)).phase is Phase.FAILED
+    assert (await device.start()).phase is Phase.FAILED
+    assert (await device.follow(config("2"), forced=1)).phase is Phase.FAILED
+
+
+async def test_a_fallback_without_anything_to_fall_back_to_stays_asked_for(device: Device) -> None:
+    await device.follow(config("1"), forced=0)
+    node = await device.follow(config("1"), forced=1)
+    assert node.phase is Phase.IDLE
+    device.offer(device.computer.release("2"))
+    await device.follow(config("2"), forced=1)
+    assert (await device.boot()).version == "2"
+    node = await device.passes(690, Answer.WELL)
+    node = await device.follow(config("2"), forced=1)
+    assert node.phase is Phase.REBOOTING
+    assert (await device.boot()).version == "1"
+
+
+async def test_a_fallback_to_what_is_too_old_is_refused_and_told(device: Device) -> None:
+    await with_an_old_version(device)
+    device.computer.epoch = 3
+    await device.start()
+    node = await device.follow(config("2"), forced=1)
+    assert node.phase is Phase.IDLE
+    error = node.software()[1].sw_err
+    assert error is not None
+    assert "asks for version 1" in error.description
+    assert "epoch is 1, 2 asks for 3" in error.description
+    device.computer.epoch = 1  # another version came: the counter is answered
+    await device.start()
+    assert (await device.follow(config("2"), forced=1)).phase is Phase.IDLE
+
+
+async def test_a_counter_that_cannot_be_kept_stops_no_configuration(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoint, "remember", _full)
+        node = await device.follow(config("1"))
+    assert "disk full" in node.text()
 
 
 async def test_a_loader_that_does_not_obey_is_not_asked_for_ever(device: Device) -> None:

@@ -55,7 +55,7 @@ def admitted(update: Path, key: ec.EllipticCurvePrivateKey) -> Manifest:
 def test_a_renamed_system_says_its_version_below_a_root_that_is_verified(
     system: Path, key: ec.EllipticCurvePrivateKey, tmp_path: Path
 ) -> None:
-    made = script("variant").renamed(system, "2.0-test", key, tmp_path / "second")
+    made = script("variant").renamed(system, "2.0-test", key, tmp_path / "second", "more=words")
     manifest = admitted(made / "system.eos", key)
     assert manifest.version == "2.0-test"
     image = made / "root.img"
@@ -64,6 +64,7 @@ def test_a_renamed_system_says_its_version_below_a_root_that_is_verified(
     subprocess.run([*verify, f"--hash-offset={manifest.hash_offset}"], check=True)
     kernel = (made / "uki.efi").read_bytes()
     assert f"eaves.root={manifest.root_hash} ".encode() in kernel
+    assert f"eaves.hash_offset={manifest.hash_offset} more=words".encode() in kernel
     assert b"IMAGE_VERSION=2.0-test" in kernel
 
 

@@ -52,12 +52,12 @@ class Disk:
         return str(self._device(running=running).path)
 
     def states(self) -> tuple[Slot, Slot]:
-        """Of the running slot, then of the other."""
+        """Of the running slot, then of the other.  Raises BootPartitionUnreadable."""
         seen = self._loader.states()
         return mended(seen[self.running.letter], seen[self._other])
 
     def mend(self) -> None:
-        """Make the loader show what the slots are taken for."""
+        """Make the loader show what the slots are taken for.  Raises BootPartitionUnreadable."""
         seen = self._loader.states()
         before = seen[self.running.letter], seen[self._other]
         after = mended(*before)

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from eaves.node.baseos.loader import BootPartitionUnreadable
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -44,6 +46,22 @@ def state_writable(folder: Path) -> Check:
         return ""
 
     return Check("state", why)
+
+
+def boot_partition(states: Callable[[], object]) -> Check:
+    """A system that cannot read it is never committed, and takes no update.
+
+    `states`: raises BootPartitionUnreadable.
+    """
+
+    def why() -> str:
+        try:
+            states()
+        except BootPartitionUnreadable as error:
+            return str(error)
+        return ""
+
+    return Check("boot partition", why)
 
 
 def units_running(run_folder: Path, units: Iterable[str]) -> Check:

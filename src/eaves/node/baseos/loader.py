@@ -38,6 +38,16 @@ class BootPartitionFailed(Transient):
         )
 
 
+class BootPartitionUnreadable(Transient):
+    """It is not there, or its disk does not give it: nothing is known of the entries."""
+
+    def __init__(self, path: Path, why: object) -> None:
+        super().__init__(
+            f"the entries of the boot partition cannot be read from {path}: {why}; mend its disk or"
+            " its file system"
+        )
+
+
 class Loader:
     """`esp`: where the boot partition is mounted, writable while something is changed."""
 
@@ -59,7 +69,12 @@ class Loader:
         return tuple(found)
 
     def states(self) -> Mapping[str, Slot]:
-        return states(self.entries())
+        """Raises BootPartitionUnreadable: a slot whose entry nobody sees is not without one."""
+        try:
+            os.scandir(self._entries).close()
+            return states(self.entries())
+        except OSError as error:
+            raise BootPartitionUnreadable(self._entries, error.strerror) from error
 
     def drop(self, letter: str) -> None:
         """Its slot is not booted any more.  Raises BootPartitionFailed."""

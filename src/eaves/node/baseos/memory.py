@@ -42,10 +42,19 @@ class Memory:
         """Of the last retry that led to a committed system."""
         return self._checkpoint.number(RETRY_FACT) or 0
 
-    def forces(self, counter: int) -> bool:
-        """Does force.fallback.counter ask for the other slot?  It is told once."""
-        known = self._checkpoint.number(FORCED_FACT)
+    def see_force(self, counter: int) -> None:
+        """Its first sight asks for nothing."""
+        if self._checkpoint.number(FORCED_FACT) is None:
+            self.answer_force(counter)
+
+    def answer_force(self, counter: int) -> None:
         self._checkpoint.remember(**{FORCED_FACT: counter})
+
+    def forces(self, counter: int) -> bool:
+        """Does force.fallback.counter ask for the other slot?  A trial answers it."""
+        note, known = self.trial(), self._checkpoint.number(FORCED_FACT)
+        if note is not None and note.counter is not None and self.of_another_boot(note):
+            known = note.counter
         return is_forced(counter, known)
 
     def trial(self) -> Trial | None:
@@ -54,17 +63,18 @@ class Memory:
     def of_another_boot(self, note: Trial | None) -> bool:
         return note is not None and note.boot_id != self._around.boot_id
 
-    def forget_trial(self) -> None:
-        self._checkpoint.remember(**{TRIAL_FACT: None})
+    def forget_trial(self, running: str) -> None:
+        """It was never begun: what asked for it asks again, and what runs was not left."""
+        self._keep(unbarred(self._bars, running), **{TRIAL_FACT: None})
 
-    def begin(self, version: str, retry: int | None, *, forced: bool) -> None:
+    def begin(self, version: str, retry: int | None, counter: int | None) -> None:
         """Told before the loader is: the next boot then knows what was asked of it."""
         note = Trial(
             version=version,
             retry=retry,
             boot_id=self._around.boot_id,
             since=self._now(),
-            forced=forced,
+            counter=counter,
         )
         self._checkpoint.remember(**{TRIAL_FACT: told(note)})
 
@@ -90,15 +100,17 @@ class Memory:
         return bar if bar.version else None
 
     def bar(self, bar: Bar) -> None:
-        self._keep(barred(self._bars, bar), **{TRIAL_FACT: None})
+        self._keep(barred(self._bars, bar), **_over(self.trial()))
 
     def unbar(self, version: str) -> None:
         self._keep(unbarred(self._bars, version))
 
     def settle(self, running: str) -> None:
-        """What runs has proven itself."""
+        """What runs has proven itself.  Once more does no harm."""
         note = self.trial()
-        facts: dict[str, str | int | None] = {TRIAL_FACT: None}
+        if note is not None and not self.of_another_boot(note):
+            return  # of the next trial already
+        facts = _over(note)
         if note is not None and note.retry is not None:
             facts[RETRY_FACT] = note.retry
         self._keep(unbarred(self._bars, running), **facts)
@@ -124,3 +136,11 @@ class Memory:
 
     def _now(self) -> str:
         return self._around.now().isoformat()
+
+
+def _over(note: Trial | None) -> dict[str, str | int | None]:
+    """What is kept of a trial that ended, whichever way."""
+    facts: dict[str, str | int | None] = {TRIAL_FACT: None}
+    if note is not None and note.counter is not None:
+        facts[FORCED_FACT] = note.counter
+    return facts

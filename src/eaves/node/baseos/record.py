@@ -3,7 +3,7 @@
 baseos_trial     the version whose trial was begun: noted before the machine goes down for it
 baseos_bars      versions that failed here, why, and at which retry counter
 baseos_retry     retry counter of the last update that was committed, as the controller is told
-baseos_forced    force.fallback.counter as last seen
+baseos_forced    force.fallback.counter as it was seen first, or answered last
 
 A trial is noted before the loader is told, so a note without a trial means that power went between.
 """
@@ -32,7 +32,7 @@ class Trial(msgspec.Struct, frozen=True):
     since: str  # ISO 8601
     why_left: str = ""  # why the trial itself asked to be ended
     check: str = ""  # the health check that failed
-    forced: bool = False  # by force.fallback.counter
+    counter: int | None = None  # force.fallback.counter, where that asked for it
 
 
 class Bar(msgspec.Struct, frozen=True):

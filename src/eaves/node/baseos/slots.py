@@ -107,6 +107,7 @@ MOVES: Final[MappingProxyType[tuple[Phase, Event], Move]] = MappingProxyType(
         (Phase.FETCHING, Event.CONTENT_THERE): (Phase.WRITING, (Act.WRITE,)),
         (Phase.FETCHING, Event.OTHER_WANTED): (Phase.FETCHING, ()),
         (Phase.FETCHING, Event.WITHDRAWN): (Phase.IDLE, ()),
+        (Phase.FETCHING, Event.FORCED): (Phase.SEALING, (Act.ANNOUNCE,)),
         (Phase.WRITING, Event.WRITTEN): (Phase.SEALING, (Act.ANNOUNCE,)),
         (Phase.WRITING, Event.UNUSABLE): (Phase.REFUSED, (Act.DROP, Act.BAR)),
         (Phase.WRITING, Event.INTERRUPTED): (Phase.FETCHING, (Act.LATER,)),
@@ -145,6 +146,7 @@ MOVES: Final[MappingProxyType[tuple[Phase, Event], Move]] = MappingProxyType(
         (Phase.REFUSED, Event.OTHER_WANTED): (Phase.FETCHING, ()),
         (Phase.REFUSED, Event.RETRY): (Phase.FETCHING, (Act.UNBAR,)),
         (Phase.REFUSED, Event.WITHDRAWN): (Phase.IDLE, ()),
+        (Phase.REFUSED, Event.FORCED): (Phase.SEALING, (Act.ANNOUNCE,)),
     }
 )
 

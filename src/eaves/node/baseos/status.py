@@ -40,7 +40,8 @@ class Seen:
     seconds_left: int = 0  # of the test window
     deferred: str = ""  # a version that waits for the end of a trial
     error: str = ""  # of the step that is tried again
-    at: datetime | None = None  # of that error
+    other_error: str = ""  # why the other slot is not booted, which was asked for
+    at: datetime | None = None  # of the last error
     bars: Mapping[str, Bar] = field(default_factory=dict[str, Bar])
 
 
@@ -61,7 +62,7 @@ def baseos_text(seen: Seen) -> str:
             said.append(f"{seen.target}: {bar.why if bar else 'it failed'}")
         case _:
             pass
-    said += [text for text in (seen.error, seen.fetch_error) if text]
+    said += [text for text in (seen.error, seen.other_error, seen.fetch_error) if text]
     if seen.deferred:
         said.append(f"{seen.deferred} waits for the end of the test")
     return "; ".join(said)
@@ -112,7 +113,7 @@ def _other(seen: Seen) -> ZInfoDevSW:
             user = BaseOsStatus.FAILED
             error = _of_bar(bar) if bar else _error("its trial boot did not pass its test", None)
         case Slot.UNUSED:
-            pass
+            error = _error(seen.other_error, seen.at)
     return ZInfoDevSW(
         activated=False,
         partition_label=LABELS[slot.letter],

@@ -25,6 +25,7 @@ from eaves.node.baseos.intent import Standing
 from eaves.node.baseos.memory import Memory
 from eaves.node.baseos.pair import Pair
 from eaves.node.baseos.ports import Around, Content, SlotsOnDisk
+from eaves.node.baseos.record import Trial
 from eaves.node.baseos.slots import BEFORE_MARK, TRIAL, Act, Event, Phase, found, move, takes
 from eaves.node.baseos.status import Seen, baseos_text, software
 from eaves.node.baseos.trial import Answer
@@ -52,8 +53,12 @@ class BaseOs:
         self._events: deque[Event] = deque()
         self._poke = asyncio.Event()
         self._target = ""
-        self._forced = False
+        self._forced = False  # what is on its way is what force.fallback.counter asks for
+        self._force: int | None = None  # that counter; None: no configuration yet
+        self._force_at = float("-inf")  # not before
+        self._not_forced = ""  # why not
         self._again_at = float("-inf")
+        self._settle_at: float | None = None  # what runs is committed, and that is not kept yet
         self._error, self._error_at = "", around.now()
         self._deferred = ""
 
@@ -100,8 +105,11 @@ class BaseOs:
     def follow(self, config: EdgeDevConfig, items: ItemValues) -> None:
         """Another configuration is in force."""
         self._wish.follow(config)
-        if self._memory.forces(items.count("force.fallback.counter")) and self._phase is Phase.IDLE:
-            self._events.append(Event.FORCED)
+        self._force = items.count("force.fallback.counter")
+        try:
+            self._memory.see_force(self._force)
+        except EavesError as error:
+            self._note_error(error)
         if self._phase is Phase.WRITING and self._ask() is not None:
             self._writing.stop()
         self._poke.set()
@@ -122,15 +130,44 @@ class BaseOs:
         note = self._memory.trial()
         tried = self._memory.of_another_boot(note)
         await self._pair.look()
+        if not self._pair.known and tried and self._was_begun(note):
+            self._pair.suppose_trial()
         event = found(*self._pair.states, tried=tried)
         self._target = note.version if note is not None else self._pair.other_version
+        if event is Event.FOUND_WRITTEN:
+            self._forced = note is not None and note.counter is not None
         if event is Event.FOUND_IDLE:
             self._target = ""
-            try:
-                self._memory.forget_trial()
-            except EavesError as error:
-                self._note_error(error)
+            if self._pair.known and tried and note is not None and note.version == self.version:
+                self._settle_at = float("-inf")  # power went right after the commit
+            elif self._pair.known:
+                self._forget_trial()
         await self._take(event)
+        if event is Event.FOUND_TRIAL:
+            await self._check_version()
+        await self._settle_if_due()
+
+    async def _check_version(self) -> None:
+        """A system that is not what its manifest says would be asked for, and tried, for ever."""
+        held = await asyncio.to_thread(self._disk.held, running=True)
+        if held is None or held.version == self.version:
+            return
+        self._error = (
+            f"it says of itself that it is version {self.version}, its signed manifest says"
+            f" {held.version}; build it again"
+        )
+        self._watch.failed_check = "version"
+        await self._take(Event.UNHEALTHY)
+
+    def _was_begun(self, note: Trial | None) -> bool:
+        """By the note alone.  What boots again after it was left is what is good."""
+        return note is not None and note.version == self.version and not note.why_left
+
+    def _forget_trial(self) -> None:
+        try:
+            self._memory.forget_trial(self.version)
+        except EavesError as error:
+            self._note_error(error)
 
     async def run_forever(self) -> None:
         if self._phase in (Phase.WRITING, Phase.SEALING, Phase.COMMITTING):
@@ -144,12 +181,14 @@ class BaseOs:
 
     async def round(self) -> None:
         """Whatever can happen now; each event in its turn."""
+        await self._settle_if_due()
         await self._check_health()
         while True:
             while self._events:
                 event = self._events.popleft()
-                if takes(self._phase, event) and self._possible(event):
+                if takes(self._phase, event):
                     await self._take(event)
+            self._refuse_force()
             due = self._due()
             if due is None:
                 break
@@ -157,13 +196,22 @@ class BaseOs:
         if self._watch.runs:
             self._around.changed()  # seconds left
 
-    def _possible(self, event: Event) -> bool:
-        """Falling back on demand needs something to fall back to."""
-        if event is not Event.FORCED:
-            return True
-        self._target = self._pair.other_version
-        self._forced = bool(self._target)
-        return self._forced
+    def _is_forced(self) -> bool:
+        """Is the other slot asked for, and can it be had?  Until then it stays asked for."""
+        if self._force is None or self._forced or not takes(self._phase, Event.FORCED):
+            return False
+        return self._pair.may_go_back() and self._memory.forces(self._force)
+
+    def _refuse_force(self) -> None:
+        """A fallback to what may not come back is answered with an error, once."""
+        if self._force is None or not self._is_forced() or not (why := self._pair.too_old()):
+            return
+        try:
+            self._memory.answer_force(self._force)
+        except EavesError as error:
+            self._note_error(error)
+        self._not_forced, self._error_at = why, self._around.now()
+        log.warning("fallback_refused", why=why)
 
     def _due(self) -> Event | None:
         """The next event that config, content or time bring by themselves."""
@@ -171,6 +219,9 @@ class BaseOs:
             event = self._watch.due()
             if event is not None and takes(self._phase, event):
                 return event
+        if self._is_forced():
+            late = self._around.clock() >= self._force_at and not self._pair.too_old()
+            return Event.FORCED if late else None
         event = None if self._forced else self._ask()
         if event is Event.OTHER_WANTED and self._phase in TRIAL:
             event = None if self._wish.version == self._deferred else event
@@ -202,6 +253,9 @@ class BaseOs:
         self._phase, acts = move(before, event)
         if event in (Event.WANTED, Event.OTHER_WANTED, Event.BARRED, Event.RETRY):
             self._aim(event)
+        if event is Event.FORCED:
+            self._target, self._error, self._forced = self._pair.other_version, "", True
+            self._not_forced = ""
         if event is Event.WITHDRAWN:
             self._target = ""
         if acts or self._phase is not before:
@@ -234,7 +288,8 @@ class BaseOs:
             case Act.WRITE:
                 return Event.UNUSABLE if isinstance(error, Rejected) else Event.INTERRUPTED
             case Act.ANNOUNCE | Act.MARK:
-                self._forced = False  # the counter is stored: it asks once
+                if self._forced:
+                    self._forced, self._force_at = False, self._around.clock() + AGAIN_S
                 return Event.INTERRUPTED
             case Act.COMMIT:
                 return Event.INTERRUPTED
@@ -304,10 +359,14 @@ class BaseOs:
 
     async def _mark(self) -> None:
         """What is noted first tells the next boot what the loader was asked to do."""
+        if self._settle_at is not None:
+            self._memory.settle(self.version)  # the note that comes would take its place
         retry = self._wish.retry
-        self._memory.begin(self._target, None if self._forced else retry, forced=self._forced)
         if self._forced:
+            self._memory.begin(self._target, None, self._force)
             self._memory.bar_left(self.version, retry)
+        else:
+            self._memory.begin(self._target, retry, None)
         await asyncio.to_thread(self._disk.mark_other, self._target)
 
     def _leave(self, act: Act, event: Event) -> None:
@@ -331,8 +390,25 @@ class BaseOs:
     async def _settle(self) -> None:
         self._watch.end()
         self._deferred, self._target, self._error = "", "", ""
-        self._memory.settle(self.version)
-        await self._around.settle()
+        self._settle_at = float("-inf")
+        await self._settle_if_due()
+
+    async def _settle_if_due(self) -> None:
+        """Until it is kept: a cut or a full disk may come right after the commit."""
+        now = self._around.clock()
+        if self._settle_at is None or now < self._settle_at:
+            return
+        self._settle_at = now + AGAIN_S
+        try:
+            self._memory.settle(self.version)
+        except EavesError as error:
+            self._note_error(error)
+            return
+        if self._phase is Phase.IDLE:
+            self._error = ""
+        if self._around.vault_open():
+            await self._around.settle()
+            self._settle_at = None
 
     # What is told
 
@@ -358,6 +434,7 @@ class BaseOs:
             seconds_left=self._watch.seconds_left(),
             deferred=self._deferred,
             error=self._error,
+            other_error=self._not_forced,
             at=self._error_at,
             bars=self._memory.bars,
         )

@@ -19,7 +19,7 @@ from eaves.evapi.info import BootReason
 from eaves.node.baseos import ima
 from eaves.node.baseos.booted import Booted, disk_of, update_keys
 from eaves.node.baseos.bundle import Manifest
-from eaves.node.baseos.health import control_groups, state_writable, units_running
+from eaves.node.baseos.health import boot_partition, control_groups, state_writable, units_running
 from eaves.node.baseos.ports import Around, Content
 from eaves.node.baseos.predict import predicted
 from eaves.node.baseos.slots import Phase
@@ -77,6 +77,7 @@ def base_os(booted: Booted, boot: Boot, beside: Beside) -> BaseOs:
     async def announce(running: Manifest, coming: Manifest) -> None:
         await let_in(beside.safekeeping, beside.event_log, running, coming)
 
+    disk = disk_of(booted, update_keys())
     around = Around(
         content=lambda ref: content_of(beside.storage, beside.engine, ref),
         announce=announce,
@@ -86,6 +87,7 @@ def base_os(booted: Booted, boot: Boot, beside: Beside) -> BaseOs:
         reboot=beside.reboot,
         checks=(
             state_writable(beside.state_dir),
+            boot_partition(disk.states),
             units_running(FAILED_UNITS, UNITS),
             control_groups(),
         ),
@@ -97,7 +99,7 @@ def base_os(booted: Booted, boot: Boot, beside: Beside) -> BaseOs:
         boot_reason=boot.reason,
         boot_text=boot.text,
     )
-    return BaseOs(disk_of(booted, update_keys()), beside.checkpoint, around)
+    return BaseOs(disk, beside.checkpoint, around)
 
 
 def unsettled(system: BaseOs | None) -> bool:
