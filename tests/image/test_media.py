@@ -82,7 +82,7 @@ def test_a_person_installs_it_from_an_optical_drive_on_a_disk_with_data(
         machine.wait_said("Its number, and Enter:")
         type_in(machine, "1")
         asked = machine.wait_said("To go on type vda:")
-        assert "ext4" in asked
+        assert "ext4, will be lost" in asked
         type_in(machine, "vda")
         machine.wait_installed()
         assert fault(machine.disk) == ""

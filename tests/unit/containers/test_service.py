@@ -101,6 +101,10 @@ APP_SPEC = spec("", service=False)
 APP_DEVICES = APP_SPEC["linux"]["resources"]["devices"]
 
 
+def test_no_service_outlives_the_node_where_memory_runs_out() -> None:
+    assert told(**{**NEEDS, "oomScoreAdj": -1000})["process"]["oomScoreAdj"] == LEAST_OOM_SCORE
+
+
 def test_a_service_gets_of_the_machine_what_its_image_says() -> None:
     made = told(**NEEDS)
     process, held = made["process"], made["process"]["capabilities"]

@@ -21,6 +21,7 @@ from eaves.node.containers.service import (
 )
 
 ADMIN: Final = "CAP_SYS_ADMIN"
+LEAST_OOM_SCORE: Final = -800  # the node of our system has -900: no app outlives it
 # Calls kept from apps, and the capability for which one of them is there.  CAP_SYS_ADMIN: all.
 CALLS: Final[Mapping[str, frozenset[str]]] = {
     "CAP_BPF": frozenset({"bpf"}),
