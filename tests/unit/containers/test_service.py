@@ -24,6 +24,7 @@ from eaves.ids import AppInstanceId
 from eaves.node.containers.intent import intent
 from eaves.node.containers.items import Container
 from eaves.node.containers.service import ALL_CAPABILITIES, LABEL, ServiceUnusable
+from eaves.node.containers.service_spec import LEAST_OOM_SCORE
 from eaves.node.containers.spec import CAPABILITIES, Place, User, oci_spec
 from eaves.node.refs import AppInForce
 

@@ -132,7 +132,7 @@ def _process(process: Mapping[str, Any], told: Service, *, beyond: bool) -> dict
         **process,
         "user": {**process["user"], **({"additionalGids": groups} if groups else {})},
         "noNewPrivileges": not beyond if quiet is None else quiet,
-        "oomScoreAdj": process["oomScoreAdj"] if score is None else score,
+        "oomScoreAdj": process["oomScoreAdj"] if score is None else max(score, LEAST_OOM_SCORE),
         **({"rlimits": [_limit(text) for text in told.rlimits]} if told.rlimits else {}),
     }
 
