@@ -174,6 +174,30 @@ async def test_a_trial_that_just_ends_falls_back(device: Device, text: str) -> N
     assert "kernel: last line" in error.description
 
 
+async def test_the_end_of_its_log_is_asked_for_once_and_told_with_where_the_rest_is(
+    device: Device,
+) -> None:
+    began = device.boot_id
+    await device.update("2")
+    node = await falls_back(device, "power was lost")
+    await device.start()
+    assert device.asked_for == [("2", began)]
+    error = node.software()[1].sw_err
+    assert error is not None
+    first, *rest = error.description.splitlines()
+    assert "`eaves logs DEVICE --device --search 2`" in first
+    assert rest == ["last lines of its log:", "kernel: last line"]
+
+
+async def test_a_trial_that_left_no_log_says_so(device: Device) -> None:
+    await device.update("2")
+    device.words = ""
+    node = await falls_back(device, "power was lost")
+    error = node.software()[1].sw_err
+    assert error is not None
+    assert error.description.endswith("; nothing of its log was kept")
+
+
 async def test_silence_falls_back(device: Device) -> None:
     await device.update("2")
     node = await device.passes(300, Answer.NONE)
