@@ -491,6 +491,15 @@ async def test_a_forced_fallback_whose_trial_ends_is_not_tried_again(device: Dev
     assert (await device.follow(config("2"), forced=1)).phase is Phase.FAILED
     assert (await device.start()).phase is Phase.FAILED
     assert (await device.follow(config("2"), forced=1)).phase is Phase.FAILED
+    device.offer(device.computer.release("3"))
+    await device.follow(config("3"), forced=1)
+    await device.boot()
+    await device.follow(config("3"), forced=1)
+    node = await device.passes(690, Answer.WELL)
+    assert (node.phase, node.version) == (Phase.IDLE, "3")
+    device.content = None
+    node = await device.follow(config("2"), forced=1)
+    assert node.phase is Phase.FETCHING, "what was left, and came back, is not barred"
 
 
 async def test_a_fallback_without_anything_to_fall_back_to_stays_asked_for(device: Device) -> None:

@@ -101,8 +101,9 @@ class Memory:
             bar = Bar(target, retry, error or NOT_COMMITTED, self._now())
         return bar if bar.version else None
 
-    def bar(self, bar: Bar) -> None:
-        self._keep(barred(self._bars, bar), **_over(self.trial()))
+    def bar(self, bar: Bar, running: str) -> None:
+        """What runs may have been left for a trial that now ended."""
+        self._keep(barred(unbarred(self._bars, running), bar), **_over(self.trial()))
 
     def unbar(self, version: str) -> None:
         self._keep(unbarred(self._bars, version))

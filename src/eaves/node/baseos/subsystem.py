@@ -385,7 +385,7 @@ class BaseOs:
         )
         if bar is not None:
             self._target = bar.version
-            self._memory.bar(bar)
+            self._memory.bar(bar, self.version)
 
     async def _settle(self) -> None:
         self._watch.end()
