@@ -53,6 +53,8 @@ class Device:
     seal: Exception | None = None
     announced: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     settled: int = 0
+    words: str = "kernel: last line"
+    asked_for: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     reboots: list[BootReason] = field(default_factory=list[BootReason])
     checkpoint: Checkpoint | None = None
     node: BaseOs | None = None
@@ -84,7 +86,7 @@ class Device:
             limits=lambda: LIMITS,
             reboot=lambda reason, _: self.reboots.append(reason),
             checks=(boot_partition(disk.states), Check("units", lambda: self.ill)),
-            last_words=lambda: "kernel: last line",
+            last_words=self._last_words,
             changed=lambda: None,
             clock=lambda: self.clock,
             now=lambda: datetime(2026, 1, 2, tzinfo=UTC),
@@ -107,6 +109,10 @@ class Device:
         if self.seal is not None:
             raise self.seal
         self.announced.append((running.version, coming.version))
+
+    async def _last_words(self, version: str, begun_by: str) -> str:
+        self.asked_for.append((version, begun_by))
+        return self.words
 
     async def _settle(self) -> None:
         self.settled += 1

@@ -21,7 +21,7 @@ from eaves.node.checkpoint import Checkpoint
 from eaves.node.comms.folder import ConfigFolder, FolderIncomplete, read_folder
 from eaves.node.comms.hardware import IdentityElsewhere
 from eaves.node.comms.transport import Limits, Transport
-from eaves.node.compose import Node, now
+from eaves.node.compose import VERSION, Node, now
 from eaves.node.connectivity import ask_first, diag
 from eaves.node.console.command import console
 from eaves.node.host.coldplug import devices_there
@@ -33,6 +33,7 @@ from eaves.node.host.process import identify
 from eaves.node.host.traces import read_traces, tail
 from eaves.node.install import install, launcher
 from eaves.node.runtime.boot import boot_of
+from eaves.node.runtime.failed_system import mark
 from eaves.node.runtime.parts import Ending
 from eaves.node.runtime.security_module import MACHINE_TPM, find_tpm
 from eaves.node.runtime.service import RestartNode, Service
@@ -198,18 +199,19 @@ async def run_node(settings: Settings) -> Ending:
     device_log = settings.state_dir / "logs" / "device.log"
     ended = tail(device_log)  # of the run before: it may have been a system on trial
     gate = log_to_file(device_log)
+    booted, boot_id = read_booted(settings.boot_env), Host().machine().boot_id
+    mark(booted.running.version if booted else VERSION, boot_id)
     folder = await wait_for_folder(settings.config_dir)
     checkpoint = Checkpoint(settings.state_dir)
     transport = Transport(folder.server, folder.root_certificate, now, Limits())
     await ask_first(settings, checkpoint)
-    booted = read_booted(settings.boot_env)
     settling = asyncio.create_task(devices_there()) if booted is not None else None
     tpm = find_tpm(settings, Host().machine())
     try:
         boot = boot_of(
             settings.run_dir,
             checkpoint,
-            Host().machine().boot_id,
+            boot_id,
             now if booted is None else machine_began,
             booted=booted,
             traces=read_traces,

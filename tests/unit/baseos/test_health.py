@@ -13,13 +13,11 @@ from eaves.node.baseos.health import (
     units_running,
 )
 from eaves.node.baseos.record import (
-    LAST_LINES,
     MOST_BARS,
     MOST_WHY,
     Bar,
     Trial,
     barred,
-    last_lines,
     read_bars,
     read_trial,
     told,
@@ -97,8 +95,3 @@ def test_the_reason_stands_above_the_end_of_a_long_log(size: int) -> None:
     assert why.splitlines()[0] == "it was not committed"
     assert why.endswith("the end")
     assert len(why) <= MOST_WHY
-
-
-def test_the_last_lines_are_whole() -> None:
-    text = "".join(f"{n}\n" for n in range(LAST_LINES + 50))
-    assert last_lines(text).splitlines()[0] == "50"

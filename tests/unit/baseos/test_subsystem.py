@@ -174,6 +174,30 @@ async def test_a_trial_that_just_ends_falls_back(device: Device, text: str) -> N
     assert "kernel: last line" in error.description
 
 
+async def test_the_end_of_its_log_is_asked_for_once_and_told_with_where_the_rest_is(
+    device: Device,
+) -> None:
+    began = device.boot_id
+    await device.update("2")
+    node = await falls_back(device, "power was lost")
+    await device.start()
+    assert device.asked_for == [("2", began)]
+    error = node.software()[1].sw_err
+    assert error is not None
+    first, *rest = error.description.splitlines()
+    assert "`eaves logs DEVICE --device --search 2`" in first
+    assert rest == ["last lines of its log:", "kernel: last line"]
+
+
+async def test_a_trial_that_left_no_log_says_so(device: Device) -> None:
+    await device.update("2")
+    device.words = ""
+    node = await falls_back(device, "power was lost")
+    error = node.software()[1].sw_err
+    assert error is not None
+    assert error.description.endswith("; nothing of its log was kept")
+
+
 async def test_silence_falls_back(device: Device) -> None:
     await device.update("2")
     node = await device.passes(300, Answer.NONE)
@@ -473,6 +497,15 @@ async def test_a_forced_fallback_whose_trial_ends_is_not_tried_again(device: Dev
     assert (await device.follow(config("2"), forced=1)).phase is Phase.FAILED
     assert (await device.start()).phase is Phase.FAILED
     assert (await device.follow(config("2"), forced=1)).phase is Phase.FAILED
+    device.offer(device.computer.release("3"))
+    await device.follow(config("3"), forced=1)
+    await device.boot()
+    await device.follow(config("3"), forced=1)
+    node = await device.passes(690, Answer.WELL)
+    assert (node.phase, node.version) == (Phase.IDLE, "3")
+    device.content = None
+    node = await device.follow(config("2"), forced=1)
+    assert node.phase is Phase.FETCHING, "what was left, and came back, is not barred"
 
 
 async def test_a_fallback_without_anything_to_fall_back_to_stays_asked_for(device: Device) -> None:

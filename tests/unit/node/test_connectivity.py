@@ -9,7 +9,7 @@ from eaves.evapi.config.netconfig import CellularConfig, WifiConfig
 from eaves.node.connectivity import asked_first
 from eaves.node.uplinks.ledger import decode, encode
 from eaves.node.uplinks.ledger_file import LedgerFile
-from eaves.node.uplinks.model import Entry, Kept, Source
+from eaves.node.uplinks.model import Entry, Kept, PortPlan, Source
 
 
 class Disk:
@@ -49,12 +49,12 @@ def test_the_ports_in_force_are_asked_for_again() -> None:
     assert asked(kept(entry("eth1")), b"dhcp.enable.vendorclassid: false") is None
 
 
-@pytest.mark.parametrize(
-    "secret", [{"wifi": (WifiConfig(),)}, {"cellular": CellularConfig()}], ids=["wifi", "cellular"]
-)
-def test_what_needs_a_secret_waits(secret: dict[str, object]) -> None:
-    plain = entry("eth0")
-    radio = replace(plain, ports=(replace(plain.ports[0], **secret),))  # type: ignore[arg-type]
-    disk = kept(plain)
-    disk.preferred = radio
+WIFI = replace(entry("eth0").ports[0], wifi=(WifiConfig(),))
+CELLULAR = replace(entry("eth0").ports[0], cellular=CellularConfig())
+
+
+@pytest.mark.parametrize("port", [WIFI, CELLULAR], ids=["wifi", "cellular"])
+def test_what_needs_a_secret_waits(port: PortPlan) -> None:
+    disk = kept(entry("eth0"))
+    disk.preferred = replace(entry("eth0"), ports=(port,))
     assert asked(disk) is None

@@ -165,11 +165,11 @@ def test_a_record_of_the_kernel_is_about_one_boot(tmp_path: Path) -> None:
     boot(tmp_path, "1", Traces())
     panicked = boot(tmp_path, "2", PANIC)
     assert panicked.reason is BootReason.BOOT_REASON_KERNEL
-    assert panicked.last_words == f"of the node\n{PANIC.last_words}"
+    assert (panicked.node_log, panicked.kernel_log) == ("of the node", PANIC.last_words)
     again = boot(tmp_path, "2", PANIC)
-    assert (again.reason, again.last_words) == (panicked.reason, panicked.last_words)
+    assert (again.reason, again.kernel_log) == (panicked.reason, panicked.kernel_log)
     later = boot(tmp_path, "3", PANIC)
-    assert (later.reason, later.last_words) == (BootReason.BOOT_REASON_POWER_FAIL, "of the node")
+    assert (later.reason, later.kernel_log) == (BootReason.BOOT_REASON_POWER_FAIL, "")
 
 
 def test_traces_of_a_machine_that_is_not_ours_are_left_alone(tmp_path: Path) -> None:

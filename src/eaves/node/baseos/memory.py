@@ -88,19 +88,22 @@ class Memory:
         """The version that the fallback counter leaves: the configuration still names it."""
         self._keep(barred(self._bars, Bar(version, retry, SENT_BACK, self._now())))
 
-    def verdict(self, target: str, retry: int | None, error: str, *, refused: bool) -> Bar | None:
+    async def verdict(
+        self, target: str, retry: int | None, error: str, *, refused: bool
+    ) -> Bar | None:
         """On the version whose trial ended, or that cannot be used; None: nothing new."""
         note = self.trial()
         if note is None and target in self._bars:
             return None  # told by an earlier start
         if note is not None and self.of_another_boot(note):
-            bar = self._bar_of(note, refused=refused)
+            bar = await self._bar_of(note, refused=refused)
         else:
             bar = Bar(target, retry, error or NOT_COMMITTED, self._now())
         return bar if bar.version else None
 
-    def bar(self, bar: Bar) -> None:
-        self._keep(barred(self._bars, bar), **_over(self.trial()))
+    def bar(self, bar: Bar, running: str) -> None:
+        """What runs may have been left for a trial that now ended."""
+        self._keep(barred(unbarred(self._bars, running), bar), **_over(self.trial()))
 
     def unbar(self, version: str) -> None:
         self._keep(unbarred(self._bars, version))
@@ -115,20 +118,23 @@ class Memory:
             facts[RETRY_FACT] = note.retry
         self._keep(unbarred(self._bars, running), **facts)
 
-    def _bar_of(self, note: Trial, *, refused: bool) -> Bar:
+    async def _bar_of(self, note: Trial, *, refused: bool) -> Bar:
         return Bar(
             version=note.version,
             retry=note.retry,
-            why=NOT_BOOTED if refused else self._why_ended(note),
+            why=NOT_BOOTED if refused else await self._why_ended(note),
             at=self._now(),
             reason=int(self._around.boot_reason),
             check=note.check,
         )
 
-    def _why_ended(self, note: Trial) -> str:
+    async def _why_ended(self, note: Trial) -> str:
         why = note.why_left or f"it was not committed; how it ended: {self._around.boot_text}"
-        words = self._around.last_words()
-        return f"{why}\nlast lines of its log:\n{words}" if words else why
+        words = await self._around.last_words(note.version, note.boot_id)
+        if not words:
+            return f"{why}; nothing of its log was kept"
+        more = f"`eaves logs DEVICE --device --search {note.version}` tells more of its log"
+        return f"{why}; {more}\nlast lines of its log:\n{words}"
 
     def _keep(self, bars: Mapping[str, Bar], **facts: str | int | None) -> None:
         self._checkpoint.remember(**{BARS_FACT: told(bars.values()), **facts})

@@ -52,7 +52,8 @@ class Around:
     limits: Callable[[], Limits]
     reboot: Callable[[BootReason, str], None]
     checks: tuple[Check, ...]
-    last_words: Callable[[], str]  # the end of the log of the boot before
+    # Keeps the log of a version that failed, which a boot of this id began, and tells its end.
+    last_words: Callable[[str, str], Awaitable[str]]
     changed: Callable[[], None]
     clock: Callable[[], float]  # monotonic
     now: Callable[[], datetime]

@@ -18,7 +18,7 @@ RETRY_FACT, FORCED_FACT = "baseos_retry", "baseos_forced"
 
 MOST_BARS = 8  # the oldest goes
 MOST_WHY = 1600  # characters: the reason, and the end of the log below it
-LAST_LINES = 200
+LAST_LINES = 200  # of the log of a version that failed
 
 T = TypeVar("T")
 
@@ -92,8 +92,3 @@ def _shortened(why: str) -> str:
 
 def unbarred(bars: Mapping[str, Bar], version: str) -> dict[str, Bar]:
     return {name: bar for name, bar in bars.items() if name != version}
-
-
-def last_lines(text: str, most: int = LAST_LINES) -> str:
-    """The end of a log, whole lines."""
-    return "\n".join(text.splitlines()[-most:])

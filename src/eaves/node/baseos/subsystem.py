@@ -320,7 +320,7 @@ class BaseOs:
             case Act.FALL_BACK | Act.FALL_BACK_VAULT:
                 self._leave(act, event)
             case Act.BAR:
-                self._bar()
+                await self._bar()
             case Act.UNBAR:
                 self._memory.unbar(self._target)
             case Act.DEFER:
@@ -379,13 +379,13 @@ class BaseOs:
         reason = BootReason.BOOT_REASON_VAULT_FAILED if vault else BootReason.BOOT_REASON_FALLBACK
         self._around.reboot(reason, f"version {self.version} did not pass its trial: {why}")
 
-    def _bar(self) -> None:
-        bar = self._memory.verdict(
+    async def _bar(self) -> None:
+        bar = await self._memory.verdict(
             self._target, self._wish.retry, self._error, refused=self._phase is Phase.REFUSED
         )
         if bar is not None:
             self._target = bar.version
-            self._memory.bar(bar)
+            self._memory.bar(bar, self.version)
 
     async def _settle(self) -> None:
         self._watch.end()

@@ -1,10 +1,12 @@
 """The journal of this machine: what its kernel and its other programs say."""
 
+import asyncio
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, cast
 
 from eaves.node.host.process import run
@@ -45,10 +47,27 @@ async def read_journal(cursor: str) -> tuple[JournalLine, ...]:
     return tuple(parse_journal(done.out))
 
 
-def journal_argv(begin: str) -> tuple[str, ...]:
+async def journals_of_boots(root: Path, most_lines: int) -> AsyncIterator[tuple[JournalLine, ...]]:
+    """The last lines of each boot that wrote below a name of its own, the newest boot first.
+
+    Raises CommandFailed.
+    """
+    if shutil.which("journalctl") is None:
+        return
+    for folder in await asyncio.to_thread(_newest_first, root):
+        argv = journal_argv(f"--directory={folder}", most_lines)
+        yield tuple(parse_journal((await run(argv, timeout_s=READ_S)).out))
+
+
+def _newest_first(root: Path) -> list[Path]:
+    folders = (one for one in root.iterdir() if one.is_dir()) if root.is_dir() else ()
+    return sorted(folders, key=lambda one: one.stat().st_mtime, reverse=True)
+
+
+def journal_argv(begin: str, most_lines: int = MOST_LINES) -> tuple[str, ...]:
     """All of each field: without that, one of more than 4096 bytes is told as null."""
     told = ("journalctl", "--quiet", "--no-pager", "--all", "--output=json")
-    return (*told, f"--output-fields={FIELDS}", f"--lines={MOST_LINES}", begin)
+    return (*told, f"--output-fields={FIELDS}", f"--lines={most_lines}", begin)
 
 
 def parse_journal(told: str) -> Iterator[JournalLine]:

@@ -9,7 +9,7 @@ import structlog
 
 from eaves.evapi.info import BootReason
 from eaves.node.baseos.booted import Booted
-from eaves.node.baseos.record import TRIAL_FACT, last_lines, read_trial
+from eaves.node.baseos.record import TRIAL_FACT, read_trial
 from eaves.node.checkpoint import Checkpoint, StateNotWritable
 from eaves.node.host.traces import Traces
 from eaves.node.runtime.commands import Boot, decide_boot
@@ -72,7 +72,7 @@ def boot_of(
     traces: Callable[[], Traces],
     ended: str,
 ) -> BootOfMachine:
-    """How the machine came up; `ended`: the log of the node's run before.
+    """How the machine came up; `ended`: the end of the log of the node's runs before.
 
     What a kernel leaves behind belongs to somebody else on a machine without an image of ours.
     """
@@ -82,8 +82,8 @@ def boot_of(
     boot = note_boot(run_dir, checkpoint, boot_id, began, traces=left, missed=missed)
     log.info("node_started", fresh=boot.fresh, why=boot.text)
     reason = BootReason(checkpoint.number("boot_reason") or 0)
-    words = last_lines("\n".join(text for text in (ended, left.last_words) if text))
-    return BootOfMachine(boot_id, reason, checkpoint.fact("boot_text") or boot.text, words)
+    text = checkpoint.fact("boot_text") or boot.text
+    return BootOfMachine(boot_id, reason, text, ended, left.last_words)
 
 
 def _new(checkpoint: Checkpoint, boot_id: str, traces: Traces) -> Traces:

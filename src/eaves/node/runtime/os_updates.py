@@ -22,11 +22,14 @@ from eaves.node.baseos.bundle import Manifest
 from eaves.node.baseos.health import boot_partition, control_groups, state_writable, units_running
 from eaves.node.baseos.ports import Around, Content
 from eaves.node.baseos.predict import predicted
+from eaves.node.baseos.record import LAST_LINES
 from eaves.node.baseos.slots import Phase
 from eaves.node.baseos.subsystem import BaseOs
 from eaves.node.baseos.trial import Limits
 from eaves.node.checkpoint import Checkpoint
+from eaves.node.host.machine_journal import journals_of_boots
 from eaves.node.runtime.engine import Engine
+from eaves.node.runtime.failed_system import FailedSystem
 from eaves.node.runtime.safekeeping import Safekeeping
 from eaves.node.storage.subsystem import StorageSubsystem
 from eaves.reconcile.item import ItemRef
@@ -35,6 +38,7 @@ log = structlog.get_logger(__name__)
 
 UNITS = ("eaves-mounts.service", "eaves-measure.service")  # the node needs what they do
 FAILED_UNITS = Path("/run/eaves")
+JOURNALS = Path("/var/log/journal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,8 @@ class Boot:
     id: str
     reason: BootReason
     text: str
-    last_words: str
+    node_log: str
+    kernel_log: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,13 @@ def base_os(booted: Booted, boot: Boot, beside: Beside) -> BaseOs:
         await let_in(beside.safekeeping, beside.event_log, running, coming)
 
     disk = disk_of(booted, update_keys())
+    failed = FailedSystem(
+        beside.state_dir / "logs",
+        boot.id,
+        boot.node_log,
+        boot.kernel_log,
+        lambda: journals_of_boots(JOURNALS, LAST_LINES),
+    )
     around = Around(
         content=lambda ref: content_of(beside.storage, beside.engine, ref),
         announce=announce,
@@ -91,7 +103,7 @@ def base_os(booted: Booted, boot: Boot, beside: Beside) -> BaseOs:
             units_running(FAILED_UNITS, UNITS),
             control_groups(),
         ),
-        last_words=lambda: boot.last_words,
+        last_words=failed.keep,
         changed=beside.changed,
         clock=time.monotonic,
         now=beside.now,

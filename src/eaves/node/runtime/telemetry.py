@@ -21,6 +21,7 @@ from eaves.node.host.smart import Disks
 from eaves.node.network.programs import rule_count
 from eaves.node.network.status import addresses_of
 from eaves.node.runtime.device_status import Calls, device_metric
+from eaves.node.runtime.failed_system import send_failed
 from eaves.node.runtime.flow_reports import FlowReporter
 from eaves.node.runtime.guard import forever
 from eaves.node.runtime.health import disk_metrics, process_metrics
@@ -194,8 +195,17 @@ class Telemetry:
         await self._parts.conversation.ready.wait()
         while True:
             device_id = self._parts.conversation.link.device_id or ""
+            await self._send_failed(device_id)
             await self._machine_logs.collect(device_origin(device_id, self._parts.version))
             await pace(lambda: read_journal_pause_s(self._shared.items))
+
+    async def _send_failed(self, device_id: str) -> None:
+        """The end of the log of a system that did not pass its trial."""
+        folder, logs = self._parts.state_dir / "logs", self._parts.logs
+        try:
+            await asyncio.to_thread(send_failed, folder, logs, device_id, self._shared.items)
+        except OSError as error:
+            log.warning("log_of_failed_system_not_sent", error=str(error))
 
     def _log_sources(self) -> list[Listed]:
         link, wish = self._parts.conversation.link, self._parts.engine.wish
