@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support import netns
@@ -96,14 +97,14 @@ def test_a_person_installs_it_from_an_optical_drive_on_a_disk_with_data(
     medium.unlink()
 
 
-def kept_record(machine: ImageMachine) -> dict[str, object]:
+def kept_record(machine: ImageMachine) -> dict[str, Any]:
     place = partitions(machine.disk)["CONFIG"]
     told = subprocess.run(
         ["mtype", "-i", f"{machine.disk}@@{place.start}", "::installed.json"],
         check=True,
         capture_output=True,
     ).stdout
-    record: dict[str, object] = json.loads(told)
+    record: dict[str, Any] = json.loads(told)
     return record
 
 

@@ -19,7 +19,7 @@ from eaves.node.uplinks.seen import Lease, Seen, SeenPort, Wanted, wanted
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Assigned:
     """`folder`: one below it for each DHCP client."""
 
