@@ -22,6 +22,7 @@ from support.image_builds import (
     OUT,
     SECOND,
     SHORT,
+    USUAL,
     Images,
     PackagesMissing,
     Store,
@@ -33,11 +34,15 @@ from support.image_builds import (
 from support.image_control import UPDATE_S, Eaves, answers, until
 from support.image_disk import ImageDisk, partitions
 from support.image_machine import ImageMachine, boots_begun, image_machine
-from support.image_world import world
+from support.image_world import LONG_S, world
 from support.scenarios import (
     BOOTS,
     EVIDENCE,
+    Floor,
     Ledger,
+    Scenario,
+    below,
+    is_whole,
     report_text,
     scenario_of,
     scenarios_of,
@@ -53,10 +58,14 @@ MACHINE = pytest.StashKey[ImageMachine]()
 PARTS = pytest.StashKey[list[pytest.TestReport]]()
 LEDGER = Ledger(OUT.parent / "ledger.jsonl", str(script("source").digest()))
 PASSED = LEDGER.passed() if HOW_LONG == FULL else {}
+FLOORS = {USUAL: Floor(boots=25, checks=2000), FULL: Floor(boots=500, checks=10_000)}
+LEFT = pytest.StashKey[int]()  # tests that this file leaves out
+LACKS = pytest.StashKey[str]()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     left = [one for one in items if one.path.parent == HERE and is_left_out(one)]
+    config.stash[LEFT] = len(left)
     if left:
         items[:] = [one for one in items if one not in left]
         config.hook.pytest_deselected(items=left)
@@ -201,6 +210,14 @@ def apps_go_on(machine: ImageMachine, eaves: Eaves) -> Iterator[None]:
 
 
 @pytest.fixture
+def long_trial(eaves: Eaves) -> Iterator[None]:
+    """What is on trial is not committed before the test is over."""
+    eaves.apply("world", world(LONG_S))
+    yield
+    eaves.apply("world", world())
+
+
+@pytest.fixture
 def disk_is_told(
     machine: ImageMachine, record_property: Callable[[str, object], None]
 ) -> Iterator[None]:
@@ -212,17 +229,35 @@ def disk_is_told(
     record_property(EVIDENCE, f"boot {len(machine.boots)} of this machine; {entries}")
 
 
+def told(terminalreporter: pytest.TerminalReporter) -> list[Scenario]:
+    """Of this run, and of those before that it goes on with."""
+    now = scenarios_of(terminalreporter.stats)
+    return [*(one for one in PASSED.values() if one.test not in {two.test for two in now}), *now]
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """A run that saw too little has not passed."""
+    config = session.config
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if exitstatus or HOW_LONG not in FLOORS or config.option.collectonly:
+        return
+    asked = (config.invocation_params.dir / one.partition("::")[0] for one in config.args)
+    deselected = len(reporter.stats.get("deselected", ())) - config.stash[LEFT]
+    if is_whole(HERE, asked, deselected):
+        config.stash[LACKS] = below(FLOORS[HOW_LONG], told(reporter))
+        if config.stash[LACKS]:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Beside the images that were tested."""
     path = OUT.parent / "report.md"
-    now = scenarios_of(terminalreporter.stats)
-    if told := [
-        *(one for one in PASSED.values() if one.test not in {two.test for two in now}),
-        *now,
-    ]:
+    if scenarios := told(terminalreporter):
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(report_text(told))
+        path.write_text(report_text(scenarios))
         terminalreporter.write_line(f"report: {path}")
+    if lacks := terminalreporter.config.stash.get(LACKS, ""):
+        terminalreporter.write_line(f"this run saw too little: {lacks}", red=True)
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from support.image_control import Eaves, answers, until
@@ -12,6 +13,7 @@ from support.scenarios import EVIDENCE
 
 from eaves.controller.domain.contract.device_status import AttestState
 from eaves.node.baseos.entries import kernel_path
+from eaves.node.vault.states import Event
 
 pytestmark = [
     pytest.mark.vm,
@@ -53,9 +55,10 @@ def says_why(machine: ImageMachine) -> None:
     machine.power_cut()
 
 
-def test_a_changed_kernel_image_attests_not_and_opens_nothing(
+def test_a_changed_kernel_image_opens_nothing_before_somebody_accepts_it(
     app: ImageMachine, eaves: Eaves, record_property: Callable[[str, object], None]
 ) -> None:
+    """Then the controller's share opens the vault, which the TPM does not; so when it goes back."""
     until("attested", lambda: bool(eaves.quoted()))
     eaves.run("attestation", "accept", "on-image", "--as", "golden")
     eaves.apply("world", world(policy="ENFORCE"))
@@ -74,9 +77,24 @@ def test_a_changed_kernel_image_attests_not_and_opens_nothing(
     assert "PCR 4" in differs
     assert not answers(app.web_port)
 
+    began = datetime.now(UTC)
+    eaves.run("attestation", "accept", "on-image", "--as", "changed")
+    until("let in as accepted", lambda: eaves.attested()["state"] == AttestState.PASS)
+    until("answering as accepted", lambda: answers(app.web_port))
+    until("told of", lambda: recovered(eaves, began))
+    record_property(EVIDENCE, recovered(eaves, began))
+
     app.power_cut()
     disk.write_file(name, kernel)
+    booted = eaves.boot_time()
     app.power_on()
-    until("let in again", lambda: eaves.attested()["state"] == AttestState.PASS)
-    until("answering", lambda: answers(app.web_port))
+    until("answering again", lambda: answers(app.web_port))
+    until("told of again", lambda: eaves.boot_time() != booted)
+    assert eaves.attested()["state"] == AttestState.PASS
     eaves.apply("world", world())
+
+
+def recovered(eaves: Eaves, since: datetime) -> str:
+    """What the device says of its vault, once it was opened by other shares than the TPM's."""
+    lines = (line for line in eaves.log_lines(since, "vault") if Event.RECOVERED in line)
+    return next(lines, "")

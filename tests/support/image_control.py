@@ -10,6 +10,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,11 @@ class Eaves:
                 return error.get("description", "no reason is told")
         return ""
 
+    def error(self, version: str) -> str:
+        """What the device says is wrong with it, whether it has failed or is on its way."""
+        told = (sw["swError"] for sw in self.slots() if sw.get("shortVersion") == version)
+        return "; ".join(str(one.get("description", "")) for one in told if one)
+
     def sub_status(self) -> str:
         """Of the version that runs."""
         return next(str(sw["swSubStatus"]) for sw in self.slots() if sw.get("activated"))
@@ -136,10 +142,11 @@ class Eaves:
         self.apply("app", app(store_url, arch))
         self.has_app = True
 
-    def upgrade(self, store: Store, file: str, version: str) -> None:
+    def upgrade(self, store: Store, file: str, version: str, sha256: str = "") -> None:
+        """`sha256`: what is asked for, where it is not that of the file."""
         path = store.files / file
         with path.open("rb") as data:
-            digest = hashlib.file_digest(data, "sha256").hexdigest()
+            digest = sha256 or hashlib.file_digest(data, "sha256").hexdigest()
         words = {
             "STORE": store.url, "NAME": f"os-{version}", "FILE": file, "VERSION": version,
             "SIZE": str(path.stat().st_size), "SHA256": digest,
@@ -149,6 +156,18 @@ class Eaves:
             text = text.replace(f"@{word}@", value)
         self.apply(version, text)
         self.run("device", "upgrade", "on-image", "--image", f"os-{version}")
+
+    def withdraw(self) -> None:
+        """No version is asked for any more: what runs stays."""
+        body = self.home / "no-version.json"
+        body.write_text(json.dumps({"baseImage": []}))
+        path = f"/v1/devices/id/{self.device()['id']}/apply"
+        self.run("api", "PUT", path, "-f", str(body))
+
+    def log_lines(self, since: datetime, words: str = "") -> list[str]:
+        """Of the device itself, the oldest first; it sends them after a while."""
+        asked = ("--since", since.isoformat(timespec="seconds"), "--search", words)
+        return self.run("logs", "on-image", "--device", *asked).splitlines()
 
 
 @contextmanager

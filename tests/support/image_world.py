@@ -5,6 +5,7 @@ from support.image_builds import HOW_LONG, SHORT
 # What is late on a busy machine is no bad update; one that is left for silence takes as long.
 SILENCE_S = 1200 if HOW_LONG == SHORT else 240
 WINDOW_S = 30
+LONG_S = 7200  # of a window whose end nobody waits for
 _WORLD = """\
 kind: project
 name: image
@@ -58,13 +59,22 @@ def world(window_s: int = WINDOW_S, policy: str = "ACCEPT", arch: str = "AMD64")
     return text.replace("@POLICY@", policy).replace("@ARCH@", arch)
 
 
+def with_usb() -> str:
+    """Whatever somebody plugs in is let in."""
+    return _opened(world(), "debug.enable.usb")
+
+
 def with_static_port(address: str) -> str:
     """In the network of QEMU.  Who stands before the machine sees its console, and may set it."""
     own = f"netname: uplink, ipaddr: {address}, allowLocalModifications: true}}"
     static = "ip: {dhcp: STATIC, subnet: 10.0.2.0/24, gateway: 10.0.2.2, dns: [10.0.2.3]}"
     text = world().replace("netname: uplink}", own).replace("ip: {dhcp: CLIENT}", static)
-    opened = ("debug.enable.vga", "debug.enable.usb")
-    return text + "".join(f'  - {{key: {key}, stringValue: "true"}}\n' for key in opened)
+    return _opened(text, "debug.enable.vga", "debug.enable.usb")
+
+
+def _opened(text: str, *keys: str) -> str:
+    """Of the device, which is the last of a world."""
+    return text + "".join(f'  - {{key: {key}, stringValue: "true"}}\n' for key in keys)
 
 
 _APP = """\

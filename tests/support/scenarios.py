@@ -5,7 +5,7 @@ images were made from.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -61,6 +61,30 @@ def scenario_of(outcome: str, parts: Sequence[pytest.TestReport]) -> Scenario:
         sum(int(str(value)) for key, value in seen if key == BOOTS),
         sum(int(str(value)) for key, value in seen if key == CHECKS),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """What a whole run has at least; one that has less lost tests of which nobody spoke."""
+
+    boots: int
+    checks: int
+
+
+def below(floor: Floor, scenarios: Sequence[Scenario]) -> str:
+    """What a run lacks; empty: nothing."""
+    boots, checks = sum(one.boots for one in scenarios), sum(one.checks for one in scenarios)
+    lacks: list[str] = []
+    if boots < floor.boots:
+        lacks.append(f"{boots} boots, at least {floor.boots} belong to it")
+    if checks < floor.checks:
+        lacks.append(f"{checks} checks without a boot, at least {floor.checks} belong to it")
+    return "; ".join(lacks)
+
+
+def is_whole(folder: Path, asked: Iterable[Path], deselected: int) -> bool:
+    """Was all of `folder` run?  `asked`: the paths that pytest was told."""
+    return not deselected and any(folder.is_relative_to(one) for one in asked)
 
 
 def report_text(scenarios: Sequence[Scenario]) -> str:

@@ -4,7 +4,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.scenarios import EVIDENCE, Ledger, Scenario, report_text, scenarios_of
+from support.scenarios import (
+    EVIDENCE,
+    Floor,
+    Ledger,
+    Scenario,
+    below,
+    is_whole,
+    report_text,
+    scenarios_of,
+)
 
 
 def report(name: str, when: str, outcome: str, start: float, seen: str = "") -> pytest.TestReport:
@@ -55,3 +64,22 @@ def test_what_passed_is_known_to_the_next_run_of_the_same_images(tmp_path: Path)
     with ledger.path.open("a") as file:
         file.write('{"source": "these", "scen')
     assert ledger.passed() == {one.test: one}
+
+
+def test_a_run_lacks_what_it_has_less_of_than_belongs_to_it() -> None:
+    floor = Floor(boots=5, checks=20)
+    enough = [Scenario("e", "passed", 1, "", 3, 20), Scenario("f", "passed", 1, "", 2)]
+    assert below(floor, enough) == ""
+    assert below(floor, enough[:1]) == "3 boots, at least 5 belong to it"
+    assert below(floor, enough[1:]) == (
+        "2 boots, at least 5 belong to it; 0 checks without a boot, at least 20 belong to it"
+    )
+
+
+def test_a_run_is_whole_that_leaves_no_test_of_its_folder_out() -> None:
+    folder = Path("/project/tests/image")
+    assert is_whole(folder, [folder], 0)
+    assert is_whole(folder, [Path("/project")], 0)
+    assert not is_whole(folder, [folder / "test_boots.py"], 0)
+    assert not is_whole(folder, [Path("/project/tests/unit")], 0)
+    assert not is_whole(folder, [folder], 1)
