@@ -239,6 +239,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """A run that saw too little has not passed."""
     config = session.config
     reporter = config.pluginmanager.get_plugin("terminalreporter")
+    assert isinstance(reporter, pytest.TerminalReporter)
     if exitstatus or HOW_LONG not in FLOORS or config.option.collectonly:
         return
     asked = (config.invocation_params.dir / one.partition("::")[0] for one in config.args)
