@@ -59,6 +59,7 @@ PARTS = pytest.StashKey[list[pytest.TestReport]]()
 LEDGER = Ledger(OUT.parent / "ledger.jsonl", str(script("source").digest()))
 PASSED = LEDGER.passed() if HOW_LONG == FULL else {}
 FLOORS = {USUAL: Floor(boots=25, checks=2000), FULL: Floor(boots=500, checks=10_000)}
+BEGUN = pytest.StashKey[int]()  # boots before a test
 LEFT = pytest.StashKey[int]()  # tests that this file leaves out
 LACKS = pytest.StashKey[str]()
 
@@ -75,6 +76,12 @@ def is_left_out(item: pytest.Item) -> bool:
     if HOW_LONG == SHORT:
         return item.get_closest_marker("short") is None
     return HOW_LONG == FULL and item.nodeid in PASSED
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Before the steps that this test is the first to ask for."""
+    item.stash[BEGUN] = boots_begun()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -262,10 +269,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(autouse=True)
-def boots_are_told(record_property: Callable[[str, object], None]) -> Iterator[None]:
-    before = boots_begun()
+def boots_are_told(
+    request: pytest.FixtureRequest, record_property: Callable[[str, object], None]
+) -> Iterator[None]:
     yield
-    record_property(BOOTS, boots_begun() - before)
+    record_property(BOOTS, boots_begun() - request.node.stash[BEGUN])
 
 
 @pytest.fixture(autouse=True)
