@@ -41,11 +41,15 @@ GONE = (  # patterns below the root
     "boot/*",
     "usr/bin/login",
     "usr/sbin/agetty",
+    "usr/sbin/getty",
+    "usr/sbin/sulogin",
+    "usr/lib/systemd/systemd-sulogin-shell",
     "usr/bin/su",
     "usr/bin/passwd",
     "usr/bin/chsh",
     "usr/bin/chfn",
     "usr/bin/newgrp",
+    "usr/bin/sg",
     "usr/bin/gpasswd",
     "usr/lib/systemd/system-generators/*[!g]-generator",  # debug: masks on the command line
     "etc/machine-id",
@@ -61,6 +65,7 @@ GONE = (  # patterns below the root
 )
 MASKED = (  # units that a device has no use for; pcrphase would change PCR 11 after the stub
     "getty.target",
+    "debug-shell.service",
     "systemd-pcrphase.service",
     "systemd-pcrphase-sysinit.service",
     "systemd-logind.service",

@@ -57,16 +57,16 @@ def asked(standing: Standing, wanted: Wanted | None) -> Event | None:
     if wanted is None or not asks:
         under_way = (*BEFORE_MARK, Phase.REBOOTING, Phase.REFUSED)
         return Event.WITHDRAWN if standing.target and standing.phase in under_way else None
-    other = wanted.version != standing.target
+    other, barred = wanted.version != standing.target, is_barred(standing.bars, wanted)
     match standing.phase:
         case Phase.IDLE:
-            return Event.BARRED if is_barred(standing.bars, wanted) else Event.WANTED
+            return Event.BARRED if barred else Event.WANTED
         case Phase.FAILED | Phase.REFUSED:
-            if is_barred(standing.bars, wanted):
+            if barred:
                 return None
             return Event.OTHER_WANTED if other else Event.RETRY
-        case Phase.FETCHING | Phase.WRITING | Phase.SEALING | Phase.REBOOTING:
-            return Event.OTHER_WANTED if other else None
+        case Phase.FETCHING | Phase.WRITING | Phase.SEALING | Phase.REBOOTING if other:
+            return Event.WITHDRAWN if barred else Event.OTHER_WANTED  # and is told as barred then
         case _:
             return None
 
