@@ -16,7 +16,7 @@ from support.controller import Process
 from support.image_builds import FIRST, FULL, HOW_LONG, Images, Store, another, variant
 from support.image_control import NODELESS_S, UPDATE_S, Eaves, answers, until
 from support.image_cuts import SEED
-from support.image_machine import ImageMachine
+from support.image_machine import INSTALL_S, ImageMachine
 from support.image_world import WINDOW_S, world
 from support.scenarios import EVIDENCE
 
@@ -171,7 +171,11 @@ def test_power_goes_while_it_is_installed_and_first_started(
     cuts.on(medium)
     cuts.within(INSTALLED_S, FIRMWARE_S)
     cuts.on(medium)
-    cuts.machine.wait_installed()
+    said = cuts.machine.wait_said("is installed on /dev/vda", INSTALL_S)
+    if "this medium made what" in said:  # it was done before the cut, and is done once
+        cuts.machine.power_cut()
+    else:
+        cuts.machine.wait_off(INSTALL_S)
     medium.unlink()
 
     cuts.on()

@@ -26,6 +26,7 @@ from eaves.disk_image import (
     partition,
 )
 
+PORTS_BY_HAND = "DevicePortConfig"
 REQUIRED = (SERVER, ROOT_CERTIFICATE)
 TAKEN = (
     *REQUIRED,
@@ -95,6 +96,7 @@ def stamp(path: Path, place: Place, files: Mapping[str, bytes]) -> None:
     Cut off anywhere, it is an image that names no controller, and this is to be run once more.
     """
     mtools(path, place, "mdel", f"::{SERVER}", fails=False)
+    mtools(path, place, "mdeltree", f"::{PORTS_BY_HAND}", fails=False)
     for name in sorted({*TAKEN, INSTALL_CONF} - {*files, SERVER}):
         mtools(path, place, "mdel", f"::{name}", fails=False)  # most were never there
     for name in sorted(files, key=lambda name: (name == SERVER, name)):

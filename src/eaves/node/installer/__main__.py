@@ -48,7 +48,12 @@ async def main() -> int:
         done = await install(medium, uuid.UUID(bytes=os.urandom(16)), consoles)
     except InstalledAlready as error:
         consoles.say(str(error))
-        await asyncio.to_thread(restart_without, medium)
+        if medium.disk.startswith("/dev/pmem"):
+            consoles.say(
+                "it came over the network: put the disk first in the firmware's boot order"
+            )
+        else:
+            await asyncio.to_thread(restart_without, medium)
         return 0
     except (EavesError, OSError) as error:
         consoles.say(f"NOT installed: {error}")

@@ -7,15 +7,24 @@ from eaves.node.installer.rules import Disk, never
 Say = Callable[[str], None]
 Ask = Callable[[str], Awaitable[str]]
 """Asks a person, whose line it answers."""
+Look = Callable[[], Awaitable[Sequence[Disk]]]
+"""The disks that are there now."""
 
 
-async def ask_disk(disks: Sequence[Disk], say: Say, ask: Ask) -> Disk:
-    """Waits for ever.  A disk with data is taken once its name was typed."""
+async def ask_disk(look: Look, say: Say, ask: Ask) -> Disk:
+    """Waits for ever.  A disk with data is taken once its name was typed.
+
+    The list is made anew for each question: disks come and go meanwhile.
+    """
     while True:
+        disks = await look()
         for number, disk in enumerate(disks, 1):
             state = never(disk) or (f"it holds {disk.holds}" if disk.holds else "it is empty")
             say(f"  {number}  {disk.text()}: {state}")
         told = await ask("On which disk is it to be installed? Its number, and Enter:")
+        if tuple(await look()) != tuple(disks):
+            say("there are other disks now")
+            continue
         if not (told.isdecimal() and 0 < int(told) <= len(disks)):
             say(f"{told!r} is no number of this list")
             continue

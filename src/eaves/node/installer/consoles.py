@@ -6,11 +6,12 @@ stay dark.
 
 import asyncio
 import os
-from collections.abc import Iterable, Sequence
+import select
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, Self
 
-from eaves.node.installer.ask import ask_disk
+from eaves.node.installer.ask import Look, ask_disk
 from eaves.node.installer.rules import Disk
 
 ACTIVE: Final = Path("/sys/class/tty/console/active")
@@ -60,10 +61,10 @@ class Consoles:
             except BlockingIOError:
                 return
             except OSError:
-                data = b""
-            if not data:
                 loop.remove_reader(console)  # its line was taken away
                 return
+            if not data and is_hung_up(console):
+                loop.remove_reader(console)
             typed[console] = (typed[console] + data)[-LONGEST:]
             first, end, _ = typed[console].replace(b"\r", b"\n").partition(b"\n")
             if end:
@@ -79,5 +80,12 @@ class Consoles:
         self.said.append(f"{question} {said}")
         return said
 
-    async def ask_disk(self, disks: Sequence[Disk]) -> Disk:
-        return await ask_disk(disks, self.say, self.ask)
+    async def ask_disk(self, look: Look) -> Disk:
+        return await ask_disk(look, self.say, self.ask)
+
+
+def is_hung_up(console: int) -> bool:
+    """An end of file that somebody typed ends nothing."""
+    asked = select.poll()
+    asked.register(console, 0)
+    return any(events & select.POLLHUP for _, events in asked.poll(0))

@@ -17,7 +17,6 @@ from eaves.errors import Rejected
 from eaves.node.baseos.bundle import TRAILER
 
 MIB: Final = 1 << 20
-SECTOR: Final = 512
 LEAST_DISK: Final = 8 * 1024 * MIB
 ESP_TYPE: Final = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
 LINUX_TYPE: Final = "0FC63DAF-8483-4772-8E79-3D69D8477DE4"
@@ -80,9 +79,10 @@ def size_of(partitions: tuple[Partition, ...]) -> int:
 
 def sfdisk_script(partitions: tuple[Partition, ...], seed: uuid.UUID) -> str:
     """For `sfdisk`; the same seed gives the same identifiers."""
-    lines = ["label: gpt", f"label-id: {_named(seed, 'disk')}", "first-lba: 2048", ""]
+    # In MiB, whatever a sector of the disk has; the first may be used from where any table ends.
+    lines = ["label: gpt", f"label-id: {_named(seed, 'disk')}", "first-lba: 34", ""]
     lines += [
-        f"start={one.start // SECTOR}, size={one.size // SECTOR}, type={one.type},"
+        f"start={one.start // MIB}MiB, size={one.size // MIB}MiB, type={one.type},"
         f' name="{one.name}", uuid={_named(seed, one.name)}'
         for one in partitions
     ]

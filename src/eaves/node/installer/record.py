@@ -14,6 +14,7 @@ from eaves.node.host.machine import Host, Machine
 from eaves.node.installer.rules import Disk
 
 RECORD: Final = "installed.json"  # on the new disk
+DONE, NOT_DONE = "installed-", "not-installed-"  # begins of names on the medium
 _SAFE: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 _LONGEST_NAME: Final = 64
 
@@ -35,9 +36,11 @@ class Record:
         return msgspec.json.format(msgspec.json.encode(self), indent=1) + b"\n"
 
     def name_on_medium(self) -> str:
-        """One for each machine; the name of a file of FAT."""
-        machine = "".join(one for one in self.machine.serial if one in _SAFE)[:_LONGEST_NAME]
-        return f"{'installed' if self.version else 'not-installed'}-{machine or 'unnamed'}.json"
+        """One for each machine, also where makers gave none a serial number; a name for FAT."""
+        serial = "".join(one for one in self.machine.serial if one in _SAFE)[:_LONGEST_NAME]
+        number = next((nic.mac.replace(":", "") for nic in self.nics), self.machine.uuid[:8])
+        begin = DONE if self.version else NOT_DONE
+        return f"{begin}{'-'.join(one for one in (serial, number) if one) or 'unnamed'}.json"
 
 
 def record_now(
@@ -53,6 +56,11 @@ def record_now(
         Sysfs().nics(),
         tuple(disks),
     )
+
+
+def is_of_medium(name: str) -> bool:
+    """Is it a record, of this machine or another one?"""
+    return name == RECORD or name.startswith((DONE, NOT_DONE))
 
 
 def stamp_in(record: bytes) -> str:

@@ -139,6 +139,8 @@ def never(disk: Disk) -> str:
     """Why it cannot be taken, whoever wishes it; empty: it can."""
     if disk.booted_from:
         return "the installer runs from it"
+    if disk.path.startswith("/dev/pmem"):
+        return "it is memory, which no firmware starts from"
     if disk.read_only:
         return "it is read-only"
     if disk.size < LEAST_DISK:

@@ -10,10 +10,10 @@ import threading
 import time
 import uuid
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from typing import Protocol
 
 import structlog
@@ -23,14 +23,16 @@ from eaves.node.baseos.device import SlotDevice
 from eaves.node.baseos.loader import Loader
 from eaves.node.host.files import atomic_write
 from eaves.node.host.process import CommandFailed, run
+from eaves.node.installer.ask import Look
 from eaves.node.installer.found import BEGUN, disks
 from eaves.node.installer.layout import partition_layout, sfdisk_script
-from eaves.node.installer.record import RECORD, Record, record_now, stamp_in
-from eaves.node.installer.rules import Disk, Wishes, choose, read_wishes
+from eaves.node.installer.record import RECORD, Record, is_of_medium, record_now, stamp_in
+from eaves.node.installer.rules import Disk, Wishes, choose, never, read_wishes
 
 CONF, SOFT_SERIAL, SERVER = "install.conf", "soft_serial", "server"
 LOADER_FILES = ("EFI/BOOT/BOOTX64.EFI", "EFI/BOOT/BOOTAA64.EFI", "loader/loader.conf")
 SYSRQ = Path("/proc/sysrq-trigger")
+MOUNT_S = 120.0
 _CHUNK = 1 << 20
 
 log = structlog.get_logger(__name__)
@@ -44,7 +46,7 @@ class Talk(Protocol):
 
     def say(self, text: str) -> None: ...
 
-    async def ask_disk(self, disks: Sequence[Disk]) -> Disk:
+    async def ask_disk(self, look: Look) -> Disk:
         """A person says on which disk; waits for ever."""
         ...
 
@@ -85,6 +87,8 @@ async def install(medium: Medium, identity: uuid.UUID, talk: Talk) -> Installed:
         say("this medium names no controller: `eaves image configure` puts one into it")
     found = await disks(medium.disk)
     disk, wishes = await chosen(medium, found, talk)
+    if disk not in await disks(medium.disk):
+        raise NotInstalled(f"{disk.text()} is not what it was any more; start the medium again")
     say(f"installing on {disk.text()}")
     paths = await divide(disk, identity)
     await make_file_systems(paths)
@@ -124,28 +128,41 @@ async def chosen(medium: Medium, found: Sequence[Disk], talk: Talk) -> tuple[Dis
     except Rejected as error:
         talk.say(f"NOT installed: {error}")
         await tell_medium(medium, record_now("", "", "", talk.said, found))
-        return await talk.ask_disk(found), wishes
-    if wishes.stamp and disk.holds and await stamp_of(disk) == wishes.stamp:
-        raise InstalledAlready(
-            f"this medium made what is installed on {disk.text()}; take it out, and the machine"
-            " starts from that disk; to install it anew, run `eaves image configure` once more"
-        )
+        return await talk.ask_disk(lambda: disks(medium.disk)), wishes
+    for one in found:
+        # Whichever name it has by now: the next one by the rules may hold somebody's data.
+        if wishes.stamp and one.holds and not never(one) and await stamp_of(one) == wishes.stamp:
+            raise InstalledAlready(
+                f"this medium made what is installed on {one.text()}; take it out, and the machine"
+                " starts from that disk; to install it anew, run `eaves image configure` once more"
+            )
     return disk, wishes
 
 
 def restart_without(medium: Medium) -> None:
     """As soon as it was taken out, by the kernel alone: its programs went with it.  Blocking."""
     with SYSRQ.open("w") as trigger:
-        while Path(medium.disk).exists():
+        while is_in(Path(medium.disk)):
             time.sleep(1)
         trigger.write("b")
+
+
+def is_in(disk: Path, sysfs: Path = Path("/sys")) -> bool:
+    """A stick goes with its device, a drive keeps it and lacks its medium."""
+    behind = sysfs / "block" / disk.name / "loop/backing_file"
+    drive = Path(behind.read_text().strip()) if behind.exists() else disk
+    try:
+        with drive.open("rb"):
+            return True
+    except OSError:
+        return False
 
 
 async def stamp_of(disk: Disk) -> str:
     """Of the medium that installed what is on it; empty: it is nothing of ours."""
     config = next(one for one in partition_layout(disk.size) if one.name == "CONFIG")
     try:
-        async with mounted(partition_path(disk.path, config.number), "ro") as folder:
+        async with mounted(partition_path(disk.path, config.number), "ro", "vfat") as folder:
             return stamp_in((folder / RECORD).read_bytes())
     except (CommandFailed, OSError):
         return ""
@@ -196,13 +213,20 @@ async def make_file_systems(paths: dict[str, Path]) -> None:
 
 
 @asynccontextmanager
-async def mounted(device: Path, how: str = "rw") -> AsyncGenerator[Path]:
-    with TemporaryDirectory(prefix="eaves-install-") as folder:
-        await run(["mount", "-o", f"{how},nosuid,nodev,noexec,umask=0077", str(device), folder])
+async def mounted(device: Path, how: str = "rw", kind: str = "auto") -> AsyncGenerator[Path]:
+    """Nothing of what is mounted is removed with its place, however it ends."""
+    folder = mkdtemp(prefix="eaves-install-")
+    options = f"{how},nosuid,nodev,noexec,umask=0077"
+    try:
+        argv = ["mount", "-t", kind, "-o", options, str(device), folder]
+        await run(argv, timeout_s=MOUNT_S)
         try:
             yield Path(folder)
         finally:
-            await run(["umount", folder], timeout_s=120)
+            await run(["umount", folder], timeout_s=MOUNT_S)
+    finally:
+        with suppress(OSError):  # what hangs there is as it was
+            os.rmdir(folder)  # noqa: PTH106 - an empty folder of a tmpfs
 
 
 def copy_slot(source: SlotDevice, target: SlotDevice) -> str:
@@ -234,7 +258,7 @@ def copy_config(medium: Path, config: Path, identity: uuid.UUID) -> None:
     """Everything of the medium but what is about the installation; a serial where there is none."""
     for path in sorted(medium.rglob("*")):
         name = path.relative_to(medium)
-        if path.is_file() and str(name) != CONF:
+        if path.is_file() and str(name) != CONF and not is_of_medium(path.name):
             atomic_write(config / name, path.read_bytes())
     if not (config / SOFT_SERIAL).exists():
         atomic_write(config / SOFT_SERIAL, f"{identity}\n".encode())
