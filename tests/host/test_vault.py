@@ -276,6 +276,7 @@ def test_an_update_that_is_expected_opens_it_and_the_old_version_then_does_not(
     updated = ground.vault()
     assert updated.closed() == ""
     assert updated.booted_expected()
+    assert not ground.vault(unsettled=True).booted_expected(), "another one may boot next"
     ground.power_cut()  # it fell back while it was on trial
     assert ground.vault().closed() == ""
     ground.power_cut(OTHER_LOADER)

@@ -59,6 +59,7 @@ CASES = [
     (standing(Phase.FETCHING, "2", bar("3")), wanted("3"), Event.WITHDRAWN),
     (standing(Phase.SEALING, "2", bar("3", 1)), wanted("3", retry=2), Event.OTHER_WANTED),
     (standing(Phase.REBOOTING, "2", bar("3")), wanted("3"), Event.WITHDRAWN),
+    (standing(Phase.REBOOTING, "", bar("3")), wanted("3"), None),
     (standing(Phase.FETCHING, "2"), wanted(activate=False), Event.WITHDRAWN),
     (standing(Phase.WRITING, "2"), None, Event.WITHDRAWN),
     (standing(Phase.SEALING, "2"), wanted("1"), Event.WITHDRAWN),

@@ -508,17 +508,33 @@ async def test_a_forced_fallback_whose_trial_ends_is_not_tried_again(device: Dev
     assert node.phase is Phase.FETCHING, "what was left, and came back, is not barred"
 
 
-async def test_a_fallback_without_anything_to_fall_back_to_stays_asked_for(device: Device) -> None:
+async def test_a_fallback_without_anything_to_fall_back_to_waits_and_ends_with_another_update(
+    device: Device,
+) -> None:
+    """It was meant for what that update leaves, not for the update."""
     await device.follow(config("1"), forced=0)
     node = await device.follow(config("1"), forced=1)
     assert node.phase is Phase.IDLE
+    error = node.software()[1].sw_err
+    assert error is not None
+    assert "no slot holds one that was good" in error.description
     device.offer(device.computer.release("2"))
     await device.follow(config("2"), forced=1)
     assert (await device.boot()).version == "2"
     node = await device.passes(690, Answer.WELL)
     node = await device.follow(config("2"), forced=1)
-    assert node.phase is Phase.REBOOTING
-    assert (await device.boot()).version == "1"
+    assert (node.phase, node.version) == (Phase.IDLE, "2")
+    assert (await device.follow(config("2"), forced=2)).phase is Phase.REBOOTING
+
+
+async def test_a_committed_system_says_what_it_came_up_without(device: Device) -> None:
+    device.ill = "failed: eaves-mounts.service; see their logs"
+    node = await device.start()
+    error = node.software()[0].sw_err
+    assert error is not None
+    assert error.description == "units: failed: eaves-mounts.service; see their logs"
+    device.ill = ""
+    assert (await device.start()).software()[0].sw_err is None
 
 
 async def test_a_fallback_to_what_is_too_old_is_refused_and_told(device: Device) -> None:

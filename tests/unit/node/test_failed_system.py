@@ -97,6 +97,17 @@ async def test_of_a_boot_that_wrote_nothing_nothing_is_told(
     assert sent(tmp_path) == []
 
 
+async def test_another_boot_of_the_good_system_is_not_taken_for_the_trial(tmp_path: Path) -> None:
+    """Power went before it had judged."""
+    again = "d" * 32
+    log = failed(
+        tmp_path,
+        *(boot(NOW), boot(again), boot(TRIED), boot(BEGAN)),
+        node=run("1", BEGAN, "old") + run("1", again, "again"),
+    )
+    assert (await log.keep("2", BEGAN)).startswith("2: line 0")
+
+
 async def test_without_a_journal_the_log_of_the_node_is_read_from_its_mark(tmp_path: Path) -> None:
     """What was sent is freed, and reads as zeros; a restart of the node is the same boot."""
     node = (

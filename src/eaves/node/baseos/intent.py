@@ -66,7 +66,9 @@ def asked(standing: Standing, wanted: Wanted | None) -> Event | None:
                 return None
             return Event.OTHER_WANTED if other else Event.RETRY
         case Phase.FETCHING | Phase.WRITING | Phase.SEALING | Phase.REBOOTING if other:
-            return Event.WITHDRAWN if barred else Event.OTHER_WANTED  # and is told as barred then
+            if not barred:
+                return Event.OTHER_WANTED
+            return Event.WITHDRAWN if standing.target else None  # it is told as barred then
         case _:
             return None
 

@@ -41,6 +41,7 @@ class Seen:
     deferred: str = ""  # a version that waits for the end of a trial
     error: str = ""  # of the step that is tried again
     other_error: str = ""  # why the other slot is not booted, which was asked for
+    ill: str = ""  # what a committed system came up without
     at: datetime | None = None  # of the last error
     bars: Mapping[str, Bar] = field(default_factory=dict[str, Bar])
 
@@ -62,7 +63,8 @@ def baseos_text(seen: Seen) -> str:
             said.append(f"{seen.target}: {bar.why if bar else 'it failed'}")
         case _:
             pass
-    said += [text for text in (seen.error, seen.other_error, seen.fetch_error) if text]
+    told = (seen.ill, seen.error, seen.other_error, seen.fetch_error)
+    said += [text for text in told if text]
     if seen.deferred:
         said.append(f"{seen.deferred} waits for the end of the test")
     return "; ".join(said)
@@ -95,7 +97,7 @@ def _running(seen: Seen) -> ZInfoDevSW:
         sub_status=sub,
         sub_status_str=text,
         sub_status_progress=left,
-        sw_err=_error(seen.error, seen.at) if seen.phase in TRIAL else None,
+        sw_err=_error(seen.error if seen.phase in TRIAL else seen.ill, seen.at),
     )
 
 

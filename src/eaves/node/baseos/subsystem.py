@@ -21,6 +21,7 @@ from eaves.errors import EavesError, Rejected, Transient
 from eaves.evapi.config import EdgeDevConfig
 from eaves.evapi.config_items import ItemValues
 from eaves.evapi.info import BootReason, ZInfoDevSW
+from eaves.node.baseos.health import first_failure
 from eaves.node.baseos.intent import Standing
 from eaves.node.baseos.memory import Memory
 from eaves.node.baseos.pair import Pair
@@ -57,10 +58,12 @@ class BaseOs:
         self._force: int | None = None  # that counter; None: no configuration yet
         self._force_at = float("-inf")  # not before
         self._not_forced = ""  # why not
+        self._force_waits = ""  # why not yet
         self._again_at = float("-inf")
         self._settle_at: float | None = None  # what runs is committed, and that is not kept yet
         self._error, self._error_at = "", around.now()
         self._deferred = ""
+        self._ill = ""  # what a system that is committed came up without
 
     # What others ask
 
@@ -145,6 +148,9 @@ class BaseOs:
         await self._take(event)
         if event is Event.FOUND_TRIAL:
             await self._check_version()
+        else:
+            ill = await asyncio.to_thread(first_failure, self._around.checks)
+            self._ill = f"{ill.name}: {ill.why}" if ill is not None else ""
         await self._settle_if_due()
 
     async def _check_version(self) -> None:
@@ -197,13 +203,19 @@ class BaseOs:
             self._around.changed()  # seconds left
 
     def _is_forced(self) -> bool:
-        """Is the other slot asked for, and can it be had?  Until then it stays asked for."""
+        """Is the other slot asked for, and can it be had?
+
+        Until then it stays asked for; another update that is begun ends that.
+        """
         if self._force is None or self._forced or not takes(self._phase, Event.FORCED):
             return False
+        if self._phase is Phase.FETCHING and self._pair.other_version == self._wish.version:
+            return False  # it is the update itself, which waits to be let in
         return self._pair.may_go_back() and self._memory.forces(self._force)
 
     def _refuse_force(self) -> None:
         """A fallback to what may not come back is answered with an error, once."""
+        self._force_waits = self._waiting_force()
         if self._force is None or not self._is_forced() or not (why := self._pair.too_old()):
             return
         try:
@@ -212,6 +224,15 @@ class BaseOs:
             self._note_error(error)
         self._not_forced, self._error_at = why, self._around.now()
         log.warning("fallback_refused", why=why)
+
+    def _waiting_force(self) -> str:
+        asked = self._force is not None and not self._forced and self._memory.forces(self._force)
+        if not asked or self._phase in TRIAL or self._pair.may_go_back():
+            return ""
+        return (
+            "force.fallback.counter asks for the version before, and no slot holds one that was"
+            " good: it waits until one does, or another update is begun"
+        )
 
     def _due(self) -> Event | None:
         """The next event that config, content or time bring by themselves."""
@@ -367,6 +388,8 @@ class BaseOs:
             self._memory.bar_left(self.version, retry)
         else:
             self._memory.begin(self._target, retry, None)
+            if self._force is not None:  # what was asked for before was meant for what is left
+                self._memory.answer_force(self._force)
         await asyncio.to_thread(self._disk.mark_other, self._target)
 
     def _leave(self, act: Act, event: Event) -> None:
@@ -434,7 +457,8 @@ class BaseOs:
             seconds_left=self._watch.seconds_left(),
             deferred=self._deferred,
             error=self._error,
-            other_error=self._not_forced,
+            other_error=self._not_forced or self._force_waits,
+            ill=self._ill,
             at=self._error_at,
             bars=self._memory.bars,
         )

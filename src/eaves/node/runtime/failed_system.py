@@ -70,7 +70,8 @@ class FailedSystem:
         `begun_by`: the boot that went down for its trial.
         """
         others = {bare(self._boot_id), bare(begun_by)}
-        lines = await self._of_journal(others)
+        others |= {boot for ran, boot, _ in _runs(self._node_log) if ran != version}
+        lines = await self._of_journal(others, bare(begun_by))
         lines = lines or of_node_log(self._node_log, version, others)
         lines = bounded((*lines, *map(_of_kernel, self._kernel_log.splitlines())))
         if not lines:
@@ -83,13 +84,17 @@ class FailedSystem:
             log.warning("log_of_failed_system_not_kept", version=version, error=str(error))
         return "\n".join(line.text for line in lines[-FEW_LINES:])
 
-    async def _of_journal(self, others: set[str]) -> tuple[Line, ...]:
-        """Where the newest but this one began the trial, what was tried wrote none."""
+    async def _of_journal(self, others: set[str], begun_by: str) -> tuple[Line, ...]:
+        """Of the newest boot that is none of `others`; where none is before the one that began the
+        trial, what was tried wrote nothing.
+        """
         try:
             async for lines in self._journals():
                 boot = bare(lines[-1].boot) if lines else bare(self._boot_id)
-                if boot != bare(self._boot_id):
-                    return tuple(map(_line, lines)) if boot not in others else ()
+                if boot == begun_by:
+                    return ()
+                if boot not in others:
+                    return tuple(map(_line, lines))
         except (EavesError, OSError) as error:
             log.warning("journal_not_read", error=str(error))
         return ()

@@ -190,7 +190,7 @@ class Safekeeping:
             try:
                 if await asyncio.to_thread(self.vault.booted_expected):
                     await asyncio.to_thread(self.vault.reseal)
-            except EavesError as error:
+            except (EavesError, OSError) as error:
                 log.warning("vault_not_settled", error=str(error))
 
     async def require(self, needed: int) -> None:

@@ -253,6 +253,8 @@ class Vault:
 
     def booted_expected(self) -> bool:
         """What runs is what an update was expected to bring, and older seals still stand."""
+        if self._unsettled():
+            return False  # another one may boot: its seal, and that of what is left, are kept
         keyring, sealer = self._file.read, self._sealer
         if keyring is None or sealer is None or self._keys is None or not keyring.sealed[1:]:
             return False
