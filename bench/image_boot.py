@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from support.row import finish, work_folder
+from support.demo_node import prepared
+from support.row import finish
 
-from eaves.cli.demo import remains
 from eaves.cli.demo.on_image import (
     BOOT_S,
     DEVICE,
@@ -36,9 +36,8 @@ from eaves.cli.demo.on_image import (
     images_in,
     runs,
 )
-from eaves.cli.demo.place import choose_place, free_port, port_is_free
-from eaves.cli.demo.processes import RUN_VARIABLE
-from eaves.cli.demo.scene import HELLO_PORT, NODE_NAME, Memory
+from eaves.cli.demo.place import free_port, port_is_free
+from eaves.cli.demo.scene import HELLO_PORT, Memory
 from eaves.cli.demo.story import build_hello
 from eaves.cli.demo.tell import Teller
 
@@ -71,7 +70,7 @@ class Measured(ImageStory):
         self._accepted()
         first -= self._kernel_at("")
         time.sleep(SETTLE_S)
-        memory = self._device().memory
+        memory = self._until("its memory is told", lambda: self._device().memory, BOOT_S)
         later = [self._boot_s() for _ in range(BOOTS)]
         self._container()
         firmware, system = self._update_s()
@@ -79,7 +78,7 @@ class Measured(ImageStory):
             "first_boot_request_s": round(first, 1),
             "request_s": round(statistics.median(later), 1),
             "slowest_request_s": round(max(later), 1),
-            "memory_in_use_mb": round(memory.used_mb, 1) if memory else float("inf"),
+            "memory_in_use_mb": round(memory.used_mb, 1) if memory else 0.0,
             "update_firmware_s": round(firmware, 1),
             "update_kernel_to_app_s": round(system, 1),
         }
@@ -160,27 +159,21 @@ def resets(door: Path) -> Generator[list[float]]:
         line.sendall(b'{"execute": "qmp_capabilities"}\n')
         reader = threading.Thread(target=read, args=(line.makefile("r"),), daemon=True)
         reader.start()
-        yield at
-        line.shutdown(socket.SHUT_RDWR)
-        reader.join()
+        try:
+            yield at
+        finally:
+            line.shutdown(socket.SHUT_RDWR)
+            reader.join()
 
 
 def measured() -> dict[str, float]:
     images = images_in(IMAGES)
-    with work_folder() as folder, remains.only_one():
-        remains.remove_leftovers()
-        remains.fresh_folder(folder / "demo")
-        record = remains.new_record(folder / "demo", NODE_NAME)
-        os.environ[RUN_VARIABLE] = record.token
-        place = choose_place(folder / "demo")
-        try:
-            with (
-                image_stage(place, record) as (scene, computer),
-                contextlib.redirect_stdout(sys.stderr),
-            ):
-                return Measured(scene, computer, images, Teller()).measure()
-        finally:
-            remains.remove(record, keep_folder=False)
+    with (
+        prepared() as (place, record),
+        image_stage(place, record) as (scene, computer),
+        contextlib.redirect_stdout(sys.stderr),
+    ):
+        return Measured(scene, computer, images, Teller()).measure()
 
 
 def main() -> int:

@@ -18,7 +18,7 @@ from typing import Any, Final
 from support.row import finish, work_folder
 
 from eaves.cli.demo import remains
-from eaves.cli.demo.place import choose_place
+from eaves.cli.demo.place import Place, choose_place
 from eaves.cli.demo.processes import RUN_VARIABLE
 from eaves.cli.demo.scene import NODE_NAME, Scene, on_stage
 from eaves.cli.demo.story import Story
@@ -51,8 +51,8 @@ def container(name: str, memory_kib: int) -> str:
 
 
 @contextlib.contextmanager
-def demonstration() -> Generator[Scene]:
-    """Both apps of the story answer: their images are on the node."""
+def prepared() -> Generator[tuple[Place, remains.Record]]:
+    """A place for the one demonstration of this machine; what it started ends with the block."""
     with work_folder() as folder, remains.only_one():
         remains.remove_leftovers()
         remains.fresh_folder(folder / "demo")
@@ -60,12 +60,18 @@ def demonstration() -> Generator[Scene]:
         os.environ[RUN_VARIABLE] = record.token
         place = choose_place(folder / "demo")
         try:
-            with on_stage(place, record) as scene:
-                with contextlib.redirect_stdout(sys.stderr):
-                    Story(scene, Teller()).tell_all()
-                yield scene
+            yield place, record
         finally:
             remains.remove(record, keep_folder=False)
+
+
+@contextlib.contextmanager
+def demonstration() -> Generator[Scene]:
+    """Both apps of the story answer: their images are on the node."""
+    with prepared() as (place, record), on_stage(place, record) as scene:
+        with contextlib.redirect_stdout(sys.stderr):
+            Story(scene, Teller()).tell_all()
+        yield scene
 
 
 def apply(scene: Scene, name: str, text: str) -> Path:

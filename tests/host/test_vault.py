@@ -295,6 +295,15 @@ def choose_more(vault: Vault) -> None:
     vault.choose_pcrs((*DEFAULT_PCRS, 15), 8)
 
 
+def opened_by_escrow(ground: Machine) -> Vault:
+    """A system on trial of which nobody predicted what it measures."""
+    share = escrow(filled(ground))
+    ground.power_cut(OTHER_LOADER)
+    trial = ground.vault(unsettled=True)
+    trial.give(Holder.ESCROW, share)
+    return trial
+
+
 def nothing_else(_vault: Vault) -> None:
     """The share alone came back."""
 
@@ -303,10 +312,7 @@ def nothing_else(_vault: Vault) -> None:
 def test_a_trial_that_escrow_opened_leaves_it_open_to_the_system_before(
     ground: Machine, then: Callable[[Vault], None]
 ) -> None:
-    share = escrow(filled(ground))
-    ground.power_cut(OTHER_LOADER)
-    trial = ground.vault(unsettled=True)
-    trial.give(Holder.ESCROW, share)
+    trial = opened_by_escrow(ground)
     then(trial)
     assert trial.closed() == ""
     ground.power_cut(OTHER_LOADER)  # the trial goes on, and the controller is away for good
@@ -325,10 +331,7 @@ def test_a_trial_that_escrow_opened_leaves_it_open_to_the_system_before(
 def test_a_trial_that_escrow_opened_has_it_alone_once_it_is_committed(
     ground: Machine, then: Callable[[Vault], None]
 ) -> None:
-    share = escrow(filled(ground))
-    ground.power_cut(OTHER_LOADER)
-    trial = ground.vault(unsettled=True)
-    trial.give(Holder.ESCROW, share)
+    trial = opened_by_escrow(ground)
     then(trial)
     settle(trial)  # it may still be left
     assert trial.closed() == ""
