@@ -85,7 +85,7 @@ demo-image: runtime
 
 test-image: develop  ## root: boots of that image in QEMU, power cuts; FULL=1 takes hours, and goes on where it ended
 	./packaging/ensure-packages --with-arm64
-	EAVES_IMAGE_TESTS=$(if $(FULL),full,usual) pytest tests/image
+	tests/images $(if $(FULL),full,usual)
 
 test: develop console  ## everything CI runs, on this machine
 	tests/all

@@ -55,11 +55,17 @@ def make(
 
 
 def renamed(
-    of: Path, version: str, key: ec.EllipticCurvePrivateKey, out: Path, words: str = ""
+    of: Path,
+    version: str,
+    key: ec.EllipticCurvePrivateKey,
+    out: Path,
+    words: str = "",
+    instead: tuple[bytes, bytes] = (b"", b""),
 ) -> Path:
     """A folder as image/build.py writes it, for an update alone: system.eos and its parts.
 
-    `version`: as long as that of `of`, whose os-release stands in the root as plain bytes.
+    `version`: as long as that of `of`, whose os-release stands in the root as plain bytes, as every
+    small file does; `instead`: bytes of another one, and as many that come in their place.
     """
     parts, said = _kernel(of), _said(of)
     before = parts[".osrel"]
@@ -69,7 +75,9 @@ def renamed(
     out.mkdir(parents=True, exist_ok=True)
     image = out / "root.img"
     shutil.copyfile(of / "root.img", image)
-    _replace(image, before, after)
+    for old, new in ((before, after), instead):
+        if old:
+            _replace(image, old, new)
     with image.open("r+b") as file:
         file.truncate(said["hash_offset"])
     root_hash, _ = add_tree(image, uuid.uuid5(uuid.NAMESPACE_URL, f"eaves-os/{version}"))
@@ -104,10 +112,12 @@ def _part(path: Path) -> dict[str, object]:
 
 def _replace(image: Path, before: bytes, after: bytes) -> None:
     """Erofs packs no file that fits into a block: it stands there as it is."""
+    if len(before) != len(after):
+        raise SystemExit(f"image: {len(after)} bytes are no change in place for {len(before)}")
     with image.open("r+b") as file, mmap.mmap(file.fileno(), 0) as held:
         at = held.find(before)
         if at < 0 or held.find(before, at + 1) >= 0:
-            raise SystemExit(f"image: the os-release of {image} is not there once, as plain bytes")
+            raise SystemExit(f"image: {before[:40]!r} is not once in {image}, as plain bytes")
         held[at : at + len(after)] = after
 
 

@@ -25,6 +25,8 @@ settings.load_profile("ci")
 
 CHANGES_MACHINE = ("host", "vm")
 """Markers of tests that change what all runs see: mounts and network namespaces."""
+INSTALLED = "installed"
+"""A fixture of tests/image: the machine of this run."""
 POOL_THREADS = ("asyncio_", "ThreadPool", "AnyIO")  # kept by libraries for the next call
 
 
@@ -64,10 +66,13 @@ def _changes_machine(item: pytest.Item) -> bool:
 
 def _share(item: pytest.Item) -> str:
     """What one run does whole: of a file those that change the machine, or the others; all that
-    are for the guest machine, so that one boots.
+    are for the guest machine, so that one boots.  Of tests that any machine will do for which the
+    run has installed, each is for itself.
     """
     if _is_guest(item):
         return "guest"
+    if INSTALLED in getattr(item, "fixturenames", ()):
+        return item.nodeid
     return f"{item.path}{' on the machine' if _changes_machine(item) else ''}"
 
 

@@ -1,9 +1,11 @@
 """Devices of a real kernel that go to apps: a card by VFIO, a stick by USB, a CAN interface."""
 
+import asyncio
 import fcntl
 import struct
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,12 +24,14 @@ from eaves.node.host.can import CanKeeper
 from eaves.node.host.inventory import Sysfs
 from eaves.node.host.isolation import Interface, Isolation
 from eaves.node.host.sriov import FunctionMaker
+from eaves.node.host.usb_files import UsbFiles
 from eaves.node.host.vfio import DRIVER, PciTaker
 from eaves.node.ios.assign import Assigned, assign
 from eaves.node.ios.items import CanInterface, PciDevice
 from eaves.node.ios.model import address_text
 from eaves.node.ios.subsystem import IosSubsystem
-from eaves.node.refs import AppInForce, Passed
+from eaves.node.refs import EMULATOR_UIDS, AppInForce, Passed, UsbRule, emulator_uid
+from eaves.node.runtime.giving_usb import GivenUsb, GivingUsb
 from eaves.node.runtime.isolating import Isolating
 from eaves.reconcile.apply import Reconciler
 from eaves.reconcile.graph import graph_of
@@ -38,6 +42,7 @@ APP: Final = AppInstanceId("00000000-0000-4000-8000-00000000000a")
 CARD_DRIVER: Final = "e1000e"
 CONFIGFS: Final = Path("/sys/kernel/config")
 PRODUCT: Final = "46f4:0001"
+LOOKS_S: Final = 2.0  # an emulator, for devices that it is to have
 PATIENCE_S: Final = 180.0  # with an emulated processor, beside what else the machine does
 # of <linux/vfio.h>
 VFIO_GROUP_GET_STATUS: Final = 0x3B67
@@ -202,6 +207,76 @@ async def test_a_stick_is_for_nobody_then_for_its_app_and_again_when_it_is_plugg
     items[0] = apply_items([ConfigItem(key="debug.enable.usb", value="true")])[0]
     node.look()
     assert (is_let_in(), driver()) == (True, "usb-storage")
+
+
+async def test_an_emulator_that_dropped_root_has_the_stick_that_it_was_given_also_plugged_in_anew(
+    stick: Stick,
+) -> None:
+    """It finds it by itself: at its start it is somebody else by the time it looks."""
+    given: list[GivenUsb] = []
+    giving = GivingUsb(UsbFiles(EMULATOR_UIDS), lambda: tuple(given))
+    rule = usb_rule(assigned("stick", PhyIoType.PhyIoUSBDevice, usbproduct=PRODUCT))
+    stick.plug()
+    await until(lambda: plugged() is not None)
+    user = emulator_uid(1)
+    argv = ["qemu-system-x86_64", "-machine", "q35,accel=tcg", "-nodefaults", "-display", "none"]
+    argv += ["-sandbox", "on,obsolete=deny,elevateprivileges=allow,spawn=deny,resourcecontrol=deny"]
+    argv += ["-runas", f"{user}:{user}", "-monitor", "stdio", "-device", "qemu-xhci,id=usb"]
+    argv += ["-device", f"usb-host,bus=usb.0,vendorid=0x{rule.vendor},productid=0x{rule.product}"]
+    with emulator(argv) as ask:
+        await asyncio.sleep(2 * LOOKS_S)
+        assert "USB" not in ask("info usb"), "nobody gave it to it"
+        given.append(GivenUsb(rule, user))
+        await giving.look()
+        await until(lambda: "USB" in ask("info usb"))
+        stick.pull()
+        await until(lambda: "USB" not in ask("info usb"))
+        stick.plug()
+        await until(lambda: plugged() is not None)
+        await giving.look()
+        await until(lambda: "USB" in ask("info usb"))
+    given.clear()
+    await giving.look()
+    assert owners() == {0}
+
+
+def owners() -> set[int]:
+    return {one.stat().st_uid for one in Path("/dev/bus/usb").glob("*/*")}
+
+
+def usb_rule(found: Assigned) -> UsbRule:
+    (rule,) = found.passed[APP].usb
+    return rule
+
+
+@contextmanager
+def emulator(argv: list[str]) -> Iterator[Callable[[str], str]]:
+    """Its monitor: a question, and what is said to it."""
+    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    said, prompt = process.stdout, "(qemu) "
+
+    def read() -> str:
+        text = ""
+        while not text.endswith(prompt):
+            more = said.read(1)
+            assert more, f"QEMU ended: {text}"
+            text += more
+        return text.removesuffix(prompt)
+
+    def ask(question: str) -> str:
+        assert process.stdin is not None
+        process.stdin.write(question + "\n")
+        process.stdin.flush()
+        return read().partition(question)[2]
+
+    try:
+        read()
+        yield ask
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def refused_by_an_emulator(*more: str) -> str:

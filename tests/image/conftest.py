@@ -1,7 +1,7 @@
 """Boots of the OS image.
 
 The short form runs with `make test`: the tests with the marker `short`.  `make test-image` runs
-all, `FULL=1` takes hours.
+all but those with the marker `full`, which are like others; `FULL=1` runs all, for hours.
 
 One machine has one life, of which each test tells a step.  What a step needs of those before it is
 a fixture: a test that runs alone lives through them, and a step that failed fails what follows
@@ -19,34 +19,22 @@ from support.image_builds import (
     FIRST,
     FULL,
     HOW_LONG,
-    OUT,
+    REPORT,
     SECOND,
     SHORT,
-    USUAL,
     Images,
     PackagesMissing,
     Store,
     both,
+    ledger,
     left_out,
-    script,
     why_not,
 )
 from support.image_control import UPDATE_S, Eaves, answers, until
 from support.image_disk import ImageDisk, partitions
 from support.image_machine import ImageMachine, boots_begun, image_machine
 from support.image_world import LONG_S, world
-from support.scenarios import (
-    BOOTS,
-    EVIDENCE,
-    Floor,
-    Ledger,
-    Scenario,
-    below,
-    is_whole,
-    report_text,
-    scenario_of,
-    scenarios_of,
-)
+from support.scenarios import BOOTS, EVIDENCE, report_text, scenario_of
 
 from eaves.cli.demo.datastore import datastore
 from eaves.cli.samples import container_image
@@ -56,26 +44,32 @@ HERE = Path(__file__).parent
 HOST = "10.0.2.2"  # as guests of QEMU's user network see this machine's loopback
 MACHINE = pytest.StashKey[ImageMachine]()
 PARTS = pytest.StashKey[list[pytest.TestReport]]()
-LEDGER = Ledger(OUT.parent / "ledger.jsonl", str(script("source").digest()))
+LEDGER = ledger()
 PASSED = LEDGER.passed() if HOW_LONG == FULL else {}
-FLOORS = {USUAL: Floor(boots=25, checks=2000), FULL: Floor(boots=500, checks=10_000)}
+INSTALLED = "installed"  # the fixture below
 BEGUN = pytest.StashKey[int]()  # boots before a test
-LEFT = pytest.StashKey[int]()  # tests that this file leaves out
-LACKS = pytest.StashKey[str]()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of several runs each ends with tests that take turns, so that all end together."""
+    items.sort(key=lambda item: item.path.parent == HERE and takes_turns(item))
     left = [one for one in items if one.path.parent == HERE and is_left_out(one)]
-    config.stash[LEFT] = len(left)
     if left:
         items[:] = [one for one in items if one not in left]
         config.hook.pytest_deselected(items=left)
 
 
+def takes_turns(item: pytest.Item) -> bool:
+    """Any run's machine will do; others have one of their own, for all tests of their file."""
+    return INSTALLED in getattr(item, "fixturenames", ())
+
+
 def is_left_out(item: pytest.Item) -> bool:
     if HOW_LONG == SHORT:
         return item.get_closest_marker("short") is None
-    return HOW_LONG == FULL and item.nodeid in PASSED
+    if HOW_LONG == FULL:
+        return item.nodeid in PASSED
+    return item.get_closest_marker("full") is not None
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -88,12 +82,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """In a run of hours, what passed is kept as soon as its test is over."""
+    """What was seen is kept as soon as its test is over."""
     report = yield
     parts = item.stash.setdefault(PARTS, [])
     parts.append(report)
-    if HOW_LONG == FULL and call.when == "teardown" and all(one.passed for one in parts):
-        LEDGER.add(scenario_of("passed", parts))
+    if call.when == "teardown":
+        LEDGER.add(scenario_of(parts))
     return report
 
 
@@ -236,36 +230,11 @@ def disk_is_told(
     record_property(EVIDENCE, f"boot {len(machine.boots)} of this machine; {entries}")
 
 
-def told(terminalreporter: pytest.TerminalReporter) -> list[Scenario]:
-    """Of this run, and of those before that it goes on with."""
-    now = scenarios_of(terminalreporter.stats)
-    return [*(one for one in PASSED.values() if one.test not in {two.test for two in now}), *now]
-
-
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """A run that saw too little has not passed."""
-    config = session.config
-    reporter = config.pluginmanager.get_plugin("terminalreporter")
-    assert isinstance(reporter, pytest.TerminalReporter)
-    if exitstatus or HOW_LONG not in FLOORS or config.option.collectonly:
-        return
-    asked = (config.invocation_params.dir / one.partition("::")[0] for one in config.args)
-    deselected = len(reporter.stats.get("deselected", ())) - config.stash[LEFT]
-    if is_whole(HERE, asked, deselected):
-        config.stash[LACKS] = below(FLOORS[HOW_LONG], told(reporter))
-        if config.stash[LACKS]:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Beside the images that were tested."""
-    path = OUT.parent / "report.md"
-    if scenarios := told(terminalreporter):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(report_text(scenarios))
-        terminalreporter.write_line(f"report: {path}")
-    if lacks := terminalreporter.config.stash.get(LACKS, ""):
-        terminalreporter.write_line(f"this run saw too little: {lacks}", red=True)
+    """Beside the images that were tested: all that is known of them."""
+    if scenarios := LEDGER.told():
+        REPORT.write_text(report_text(scenarios.values()))
+        terminalreporter.write_line(f"report: {REPORT}")
 
 
 @pytest.fixture(autouse=True)

@@ -55,19 +55,16 @@ def test_a_trial_that_hears_nothing_of_its_controller_is_left_and_told_of_later(
     store: Store,
     record_property: Callable[[str, object], None],
 ) -> None:
-    """Nobody else is there; the app needs none, on trial and after."""
+    """One that refused would be there.  The app needs none, on trial and after."""
     before, version = eaves.running(), "2.4-test"
     made = another(images, version, store.files)
     eaves.upgrade(store, made.name, version)
     until("on trial", lambda: eaves.runs(version, Slot.INPROGRESS), UPDATE_S)
     boots, began = boots_begun(), time.monotonic()
-    controller.stop()
-    try:
+    with controller.silent():
         until("left", lambda: boots_begun() > boots, SILENCE_S + BOOT_S)
         took = time.monotonic() - began
         until("answering without a controller", lambda: answers(app.web_port))
-    finally:
-        controller.start()
 
     until("told of", lambda: bool(eaves.why_left(version)))
     record_property(EVIDENCE, f"left {took:.0f} s after the controller; {eaves.why_left(version)}")

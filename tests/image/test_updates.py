@@ -24,6 +24,7 @@ pytestmark = [
     pytest.mark.usefixtures("disk_is_told"),
 ]
 
+FULL = pytest.mark.full
 Told = Callable[[str, object], None]
 
 
@@ -54,12 +55,19 @@ def test_an_update_that_panics_is_left_and_says_why(
     [
         pytest.param("4.0-test", "systemd.mask=eaves-node.service", id="without a node"),
         pytest.param("5.0-test", "module_blacklist=virtio_net", id="without a network"),
-        pytest.param("6.0-test", "systemd.unit=emergency.target", id="that cannot go on"),
-        pytest.param("7.0-test", "systemd.unit=sysinit.target", id="that gets nowhere"),
-        pytest.param("8.0-test", "systemd.mask=eaves-mounts.service", id="without its disk"),
+        pytest.param(
+            "6.0-test", "systemd.unit=emergency.target", id="that cannot go on", marks=FULL
+        ),
+        pytest.param("7.0-test", "systemd.unit=sysinit.target", id="that gets nowhere", marks=FULL),
+        pytest.param(
+            "8.0-test", "systemd.mask=eaves-mounts.service", id="without its disk", marks=FULL
+        ),
         pytest.param("5.1-test", "cgroup_disable=memory", id="that is not well"),
         pytest.param(
-            "17.0-test", "systemd.setenv=PYTHONHOME=/none", id="whose node ends as it starts"
+            "17.0-test",
+            "systemd.setenv=PYTHONHOME=/none",
+            id="whose node ends as it starts",
+            marks=FULL,
         ),
     ],
 )
@@ -135,7 +143,9 @@ def of_another_name(images: Images, version: str, folder: Path) -> None:
         pytest.param("11.0-test", older_than_the_bar, "older", id="older than the bar"),
         pytest.param("12.0-test", of_another_name, "99.0-test", id="of another version"),
         pytest.param("18.0-test", with_another_root, "root.img has sha256", id="with another root"),
-        pytest.param("19.0-test", that_does_not_fit, "a slot here holds", id="that does not fit"),
+        pytest.param(
+            "19.0-test", that_does_not_fit, "a slot here holds", id="that does not fit", marks=FULL
+        ),
     ],
 )
 @pytest.mark.usefixtures("online", "apps_go_on")

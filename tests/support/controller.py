@@ -426,6 +426,15 @@ class Process:
         """SIGTERM; tells the exit status."""
         return self._end(signal.SIGTERM)
 
+    @contextlib.contextmanager
+    def silent(self) -> Generator[None]:
+        """It is there, takes connections, and says nothing; then it goes on."""
+        os.killpg(self.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.killpg(self.pid, signal.SIGCONT)
+
     def _end(self, number: signal.Signals) -> int:
         if self._process is None:
             return 0

@@ -1,10 +1,13 @@
 """Images for tests: built once for a state of the source; and how long to test them."""
 
+import fcntl
 import importlib
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -12,12 +15,15 @@ from typing import NoReturn
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from support.scenarios import Floor, Ledger
 
 ROOT = Path(__file__).parents[2]
 OUT = Path(os.environ.get("EAVES_IMAGE", ROOT / "build/image/test"))
 SHORT, USUAL, FULL = "short", "usual", "full"
 HOW_LONG = os.environ.get("EAVES_IMAGE_TESTS", SHORT)
 FIRST, SECOND = "1.0-test", "2.0-test"
+REPORT = OUT.parent / "report.md"
+FLOORS = {USUAL: Floor(boots=25, checks=2000), FULL: Floor(boots=500, checks=10_000)}
 NEEDED = ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/bin/mmdebstrap")
 
 
@@ -45,6 +51,20 @@ class Store:
     url: str  # as guests see it
 
 
+def ledger() -> Ledger:
+    """Of tests of this length."""
+    return Ledger(OUT.parent / f"{HOW_LONG}.jsonl", str(script("source").digest()))
+
+
+@contextmanager
+def one_at_a_time() -> Generator[None]:
+    """Of runs side by side: another one finds what was built."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    with (OUT / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def left_out(why: str) -> NoReturn:
     """Where every test has to run, what one lacks is a fault."""
     if os.environ.get("EAVES_TESTS_ALL"):
@@ -66,6 +86,11 @@ def why_not() -> str:
 
 def both() -> Images:
     """Raises PackagesMissing."""
+    with one_at_a_time():
+        return _both()
+
+
+def _both() -> Images:
     mark, now = OUT / "source", str(script("source").digest())
     images = Images(OUT / FIRST, OUT / SECOND)
     if mark.exists() and mark.read_text() == now:

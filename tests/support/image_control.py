@@ -54,7 +54,14 @@ class Eaves:
 
     def device(self) -> dict[str, Any]:
         """What the device told of itself, as REST gives it."""
-        told = json.loads(self.run("describe", "device", "on-image", "-o", "json"))
+        return self._told("device", "on-image")
+
+    def instance(self, name: str) -> dict[str, Any]:
+        """What the device told of an app."""
+        return self._told("instance", name)
+
+    def _told(self, kind: str, name: str) -> dict[str, Any]:
+        told = json.loads(self.run("describe", kind, name, "-o", "json"))
         current: dict[str, Any] = told["current"]
         return current
 

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from support.image_builds import OUT, ROOT, script
+from support.image_builds import OUT, ROOT, Images, one_at_a_time, script, update_key
 from support.image_disk import ImageDisk
 
 from eaves.node.baseos.bundle import TRAILER, read_trailer
@@ -17,11 +17,12 @@ def build_other(name: str, *options: str) -> Path:
     """An installed disk, update and predictions, of the version `name`."""
     out, now = OUT / name, str(script("source").digest())
     mark = out / "source"
-    if not mark.exists() or mark.read_text() != now:
-        argv = [sys.executable, "image/build.py", "--version", name, "--media", "disk"]
-        argv += ["--out", str(out), "--key", str(OUT / "update.key"), *options]
-        subprocess.run(argv, cwd=ROOT, check=True)
-        mark.write_text(now)
+    with one_at_a_time():
+        if not mark.exists() or mark.read_text() != now:
+            argv = [sys.executable, "image/build.py", "--version", name, "--media", "disk"]
+            argv += ["--out", str(out), "--key", str(OUT / "update.key"), *options]
+            subprocess.run(argv, cwd=ROOT, check=True)
+            mark.write_text(now)
     return out
 
 
@@ -34,14 +35,30 @@ def build_signed(name: str) -> Path:
 
 def disk_of(image: Path, version: str) -> Path:
     """What is installed from the medium that image/build.py left in `image`."""
-    media, medium = script("media"), ImageDisk(image / "installer.raw")
-    loader, slot = medium.read_file(LOADER), medium.place("IMGA")
+    medium = ImageDisk(image / "installer.raw")
+    slot = medium.place("IMGA")
     with medium.path.open("rb") as file:
         file.seek(slot.start + slot.size - TRAILER)
         held = read_trailer(file.read(TRAILER))
-    assert loader is not None
     assert held is not None
-    media.write_disk(media.Made(image, "amd64", version, loader, *held, None))
+    return _installed(image, version, medium, *held)
+
+
+def disk_with(images: Images, version: str, instead: tuple[bytes, bytes], folder: Path) -> Path:
+    """The first system, under another version, with one change in a small file; installed."""
+    made = script("variant").renamed(images.first, version, update_key(), folder, instead=instead)
+    raw = (made / "manifest.json").read_bytes()
+    signature = script("artifact").sign(update_key(), raw)
+    return _installed(made, version, ImageDisk(images.installer), raw, signature)
+
+
+def _installed(
+    image: Path, version: str, medium: ImageDisk, manifest: bytes, signature: bytes
+) -> Path:
+    """`image`: where its root and its kernel image are; the loader is that of `medium`."""
+    media, loader = script("media"), medium.read_file(LOADER)
+    assert loader is not None
+    media.write_disk(media.Made(image, "amd64", version, loader, manifest, signature, None))
     return image / "disk.raw"
 
 

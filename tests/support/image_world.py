@@ -1,5 +1,8 @@
 """What the controller of a booted image is told: its device, an app, a version of the system."""
 
+import hashlib
+from pathlib import Path
+
 from support.image_builds import HOW_LONG, SHORT
 
 # What is late on a busy machine is no bad update; one that is left for silence takes as long.
@@ -70,6 +73,30 @@ def with_static_port(address: str) -> str:
     static = "ip: {dhcp: STATIC, subnet: 10.0.2.0/24, gateway: 10.0.2.2, dns: [10.0.2.3]}"
     text = world().replace("netname: uplink}", own).replace("ip: {dhcp: CLIENT}", static)
     return _opened(text, "debug.enable.vga", "debug.enable.usb")
+
+
+def with_devices(card: str, stick: str) -> str:
+    """For apps: a network card, named by its PCI address, and a USB device, by vendor and kind."""
+    members, interfaces = "", ""
+    for name, kind, address in (
+        ("card", "ETH", f'PciLong: "{card}"'),
+        ("stick", "USB_DEVICE", f'UsbProduct: "{stick}"'),
+    ):
+        members += _MEMBER.format(name=name, kind=kind, address=address)
+        interfaces += f"  - {{intfname: {name}, intfUsage: APP_DIRECT}}\n"
+    model, device = world().split("---\nkind: device\n")
+    device = device.replace("configItem:\n", f"{interfaces}configItem:\n")
+    return f"{model}{members}---\nkind: device\n{device}"
+
+
+_MEMBER = """\
+  - ztype: IO_TYPE_{kind}
+    phylabel: {name}
+    logicallabel: {name}
+    assigngrp: {name}
+    phyaddrs: {{{address}}}
+    usage: ADAPTER_USAGE_APP_DIRECT
+"""
 
 
 def _opened(text: str, *keys: str) -> str:
@@ -143,6 +170,89 @@ interfaces:
 def app(store_url: str, arch: str = "AMD64") -> str:
     """A container that answers on the device's port 8080; `store_url`: as guests see it."""
     return _APP.replace("@STORE@", store_url).replace("@ARCH@", arch)
+
+
+_MACHINE = """\
+kind: datastore
+name: disks
+dsType: HTTP
+dsFQDN: "@STORE@"
+dsPath: files
+---
+kind: image
+name: machine
+datastore: disks
+imageType: APPLICATION
+imageFormat: QCOW2
+imageArch: AMD64
+imageRelUrl: "@FILE@"
+imageSha256: @SHA256@
+imageSizeBytes: @SIZE@
+---
+kind: app
+name: machine
+manifestJSON:
+  name: machine
+  acKind: VMManifest
+  acVersion: 1.2.0
+  appType: VM
+  deploymentType: STAND_ALONE
+  vmmode: HV_HVM
+  images:
+    - {imagename: machine, imageformat: QCOW2, drvtype: HDD, target: Disk}
+  interfaces:
+    - {name: eth0}
+    - {name: card, type: ETH, directattach: true}
+    - {name: stick, type: USB, directattach: true}
+  resources:
+    - {name: cpus, value: "1"}
+    - {name: memory, value: "262144"}
+---
+kind: instance
+name: machine
+app: machine
+device: on-image
+project: image
+appType: VM
+logs: {access: true}
+vminfo:
+  cpus: 1
+  memory: 262144
+  mode: HV_HVM
+  bootloaderMode: VM_BOOTLOADER_MODE_LEGACY
+  cpuPinningEnabled: true
+drives:
+  - {imagename: machine, drvtype: HDD, target: Disk}
+interfaces:
+  - intfname: eth0
+    intforder: 1
+    netinstname: inner
+    acls:
+      - name: web
+        matches:
+          - {type: protocol, value: tcp}
+          - {type: lport, value: "8081"}
+        actions:
+          - {portmap: true, mapparams: {port: 80}}
+  - {intfname: card, intforder: 2, directattach: true, io: {name: card, type: IO_TYPE_ETH}}
+  - {intfname: stick, intforder: 3, directattach: true, io: {name: stick, type: IO_TYPE_USB_DEVICE}}
+"""
+
+
+def machine(store_url: str, disk: Path) -> str:
+    """With the devices of `with_devices` and a processor of its own; answers on port 8081.
+
+    `disk`: its file, which the store has by the same name; it goes beside `app`.
+    """
+    data = disk.read_bytes()
+    words = {
+        "STORE": store_url, "FILE": disk.name, "SIZE": str(len(data)),
+        "SHA256": hashlib.sha256(data).hexdigest(),
+    }  # fmt: skip
+    text = _MACHINE
+    for word, value in words.items():
+        text = text.replace(f"@{word}@", value)
+    return text
 
 
 SYSTEM = """\

@@ -1,11 +1,11 @@
 """The report of `make test-image`: each scenario, how it ended, its time and what was seen.
 
-A run of hours goes on where it ended: what passed stands in a ledger, a line each, under what the
-images were made from.
+Runs side by side write into one ledger, a line for each test under what the images were made from.
+A run of hours goes on where it ended: what passed stands there.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,7 +15,6 @@ import pytest
 EVIDENCE = "evidence"
 BOOTS = "boots"  # of machines, also those that they began by themselves
 CHECKS = "checks"  # power cuts that were looked at without a boot
-FOLDER = "tests/image/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,30 +31,17 @@ class Scenario:
         return self.test.rpartition("::")[2].removeprefix("test_").replace("_", " ")
 
 
-def scenarios_of(stats: Mapping[str, Sequence[object]]) -> list[Scenario]:
-    """In the order of their start; one that could not begin is told by its outcome."""
-    reports = [
-        (outcome, one)
-        for outcome, several in stats.items()
-        for one in several
-        if isinstance(one, pytest.TestReport) and one.nodeid.startswith(FOLDER)
-    ]
-    # Of a test, what was recorded after it, too, and the time of the steps before it that it was
-    # the first to ask for.
-    parts: dict[str, list[pytest.TestReport]] = {}
-    for _, one in sorted(reports, key=lambda pair: pair[1].start):
-        parts.setdefault(one.nodeid, []).append(one)
-    told = [pair for pair in reports if pair[1].when == "call" or not pair[1].passed]
-    told.sort(key=lambda pair: pair[1].start)
-    return [scenario_of(outcome, parts[one.nodeid]) for outcome, one in told]
+def scenario_of(parts: Sequence[pytest.TestReport]) -> Scenario:
+    """`parts`: the reports of one test, which repeat what was recorded before.
 
-
-def scenario_of(outcome: str, parts: Sequence[pytest.TestReport]) -> Scenario:
-    """`parts`: the reports of one test, which repeat what was recorded before."""
+    Its time is that of the steps before it, too, which it was the first to ask for.
+    """
     seen = dict.fromkeys(pair for one in parts for pair in one.user_properties)
+    bad = (one for one in parts if not one.passed)
+    worst = next((f"{one.outcome} in {one.when}" for one in bad), "passed")
     return Scenario(
         parts[0].nodeid,
-        outcome,
+        worst,
         sum(one.duration for one in parts),
         "; ".join(str(value) for key, value in seen if key == EVIDENCE),
         sum(int(str(value)) for key, value in seen if key == BOOTS),
@@ -71,8 +57,9 @@ class Floor:
     checks: int
 
 
-def below(floor: Floor, scenarios: Sequence[Scenario]) -> str:
+def below(floor: Floor, scenarios: Iterable[Scenario]) -> str:
     """What a run lacks; empty: nothing."""
+    scenarios = tuple(scenarios)
     boots, checks = sum(one.boots for one in scenarios), sum(one.checks for one in scenarios)
     lacks: list[str] = []
     if boots < floor.boots:
@@ -82,12 +69,8 @@ def below(floor: Floor, scenarios: Sequence[Scenario]) -> str:
     return "; ".join(lacks)
 
 
-def is_whole(folder: Path, asked: Iterable[Path], deselected: int) -> bool:
-    """Was all of `folder` run?  `asked`: the paths that pytest was told."""
-    return not deselected and any(folder.is_relative_to(one) for one in asked)
-
-
-def report_text(scenarios: Sequence[Scenario]) -> str:
+def report_text(scenarios: Iterable[Scenario]) -> str:
+    scenarios = tuple(scenarios)
     rows = [
         f"| {one.name} | {one.outcome} | {one.seconds:.0f} s | {_cell(one.evidence)} |"
         for one in scenarios
@@ -108,12 +91,15 @@ class Ledger:
     path: Path
     source: str  # digest of what the images are made from
 
-    def passed(self) -> dict[str, Scenario]:
-        """By node id; what other images did is left out."""
+    def told(self) -> dict[str, Scenario]:
+        """The last of each test, by its node id; what other images did is left out."""
         lines = self.path.read_text().splitlines() if self.path.exists() else ()
         told = (json.loads(line) for line in lines if line.endswith("}"))  # a last one may be torn
         mine = (Scenario(**one["scenario"]) for one in told if one["source"] == self.source)
         return {one.test: one for one in mine}
+
+    def passed(self) -> dict[str, Scenario]:
+        return {test: one for test, one in self.told().items() if one.outcome == "passed"}
 
     def add(self, scenario: Scenario) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)

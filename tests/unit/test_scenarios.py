@@ -10,10 +10,11 @@ from support.scenarios import (
     Ledger,
     Scenario,
     below,
-    is_whole,
     report_text,
-    scenarios_of,
+    scenario_of,
 )
+
+PHASES = ("setup", "call", "teardown")
 
 
 def report(name: str, when: str, outcome: str, start: float, seen: str = "") -> pytest.TestReport:
@@ -31,22 +32,17 @@ def report(name: str, when: str, outcome: str, start: float, seen: str = "") -> 
     )
 
 
-def test_each_scenario_is_told_once_in_its_order() -> None:
-    stats: dict[str, list[object]] = {
-        "": [report("a_b", "setup", "passed", 1), report("a_b", "teardown", "passed", 4, "late")],
-        "failed": [report("c", "call", "failed", 5)],
-        "error": [report("d", "setup", "failed", 7)],
-        "passed": [report("a_b", "call", "passed", 2, "two\nlines | of a log")],
-        "warnings": ["no report"],
-    }
-    told = scenarios_of(stats)
-    assert [(one.name, one.outcome) for one in told] == [
-        ("a b", "passed"),
-        ("c", "failed"),
-        ("d", "error"),
+def test_a_scenario_is_told_with_all_that_was_seen_of_it() -> None:
+    parts = [
+        report("a_b", "setup", "passed", 1),
+        report("a_b", "call", "passed", 2, "two\nlines | of a log"),
+        report("a_b", "teardown", "passed", 4, "late"),
     ]
+    told = scenario_of(parts)
+    assert (told.name, told.outcome) == ("a b", "passed")
     assert (
-        report_text(told).splitlines()[4] == "| a b | passed | 7 s | two lines \\| of a log; late |"
+        report_text([told]).splitlines()[4]
+        == "| a b | passed | 7 s | two lines \\| of a log; late |"
     )
     text = report_text(
         [Scenario("e", "passed", 61.6, "", 3, 20), Scenario("f", "passed", 1, "", 2)]
@@ -55,7 +51,13 @@ def test_each_scenario_is_told_once_in_its_order() -> None:
     assert "\n| e | passed | 62 s |  |\n" in text
 
 
-def test_what_passed_is_known_to_the_next_run_of_the_same_images(tmp_path: Path) -> None:
+@pytest.mark.parametrize("when", ["setup", "call", "teardown"])
+def test_a_scenario_that_ended_badly_at_any_time_says_when(when: str) -> None:
+    parts = [report("c", one, "failed" if one == when else "passed", 1) for one in PHASES]
+    assert scenario_of(parts).outcome == f"failed in {when}"
+
+
+def test_what_passed_last_is_known_to_the_next_run_of_the_same_images(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger.jsonl", "these")
     assert ledger.passed() == {}
     one = Scenario("tests/image/test_boots.py::test_a", "passed", 2.5, "seen", 1, 40)
@@ -63,7 +65,15 @@ def test_what_passed_is_known_to_the_next_run_of_the_same_images(tmp_path: Path)
     Ledger(ledger.path, "others").add(replace(one, seconds=1.0))
     with ledger.path.open("a") as file:
         file.write('{"source": "these", "scen')
+    failed = replace(one, test="tests/image/test_boots.py::test_b", outcome="failed in call")
     assert ledger.passed() == {one.test: one}
+    with ledger.path.open("a") as file:
+        file.write("\n")
+    ledger.add(failed)
+    assert ledger.passed() == {one.test: one}
+    ledger.add(replace(failed, outcome="passed", boots=2))
+    assert [two.boots for two in ledger.passed().values()] == [1, 2]
+    assert ledger.told() == ledger.passed()
 
 
 def test_a_run_lacks_what_it_has_less_of_than_belongs_to_it() -> None:
@@ -74,12 +84,3 @@ def test_a_run_lacks_what_it_has_less_of_than_belongs_to_it() -> None:
     assert below(floor, enough[1:]) == (
         "2 boots, at least 5 belong to it; 0 checks without a boot, at least 20 belong to it"
     )
-
-
-def test_a_run_is_whole_that_leaves_no_test_of_its_folder_out() -> None:
-    folder = Path("/project/tests/image")
-    assert is_whole(folder, [folder], 0)
-    assert is_whole(folder, [Path("/project")], 0)
-    assert not is_whole(folder, [folder / "test_boots.py"], 0)
-    assert not is_whole(folder, [Path("/project/tests/unit")], 0)
-    assert not is_whole(folder, [folder], 1)

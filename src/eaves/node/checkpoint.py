@@ -19,9 +19,7 @@ from eaves.evapi.config import AppInstanceConfig, EdgeDevConfig, decode_edge_dev
 from eaves.ids import AppInstanceId, NetworkInstanceId
 from eaves.node.host.files import DISK_FULL, atomic_write, read_or_none
 from eaves.node.host.reserve import Reserve
-from eaves.node.refs import Allocations
-
-MOST_NUMBERS = 255  # of apps and of network instances: they are part of interface names
+from eaves.node.refs import MOST_NUMBERS, Allocations
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (key TEXT PRIMARY KEY, value TEXT NOT NULL);

@@ -48,16 +48,18 @@ from eaves.node.host.leds import Leds
 from eaves.node.host.machine import Host
 from eaves.node.host.notify import own_notifier
 from eaves.node.host.sriov import FunctionMaker
+from eaves.node.host.usb_files import UsbFiles
 from eaves.node.host.vfio import PciTaker
 from eaves.node.ios.subsystem import IosSubsystem
 from eaves.node.network.refusals import Facts, clamps_mss, has_legacy_macs
 from eaves.node.network.watched import WatchedNetwork
-from eaves.node.refs import Passed, PortCredentials
+from eaves.node.refs import EMULATOR_UIDS, Passed, PortCredentials, emulator_uid
 from eaves.node.runtime.budget import Budget, budget_of
 from eaves.node.runtime.conversation import Conversation
 from eaves.node.runtime.device_status import Identity
 from eaves.node.runtime.engine import Engine, Surroundings
 from eaves.node.runtime.geolocation import Geolocation
+from eaves.node.runtime.giving_usb import GivenUsb, GivingUsb
 from eaves.node.runtime.isolating import Isolating
 from eaves.node.runtime.light import Light, Standing
 from eaves.node.runtime.local_console import LocalConsole
@@ -360,6 +362,7 @@ class Node:
             now=now,
             version=self.version,
             base_os=self.system,
+            giving_usb=GivingUsb(UsbFiles(EMULATOR_UIDS), self._given_usb),
             isolating=self._isolating() if self.system else None,
             light=Light(Leds(), self._standing) if self.system else None,
             notifier=own_notifier(),
@@ -375,6 +378,16 @@ class Node:
             diagnose=lambda: diagnosis(settings),
             enroller=self.enroller,
             geolocation=self.geolocation,
+        )
+
+    def _given_usb(self) -> tuple[GivenUsb, ...]:
+        if (wish := self.engine.wish) is None:
+            return ()
+        return tuple(
+            GivenUsb(rule, emulator_uid(app.number))
+            for app in wish.apps
+            if (passed := wish.assigned.passed.get(app.app)) is not None
+            for rule in passed.usb
         )
 
     def _isolating(self) -> Isolating:

@@ -13,6 +13,10 @@ from eaves.evapi.config import AppInstanceConfig
 from eaves.ids import AppInstanceId, ContentTreeId, NetworkInstanceId, VolumeId
 from eaves.reconcile.item import ItemRef
 
+MOST_NUMBERS = 255  # of apps and of network instances: they are part of interface names
+# Between the ranges of users and of containers (systemd's table of UIDs): nobody's.
+EMULATOR_UIDS = range(1_900_000_000, 1_900_000_000 + MOST_NUMBERS + 1)
+
 
 def content_tree(tree: ContentTreeId, generation: int) -> ItemRef:
     """Downloaded, verified, ready to make volumes from."""
@@ -89,6 +93,11 @@ def node_prefix(node: str) -> str:
     return f"eaves-{node}"
 
 
+def emulator_uid(app_number: int) -> int:
+    """The user, and the group, that the emulator of a guest runs as: nobody else of the machine."""
+    return EMULATOR_UIDS[app_number]
+
+
 def netns_name(prefix: str, app_number: int) -> str:
     """Network namespace of a container app, below /run/netns; two nodes of one machine differ."""
     return f"{prefix}-app{app_number}"
@@ -102,6 +111,11 @@ class UsbRule:
     port: str
     vendor: str = ""
     product: str = ""
+
+    def means(self, bus: int, port: str, vendor: int, product: int) -> bool:
+        if self.bus:
+            return (self.bus, self.port) == (bus, port)
+        return (self.vendor, self.product) == (f"{vendor:04x}", f"{product:04x}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +180,7 @@ class AppInForce:
 
     config: AppInstanceConfig
     app: AppInstanceId
-    number: int  # 1..255, stable over restarts
+    number: int  # 1..MOST_NUMBERS, stable over restarts
     activate: bool
     incarnation: int
 

@@ -3,7 +3,9 @@
 import os
 import re
 import subprocess
+from collections.abc import Iterator
 from configparser import ConfigParser
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -267,6 +269,52 @@ def test_errors_that_e2fsck_leaves_make_a_committed_state_anew(tmp_path: Path) -
     assert done.stdout.splitlines()[-1] == "found nothing"
 
 
+NOTHING = "exec /usr/sbin/blkid"  # as of a disk that is no partition
+
+
+@pytest.mark.host
+@pytest.mark.parametrize(
+    ("entry", "blkid", "dd", "made"),
+    [
+        ("eaves-b.conf", NOTHING + ' "$@"', "", True),
+        ("eaves-b.conf", "exit 0", "", True),  # of a partition it found where that one is
+        ("eaves-b+0-1.conf", "exit 0", "", False),
+        ("eaves-b.conf", "echo crypto_LUKS", "", False),  # the TPM is away for once
+        ("eaves-b.conf", "exit 8", "", False),
+        ("eaves-b.conf", "exit 2", "exit 1", False),  # the disk gives nothing
+    ],
+)
+def test_without_a_tpm_what_apps_leave_has_a_place_where_nothing_was(
+    tmp_path: Path, entry: str, blkid: str, dd: str, *, made: bool
+) -> None:
+    """And stays there."""
+    disk, persist = _state(tmp_path, "none"), tmp_path / "P3"
+    persist.touch()
+    os.truncate(persist, 16 << 20)
+    _program(tmp_path / "bin/blkid", blkid)
+    if dd:
+        _program(tmp_path / "bin/dd", dd)
+    with _loop(persist) as device:
+        first = _boots(tmp_path, disk, entry, device).stdout
+        if made:
+            (tmp_path / "bin/blkid").unlink()
+        then = _boots(tmp_path, disk, entry, device).stdout
+    assert ("on P3" in first) == ("on P3" in then) == made, first
+    assert ("of before" in then) == made
+
+
+@contextmanager
+def _loop(file: Path) -> Iterator[str]:
+    made = subprocess.run(
+        ["losetup", "--find", "--show", file], check=True, capture_output=True, text=True
+    )
+    device = made.stdout.strip()
+    try:
+        yield device
+    finally:
+        subprocess.run(["losetup", "--detach", device], check=True)
+
+
 def _state(folder: Path, damage: str) -> Path:
     """A disk with one file on it, and what then happened to it."""
     kept = folder / "kept/node"
@@ -289,13 +337,15 @@ def _state(folder: Path, damage: str) -> Path:
     return disk
 
 
-def _boots(folder: Path, disk: Path, entry: str) -> subprocess.CompletedProcess[str]:
+def _boots(
+    folder: Path, disk: Path, entry: str, persist: str = "/dev/"
+) -> subprocess.CompletedProcess[str]:
     """With this entry of its own slot; programs of `folder`/bin come before the machine's."""
     entries = folder / "efi/loader/entries"
-    entries.mkdir(parents=True)
+    entries.mkdir(parents=True, exist_ok=True)
     (entries / entry).write_text(entry_text("b", 7, "2"))
     (folder / "boot.env").write_text(
-        f"SLOT=b\nMODE=run\nESP=/dev/\nESP_MOUNT={folder}/efi\nCONFIG=/dev/\nP3=/dev/\n"
+        f"SLOT=b\nMODE=run\nESP=/dev/\nESP_MOUNT={folder}/efi\nCONFIG=/dev/\nP3={persist}\n"
         f"STATE={disk}\n"
     )
     return subprocess.run(
@@ -323,6 +373,8 @@ sh "$2"
 echo "mounts ended $?"; ls /run/eaves/failed-* 2>/dev/null
 mountpoint -q /var/lib/eaves || exit 0
 echo new >/var/lib/eaves/node-now || exit 1
+mountpoint -q /var/lib/eaves/node/vault && echo "on P3: $(ls /var/lib/eaves/node/vault)" &&
+    touch "/var/lib/eaves/node/vault/of before"
 echo "found $(cat /var/lib/eaves/node/identity 2>/dev/null || echo nothing)"
 """
 

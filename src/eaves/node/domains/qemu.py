@@ -13,12 +13,10 @@ from eaves.errors import Rejected
 from eaves.node.domains.items import Domain, Firmware, overhead_kib
 from eaves.node.host.accel import Accel
 from eaves.node.host.process import APP_OOM_SCORE
+from eaves.node.refs import emulator_uid
 
 EMULATOR = "qemu-system-x86_64"
 LONGEST_SOCKET_PATH = 107  # sun_path of Linux, with its final zero
-# Between the ranges of users and of containers (systemd's table of UIDs): nobody's.  QEMU becomes
-# that user once disks, sockets, console and taps are open, and may open nothing of the host's then.
-FIRST_UID = 1_900_000_000
 USB_FIRST = "usb"
 FIRST_PORT_SLOT = 2  # of bus 0; lower ones belong to the machine
 
@@ -159,13 +157,15 @@ def tpm_argv(state: Path, socket: Path) -> tuple[str, ...]:
 def qemu_argv(item: Domain, place: Place) -> tuple[str, ...]:
     if len(str(place.qmp)) > LONGEST_SOCKET_PATH:
         raise Rejected(f"{place.qmp}: path too long for a socket; give the node a shorter name")
+    user = emulator_uid(item.number)
     return (
         EMULATOR,
         *("-name", f"guest={item.app},process=eaves-vm-{item.number}", "-uuid", item.app),
         *("-nodefaults", "-no-user-config", "-S", "-pidfile", str(place.pid_file)),
-        # It may change its user because it drops root: without capabilities nothing leads back.
+        # Once disks, sockets, console and taps are open it drops root, and opens nothing of the
+        # host's then but the USB devices it was given: without capabilities nothing leads back.
         *("-sandbox", "on,obsolete=deny,elevateprivileges=allow,spawn=deny,resourcecontrol=deny"),
-        *("-runas", f"{FIRST_UID + item.number}:{FIRST_UID + item.number}"),
+        *("-runas", f"{user}:{user}"),
         *_machine(item, place),
         *("-m", f"size={item.memory_kib}k"),
         *("-smp", f"{item.vcpus},sockets=1,cores={item.vcpus},threads=1"),

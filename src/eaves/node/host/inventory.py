@@ -36,6 +36,7 @@ class Usb:
     product: int
     device_class: int
     driver: str
+    number: int = 0  # on its bus, another one each time it is plugged in
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,7 @@ class Sysfs:
                     self._hex(folder / "idProduct"),
                     self._hex(folder / "bDeviceClass"),
                     _link_name(folder / "driver"),
+                    int(told) if (told := self._text(folder / "devnum")).isdigit() else 0,
                 )
 
     def _nics(self) -> Iterator[Nic]:

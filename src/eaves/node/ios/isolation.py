@@ -60,7 +60,7 @@ def _interfaces(
 ) -> Iterator[Write]:
     opened: list[Interface] = []
     for one in interfaces:
-        given = any(_matches(rule, one) for rule in rules)
+        given = any(rule.means(one.bus, one.port, one.vendor, one.product) for rule in rules)
         wanted = given or access.usb or one.in_use or one.kind not in KEPT_AWAY
         if wanted == one.authorized:
             continue
@@ -85,12 +85,6 @@ def _display(seen: Seen, access: Access) -> Iterator[Write]:
         if one.bound != access.display
     ]
     yield from (*drivers, *consoles) if access.display else (*consoles, *drivers)
-
-
-def _matches(rule: UsbRule, one: Interface) -> bool:
-    if rule.bus:
-        return (rule.bus, rule.port) == (one.bus, one.port)
-    return (rule.vendor, rule.product) == (f"{one.vendor:04x}", f"{one.product:04x}")
 
 
 def _flag(on: bool) -> str:  # noqa: FBT001 - as sysfs writes it

@@ -20,6 +20,7 @@ from eaves.node.runtime.conversation import Conversation
 from eaves.node.runtime.device_status import Identity
 from eaves.node.runtime.engine import Engine
 from eaves.node.runtime.geolocation import Geolocation
+from eaves.node.runtime.giving_usb import GivingUsb
 from eaves.node.runtime.isolating import Isolating
 from eaves.node.runtime.light import Light
 from eaves.node.runtime.local_decisions import LocalDecisions
@@ -73,6 +74,7 @@ class Parts:
     patches: PatchShelf
     enroller: Enroller
     geolocation: Geolocation
+    giving_usb: GivingUsb
     diagnose: Callable[[], str]  # how the node is, for a person; nothing of its apps
     base_os: BaseOs | None = None  # of a machine that booted an image of ours
     isolating: Isolating | None = None  # of such a machine too: elsewhere its owner decides

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from eaves.evapi.config import AppInstanceConfig, EdgeDevConfig, UUIDandVersion
-from eaves.node.checkpoint import MOST_NUMBERS
+from eaves.node.refs import MOST_NUMBERS
 
 UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 SHOWN = 80  # characters of a wrong id

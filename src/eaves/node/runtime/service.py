@@ -353,11 +353,16 @@ class Service:
             if (system := self._parts.base_os) is not None:
                 tasks.create_task(forever("base os", system.run_forever))
                 tasks.create_task(forever("release held", self._release_forever))
-            if (isolating := self._parts.isolating) is not None:
-                tasks.create_task(forever("isolate ports", isolating.run_forever))
-            if (light := self._parts.light) is not None:
-                tasks.create_task(forever("light", light.run_forever))
             tasks.create_task(forever("ports by hand", self._ports_by_hand.run_forever))
+            self._tend_devices(tasks)
+
+    def _tend_devices(self, tasks: asyncio.TaskGroup) -> None:
+        """What of the machine itself is for whom."""
+        tasks.create_task(forever("give USB devices", self._parts.giving_usb.run_forever))
+        if (isolating := self._parts.isolating) is not None:
+            tasks.create_task(forever("isolate ports", isolating.run_forever))
+        if (light := self._parts.light) is not None:
+            tasks.create_task(forever("light", light.run_forever))
 
     async def _take_up(self, saved: EdgeDevConfig | None) -> None:
         """What ran before the start, and what was asked for then."""
