@@ -25,13 +25,13 @@ from eaves.node import refs
 from eaves.node.domains import workshop
 from eaves.node.domains.items import Disk, Domain, Firmware, Nic
 from eaves.node.domains.monitor import monitor, run_state, tell
-from eaves.node.domains.qemu import FIRST_UID
 from eaves.node.domains.subsystem import DomainsSubsystem
 from eaves.node.domains.vtpm import tpm_state_name
 from eaves.node.host import cgroups
 from eaves.node.host.accel import boot_probe
 from eaves.node.host.applogs import read_lines
 from eaves.node.host.process import APP_OOM_SCORE, ProcessId, identify, send_signal
+from eaves.node.refs import emulator_uid
 
 __all__ = ["bios_disk"]
 
@@ -173,7 +173,7 @@ async def test_a_machine_answers_is_adopted_and_goes_down_by_its_power_button(
 
     process = node.process
     for status in statuses(process):
-        assert status["Uid"].split() == 4 * [str(FIRST_UID + item.number)]
+        assert status["Uid"].split() == 4 * [str(emulator_uid(item.number))]
         assert int(status["CapEff"], 16) == 0
         assert status["NoNewPrivs"] == "1"
     assert dict(await asyncio.to_thread(oom_scores, node)) == {

@@ -8,7 +8,7 @@ import shutil
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -35,6 +35,7 @@ pytestmark = [pytest.mark.vm, pytest.mark.timeout(4800)]
 VERSION = "1.3-test"
 MAC = "52:54:00:0e:a7:e5"
 STICK_BYTES = 16 << 20
+STICK_NAME = "QEMU HARDDISK"
 CARD, STICK = "0000:00:10.0", "46f4:0001"  # as QEMU makes them
 DEVICES = (
     "-device", "intel-iommu",
@@ -102,8 +103,8 @@ def computer(
     folder = tmp_path_factory.mktemp("machine")
     extra = (
         *DEVICES,
-        *("-drive", f"if=none,id=stick,format=raw,file={stick}"),
-        *("-device", "usb-storage,drive=stick,bus=ports.0"),
+        *("-blockdev", f"driver=file,node-name=stick,filename={stick}"),
+        *("-device", "usb-storage,id=stick,drive=stick,bus=ports.0"),
     )
     with image_machine(folder, web_port=free_port(), memory_mib=3072, extra=extra) as computer:
         computer.forwards += (Forward("127.0.0.1", machine_port, 8081),)
@@ -148,9 +149,14 @@ def apps(
 
 
 def test_a_machine_on_it_has_the_card_and_the_stick_that_it_was_given(
-    apps: Callable[[], str], eaves: Eaves, record_property: Told
+    computer: ImageMachine, apps: Callable[[], str], eaves: Eaves, record_property: Told
 ) -> None:
-    until("with its stick", lambda: "QEMU HARDDISK" in apps())
+    """Also when somebody pulls the stick and plugs it in again, at another port."""
+    until("with its stick", lambda: STICK_NAME in apps())
+    computer.tell("device_del", id="stick")
+    until("without its stick", lambda: apps() and STICK_NAME not in apps())
+    computer.tell("device_add", driver="usb-storage", id="again", drive="stick", port="3")
+    until("with its stick again", lambda: STICK_NAME in apps())
     told = apps()
     record_property(EVIDENCE, " ".join(told.split()))
     assert MAC in told
@@ -164,7 +170,7 @@ class Watch:
 
 
 @contextmanager
-def watched(ask: Callable[[], bool]) -> Iterator[Watch]:
+def watched(ask: Callable[[], bool]) -> Generator[Watch]:
     """Asks the apps all the time."""
     watch, stop = Watch(), threading.Event()
 

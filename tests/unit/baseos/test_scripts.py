@@ -3,7 +3,7 @@
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator
 from configparser import ConfigParser
 from contextlib import contextmanager
 from pathlib import Path
@@ -304,7 +304,7 @@ def test_without_a_tpm_what_apps_leave_has_a_place_where_nothing_was(
 
 
 @contextmanager
-def _loop(file: Path) -> Iterator[str]:
+def _loop(file: Path) -> Generator[str]:
     made = subprocess.run(
         ["losetup", "--find", "--show", file], check=True, capture_output=True, text=True
     )
