@@ -25,8 +25,8 @@ settings.load_profile("ci")
 
 CHANGES_MACHINE = ("host", "vm")
 """Markers of tests that change what all runs see: mounts and network namespaces."""
-INSTALLED = "installed"
-"""A fixture of tests/image: the machine of this run."""
+INSTALLED, UPDATED = "installed", "updated"
+"""Fixtures of tests/image: the machine of this run."""
 POOL_THREADS = ("asyncio_", "ThreadPool", "AnyIO")  # kept by libraries for the next call
 
 
@@ -66,12 +66,15 @@ def _changes_machine(item: pytest.Item) -> bool:
 
 def _share(item: pytest.Item) -> str:
     """What one run does whole: of a file those that change the machine, or the others; all that
-    are for the guest machine, so that one boots.  Of tests that any machine will do for which the
-    run has installed, each is for itself.
+    are for the guest machine, so that one boots.  Of tests for which the machine that a run has
+    installed will do, each is for itself, but those that want it updated: that takes long.
     """
     if _is_guest(item):
         return "guest"
-    if INSTALLED in getattr(item, "fixturenames", ()):
+    fixtures = getattr(item, "fixturenames", ())
+    if UPDATED in fixtures:
+        return UPDATED
+    if INSTALLED in fixtures:
         return item.nodeid
     return f"{item.path}{' on the machine' if _changes_machine(item) else ''}"
 

@@ -44,7 +44,7 @@ DEVICES = (
 )  # fmt: skip
 # The only way to the node's service where nobody can log in: this system brings one that ends.
 COMMENT = b"# Roots of the system one by one, as they are asked for, not all of them at each start."
-ENDS = b"RuntimeMaxSec=300\nKillSignal=SIGKILL\n"
+ENDS = b"RuntimeMaxSec=240\nKillSignal=SIGKILL\n"
 INSTEAD = (COMMENT, ENDS.ljust(len(COMMENT), b"#"))
 BEFORE = timedelta(seconds=30)  # a log says when a line was written, not when it came
 AFTER_S = 60.0

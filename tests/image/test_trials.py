@@ -21,7 +21,7 @@ pytestmark = [
 ]
 
 
-@pytest.mark.usefixtures("updated", "apps_go_on")
+@pytest.mark.usefixtures("online", "apps_go_on")
 def test_what_comes_between_only_puts_off_the_end_of_a_trial(
     images: Images, controller: Process, eaves: Eaves, store: Store
 ) -> None:
