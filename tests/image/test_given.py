@@ -48,6 +48,7 @@ ENDS = b"RuntimeMaxSec=240\nKillSignal=SIGKILL\n"
 INSTEAD = (COMMENT, ENDS.ljust(len(COMMENT), b"#"))
 BEFORE = timedelta(seconds=30)  # a log says when a line was written, not when it came
 AFTER_S = 60.0
+DELAY_S = 60
 ENDED = "eaves-node.service: Main process exited, code=killed, status=9/KILL"
 MODULES_OF_DEVICES = (*MODULES, "xhci_pci", "usb_storage", "sd_mod", "e1000e")
 PAGE = """\
@@ -142,7 +143,7 @@ def apps(
     with datastore(folder, "127.0.0.1") as port:
         store = f"http://{HOST}:{port}"
         eaves.add_app(store)
-        eaves.apply("machine", machine(store, disk))
+        eaves.apply("machine", machine(store, disk, DELAY_S))
         until("answering", lambda: answers(computer.web_port))
         until("answering, the machine on it", has)
         yield has
@@ -218,3 +219,25 @@ def test_apps_go_on_while_the_node_starts_anew(
     assert boots_begun() == boots
     assert eaves.instance("hello")["bootTime"] == container
     assert up_s() > before
+
+
+def test_apps_start_in_their_order_after_a_power_cut(
+    computer: ImageMachine, apps: Callable[[], str], eaves: Eaves, record_property: Told
+) -> None:
+    """The one that is told to wait has its devices again, too."""
+    before = eaves.boot_time()
+    computer.power_cut()
+    computer.power_on()
+    until("online", lambda: eaves.boot_time() != before)
+    until("answering", lambda: answers(computer.web_port))
+    until("answering, the machine on it", lambda: MAC in apps() and STICK_NAME in apps())
+
+    def started(name: str) -> datetime:
+        return datetime.fromisoformat(eaves.instance(name)["bootTime"])
+
+    booted = datetime.fromisoformat(eaves.boot_time())
+    until("told of both", lambda: min(started("hello"), started("machine")) > booted)
+    later = (started("machine") - started("hello")).total_seconds()
+    record_property(EVIDENCE, f"the machine was started {later:.0f} s after the container")
+    assert (started("machine") - booted).total_seconds() > DELAY_S
+    assert later > 0

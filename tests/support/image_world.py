@@ -214,6 +214,7 @@ app: machine
 device: on-image
 project: image
 appType: VM
+startDelayInSeconds: @DELAY@
 logs: {access: true}
 vminfo:
   cpus: 1
@@ -239,14 +240,15 @@ interfaces:
 """
 
 
-def machine(store_url: str, disk: Path) -> str:
+def machine(store_url: str, disk: Path, delay_s: int) -> str:
     """With the devices of `with_devices` and a processor of its own; answers on port 8081.
 
-    `disk`: its file, which the store has by the same name; it goes beside `app`.
+    `disk`: its file, which the store has by the same name; it goes beside `app`, and starts so long
+    after its node is ready.
     """
     data = disk.read_bytes()
     words = {
-        "STORE": store_url, "FILE": disk.name, "SIZE": str(len(data)),
+        "STORE": store_url, "FILE": disk.name, "SIZE": str(len(data)), "DELAY": str(delay_s),
         "SHA256": hashlib.sha256(data).hexdigest(),
     }  # fmt: skip
     text = _MACHINE
