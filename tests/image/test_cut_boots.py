@@ -29,10 +29,8 @@ FIRMWARE_S = 5.0  # of a power-on, in which nothing is written
 INSTALLED_S, UP_S, CONFIG_S, PURGED_S, UPDATED_S, LEFT_S = 60.0, 60.0, 25.0, 30.0, 200.0, 240.0
 
 
-def cases(full: int, usual: int = 1) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize(
-        "cuts", range(full if HOW_LONG == FULL else usual), indirect=True
-    )
+def cases(full: int) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("cuts", range(full if HOW_LONG == FULL else 1), indirect=True)
 
 
 @dataclass
@@ -100,7 +98,7 @@ def test_power_goes_while_it_runs(cuts: Cuts) -> None:
     cuts.up()
 
 
-@cases(90, 2)
+@cases(90)
 def test_power_goes_while_it_starts(cuts: Cuts) -> None:
     cuts.within(0)
     cuts.on()

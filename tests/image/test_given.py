@@ -30,7 +30,7 @@ from eaves.cli.disks import MODULES, Bootable, build_disk, kernel_package
 from eaves.cli.samples import VM_INIT, container_image
 from eaves.node.baseos.slots import Slot
 
-pytestmark = [pytest.mark.vm, pytest.mark.timeout(4800)]
+pytestmark = [pytest.mark.vm, pytest.mark.full, pytest.mark.timeout(4800)]
 
 VERSION = "1.3-test"
 MAC = "52:54:00:0e:a7:e5"

@@ -138,6 +138,7 @@ def boot_server(iso: Path, tmp_path: Path) -> Iterator[str]:
             serving.join()
 
 
+@pytest.mark.full
 def test_firmware_boots_it_over_http(
     boot_server: str, tmp_path: Path, record_property: Told
 ) -> None:

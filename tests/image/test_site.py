@@ -73,6 +73,7 @@ def test_a_site_without_dhcp_is_reached_by_what_the_installer_brought(
     record_property(EVIDENCE, f"of {len(packets):,} bytes none are of DHCP; it came from {ADDRESS}")
 
 
+@pytest.mark.full
 def test_a_port_is_set_on_the_screen_and_given_back(
     computer: ImageMachine, site: Eaves, record_property: Told
 ) -> None:

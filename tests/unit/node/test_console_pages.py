@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eaves.node.console.command import line_of
+from eaves.node.console.command import has_screen, line_of
 from eaves.node.console.page import LABEL, LONGEST, MOST, Line, heading, pages, shut
 from eaves.node.console.readings import Readings, read_all
 from eaves.node.runtime.status_file import (
@@ -198,3 +198,22 @@ def test_any_missing_or_hostile_field_is_shown_without_breaking(
         for line in page.lines:
             assert line.isprintable()
             assert len(line) <= LONGEST + LABEL
+
+
+@pytest.mark.parametrize(
+    ("drawing", "has"),
+    [
+        ((), True),  # it does not say
+        (("(S) dummy device",), False),
+        (("(S) dummy device", "(M) frame buffer device"), True),
+        (("(S) VGA+",), True),
+    ],
+)
+def test_nothing_is_drawn_for_a_machine_without_a_screen(
+    tmp_path: Path, drawing: tuple[str, ...], *, has: bool
+) -> None:
+    for number, name in enumerate(drawing):
+        folder = tmp_path / f"sys/class/vtconsole/vtcon{number}"
+        folder.mkdir(parents=True)
+        (folder / "name").write_text(f"{name}\n")
+    assert has_screen(tmp_path) == has

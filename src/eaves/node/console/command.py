@@ -2,8 +2,9 @@
 
 import os
 import sys
+import time
 from functools import partial
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import click
 
@@ -12,6 +13,7 @@ from eaves.node.console.page import Line
 from eaves.node.console.readings import read_all
 from eaves.node.settings import Settings
 
+SCREEN_S = 10.0  # a driver of one may come later
 ASK = "\r\nEaves edge node: press Enter for its console.\r\n"
 
 
@@ -45,6 +47,8 @@ def console(settings: Settings, *, stays: bool) -> None:
     line = line_of(os.ttyname(sys.stdin.fileno()))
     if stays and line is Line.SERIAL:
         _wait_for_somebody()
+    while stays and line is Line.SCREEN and not has_screen():
+        time.sleep(SCREEN_S)
     from eaves.node.console.app import Console  # noqa: PLC0415 - the node itself draws nothing
 
     Console(
@@ -53,6 +57,14 @@ def console(settings: Settings, *, stays: bool) -> None:
         stays=stays,
         hand=partial(ask, settings.run_dir),
     ).run(mouse=False)
+
+
+def has_screen(root: Path = Path("/")) -> bool:
+    """Is there anything that draws?  Many a machine in a rack has nothing; one that does not say
+    so may have.
+    """
+    told = [path.read_text() for path in (root / "sys/class/vtconsole").glob("*/name")]
+    return not told or any("dummy" not in one for one in told)
 
 
 def _wait_for_somebody() -> None:
