@@ -92,13 +92,13 @@ def cuts(
     record_property(EVIDENCE, "; ".join((f"{len(aside.boots) - begins} boots", *cuts.seen)))
 
 
-@cases(60)
+@cases(30)
 def test_power_goes_while_it_runs(cuts: Cuts) -> None:
     cuts.within(20)
     cuts.up()
 
 
-@cases(90)
+@cases(80)
 def test_power_goes_while_it_starts(cuts: Cuts) -> None:
     cuts.within(0)
     cuts.on()
@@ -106,7 +106,7 @@ def test_power_goes_while_it_starts(cuts: Cuts) -> None:
     cuts.up()
 
 
-@cases(30)
+@cases(20)
 def test_power_goes_while_a_configuration_is_kept(cuts: Cuts, controller: Process) -> None:
     """What is kept starts the apps: nobody else says what they are then."""
     cuts.eaves.apply("world", world(WINDOW_S + 1 + cuts.number % 2))
@@ -121,14 +121,14 @@ def test_power_goes_while_a_configuration_is_kept(cuts: Cuts, controller: Proces
     cuts.wait_up(before)
 
 
-@cases(30)
+@cases(20)
 def test_power_goes_while_an_app_is_purged(cuts: Cuts) -> None:
     cuts.eaves.run("purge", "hello")
     cuts.within(PURGED_S)
     cuts.up()
 
 
-@cases(15)
+@cases(12)
 def test_power_goes_while_it_is_updated(cuts: Cuts, images: Images, store: Store) -> None:
     """Somewhere between its download and the end of its trial; it goes on from there."""
     version = f"c{cuts.number:02}-test"
@@ -141,7 +141,7 @@ def test_power_goes_while_it_is_updated(cuts: Cuts, images: Images, store: Store
     made.unlink()
 
 
-@cases(15)
+@cases(10)
 def test_power_goes_while_a_bad_update_is_left(cuts: Cuts, images: Images, store: Store) -> None:
     before, version = cuts.eaves.running(), f"bad-{cuts.number}-test"
     made = variant(images, version, "rdinit=/none", store.files, rootless=True)
@@ -154,7 +154,7 @@ def test_power_goes_while_a_bad_update_is_left(cuts: Cuts, images: Images, store
     made.unlink()
 
 
-@cases(15)
+@cases(10)
 def test_power_goes_while_it_is_installed_and_first_started(
     cuts: Cuts, images: Images, tmp_path: Path
 ) -> None:
