@@ -128,6 +128,7 @@ def test_power_goes_while_an_app_is_purged(cuts: Cuts) -> None:
     cuts.up()
 
 
+@pytest.mark.full
 @cases(12)
 def test_power_goes_while_it_is_updated(cuts: Cuts, images: Images, store: Store) -> None:
     """Somewhere between its download and the end of its trial; it goes on from there."""
@@ -141,6 +142,7 @@ def test_power_goes_while_it_is_updated(cuts: Cuts, images: Images, store: Store
     made.unlink()
 
 
+@pytest.mark.full
 @cases(10)
 def test_power_goes_while_a_bad_update_is_left(cuts: Cuts, images: Images, store: Store) -> None:
     before, version = cuts.eaves.running(), f"bad-{cuts.number}-test"

@@ -53,8 +53,10 @@ def test_an_update_that_panics_is_left_and_says_why(
 @pytest.mark.parametrize(
     ("version", "words"),
     [
-        pytest.param("4.0-test", "systemd.mask=eaves-node.service", id="without a node"),
-        pytest.param("5.0-test", "module_blacklist=virtio_net", id="without a network"),
+        pytest.param(
+            "4.0-test", "systemd.mask=eaves-node.service", id="without a node", marks=FULL
+        ),
+        pytest.param("5.0-test", "module_blacklist=virtio_net", id="without a network", marks=FULL),
         pytest.param(
             "6.0-test", "systemd.unit=emergency.target", id="that cannot go on", marks=FULL
         ),
