@@ -21,10 +21,11 @@ def make_image(path: Path, mib: int = 16, *, encrypt: bool = True) -> Path:
 
 
 @contextlib.contextmanager
-def mounted(image: Path, at: Path) -> Generator[Path]:
+def mounted(image: Path, at: Path, options: str = "rw") -> Generator[Path]:
     """The key that a vault was opened with goes with the mount."""
     at.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["mount", "-o", "loop", str(image), str(at)], check=True, timeout=60)
+    argv = ["mount", "-o", f"loop,{options}", str(image), str(at)]
+    subprocess.run(argv, check=True, timeout=60)
     try:
         yield at
     finally:

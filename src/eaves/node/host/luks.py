@@ -9,6 +9,9 @@ from typing import Final
 
 from eaves.errors import Rejected, Transient
 
+# Its last blocks are for who may take more than others (CAP_SYS_RESOURCE): the node, and what
+# writes down what apps print.  Apps run as root too, but may not; so nobody is given as their user.
+MOUNTED: Final = "nodev,nosuid,resuid=4294967294"
 LABEL: Final = "eaves-vault"
 BEGUN: Final = f"{LABEL}-begun"  # the label until a key opens it
 _LUKS: Final = "crypto_LUKS"
@@ -126,7 +129,7 @@ def mount(name: str, target: Path) -> None:
     if done.returncode >= _NOT_MENDED:
         raise LuksFailed(argv, done)
     target.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _run(["mount", "-t", "ext4", "-o", "nodev,nosuid", str(device), str(target)])
+    _run(["mount", "-t", "ext4", "-o", MOUNTED, str(device), str(target)])
     target.chmod(0o700)
 
 
